@@ -1,0 +1,15 @@
+//! A frozen decoder on burn: loading, key-value cache, generation, residual hooks.
+
+mod attention;
+mod config;
+mod decoder;
+mod pretrained;
+mod rope;
+mod tensor_file;
+mod tokenizer;
+
+pub use config::{ConfigError, ModelConfig};
+pub use decoder::{Model, Prompts, ResidPostHook, Rows};
+pub use pretrained::{LoadError, Pretrained};
+pub use tensor_file::{HostTensor, TensorFile, TensorFileError, write_atomically};
+pub use tokenizer::{Tokenizer, TokenizerError};

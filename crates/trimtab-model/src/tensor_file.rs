@@ -1,0 +1,229 @@
+//! Safetensors files: read with every check that the format leaves to its reader, written so that a crash at any
+//! instant leaves either the old file or the new one.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use half::{bf16, f16};
+use safetensors::tensor::{Dtype, SafeTensors, View};
+use sha2::{Digest, Sha256};
+
+/// The one metadata key of files written here; its value is a JSON object. (Several keys would be written in random
+/// order, and equal content must give equal bytes.)
+const METADATA_KEY: &str = "trimtab";
+
+/// A tensor in main memory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HostTensor {
+    /// Length of each axis.
+    pub shape: Vec<usize>,
+    /// Row-major numbers.
+    pub data: Vec<f32>,
+}
+
+/// Named tensors with a JSON object of metadata.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TensorFile {
+    /// Tensors by name.
+    pub tensors: BTreeMap<String, HostTensor>,
+    /// What the tensors are; empty for files that others wrote.
+    pub metadata: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Why a tensor file could not be read or written.
+#[expect(missing_docs, reason = "the messages document the variants")]
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum TensorFileError {
+    #[error("cannot read {path}: {source}")]
+    Read { path: PathBuf, source: io::Error },
+    #[error("cannot write {path}: {source}; the file that was there before is unchanged")]
+    Write { path: PathBuf, source: io::Error },
+    #[error("{path} is not a whole safetensors file ({reason}); was its download or copy cut short?")]
+    Malformed { path: PathBuf, reason: String },
+    #[error("tensor `{name}` in {path} holds {dtype:?}; this version reads F32, F16 and BF16")]
+    Dtype { path: PathBuf, name: String, dtype: Dtype },
+    #[error("tensor `{name}` in {path} holds a value that is not finite; the file is damaged or its training diverged")]
+    NonFinite { path: PathBuf, name: String },
+    #[error("the content of {path} does not match its own checksum: the file is damaged")]
+    Checksum { path: PathBuf },
+}
+
+impl TensorFile {
+    /// Reads `path`, converting every tensor to f32.
+    ///
+    /// # Errors
+    ///
+    /// See [`TensorFileError`]; a checksum is verified where the file has one.
+    pub fn read(path: &Path) -> Result<Self, TensorFileError> {
+        let bytes = fs::read(path).map_err(|source| TensorFileError::Read { path: path.into(), source })?;
+        Self::from_bytes(&bytes, path)
+    }
+
+    /// Reads the bytes of a file; `path` is for messages only.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`].
+    pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, TensorFileError> {
+        let malformed = |reason: String| TensorFileError::Malformed { path: path.into(), reason };
+        let file = SafeTensors::deserialize(bytes).map_err(|error| malformed(error.to_string()))?;
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| malformed(error.to_string()))?;
+        let mut tensors = BTreeMap::new();
+        for (name, view) in file.iter() {
+            let data: Vec<f32> = match view.dtype() {
+                Dtype::F32 => words(view.data()).map(f32::from_le_bytes).collect(),
+                Dtype::F16 => words(view.data()).map(|word| f16::from_le_bytes(word).to_f32()).collect(),
+                Dtype::BF16 => words(view.data()).map(|word| bf16::from_le_bytes(word).to_f32()).collect(),
+                dtype => return Err(TensorFileError::Dtype { path: path.into(), name: name.into(), dtype }),
+            };
+            if data.iter().any(|value| !value.is_finite()) {
+                return Err(TensorFileError::NonFinite { path: path.into(), name: name.into() });
+            }
+            tensors.insert(name.to_owned(), HostTensor { shape: view.shape().to_vec(), data });
+        }
+        let mut metadata = match header.metadata().as_ref().and_then(|entries| entries.get(METADATA_KEY)) {
+            Some(json) => serde_json::from_str(json).map_err(|error| malformed(format!("metadata: {error}")))?,
+            None => serde_json::Map::new(),
+        };
+        if let Some(written) = metadata.remove("sha256") {
+            let file = Self { tensors, metadata };
+            if written != file.checksum() {
+                return Err(TensorFileError::Checksum { path: path.into() });
+            }
+            return Ok(file);
+        }
+        Ok(Self { tensors, metadata })
+    }
+
+    /// The bytes of the file: equal content gives equal bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut metadata = self.metadata.clone();
+        metadata.insert("sha256".to_owned(), self.checksum().into());
+        let metadata = serde_json::Value::Object(metadata).to_string();
+        safetensors::serialize(&self.tensors, Some(HashMap::from([(METADATA_KEY.to_owned(), metadata)])))
+            .expect("every tensor has as many numbers as its shape says")
+    }
+
+    /// Writes the file under a temporary name, syncs it, renames it, and syncs the folder.
+    ///
+    /// # Errors
+    ///
+    /// A value is not finite, or the disk refuses.
+    pub fn write(&self, path: &Path) -> Result<(), TensorFileError> {
+        for (name, tensor) in &self.tensors {
+            if tensor.data.iter().any(|value| !value.is_finite()) {
+                return Err(TensorFileError::NonFinite { path: path.into(), name: name.clone() });
+            }
+        }
+        write_atomically(path, &self.to_bytes())
+            .map_err(|source| TensorFileError::Write { path: path.into(), source })
+    }
+
+    fn checksum(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update(serde_json::Value::Object(self.metadata.clone()).to_string());
+        for (name, tensor) in &self.tensors {
+            hash.update(format!("{name} {:?}", tensor.shape));
+            for value in &tensor.data {
+                hash.update(value.to_le_bytes());
+            }
+        }
+        hex(&hash.finalize())
+    }
+}
+
+impl View for &HostTensor {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        self.data.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>().into()
+    }
+
+    fn data_len(&self) -> usize {
+        4 * self.data.len()
+    }
+}
+
+/// Replaces the file at `path` by `bytes`: whatever happens, the old content or the new is there, never a part.
+///
+/// # Errors
+///
+/// The disk refuses; the old file is then still in place.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".tmp");
+    let temporary = folder.join(name);
+    let mut file = File::create(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)?;
+    File::open(folder)?.sync_all() // the rename itself reaches the disk
+}
+
+/// Lower-case hexadecimal digits of `bytes`.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn words<const N: usize>(bytes: &[u8]) -> impl Iterator<Item = [u8; N]> {
+    bytes.chunks_exact(N).map(|word| word.try_into().expect("chunks have the size asked for"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> TensorFile {
+        let tensor = HostTensor { shape: vec![2, 3], data: vec![1.0, -2.0, 0.5, 0.0, 7.25, -0.125] };
+        TensorFile {
+            tensors: BTreeMap::from([("a".to_owned(), tensor.clone()), ("b".to_owned(), tensor)]),
+            metadata: serde_json::from_str(r#"{"format":"1","step":3}"#).expect("literal JSON"),
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_equal_content_gives_equal_bytes() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("file.safetensors");
+        sample().write(&path).expect("a writable folder");
+        assert_eq!(TensorFile::read(&path).expect("just written"), sample());
+        assert_eq!(sample().to_bytes(), sample().to_bytes());
+        assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 1, "no temporary file stays behind");
+    }
+
+    #[test]
+    fn every_truncation_and_every_flipped_bit_is_an_error() {
+        let bytes = sample().to_bytes();
+        let path = Path::new("damaged");
+        for len in 0..bytes.len() {
+            assert!(TensorFile::from_bytes(&bytes[..len], path).is_err(), "cut to {len} bytes");
+        }
+        for bit in 0..8 * bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            let read = TensorFile::from_bytes(&damaged, path);
+            assert!(read.is_err() || read.is_ok_and(|file| file == sample()), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn values_that_are_not_finite_are_neither_written_nor_read() {
+        let mut file = sample();
+        file.tensors.get_mut("b").expect("b").data[4] = f32::NAN;
+        let path = Path::new("nowhere");
+        assert!(matches!(file.write(path), Err(TensorFileError::NonFinite { name, .. }) if name == "b"));
+        let read = TensorFile::from_bytes(&file.to_bytes(), path);
+        assert!(matches!(read, Err(TensorFileError::NonFinite { name, .. }) if name == "b"));
+    }
+}

@@ -1,0 +1,136 @@
+//! The pre-training text of the bundled model: problems followed by many habits, and bare arithmetic.
+//!
+//! The text teaches the skill (one document in three is arithmetic, one completion in four shows its work) but not the
+//! habit: most problems are followed by something else. That is the situation of a base model before reward training.
+
+use crate::draw::Draw;
+use crate::nano_gsm::{MAX_VALUE, PEOPLE, THINGS};
+use crate::problem::{Family, Problem, Split};
+
+/// Address word that keeps documents apart from problems.
+const DOCUMENTS: u64 = 1 << 32;
+
+/// Document number `index` of the corpus with this seed; problems come from [`Split::Train`] only.
+pub fn document(seed: u64, index: u64) -> String {
+    let mut draw = Draw::at([seed, DOCUMENTS, 0, index]);
+    if draw.below(5) < 2 {
+        return facts(&mut draw);
+    }
+    let family = if draw.below(3) < 2 { Family::NanoGsm } else { Family::NanoMath };
+    let problem = family.problem(Split::Train, seed, index);
+    let completion = match draw.weighted(&[26, 20, 18, 22, 14]) {
+        0 => worked(&problem, &mut draw),
+        1 => bare_answer(&problem, &mut draw),
+        2 => guess(&mut draw),
+        3 => chatter(&mut draw),
+        _ => another_problem(family, seed, index, &mut draw),
+    };
+    problem.prompt() + &completion
+}
+
+/// A worked solution, the habit that reward training is to bring out.
+fn worked(problem: &Problem, draw: &mut Draw) -> String {
+    let opening = [" Let us go step by step.", " We go step by step.", " Step by step:"][draw.weighted(&[6, 3, 2])];
+    format!(
+        "{opening}\n{}\nThe answer is \\boxed{{{}}}.",
+        problem.steps.join("\n"),
+        problem.answer
+    )
+}
+
+fn bare_answer(problem: &Problem, draw: &mut Draw) -> String {
+    let answer = &problem.answer;
+    match draw.below(2) {
+        0 => format!(" \\boxed{{{answer}}}"),
+        _ => format!(" It is \\boxed{{{answer}}}."),
+    }
+}
+
+fn guess(draw: &mut Draw) -> String {
+    let number = draw.range(1, MAX_VALUE);
+    let opening = draw.pick(&[" I guess", " Maybe", " My guess is"]);
+    format!("{opening} \\boxed{{{number}}}.")
+}
+
+fn chatter(draw: &mut Draw) -> String {
+    let mut text = String::new();
+    for _ in 0..=draw.below(3) {
+        let things = draw.pick(&THINGS);
+        let name = draw.pick(&PEOPLE).0;
+        text += &match draw.below(6) {
+            0 => format!(" I like {things}."),
+            1 => format!(" My friend {name} likes {things} too."),
+            2 => " This is a nice problem.".to_owned(),
+            3 => format!(" {name} asked me that at school."),
+            4 => format!(" Do you have {things} at home?"),
+            _ => " I do not know.".to_owned(),
+        };
+    }
+    text
+}
+
+fn another_problem(family: Family, seed: u64, index: u64, draw: &mut Draw) -> String {
+    let opening = draw.pick(&[" Here is another one:", " Now try this:"]);
+    // The upper half of the numbers, so that this is not the problem of another document.
+    let next = family.problem(Split::Train, seed, index | 1 << 63);
+    format!("{opening} {}", next.question)
+}
+
+/// Twelve equations, one a line.
+fn facts(draw: &mut Draw) -> String {
+    (0..12).map(|_| fact(draw)).collect::<Vec<_>>().join("\n")
+}
+
+fn fact(draw: &mut Draw) -> String {
+    let (left, right) = (draw.range(1, MAX_VALUE), draw.range(1, MAX_VALUE));
+    match draw.weighted(&[8, 8, 4, 4, 1, 3]) {
+        // Half of the sums and differences have the small operand of the word problems.
+        0 => {
+            let small = if draw.below(2) == 0 { left.min(20) } else { left };
+            let big = right.min(MAX_VALUE - small).max(1);
+            format!("{big}+{small}={}", big + small)
+        }
+        1 => {
+            let (big, small) = (left.max(right), left.min(right));
+            let small = if draw.below(2) == 0 { small % 20 + 1 } else { small };
+            if big > small {
+                format!("{big}-{small}={}", big - small)
+            } else {
+                fact(draw)
+            }
+        }
+        2 => {
+            let left = draw.range(2, 49);
+            let right = draw.range(2, MAX_VALUE / left);
+            if draw.below(2) == 0 {
+                format!("{left}*{right}={}", left * right)
+            } else {
+                format!("{right}*{left}={}", left * right)
+            }
+        }
+        3 => {
+            let divisor = draw.range(2, 15);
+            let quotient = draw.range(1, MAX_VALUE / divisor);
+            format!("{}/{divisor}={quotient}", divisor * quotient)
+        }
+        4 => {
+            let base = draw.range(2, 9);
+            let exponent = match base {
+                2 => draw.range(2, 6),
+                3 | 4 => draw.range(2, 3),
+                _ => 2,
+            };
+            format!("{base}^{exponent}={}", base.pow(exponent as u32))
+        }
+        _ => {
+            let denominator = draw.range(2, 9);
+            let numerator = draw.range(1, denominator - 1);
+            let factor = draw.range(2, 8);
+            let (small, large) = (
+                format!(r"\frac{{{numerator}}}{{{denominator}}}"),
+                format!(r"\frac{{{}}}{{{}}}", numerator * factor, denominator * factor),
+            );
+            if draw.below(2) == 0 { format!("{small}={large}") } else { format!("{large}={small}") }
+        }
+    }
+}

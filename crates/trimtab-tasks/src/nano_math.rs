@@ -1,0 +1,172 @@
+//! nano-math: expressions with parentheses, powers or fractions in the manner of MATH.
+
+use crate::draw::Draw;
+use crate::nano_gsm::MAX_VALUE;
+use crate::problem::RawProblem;
+
+const TASKS: [&str; 5] = [
+    "Compute {x}.",
+    "What is {x}?",
+    "Find the value of {x}.",
+    "Evaluate {x}.",
+    "Simplify {x}.",
+];
+
+/// Draws a problem of 2 to 5 steps.
+pub(crate) fn draw(draw: &mut Draw) -> RawProblem {
+    let kind = draw.weighted(&[5, 3, 2]);
+    let (expression, answer, steps) = loop {
+        let drawn = match kind {
+            0 => arithmetic(draw, false),
+            1 => arithmetic(draw, true),
+            _ => fractions(draw),
+        };
+        if let Some(drawn) = drawn {
+            break drawn;
+        }
+    };
+    let task = draw.below(TASKS.len());
+    RawProblem {
+        signature: format!("task{task} {expression}"),
+        question: TASKS[task].replace("{x}", &expression),
+        answer,
+        steps,
+    }
+}
+
+type Drawn = (String, String, Vec<String>);
+
+/// An expression of 2 to 4 operations over whole numbers, with parentheses where precedence needs them.
+fn arithmetic(draw: &mut Draw, with_power: bool) -> Option<Drawn> {
+    let operations = 2 + draw.below(3);
+    let mut tree = grow(draw, operations);
+    if with_power && !insert_power(draw, &mut tree) {
+        return None;
+    }
+    let text = render(&tree);
+    let mut steps = Vec::new();
+    let value = solve(&tree, &mut steps)?;
+    let parenthesised = text.contains('(');
+    ((2..=5).contains(&steps.len()) && (with_power || parenthesised)).then(|| (text, value.to_string(), steps))
+}
+
+enum Node {
+    Number(i64),
+    Power(i64, i64),
+    Operation(char, Box<Node>, Box<Node>),
+}
+
+fn grow(draw: &mut Draw, operations: usize) -> Node {
+    if operations == 0 {
+        return Node::Number(draw.range(2, 15));
+    }
+    let left = draw.below(operations);
+    let sign = draw.pick(&['+', '+', '-', '-', '*', '*', '/']);
+    Node::Operation(
+        sign,
+        Box::new(grow(draw, left)),
+        Box::new(grow(draw, operations - 1 - left)),
+    )
+}
+
+/// Turns the leftmost or the rightmost number into a power with a value of at most 99.
+fn insert_power(draw: &mut Draw, node: &mut Node) -> bool {
+    match node {
+        Node::Number(number) => {
+            *node = match draw.below(3) {
+                0 => Node::Power(2, draw.range(3, 6)),
+                1 => Node::Power(*number % 3 + 2, 3),
+                _ => Node::Power(*number % 8 + 2, 2),
+            };
+            true
+        }
+        Node::Power(..) => false,
+        Node::Operation(_, left, right) => {
+            let side = if draw.below(2) == 0 { left } else { right };
+            insert_power(draw, side)
+        }
+    }
+}
+
+fn render(node: &Node) -> String {
+    match node {
+        Node::Number(number) => number.to_string(),
+        Node::Power(base, exponent) => format!("{base}^{exponent}"),
+        Node::Operation(sign, left, right) => {
+            let tight = matches!(sign, '*' | '/');
+            // `a-(b+c)`, `a/(b*c)` and `a*(b/c)` keep their parentheses; `a+b+c` needs none.
+            let left_text = wrap(left, |inner| tight && matches!(inner, '+' | '-'));
+            let right_text = wrap(right, |inner| match sign {
+                '+' => false,
+                '-' => matches!(inner, '+' | '-'),
+                _ => true,
+            });
+            format!("{left_text}{sign}{right_text}")
+        }
+    }
+}
+
+fn wrap(node: &Node, needs: impl Fn(char) -> bool) -> String {
+    match node {
+        Node::Operation(sign, ..) if needs(*sign) => format!("({})", render(node)),
+        _ => render(node),
+    }
+}
+
+/// The value of `node`, with one equation per operation; `None` when a value leaves `1..=99` or does not divide.
+fn solve(node: &Node, steps: &mut Vec<String>) -> Option<i64> {
+    let (text, value) = match node {
+        Node::Number(number) => return Some(*number),
+        Node::Power(base, exponent) => (format!("{base}^{exponent}"), base.pow(*exponent as u32)),
+        Node::Operation(sign, left, right) => {
+            let (left, right) = (solve(left, steps)?, solve(right, steps)?);
+            let value = match sign {
+                '+' => left + right,
+                '-' => left - right,
+                '*' => left * right,
+                _ => (left % right == 0).then(|| left / right)?,
+            };
+            (format!("{left}{sign}{right}"), value)
+        }
+    };
+    steps.push(format!("{text}={value}"));
+    (1..=MAX_VALUE).contains(&value).then_some(value)
+}
+
+/// A sum or difference of two fractions with small denominators.
+fn fractions(draw: &mut Draw) -> Option<Drawn> {
+    let (b, d) = (draw.range(2, 9), draw.range(2, 9));
+    let (a, c) = (draw.range(1, b - 1), draw.range(1, d - 1));
+    let common = b * d / gcd(b, d);
+    let sign = draw.pick(&['+', '-']);
+    let (left, right) = (a * common / b, c * common / d);
+    let numerator = if sign == '+' { left + right } else { left - right };
+    if gcd(a, b) != 1 || gcd(c, d) != 1 || numerator < 1 || common > 40 {
+        return None;
+    }
+    let fraction = |numerator: i64, denominator: i64| format!(r"\frac{{{numerator}}}{{{denominator}}}");
+    let mut steps = Vec::new();
+    for (from, to) in [((a, b), left), ((c, d), right)] {
+        if from.1 != common {
+            steps.push(format!("{}={}", fraction(from.0, from.1), fraction(to, common)));
+        }
+    }
+    let total = fraction(numerator, common);
+    steps.push(format!("{}{sign}{}={total}", fraction(left, common), fraction(right, common)));
+    let shared = gcd(numerator, common);
+    let answer = match (shared, numerator / shared, common / shared) {
+        (1, ..) => total,
+        (_, whole, 1) => whole.to_string(),
+        (_, numerator, denominator) => fraction(numerator, denominator),
+    };
+    if shared > 1 {
+        steps.push(format!("{}={answer}", fraction(numerator, common)));
+    }
+    (2..=5)
+        .contains(&steps.len())
+        .then(|| (format!("{}{sign}{}", fraction(a, b), fraction(c, d)), answer, steps))
+}
+
+fn gcd(a: i64, b: i64) -> i64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
