@@ -19,7 +19,7 @@ use clap::Parser;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use trimtab_tasks::{Grade, Verdict, check, grade};
+use trimtab::tasks::{Grade, Verdict, check, grade};
 
 /// Grades answers and prints one JSON object a line.
 #[derive(Parser)]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow};
 use serde_json::json;
-use trimtab_model::{HostTensor, ModelConfig, write_atomically};
+use trimtab::model::{HostTensor, ModelConfig, write_atomically};
 
 use crate::tokenizer::END_OF_TEXT;
 

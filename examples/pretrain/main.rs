@@ -19,8 +19,8 @@ use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, Normal};
 use rayon::prelude::*;
 use trimtab_examples::{Stop, progress};
-use trimtab_model::{HostTensor, Model, ModelConfig, TensorFile};
-use trimtab_rl::{AdamWConfig, Moments, Schedule, clip_grad_norm};
+use trimtab::model::{HostTensor, Model, ModelConfig, TensorFile};
+use trimtab::rl::{AdamWConfig, Moments, Schedule, clip_grad_norm};
 
 /// Pre-trains the bundled model.
 #[derive(Parser)]
@@ -52,7 +52,7 @@ fn main() -> Result<()> {
     let stop = Stop::on_ctrl_c()?;
     let started = Instant::now();
     std::fs::create_dir_all(&args.out).with_context(|| format!("cannot create {}", args.out.display()))?;
-    let tokenizer = tokenizer::train((0..20_000).map(|index| trimtab_tasks::document(args.seed, index)))?;
+    let tokenizer = tokenizer::train((0..20_000).map(|index| trimtab::tasks::document(args.seed, index)))?;
     let config = nano_config(tokenizer.get_vocab_size(true));
     let checkpoint = args.out.join("checkpoint.safetensors");
     let mut state = match checkpoint.exists() {
@@ -158,7 +158,7 @@ impl State {
         let mut micro_batches: Vec<Vec<Vec<u32>>> = vec![vec![]];
         let (mut tokens, mut in_last) = (0, 0);
         while tokens < TOKENS_PER_STEP {
-            let text = trimtab_tasks::document(args.seed, self.next_document) + tokenizer::END_OF_TEXT;
+            let text = trimtab::tasks::document(args.seed, self.next_document) + tokenizer::END_OF_TEXT;
             self.next_document += 1;
             let encoding = tokenizer.encode(text, true).map_err(|error| anyhow::anyhow!("{error}"))?;
             if in_last >= TOKENS_PER_MICRO_BATCH {

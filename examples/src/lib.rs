@@ -1,9 +1,81 @@
-//! What the programs share: progress bars and a clean stop on Ctrl-C.
+//! What the programs share: the flags of every program that runs a model, progress bars, a clean stop on Ctrl-C.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use anyhow::{Context, Result, bail};
+use burn::tensor::Device;
+use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
+use trimtab::{Pretrained, SteeringFile, SteeringVectors};
+
+/// Flags of every program that runs a model.
+#[derive(Args, Debug)]
+pub struct ModelArgs {
+    /// Folder of a Hugging Face checkpoint [default: the bundled model].
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
+    /// Where it runs: flex (the CPU), or cuda[:N], wgpu, vulkan, metal, rocm[:N] in builds with that feature.
+    #[arg(long, default_value = "flex")]
+    pub device: String,
+    /// Number format of weights and activations.
+    #[arg(long, default_value = "f32")]
+    pub dtype: Dtype,
+}
+
+/// Number formats of weights and activations.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Dtype {
+    /// 32-bit floating point.
+    F32,
+}
+
+impl ModelArgs {
+    /// Loads the model.
+    ///
+    /// # Errors
+    ///
+    /// The device is not in this build, or the checkpoint cannot be used.
+    pub fn load(&self) -> Result<Pretrained> {
+        let Dtype::F32 = self.dtype;
+        let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/nano");
+        let dir = self.model.as_deref().unwrap_or(&bundled);
+        Pretrained::load(dir, &device(&self.device)?)
+            .with_context(|| format!("cannot load the model {}", dir.display()))
+    }
+}
+
+/// Loads the vectors of `path` for `base`.
+///
+/// # Errors
+///
+/// The file cannot be used with this base.
+pub fn load_vectors(path: Option<&Path>, base: &Pretrained) -> Result<Option<SteeringVectors>> {
+    let Some(path) = path else { return Ok(None) };
+    let file = SteeringFile::read(path, base).context("cannot load the steering vectors")?;
+    Ok(Some(SteeringVectors::from_host(&file.vectors, &base.model.device())))
+}
+
+/// Turns `flex`, `cuda:1` and the like into a device.
+fn device(name: &str) -> Result<Device> {
+    let (kind, index) = name.split_once(':').unwrap_or((name, "0"));
+    let index: usize = index.parse().with_context(|| format!("`{name}` is no device: `{index}` is no number"))?;
+    match (kind, index) {
+        ("flex", 0) => Ok(Device::flex()),
+        #[cfg(feature = "cuda")]
+        ("cuda", index) => Ok(Device::cuda(index)),
+        #[cfg(feature = "rocm")]
+        ("rocm", index) => Ok(Device::rocm(index)),
+        #[cfg(feature = "wgpu")]
+        ("wgpu", 0) => Ok(Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)),
+        #[cfg(feature = "vulkan")]
+        ("vulkan", 0) => Ok(Device::vulkan(burn::tensor::DeviceKind::DefaultDevice)),
+        #[cfg(feature = "metal")]
+        ("metal", 0) => Ok(Device::metal(burn::tensor::DeviceKind::DefaultDevice)),
+        _ => bail!("this build has no device `{name}`; flex is always there, others need `--features {kind}` in the build"),
+    }
+}
 
 /// Set when the user asks the program to stop.
 #[derive(Clone, Default)]
@@ -15,12 +87,12 @@ impl Stop {
     /// # Errors
     ///
     /// The handler cannot be installed.
-    pub fn on_ctrl_c() -> anyhow::Result<Self> {
+    pub fn on_ctrl_c() -> Result<Self> {
         let stop = Self::default();
         let flag = stop.0.clone();
         ctrlc::set_handler(move || {
             if flag.swap(true, Ordering::SeqCst) {
-                std::process::exit(130);
+                std::process::exit(STOPPED);
             }
         })?;
         Ok(stop)
@@ -30,7 +102,18 @@ impl Stop {
     pub fn requested(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
+
+    /// Ends the program with `message` if a stop was asked for.
+    pub fn check(&self, message: &str) {
+        if self.requested() {
+            eprintln!("\n{message}");
+            std::process::exit(STOPPED);
+        }
+    }
 }
+
+/// Exit code of a program that was asked to stop, as shells have it for an interrupt.
+const STOPPED: i32 = 130;
 
 /// A bar on standard error that shows itself on a terminal only.
 ///
@@ -42,10 +125,25 @@ pub fn progress(label: &'static str, steps: u64) -> ProgressBar {
     ProgressBar::new(steps).with_style(style.expect("a constant template")).with_prefix(label)
 }
 
+/// Largest resident size of this process so far, in bytes, where the system tells.
+pub fn peak_memory_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? * 1024)
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
     fn the_bar_template_is_valid() {
         super::progress("testing", 1).finish();
+    }
+
+    #[test]
+    fn devices_are_named_and_wrong_ones_explained() {
+        assert!(super::device("flex").is_ok());
+        for wrong in ["flex:1", "abacus", "cuda:x", ""] {
+            assert!(super::device(wrong).is_err(), "{wrong}");
+        }
     }
 }

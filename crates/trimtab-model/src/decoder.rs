@@ -141,6 +141,23 @@ impl Model {
         self.norm.forward(resid_post).matmul(self.unembedding.clone())
     }
 
+    /// Log-probability of each of `targets` under `softmax(logits / temperature)`, `[tokens]` in nats; `resid_post` is
+    /// the residual stream after the last layer at the positions that predict them.
+    pub fn logprobs(&self, resid_post: Tensor<2>, targets: &[u32], temperature: f32) -> Tensor<1> {
+        let targets: Vec<i64> = targets.iter().map(|&token| i64::from(token)).collect();
+        let count = targets.len();
+        let targets = Tensor::<2, Int>::from_data(TensorData::new(targets, [count, 1]), &resid_post.device());
+        let logprobs = activation::log_softmax(self.logits(resid_post) / temperature, 1);
+        logprobs.gather(1, targets).squeeze_dim(1)
+    }
+
+    /// What directions in the residual stream add to the logits when nothing comes between: `W_U (g * d)`, with the
+    /// weight `g` of the final norm and without its division. `directions` is `[n, hidden_size]`, the result
+    /// `[n, vocab_size]`.
+    pub fn direct_logits(&self, directions: Tensor<2>) -> Tensor<2> {
+        (directions * self.norm.weight.clone()).matmul(self.unembedding.clone())
+    }
+
     /// The device that holds the weights.
     pub fn device(&self) -> Device {
         self.embed_tokens.device()

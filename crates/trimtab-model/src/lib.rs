@@ -3,6 +3,7 @@
 mod attention;
 mod config;
 mod decoder;
+mod generate;
 mod pretrained;
 mod rope;
 mod tensor_file;
@@ -10,6 +11,7 @@ mod tokenizer;
 
 pub use config::{ConfigError, ModelConfig};
 pub use decoder::{Model, Prompts, ResidPostHook, Rows};
+pub use generate::{Completion, FinishReason, GenerateError, Generation, Request, Sampling, generate};
 pub use pretrained::{LoadError, Pretrained};
 pub use tensor_file::{HostTensor, TensorFile, TensorFileError, write_atomically};
 pub use tokenizer::{Tokenizer, TokenizerError};

@@ -21,6 +21,8 @@ pub struct Pretrained {
     pub sha256: String,
     /// Name of the checkpoint: the last part of its path.
     pub name: String,
+    /// Count of the weights.
+    pub num_parameters: usize,
 }
 
 /// Why a checkpoint folder could not be loaded.
@@ -55,6 +57,7 @@ impl Pretrained {
         let bytes =
             std::fs::read(&path).map_err(|source| TensorFileError::Read { path: path.clone(), source })?;
         let mut file = TensorFile::from_bytes(&bytes, &path)?;
+        let num_parameters = file.tensors.values().map(|tensor| tensor.data.len()).sum();
         let model = Model::build(config, &mut |name, shape| {
             let Some(tensor) = file.tensors.remove(name) else {
                 return Err(LoadError::MissingTensor { name: name.to_owned(), path: path.clone() });
@@ -73,7 +76,7 @@ impl Pretrained {
             return Err(LoadError::UnexpectedTensor { name, path });
         }
         let name = dir.file_name().map_or_else(|| "model".to_owned(), |name| name.to_string_lossy().into_owned());
-        Ok(Self { model, tokenizer, sha256: hex(&Sha256::digest(&bytes)), name })
+        Ok(Self { model, tokenizer, sha256: hex(&Sha256::digest(&bytes)), name, num_parameters })
     }
 }
 

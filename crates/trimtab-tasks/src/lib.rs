@@ -8,11 +8,13 @@ mod draw;
 mod extract;
 mod nano_gsm;
 mod nano_math;
+mod outcome;
 mod problem;
 mod stats;
 
 pub use check::{Grade, MAX_DIGITS, Reason, Verdict, check, grade};
 pub use corpus::document;
 pub use extract::last_boxed;
-pub use problem::{Family, Problem, Split};
-pub use stats::{Proportion, Z95, mean, wilson_interval};
+pub use outcome::{Outcome, Scored};
+pub use problem::{Family, Problem, Split, UnknownTask};
+pub use stats::{Z95, mean, mean_interval, wilson_interval};

@@ -86,6 +86,19 @@ impl Family {
     }
 }
 
+impl std::str::FromStr for Family {
+    type Err = UnknownTask;
+
+    fn from_str(name: &str) -> Result<Self, UnknownTask> {
+        Self::ALL.into_iter().find(|family| family.name() == name).ok_or_else(|| UnknownTask(name.to_owned()))
+    }
+}
+
+/// A task name that no task has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no task `{0}`; this version has nano-gsm and nano-math")]
+pub struct UnknownTask(String);
+
 /// A drawn problem before its split is known.
 pub(crate) struct RawProblem {
     /// Template and numbers, without names and things: `start2 12|add0 5|…`.

@@ -1,33 +1,7 @@
 //! Statistics of an evaluation.
 
-use serde::{Deserialize, Serialize};
-
 /// The standard normal quantile of a two-sided 95 % interval.
 pub const Z95: f64 = 1.959_963_984_540_054;
-
-/// A share of trials that succeeded, with its uncertainty.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Proportion {
-    /// `successes / trials`.
-    pub value: f64,
-    /// 95 % Wilson score interval, see [`wilson_interval`].
-    pub ci95: [f64; 2],
-}
-
-impl Proportion {
-    /// The share of `successes` among `trials`; none if there were no trials.
-    ///
-    /// # Panics
-    ///
-    /// If `successes > trials`.
-    pub fn new(successes: u64, trials: u64) -> Option<Self> {
-        let ci95 = wilson_interval(successes, trials, Z95)?;
-        Some(Self {
-            value: successes as f64 / trials as f64,
-            ci95,
-        })
-    }
-}
 
 /// Wilson score interval of a binomial proportion; none if there were no trials.
 ///
@@ -73,6 +47,15 @@ pub fn wilson_interval(successes: u64, trials: u64, z: f64) -> Option<[f64; 2]> 
     Some([low, high])
 }
 
+/// Normal interval of the mean of independent values, `mean ± z sqrt(var / n)` with the variance over `n`; none of no
+/// values.
+pub fn mean_interval(values: &[f64], z: f64) -> Option<[f64; 2]> {
+    let centre = mean(values)?;
+    let variance = mean(&values.iter().map(|value| (value - centre).powi(2)).collect::<Vec<_>>())?;
+    let half_width = z * (variance / values.len() as f64).sqrt();
+    Some([centre - half_width, centre + half_width])
+}
+
 /// The arithmetic mean; none of no values.
 pub fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
@@ -82,7 +65,7 @@ pub fn mean(values: &[f64]) -> Option<f64> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Proportion, Z95, mean, wilson_interval};
+    use super::{Z95, mean, mean_interval, wilson_interval};
 
     #[test]
     fn known_intervals() {
@@ -119,29 +102,22 @@ mod tests {
     #[test]
     fn no_trials_no_proportion() {
         assert_eq!(wilson_interval(0, 0, Z95), None);
-        assert_eq!(Proportion::new(0, 0), None);
-    }
-
-    #[test]
-    fn a_proportion_serialises_flat() {
-        let half = Proportion::new(2, 4).expect("there are trials");
-        let json = serde_json::to_value(half).expect("plain numbers");
-        assert_eq!(json["value"], 0.5);
-        assert_eq!(json["ci95"].as_array().map(Vec::len), Some(2));
     }
 
     #[test]
     fn means() {
         assert_eq!(mean(&[]), None);
         assert_eq!(mean(&[1.0, 2.0, 6.0]), Some(3.0));
+        assert_eq!(mean_interval(&[], 1.0), None);
+        assert_eq!(mean_interval(&[1.0, 5.0, 1.0, 5.0], 2.0), Some([1.0, 5.0]));
     }
 
     proptest! {
         #[test]
         fn an_interval_holds_its_proportion(trials in 1..10_000_u64, share in 0.0..=1.0) {
             let successes = (trials as f64 * share) as u64;
-            let Proportion { value, ci95: [low, high] } =
-                Proportion::new(successes, trials).expect("there are trials");
+            let value = successes as f64 / trials as f64;
+            let [low, high] = wilson_interval(successes, trials, Z95).expect("there are trials");
             prop_assert!(0.0 <= low && low <= value && value <= high && high <= 1.0);
             // Failures mirror successes.
             let [mirrored, _] = wilson_interval(trials - successes, trials, Z95).expect("there are trials");

@@ -1,0 +1,79 @@
+//! Writes what a forward pass computes to a safetensors file: `logits` and `resid_post.0`, `resid_post.1`, …
+//!
+//!     cargo run --release --example activations -- --prompt "Problem: Compute (3+5)*2-4." --out activations.safetensors
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use anyhow::{Result, bail, ensure};
+use burn::tensor::Tensor;
+use clap::Parser;
+use trimtab::SteeringVectors;
+use trimtab::model::{HostTensor, TensorFile};
+use trimtab_examples::{ModelArgs, load_vectors};
+
+/// Writes logits and residual streams of one sequence to a file.
+#[derive(Parser)]
+struct Args {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Token ids, separated by commas.
+    #[arg(long, value_delimiter = ',', conflicts_with = "prompt")]
+    tokens: Option<Vec<u32>>,
+    /// Text instead of token ids.
+    #[arg(long, value_name = "TEXT")]
+    prompt: Option<String>,
+    /// Steering vectors.
+    #[arg(long, value_name = "FILE")]
+    vectors: Option<PathBuf>,
+    /// Nothing is random here; accepted as every program accepts it.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// File to write.
+    #[arg(long, default_value = "activations.safetensors")]
+    out: PathBuf,
+    /// Print one JSON object on standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    let base = args.model.load()?;
+    let tokens = match (&args.tokens, &args.prompt) {
+        (Some(tokens), _) => tokens.clone(),
+        (None, Some(prompt)) => base.tokenizer.encode(&prompt.replace("\\n", "\n"))?,
+        (None, None) => bail!("give the sequence with --tokens 1,2,3 or --prompt TEXT"),
+    };
+    let config = &base.model.config;
+    ensure!(!tokens.is_empty(), "the sequence is empty");
+    ensure!(tokens.len() <= config.max_position_embeddings, "the sequence is longer than the model's positions");
+    if let Some(token) = tokens.iter().find(|&&token| token as usize >= config.vocab_size) {
+        bail!("token {token} is out of range: the model has {} tokens", config.vocab_size);
+    }
+    let vectors = load_vectors(args.vectors.as_deref(), &base)?;
+    let steer = vectors.as_ref().map(SteeringVectors::hook);
+    let file = Mutex::new(TensorFile::default());
+    let keep = |name: String, tensor: Tensor<2>| {
+        let shape = tensor.dims().to_vec();
+        let data = tensor.try_into_vec_as().expect("activations convert to f32");
+        file.lock().expect("no other thread").tensors.insert(name, HostTensor { shape, data });
+    };
+    let hook = |layer: usize, resid_post: Tensor<2>| {
+        let resid_post = match &steer {
+            Some(steer) => steer(layer, resid_post),
+            None => resid_post,
+        };
+        keep(format!("resid_post.{layer}"), resid_post.clone());
+        resid_post
+    };
+    let (resid_post, _) = base.model.read(&[&tokens], Some(&hook));
+    keep("logits".to_owned(), base.model.logits(resid_post));
+    file.into_inner().expect("no other thread").write(&args.out)?;
+    if args.json {
+        println!("{}", serde_json::json!({ "tokens": tokens, "out": args.out }));
+    } else {
+        println!("{} tokens, {} layers: {}", tokens.len(), config.num_hidden_layers, args.out.display());
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! Completes a prompt, streamed.
+//!
+//!     cargo run --release --example generate -- --prompt "Problem: Compute (3+5)*2-4.
+//!     Answer:" --vectors runs/quickstart/steering.safetensors
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use trimtab::model::{Generation, write_atomically};
+use trimtab::{Request, Sampling, SteeringVectors};
+use trimtab_examples::{ModelArgs, Stop, load_vectors};
+
+/// Completes a prompt.
+#[derive(Parser)]
+struct Args {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Text to continue; `\n` may be written for a line break.
+    #[arg(long, value_name = "TEXT")]
+    prompt: String,
+    /// Steering vectors.
+    #[arg(long, value_name = "FILE")]
+    vectors: Option<PathBuf>,
+    /// Longest completion in tokens.
+    #[arg(long, default_value_t = 96)]
+    max_new_tokens: usize,
+    /// Sampling temperature; 0 is greedy.
+    #[arg(long, default_value_t = 1.0)]
+    temperature: f32,
+    /// Seed of the sampling.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Write the JSON object to this file too.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Print one JSON object on standard output instead of the text.
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    let stop = Stop::on_ctrl_c()?;
+    let base = args.model.load()?;
+    let vectors = load_vectors(args.vectors.as_deref(), &base)?;
+    let hook = vectors.as_ref().map(SteeringVectors::hook);
+    let prompt = base.tokenizer.encode(&args.prompt.replace("\\n", "\n"))?;
+    let sampling = Sampling {
+        temperature: args.temperature,
+        max_new_tokens: args.max_new_tokens,
+        stop_tokens: base.model.config.eos_token_id.into_iter().collect(),
+        seed: args.seed,
+        step: 0,
+    };
+    let request = [Request { prompt: &prompt, index: 0, samples: 1 }];
+    let mut generation = Generation::start(&base.model, &request, &sampling, hook.as_ref().map(|hook| hook as _))?;
+    let mut printed = String::new();
+    while generation.step()? && !stop.requested() {
+        print_rest(&base.tokenizer.decode(&generation.completions()[0][0].tokens), &mut printed, args.json)?;
+    }
+    let completion = generation.finish().remove(0).remove(0);
+    let text = base.tokenizer.decode(&completion.tokens);
+    print_rest(&text, &mut printed, args.json)?;
+    let report = serde_json::json!({
+        "token_ids": completion.tokens,
+        "text": text,
+        "logprobs": completion.logprobs,
+        "finish_reason": completion.finish_reason,
+    });
+    if let Some(path) = &args.out {
+        write_atomically(path, format!("{report}\n").as_bytes())
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    println!("{}", if args.json { report.to_string() } else { String::new() });
+    stop.check("stopped");
+    Ok(())
+}
+
+/// Prints what `text` has beyond what is on the screen; text that changed under way waits for the next call.
+fn print_rest(text: &str, printed: &mut String, silent: bool) -> Result<()> {
+    if let (false, Some(rest)) = (silent, text.strip_prefix(printed.as_str())) {
+        print!("{rest}");
+        std::io::stdout().flush()?;
+        *printed = text.to_owned();
+    }
+    Ok(())
+}
