@@ -10,7 +10,7 @@ use trimtab::model::{HostTensor, ModelConfig, write_atomically};
 use crate::tokenizer::END_OF_TEXT;
 
 /// Writes `config.json`, `generation_config.json`, the tokenizer's two files and `model.safetensors` into `folder`.
-pub fn write(
+pub(crate) fn write(
     folder: &Path,
     config: &ModelConfig,
     tokenizer: &tokenizers::Tokenizer,
@@ -28,14 +28,27 @@ pub fn write(
         "clean_up_tokenization_spaces": false,
         "model_max_length": config["max_position_embeddings"],
     });
-    for (name, value) in
-        [("config.json", &config), ("generation_config.json", &end), ("tokenizer_config.json", &tokenizer_config)]
-    {
-        write_atomically(&folder.join(name), (serde_json::to_string_pretty(value)? + "\n").as_bytes())?;
+    for (name, value) in [
+        ("config.json", &config),
+        ("generation_config.json", &end),
+        ("tokenizer_config.json", &tokenizer_config),
+    ] {
+        write_atomically(
+            &folder.join(name),
+            (serde_json::to_string_pretty(value)? + "\n").as_bytes(),
+        )?;
     }
-    let tokenizer = tokenizer.to_string(true).map_err(|error| anyhow!("cannot write the tokenizer: {error}"))?;
-    write_atomically(&folder.join("tokenizer.json"), (tokenizer + "\n").as_bytes())?;
+    let tokenizer = tokenizer
+        .to_string(true)
+        .map_err(|error| anyhow!("cannot write the tokenizer: {error}"))?;
+    write_atomically(
+        &folder.join("tokenizer.json"),
+        (tokenizer + "\n").as_bytes(),
+    )?;
     let format = HashMap::from([("format".to_owned(), "pt".to_owned())]); // transformers insists on it
-    write_atomically(&folder.join("model.safetensors"), &safetensors::serialize(params, Some(format))?)?;
+    write_atomically(
+        &folder.join("model.safetensors"),
+        &safetensors::serialize(params, Some(format))?,
+    )?;
     Ok(())
 }

@@ -1,14 +1,39 @@
 //! The pre-training text of the bundled model: problems followed by many habits, and bare arithmetic.
 //!
-//! The text teaches the skill (one document in three is arithmetic, one completion in four shows its work) but not the
-//! habit: most problems are followed by something else. That is the situation of a base model before reward training.
+//! The text teaches the skill (a third of it is arithmetic, one completion in four shows its work) but not the habit: most
+//! problems are followed by something else. That is the situation of a base model before reward training.
 
 use crate::draw::Draw;
 use crate::nano_gsm::{MAX_VALUE, PEOPLE, THINGS};
 use crate::problem::{Family, Problem, Split};
 
-/// Address word that keeps documents apart from problems.
+/// Address words that keep documents apart from problems and the two kinds from one another.
 const DOCUMENTS: u64 = 1 << 32;
+const REQUESTS: u64 = 1 << 33;
+
+/// What may follow a problem.
+#[derive(Clone, Copy)]
+enum Habit {
+    Worked,
+    BareAnswer,
+    Guess,
+    Chatter,
+    AnotherProblem,
+}
+
+const HABITS: [Habit; 5] = [
+    Habit::Worked,
+    Habit::BareAnswer,
+    Habit::Guess,
+    Habit::Chatter,
+    Habit::AnotherProblem,
+];
+
+/// How often each habit follows a problem that asks for none, in percent.
+const PLAIN: [usize; 5] = [26, 20, 18, 22, 14];
+
+/// How often each habit is asked for by those that do, in percent.
+const REQUESTED: [usize; 5] = [48, 13, 13, 13, 13];
 
 /// Document number `index` of the corpus with this seed; problems come from [`Split::Train`] only.
 pub fn document(seed: u64, index: u64) -> String {
@@ -16,21 +41,70 @@ pub fn document(seed: u64, index: u64) -> String {
     if draw.below(5) < 2 {
         return facts(&mut draw);
     }
-    let family = if draw.below(3) < 2 { Family::NanoGsm } else { Family::NanoMath };
-    let problem = family.problem(Split::Train, seed, index);
-    let completion = match draw.weighted(&[26, 20, 18, 22, 14]) {
-        0 => worked(&problem, &mut draw),
-        1 => bare_answer(&problem, &mut draw),
-        2 => guess(&mut draw),
-        3 => chatter(&mut draw),
-        _ => another_problem(family, seed, index, &mut draw),
+    let family = if draw.below(3) < 2 {
+        Family::NanoGsm
+    } else {
+        Family::NanoMath
     };
-    problem.prompt() + &completion
+    let problem = family.problem(Split::Train, seed, index);
+    let habit = HABITS[draw.weighted(&PLAIN)];
+    problem.prompt() + &completion(habit, &problem, family, seed, index, &mut draw)
+}
+
+/// Document number `index` of the second part of the corpus, in which six problems in ten end with a request for the
+/// habit that follows: `… Step by step.` So the habit becomes something that the model computes from its input, as it is in
+/// models that have read instructions.
+pub fn document_with_request(seed: u64, index: u64) -> String {
+    let mut draw = Draw::at([seed, REQUESTS, 0, index]);
+    if draw.below(4) == 0 {
+        return facts(&mut draw);
+    }
+    let family = if draw.below(2) == 0 {
+        Family::NanoGsm
+    } else {
+        Family::NanoMath
+    };
+    let mut problem = family.problem(Split::Train, seed, index);
+    let habit = if draw.below(10) < 6 {
+        let habit = HABITS[draw.weighted(&REQUESTED)];
+        problem.question += match habit {
+            Habit::Worked => " Step by step.",
+            Habit::BareAnswer => " What is the answer?",
+            Habit::Guess => " My guess?",
+            Habit::Chatter => " Do you like it?",
+            Habit::AnotherProblem => " Now another one.",
+        };
+        habit
+    } else {
+        HABITS[draw.weighted(&PLAIN)]
+    };
+    problem.prompt() + &completion(habit, &problem, family, seed, index, &mut draw)
+}
+
+fn completion(
+    habit: Habit,
+    problem: &Problem,
+    family: Family,
+    seed: u64,
+    index: u64,
+    draw: &mut Draw,
+) -> String {
+    match habit {
+        Habit::Worked => worked(problem, draw),
+        Habit::BareAnswer => bare_answer(problem, draw),
+        Habit::Guess => guess(draw),
+        Habit::Chatter => chatter(draw),
+        Habit::AnotherProblem => another_problem(family, seed, index, draw),
+    }
 }
 
 /// A worked solution, the habit that reward training is to bring out.
 fn worked(problem: &Problem, draw: &mut Draw) -> String {
-    let opening = [" Let us go step by step.", " We go step by step.", " Step by step:"][draw.weighted(&[6, 3, 2])];
+    let opening = [
+        " Let us go step by step.",
+        " We go step by step.",
+        " Step by step:",
+    ][draw.weighted(&[6, 3, 2])];
     format!(
         "{opening}\n{}\nThe answer is \\boxed{{{}}}.",
         problem.steps.join("\n"),
@@ -86,13 +160,21 @@ fn fact(draw: &mut Draw) -> String {
     match draw.weighted(&[8, 8, 4, 4, 1, 3]) {
         // Half of the sums and differences have the small operand of the word problems.
         0 => {
-            let small = if draw.below(2) == 0 { left.min(20) } else { left };
+            let small = if draw.below(2) == 0 {
+                left.min(20)
+            } else {
+                left
+            };
             let big = right.min(MAX_VALUE - small).max(1);
             format!("{big}+{small}={}", big + small)
         }
         1 => {
             let (big, small) = (left.max(right), left.min(right));
-            let small = if draw.below(2) == 0 { small % 20 + 1 } else { small };
+            let small = if draw.below(2) == 0 {
+                small % 20 + 1
+            } else {
+                small
+            };
             if big > small {
                 format!("{big}-{small}={}", big - small)
             } else {
@@ -128,9 +210,17 @@ fn fact(draw: &mut Draw) -> String {
             let factor = draw.range(2, 8);
             let (small, large) = (
                 format!(r"\frac{{{numerator}}}{{{denominator}}}"),
-                format!(r"\frac{{{}}}{{{}}}", numerator * factor, denominator * factor),
+                format!(
+                    r"\frac{{{}}}{{{}}}",
+                    numerator * factor,
+                    denominator * factor
+                ),
             );
-            if draw.below(2) == 0 { format!("{small}={large}") } else { format!("{large}={small}") }
+            if draw.below(2) == 0 {
+                format!("{small}={large}")
+            } else {
+                format!("{large}={small}")
+            }
         }
     }
 }

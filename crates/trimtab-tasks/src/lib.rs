@@ -13,7 +13,7 @@ mod problem;
 mod stats;
 
 pub use check::{Grade, MAX_DIGITS, Reason, Verdict, check, grade};
-pub use corpus::document;
+pub use corpus::{document, document_with_request};
 pub use extract::last_boxed;
 pub use outcome::{Outcome, Scored};
 pub use problem::{Family, Problem, Split, UnknownTask};

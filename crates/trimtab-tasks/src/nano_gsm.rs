@@ -29,8 +29,9 @@ pub(crate) const PEOPLE: [(&str, &str, &str); 16] = [
 ];
 
 pub(crate) const THINGS: [&str; 20] = [
-    "apples", "pears", "plums", "cherries", "lemons", "books", "pencils", "stamps", "coins", "shells", "stones",
-    "marbles", "cards", "stickers", "buttons", "candles", "cookies", "flowers", "balloons", "toys",
+    "apples", "pears", "plums", "cherries", "lemons", "books", "pencils", "stamps", "coins",
+    "shells", "stones", "marbles", "cards", "stickers", "buttons", "candles", "cookies", "flowers",
+    "balloons", "toys",
 ];
 
 const STARTS: [&str; 7] = [
@@ -235,7 +236,8 @@ impl Story {
             '*' => before * operand,
             _ => before / operand,
         };
-        self.steps.push(format!("{before}{sign}{operand}={}", self.value));
+        self.steps
+            .push(format!("{before}{sign}{operand}={}", self.value));
     }
 
     fn tell(&mut self, draw: &mut Draw, kind: &str, templates: &[&str], k: i64, m: i64) {
@@ -258,7 +260,7 @@ impl Story {
 
 fn capitalised(word: &str) -> String {
     let mut letters = word.chars();
-    letters
-        .next()
-        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
 }

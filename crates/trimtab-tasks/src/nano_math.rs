@@ -47,7 +47,8 @@ fn arithmetic(draw: &mut Draw, with_power: bool) -> Option<Drawn> {
     let mut steps = Vec::new();
     let value = solve(&tree, &mut steps)?;
     let parenthesised = text.contains('(');
-    ((2..=5).contains(&steps.len()) && (with_power || parenthesised)).then(|| (text, value.to_string(), steps))
+    ((2..=5).contains(&steps.len()) && (with_power || parenthesised))
+        .then(|| (text, value.to_string(), steps))
 }
 
 enum Node {
@@ -140,19 +141,32 @@ fn fractions(draw: &mut Draw) -> Option<Drawn> {
     let common = b * d / gcd(b, d);
     let sign = draw.pick(&['+', '-']);
     let (left, right) = (a * common / b, c * common / d);
-    let numerator = if sign == '+' { left + right } else { left - right };
+    let numerator = if sign == '+' {
+        left + right
+    } else {
+        left - right
+    };
     if gcd(a, b) != 1 || gcd(c, d) != 1 || numerator < 1 || common > 40 {
         return None;
     }
-    let fraction = |numerator: i64, denominator: i64| format!(r"\frac{{{numerator}}}{{{denominator}}}");
+    let fraction =
+        |numerator: i64, denominator: i64| format!(r"\frac{{{numerator}}}{{{denominator}}}");
     let mut steps = Vec::new();
     for (from, to) in [((a, b), left), ((c, d), right)] {
         if from.1 != common {
-            steps.push(format!("{}={}", fraction(from.0, from.1), fraction(to, common)));
+            steps.push(format!(
+                "{}={}",
+                fraction(from.0, from.1),
+                fraction(to, common)
+            ));
         }
     }
     let total = fraction(numerator, common);
-    steps.push(format!("{}{sign}{}={total}", fraction(left, common), fraction(right, common)));
+    steps.push(format!(
+        "{}{sign}{}={total}",
+        fraction(left, common),
+        fraction(right, common)
+    ));
     let shared = gcd(numerator, common);
     let answer = match (shared, numerator / shared, common / shared) {
         (1, ..) => total,
@@ -162,9 +176,13 @@ fn fractions(draw: &mut Draw) -> Option<Drawn> {
     if shared > 1 {
         steps.push(format!("{}={answer}", fraction(numerator, common)));
     }
-    (2..=5)
-        .contains(&steps.len())
-        .then(|| (format!("{}{sign}{}", fraction(a, b), fraction(c, d)), answer, steps))
+    (2..=5).contains(&steps.len()).then(|| {
+        (
+            format!("{}{sign}{}", fraction(a, b), fraction(c, d)),
+            answer,
+            steps,
+        )
+    })
 }
 
 fn gcd(a: i64, b: i64) -> i64 {

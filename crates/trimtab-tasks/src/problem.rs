@@ -90,7 +90,10 @@ impl std::str::FromStr for Family {
     type Err = UnknownTask;
 
     fn from_str(name: &str) -> Result<Self, UnknownTask> {
-        Self::ALL.into_iter().find(|family| family.name() == name).ok_or_else(|| UnknownTask(name.to_owned()))
+        Self::ALL
+            .into_iter()
+            .find(|family| family.name() == name)
+            .ok_or_else(|| UnknownTask(name.to_owned()))
     }
 }
 
@@ -139,10 +142,13 @@ mod tests {
             }
             None => match (text.strip_prefix(r"\frac{"), text.split_once('^')) {
                 (Some(fraction), _) => {
-                    let (numerator, denominator) = fraction.split_once("}{").expect("a fraction has two parts");
+                    let (numerator, denominator) =
+                        fraction.split_once("}{").expect("a fraction has two parts");
                     whole(numerator) / whole(denominator.trim_end_matches('}'))
                 }
-                (None, Some((base, exponent))) => whole(base).pow(exponent.parse().expect("an exponent")),
+                (None, Some((base, exponent))) => {
+                    whole(base).pow(exponent.parse().expect("an exponent"))
+                }
                 (None, None) => whole(text),
             },
         }
@@ -159,7 +165,10 @@ mod tests {
                     assert_eq!(value(left), value(right), "{problem:?}");
                 }
                 let last = problem.steps.last().expect("at least two steps");
-                assert!(last.ends_with(&format!("={}", problem.answer)), "{problem:?}");
+                assert!(
+                    last.ends_with(&format!("={}", problem.answer)),
+                    "{problem:?}"
+                );
             }
         }
     }

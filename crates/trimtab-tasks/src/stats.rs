@@ -51,7 +51,12 @@ pub fn wilson_interval(successes: u64, trials: u64, z: f64) -> Option<[f64; 2]> 
 /// values.
 pub fn mean_interval(values: &[f64], z: f64) -> Option<[f64; 2]> {
     let centre = mean(values)?;
-    let variance = mean(&values.iter().map(|value| (value - centre).powi(2)).collect::<Vec<_>>())?;
+    let variance = mean(
+        &values
+            .iter()
+            .map(|value| (value - centre).powi(2))
+            .collect::<Vec<_>>(),
+    )?;
     let half_width = z * (variance / values.len() as f64).sqrt();
     Some([centre - half_width, centre + half_width])
 }
