@@ -47,17 +47,31 @@ fn main() -> Result<()> {
     };
     let config = &base.model.config;
     ensure!(!tokens.is_empty(), "the sequence is empty");
-    ensure!(tokens.len() <= config.max_position_embeddings, "the sequence is longer than the model's positions");
-    if let Some(token) = tokens.iter().find(|&&token| token as usize >= config.vocab_size) {
-        bail!("token {token} is out of range: the model has {} tokens", config.vocab_size);
+    ensure!(
+        tokens.len() <= config.max_position_embeddings,
+        "the sequence is longer than the model's positions"
+    );
+    if let Some(token) = tokens
+        .iter()
+        .find(|&&token| token as usize >= config.vocab_size)
+    {
+        bail!(
+            "token {token} is out of range: the model has {} tokens",
+            config.vocab_size
+        );
     }
     let vectors = load_vectors(args.vectors.as_deref(), &base)?;
     let steer = vectors.as_ref().map(SteeringVectors::hook);
     let file = Mutex::new(TensorFile::default());
     let keep = |name: String, tensor: Tensor<2>| {
         let shape = tensor.dims().to_vec();
-        let data = tensor.try_into_vec_as().expect("activations convert to f32");
-        file.lock().expect("no other thread").tensors.insert(name, HostTensor { shape, data });
+        let data = tensor
+            .try_into_vec_as()
+            .expect("activations convert to f32");
+        file.lock()
+            .expect("no other thread")
+            .tensors
+            .insert(name, HostTensor { shape, data });
     };
     let hook = |layer: usize, resid_post: Tensor<2>| {
         let resid_post = match &steer {
@@ -69,11 +83,21 @@ fn main() -> Result<()> {
     };
     let (resid_post, _) = base.model.read(&[&tokens], Some(&hook));
     keep("logits".to_owned(), base.model.logits(resid_post));
-    file.into_inner().expect("no other thread").write(&args.out)?;
+    file.into_inner()
+        .expect("no other thread")
+        .write(&args.out)?;
     if args.json {
-        println!("{}", serde_json::json!({ "tokens": tokens, "out": args.out }));
+        println!(
+            "{}",
+            serde_json::json!({ "tokens": tokens, "out": args.out })
+        );
     } else {
-        println!("{} tokens, {} layers: {}", tokens.len(), config.num_hidden_layers, args.out.display());
+        println!(
+            "{} tokens, {} layers: {}",
+            tokens.len(),
+            config.num_hidden_layers,
+            args.out.display()
+        );
     }
     Ok(())
 }

@@ -46,7 +46,10 @@ struct Args {
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    ensure!(args.limit >= 1 && args.samples >= 1, "--limit and --samples must be at least 1");
+    ensure!(
+        args.limit >= 1 && args.samples >= 1,
+        "--limit and --samples must be at least 1"
+    );
     let stop = Stop::on_ctrl_c()?;
     let base = args.model.load()?;
     let vectors = load_vectors(args.vectors.as_deref(), &base)?;
@@ -68,15 +71,26 @@ fn main() -> Result<()> {
     bar.finish_and_clear();
     if let Some(path) = &args.out {
         let lines = groups.iter().flat_map(|group| group.records(0));
-        let lines: Vec<String> = lines.map(|record| serde_json::to_string(&record)).collect::<Result<_, _>>()?;
+        let lines: Vec<String> = lines
+            .map(|record| serde_json::to_string(&record))
+            .collect::<Result<_, _>>()?;
         let text = lines.join("\n") + "\n";
-        write_atomically(path, text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
+        write_atomically(path, text.as_bytes())
+            .with_context(|| format!("cannot write {}", path.display()))?;
     }
     if args.json {
         println!("{}", serde_json::to_string(&outcome)?);
         return Ok(());
     }
-    println!("{} with {}", args.task.name(), if vectors.is_some() { "vectors" } else { "the base model" });
+    println!(
+        "{} with {}",
+        args.task.name(),
+        if vectors.is_some() {
+            "vectors"
+        } else {
+            "the base model"
+        }
+    );
     println!(
         "accuracy      {:5.1} %  (95 %: {:.1} to {:.1})",
         100.0 * outcome.accuracy,
@@ -88,8 +102,17 @@ fn main() -> Result<()> {
         println!("right if boxed {:4.1} %", 100.0 * accuracy);
     }
     if args.samples > 1 {
-        println!("pass@{0}, maj@{0}  {1:.1} %, {2:.1} %", args.samples, 100.0 * outcome.pass_at_k, 100.0 * outcome.maj_at_k);
+        println!(
+            "pass@{0}, maj@{0}  {1:.1} %, {2:.1} %",
+            args.samples,
+            100.0 * outcome.pass_at_k,
+            100.0 * outcome.maj_at_k
+        );
     }
-    println!("length        {:5.1} tokens, {:.1} % cut", outcome.mean_length, 100.0 * outcome.truncation_rate);
+    println!(
+        "length        {:5.1} tokens, {:.1} % cut",
+        outcome.mean_length,
+        100.0 * outcome.truncation_rate
+    );
     Ok(())
 }

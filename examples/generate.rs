@@ -54,11 +54,26 @@ fn main() -> Result<()> {
         seed: args.seed,
         step: 0,
     };
-    let request = [Request { prompt: &prompt, index: 0, samples: 1 }];
-    let mut generation = Generation::start(&base.model, &request, &sampling, hook.as_ref().map(|hook| hook as _))?;
+    let request = [Request {
+        prompt: &prompt,
+        index: 0,
+        samples: 1,
+    }];
+    let mut generation = Generation::start(
+        &base.model,
+        &request,
+        &sampling,
+        hook.as_ref().map(|hook| hook as _),
+    )?;
     let mut printed = String::new();
     while generation.step()? && !stop.requested() {
-        print_rest(&base.tokenizer.decode(&generation.completions()[0][0].tokens), &mut printed, args.json)?;
+        print_rest(
+            &base
+                .tokenizer
+                .decode(&generation.completions()[0][0].tokens),
+            &mut printed,
+            args.json,
+        )?;
     }
     let completion = generation.finish().remove(0).remove(0);
     let text = base.tokenizer.decode(&completion.tokens);
@@ -73,7 +88,14 @@ fn main() -> Result<()> {
         write_atomically(path, format!("{report}\n").as_bytes())
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
-    println!("{}", if args.json { report.to_string() } else { String::new() });
+    println!(
+        "{}",
+        if args.json {
+            report.to_string()
+        } else {
+            String::new()
+        }
+    );
     stop.check("stopped");
     Ok(())
 }

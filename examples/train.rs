@@ -42,17 +42,32 @@ fn main() -> Result<()> {
         bar.set_position(run.step());
         bar.set_message(format!("right {:.0} %", 100.0 * metrics.accuracy));
         if bar.is_hidden() {
-            eprintln!("step {} right {:.1} % length {:.1}", metrics.step, 100.0 * metrics.accuracy, metrics.mean_length);
+            eprintln!(
+                "step {} right {:.1} % length {:.1}",
+                metrics.step,
+                100.0 * metrics.accuracy,
+                metrics.mean_length
+            );
         }
-        stop.check(&format!("stopped after step {}; the same command goes on from here", run.step()));
+        stop.check(&format!(
+            "stopped after step {}; the same command goes on from here",
+            run.step()
+        ));
     }
     bar.finish();
     let vectors = run.export()?;
     let last = run.metrics()?.pop();
     if args.json {
-        println!("{}", serde_json::json!({ "steps": run.step(), "last": last, "vectors": vectors, "out": args.out }));
+        println!(
+            "{}",
+            serde_json::json!({ "steps": run.step(), "last": last, "vectors": vectors, "out": args.out })
+        );
     } else {
-        println!("{} steps done; the vectors are in {}", run.step(), vectors.display());
+        println!(
+            "{} steps done; the vectors are in {}",
+            run.step(),
+            vectors.display()
+        );
     }
     Ok(())
 }
@@ -62,19 +77,33 @@ fn recipe(args: &Args) -> Result<Recipe> {
     let mut table: toml::Table = match &args.config {
         None => toml::Table::new(),
         Some(path) => {
-            let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-            text.parse().with_context(|| format!("{} is not TOML", path.display()))?
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("cannot read {}", path.display()))?;
+            text.parse()
+                .with_context(|| format!("{} is not TOML", path.display()))?
         }
     };
-    for setting in args.set.iter().cloned().chain(args.seed.map(|seed| format!("seed={seed}"))) {
+    for setting in args
+        .set
+        .iter()
+        .cloned()
+        .chain(args.seed.map(|seed| format!("seed={seed}")))
+    {
         let Some((key, value)) = setting.split_once('=') else {
             bail!("`--set {setting}` has no `=`; write it as key=value");
         };
         // A word that is no TOML value is meant as a string: `task=nano-math`.
-        let parsed = format!("{key} = {value}").parse().or_else(|_| format!("{key} = {value:?}").parse::<toml::Table>());
-        merge(&mut table, parsed.with_context(|| format!("`--set {setting}` is no setting"))?);
+        let parsed = format!("{key} = {value}")
+            .parse()
+            .or_else(|_| format!("{key} = {value:?}").parse::<toml::Table>());
+        merge(
+            &mut table,
+            parsed.with_context(|| format!("`--set {setting}` is no setting"))?,
+        );
     }
-    table.try_into().context("the recipe does not fit; its keys are described in docs/recipe.md")
+    table
+        .try_into()
+        .context("the recipe does not fit; its keys are described in docs/recipe.md")
 }
 
 fn merge(table: &mut toml::Table, over: toml::Table) {

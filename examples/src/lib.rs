@@ -54,13 +54,18 @@ impl ModelArgs {
 pub fn load_vectors(path: Option<&Path>, base: &Pretrained) -> Result<Option<SteeringVectors>> {
     let Some(path) = path else { return Ok(None) };
     let file = SteeringFile::read(path, base).context("cannot load the steering vectors")?;
-    Ok(Some(SteeringVectors::from_host(&file.vectors, &base.model.device())))
+    Ok(Some(SteeringVectors::from_host(
+        &file.vectors,
+        &base.model.device(),
+    )))
 }
 
 /// Turns `flex`, `cuda:1` and the like into a device.
 fn device(name: &str) -> Result<Device> {
     let (kind, index) = name.split_once(':').unwrap_or((name, "0"));
-    let index: usize = index.parse().with_context(|| format!("`{name}` is no device: `{index}` is no number"))?;
+    let index: usize = index
+        .parse()
+        .with_context(|| format!("`{name}` is no device: `{index}` is no number"))?;
     match (kind, index) {
         ("flex", 0) => Ok(Device::flex()),
         #[cfg(feature = "cuda")]
@@ -73,7 +78,9 @@ fn device(name: &str) -> Result<Device> {
         ("vulkan", 0) => Ok(Device::vulkan(burn::tensor::DeviceKind::DefaultDevice)),
         #[cfg(feature = "metal")]
         ("metal", 0) => Ok(Device::metal(burn::tensor::DeviceKind::DefaultDevice)),
-        _ => bail!("this build has no device `{name}`; flex is always there, others need `--features {kind}` in the build"),
+        _ => bail!(
+            "this build has no device `{name}`; flex is always there, others need `--features {kind}` in the build"
+        ),
     }
 }
 
@@ -122,14 +129,25 @@ const STOPPED: i32 = 130;
 /// Never: the template is checked by a test.
 pub fn progress(label: &'static str, steps: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{prefix:>12} {bar:30} {pos}/{len} {eta:>5} {msg}");
-    ProgressBar::new(steps).with_style(style.expect("a constant template")).with_prefix(label)
+    ProgressBar::new(steps)
+        .with_style(style.expect("a constant template"))
+        .with_prefix(label)
 }
 
 /// Largest resident size of this process so far, in bytes, where the system tells.
 pub fn peak_memory_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? * 1024)
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(
+        line.trim()
+            .strip_suffix(" kB")?
+            .trim()
+            .parse::<u64>()
+            .ok()?
+            * 1024,
+    )
 }
 
 #[cfg(test)]

@@ -18,7 +18,10 @@ pub(crate) struct RowKeys {
 
 impl RowKeys {
     pub(crate) fn zeros(shape: [usize; 4], device: &Device) -> Self {
-        Self { keys: Tensor::zeros(shape, device), values: Tensor::zeros(shape, device) }
+        Self {
+            keys: Tensor::zeros(shape, device),
+            values: Tensor::zeros(shape, device),
+        }
     }
 }
 
@@ -35,9 +38,16 @@ pub(crate) fn attend_prompts(
         .iter()
         .map(|&len| {
             let block = |x: &Tensor<3>| x.clone().narrow(0, start, len).unsqueeze_dim::<4>(0); // [1, len, heads, head_dim]
-            let (q, k, v) = (block(&q), block(&k).swap_dims(1, 2), block(&v).swap_dims(1, 2));
+            let (q, k, v) = (
+                block(&q),
+                block(&k).swap_dims(1, 2),
+                block(&v).swap_dims(1, 2),
+            );
             start += len;
-            let keys = PromptKeys { keys: k.clone().squeeze_dim(0), values: v.clone().squeeze_dim(0) };
+            let keys = PromptKeys {
+                keys: k.clone().squeeze_dim(0),
+                values: v.clone().squeeze_dim(0),
+            };
             (attend(q, k, v, None), keys)
         })
         .unzip();
@@ -60,7 +70,11 @@ pub(crate) fn attend_completions(
         .map(|(lens, prompt)| {
             let padding = Padding::of(lens, &device);
             let block = |x: &Tensor<3>| padding.pad(x.clone().narrow(0, start, lens.iter().sum()));
-            let (q, k, v) = (block(&q), block(&k).swap_dims(1, 2), block(&v).swap_dims(1, 2));
+            let (q, k, v) = (
+                block(&q),
+                block(&k).swap_dims(1, 2),
+                block(&v).swap_dims(1, 2),
+            );
             start += lens.iter().sum::<usize>();
             padding.unpad(attend(q, k, v, Some(prompt)))
         })
@@ -80,8 +94,10 @@ pub(crate) fn attend_next(
 ) -> Tensor<2> {
     let [count, kv_heads, head_dim] = k.dims();
     let slot = [0..count, 0..kv_heads, len..len + 1, 0..head_dim];
-    rows.keys.inplace(|keys| keys.slice_assign(slot.clone(), k.unsqueeze_dim(2)));
-    rows.values.inplace(|values| values.slice_assign(slot, v.unsqueeze_dim(2)));
+    rows.keys
+        .inplace(|keys| keys.slice_assign(slot.clone(), k.unsqueeze_dim(2)));
+    rows.values
+        .inplace(|values| values.slice_assign(slot, v.unsqueeze_dim(2)));
     let mut start = 0;
     let mixed = groups
         .iter()
@@ -122,12 +138,18 @@ fn attend(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, prompt: Option<&PromptKeys>)
         Some(prompt) => {
             let prompt_len = prompt.keys.dims()[1];
             // One product per key head for all rows of the group: the prompt is not repeated.
-            let by_head = |x: Tensor<4>, width| x.swap_dims(0, 1).reshape([kv_heads, rows * stacked, width]);
-            let by_row = |x: Tensor<3>, width| x.reshape([kv_heads, rows, stacked, width]).swap_dims(0, 1);
-            let prompt_scores = by_row(by_head(q, head_dim).matmul(prompt.keys.clone().transpose()), prompt_len);
+            let by_head =
+                |x: Tensor<4>, width| x.swap_dims(0, 1).reshape([kv_heads, rows * stacked, width]);
+            let by_row =
+                |x: Tensor<3>, width| x.reshape([kv_heads, rows, stacked, width]).swap_dims(0, 1);
+            let prompt_scores = by_row(
+                by_head(q, head_dim).matmul(prompt.keys.clone().transpose()),
+                prompt_len,
+            );
             let weights = activation::softmax(Tensor::cat(vec![prompt_scores, scores], 3), 3);
             let prompt_weights = by_head(weights.clone().narrow(3, 0, prompt_len), prompt_len);
-            by_row(prompt_weights.matmul(prompt.values.clone()), head_dim) + weights.narrow(3, prompt_len, own).matmul(v)
+            by_row(prompt_weights.matmul(prompt.values.clone()), head_dim)
+                + weights.narrow(3, prompt_len, own).matmul(v)
         }
     };
     mixed
@@ -141,7 +163,10 @@ fn future(queries: usize, own: usize, repeats: usize, device: &Device) -> Tensor
     let mask: Vec<bool> = (0..repeats * queries)
         .flat_map(|query| (0..own).map(move |key| key + queries > own + query % queries))
         .collect();
-    Tensor::from_data(TensorData::new(mask, [1, 1, repeats * queries, own]), device)
+    Tensor::from_data(
+        TensorData::new(mask, [1, 1, repeats * queries, own]),
+        device,
+    )
 }
 
 /// Rows of different lengths, padded at the end to the longest: attention never looks at a later token, so what
@@ -161,7 +186,9 @@ impl Padding {
             let (mut padded, mut ragged) = (Vec::new(), Vec::new());
             let mut start = 0;
             for (row, &len) in lens.iter().enumerate() {
-                padded.extend((0..longest).map(|slot| if slot < len { start + slot } else { 0 } as i64));
+                padded.extend(
+                    (0..longest).map(|slot| if slot < len { start + slot } else { 0 } as i64),
+                );
                 ragged.extend((0..len).map(|slot| (row * longest + slot) as i64));
                 start += len;
             }
@@ -171,7 +198,11 @@ impl Padding {
             };
             (index(padded), index(ragged))
         });
-        Self { rows: lens.len(), longest, indices }
+        Self {
+            rows: lens.len(),
+            longest,
+            indices,
+        }
     }
 
     /// `[tokens, heads, head_dim]` to `[rows, longest, heads, head_dim]`.

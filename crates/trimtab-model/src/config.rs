@@ -53,11 +53,21 @@ pub struct ModelConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     #[error("cannot read {path}: {source}; is this the folder of a Hugging Face checkpoint?")]
-    Read { path: PathBuf, source: std::io::Error },
+    Read {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("{path} is not a usable config.json: {source}")]
-    Parse { path: PathBuf, source: serde_json::Error },
+    Parse {
+        path: PathBuf,
+        source: serde_json::Error,
+    },
     #[error("`{key}` is {value} in config.json, but {expected}")]
-    Unsupported { key: &'static str, value: String, expected: String },
+    Unsupported {
+        key: &'static str,
+        value: String,
+        expected: String,
+    },
 }
 
 impl ModelConfig {
@@ -68,8 +78,12 @@ impl ModelConfig {
     /// The file is missing, is no JSON of the right form, or asks for something this version does not compute.
     pub fn from_dir(dir: &Path) -> Result<Self, ConfigError> {
         let path = dir.join("config.json");
-        let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Read { path: path.clone(), source })?;
-        let config: Self = serde_json::from_str(&text).map_err(|source| ConfigError::Parse { path, source })?;
+        let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Read {
+            path: path.clone(),
+            source,
+        })?;
+        let config: Self =
+            serde_json::from_str(&text).map_err(|source| ConfigError::Parse { path, source })?;
         config.check()?;
         Ok(config)
     }
@@ -86,10 +100,18 @@ impl ModelConfig {
     /// [`ConfigError::Unsupported`] names the first offending key.
     pub fn check(&self) -> Result<(), ConfigError> {
         let refuse = |key, value: &dyn std::fmt::Display, expected: String| {
-            Err(ConfigError::Unsupported { key, value: value.to_string(), expected })
+            Err(ConfigError::Unsupported {
+                key,
+                value: value.to_string(),
+                expected,
+            })
         };
         if self.model_type != "qwen2" {
-            return refuse("model_type", &self.model_type, "this version computes `qwen2` only".to_owned());
+            return refuse(
+                "model_type",
+                &self.model_type,
+                "this version computes `qwen2` only".to_owned(),
+            );
         }
         for (key, value, most) in [
             ("vocab_size", self.vocab_size, 1 << 20),
@@ -98,44 +120,87 @@ impl ModelConfig {
             ("num_hidden_layers", self.num_hidden_layers, 1 << 10),
             ("num_attention_heads", self.num_attention_heads, 1 << 10),
             ("num_key_value_heads", self.num_key_value_heads, 1 << 10),
-            ("max_position_embeddings", self.max_position_embeddings, 1 << 24),
+            (
+                "max_position_embeddings",
+                self.max_position_embeddings,
+                1 << 24,
+            ),
         ] {
             if !(1..=most).contains(&value) {
                 return refuse(key, &value, format!("it must lie in 1..={most}"));
             }
         }
-        if !self.hidden_size.is_multiple_of(2 * self.num_attention_heads) {
+        if !self
+            .hidden_size
+            .is_multiple_of(2 * self.num_attention_heads)
+        {
             return refuse(
                 "hidden_size",
                 &self.hidden_size,
-                format!("it must be an even multiple of num_attention_heads ({})", self.num_attention_heads),
+                format!(
+                    "it must be an even multiple of num_attention_heads ({})",
+                    self.num_attention_heads
+                ),
             );
         }
-        if !self.num_attention_heads.is_multiple_of(self.num_key_value_heads) {
+        if !self
+            .num_attention_heads
+            .is_multiple_of(self.num_key_value_heads)
+        {
             return refuse(
                 "num_key_value_heads",
                 &self.num_key_value_heads,
-                format!("it must divide num_attention_heads ({})", self.num_attention_heads),
+                format!(
+                    "it must divide num_attention_heads ({})",
+                    self.num_attention_heads
+                ),
             );
         }
         if !(self.rms_norm_eps > 0.0 && self.rms_norm_eps < 1.0) {
-            return refuse("rms_norm_eps", &self.rms_norm_eps, "it must lie between 0 and 1".to_owned());
+            return refuse(
+                "rms_norm_eps",
+                &self.rms_norm_eps,
+                "it must lie between 0 and 1".to_owned(),
+            );
         }
         if !(self.rope_theta > 1.0 && self.rope_theta.is_finite()) {
-            return refuse("rope_theta", &self.rope_theta, "it must be finite and above 1".to_owned());
+            return refuse(
+                "rope_theta",
+                &self.rope_theta,
+                "it must be finite and above 1".to_owned(),
+            );
         }
         if self.hidden_act != "silu" {
-            return refuse("hidden_act", &self.hidden_act, "this version computes `silu` only".to_owned());
+            return refuse(
+                "hidden_act",
+                &self.hidden_act,
+                "this version computes `silu` only".to_owned(),
+            );
         }
         if self.use_sliding_window {
-            return refuse("use_sliding_window", &true, "this version attends to the whole sequence".to_owned());
+            return refuse(
+                "use_sliding_window",
+                &true,
+                "this version attends to the whole sequence".to_owned(),
+            );
         }
         if let Some(scaling) = &self.rope_scaling {
-            return refuse("rope_scaling", scaling, "this version knows plain rotary positions only".to_owned());
+            return refuse(
+                "rope_scaling",
+                scaling,
+                "this version knows plain rotary positions only".to_owned(),
+            );
         }
-        for (key, token) in [("bos_token_id", self.bos_token_id), ("eos_token_id", self.eos_token_id)] {
+        for (key, token) in [
+            ("bos_token_id", self.bos_token_id),
+            ("eos_token_id", self.eos_token_id),
+        ] {
             if let Some(token) = token.filter(|&token| token as usize >= self.vocab_size) {
-                return refuse(key, &token, format!("the vocabulary has {} tokens", self.vocab_size));
+                return refuse(
+                    key,
+                    &token,
+                    format!("the vocabulary has {} tokens", self.vocab_size),
+                );
             }
         }
         Ok(())

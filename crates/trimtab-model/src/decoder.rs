@@ -53,22 +53,32 @@ impl Model {
     ) -> Result<Self, E> {
         let head_dim = config.head_dim();
         let (hidden, inner) = (config.hidden_size, config.intermediate_size);
-        let (queries, keys) = (config.num_attention_heads * head_dim, config.num_key_value_heads * head_dim);
+        let (queries, keys) = (
+            config.num_attention_heads * head_dim,
+            config.num_key_value_heads * head_dim,
+        );
         let embed_tokens = tensor("model.embed_tokens.weight", &[config.vocab_size, hidden])?;
         let layers = (0..config.num_hidden_layers)
             .map(|index| {
                 let mut norm = |name: &str| -> Result<RmsNorm, E> {
                     let weight = tensor(&format!("model.layers.{index}.{name}.weight"), &[hidden])?;
-                    Ok(RmsNorm { weight, eps: config.rms_norm_eps })
+                    Ok(RmsNorm {
+                        weight,
+                        eps: config.rms_norm_eps,
+                    })
                 };
                 let (input_layernorm, post_attention_layernorm) =
                     (norm("input_layernorm")?, norm("post_attention_layernorm")?);
-                let mut linear = |name: &str, outputs: usize, inputs: usize, bias: bool| -> Result<Linear, E> {
-                    let name = format!("model.layers.{index}.{name}");
-                    let weight = tensor(&format!("{name}.weight"), &[outputs, inputs])?.transpose();
-                    let bias = bias.then(|| tensor(&format!("{name}.bias"), &[outputs])).transpose()?;
-                    Ok(Linear { weight, bias })
-                };
+                let mut linear =
+                    |name: &str, outputs: usize, inputs: usize, bias: bool| -> Result<Linear, E> {
+                        let name = format!("model.layers.{index}.{name}");
+                        let weight =
+                            tensor(&format!("{name}.weight"), &[outputs, inputs])?.transpose();
+                        let bias = bias
+                            .then(|| tensor(&format!("{name}.bias"), &[outputs]))
+                            .transpose()?;
+                        Ok(Linear { weight, bias })
+                    };
                 Ok(Layer {
                     input_layernorm,
                     q_proj: linear("self_attn.q_proj", queries, hidden, true)?,
@@ -82,14 +92,24 @@ impl Model {
                 })
             })
             .collect::<Result<Vec<_>, E>>()?;
-        let norm = RmsNorm { weight: tensor("model.norm.weight", &[hidden])?, eps: config.rms_norm_eps };
+        let norm = RmsNorm {
+            weight: tensor("model.norm.weight", &[hidden])?,
+            eps: config.rms_norm_eps,
+        };
         let unembedding = if config.tie_word_embeddings {
             embed_tokens.clone().transpose()
         } else {
             tensor("lm_head.weight", &[config.vocab_size, hidden])?.transpose()
         };
         let rope = Rope::new(&config);
-        Ok(Self { config, embed_tokens, layers, norm, unembedding, rope })
+        Ok(Self {
+            config,
+            embed_tokens,
+            layers,
+            norm,
+            unembedding,
+            rope,
+        })
     }
 }
 
@@ -112,25 +132,54 @@ impl Model {
 
     /// Runs whole completions behind their prompts: `completions[g]` holds the rows of group `g`, which share the
     /// prompt `g`. Returns `[tokens, hidden_size]`, rows end to end in the order given.
-    pub fn complete(&self, prompts: &Prompts, completions: &[Vec<&[u32]>], hook: Option<ResidPostHook>) -> Tensor<2> {
-        let lens: Vec<Vec<usize>> =
-            completions.iter().map(|group| group.iter().map(|row| row.len()).collect()).collect();
-        let positions = lens.iter().zip(&prompts.lens).flat_map(|(rows, &start)| {
-            rows.iter().flat_map(move |&len| start..start + len)
-        });
-        let tokens: Vec<u32> = completions.iter().flatten().flat_map(|row| row.iter().copied()).collect();
+    pub fn complete(
+        &self,
+        prompts: &Prompts,
+        completions: &[Vec<&[u32]>],
+        hook: Option<ResidPostHook>,
+    ) -> Tensor<2> {
+        let lens: Vec<Vec<usize>> = completions
+            .iter()
+            .map(|group| group.iter().map(|row| row.len()).collect())
+            .collect();
+        let positions = lens
+            .iter()
+            .zip(&prompts.lens)
+            .flat_map(|(rows, &start)| rows.iter().flat_map(move |&len| start..start + len));
+        let tokens: Vec<u32> = completions
+            .iter()
+            .flatten()
+            .flat_map(|row| row.iter().copied())
+            .collect();
         self.run(&tokens, positions, hook, |layer, q, k, v| {
             attend_completions(q, k, v, &lens, &prompts.layers[layer])
         })
     }
 
     /// Runs one more token of every row in `rows`; `tokens` has one per row. Returns `[rows, hidden_size]`.
-    pub fn next(&self, prompts: &Prompts, rows: &mut Rows, tokens: &[u32], hook: Option<ResidPostHook>) -> Tensor<2> {
-        let positions: Vec<usize> =
-            rows.groups.iter().flat_map(|&(group, count)| vec![prompts.lens[group] + rows.len; count]).collect();
+    pub fn next(
+        &self,
+        prompts: &Prompts,
+        rows: &mut Rows,
+        tokens: &[u32],
+        hook: Option<ResidPostHook>,
+    ) -> Tensor<2> {
+        let positions: Vec<usize> = rows
+            .groups
+            .iter()
+            .flat_map(|&(group, count)| vec![prompts.lens[group] + rows.len; count])
+            .collect();
         let (groups, len) = (rows.groups.clone(), rows.len);
         let resid = self.run(tokens, positions.into_iter(), hook, |layer, q, k, v| {
-            attend_next(q, k, v, &mut rows.layers[layer], len, &groups, &prompts.layers[layer])
+            attend_next(
+                q,
+                k,
+                v,
+                &mut rows.layers[layer],
+                len,
+                &groups,
+                &prompts.layers[layer],
+            )
         });
         rows.len += 1;
         resid
@@ -138,7 +187,9 @@ impl Model {
 
     /// Logits `[tokens, vocab_size]` of a residual stream `[tokens, hidden_size]` after the last layer.
     pub fn logits(&self, resid_post: Tensor<2>) -> Tensor<2> {
-        self.norm.forward(resid_post).matmul(self.unembedding.clone())
+        self.norm
+            .forward(resid_post)
+            .matmul(self.unembedding.clone())
     }
 
     /// Log-probability of each of `targets` under `softmax(logits / temperature)`, `[tokens]` in nats; `resid_post` is
@@ -146,7 +197,8 @@ impl Model {
     pub fn logprobs(&self, resid_post: Tensor<2>, targets: &[u32], temperature: f32) -> Tensor<1> {
         let targets: Vec<i64> = targets.iter().map(|&token| i64::from(token)).collect();
         let count = targets.len();
-        let targets = Tensor::<2, Int>::from_data(TensorData::new(targets, [count, 1]), &resid_post.device());
+        let targets =
+            Tensor::<2, Int>::from_data(TensorData::new(targets, [count, 1]), &resid_post.device());
         let logprobs = activation::log_softmax(self.logits(resid_post) / temperature, 1);
         logprobs.gather(1, targets).squeeze_dim(1)
     }
@@ -174,9 +226,16 @@ impl Model {
     }
 
     fn tensors_mut(&mut self) -> Vec<&mut Tensor<2>> {
-        let mut tensors = vec![&mut self.embed_tokens, &mut self.norm.weight, &mut self.unembedding];
+        let mut tensors = vec![
+            &mut self.embed_tokens,
+            &mut self.norm.weight,
+            &mut self.unembedding,
+        ];
         for layer in &mut self.layers {
-            tensors.extend([&mut layer.input_layernorm.weight, &mut layer.post_attention_layernorm.weight]);
+            tensors.extend([
+                &mut layer.input_layernorm.weight,
+                &mut layer.post_attention_layernorm.weight,
+            ]);
             for linear in [
                 &mut layer.q_proj,
                 &mut layer.k_proj,
@@ -204,7 +263,10 @@ impl Model {
     ) -> Tensor<2> {
         let device = self.device();
         let count = tokens.len();
-        let [heads, kv_heads] = [self.config.num_attention_heads, self.config.num_key_value_heads];
+        let [heads, kv_heads] = [
+            self.config.num_attention_heads,
+            self.config.num_key_value_heads,
+        ];
         let head_dim = self.config.head_dim();
         let rotation = self.rope.at(positions, &device);
         let ids: Vec<i64> = tokens.iter().map(|&token| i64::from(token)).collect();
@@ -212,14 +274,26 @@ impl Model {
         let mut resid = self.embed_tokens.clone().select(0, ids); // [tokens, hidden_size]
         for (index, layer) in self.layers.iter().enumerate() {
             let normed = layer.input_layernorm.forward(resid.clone());
-            let q = layer.q_proj.forward(normed.clone()).reshape([count, heads, head_dim]);
-            let k = layer.k_proj.forward(normed.clone()).reshape([count, kv_heads, head_dim]);
-            let v = layer.v_proj.forward(normed).reshape([count, kv_heads, head_dim]);
+            let q = layer
+                .q_proj
+                .forward(normed.clone())
+                .reshape([count, heads, head_dim]);
+            let k = layer
+                .k_proj
+                .forward(normed.clone())
+                .reshape([count, kv_heads, head_dim]);
+            let v = layer
+                .v_proj
+                .forward(normed)
+                .reshape([count, kv_heads, head_dim]);
             let mixed = attend(index, rotation.rotate(q), rotation.rotate(k), v);
             resid = resid + layer.o_proj.forward(mixed); // resid_mid
             let normed = layer.post_attention_layernorm.forward(resid.clone());
             let gate = activation::silu(layer.gate_proj.forward(normed.clone()));
-            resid = resid + layer.down_proj.forward(gate * layer.up_proj.forward(normed));
+            resid = resid
+                + layer
+                    .down_proj
+                    .forward(gate * layer.up_proj.forward(normed));
             if let Some(hook) = hook {
                 resid = hook(index, resid);
             }
@@ -251,21 +325,39 @@ impl Rows {
     /// Room for `capacity` tokens in each of the rows that `groups` counts as `(prompt, number of rows)`.
     pub fn new(model: &Model, groups: Vec<(usize, usize)>, capacity: usize) -> Self {
         let rows = groups.iter().map(|&(_, count)| count).sum();
-        let shape = [rows, model.config.num_key_value_heads, capacity, model.config.head_dim()];
+        let shape = [
+            rows,
+            model.config.num_key_value_heads,
+            capacity,
+            model.config.head_dim(),
+        ];
         let device = model.device();
-        let layers = model.layers.iter().map(|_| RowKeys::zeros(shape, &device)).collect();
-        Self { groups, len: 0, layers }
+        let layers = model
+            .layers
+            .iter()
+            .map(|_| RowKeys::zeros(shape, &device))
+            .collect();
+        Self {
+            groups,
+            len: 0,
+            layers,
+        }
     }
 
     /// Leaves out every row that `keep` (one entry per row) does not mark.
     pub fn retain(&mut self, keep: &[bool]) {
         let device = self.layers[0].keys.device();
-        let indices: Vec<i64> = (0i64..).zip(keep).filter_map(|(row, &keep)| keep.then_some(row)).collect();
+        let indices: Vec<i64> = (0i64..)
+            .zip(keep)
+            .filter_map(|(row, &keep)| keep.then_some(row))
+            .collect();
         let count = indices.len();
         let indices = Tensor::<1, Int>::from_data(TensorData::new(indices, [count]), &device);
         for layer in &mut self.layers {
             layer.keys.inplace(|keys| keys.select(0, indices.clone()));
-            layer.values.inplace(|values| values.select(0, indices.clone()));
+            layer
+                .values
+                .inplace(|values| values.select(0, indices.clone()));
         }
         let mut row = 0;
         for (_, count) in &mut self.groups {
@@ -306,6 +398,71 @@ impl Linear {
         match &self.bias {
             Some(bias) => y + bias.clone(),
             None => y,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+
+    /// `mlp.down_proj` and a tied unembedding included: back-propagation makes gradients of activations only.
+    #[test]
+    fn no_weight_gets_a_gradient() {
+        let config: ModelConfig = serde_json::from_str(
+            r#"{"model_type": "qwen2", "vocab_size": 11, "hidden_size": 12, "intermediate_size": 17,
+                "num_hidden_layers": 3, "num_attention_heads": 2, "num_key_value_heads": 1,
+                "max_position_embeddings": 32, "rms_norm_eps": 1e-6, "rope_theta": 1e4, "tie_word_embeddings": true}"#,
+        )
+        .expect("literal JSON");
+        let model = Model::build(config, &mut |_, shape| {
+            let [rows, columns] = if let [rows, columns] = *shape {
+                [rows, columns]
+            } else {
+                [1, shape[0]]
+            };
+            let data: Vec<f32> = (0..rows * columns)
+                .map(|index| (index % 7) as f32 / 7.0 - 0.4)
+                .collect();
+            Ok::<_, Infallible>(Tensor::from_data(
+                TensorData::new(data, [rows, columns]),
+                &Device::flex(),
+            ))
+        });
+        let Ok(model) = model;
+        let mut model = model.autodiff();
+        let vector = Tensor::<2>::zeros([1, 12], &model.device()).require_grad();
+        let steer = |_: usize, resid_post: Tensor<2>| resid_post + vector.clone();
+        let (resid, prompts) = model.read(&[&[1, 2, 3]], Some(&steer));
+        let completed = model.complete(&prompts, &[vec![&[4, 5], &[6]]], Some(&steer));
+        let loss = model
+            .logprobs(
+                Tensor::cat(vec![resid, completed], 0),
+                &[2, 3, 4, 5, 6, 7],
+                1.0,
+            )
+            .sum();
+        let grads = loss.backward();
+        let of_vector = vector
+            .grad(&grads)
+            .expect("the one leaf that asks for it")
+            .abs()
+            .sum()
+            .into_scalar::<f32>();
+        assert!(of_vector > 1e-3, "{of_vector}");
+        let tensors = model.tensors_mut();
+        assert_eq!(
+            tensors.len(),
+            3 + 3 * (2 + 7 + 3),
+            "a tensor is missing from `tensors_mut`"
+        );
+        for (index, tensor) in tensors.into_iter().enumerate() {
+            assert!(
+                !tensor.is_require_grad() && tensor.grad(&grads).is_none(),
+                "tensor {index}"
+            );
         }
     }
 }

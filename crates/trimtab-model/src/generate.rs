@@ -72,15 +72,26 @@ pub enum GenerateError {
     #[error("prompt {index} is empty; a model needs at least one token to continue")]
     EmptyPrompt { index: u64 },
     #[error("prompt {index} holds token {token}, but the model has {vocab_size} tokens")]
-    UnknownToken { index: u64, token: u32, vocab_size: usize },
+    UnknownToken {
+        index: u64,
+        token: u32,
+        vocab_size: usize,
+    },
     #[error(
         "prompt {index} has {len} tokens and {new} may follow, more than the {most} positions of the model; \
          shorten the prompt or lower max_new_tokens"
     )]
-    TooLong { index: u64, len: usize, new: usize, most: usize },
+    TooLong {
+        index: u64,
+        len: usize,
+        new: usize,
+        most: usize,
+    },
     #[error("the temperature is {temperature}; it must be 0 or a positive number")]
     Temperature { temperature: f32 },
-    #[error("the logits after prompt {index} are not finite; are the vectors too long, or the weights damaged?")]
+    #[error(
+        "the logits after prompt {index} are not finite; are the vectors too long, or the weights damaged?"
+    )]
     NonFinite { index: u64 },
 }
 
@@ -162,11 +173,22 @@ impl<'a> Generation<'a> {
         for (index, request) in requests.iter().enumerate() {
             last_token += request.prompt.len() as i64;
             last_tokens.extend(vec![last_token; request.samples]);
-            live.extend((0..request.samples).map(|sample| Row { request: index, sample, finished: false }));
+            live.extend((0..request.samples).map(|sample| Row {
+                request: index,
+                sample,
+                finished: false,
+            }));
             groups.push((index, request.samples));
         }
-        let last_tokens = Tensor::<1, Int>::from_data(TensorData::new(last_tokens, [live.len()]), &model.device());
-        let unwritten = Completion { tokens: vec![], logprobs: vec![], finish_reason: FinishReason::Length };
+        let last_tokens = Tensor::<1, Int>::from_data(
+            TensorData::new(last_tokens, [live.len()]),
+            &model.device(),
+        );
+        let unwritten = Completion {
+            tokens: vec![],
+            logprobs: vec![],
+            finish_reason: FinishReason::Length,
+        };
         Ok(Self {
             model,
             hook,
@@ -176,7 +198,10 @@ impl<'a> Generation<'a> {
             rows: Rows::new(model, groups, sampling.max_new_tokens),
             resid: resid.select(0, last_tokens),
             live,
-            completions: requests.iter().map(|request| vec![unwritten.clone(); request.samples]).collect(),
+            completions: requests
+                .iter()
+                .map(|request| vec![unwritten.clone(); request.samples])
+                .collect(),
         })
     }
 
@@ -202,7 +227,9 @@ impl<'a> Generation<'a> {
             tokens.retain(|_| *kept.next().expect("one mark per row"));
             self.live.retain(|row| !row.finished);
         }
-        self.resid = self.model.next(&self.prompts, &mut self.rows, &tokens, self.hook);
+        self.resid = self
+            .model
+            .next(&self.prompts, &mut self.rows, &tokens, self.hook);
         Ok(true)
     }
 
@@ -223,18 +250,32 @@ impl<'a> Generation<'a> {
         let mut tokens = Vec::with_capacity(self.live.len());
         for start in (0..self.live.len()).step_by(rows_at_once) {
             let count = rows_at_once.min(self.live.len() - start);
-            let logits = self.model.logits(self.resid.clone().narrow(0, start, count));
-            let logits = logits.try_into_vec_as::<f32>().expect("logits convert to f32");
-            for (row, logits) in self.live[start..].iter_mut().zip(logits.chunks_exact(vocab_size)) {
+            let logits = self
+                .model
+                .logits(self.resid.clone().narrow(0, start, count));
+            let logits = logits
+                .try_into_vec_as::<f32>()
+                .expect("logits convert to f32");
+            for (row, logits) in self.live[start..]
+                .iter_mut()
+                .zip(logits.chunks_exact(vocab_size))
+            {
                 let request = &self.requests[row.request];
                 if row.finished {
                     tokens.push(request.prompt[0]); // any token: nothing of this row is read again
                     continue;
                 }
                 let completion = &mut self.completions[row.request][row.sample];
-                let uniform = self.sampling.uniform(request.index, row.sample as u64, completion.tokens.len() as u64);
-                let Some((token, logprob)) = sample(logits, self.sampling.temperature, uniform) else {
-                    return Err(GenerateError::NonFinite { index: request.index });
+                let uniform = self.sampling.uniform(
+                    request.index,
+                    row.sample as u64,
+                    completion.tokens.len() as u64,
+                );
+                let Some((token, logprob)) = sample(logits, self.sampling.temperature, uniform)
+                else {
+                    return Err(GenerateError::NonFinite {
+                        index: request.index,
+                    });
                 };
                 completion.tokens.push(token);
                 completion.logprobs.push(logprob);
@@ -255,7 +296,10 @@ impl Sampling {
     /// position of the token.
     fn uniform(&self, prompt: u64, sample: u64, token: u64) -> f64 {
         let mut key = [0; 32];
-        for (bytes, word) in key.chunks_exact_mut(8).zip([self.seed, self.step, prompt, sample]) {
+        for (bytes, word) in key
+            .chunks_exact_mut(8)
+            .zip([self.seed, self.step, prompt, sample])
+        {
             bytes.copy_from_slice(&word.to_le_bytes());
         }
         let mut rng = ChaCha8Rng::from_seed(key);
@@ -266,19 +310,37 @@ impl Sampling {
 
 fn check(model: &Model, request: &Request, sampling: &Sampling) -> Result<(), GenerateError> {
     let (index, len) = (request.index, request.prompt.len());
-    let (vocab_size, most) = (model.config.vocab_size, model.config.max_position_embeddings);
+    let (vocab_size, most) = (
+        model.config.vocab_size,
+        model.config.max_position_embeddings,
+    );
     if sampling.temperature.is_nan() || sampling.temperature < 0.0 {
-        return Err(GenerateError::Temperature { temperature: sampling.temperature });
+        return Err(GenerateError::Temperature {
+            temperature: sampling.temperature,
+        });
     }
     if len == 0 {
         return Err(GenerateError::EmptyPrompt { index });
     }
-    if let Some(&token) = request.prompt.iter().find(|&&token| token as usize >= vocab_size) {
-        return Err(GenerateError::UnknownToken { index, token, vocab_size });
+    if let Some(&token) = request
+        .prompt
+        .iter()
+        .find(|&&token| token as usize >= vocab_size)
+    {
+        return Err(GenerateError::UnknownToken {
+            index,
+            token,
+            vocab_size,
+        });
     }
     let new = sampling.max_new_tokens;
     if len.saturating_add(new) > most {
-        return Err(GenerateError::TooLong { index, len, new, most });
+        return Err(GenerateError::TooLong {
+            index,
+            len,
+            new,
+            most,
+        });
     }
     Ok(())
 }
@@ -289,9 +351,22 @@ fn sample(logits: &[f32], temperature: f32, uniform: f64) -> Option<(u32, f32)> 
     if logits.iter().any(|logit| !logit.is_finite()) {
         return None;
     }
-    let (best, max) = logits.iter().copied().enumerate().rev().max_by(|a, b| a.1.total_cmp(&b.1))?;
-    let scale = if temperature == 0.0 { 1.0 } else { 1.0 / temperature };
-    let weights = || logits.iter().map(|logit| f64::from((logit - max) * scale).exp());
+    let (best, max) = logits
+        .iter()
+        .copied()
+        .enumerate()
+        .rev()
+        .max_by(|a, b| a.1.total_cmp(&b.1))?;
+    let scale = if temperature == 0.0 {
+        1.0
+    } else {
+        1.0 / temperature
+    };
+    let weights = || {
+        logits
+            .iter()
+            .map(|logit| f64::from((logit - max) * scale).exp())
+    };
     let total: f64 = weights().sum();
     let token = if temperature == 0.0 {
         best
@@ -329,14 +404,23 @@ mod tests {
 
     #[test]
     fn greedy_takes_the_first_of_equal_maxima() {
-        assert_eq!(sample(&[1.0, 3.0, 3.0], 0.0, 0.99).map(|drawn| drawn.0), Some(1));
+        assert_eq!(
+            sample(&[1.0, 3.0, 3.0], 0.0, 0.99).map(|drawn| drawn.0),
+            Some(1)
+        );
         assert_eq!(sample(&[1.0, f32::NAN], 1.0, 0.5), None);
         assert_eq!(sample(&[f32::INFINITY, 0.0], 0.0, 0.5), None);
     }
 
     #[test]
     fn every_word_of_an_address_counts() {
-        let sampling = |seed, step| Sampling { temperature: 1.0, max_new_tokens: 1, stop_tokens: vec![], seed, step };
+        let sampling = |seed, step| Sampling {
+            temperature: 1.0,
+            max_new_tokens: 1,
+            stop_tokens: vec![],
+            seed,
+            step,
+        };
         let base = sampling(1, 2).uniform(3, 4, 5);
         assert!((0.0..1.0).contains(&base));
         let others = [
@@ -346,6 +430,9 @@ mod tests {
             sampling(1, 2).uniform(3, 9, 5),
             sampling(1, 2).uniform(3, 4, 9),
         ];
-        assert!(others.iter().all(|other| (other - base).abs() > 1e-9), "{others:?}");
+        assert!(
+            others.iter().all(|other| (other - base).abs() > 1e-9),
+            "{others:?}"
+        );
     }
 }

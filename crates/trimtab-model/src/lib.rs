@@ -9,9 +9,12 @@ mod rope;
 mod tensor_file;
 mod tokenizer;
 
+pub use burn::tensor::Device;
 pub use config::{ConfigError, ModelConfig};
 pub use decoder::{Model, Prompts, ResidPostHook, Rows};
-pub use generate::{Completion, FinishReason, GenerateError, Generation, Request, Sampling, generate};
+pub use generate::{
+    Completion, FinishReason, GenerateError, Generation, Request, Sampling, generate,
+};
 pub use pretrained::{LoadError, Pretrained};
-pub use tensor_file::{HostTensor, TensorFile, TensorFileError, write_atomically};
+pub use tensor_file::{HostTensor, TensorFile, TensorFileError, sha256_hex, write_atomically};
 pub use tokenizer::{Tokenizer, TokenizerError};

@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
-use sha2::{Digest, Sha256};
 
 use crate::config::{ConfigError, ModelConfig};
 use crate::decoder::Model;
-use crate::tensor_file::{TensorFile, TensorFileError, hex};
+use crate::tensor_file::{TensorFile, TensorFileError, sha256_hex};
 use crate::tokenizer::{Tokenizer, TokenizerError};
 
 /// A model with what belongs to it.
@@ -39,7 +38,12 @@ pub enum LoadError {
     #[error("no tensor `{name}` in {path}; does config.json belong to this checkpoint?")]
     MissingTensor { name: String, path: PathBuf },
     #[error("tensor `{name}` in {path} has shape {found:?}, but config.json asks for {expected:?}")]
-    Shape { name: String, path: PathBuf, found: Vec<usize>, expected: Vec<usize> },
+    Shape {
+        name: String,
+        path: PathBuf,
+        found: Vec<usize>,
+        expected: Vec<usize>,
+    },
     #[error("tensor `{name}` in {path} has no place in this architecture; is `model_type` right?")]
     UnexpectedTensor { name: String, path: PathBuf },
 }
@@ -54,13 +58,18 @@ impl Pretrained {
         let config = ModelConfig::from_dir(dir)?;
         let tokenizer = Tokenizer::from_dir(dir, config.vocab_size)?;
         let path = dir.join("model.safetensors");
-        let bytes =
-            std::fs::read(&path).map_err(|source| TensorFileError::Read { path: path.clone(), source })?;
+        let bytes = std::fs::read(&path).map_err(|source| TensorFileError::Read {
+            path: path.clone(),
+            source,
+        })?;
         let mut file = TensorFile::from_bytes(&bytes, &path)?;
         let num_parameters = file.tensors.values().map(|tensor| tensor.data.len()).sum();
         let model = Model::build(config, &mut |name, shape| {
             let Some(tensor) = file.tensors.remove(name) else {
-                return Err(LoadError::MissingTensor { name: name.to_owned(), path: path.clone() });
+                return Err(LoadError::MissingTensor {
+                    name: name.to_owned(),
+                    path: path.clone(),
+                });
             };
             if tensor.shape != shape {
                 return Err(LoadError::Shape {
@@ -75,8 +84,17 @@ impl Pretrained {
         if let Some(name) = file.tensors.into_keys().next() {
             return Err(LoadError::UnexpectedTensor { name, path });
         }
-        let name = dir.file_name().map_or_else(|| "model".to_owned(), |name| name.to_string_lossy().into_owned());
-        Ok(Self { model, tokenizer, sha256: hex(&Sha256::digest(&bytes)), name, num_parameters })
+        let name = dir.file_name().map_or_else(
+            || "model".to_owned(),
+            |name| name.to_string_lossy().into_owned(),
+        );
+        Ok(Self {
+            model,
+            tokenizer,
+            sha256: sha256_hex(&bytes),
+            name,
+            num_parameters,
+        })
     }
 }
 

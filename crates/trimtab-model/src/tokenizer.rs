@@ -18,11 +18,20 @@ pub struct Tokenizer {
 #[derive(Debug, thiserror::Error)]
 pub enum TokenizerError {
     #[error("cannot read {path}: {source}")]
-    Read { path: PathBuf, source: std::io::Error },
+    Read {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("{path} is not a usable tokenizer.json: {reason}")]
     Malformed { path: PathBuf, reason: String },
-    #[error("{path} has {tokens} tokens but the model knows {vocab_size}; do the two belong together?")]
-    Vocabulary { path: PathBuf, tokens: usize, vocab_size: usize },
+    #[error(
+        "{path} has {tokens} tokens but the model knows {vocab_size}; do the two belong together?"
+    )]
+    Vocabulary {
+        path: PathBuf,
+        tokens: usize,
+        vocab_size: usize,
+    },
     #[error("the tokenizer cannot encode this text: {reason}")]
     Encode { reason: String },
 }
@@ -35,20 +44,30 @@ impl Tokenizer {
     /// The file is missing, too large, malformed, empty, or has tokens that the model does not know.
     pub fn from_dir(dir: &Path, vocab_size: usize) -> Result<Self, TokenizerError> {
         let path = dir.join("tokenizer.json");
-        let malformed = |reason: String| TokenizerError::Malformed { path: path.clone(), reason };
-        let read = |source| TokenizerError::Read { path: path.clone(), source };
+        let malformed = |reason: String| TokenizerError::Malformed {
+            path: path.clone(),
+            reason,
+        };
+        let read = |source| TokenizerError::Read {
+            path: path.clone(),
+            source,
+        };
         let size = std::fs::metadata(&path).map_err(read)?.len();
         if size > MAX_FILE_BYTES {
-            return Err(malformed(format!("{size} bytes are more than the {MAX_FILE_BYTES} that are read")));
+            return Err(malformed(format!(
+                "{size} bytes are more than the {MAX_FILE_BYTES} that are read"
+            )));
         }
         let bytes = std::fs::read(&path).map_err(read)?;
         let inner = fenced(|| tokenizers::Tokenizer::from_bytes(&bytes)).map_err(malformed)?;
         let largest = inner.get_vocab(true).into_values().max();
         match largest {
             None => Err(malformed("its vocabulary is empty".to_owned())),
-            Some(largest) if largest as usize >= vocab_size => {
-                Err(TokenizerError::Vocabulary { path, tokens: largest as usize + 1, vocab_size })
-            }
+            Some(largest) if largest as usize >= vocab_size => Err(TokenizerError::Vocabulary {
+                path,
+                tokens: largest as usize + 1,
+                vocab_size,
+            }),
             Some(_) => Ok(Self { inner }),
         }
     }
@@ -72,7 +91,10 @@ impl Tokenizer {
     /// The text of one token as it appears inside a longer text, special tokens by their name.
     pub fn token_text(&self, token: u32) -> String {
         match self.decode(&[token]) {
-            text if text.is_empty() => self.inner.id_to_token(token).unwrap_or_else(|| format!("<{token}>")),
+            text if text.is_empty() => self
+                .inner
+                .id_to_token(token)
+                .unwrap_or_else(|| format!("<{token}>")),
             text => text,
         }
     }

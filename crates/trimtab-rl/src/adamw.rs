@@ -18,7 +18,12 @@ pub struct AdamWConfig {
 
 impl Default for AdamWConfig {
     fn default() -> Self {
-        Self { beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.0 }
+        Self {
+            beta1: 0.9,
+            beta2: 0.999,
+            eps: 1e-8,
+            weight_decay: 0.0,
+        }
     }
 }
 
@@ -34,25 +39,37 @@ pub struct Moments {
 impl Moments {
     /// The moments of `len` parameters before the first step.
     pub fn zeros(len: usize) -> Self {
-        Self { first: vec![0.0; len], second: vec![0.0; len] }
+        Self {
+            first: vec![0.0; len],
+            second: vec![0.0; len],
+        }
     }
 }
 
 impl AdamWConfig {
-    /// One update of `params` in place; `step` counts from 1.
+    /// One update of `params` in place; `step` counts from 1, and `lr` is the learning rate of the parameter with an index.
     ///
     /// `m = beta1 m + (1 - beta1) g`, `v = beta2 v + (1 - beta2) g^2`,
     /// `p -= lr (m / (1 - beta1^step) / (sqrt(v / (1 - beta2^step)) + eps) + weight_decay p)`:
     /// algorithm 2 of arXiv:1711.05101, with the decay scaled by the learning rate as PyTorch does.
-    pub fn update(&self, params: &mut [f32], grads: &[f32], moments: &mut Moments, step: u64, lr: f32) {
+    pub fn update(
+        &self,
+        params: &mut [f32],
+        grads: &[f32],
+        moments: &mut Moments,
+        step: u64,
+        lr: impl Fn(usize) -> f32,
+    ) {
         let correction1 = 1.0 - self.beta1.powf(step as f32);
         let correction2 = 1.0 - self.beta2.powf(step as f32);
         let moments = moments.first.iter_mut().zip(&mut moments.second);
-        for ((param, &grad), (first, second)) in params.iter_mut().zip(grads).zip(moments) {
+        for (index, ((param, &grad), (first, second))) in
+            params.iter_mut().zip(grads).zip(moments).enumerate()
+        {
             *first = self.beta1 * *first + (1.0 - self.beta1) * grad;
             *second = self.beta2 * *second + (1.0 - self.beta2) * grad * grad;
             let direction = (*first / correction1) / ((*second / correction2).sqrt() + self.eps);
-            *param -= lr * (direction + self.weight_decay * *param);
+            *param -= lr(index) * (direction + self.weight_decay * *param);
         }
     }
 }
@@ -85,7 +102,10 @@ impl Schedule {
 
 /// Scales `grads` so that their joint Euclidean norm is at most `max_norm`; returns the norm before.
 pub fn clip_grad_norm(grads: &mut [Vec<f32>], max_norm: f32) -> f32 {
-    let squares = grads.iter().flatten().map(|&grad| f64::from(grad) * f64::from(grad));
+    let squares = grads
+        .iter()
+        .flatten()
+        .map(|&grad| f64::from(grad) * f64::from(grad));
     let norm = squares.sum::<f64>().sqrt() as f32;
     if norm > max_norm {
         for grad in grads.iter_mut().flatten() {
@@ -103,10 +123,13 @@ mod tests {
     /// torch 2.9.1, float64.
     #[test]
     fn two_steps_equal_pytorch() {
-        let config = AdamWConfig { weight_decay: 0.01, ..AdamWConfig::default() };
+        let config = AdamWConfig {
+            weight_decay: 0.01,
+            ..AdamWConfig::default()
+        };
         let (mut params, mut moments) = (vec![1.0, -2.0], Moments::zeros(2));
-        config.update(&mut params, &[0.5, -1.0], &mut moments, 1, 0.1);
-        config.update(&mut params, &[0.25, 3.0], &mut moments, 2, 0.1);
+        config.update(&mut params, &[0.5, -1.0], &mut moments, 1, |_| 0.1);
+        config.update(&mut params, &[0.25, 3.0], &mut moments, 2, |_| 0.1);
         for (param, expected) in params.iter().zip(TORCH) {
             assert!((param - expected).abs() < 1e-6, "{params:?}");
         }
@@ -116,7 +139,9 @@ mod tests {
 
     #[test]
     fn rates_rise_and_fall() {
-        let rates: Vec<f32> = (1..=6).map(|step| Schedule::Cosine.factor(step, 6, 2)).collect();
+        let rates: Vec<f32> = (1..=6)
+            .map(|step| Schedule::Cosine.factor(step, 6, 2))
+            .collect();
         let expected = [0.5, 1.0, 0.853_553_4, 0.5, 0.146_446_6, 0.0];
         for (rate, expected) in rates.iter().zip(expected) {
             assert!((rate - expected).abs() < 1e-6, "{rates:?}");
@@ -128,7 +153,10 @@ mod tests {
     fn clipping_keeps_the_direction() {
         let mut grads = vec![vec![3.0], vec![4.0, 0.0]];
         assert!((clip_grad_norm(&mut grads, 1.0) - 5.0).abs() < 1e-6);
-        assert!((grads[0][0] - 0.6).abs() < 1e-6 && (grads[1][0] - 0.8).abs() < 1e-6, "{grads:?}");
+        assert!(
+            (grads[0][0] - 0.6).abs() < 1e-6 && (grads[1][0] - 0.8).abs() < 1e-6,
+            "{grads:?}"
+        );
         assert!((clip_grad_norm(&mut grads, 2.0) - 1.0).abs() < 1e-6);
     }
 }

@@ -9,11 +9,26 @@
 ///
 /// The group has fewer than two completions.
 pub fn leave_one_out(rewards: &[f32]) -> Vec<f32> {
-    assert!(rewards.len() >= 2, "a group of {} has nothing to compare", rewards.len());
+    assert!(
+        rewards.len() >= 2,
+        "a group of {} has nothing to compare",
+        rewards.len()
+    );
     let others = (rewards.len() - 1) as f32;
     let sum: f32 = rewards.iter().sum();
-    let differs = rewards.iter().any(|reward| (reward - rewards[0]).abs() > 0.0);
-    rewards.iter().map(|reward| if differs { reward - (sum - reward) / others } else { 0.0 }).collect()
+    let differs = rewards
+        .iter()
+        .any(|reward| (reward - rewards[0]).abs() > 0.0);
+    rewards
+        .iter()
+        .map(|reward| {
+            if differs {
+                reward - (sum - reward) / others
+            } else {
+                0.0
+            }
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -23,7 +38,10 @@ mod tests {
     #[test]
     fn a_hand_computed_table() {
         assert_eq!(leave_one_out(&[1.0, -1.0, -1.0]), [2.0, -1.0, -1.0]);
-        assert_eq!(leave_one_out(&[1.0, 1.0, -1.0, -1.0, -1.0]), [1.5, 1.5, -1.0, -1.0, -1.0]);
+        assert_eq!(
+            leave_one_out(&[1.0, 1.0, -1.0, -1.0, -1.0]),
+            [1.5, 1.5, -1.0, -1.0, -1.0]
+        );
         assert_eq!(leave_one_out(&[0.1, 0.1, 0.1]), [0.0; 3]);
     }
 }

@@ -52,8 +52,17 @@ impl Evaluation {
         let mut groups: Vec<Group> = vec![];
         for first in (0..self.problems).step_by(problems_at_once) {
             let last = self.problems.min(first + problems_at_once as u64);
-            let problems = (first..last).map(|index| self.task.problem(Split::HeldOut, self.seed, index)).collect();
-            groups.extend(rollouts(base, problems, first, self.samples, &sampling, hook)?);
+            let problems = (first..last)
+                .map(|index| self.task.problem(Split::HeldOut, self.seed, index))
+                .collect();
+            groups.extend(rollouts(
+                base,
+                problems,
+                first,
+                self.samples,
+                &sampling,
+                hook,
+            )?);
             progress(last);
         }
         let scored = |rollout: &Rollout| Scored {
@@ -61,7 +70,13 @@ impl Evaluation {
             length: rollout.completion.tokens.len(),
             truncated: rollout.completion.finish_reason == FinishReason::Length,
         };
-        let scored: Vec<Vec<Scored>> = groups.iter().map(|group| group.rollouts.iter().map(scored).collect()).collect();
-        Ok((Outcome::of(&scored).expect("at least one problem and one sample"), groups))
+        let scored: Vec<Vec<Scored>> = groups
+            .iter()
+            .map(|group| group.rollouts.iter().map(scored).collect())
+            .collect();
+        Ok((
+            Outcome::of(&scored).expect("at least one problem and one sample"),
+            groups,
+        ))
     }
 }

@@ -22,7 +22,7 @@ pub struct GroupGradient {
 ///
 /// REINFORCE with the advantage as weight: `-A_i log p`, summed over tokens; the caller divides by the number of tokens
 /// of the whole batch (token mean, DAPO eq. 12, arXiv:2503.14476). The prompt runs once, whatever the number of completions, and
-/// logits are made for [`TOKENS_PER_CHUNK`] positions at a time, forward and backward: first the gradient with respect
+/// logits are made for one chunk of positions at a time, forward and backward: first the gradient with respect
 /// to the last residual stream, chunk by chunk, then from there through the layers.
 ///
 /// `model` must be on the differentiating side of its device ([`Model::autodiff`]); `advantages` has one entry per
@@ -35,12 +35,18 @@ pub fn group_gradient(
     advantages: &[f32],
     temperature: f32,
 ) -> GroupGradient {
-    let leaf = SteeringVectors::from_host(vectors, &model.device()).vectors.val().require_grad();
+    let leaf = SteeringVectors::from_host(vectors, &model.device())
+        .vectors
+        .val()
+        .require_grad();
     let hook = SteeringVectors::from_tensor(leaf.clone());
     let hook = hook.hook();
     let resid = predicting_resid(model, prompt, completions, &hook);
 
-    let targets: Vec<u32> = completions.iter().flat_map(|completion| completion.tokens.iter().copied()).collect();
+    let targets: Vec<u32> = completions
+        .iter()
+        .flat_map(|completion| completion.tokens.iter().copied())
+        .collect();
     let weights: Vec<f32> = completions
         .iter()
         .zip(advantages)
@@ -49,20 +55,38 @@ pub fn group_gradient(
     let (mut loss, mut logprobs, mut resid_grads) = (0.0, vec![], vec![]);
     for start in (0..targets.len()).step_by(TOKENS_PER_CHUNK) {
         let count = TOKENS_PER_CHUNK.min(targets.len() - start);
-        let chunk = resid.clone().narrow(0, start, count).detach().require_grad();
-        let chunk_logprobs = model.logprobs(chunk.clone(), &targets[start..start + count], temperature);
+        let chunk = resid
+            .clone()
+            .narrow(0, start, count)
+            .detach()
+            .require_grad();
+        let chunk_logprobs =
+            model.logprobs(chunk.clone(), &targets[start..start + count], temperature);
         let weights = TensorData::new(weights[start..start + count].to_vec(), [count]);
-        let chunk_loss = (chunk_logprobs.clone() * Tensor::from_data(weights, &model.device())).sum();
+        let chunk_loss =
+            (chunk_logprobs.clone() * Tensor::from_data(weights, &model.device())).sum();
         let grads = chunk_loss.backward();
-        resid_grads.push(chunk.grad(&grads).expect("the loss depends on every position"));
+        resid_grads.push(
+            chunk
+                .grad(&grads)
+                .expect("the loss depends on every position"),
+        );
         loss += chunk_loss.into_scalar::<f64>();
-        logprobs.extend(chunk_logprobs.try_into_vec_as::<f32>().expect("log-probabilities convert to f32"));
+        logprobs.extend(
+            chunk_logprobs
+                .try_into_vec_as::<f32>()
+                .expect("log-probabilities convert to f32"),
+        );
     }
     // A scalar whose gradient with respect to `resid` is the one just found.
     let resid_grad = Tensor::from_inner(Tensor::cat(resid_grads, 0));
     let grads = (resid * resid_grad).sum().backward();
     let grad = leaf.grad(&grads).expect("every layer is steered");
-    GroupGradient { loss, grad: grad.try_into_vec_as().expect("gradients convert to f32"), logprobs }
+    GroupGradient {
+        loss,
+        grad: grad.try_into_vec_as().expect("gradients convert to f32"),
+        logprobs,
+    }
 }
 
 /// The residual stream at the positions that predict the tokens of `completions`, one after the other,
@@ -84,7 +108,10 @@ fn predicting_resid(
     let all = if inputs.is_empty() {
         last
     } else {
-        Tensor::cat(vec![last, model.complete(&prompts, &[inputs], Some(hook))], 0)
+        Tensor::cat(
+            vec![last, model.complete(&prompts, &[inputs], Some(hook))],
+            0,
+        )
     };
     let mut next = 1;
     let mut indices = vec![];
@@ -95,5 +122,8 @@ fn predicting_resid(
         next += own;
     }
     let count = indices.len();
-    all.select(0, Tensor::<1, Int>::from_data(TensorData::new(indices, [count]), &model.device()))
+    all.select(
+        0,
+        Tensor::<1, Int>::from_data(TensorData::new(indices, [count]), &model.device()),
+    )
 }

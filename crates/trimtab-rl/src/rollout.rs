@@ -2,7 +2,10 @@
 
 use rayon::prelude::*;
 use serde::Serialize;
-use trimtab_model::{Completion, GenerateError, Pretrained, Request, ResidPostHook, Sampling, TokenizerError, generate};
+use trimtab_model::{
+    Completion, GenerateError, Pretrained, Request, ResidPostHook, Sampling, TokenizerError,
+    generate,
+};
 use trimtab_tasks::{Grade, Problem, grade};
 
 /// A problem with its graded completions.
@@ -30,7 +33,11 @@ pub struct Rollout {
 impl Rollout {
     /// +1 for the right answer, -1 for everything else, as the paper's runs have it.
     pub fn reward(&self) -> f32 {
-        if self.grade.verdict.is_correct() { 1.0 } else { -1.0 }
+        if self.grade.verdict.is_correct() {
+            1.0
+        } else {
+            -1.0
+        }
     }
 }
 
@@ -78,35 +85,58 @@ pub fn rollouts(
     sampling: &Sampling,
     hook: Option<ResidPostHook>,
 ) -> Result<Vec<Group>, RolloutError> {
-    let prompts = problems.iter().map(|problem| base.tokenizer.encode(&problem.prompt())).collect::<Result<Vec<_>, _>>()?;
-    let requests: Vec<Request> =
-        prompts.iter().zip(first..).map(|(prompt, index)| Request { prompt, index, samples }).collect();
+    let prompts = problems
+        .iter()
+        .map(|problem| base.tokenizer.encode(&problem.prompt()))
+        .collect::<Result<Vec<_>, _>>()?;
+    let requests: Vec<Request> = prompts
+        .iter()
+        .zip(first..)
+        .map(|(prompt, index)| Request {
+            prompt,
+            index,
+            samples,
+        })
+        .collect();
     let completed = generate(&base.model, &requests, sampling, hook)?;
-    let groups = problems.into_par_iter().zip(prompts).zip(completed).map(|((problem, prompt), completions)| {
-        let rollouts = completions
-            .into_iter()
-            .map(|completion| {
-                let text = base.tokenizer.decode(&completion.tokens);
-                let grade = grade(&problem.answer, &text);
-                Rollout { completion, text, grade }
-            })
-            .collect();
-        Group { problem, prompt, rollouts }
-    });
+    let groups = problems.into_par_iter().zip(prompts).zip(completed).map(
+        |((problem, prompt), completions)| {
+            let rollouts = completions
+                .into_iter()
+                .map(|completion| {
+                    let text = base.tokenizer.decode(&completion.tokens);
+                    let grade = grade(&problem.answer, &text);
+                    Rollout {
+                        completion,
+                        text,
+                        grade,
+                    }
+                })
+                .collect();
+            Group {
+                problem,
+                prompt,
+                rollouts,
+            }
+        },
+    );
     Ok(groups.collect())
 }
 
 impl Group {
     /// The group's lines of `completions.jsonl`.
     pub fn records(&self, step: u64) -> impl Iterator<Item = RolloutRecord<'_>> {
-        self.rollouts.iter().enumerate().map(move |(sample, rollout)| RolloutRecord {
-            step,
-            problem: &self.problem.id,
-            sample,
-            text: &rollout.text,
-            length: rollout.completion.tokens.len(),
-            extracted: rollout.grade.extracted.as_deref(),
-            reward: rollout.reward(),
-        })
+        self.rollouts
+            .iter()
+            .enumerate()
+            .map(move |(sample, rollout)| RolloutRecord {
+                step,
+                problem: &self.problem.id,
+                sample,
+                text: &rollout.text,
+                length: rollout.completion.tokens.len(),
+                extracted: rollout.grade.extracted.as_deref(),
+                reward: rollout.reward(),
+            })
     }
 }

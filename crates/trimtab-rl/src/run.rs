@@ -5,8 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use sha2::{Digest, Sha256};
-use trimtab_model::{Pretrained, write_atomically};
+use trimtab_model::{Pretrained, sha256_hex, write_atomically};
 use trimtab_steer::{SteeringError, SteeringFile};
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
@@ -39,7 +38,9 @@ pub enum RunError {
     Steering(#[from] SteeringError),
     #[error("cannot use {path}: {source}")]
     Disk { path: PathBuf, source: io::Error },
-    #[error("{folder} is in use by another process; wait for it, or give another folder with --out")]
+    #[error(
+        "{folder} is in use by another process; wait for it, or give another folder with --out"
+    )]
     Locked { folder: PathBuf },
 }
 
@@ -54,11 +55,16 @@ impl<'a> Run<'a> {
         fs::create_dir_all(folder).map_err(|source| disk(folder, source))?;
         let lock = lock(folder)?;
         let text = toml::to_string(recipe).expect("a recipe is plain data");
-        let recipe_sha256 = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let recipe_sha256 = sha256_hex(text.as_bytes());
         let mut trainer = Trainer::new(base, recipe);
-        let checkpoint = folder.join(CHECKPOINT);
-        if checkpoint.exists() {
-            let checkpoint = Checkpoint::read(&checkpoint, &recipe_sha256, &base.sha256)?;
+        let path = folder.join(CHECKPOINT);
+        if path.exists() {
+            let checkpoint = Checkpoint::read(&path, &recipe_sha256, &base.sha256)?;
+            if checkpoint.vectors.shape != trainer.vectors.shape {
+                let (found, expected) = (checkpoint.vectors.shape, trainer.vectors.shape);
+                let reason = format!("its vectors are {found:?}, not {expected:?}");
+                return Err(CheckpointError::Format { path, reason }.into());
+            }
             (trainer.vectors, trainer.moments, trainer.step) =
                 (checkpoint.vectors, checkpoint.moments, checkpoint.step);
         }
@@ -68,7 +74,14 @@ impl<'a> Run<'a> {
         }
         let config = folder.join(CONFIG);
         write_atomically(&config, text.as_bytes()).map_err(|source| disk(&config, source))?;
-        Ok(Self { folder: folder.into(), base, recipe, recipe_sha256, trainer, _lock: lock })
+        Ok(Self {
+            folder: folder.into(),
+            base,
+            recipe,
+            recipe_sha256,
+            trainer,
+            _lock: lock,
+        })
     }
 
     /// Steps done so far.
@@ -93,7 +106,10 @@ impl<'a> Run<'a> {
         }
         let (metrics, groups) = self.trainer.step()?;
         self.append(METRICS, [&metrics])?;
-        self.append(COMPLETIONS, groups.iter().flat_map(|group| group.records(metrics.step)))?;
+        self.append(
+            COMPLETIONS,
+            groups.iter().flat_map(|group| group.records(metrics.step)),
+        )?;
         let checkpoint = Checkpoint {
             vectors: self.trainer.vectors.clone(),
             moments: self.trainer.moments.clone(),
@@ -113,7 +129,13 @@ impl<'a> Run<'a> {
     pub fn export(&self) -> Result<PathBuf, RunError> {
         let path = self.folder.join(STEERING);
         let recipe = serde_json::to_value(self.recipe).expect("a recipe is plain data");
-        SteeringFile::new(self.trainer.vectors.clone(), self.base, self.trainer.step, recipe).write(&path)?;
+        SteeringFile::new(
+            self.trainer.vectors.clone(),
+            self.base,
+            self.trainer.step,
+            recipe,
+        )
+        .write(&path)?;
         Ok(path)
     }
 
@@ -128,18 +150,30 @@ impl<'a> Run<'a> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             read => read.map_err(|source| disk(&path, source))?,
         };
-        Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+        Ok(text
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect())
     }
 
-    fn append(&self, log: &str, lines: impl IntoIterator<Item = impl Serialize>) -> Result<(), RunError> {
+    fn append(
+        &self,
+        log: &str,
+        lines: impl IntoIterator<Item = impl Serialize>,
+    ) -> Result<(), RunError> {
         let path = self.folder.join(log);
         let mut text = String::new();
         for line in lines {
             text += &serde_json::to_string(&line).expect("a record is plain data");
             text.push('\n');
         }
-        let mut file = OpenOptions::new().create(true).append(true).open(&path).map_err(|source| disk(&path, source))?;
-        file.write_all(text.as_bytes()).map_err(|source| disk(&path, source))
+        let mut file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .map_err(|source| disk(&path, source))?;
+        file.write_all(text.as_bytes())
+            .map_err(|source| disk(&path, source))
     }
 }
 
@@ -150,7 +184,10 @@ const CHECKPOINT: &str = "checkpoint.safetensors";
 const STEERING: &str = "steering.safetensors";
 
 fn disk(path: &Path, source: io::Error) -> RunError {
-    RunError::Disk { path: path.into(), source }
+    RunError::Disk {
+        path: path.into(),
+        source,
+    }
 }
 
 /// The lock goes with the process, however it ends.
@@ -159,7 +196,9 @@ fn lock(folder: &Path) -> Result<File, RunError> {
     let file = File::create(&path).map_err(|source| disk(&path, source))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(RunError::Locked { folder: folder.into() }),
+        Err(fs::TryLockError::WouldBlock) => Err(RunError::Locked {
+            folder: folder.into(),
+        }),
         Err(fs::TryLockError::Error(source)) => Err(disk(&path, source)),
     }
 }
@@ -180,5 +219,9 @@ fn drop_lines_after(log: &Path, step: u64) -> io::Result<()> {
         .flatten()
         .copied()
         .collect();
-    if kept.len() == bytes.len() { Ok(()) } else { write_atomically(log, &kept) }
+    if kept.len() == bytes.len() {
+        Ok(())
+    } else {
+        write_atomically(log, &kept)
+    }
 }

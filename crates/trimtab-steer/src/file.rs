@@ -49,15 +49,31 @@ pub enum SteeringError {
     File(#[from] TensorFileError),
     #[error("{path} holds no steering vectors of this version ({reason})")]
     Format { path: PathBuf, reason: String },
-    #[error("{path} was trained on `{base_model}` (sha256 {expected}), not on this model (sha256 {found})")]
-    OtherBase { path: PathBuf, base_model: String, expected: String, found: String },
+    #[error(
+        "{path} was trained on `{base_model}` (sha256 {expected}), not on this model (sha256 {found})"
+    )]
+    OtherBase {
+        path: PathBuf,
+        base_model: String,
+        expected: String,
+        found: String,
+    },
     #[error("{path} holds {found:?} numbers, but the model has {expected:?} (layers, width)")]
-    Shape { path: PathBuf, found: Vec<usize>, expected: [usize; 2] },
+    Shape {
+        path: PathBuf,
+        found: Vec<usize>,
+        expected: [usize; 2],
+    },
 }
 
 impl SteeringFile {
     /// Vectors that were trained on `base`.
-    pub fn new(vectors: HostTensor, base: &Pretrained, step: u64, recipe: serde_json::Value) -> Self {
+    pub fn new(
+        vectors: HostTensor,
+        base: &Pretrained,
+        step: u64,
+        recipe: serde_json::Value,
+    ) -> Self {
         let metadata = SteeringMetadata {
             format: FORMAT.to_owned(),
             site: SITE.to_owned(),
@@ -80,7 +96,10 @@ impl SteeringFile {
         let mut file = TensorFile::default();
         file.tensors.insert(SITE.to_owned(), self.vectors.clone());
         let metadata = serde_json::to_value(&self.metadata).expect("the metadata is plain data");
-        file.metadata = metadata.as_object().expect("a struct becomes an object").clone();
+        file.metadata = metadata
+            .as_object()
+            .expect("a struct becomes an object")
+            .clone();
         Ok(file.write(path)?)
     }
 
@@ -91,11 +110,18 @@ impl SteeringFile {
     /// The file is damaged, holds something else, or was trained on another base.
     pub fn read(path: &Path, base: &Pretrained) -> Result<Self, SteeringError> {
         let mut file = TensorFile::read(path)?;
-        let format = |reason: String| SteeringError::Format { path: path.into(), reason };
-        let metadata: SteeringMetadata = serde_json::from_value(serde_json::Value::Object(file.metadata))
-            .map_err(|error| format(error.to_string()))?;
+        let format = |reason: String| SteeringError::Format {
+            path: path.into(),
+            reason,
+        };
+        let metadata: SteeringMetadata =
+            serde_json::from_value(serde_json::Value::Object(file.metadata))
+                .map_err(|error| format(error.to_string()))?;
         if metadata.format != FORMAT || metadata.site != SITE {
-            return Err(format(format!("format `{}`, site `{}`", metadata.format, metadata.site)));
+            return Err(format(format!(
+                "format `{}`, site `{}`",
+                metadata.format, metadata.site
+            )));
         }
         if metadata.base_sha256 != base.sha256 {
             return Err(SteeringError::OtherBase {
@@ -105,10 +131,20 @@ impl SteeringFile {
                 found: base.sha256.clone(),
             });
         }
-        let vectors = file.tensors.remove(SITE).ok_or_else(|| format(format!("no tensor `{SITE}`")))?;
-        let expected = [base.model.config.num_hidden_layers, base.model.config.hidden_size];
+        let vectors = file
+            .tensors
+            .remove(SITE)
+            .ok_or_else(|| format(format!("no tensor `{SITE}`")))?;
+        let expected = [
+            base.model.config.num_hidden_layers,
+            base.model.config.hidden_size,
+        ];
         if vectors.shape != expected {
-            return Err(SteeringError::Shape { path: path.into(), found: vectors.shape, expected });
+            return Err(SteeringError::Shape {
+                path: path.into(),
+                found: vectors.shape,
+                expected,
+            });
         }
         Ok(Self { vectors, metadata })
     }

@@ -22,13 +22,18 @@ impl SteeringVectors {
 
     /// Vectors given as `[num_hidden_layers, hidden_size]`.
     pub fn from_tensor(vectors: Tensor<2>) -> Self {
-        Self { vectors: Param::from_tensor(vectors) }
+        Self {
+            vectors: Param::from_tensor(vectors),
+        }
     }
 
     /// Vectors from main memory.
     pub fn from_host(vectors: &HostTensor, device: &Device) -> Self {
         let shape = [vectors.shape[0], vectors.shape[1]];
-        Self::from_tensor(Tensor::from_data(TensorData::new(vectors.data.clone(), shape), device))
+        Self::from_tensor(Tensor::from_data(
+            TensorData::new(vectors.data.clone(), shape),
+            device,
+        ))
     }
 
     /// The intervention for [`trimtab_model::Model`]: `resid_post + s_l`, where `resid_post` is `[tokens, hidden_size]`.
@@ -46,7 +51,10 @@ impl SteeringVectors {
     /// The Euclidean norm of each layer's vector.
     pub fn norms(&self) -> Vec<f32> {
         let squares = self.vectors.val().powi_scalar(2).sum_dim(1);
-        squares.sqrt().try_into_vec_as().expect("norms convert to f32")
+        squares
+            .sqrt()
+            .try_into_vec_as()
+            .expect("norms convert to f32")
     }
 
     /// The control of an experiment: vectors of the same norms in random directions, which `seed` decides.
@@ -58,12 +66,16 @@ impl SteeringVectors {
             .norms()
             .into_iter()
             .flat_map(|norm| {
-                let direction: Vec<f32> = StandardNormal.sample_iter(&mut rng).take(width).collect();
+                let direction: Vec<f32> =
+                    StandardNormal.sample_iter(&mut rng).take(width).collect();
                 let length = direction.iter().map(|x| x * x).sum::<f32>().sqrt();
                 direction.into_iter().map(move |x| x * norm / length)
             })
             .collect();
-        Self::from_tensor(Tensor::from_data(TensorData::new(data, [layers, width]), &self.vectors.device()))
+        Self::from_tensor(Tensor::from_data(
+            TensorData::new(data, [layers, width]),
+            &self.vectors.device(),
+        ))
     }
 }
 
@@ -74,13 +86,20 @@ mod tests {
     #[test]
     fn random_directions_keep_the_norms_and_nothing_else() {
         let data = (0..3 * 61).map(|i| (i % 7) as f32 - 2.0).collect();
-        let vectors = SteeringVectors::from_host(&HostTensor { shape: vec![3, 61], data }, &Device::flex());
+        let vectors = SteeringVectors::from_host(
+            &HostTensor {
+                shape: vec![3, 61],
+                data,
+            },
+            &Device::flex(),
+        );
         let control = vectors.random_directions(5);
         for (norm, expected) in control.norms().iter().zip(vectors.norms()) {
             assert!((norm - expected).abs() < 1e-4, "{norm} {expected}");
         }
         let (a, b) = (vectors.vectors.val(), control.vectors.val());
-        let cosine = (a * b).sum().into_scalar::<f32>() / vectors.norms().iter().map(|norm| norm * norm).sum::<f32>();
+        let cosine = (a * b).sum().into_scalar::<f32>()
+            / vectors.norms().iter().map(|norm| norm * norm).sum::<f32>();
         assert!(cosine.abs() < 0.3, "{cosine}");
         assert_eq!(control.norms(), vectors.random_directions(5).norms());
         let zeros = SteeringVectors::zeros(3, 61, &Device::flex()).random_directions(5);

@@ -1,0 +1,264 @@
+//! The whole story on the bundled model: measure the base, train one vector per layer, measure again, read the vectors.
+//!
+//!     cargo run --release --example quickstart
+//!
+//! Takes under five minutes on two cores. Ctrl-C stops it, the same command goes on; the result is the same to the byte.
+
+mod report;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use trimtab::model::write_atomically;
+use trimtab::rl::Group;
+use trimtab::{
+    Evaluation, Family, Outcome, Pretrained, Recipe, Run, SteeringVectors, read_vectors,
+};
+use trimtab_examples::{ModelArgs, Stop, peak_memory_bytes, progress};
+
+use crate::report::{Answer, CurvePoint, Example, Report, TaskRow};
+
+/// Trains steering vectors on the bundled model and shows what they do.
+#[derive(Parser)]
+struct Args {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Training steps [default: the recipe's].
+    #[arg(long)]
+    steps: Option<u64>,
+    /// Seed of problems and sampling.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Run folder.
+    #[arg(long, default_value = "runs/quickstart")]
+    out: PathBuf,
+    /// Print one JSON object on standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Held-out problems of each task.
+const PROBLEMS: u64 = 500;
+/// Tokens shown for each layer.
+const TOP_TOKENS: usize = 8;
+/// Problems shown side by side.
+const EXAMPLES: usize = 8;
+/// Seed of the control's directions.
+const CONTROL_SEED: u64 = 1;
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    let started = Instant::now();
+    let stop = Stop::on_ctrl_c()?;
+    let mut recipe = Recipe {
+        seed: args.seed,
+        ..Recipe::default()
+    };
+    recipe.steps = args.steps.unwrap_or(recipe.steps);
+    let base = args.model.load()?;
+    let mut run = Run::open(&args.out, &base, &recipe)?;
+
+    let (before, base_answers) = measure(&base, None, &recipe, "base", &stop)?;
+    train(&mut run, &recipe, &stop)?;
+    let vectors = run.trainer().vectors(&base.model.device());
+    let (after, steered_answers) = measure(&base, Some(&vectors), &recipe, "steered", &stop)?;
+    let (control, _) = measure(
+        &base,
+        Some(&vectors.random_directions(CONTROL_SEED)),
+        &recipe,
+        "control",
+        &stop,
+    )?;
+
+    let steering = run.export()?;
+    let report = Report {
+        steps: run.step(),
+        wall_seconds: started.elapsed().as_secs_f64(),
+        peak_memory_bytes: peak_memory_bytes(),
+        seed: args.seed,
+        base_model: base.name.clone(),
+        base_sha256: base.sha256.clone(),
+        parameters: vectors.vectors.dims().iter().product(),
+        base_parameters: base.num_parameters,
+        tasks: Family::ALL.map(|task| TaskRow {
+            task,
+            trained_on: task == recipe.task,
+            base: before[&task].clone(),
+            steered: after[&task].clone(),
+            control: control[&task].clone(),
+        }),
+        curve: curve(&run)?,
+        norms: vectors.norms(),
+        tokens: read_vectors(&base.model, &base.tokenizer, &vectors, TOP_TOKENS),
+        examples: side_by_side(&base_answers, &steered_answers),
+        command: command(&args),
+    };
+    let page = args.out.join("report.html");
+    write_atomically(&page, report::render(&report)?.as_bytes())
+        .with_context(|| format!("cannot write {}", page.display()))?;
+    if args.json {
+        let by_name = |outcomes: &BTreeMap<Family, Outcome>| -> serde_json::Value {
+            outcomes
+                .iter()
+                .map(|(task, outcome)| (task.name().to_owned(), serde_json::json!(outcome)))
+                .collect()
+        };
+        let result = serde_json::json!({
+            "base": by_name(&before),
+            "steered": by_name(&after),
+            "control": by_name(&control),
+            "steps": report.steps,
+            "wall_seconds": report.wall_seconds,
+            "peak_memory_bytes": report.peak_memory_bytes,
+            "out": args.out,
+        });
+        println!("{result}");
+    } else {
+        summarise(&report, &page, &steering);
+    }
+    Ok(())
+}
+
+/// Both tasks at temperature 1 on held-out problems; the groups are those of the task trained on.
+fn measure(
+    base: &Pretrained,
+    vectors: Option<&SteeringVectors>,
+    recipe: &Recipe,
+    label: &'static str,
+    stop: &Stop,
+) -> Result<(BTreeMap<Family, Outcome>, Vec<Group>)> {
+    let hook = vectors.map(SteeringVectors::hook);
+    let bar = progress(label, PROBLEMS * Family::ALL.len() as u64);
+    let (mut outcomes, mut trained_on) = (BTreeMap::new(), vec![]);
+    for (finished, task) in (0..).zip(Family::ALL) {
+        let evaluation = Evaluation {
+            task,
+            problems: PROBLEMS,
+            samples: 1,
+            temperature: recipe.temperature,
+            max_new_tokens: recipe.max_new_tokens,
+            seed: recipe.seed,
+        };
+        let (outcome, groups) =
+            evaluation.run(base, hook.as_ref().map(|hook| hook as _), &mut |done| {
+                bar.set_position(finished * PROBLEMS + done);
+                stop.check("stopped; the same command goes on from here");
+            })?;
+        outcomes.insert(task, outcome);
+        if task == recipe.task {
+            trained_on = groups;
+        }
+    }
+    bar.finish_and_clear();
+    Ok((outcomes, trained_on))
+}
+
+fn train(run: &mut Run, recipe: &Recipe, stop: &Stop) -> Result<()> {
+    let bar = progress("training", recipe.steps).with_position(run.step());
+    while let Some(metrics) = run.advance()? {
+        bar.set_position(run.step());
+        bar.set_message(format!("right {:.0} %", 100.0 * metrics.accuracy));
+        if bar.is_hidden() && run.step().is_multiple_of(10) {
+            eprintln!(
+                "step {}: {:.0} % right",
+                run.step(),
+                100.0 * metrics.accuracy
+            );
+        }
+        stop.check(&format!(
+            "stopped after step {}; the same command goes on from here",
+            run.step()
+        ));
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+fn curve(run: &Run) -> Result<Vec<CurvePoint>> {
+    let metrics = run.metrics()?;
+    let points = metrics
+        .iter()
+        .map(|line| serde_json::from_value(line.clone()));
+    points
+        .collect::<Result<_, _>>()
+        .context("metrics.jsonl was changed by hand")
+}
+
+/// The first problems that the two models answered, whatever the answers.
+fn side_by_side(before: &[Group], after: &[Group]) -> Vec<Example> {
+    let answer = |group: &Group| {
+        let rollout = &group.rollouts[0];
+        Answer {
+            text: rollout.text.clone(),
+            correct: rollout.grade.verdict.is_correct(),
+        }
+    };
+    let pairs = before.iter().zip(after).take(EXAMPLES);
+    let example = |(before, after): (&Group, &Group)| Example {
+        question: before.problem.question.clone(),
+        gold: before.problem.answer.clone(),
+        before: answer(before),
+        after: answer(after),
+    };
+    pairs.map(example).collect()
+}
+
+fn command(args: &Args) -> String {
+    let mut command = format!(
+        "cargo run --release --example quickstart -- --seed {}",
+        args.seed
+    );
+    if let Some(steps) = args.steps {
+        command += &format!(" --steps {steps}");
+    }
+    if let Some(model) = &args.model.model {
+        command += &format!(" --model {}", model.display());
+    }
+    command
+}
+
+fn summarise(report: &Report, page: &Path, steering: &Path) {
+    println!(
+        "{} numbers, trained for {} steps\n",
+        report.parameters, report.steps
+    );
+    println!(
+        "{:<10} {:>22} {:>22} {:>22}",
+        "", "base", "steered", "random directions"
+    );
+    for row in &report.tasks {
+        let share = |outcome: &Outcome| {
+            let [low, high] = outcome.ci95;
+            format!(
+                "{:.1} % ({:.1} to {:.1})",
+                100.0 * outcome.accuracy,
+                100.0 * low,
+                100.0 * high
+            )
+        };
+        let shares = [&row.base, &row.steered, &row.control].map(share);
+        println!(
+            "{:<10} {:>22} {:>22} {:>22}",
+            row.task.name(),
+            shares[0],
+            shares[1],
+            shares[2]
+        );
+    }
+    if let Some(last) = report.tokens.last() {
+        let tokens: Vec<String> = last
+            .raised
+            .iter()
+            .map(|effect| format!("{:?}", effect.token))
+            .collect();
+        println!("\nthe last layer raises {}", tokens.join(" "));
+    }
+    println!(
+        "\nreport:  {}\nvectors: {}",
+        page.display(),
+        steering.display()
+    );
+}
