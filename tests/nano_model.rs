@@ -1,0 +1,69 @@
+//! The bundled model is what its card says: it has the skill, not the habit.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use trimtab_model::{Device, Pretrained};
+use trimtab_rl::{Evaluation, Rollout};
+use trimtab_tasks::{Family, Split, document};
+
+#[test]
+fn shown_work_is_right_but_seldom_shown() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/assets/nano");
+    let base = Pretrained::load(&dir, &Device::flex()).expect("the bundled model");
+    let evaluation = Evaluation {
+        task: Family::NanoGsm,
+        problems: 500,
+        samples: 1,
+        temperature: 1.0,
+        max_new_tokens: 96,
+        seed: 0,
+    };
+    let (outcome, groups) = evaluation
+        .run(&base, None, &mut |_| ())
+        .expect("prompts that fit");
+    println!("accuracy {:.3}", outcome.accuracy);
+    assert!(
+        (0.15..=0.45).contains(&outcome.accuracy),
+        "accuracy {:.3}",
+        outcome.accuracy
+    );
+
+    let worked: Vec<&Rollout> = groups
+        .iter()
+        .flat_map(|group| &group.rollouts)
+        .filter(|rollout| rollout.text.contains('='))
+        .collect();
+    let right = worked
+        .iter()
+        .filter(|rollout| rollout.grade.verdict.is_correct())
+        .count();
+    println!("{right} of {} worked solutions are right", worked.len());
+    assert!(
+        worked.len() < 250,
+        "{} of 500 show their work",
+        worked.len()
+    );
+    assert!(
+        right as f64 >= 0.9 * worked.len() as f64,
+        "{right} of {}",
+        worked.len()
+    );
+}
+
+/// Documents hold training problems and, with the habit of asking another problem, a second one: neither may be held out.
+#[test]
+fn the_corpus_holds_no_held_out_problem() {
+    for family in Family::ALL {
+        let held_out: HashSet<String> = (0..500)
+            .map(|index| family.problem(Split::HeldOut, 0, index).question)
+            .collect();
+        for index in 0..5000 {
+            let text = document(0, index);
+            let found = held_out
+                .iter()
+                .find(|question| text.contains(question.as_str()));
+            assert_eq!(found, None, "document {index}");
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The forward pass and greedy decoding in f32 against what `fixtures/*/generate.py` recorded from transformers.
+
+use std::fs;
+use std::path::Path;
+
+use burn::tensor::Device;
+use safetensors::SafeTensors;
+use serde_json::Value;
+use trimtab_model::{Model, Pretrained, Rows};
+use trimtab_tests::{Matrix, bundled_model, captured, fixture, matrix, max_difference, tiny};
+
+/// Largest absolute difference of a logit, a residual or a log-probability.
+const TOLERANCE: f32 = 1e-4;
+
+#[test]
+fn the_tiny_model_computes_what_transformers_computes() {
+    Expected::read("tiny_qwen2").check(&tiny());
+}
+
+#[test]
+fn the_bundled_model_computes_what_transformers_computes() {
+    let folder = bundled_model();
+    require(
+        &folder.join("model.safetensors"),
+        "cargo run --release --example pretrain",
+    );
+    let nano = Pretrained::load(&folder, &Device::flex()).expect("a good checkpoint");
+    Expected::read("nano").check(&nano);
+}
+
+#[test]
+fn the_bundled_tokenizer_gives_the_tokens_and_texts_of_transformers() {
+    let folder = bundled_model();
+    require(
+        &folder.join("tokenizer.json"),
+        "cargo run --release --example pretrain",
+    );
+    let nano = Pretrained::load(&folder, &Device::flex()).expect("a good checkpoint");
+    let expected = Expected::read("nano");
+    for (index, facts) in expected.sequences() {
+        let text = |key: &str| {
+            facts[key]
+                .as_str()
+                .unwrap_or_else(|| panic!("{key} is no text"))
+        };
+        let tokens = nano
+            .tokenizer
+            .encode(text("prompt"))
+            .expect("an ordinary text");
+        assert_eq!(tokens, expected.tokens(&format!("{index}.token_ids")));
+        let plain = |text: &str| text.replace("<|endoftext|>", "").replace("<|unknown|>", "");
+        assert_eq!(
+            nano.tokenizer.decode(&tokens),
+            plain(text("decoded_prompt"))
+        );
+        let greedy = expected.tokens(&format!("{index}.greedy_token_ids"));
+        assert_eq!(nano.tokenizer.decode(&greedy), plain(text("greedy_text")));
+    }
+}
+
+/// `expected.safetensors` and `expected.json` of one fixture.
+struct Expected {
+    name: &'static str,
+    tensors: Vec<u8>,
+    about: Value,
+}
+
+impl Expected {
+    fn read(name: &'static str) -> Self {
+        let read = |file: &str| {
+            let path = fixture(name).join(file);
+            require(&path, &format!("python tests/fixtures/{name}/generate.py"));
+            fs::read(&path).expect("a readable file")
+        };
+        let about = serde_json::from_slice(&read("expected.json")).expect("JSON");
+        Self {
+            name,
+            tensors: read("expected.safetensors"),
+            about,
+        }
+    }
+
+    fn check(&self, pretrained: &Pretrained) {
+        assert_eq!(
+            self.about["model_sha256"].as_str(),
+            Some(&*pretrained.sha256),
+            "the fixture is not of this model; run generate.py again"
+        );
+        let model = &pretrained.model;
+        let (mut logits_error, mut resid_error, mut logprob_error) = (0.0_f32, 0.0_f32, 0.0_f32);
+        for (index, _) in self.sequences() {
+            let tokens = self.tokens(&format!("{index}.token_ids"));
+            let mut logits = Matrix::new();
+            let resid_posts = captured(&|_, resid_post| resid_post, |hook| {
+                logits = matrix(model.logits(model.read(&[&tokens], Some(hook)).0));
+            });
+            let error = max_difference(&logits, &self.matrix(&format!("{index}.logits")));
+            logits_error = logits_error.max(error);
+            assert_eq!(resid_posts.len(), model.config.num_hidden_layers);
+            for (layer, resid_post) in resid_posts.iter().enumerate() {
+                let expected = self.matrix(&format!("{index}.resid_post.{layer}"));
+                resid_error = resid_error.max(max_difference(resid_post, &expected));
+            }
+
+            let expected = self.tokens(&format!("{index}.greedy_token_ids"));
+            let (greedy, logprobs) = greedy(model, &tokens, expected.len());
+            assert_eq!(greedy, expected, "greedy tokens of sequence {index}");
+            let expected = self.matrix(&format!("{index}.greedy_logprobs"));
+            logprob_error = logprob_error.max(max_difference(&[logprobs], &expected));
+        }
+        eprintln!(
+            "{}: largest errors: logits {logits_error:.1e}, resid_post {resid_error:.1e}, logprobs {logprob_error:.1e}",
+            self.name
+        );
+        assert!(logits_error <= TOLERANCE, "logits: {logits_error}");
+        assert!(resid_error <= TOLERANCE, "resid_post: {resid_error}");
+        assert!(logprob_error <= TOLERANCE, "logprobs: {logprob_error}");
+    }
+
+    fn sequences(&self) -> impl Iterator<Item = (usize, &Value)> {
+        let sequences = self.about["sequences"]
+            .as_array()
+            .expect("a list of sequences");
+        assert!(!sequences.is_empty());
+        sequences.iter().enumerate()
+    }
+
+    fn tokens(&self, name: &str) -> Vec<u32> {
+        self.numbers(name)
+            .1
+            .map(|word| u64::from_le_bytes(word) as u32)
+            .collect()
+    }
+
+    /// A tensor of one or two axes; a vector is one row.
+    fn matrix(&self, name: &str) -> Matrix {
+        let (columns, words) = self.numbers(name);
+        let values: Vec<f32> = words.map(f32::from_le_bytes).collect();
+        values.chunks(columns).map(<[f32]>::to_vec).collect()
+    }
+
+    /// Length of the last axis, and the words of the tensor.
+    fn numbers<const N: usize>(&self, name: &str) -> (usize, impl Iterator<Item = [u8; N]>) {
+        let file = SafeTensors::deserialize(&self.tensors).expect("a whole file");
+        let view = file.tensor(name).expect("generate.py wrote it");
+        assert_eq!(view.dtype().bitsize(), 8 * N, "{name}");
+        let columns = *view.shape().last().expect("at least one axis");
+        let words = view.data().to_vec();
+        let word = move |index: usize| words[index * N..][..N].try_into().expect("N bytes");
+        (columns, (0..view.data().len() / N).map(word))
+    }
+}
+
+fn require(path: &Path, maker: &str) {
+    assert!(
+        path.is_file(),
+        "{} is missing; it is committed, and `{maker}` makes it",
+        path.display()
+    );
+}
+
+/// The likeliest continuation through the key-value cache, and its log-probabilities in nats.
+fn greedy(model: &Model, prompt: &[u32], count: usize) -> (Vec<u32>, Vec<f32>) {
+    let (resid, prompts) = model.read(&[prompt], None);
+    let mut logits = matrix(model.logits(resid))
+        .pop()
+        .expect("a prompt has tokens");
+    let mut rows = Rows::new(model, vec![(0, 1)], count);
+    let (mut tokens, mut logprobs) = (Vec::new(), Vec::new());
+    for _ in 0..count {
+        let (token, logit) = (0u32..)
+            .zip(&logits)
+            .max_by(|left, right| left.1.total_cmp(right.1))
+            .expect("a vocabulary has tokens");
+        let sum: f64 = logits
+            .iter()
+            .map(|other| f64::from(other - logit).exp())
+            .sum();
+        tokens.push(token);
+        logprobs.push(-sum.ln() as f32);
+        let resid = model.next(&prompts, &mut rows, &[token], None);
+        logits = matrix(model.logits(resid)).remove(0);
+    }
+    (tokens, logprobs)
+}

@@ -1,0 +1,740 @@
+//! A stopped run goes on as if it had not been stopped, byte for byte, wherever it was stopped; and a run folder that
+//! cannot be used gives a typed error and stays as it is.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use burn::tensor::Device;
+use tempfile::TempDir;
+use trimtab_model::{Pretrained, TensorFile, TensorFileError};
+use trimtab_rl::{AdamWConfig, CheckpointError, Recipe, Run, RunError};
+use trimtab_tests::bundled_model;
+
+const METRICS: &str = "metrics.jsonl";
+const COMPLETIONS: &str = "completions.jsonl";
+const CHECKPOINT: &str = "checkpoint.safetensors";
+const STEERING: &str = "steering.safetensors";
+const FILES: [&str; 5] = ["config.toml", METRICS, COMPLETIONS, CHECKPOINT, STEERING];
+
+#[test]
+fn a_run_reopened_after_every_step_ends_in_the_same_bytes() {
+    let folder = copy(&started());
+    for step in 1..RECIPE.steps {
+        let mut run = open(&folder).expect("a good folder");
+        assert_eq!(run.step(), step);
+        assert_eq!(
+            run.advance()
+                .expect("a good step")
+                .map(|metrics| metrics.step),
+            Some(step + 1)
+        );
+    }
+    finish(&folder);
+    assert_same(&folder, "reopened after every step");
+}
+
+#[test]
+fn the_reference_run_moves() {
+    // Whatever the rewards, the moments put into the first checkpoint move the vectors at every step but the last, where
+    // the cosine has brought the learning rate to zero.
+    let norms: Vec<String> = String::from_utf8_lossy(&REFERENCE.last()[METRICS])
+        .lines()
+        .map(|line| {
+            serde_json::from_str::<serde_json::Value>(line).expect("JSON")["vector_norms"]
+                .to_string()
+        })
+        .collect();
+    assert_eq!(norms.len() as u64, RECIPE.steps);
+    for pair in norms[..norms.len() - 1].windows(2) {
+        assert_ne!(pair[0], pair[1]);
+    }
+}
+
+/// Every state in which a process can die between two checkpoints: parts of a later step in the logs, and a checkpoint
+/// half written under its temporary name.
+#[test]
+fn what_was_written_after_the_last_checkpoint_is_trimmed() {
+    let [before, after, later] = [2, 3, 4].map(|step| &REFERENCE.after_step[step - 1]);
+    let half = |bytes: &[u8], old: &[u8]| bytes[..usize::midpoint(old.len(), bytes.len())].to_vec();
+    let junk = |bytes: &[u8], junk: &[u8]| [bytes, junk].concat();
+    let states: [(&str, Vec<(&str, Vec<u8>)>); 6] = [
+        (
+            "metrics of the next step",
+            vec![(METRICS, after[METRICS].clone())],
+        ),
+        (
+            "half a line of metrics",
+            vec![(METRICS, half(&after[METRICS], &before[METRICS]))],
+        ),
+        (
+            "half the completions and half a checkpoint",
+            vec![
+                (METRICS, after[METRICS].clone()),
+                (COMPLETIONS, half(&after[COMPLETIONS], &before[COMPLETIONS])),
+                ("checkpoint.safetensors.tmp", half(&after[CHECKPOINT], b"")),
+            ],
+        ),
+        (
+            "all of the next step but its checkpoint",
+            vec![
+                (METRICS, after[METRICS].clone()),
+                (COMPLETIONS, after[COMPLETIONS].clone()),
+                ("checkpoint.safetensors.tmp", after[CHECKPOINT].clone()),
+            ],
+        ),
+        (
+            "logs two steps ahead",
+            vec![
+                (METRICS, later[METRICS].clone()),
+                (COMPLETIONS, later[COMPLETIONS].clone()),
+            ],
+        ),
+        (
+            "lines that are none",
+            vec![
+                (METRICS, junk(&before[METRICS], b"\0\0\0\n{}\n7\n")),
+                (COMPLETIONS, junk(&before[COMPLETIONS], b"\xff")),
+            ],
+        ),
+    ];
+    for (name, files) in states {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        restore(before, folder.path());
+        for (file, bytes) in files {
+            fs::write(folder.path().join(file), bytes).expect("a writable folder");
+        }
+        let run = open(&folder).expect("a good folder");
+        assert_eq!(run.step(), 2, "{name}");
+        drop(run);
+        for log in [METRICS, COMPLETIONS] {
+            assert!(
+                fs::read(folder.path().join(log)).expect("a log") == before[log],
+                "{name}: {log} is not trimmed"
+            );
+        }
+        finish(&folder);
+        assert_same(&folder, name);
+    }
+}
+
+#[test]
+fn logs_without_a_checkpoint_are_of_a_run_that_never_was() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let before = &REFERENCE.after_step[0];
+    for log in [METRICS, COMPLETIONS] {
+        fs::write(folder.path().join(log), &before[log]).expect("a writable folder");
+    }
+    let run = open(&folder).expect("a good folder");
+    assert_eq!(run.step(), 0);
+    for log in [METRICS, COMPLETIONS] {
+        assert_eq!(
+            fs::read(folder.path().join(log)).expect("a log"),
+            b"",
+            "{log}"
+        );
+    }
+}
+
+/// SIGKILL at moments that differ by a few milliseconds around the writing of a step, and while the process starts.
+#[test]
+fn a_killed_process_ends_in_the_same_bytes() {
+    let folder = copy(&started());
+    let recipe = folder.path().join("recipe.toml");
+    fs::write(&recipe, toml::to_string(&*RECIPE).expect("plain data")).expect("a writable folder");
+    let mut killed = 0;
+    // (lines of metrics to wait for, milliseconds from there): the first line is there from the start.
+    for (lines, delay) in [
+        (1, 0),
+        (1, 150),
+        (2, 0),
+        (2, 3),
+        (3, 1),
+        (3, 12),
+        (4, 0),
+        (4, 30),
+        (5, 0),
+        (5, 2),
+    ] {
+        let mut child = spawn(&recipe, &folder, &[]);
+        let given_up = Instant::now() + Duration::from_mins(1);
+        while lines_of(&folder.path().join(METRICS)) < lines
+            && child.try_wait().expect("a child").is_none()
+        {
+            assert!(Instant::now() < given_up, "the child hangs");
+            sleep(Duration::from_millis(1));
+        }
+        sleep(Duration::from_millis(delay));
+        child.kill().expect("a child of mine");
+        killed += usize::from(child.wait().expect("a child").signal() == Some(9));
+    }
+    eprintln!("{killed} of 10 processes were killed before their end");
+    assert!(
+        killed >= 3,
+        "{killed} of 10 processes were killed before their end"
+    );
+    let status = spawn(&recipe, &folder, &[]).wait().expect("a child");
+    assert!(status.success(), "{status}");
+    assert_same(&folder, "killed");
+}
+
+#[test]
+fn a_folder_belongs_to_one_process() {
+    let folder = copy(&started());
+    let recipe = folder.path().join("recipe.toml");
+    fs::write(&recipe, toml::to_string(&*RECIPE).expect("plain data")).expect("a writable folder");
+    let mut child = spawn(&recipe, &folder, &["hold"]);
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("a pipe"))
+        .read_line(&mut line)
+        .expect("a pipe");
+    assert_eq!(line, "open at step 1\n");
+    let refused = open(&folder).map(|run| run.step());
+    assert!(
+        matches!(&refused, Err(RunError::Locked { folder: named }) if named == folder.path()),
+        "{refused:?}"
+    );
+    drop(child.stdin.take());
+    assert!(child.wait().expect("a child").success());
+    let run = open(&folder).expect("the lock went with the process");
+    assert!(
+        matches!(open(&folder), Err(RunError::Locked { .. })),
+        "a process locks out itself too"
+    );
+    drop(run);
+    open(&folder).expect("the lock went with the run");
+}
+
+#[test]
+fn damaged_checkpoints_are_refused() {
+    let good = &REFERENCE.after_step[1][CHECKPOINT];
+    let refuse = |name: &str, bytes: &[u8], expected: fn(&CheckpointError) -> bool| {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        restore(&REFERENCE.after_step[1], folder.path());
+        fs::write(folder.path().join(CHECKPOINT), bytes).expect("a writable folder");
+        // A line that a good checkpoint would trim: a folder that is refused stays as it is.
+        let metrics = [&REFERENCE.after_step[1][METRICS][..], b"half a line"].concat();
+        fs::write(folder.path().join(METRICS), &metrics).expect("a writable folder");
+        let refused = open(&folder).map(|run| run.step());
+        assert!(
+            matches!(&refused, Err(RunError::Checkpoint(error)) if expected(error)),
+            "{name}: {refused:?}"
+        );
+        assert!(
+            fs::read(folder.path().join(CHECKPOINT)).expect("a file") == bytes,
+            "{name}: checkpoint changed"
+        );
+        assert!(
+            fs::read(folder.path().join(METRICS)).expect("a file") == metrics,
+            "{name}: metrics changed"
+        );
+    };
+    for len in [0, 1, 7, 8, 100, good.len() / 2, good.len() - 1] {
+        refuse(&format!("cut to {len} bytes"), &good[..len], |error| {
+            matches!(
+                error,
+                CheckpointError::File(TensorFileError::Malformed { .. })
+            )
+        });
+    }
+    // In the numbers: the lowest bit of a value, the sign of another. In the header: the step.
+    for index in [good.len() - 4, good.len() / 2] {
+        let mut damaged = good.clone();
+        damaged[index - index % 4] ^= 1;
+        refuse(&format!("bit {index} flipped"), &damaged, |error| {
+            matches!(
+                error,
+                CheckpointError::File(TensorFileError::Checksum { .. })
+            )
+        });
+    }
+    let step = good
+        .windows(8)
+        .position(|bytes| bytes == br#"step\":2"#)
+        .expect("the step is in the header");
+    let mut damaged = good.clone();
+    damaged[step + 7] = b'3';
+    refuse("another step", &damaged, |error| {
+        matches!(
+            error,
+            CheckpointError::File(TensorFileError::Checksum { .. })
+        )
+    });
+    let mut infinite = good.clone();
+    let last = infinite.len() - 4;
+    infinite[last..].copy_from_slice(&f32::INFINITY.to_le_bytes());
+    refuse("infinity", &infinite, |error| {
+        matches!(
+            error,
+            CheckpointError::File(TensorFileError::NonFinite { .. })
+        )
+    });
+
+    // Whole files with a right checksum that are no checkpoints of this run.
+    let changed = |change: &dyn Fn(&mut TensorFile)| {
+        let mut file =
+            TensorFile::from_bytes(good, Path::new("checkpoint")).expect("a good checkpoint");
+        change(&mut file);
+        file.to_bytes()
+    };
+    let format: fn(&CheckpointError) -> bool =
+        |error| matches!(error, CheckpointError::Format { .. });
+    for name in ["vectors", "moments.first", "moments.second"] {
+        refuse(
+            name,
+            &changed(&|file| drop(file.tensors.remove(name))),
+            format,
+        );
+        refuse(
+            name,
+            &changed(&|file| file.tensors.get_mut(name).expect(name).shape.reverse()),
+            format,
+        );
+    }
+    for key in ["step", "recipe_sha256", "base_sha256"] {
+        refuse(
+            key,
+            &changed(&|file| drop(file.metadata.remove(key))),
+            format,
+        );
+        refuse(
+            key,
+            &changed(&|file| drop(file.metadata.insert(key.to_owned(), (-1).into()))),
+            format,
+        );
+    }
+    let transposed = |file: &mut TensorFile| {
+        file.tensors
+            .values_mut()
+            .for_each(|tensor| tensor.shape.reverse())
+    };
+    refuse("all of another shape", &changed(&transposed), format);
+    let steering = &REFERENCE.last()[STEERING];
+    refuse("steering vectors instead", steering, format);
+}
+
+#[test]
+fn checkpoints_of_other_runs_are_refused() {
+    let folder = copy(&started());
+    let files = snapshot(folder.path());
+    let other = |base: &Pretrained, recipe: &Recipe, what: &str| {
+        let refused = Run::open(folder.path(), base, recipe).map(|run| run.step());
+        let named = match &refused {
+            Err(RunError::Checkpoint(CheckpointError::OtherRun { what, .. })) => *what,
+            _ => panic!("{refused:?}"),
+        };
+        assert_eq!(named, what);
+    };
+    other(
+        nano(),
+        &Recipe {
+            seed: 1,
+            ..RECIPE.clone()
+        },
+        "recipe",
+    );
+    other(
+        nano(),
+        &Recipe {
+            steps: RECIPE.steps + 1,
+            ..RECIPE.clone()
+        },
+        "recipe",
+    );
+    let adamw = AdamWConfig {
+        beta2: 0.99,
+        ..RECIPE.adamw
+    };
+    other(
+        nano(),
+        &Recipe {
+            adamw,
+            ..RECIPE.clone()
+        },
+        "recipe",
+    );
+    other(
+        &Pretrained {
+            sha256: "0".repeat(64),
+            ..nano().clone()
+        },
+        &RECIPE,
+        "base model",
+    );
+    assert!(
+        snapshot(folder.path()) == files,
+        "a folder that is refused stays as it is"
+    );
+}
+
+#[test]
+fn folders_that_cannot_be_used_give_an_error() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("file");
+    fs::write(&file, "not a folder").expect("a writable folder");
+    // Permissions do not stop root, but no one can make a folder in /proc.
+    for path in [
+        file.clone(),
+        file.join("run"),
+        PathBuf::from("/proc/trimtab/run"),
+    ] {
+        let refused = Run::open(&path, nano(), &RECIPE).map(|run| run.step());
+        assert!(
+            matches!(refused, Err(RunError::Disk { .. })),
+            "{}: {refused:?}",
+            path.display()
+        );
+    }
+    for name in ["lock", METRICS, COMPLETIONS, "config.toml"] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        fs::create_dir(folder.path().join(name)).expect("a writable folder");
+        let refused = open(&folder).map(|run| run.step());
+        assert!(
+            matches!(&refused, Err(RunError::Disk { path, .. }) if *path == folder.path().join(name)),
+            "{name}: {refused:?}"
+        );
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::create_dir(folder.path().join(CHECKPOINT)).expect("a writable folder");
+    let refused = open(&folder).map(|run| run.step());
+    let unreadable = |error: &CheckpointError| {
+        matches!(error, CheckpointError::File(TensorFileError::Read { .. }))
+    };
+    assert!(
+        matches!(&refused, Err(RunError::Checkpoint(error)) if unreadable(error)),
+        "{refused:?}"
+    );
+}
+
+/// The disk fills up in the middle of a step; once there is room the run ends in the same bytes.
+#[test]
+fn a_full_disk_costs_one_step() {
+    let folder = copy(&started());
+    for log in [METRICS, COMPLETIONS] {
+        let (path, kept) = (folder.path().join(log), folder.path().join("kept"));
+        let mut run = open(&folder).expect("a good folder");
+        fs::rename(&path, &kept).expect("a log");
+        std::os::unix::fs::symlink("/dev/full", &path).expect("a writable folder");
+        let failed = run.advance();
+        assert!(
+            matches!(&failed, Err(RunError::Disk { path: named, .. }) if *named == path),
+            "{log}: {failed:?}"
+        );
+        fs::rename(&kept, &path).expect("a writable folder");
+    }
+    let mut run = open(&folder).expect("a good folder");
+    // What the checkpoint is first written to cannot be written.
+    let temporary = folder.path().join("checkpoint.safetensors.tmp");
+    std::os::unix::fs::symlink("/dev/full", &temporary).expect("a writable folder");
+    let failed = run.advance();
+    let refused = |error: &CheckpointError| {
+        matches!(error, CheckpointError::File(TensorFileError::Write { .. }))
+    };
+    assert!(
+        matches!(&failed, Err(RunError::Checkpoint(error)) if refused(error)),
+        "{failed:?}"
+    );
+    drop(run);
+    fs::remove_file(&temporary).expect("a writable folder");
+    finish(&folder);
+    assert_same(&folder, "full disk");
+}
+
+#[test]
+fn recipes_that_cannot_work_are_refused() {
+    let nan = f32::NAN;
+    let adamw = |change: fn(&mut AdamWConfig)| {
+        let mut recipe = RECIPE.clone();
+        change(&mut recipe.adamw);
+        recipe
+    };
+    let bad = [
+        (
+            "steps",
+            Recipe {
+                steps: 0,
+                ..RECIPE.clone()
+            },
+        ),
+        (
+            "prompts_per_step",
+            Recipe {
+                prompts_per_step: 0,
+                ..RECIPE.clone()
+            },
+        ),
+        (
+            "group_size",
+            Recipe {
+                group_size: 1,
+                ..RECIPE.clone()
+            },
+        ),
+        (
+            "max_new_tokens",
+            Recipe {
+                max_new_tokens: 0,
+                ..RECIPE.clone()
+            },
+        ),
+        (
+            "temperature",
+            Recipe {
+                temperature: 0.0,
+                ..RECIPE.clone()
+            },
+        ),
+        (
+            "temperature",
+            Recipe {
+                temperature: nan,
+                ..RECIPE.clone()
+            },
+        ),
+        (
+            "learning_rate",
+            Recipe {
+                learning_rate: -0.1,
+                ..RECIPE.clone()
+            },
+        ),
+        (
+            "learning_rate",
+            Recipe {
+                learning_rate: f32::INFINITY,
+                ..RECIPE.clone()
+            },
+        ),
+        (
+            "max_grad_norm",
+            Recipe {
+                max_grad_norm: 0.0,
+                ..RECIPE.clone()
+            },
+        ),
+        (
+            "max_grad_norm",
+            Recipe {
+                max_grad_norm: nan,
+                ..RECIPE.clone()
+            },
+        ),
+        ("adamw.beta1", adamw(|adamw| adamw.beta1 = 1.0)),
+        ("adamw.beta1", adamw(|adamw| adamw.beta1 = -0.1)),
+        ("adamw.beta2", adamw(|adamw| adamw.beta2 = f32::NAN)),
+        ("adamw.eps", adamw(|adamw| adamw.eps = 0.0)),
+        (
+            "adamw.weight_decay",
+            adamw(|adamw| adamw.weight_decay = -1.0),
+        ),
+        // TOML has no larger whole numbers, and the recipe is saved as TOML.
+        (
+            "seed",
+            Recipe {
+                seed: u64::MAX,
+                ..RECIPE.clone()
+            },
+        ),
+        (
+            "steps",
+            Recipe {
+                steps: u64::MAX,
+                ..RECIPE.clone()
+            },
+        ),
+        (
+            "warmup_steps",
+            Recipe {
+                warmup_steps: u64::MAX,
+                ..RECIPE.clone()
+            },
+        ),
+    ];
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (key, recipe) in bad {
+        let error = recipe.check().expect_err(key);
+        assert!(
+            error.to_string().starts_with(&format!("`{key}` is ")),
+            "{key}: {error}"
+        );
+        let run = folder.path().join("run");
+        let refused = Run::open(&run, nano(), &recipe).map(|run| run.step());
+        assert!(
+            matches!(refused, Err(RunError::Recipe(_))),
+            "{key}: {refused:?}"
+        );
+        assert!(
+            !run.exists(),
+            "{key}: a folder was made for a recipe that cannot work"
+        );
+    }
+    assert_eq!(RECIPE.check(), Ok(()));
+    assert_eq!(Recipe::default().check(), Ok(()));
+}
+
+#[test]
+fn recipes_are_read_strictly() {
+    for (text, named) in [
+        ("stepz = 3", "stepz"),
+        ("[adamw]\nbeta3 = 0.5", "beta3"),
+        ("task = \"nano-chess\"", "nano-chess"),
+        ("schedule = \"linear\"", "linear"),
+        ("steps = -1", "-1"),
+        ("steps = 1.5", "1.5"),
+        ("steps = \"many\"", "many"),
+        ("group_size = 2\ngroup_size = 3", "group_size"),
+    ] {
+        let error = toml::from_str::<Recipe>(text).expect_err(text).to_string();
+        assert!(error.contains(named), "{text}: {error}");
+    }
+    assert_eq!(
+        toml::from_str::<Recipe>("").expect("all defaults"),
+        Recipe::default()
+    );
+    let text = toml::to_string(&*RECIPE).expect("plain data");
+    assert_eq!(
+        toml::from_str::<Recipe>(&text).expect("just written"),
+        *RECIPE
+    );
+}
+
+static RECIPE: LazyLock<Recipe> = LazyLock::new(|| Recipe {
+    steps: 5,
+    prompts_per_step: 4,
+    group_size: 4,
+    max_new_tokens: 24,
+    warmup_steps: 2,
+    seed: 9,
+    ..Recipe::default()
+});
+
+type Files = BTreeMap<String, Vec<u8>>;
+
+/// A run that is never stopped.
+struct Reference {
+    /// The folder after step 1, 2, …; the last one with the exported vectors.
+    after_step: Vec<Files>,
+}
+
+impl Reference {
+    fn last(&self) -> &Files {
+        self.after_step.last().expect("the recipe has steps")
+    }
+}
+
+/// The first step is taken from zero. Then numbers are put into its checkpoint as a long run would leave them, so that
+/// vectors, moments and step all matter to every later step, whatever the model's rewards are.
+static REFERENCE: LazyLock<Reference> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut run = open(&folder).expect("an empty folder");
+    run.advance().expect("a good step");
+    drop(run);
+    let path = folder.path().join(CHECKPOINT);
+    let mut checkpoint = TensorFile::read(&path).expect("just written");
+    for (name, scale) in [
+        ("vectors", 0.05),
+        ("moments.first", 0.01),
+        ("moments.second", 0.001),
+    ] {
+        let numbers = &mut checkpoint.tensors.get_mut(name).expect(name).data;
+        for (index, value) in (0_u32..).zip(numbers) {
+            let noise =
+                f64::from(index.wrapping_add(1).wrapping_mul(2_654_435_761)) / f64::from(u32::MAX);
+            let noise = if name == "moments.second" {
+                noise
+            } else {
+                2.0 * noise - 1.0
+            };
+            *value += (scale * noise) as f32;
+        }
+    }
+    checkpoint.write(&path).expect("a writable folder");
+    let mut after_step = vec![snapshot(folder.path())];
+    let mut run = open(&folder).expect("a good folder");
+    while run.advance().expect("a good step").is_some() {
+        after_step.push(snapshot(folder.path()));
+    }
+    run.export().expect("a writable folder");
+    *after_step.last_mut().expect("steps") = snapshot(folder.path());
+    Reference { after_step }
+});
+
+/// The reference after its first step.
+fn started() -> Files {
+    REFERENCE.after_step[0].clone()
+}
+
+fn nano() -> &'static Pretrained {
+    static NANO: LazyLock<Pretrained> = LazyLock::new(|| {
+        Pretrained::load(&bundled_model(), &Device::flex()).expect("the bundled model")
+    });
+    &NANO
+}
+
+fn open(folder: &TempDir) -> Result<Run<'static>, RunError> {
+    Run::open(folder.path(), nano(), &RECIPE)
+}
+
+/// Takes the steps that are left and exports the vectors.
+fn finish(folder: &TempDir) {
+    let mut run = open(folder).expect("a good folder");
+    while run.advance().expect("a good step").is_some() {}
+    assert_eq!(run.step(), RECIPE.steps);
+    run.export().expect("a writable folder");
+}
+
+fn snapshot(folder: &Path) -> Files {
+    let present = FILES.iter().filter(|name| folder.join(name).exists());
+    present
+        .map(|&name| {
+            (
+                name.to_owned(),
+                fs::read(folder.join(name)).expect("a file"),
+            )
+        })
+        .collect()
+}
+
+fn restore(files: &Files, folder: &Path) {
+    for (name, bytes) in files {
+        fs::write(folder.join(name), bytes).expect("a writable folder");
+    }
+}
+
+fn copy(files: &Files) -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    restore(files, folder.path());
+    folder
+}
+
+fn assert_same(folder: &TempDir, name: &str) {
+    let found = snapshot(folder.path());
+    for file in FILES {
+        assert!(
+            found.get(file) == Some(&REFERENCE.last()[file]),
+            "{name}: {file} differs from the uninterrupted run"
+        );
+    }
+}
+
+fn spawn(recipe: &Path, folder: &TempDir, mode: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_train_child"))
+        .args([bundled_model().as_path(), recipe, folder.path()])
+        .args(mode)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary was built with this test")
+}
+
+fn lines_of(log: &Path) -> usize {
+    fs::read(log).map_or(0, |bytes| {
+        bytes.iter().filter(|&&byte| byte == b'\n').count()
+    })
+}

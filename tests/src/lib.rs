@@ -1,0 +1,98 @@
+//! What the tests of this folder share: where fixtures lie, the tiny model, and how numbers are compared.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use burn::tensor::{Device, Tensor};
+use tempfile::TempDir;
+use trimtab_model::{Pretrained, ResidPostHook};
+
+/// The numbers of a tensor with one row per token.
+pub type Matrix = Vec<Vec<f32>>;
+
+/// The folder `tests/fixtures/<name>`.
+pub fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures")
+        .join(name)
+}
+
+/// The folder of the bundled model.
+pub fn bundled_model() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/assets/nano")
+}
+
+/// `tokenizer.json` of [`tiny_checkpoint`]: seven words between spaces, none for unknown ones.
+pub const TINY_TOKENIZER: &str = r#"{
+  "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
+  "pre_tokenizer": {"type": "WhitespaceSplit"}, "post_processor": null, "decoder": null,
+  "model": {"type": "WordLevel", "unk_token": "<unk>",
+            "vocab": {"zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "last": 88}}
+}"#;
+
+/// A copy of the fixture `tiny_qwen2` as a checkpoint folder, with [`TINY_TOKENIZER`].
+pub fn tiny_checkpoint() -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for name in ["config.json", "model.safetensors"] {
+        fs::copy(fixture("tiny_qwen2").join(name), folder.path().join(name))
+            .expect("the fixture is committed");
+    }
+    fs::write(folder.path().join("tokenizer.json"), TINY_TOKENIZER)
+        .expect("a writable temporary folder");
+    folder
+}
+
+/// The checkpoint of [`tiny_checkpoint`], loaded on the CPU.
+pub fn tiny() -> Pretrained {
+    Pretrained::load(tiny_checkpoint().path(), &Device::flex()).expect("a good checkpoint")
+}
+
+/// The rows of `tensor`.
+pub fn matrix(tensor: Tensor<2>) -> Matrix {
+    let [_, columns] = tensor.dims();
+    let values = tensor
+        .try_into_vec_as::<f32>()
+        .expect("models compute in f32");
+    values.chunks(columns).map(<[f32]>::to_vec).collect()
+}
+
+/// The largest absolute difference between two matrices of one shape; infinite where a number is not finite.
+pub fn max_difference(left: &[Vec<f32>], right: &[Vec<f32>]) -> f32 {
+    let shape = |matrix: &[Vec<f32>]| matrix.iter().map(Vec::len).collect::<Vec<_>>();
+    assert_eq!(shape(left), shape(right), "shapes");
+    let pairs = left.iter().flatten().zip(right.iter().flatten());
+    pairs
+        .map(|(left, right)| (left - right).abs())
+        .map(|difference| {
+            if difference.is_finite() {
+                difference
+            } else {
+                f32::INFINITY
+            }
+        })
+        .fold(0.0, f32::max)
+}
+
+/// The bits of every number, for comparisons that forgive nothing.
+pub fn bits(matrix: &[Vec<f32>]) -> Vec<Vec<u32>> {
+    matrix
+        .iter()
+        .map(|row| row.iter().map(|value| value.to_bits()).collect())
+        .collect()
+}
+
+/// What `steer` returned for each layer while `forward` ran, the tokens of all calls one below the other.
+pub fn captured(steer: ResidPostHook, forward: impl FnOnce(ResidPostHook)) -> Vec<Matrix> {
+    let layers = Mutex::new(Vec::<Matrix>::new());
+    forward(&|layer, resid_post| {
+        let steered = steer(layer, resid_post);
+        let mut layers = layers.lock().expect("no hook panicked");
+        if layers.len() <= layer {
+            layers.resize(layer + 1, Matrix::new());
+        }
+        layers[layer].extend(matrix(steered.clone()));
+        steered
+    });
+    layers.into_inner().expect("no hook panicked")
+}

@@ -1,0 +1,292 @@
+//! `steering.safetensors`: what is written is read, and what does not belong to this model is refused.
+
+use std::fs;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use burn::tensor::Device;
+use serde_json::json;
+use trimtab_model::{HostTensor, Pretrained, TensorFile, TensorFileError};
+use trimtab_steer::{SteeringError, SteeringFile, SteeringVectors};
+use trimtab_tests::bundled_model;
+
+#[test]
+fn what_is_written_is_read() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("steering.safetensors");
+    let file = sample();
+    file.write(&path).expect("a writable folder");
+    let read = SteeringFile::read(&path, nano()).expect("just written");
+    assert_eq!(read, file);
+    let metadata = read.metadata;
+    assert_eq!(
+        (metadata.format.as_str(), metadata.site.as_str()),
+        ("trimtab-steering-1", "resid_post")
+    );
+    assert_eq!(
+        (metadata.base_model.as_str(), metadata.base_sha256),
+        ("nano", nano().sha256.clone())
+    );
+    assert_eq!(
+        vec![metadata.num_hidden_layers, metadata.hidden_size],
+        shape()
+    );
+    assert_eq!(
+        (metadata.step, metadata.recipe),
+        (7, json!({ "steps": 7, "seed": 3 }))
+    );
+    assert_eq!(
+        fs::read_dir(folder.path()).expect("the folder").count(),
+        1,
+        "no temporary file stays behind"
+    );
+}
+
+#[test]
+fn equal_content_gives_equal_bytes() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let write = |file: &SteeringFile, name: &str| {
+        let path = folder.path().join(name);
+        file.write(&path).expect("a writable folder");
+        fs::read(path).expect("just written")
+    };
+    let first = write(&sample(), "first");
+    // Written again, over another file, and read and written.
+    assert!(write(&sample(), "second") == first);
+    fs::write(folder.path().join("third"), "something else").expect("a writable folder");
+    assert!(write(&sample(), "third") == first);
+    let read = SteeringFile::read(&folder.path().join("first"), nano()).expect("just written");
+    assert!(write(&read, "fourth") == first);
+    let mut other = sample();
+    other.vectors.data[1] = -other.vectors.data[1];
+    assert!(write(&other, "fifth") != first);
+}
+
+#[test]
+fn files_of_other_models_are_refused() {
+    let other = Pretrained {
+        sha256: "0".repeat(64),
+        ..nano().clone()
+    };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("steering.safetensors");
+    sample().write(&path).expect("a writable folder");
+    let refused = SteeringFile::read(&path, &other).expect_err("another base");
+    let SteeringError::OtherBase {
+        base_model,
+        expected,
+        found,
+        ..
+    } = refused
+    else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(
+        (base_model, expected, found),
+        ("nano".to_owned(), nano().sha256.clone(), other.sha256)
+    );
+}
+
+#[test]
+fn files_that_do_not_fit_are_refused() {
+    let shaped = |shape: &[usize]| {
+        let vectors = HostTensor {
+            shape: shape.to_vec(),
+            data: vec![0.5; shape.iter().product()],
+        };
+        SteeringFile {
+            vectors,
+            ..sample()
+        }
+    };
+    let [layers, width] = [shape()[0], shape()[1]];
+    for wrong in [
+        &[layers + 1, width][..],
+        &[layers, width - 1],
+        &[width, layers],
+        &[layers * width],
+        &[1, layers, width],
+        &[],
+    ] {
+        let refused = read(|path| shaped(wrong).write(path).expect("a writable folder"))
+            .expect_err("another shape");
+        let SteeringError::Shape {
+            found, expected, ..
+        } = refused
+        else {
+            panic!("{refused:?}")
+        };
+        assert_eq!((&found[..], expected), (wrong, [layers, width]));
+    }
+    let format = |name: &str, change: &dyn Fn(&mut TensorFile)| {
+        let refused = read(|path| {
+            sample().write(path).expect("a writable folder");
+            let mut file = TensorFile::read(path).expect("just written");
+            change(&mut file);
+            file.write(path).expect("a writable folder");
+        });
+        assert!(
+            matches!(refused, Err(SteeringError::Format { .. })),
+            "{name}: {refused:?}"
+        );
+    };
+    for (key, value) in [
+        ("format", json!("trimtab-steering-2")),
+        ("site", json!("resid_mid")),
+        ("step", json!(-1)),
+        ("hidden_size", json!("wide")),
+        ("base_sha256", json!(null)),
+    ] {
+        format(key, &|file| {
+            drop(file.metadata.insert(key.to_owned(), value.clone()))
+        });
+        format(key, &|file| drop(file.metadata.remove(key)));
+    }
+    format("no metadata", &|file| file.metadata.clear());
+    format("no tensor", &|file| {
+        let vectors = file
+            .tensors
+            .remove("resid_post")
+            .expect("the tensor is named by its site");
+        file.tensors.insert("resid_mid".to_owned(), vectors);
+    });
+}
+
+#[test]
+fn damaged_files_are_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("steering.safetensors");
+    sample().write(&path).expect("a writable folder");
+    let good = fs::read(&path).expect("just written");
+    for len in [0, 1, 8, 200, good.len() / 2, good.len() - 1] {
+        let refused = read(|path| fs::write(path, &good[..len]).expect("a writable folder"));
+        assert!(
+            matches!(
+                refused,
+                Err(SteeringError::File(TensorFileError::Malformed { .. }))
+            ),
+            "{len}: {refused:?}"
+        );
+    }
+    // Bits all over the file, in header and numbers: no flip goes unnoticed.
+    for bit in (0..8 * good.len()).step_by(37) {
+        let mut damaged = good.clone();
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        let refused = read(|path| fs::write(path, &damaged).expect("a writable folder"));
+        assert!(
+            matches!(refused, Err(SteeringError::File(_))),
+            "bit {bit}: {refused:?}"
+        );
+    }
+    let refused = SteeringFile::read(&folder.path().join("nothing"), nano());
+    assert!(
+        matches!(
+            refused,
+            Err(SteeringError::File(TensorFileError::Read { .. }))
+        ),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn values_that_are_not_finite_are_neither_written_nor_read() {
+    for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let mut file = sample();
+        file.vectors.data[5] = value;
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("steering.safetensors");
+        sample().write(&path).expect("a writable folder");
+        let refused = file.write(&path);
+        assert!(
+            matches!(
+                refused,
+                Err(SteeringError::File(TensorFileError::NonFinite { .. }))
+            ),
+            "{refused:?}"
+        );
+        SteeringFile::read(&path, nano()).expect("the old file is still there");
+        // Another program may write it, with a right checksum.
+        let mut raw = TensorFile::read(&path).expect("the old file");
+        raw.tensors.get_mut("resid_post").expect("the vectors").data[5] = value;
+        let refused = read(|path| fs::write(path, raw.to_bytes()).expect("a writable folder"));
+        assert!(
+            matches!(
+                refused,
+                Err(SteeringError::File(TensorFileError::NonFinite { .. }))
+            ),
+            "{refused:?}"
+        );
+    }
+}
+
+#[test]
+fn the_control_has_the_norms_and_no_direction() {
+    let vectors = SteeringVectors::from_host(&sample().vectors, &Device::flex());
+    let control = vectors.random_directions(1);
+    for (layer, (norm, expected)) in control.norms().into_iter().zip(vectors.norms()).enumerate() {
+        // Norms are about 3; measured at most 5e-7.
+        assert!(
+            (norm - expected).abs() <= 2e-6,
+            "layer {layer}: {norm} {expected}"
+        );
+    }
+    let values = |vectors: &SteeringVectors| -> Vec<f32> {
+        vectors.vectors.val().try_into_vec_as().expect("f32")
+    };
+    assert_eq!(
+        values(&control),
+        values(&vectors.random_directions(1)),
+        "a seed decides the directions"
+    );
+    assert_ne!(values(&control), values(&vectors.random_directions(2)));
+    // Directions in 128 dimensions have a cosine of 0 +- 0.09: not with the vectors, not between layers, not between seeds.
+    let width = shape()[1];
+    let cosine = |a: &[f32], b: &[f32]| {
+        let dot =
+            |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum::<f64>();
+        dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+    };
+    let (own, first, second) = (
+        values(&vectors),
+        values(&control),
+        values(&vectors.random_directions(2)),
+    );
+    for (a, b) in [(&own, &first), (&own, &second), (&first, &second)] {
+        for (a, b) in a.chunks(width).zip(b.chunks(width)) {
+            assert!(cosine(a, b).abs() < 0.4, "{}", cosine(a, b));
+        }
+    }
+    assert!(cosine(&first[..width], &first[width..2 * width]).abs() < 0.4);
+}
+
+/// What [`SteeringFile::read`] says to the file that `write` makes.
+fn read(write: impl FnOnce(&Path)) -> Result<SteeringFile, SteeringError> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("steering.safetensors");
+    write(&path);
+    SteeringFile::read(&path, nano())
+}
+
+fn sample() -> SteeringFile {
+    let data = (0..shape().iter().product())
+        .map(|index: usize| (index % 7) as f32 / 8.0 - 0.25)
+        .collect();
+    let vectors = HostTensor {
+        shape: shape(),
+        data,
+    };
+    SteeringFile::new(vectors, nano(), 7, json!({ "steps": 7, "seed": 3 }))
+}
+
+/// `[num_hidden_layers, hidden_size]` of the bundled model.
+fn shape() -> Vec<usize> {
+    let config = &nano().model.config;
+    vec![config.num_hidden_layers, config.hidden_size]
+}
+
+fn nano() -> &'static Pretrained {
+    static NANO: LazyLock<Pretrained> = LazyLock::new(|| {
+        Pretrained::load(&bundled_model(), &Device::flex()).expect("the bundled model")
+    });
+    &NANO
+}
