@@ -1,0 +1,139 @@
+//! Decoding and training speed in tokens per second, on the bundled model and on random weights in the shape of
+//! Qwen2.5-0.5B; the peak memory of the process is printed after each.
+//!
+//!     cargo bench                  # both; about ten minutes
+//!     cargo bench -- nano          # the bundled model only
+
+use std::convert::Infallible;
+use std::hint::black_box;
+use std::path::Path;
+
+use burn::tensor::{Device, Distribution, Tensor};
+use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
+use trimtab::model::{Completion, FinishReason, HostTensor, Model, ModelConfig};
+use trimtab::rl::group_gradient;
+use trimtab::{Pretrained, Request, Sampling, generate};
+use trimtab_examples::peak_memory_bytes;
+
+const ROWS: usize = 32;
+const PROMPT_LEN: usize = 64;
+
+fn nano(criterion: &mut Criterion) {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/assets/nano");
+    let model = Pretrained::load(&dir, &Device::flex())
+        .expect("the bundled model")
+        .model;
+    measure(criterion, "nano", &model, 128, 45);
+}
+
+/// The first tokens of 128: the cost of a token hardly grows with the length at this width.
+fn qwen(criterion: &mut Criterion) {
+    let config = ModelConfig {
+        model_type: "qwen2".to_owned(),
+        vocab_size: 151_936,
+        hidden_size: 896,
+        intermediate_size: 4864,
+        num_hidden_layers: 24,
+        num_attention_heads: 14,
+        num_key_value_heads: 2,
+        max_position_embeddings: 32_768,
+        rms_norm_eps: 1e-6,
+        rope_theta: 1_000_000.0,
+        tie_word_embeddings: true,
+        hidden_act: "silu".to_owned(),
+        use_sliding_window: false,
+        rope_scaling: None,
+        bos_token_id: None,
+        eos_token_id: None,
+    };
+    let device = Device::flex();
+    let built: Result<Model, Infallible> = Model::build(config, &mut |_, shape| {
+        let shape = [
+            if shape.len() == 2 { shape[0] } else { 1 },
+            shape[shape.len() - 1],
+        ];
+        Ok(Tensor::random(
+            shape,
+            Distribution::Normal(0.0, 0.02),
+            &device,
+        ))
+    });
+    let Ok(model) = built;
+    measure(criterion, "qwen2.5-0.5b-shape", &model, 4, 40);
+}
+
+/// One prompt completed 32 times with `new_tokens` each; a training step of 4 completions of `completion_len` tokens.
+fn measure(
+    criterion: &mut Criterion,
+    name: &str,
+    model: &Model,
+    new_tokens: usize,
+    completion_len: usize,
+) {
+    let prompt: Vec<u32> = (0..PROMPT_LEN as u32).map(|token| token % 50 + 2).collect();
+    let sampling = Sampling {
+        temperature: 1.0,
+        max_new_tokens: new_tokens,
+        stop_tokens: vec![],
+        seed: 0,
+        step: 0,
+    };
+    let mut group = criterion.benchmark_group(name);
+    group.sample_size(10).sampling_mode(SamplingMode::Flat);
+    group.throughput(Throughput::Elements((ROWS * new_tokens) as u64));
+    group.bench_function("decode", |bencher| {
+        let request = [Request {
+            prompt: &prompt,
+            index: 0,
+            samples: ROWS,
+        }];
+        bencher.iter(|| {
+            generate(model, black_box(&request), &sampling, None).expect("a prompt that fits")
+        });
+    });
+    let completions: Vec<Completion> = (0..4)
+        .map(|_| Completion {
+            tokens: prompt
+                .iter()
+                .copied()
+                .cycle()
+                .take(completion_len)
+                .collect(),
+            logprobs: vec![0.0; completion_len],
+            finish_reason: FinishReason::Length,
+        })
+        .collect();
+    let completions: Vec<&Completion> = completions.iter().collect();
+    let shape = vec![model.config.num_hidden_layers, model.config.hidden_size];
+    let vectors = HostTensor {
+        data: vec![0.0; shape.iter().product()],
+        shape,
+    };
+    let autodiff = model.autodiff();
+    group.throughput(Throughput::Elements(
+        (PROMPT_LEN + 4 * completion_len) as u64,
+    ));
+    group.bench_function("train", |bencher| {
+        let advantages = [1.0, -1.0, 0.5, -0.5];
+        bencher.iter(|| {
+            group_gradient(
+                &autodiff,
+                &vectors,
+                &prompt,
+                black_box(&completions),
+                &advantages,
+                1.0,
+            )
+        });
+    });
+    group.finish();
+    if let Some(bytes) = peak_memory_bytes() {
+        println!(
+            "{name}: peak memory of the process so far {:.0} MiB",
+            bytes as f64 / f64::from(1 << 20)
+        );
+    }
+}
+
+criterion_group!(benches, nano, qwen);
+criterion_main!(benches);

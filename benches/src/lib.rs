@@ -1,0 +1,1 @@
+//! The benchmarks are in `speed.rs`: `cargo bench`.
