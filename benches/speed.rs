@@ -1,7 +1,7 @@
 //! Decoding and training speed in tokens per second, on the bundled model and on random weights in the shape of
 //! Qwen2.5-0.5B; the peak memory of the process is printed after each.
 //!
-//!     cargo bench                  # both; about ten minutes
+//!     cargo bench                  # both; several minutes
 //!     cargo bench -- nano          # the bundled model only
 
 use std::convert::Infallible;

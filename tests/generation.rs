@@ -14,7 +14,7 @@ const PROMPT_LENS: [usize; 3] = [7, 1, 13];
 const COMPLETION_LENS: [&[usize]; 3] = [&[5, 3, 11, 3], &[17, 1], &[2]];
 
 /// Largest absolute difference of a logit when sums come in another order; logits reach about 10.
-const TOLERANCE: f32 = 1e-5;
+const TOLERANCE: f32 = 2e-5;
 
 #[test]
 fn cached_logits_equal_uncached_logits() {
@@ -27,11 +27,13 @@ fn cached_logits_equal_uncached_logits() {
             &format!("{name}, complete"),
             &batch.completed(&model, hook),
             &naive,
+            TOLERANCE,
         );
         assert_close(
             &format!("{name}, next"),
             &batch.stepped(&model, hook),
             &naive,
+            TOLERANCE,
         );
     }
 }
@@ -50,8 +52,18 @@ fn rows_that_share_a_prompt_equal_the_same_rows_alone() {
             )
         })
         .unzip();
-    assert_close("complete", &batch.completed(&model, None), &completed);
-    assert_close("next", &batch.stepped(&model, None), &stepped);
+    assert_close(
+        "complete",
+        &batch.completed(&model, None),
+        &completed,
+        LAYOUT_TOLERANCE,
+    );
+    assert_close(
+        "next",
+        &batch.stepped(&model, None),
+        &stepped,
+        LAYOUT_TOLERANCE,
+    );
 }
 
 #[test]
@@ -74,9 +86,24 @@ fn other_groups_change_nothing() {
     };
     let complete = |batch: &Batch, model: &Model| batch.completed(model, None);
     let next = |batch: &Batch, model: &Model| batch.stepped(model, None);
-    assert_close("read", &read(&batch, &model), &alone(read));
-    assert_close("complete", &complete(&batch, &model), &alone(complete));
-    assert_close("next", &next(&batch, &model), &alone(next));
+    assert_close(
+        "read",
+        &read(&batch, &model),
+        &alone(read),
+        LAYOUT_TOLERANCE,
+    );
+    assert_close(
+        "complete",
+        &complete(&batch, &model),
+        &alone(complete),
+        LAYOUT_TOLERANCE,
+    );
+    assert_close(
+        "next",
+        &next(&batch, &model),
+        &alone(next),
+        LAYOUT_TOLERANCE,
+    );
 
     let mut changed = batch.clone();
     let other = |token: u32| (token + 1) % 89;
@@ -106,7 +133,12 @@ fn longer_rows_of_a_group_change_nothing() {
         ([&short, &long[..5]], 0),
         ([&short, &short], 1),
     ] {
-        assert_close("padded", &completed(&rows)[place..=place], alone);
+        assert_close(
+            "padded",
+            &completed(&rows)[place..=place],
+            alone,
+            LAYOUT_TOLERANCE,
+        );
     }
     let other = draw(50, 11);
     assert_eq!(
@@ -182,7 +214,7 @@ fn greedy_generation_is_that_of_the_plain_forward_pass_token_for_token() {
 fn sampled_tokens_carry_the_logprobs_of_the_plain_forward_pass() {
     let model = tiny().model;
     let prompts = Batch::sample();
-    let sampling = sampling(1.0, 23);
+    let sampling = sampling(1.0, 11);
     let requests = requests(&prompts, 19);
     let generated = generate(&model, &requests, &sampling, None).expect("prompts that fit");
     let (mut largest, mut stopped) = (0.0_f32, 0);
@@ -195,7 +227,7 @@ fn sampled_tokens_carry_the_logprobs_of_the_plain_forward_pass() {
                 .position(|token| sampling.stop_tokens.contains(token));
             let (len, reason) = match stop {
                 Some(stop) => (stop + 1, FinishReason::Stop),
-                None => (23, FinishReason::Length),
+                None => (11, FinishReason::Length),
             };
             assert_eq!((sample.tokens.len(), sample.finish_reason), (len, reason));
             stopped += usize::from(stop.is_some());
@@ -258,7 +290,7 @@ fn requests_that_cannot_be_completed_are_refused() {
             }
         );
     }
-    for temperature in [-1.0, f32::NAN, f32::NEG_INFINITY] {
+    for temperature in [-1.0, 1e-40, f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         let error = try_with(&[1], sampling(temperature, 5));
         assert!(
             matches!(error, GenerateError::Temperature { .. }),
@@ -293,6 +325,12 @@ fn nothing_to_do_is_done() {
     );
     let nobody = generate(&model, &requests[..1], &sampling, None);
     assert_eq!(nobody, Ok(vec![vec![]]));
+    let nothing = Sampling {
+        max_new_tokens: 0,
+        ..sampling
+    };
+    let generated = generate(&model, &requests[1..2], &nothing, None).expect("prompts that fit");
+    assert!(generated[0].iter().all(|sample| sample.tokens.is_empty()));
 }
 
 #[test]
@@ -361,7 +399,7 @@ fn a_vector_and_its_negative_cancel() {
                 resid_post
             }
         });
-        let largest = max_difference(&steered[layer], &base[layer]);
+        let largest = max_difference(&steered[layer], &base[layer]); // a rounding step between 8 and 16 is 9.5e-7
         eprintln!("v then -v at layer {layer}: {largest:.1e}");
         assert!(largest <= 1e-6, "layer {layer}: {largest}");
     }
@@ -570,7 +608,7 @@ fn split(mut rows: Matrix, lens: impl Iterator<Item = usize>) -> Vec<Matrix> {
     parts
 }
 
-fn assert_close(name: &str, found: &[Matrix], expected: &[Matrix]) {
+fn assert_close(name: &str, found: &[Matrix], expected: &[Matrix], tolerance: f32) {
     assert_eq!(found.len(), expected.len(), "{name}: rows");
     let largest = found
         .iter()
@@ -582,5 +620,5 @@ fn assert_close(name: &str, found: &[Matrix], expected: &[Matrix]) {
         "{name}: {largest:.1e}{}",
         if same { ", bit for bit" } else { "" }
     );
-    assert!(largest <= TOLERANCE, "{name}: {largest}");
+    assert!(largest <= tolerance, "{name}: {largest}");
 }

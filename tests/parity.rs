@@ -88,6 +88,7 @@ impl Expected {
         );
         let model = &pretrained.model;
         let (mut logits_error, mut resid_error, mut logprob_error) = (0.0_f32, 0.0_f32, 0.0_f32);
+        let mut largest_resid = 0.0_f32;
         for (index, _) in self.sequences() {
             let tokens = self.tokens(&format!("{index}.token_ids"));
             let mut logits = Matrix::new();
@@ -100,6 +101,10 @@ impl Expected {
             for (layer, resid_post) in resid_posts.iter().enumerate() {
                 let expected = self.matrix(&format!("{index}.resid_post.{layer}"));
                 resid_error = resid_error.max(max_difference(resid_post, &expected));
+                largest_resid = expected
+                    .iter()
+                    .flatten()
+                    .fold(largest_resid, |most, x| most.max(x.abs()));
             }
 
             let expected = self.tokens(&format!("{index}.greedy_token_ids"));
@@ -113,7 +118,12 @@ impl Expected {
             self.name
         );
         assert!(logits_error <= TOLERANCE, "logits: {logits_error}");
-        assert!(resid_error <= TOLERANCE, "resid_post: {resid_error}");
+        // The last layer of the bundled model writes numbers up to 283, where f32 steps by 3e-5.
+        let resid_tolerance = TOLERANCE.max(1e-6 * largest_resid);
+        assert!(
+            resid_error <= resid_tolerance,
+            "resid_post: {resid_error} of {largest_resid}"
+        );
         assert!(logprob_error <= TOLERANCE, "logprobs: {logprob_error}");
     }
 

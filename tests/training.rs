@@ -1,8 +1,8 @@
 //! The gradient that trains the vectors, and the promises on which a step rests: sampler and trainer compute the same
 //! log-probabilities, and nothing depends on how work is cut into chunks, groups, batches or threads.
 //!
-//! The bundled model is used as it is: no test needs it to answer rightly. Measured figures are those of the committed
-//! model on an x86-64 CPU with AVX-512; they are printed by `cargo test --test training -- --nocapture`.
+//! The bundled model is used as it is: no test needs it to answer rightly. "Measured" is what two versions of it gave on an
+//! x86-64 CPU with AVX-512; `cargo test --test training -- --nocapture` prints what the present one gives.
 
 use std::convert::Infallible;
 use std::sync::LazyLock;
@@ -77,7 +77,7 @@ fn gradients_equal_central_differences() {
             worst = worst.max(error);
         }
     }
-    assert!(worst <= 1e-3, "relative error {worst:.1e}"); // MEASURED
+    assert!(worst <= 1e-3, "relative error {worst:.1e}"); // measured 1.8e-4
 }
 
 /// The same tokens token by token from the cache and as a whole: sums come in another order, and the differentiating side
@@ -114,14 +114,18 @@ fn sampler_and_trainer_give_equal_logprobs() {
             }
             gaps.sort_by(f32::total_cmp);
             let (count, most) = (gaps.len(), gaps[gaps.len() - 1]);
+            let (median, usual) = (gaps[count / 2], gaps[count * 999 / 1000 - 1]);
             eprintln!(
-                "{name}, temperature {temperature}: median {:.1e}, most {most:.1e} of {count}",
-                gaps[count / 2]
+                "{name}, temperature {temperature}: median {median:.1e}, most {most:.1e} of {count}"
             );
+            // Measured: median 1e-7, 999 of 1000 below 4e-6, most 8e-6. One token in a thousand may be ill-conditioned
+            // (a half-trained model had one at 1.1e-5), and rounding differs between CPUs.
+            let name = format!("{name}, temperature {temperature}");
             assert!(
-                most <= 1e-5,
-                "{name}, temperature {temperature}: {most:.1e}"
-            ); // MEASURED
+                usual <= 1e-5,
+                "{name}: {usual:.1e} for one token in a thousand"
+            );
+            assert!(most <= 2e-5, "{name}: {most:.1e}");
         }
     }
 }
@@ -249,10 +253,11 @@ fn chunks_and_the_shared_prompt_change_nothing() {
         });
         Tensor::cat(rows.collect(), 0)
     });
-    // Arbitrary words are unlikely ones: their log-probabilities reach -30, and rounding with them.
+    // Measured: 0, 3e-8 and 6e-8; alone 1.6e-5, 4e-8 and 1.4e-6. Arbitrary words are unlikely ones: their log-probabilities
+    // reach -30, and rounding with them.
     for (name, expected, most) in [
-        ("in one piece", whole, [1e-5, 1e-6, 1e-5]),
-        ("alone", alone, [1e-4, 1e-6, 1e-5]),
+        ("in one piece", whole, [1e-6, 5e-7, 1e-6]),
+        ("alone", alone, [6e-5, 5e-7, 1e-5]),
     ] {
         let errors = group.errors(&found, &expected);
         eprintln!(
@@ -262,7 +267,7 @@ fn chunks_and_the_shared_prompt_change_nothing() {
         assert!(
             errors.iter().zip(most).all(|(&error, most)| error <= most),
             "{name}: {errors:?}"
-        ); // MEASURED
+        );
     }
 }
 
@@ -278,7 +283,7 @@ fn the_loss_is_the_weighted_sum_of_the_returned_logprobs() {
         };
         let [_, error, _] = group.errors(&found, &expected);
         eprintln!("loss {}: {error:.1e}", found.loss);
-        assert!(error <= 1e-6, "{error:.1e}"); // MEASURED
+        assert!(error <= 5e-7, "{error:.1e}"); // measured 3e-8: a sum in f32 over one in f64
     }
 }
 
@@ -308,11 +313,11 @@ fn a_group_is_the_sum_of_its_completions() {
             "log-probabilities {:.1e}, loss {:.1e}, gradient {:.1e}",
             errors[0], errors[1], errors[2]
         );
-        let most = [1e-5, 1e-6, 1e-5];
+        let most = [1e-5, 1e-6, 1e-5]; // measured 3.3e-6, 1.9e-7 and 1.3e-6
         assert!(
             errors.iter().zip(most).all(|(&error, most)| error <= most),
             "{errors:?}"
-        ); // MEASURED
+        );
     }
 }
 
@@ -336,7 +341,8 @@ fn one_token_completions_need_no_second_pass() {
         .try_into_vec_as()
         .expect("f32");
     let gap = max_difference(&[found.logprobs], &[expected]);
-    assert!(gap <= 5e-6, "{gap:.1e}"); // MEASURED
+    eprintln!("log-probabilities {gap:.1e}");
+    assert!(gap <= 5e-6, "{gap:.1e}"); // measured 1.9e-6, two units in the last place of -15
     assert!(found.grad.iter().any(|value| value.abs() > 0.0));
 }
 
@@ -392,13 +398,13 @@ fn vectors_add_and_cancel() {
         let cancelled = max_difference(&cancelled[layer], &plain[layer]) / largest;
         let scaled = max_difference(&twice[layer], &doubled[layer]) / largest;
         eprintln!("layer {layer}: v then -v {cancelled:.1e}, twice against double {scaled:.1e}");
-        // MEASURED
+        // measured 2.8e-7 and 3.0e-7
         assert!(
-            cancelled <= 2e-6,
+            cancelled <= 1e-6,
             "layer {layer}, v then -v: {cancelled:.1e}"
         );
         assert!(
-            scaled <= 2e-6,
+            scaled <= 1e-6,
             "layer {layer}, twice against double: {scaled:.1e}"
         );
         assert!(
@@ -500,7 +506,7 @@ fn a_completion_is_the_same_whatever_else_is_in_the_batch() {
         }
     }
     eprintln!("alone against batch: {gap:.1e}");
-    assert!(gap <= 1e-5, "{gap:.1e}"); // MEASURED
+    assert!(gap <= 1e-5, "{gap:.1e}"); // measured 2.4e-6: not bit for bit, since sums come in another order
 }
 
 #[test]

@@ -323,7 +323,8 @@ pub struct Rows {
 
 impl Rows {
     /// Room for `capacity` tokens in each of the rows that `groups` counts as `(prompt, number of rows)`.
-    pub fn new(model: &Model, groups: Vec<(usize, usize)>, capacity: usize) -> Self {
+    pub fn new(model: &Model, mut groups: Vec<(usize, usize)>, capacity: usize) -> Self {
+        groups.retain(|&(_, count)| count > 0);
         let rows = groups.iter().map(|&(_, count)| count).sum();
         let shape = [
             rows,

@@ -21,7 +21,7 @@ const FINISHED_SHARE: usize = 8;
 pub struct Sampling {
     /// Logits are divided by it; 0 takes the most likely token.
     pub temperature: f32,
-    /// Longest completion in tokens, at least 1.
+    /// Longest completion in tokens.
     pub max_new_tokens: usize,
     /// Tokens that end a completion; the one that did is its last token.
     pub stop_tokens: Vec<u32>,
@@ -176,7 +176,7 @@ impl<'a> Generation<'a> {
             live.extend((0..request.samples).map(|sample| Row {
                 request: index,
                 sample,
-                finished: false,
+                finished: sampling.max_new_tokens == 0,
             }));
             groups.push((index, request.samples));
         }
@@ -314,10 +314,10 @@ fn check(model: &Model, request: &Request, sampling: &Sampling) -> Result<(), Ge
         model.config.vocab_size,
         model.config.max_position_embeddings,
     );
-    if sampling.temperature.is_nan() || sampling.temperature < 0.0 {
-        return Err(GenerateError::Temperature {
-            temperature: sampling.temperature,
-        });
+    let temperature = sampling.temperature;
+    // The reciprocal of a smaller number than the normal ones is infinite.
+    if temperature != 0.0 && !(temperature.is_normal() && temperature > 0.0) {
+        return Err(GenerateError::Temperature { temperature });
     }
     if len == 0 {
         return Err(GenerateError::EmptyPrompt { index });

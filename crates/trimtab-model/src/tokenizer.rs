@@ -10,6 +10,7 @@ const MAX_FILE_BYTES: u64 = 64 << 20;
 #[derive(Clone, Debug)]
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
+    vocab_size: usize,
 }
 
 /// Why a tokenizer could not be loaded or a text not be encoded.
@@ -59,7 +60,12 @@ impl Tokenizer {
             )));
         }
         let bytes = std::fs::read(&path).map_err(read)?;
-        let inner = fenced(|| tokenizers::Tokenizer::from_bytes(&bytes)).map_err(malformed)?;
+        let mut inner = fenced(|| tokenizers::Tokenizer::from_bytes(&bytes)).map_err(malformed)?;
+        // A text is encoded whole and alone, as transformers does; a length to pad to could be a terabyte.
+        inner.with_padding(None);
+        inner
+            .with_truncation(None)
+            .expect("no truncation is always possible");
         let largest = inner.get_vocab(true).into_values().max();
         match largest {
             None => Err(malformed("its vocabulary is empty".to_owned())),
@@ -68,7 +74,7 @@ impl Tokenizer {
                 tokens: largest as usize + 1,
                 vocab_size,
             }),
-            Some(_) => Ok(Self { inner }),
+            Some(_) => Ok(Self { inner, vocab_size }),
         }
     }
 
@@ -76,11 +82,18 @@ impl Tokenizer {
     ///
     /// # Errors
     ///
-    /// The tokenizer has no token for some part of the text.
+    /// The tokenizer has no token for some part of the text, or gives one that the model does not know.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
-        fenced(|| self.inner.encode(text, true))
-            .map(|encoding| encoding.get_ids().to_vec())
-            .map_err(|reason| TokenizerError::Encode { reason })
+        let encoding = fenced(|| self.inner.encode(text, true))
+            .map_err(|reason| TokenizerError::Encode { reason })?;
+        let ids = encoding.get_ids();
+        match ids.iter().find(|&&id| id as usize >= self.vocab_size) {
+            // A post-processor adds tokens by numbers of its own, which the vocabulary does not show.
+            Some(id) => Err(TokenizerError::Encode {
+                reason: format!("it gives token {id}, but the model has {}", self.vocab_size),
+            }),
+            None => Ok(ids.to_vec()),
+        }
     }
 
     /// The text of `tokens`, without special tokens; ids that are no token have no text.

@@ -166,8 +166,8 @@ mod tests {
         let outcome = Outcome::of(&[right, wrong, tied, none]).expect("twelve completions");
         assert!((outcome.accuracy - 4.0 / 12.0).abs() < 1e-12);
         assert_eq!([outcome.pass_at_k, outcome.maj_at_k], [0.75, 0.5]);
-        // Accuracies 2/3, 1/3, 1/3, 0 have mean 1/3 and standard error sqrt(2/27 / 4).
-        let half = Z95 * (2.0_f64 / 27.0 / 4.0).sqrt();
+        // Accuracies 2/3, 1/3, 1/3, 0 have mean 1/3 and standard error sqrt(1/18 / 4).
+        let half = Z95 * (1.0_f64 / 18.0 / 4.0).sqrt();
         assert!(
             (outcome.ci95[0] - (1.0 / 3.0 - half)).abs() < 1e-9,
             "{:?}",
