@@ -4,6 +4,11 @@
 //!     cargo bench                  # both; several minutes
 //!     cargo bench -- nano          # the bundled model only
 
+#![expect(
+    missing_docs,
+    reason = "criterion_group! makes an undocumented function"
+)]
+
 use std::convert::Infallible;
 use std::hint::black_box;
 use std::path::Path;

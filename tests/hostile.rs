@@ -1,5 +1,18 @@
 //! Hostile checkpoint folders: each is refused with an error of the right kind, and none panics or fills the memory.
 
+#![expect(
+    clippy::semicolon_if_nothing_returned,
+    reason = "tables of cases read best as they are"
+)]
+#![expect(
+    clippy::items_after_statements,
+    reason = "tables of cases read best as they are"
+)]
+#![expect(
+    clippy::type_complexity,
+    reason = "tables of cases read best as they are"
+)]
+
 use std::fs::{self, File};
 use std::path::Path;
 

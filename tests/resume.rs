@@ -1,6 +1,20 @@
 //! A stopped run goes on as if it had not been stopped, byte for byte, wherever it was stopped; and a run folder that
 //! cannot be used gives a typed error and stays as it is.
 
+#![expect(
+    clippy::type_complexity,
+    reason = "tables of cases read best as they are"
+)]
+#![expect(
+    clippy::semicolon_if_nothing_returned,
+    reason = "tables of cases read best as they are"
+)]
+#![expect(
+    clippy::too_many_lines,
+    reason = "tables of cases read best as they are"
+)]
+#![expect(clippy::naive_bytecount, reason = "the files are small")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};

@@ -1,5 +1,10 @@
 //! `steering.safetensors`: what is written is read, and what does not belong to this model is refused.
 
+#![expect(
+    clippy::semicolon_if_nothing_returned,
+    reason = "tables of cases read best as they are"
+)]
+
 use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;

@@ -4,6 +4,12 @@
 //! The bundled model is used as it is: no test needs it to answer rightly. "Measured" is what two versions of it gave on an
 //! x86-64 CPU with AVX-512; `cargo test --test training -- --nocapture` prints what the present one gives.
 
+#![expect(clippy::needless_range_loop, reason = "the index is a layer")]
+#![expect(
+    clippy::cloned_ref_to_slice_refs,
+    reason = "a slice of one clone says what is compared"
+)]
+
 use std::convert::Infallible;
 use std::sync::LazyLock;
 

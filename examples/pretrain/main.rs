@@ -46,7 +46,7 @@ const TOKENS_PER_MICRO_BATCH: usize = 1024;
 const PARTS: [Part; 2] = [
     Part {
         fifths: 4,
-        document: document,
+        document,
         peak_learning_rate: 4e-3,
         warmup_steps: 100,
     },
@@ -93,9 +93,10 @@ fn main() -> Result<()> {
     let tokenizer = tokenizer::train((0..20_000).map(|index| document(args.seed, index)))?;
     let config = nano_config(tokenizer.get_vocab_size(true));
     let checkpoint = args.out.join("checkpoint.safetensors");
-    let mut state = match checkpoint.exists() {
-        true => State::load(&checkpoint, args.seed)?,
-        false => State::init(&config, args.seed),
+    let mut state = if checkpoint.exists() {
+        State::load(&checkpoint, args.seed)?
+    } else {
+        State::init(&config, args.seed)
     };
     let device = Device::flex().autodiff();
     let bar = progress("pre-training", args.steps).with_position(state.step);

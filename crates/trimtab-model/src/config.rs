@@ -98,6 +98,7 @@ impl ModelConfig {
     /// # Errors
     ///
     /// [`ConfigError::Unsupported`] names the first offending key.
+    #[expect(clippy::too_many_lines, reason = "one plain check after the other")]
     pub fn check(&self) -> Result<(), ConfigError> {
         let refuse = |key, value: &dyn std::fmt::Display, expected: String| {
             Err(ConfigError::Unsupported {

@@ -47,6 +47,10 @@ impl Model {
     /// # Errors
     ///
     /// Whatever `tensor` returns.
+    #[expect(
+        clippy::type_complexity,
+        reason = "a named type would hide what the function is given"
+    )]
     pub fn build<E>(
         config: ModelConfig,
         tensor: &mut dyn FnMut(&str, &[usize]) -> Result<Tensor<2>, E>,
