@@ -16,7 +16,7 @@ pub struct ModelArgs {
     /// Folder of a Hugging Face checkpoint [default: the bundled model].
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
-    /// Where it runs: flex (the CPU), or cuda[:N], wgpu, vulkan, metal, rocm[:N] in builds with that feature.
+    /// Where it runs: flex (the CPU), or cuda:N, wgpu, vulkan, metal, rocm:N in builds with that feature.
     #[arg(long, default_value = "flex")]
     pub device: String,
     /// Number format of weights and activations.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Settings of [`AdamW`]; the defaults are those of the paper's runs (PyTorch's).
+/// Settings of AdamW; the defaults are those of the paper's runs (PyTorch's).
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdamWConfig {
