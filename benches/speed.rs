@@ -15,7 +15,7 @@ use std::path::Path;
 
 use burn::tensor::{Device, Distribution, Tensor};
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
-use trimtab::model::{Completion, FinishReason, HostTensor, Model, ModelConfig};
+use trimtab::model::{Completion, FinishReason, GenerateOptions, HostTensor, Model, ModelConfig};
 use trimtab::rl::group_gradient;
 use trimtab::{Pretrained, Request, Sampling, generate};
 use trimtab_examples::peak_memory_bytes;
@@ -33,24 +33,12 @@ fn nano(criterion: &mut Criterion) {
 
 /// The first tokens of 128: the cost of a token hardly grows with the length at this width.
 fn qwen(criterion: &mut Criterion) {
-    let config = ModelConfig {
-        model_type: "qwen2".to_owned(),
-        vocab_size: 151_936,
-        hidden_size: 896,
-        intermediate_size: 4864,
-        num_hidden_layers: 24,
-        num_attention_heads: 14,
-        num_key_value_heads: 2,
-        max_position_embeddings: 32_768,
-        rms_norm_eps: 1e-6,
-        rope_theta: 1_000_000.0,
-        tie_word_embeddings: true,
-        hidden_act: "silu".to_owned(),
-        use_sliding_window: false,
-        rope_scaling: None,
-        bos_token_id: None,
-        eos_token_id: None,
-    };
+    let config = ModelConfig::from_json(
+        r#"{"model_type": "qwen2", "vocab_size": 151936, "hidden_size": 896, "intermediate_size": 4864,
+            "num_hidden_layers": 24, "num_attention_heads": 14, "num_key_value_heads": 2,
+            "max_position_embeddings": 32768, "rope_theta": 1000000.0, "tie_word_embeddings": true}"#,
+    )
+    .expect("a sound configuration");
     let device = Device::flex();
     let built: Result<Model, Infallible> = Model::build(config, &mut |_, shape| {
         let shape = [
@@ -77,11 +65,8 @@ fn measure(
 ) {
     let prompt: Vec<u32> = (0..PROMPT_LEN as u32).map(|token| token % 50 + 2).collect();
     let sampling = Sampling {
-        temperature: 1.0,
         max_new_tokens: new_tokens,
-        stop_tokens: vec![],
-        seed: 0,
-        step: 0,
+        ..Sampling::default()
     };
     let mut group = criterion.benchmark_group(name);
     group.sample_size(10).sampling_mode(SamplingMode::Flat);
@@ -93,7 +78,13 @@ fn measure(
             samples: ROWS,
         }];
         bencher.iter(|| {
-            generate(model, black_box(&request), &sampling, None).expect("a prompt that fits")
+            generate(
+                model,
+                black_box(&request),
+                &sampling,
+                GenerateOptions::default(),
+            )
+            .expect("a prompt that fits")
         });
     });
     let completions: Vec<Completion> = (0..4)

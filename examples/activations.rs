@@ -9,7 +9,7 @@ use anyhow::{Result, bail, ensure};
 use burn::tensor::Tensor;
 use clap::Parser;
 use trimtab::SteeringVectors;
-use trimtab::model::{HostTensor, TensorFile};
+use trimtab::model::{At, HostTensor, Site, TensorFile};
 use trimtab_examples::{ModelArgs, load_vectors};
 
 /// Writes logits and residual streams of one sequence to a file.
@@ -23,6 +23,14 @@ struct Args {
     /// Text instead of token ids.
     #[arg(long, value_name = "TEXT")]
     prompt: Option<String>,
+    /// Sites to write, separated by commas: resid_pre, attn_out, resid_mid, mlp_out, resid_post.
+    #[arg(
+        long,
+        value_name = "SITES",
+        value_delimiter = ',',
+        default_value = "resid_post"
+    )]
+    sites: Vec<Site>,
     /// Steering vectors.
     #[arg(long, value_name = "FILE")]
     vectors: Option<PathBuf>,
@@ -73,13 +81,15 @@ fn main() -> Result<()> {
             .tensors
             .insert(name, HostTensor { shape, data });
     };
-    let hook = |layer: usize, resid_post: Tensor<2>| {
-        let resid_post = match &steer {
-            Some(steer) => steer(layer, resid_post),
-            None => resid_post,
+    let hook = |at: At, x: Tensor<2>| {
+        let x = match &steer {
+            Some(steer) => steer(at, x),
+            None => x,
         };
-        keep(format!("resid_post.{layer}"), resid_post.clone());
-        resid_post
+        if args.sites.contains(&at.site) {
+            keep(format!("{}.{}", at.site.name(), at.layer), x.clone());
+        }
+        x
     };
     let (resid_post, _) = base.model.read(&[&tokens], Some(&hook));
     keep("logits".to_owned(), base.model.logits(resid_post));

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use trimtab::model::{Generation, write_atomically};
+use trimtab::model::{GenerateOptions, Generation, write_atomically};
 use trimtab::{Request, Sampling, SteeringVectors};
 use trimtab_examples::{ModelArgs, Stop, load_vectors};
 
@@ -50,30 +50,28 @@ fn main() -> Result<()> {
     let sampling = Sampling {
         temperature: args.temperature,
         max_new_tokens: args.max_new_tokens,
-        stop_tokens: base.model.config.eos_token_id.into_iter().collect(),
+        stop_tokens: base.model.config.eos_token_id.clone(),
         seed: args.seed,
-        step: 0,
+        ..Sampling::default()
     };
     let request = [Request {
         prompt: &prompt,
         index: 0,
         samples: 1,
     }];
-    let mut generation = Generation::start(
-        &base.model,
-        &request,
-        &sampling,
-        hook.as_ref().map(|hook| hook as _),
-    )?;
+    let options = GenerateOptions {
+        hook: hook.as_ref().map(|hook| hook as _),
+        ..GenerateOptions::default()
+    };
+    let mut generation = Generation::start(&base.model, &request, &sampling, options)?;
     let mut printed = String::new();
-    while generation.step()? && !stop.requested() {
-        print_rest(
-            &base
-                .tokenizer
-                .decode(&generation.completions()[0][0].tokens),
-            &mut printed,
-            args.json,
-        )?;
+    let mut tokens = vec![];
+    while let Some(drawn) = generation.next() {
+        tokens.push(drawn?.token);
+        print_rest(&base.tokenizer.decode(&tokens), &mut printed, args.json)?;
+        if stop.requested() {
+            break;
+        }
     }
     let completion = generation.finish().remove(0).remove(0);
     let text = base.tokenizer.decode(&completion.tokens);

@@ -11,7 +11,8 @@
 
 use burn::tensor::{Tensor, TensorData};
 use trimtab_model::{
-    FinishReason, GenerateError, Model, Prompts, Request, ResidPostHook, Rows, Sampling, generate,
+    At, FinishReason, GenerateError, GenerateOptions, Hook, Model, Prompt, Request, Sampling,
+    at_resid_post, generate,
 };
 use trimtab_tests::{Matrix, bits, captured, matrix, max_difference, tiny};
 
@@ -30,7 +31,7 @@ fn cached_logits_equal_uncached_logits() {
     let model = tiny().model;
     let batch = Batch::sample();
     let steer = steering(&model, &[0.3, -0.2, 0.1]);
-    for (name, hook) in [("base", None), ("steered", Some(&*steer as ResidPostHook))] {
+    for (name, hook) in [("base", None), ("steered", Some(&*steer as Hook))] {
         let naive = batch.naive(&model, hook);
         assert_close(
             &format!("{name}, complete"),
@@ -174,7 +175,8 @@ fn retain_keeps_the_right_rows_with_their_past() {
         .collect();
 
     let (_, keys) = model.read(&prompts, None);
-    let mut rows = Rows::new(&model, vec![(0, 3), (1, 1), (2, 2)], 11);
+    let groups = keys.into_iter().zip([3, 1, 2]).collect();
+    let mut rows = model.rows(groups, 11);
     let mut alive: Vec<usize> = (0..6).collect();
     let mut largest = 0.0_f32;
     for step in 0..11 {
@@ -188,11 +190,11 @@ fn retain_keeps_the_right_rows_with_their_past() {
         };
         if (2..=9).contains(&step) {
             let keep: Vec<bool> = alive.iter().map(|row| !leaving.contains(row)).collect();
-            rows.retain(&keep);
+            rows.refill(&keep, vec![]);
             alive.retain(|row| !leaving.contains(row));
         }
         let tokens: Vec<u32> = alive.iter().map(|&row| completions[row][step]).collect();
-        let logits = matrix(model.logits(model.next(&keys, &mut rows, &tokens, None)));
+        let logits = matrix(model.logits(model.next(&mut rows, &tokens, None)));
         let expected: Vec<Vec<f32>> = alive.iter().map(|&row| naive[row][step].clone()).collect();
         largest = largest.max(max_difference(&logits, &expected));
     }
@@ -206,10 +208,11 @@ fn greedy_generation_is_that_of_the_plain_forward_pass_token_for_token() {
     let model = tiny().model;
     let prompts = Batch::sample();
     let steer = steering(&model, &[0.3, -0.2, 0.1]);
-    for hook in [None, Some(&*steer as ResidPostHook)] {
+    for hook in [None, Some(&*steer as Hook)] {
         let sampling = sampling(0.0, 41);
         let requests = requests(&prompts, 2);
-        let generated = generate(&model, &requests, &sampling, hook).expect("prompts that fit");
+        let generated =
+            generate(&model, &requests, &sampling, with(hook)).expect("prompts that fit");
         for (request, samples) in requests.iter().zip(&generated) {
             let expected = naive_greedy(&model, request.prompt, &sampling, hook);
             for sample in samples {
@@ -225,7 +228,7 @@ fn sampled_tokens_carry_the_logprobs_of_the_plain_forward_pass() {
     let prompts = Batch::sample();
     let sampling = sampling(1.0, 11);
     let requests = requests(&prompts, 19);
-    let generated = generate(&model, &requests, &sampling, None).expect("prompts that fit");
+    let generated = generate(&model, &requests, &sampling, with(None)).expect("prompts that fit");
     let (mut largest, mut stopped) = (0.0_f32, 0);
     for (request, samples) in requests.iter().zip(&generated) {
         assert_eq!(samples.len(), 19);
@@ -272,7 +275,7 @@ fn requests_that_cannot_be_completed_are_refused() {
             index: 7,
             samples: 2,
         };
-        generate(&model, &[request], &sampling, None).expect_err("refused")
+        generate(&model, &[request], &sampling, with(None)).expect_err("refused")
     };
     let good = sampling(1.0, 5);
     assert_eq!(
@@ -301,19 +304,16 @@ fn requests_that_cannot_be_completed_are_refused() {
     }
     for temperature in [-1.0, 1e-40, f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         let error = try_with(&[1], sampling(temperature, 5));
-        assert!(
-            matches!(error, GenerateError::Temperature { .. }),
-            "{error:?}"
-        );
+        assert!(matches!(error, GenerateError::Sampling(_)), "{error:?}");
     }
-    let poison = |_, resid_post| resid_post * f32::NAN;
+    let poison = |_: At, x: Tensor<2>| x * f32::NAN;
     let request = Request {
         prompt: &[1],
         index: 7,
         samples: 2,
     };
-    let error =
-        generate(&model, &[request], &good, Some(&poison)).expect_err("logits that are not finite");
+    let error = generate(&model, &[request], &good, with(Some(&poison)))
+        .expect_err("logits that are not finite");
     assert_eq!(error, GenerateError::NonFinite { index: 7 });
 }
 
@@ -321,24 +321,25 @@ fn requests_that_cannot_be_completed_are_refused() {
 fn nothing_to_do_is_done() {
     let model = tiny().model;
     let sampling = sampling(1.0, 5);
-    assert_eq!(generate(&model, &[], &sampling, None), Ok(vec![]));
+    assert_eq!(generate(&model, &[], &sampling, with(None)), Ok(vec![]));
     let requests = [0, 2, 0].map(|samples| Request {
         prompt: &[1, 2],
         index: 7,
         samples,
     });
-    let generated = generate(&model, &requests, &sampling, None).expect("prompts that fit");
+    let generated = generate(&model, &requests, &sampling, with(None)).expect("prompts that fit");
     assert_eq!(
         generated.iter().map(Vec::len).collect::<Vec<_>>(),
         [0, 2, 0]
     );
-    let nobody = generate(&model, &requests[..1], &sampling, None);
+    let nobody = generate(&model, &requests[..1], &sampling, with(None));
     assert_eq!(nobody, Ok(vec![vec![]]));
     let nothing = Sampling {
         max_new_tokens: 0,
         ..sampling
     };
-    let generated = generate(&model, &requests[1..2], &nothing, None).expect("prompts that fit");
+    let generated =
+        generate(&model, &requests[1..2], &nothing, with(None)).expect("prompts that fit");
     assert!(generated[0].iter().all(|sample| sample.tokens.is_empty()));
 }
 
@@ -346,14 +347,14 @@ fn nothing_to_do_is_done() {
 fn a_vector_at_a_layer_acts_from_that_layer_on() {
     let model = tiny().model;
     let batch = Batch::sample();
-    let base = batch.resid_posts(&model, &|_, resid_post| resid_post);
+    let base = batch.resid_posts(&model, &|_: At, x| x);
     assert_eq!(base.len(), 3);
     for layer in 0..3 {
         let mut scales = [0.0; 3];
         scales[layer] = 0.5;
         let steer = steering(&model, &scales);
-        let steered = batch.resid_posts(&model, &|at, resid_post| {
-            if at == layer {
+        let steered = batch.resid_posts(&model, &|at: At, resid_post| {
+            if at.layer == layer {
                 steer(at, resid_post)
             } else {
                 resid_post
@@ -382,7 +383,7 @@ fn a_zero_vector_gives_the_base_bit_for_bit() {
     let batch = Batch::sample();
     let zero = steering(&model, &[0.0; 3]);
     let (base, steered) = (
-        batch.resid_posts(&model, &|_, resid_post| resid_post),
+        batch.resid_posts(&model, &|_: At, x| x),
         batch.resid_posts(&model, &zero),
     );
     for layer in 0..3 {
@@ -398,11 +399,11 @@ fn a_zero_vector_gives_the_base_bit_for_bit() {
 fn a_vector_and_its_negative_cancel() {
     let model = tiny().model;
     let batch = Batch::sample();
-    let base = batch.resid_posts(&model, &|_, resid_post| resid_post);
+    let base = batch.resid_posts(&model, &|_: At, x| x);
     let (there, back) = (steering(&model, &[0.5; 3]), steering(&model, &[-0.5; 3]));
     for layer in 0..3 {
-        let steered = batch.resid_posts(&model, &|at, resid_post| {
-            if at == layer {
+        let steered = batch.resid_posts(&model, &|at: At, resid_post| {
+            if at.layer == layer {
                 back(at, there(at, resid_post))
             } else {
                 resid_post
@@ -463,7 +464,7 @@ impl Batch {
     }
 
     /// Logits of every completion, `[completion_len, vocab_size]` each, without a cache.
-    fn naive(&self, model: &Model, hook: Option<ResidPostHook>) -> Vec<Matrix> {
+    fn naive(&self, model: &Model, hook: Option<Hook>) -> Vec<Matrix> {
         self.rows()
             .map(|(prompt, completion)| {
                 let (resid, _) = model.read(&[&[prompt, completion].concat()], hook);
@@ -473,7 +474,7 @@ impl Batch {
     }
 
     /// The same from whole completions behind their prompts.
-    fn completed(&self, model: &Model, hook: Option<ResidPostHook>) -> Vec<Matrix> {
+    fn completed(&self, model: &Model, hook: Option<Hook>) -> Vec<Matrix> {
         let (_, prompts) = model.read(&self.prompts(), hook);
         let resid = self.complete(model, &prompts, hook);
         split(
@@ -482,7 +483,7 @@ impl Batch {
         )
     }
 
-    fn complete(&self, model: &Model, prompts: &Prompts, hook: Option<ResidPostHook>) -> Tensor<2> {
+    fn complete(&self, model: &Model, prompts: &[Prompt], hook: Option<Hook>) -> Tensor<2> {
         let completions: Vec<Vec<&[u32]>> = self
             .groups
             .iter()
@@ -492,12 +493,12 @@ impl Batch {
     }
 
     /// The same token by token; rows leave the batch as they end.
-    fn stepped(&self, model: &Model, hook: Option<ResidPostHook>) -> Vec<Matrix> {
+    fn stepped(&self, model: &Model, hook: Option<Hook>) -> Vec<Matrix> {
         let (_, prompts) = model.read(&self.prompts(), hook);
         let completions: Vec<&[u32]> = self.rows().map(|(_, completion)| completion).collect();
         let longest = completions.iter().map(|row| row.len()).max().expect("rows");
         let counts = self.groups.iter().map(|(_, rows)| rows.len());
-        let mut rows = Rows::new(model, counts.enumerate().collect(), longest);
+        let mut rows = model.rows(prompts.into_iter().zip(counts).collect(), longest);
         let mut alive: Vec<usize> = (0..completions.len()).collect();
         let mut logits = vec![Matrix::new(); completions.len()];
         for step in 0..longest {
@@ -506,11 +507,11 @@ impl Batch {
                 .map(|&row| step < completions[row].len())
                 .collect();
             if keep.contains(&false) {
-                rows.retain(&keep);
+                rows.refill(&keep, vec![]);
                 alive.retain(|&row| step < completions[row].len());
             }
             let tokens: Vec<u32> = alive.iter().map(|&row| completions[row][step]).collect();
-            let resid = model.next(&prompts, &mut rows, &tokens, hook);
+            let resid = model.next(&mut rows, &tokens, hook);
             for (&row, of_row) in alive.iter().zip(matrix(model.logits(resid))) {
                 logits[row].push(of_row);
             }
@@ -519,20 +520,20 @@ impl Batch {
     }
 
     /// What `steer` returned at each layer: for all prompts, for all completions at once, and for their first tokens.
-    fn resid_posts(&self, model: &Model, steer: ResidPostHook) -> Vec<Matrix> {
+    fn resid_posts(&self, model: &Model, steer: Hook) -> Vec<Matrix> {
         captured(steer, |hook| {
             let (_, prompts) = model.read(&self.prompts(), Some(hook));
             self.complete(model, &prompts, Some(hook));
             let counts = self.groups.iter().map(|(_, rows)| rows.len());
-            let mut rows = Rows::new(model, counts.enumerate().collect(), 1);
+            let mut rows = model.rows(prompts.into_iter().zip(counts).collect(), 1);
             let tokens: Vec<u32> = self.rows().map(|(_, completion)| completion[0]).collect();
-            model.next(&prompts, &mut rows, &tokens, Some(hook));
+            model.next(&mut rows, &tokens, Some(hook));
         })
     }
 }
 
 /// Adds a vector that is `scales[layer]` times an arbitrary one, at every layer.
-fn steering(model: &Model, scales: &[f32]) -> Box<dyn Fn(usize, Tensor<2>) -> Tensor<2> + Sync> {
+fn steering(model: &Model, scales: &[f32]) -> Box<dyn Fn(At, Tensor<2>) -> Tensor<2> + Sync> {
     let hidden_size = model.config.hidden_size;
     let vectors: Vec<Tensor<2>> = (0..)
         .zip(scales)
@@ -543,7 +544,9 @@ fn steering(model: &Model, scales: &[f32]) -> Box<dyn Fn(usize, Tensor<2>) -> Te
             Tensor::from_data(TensorData::new(values, [1, hidden_size]), &model.device())
         })
         .collect();
-    Box::new(move |layer, resid_post| resid_post + vectors[layer].clone())
+    Box::new(at_resid_post(move |layer, resid_post| {
+        resid_post + vectors[layer].clone()
+    }))
 }
 
 fn requests(batch: &Batch, samples: usize) -> Vec<Request<'_>> {
@@ -566,6 +569,14 @@ fn sampling(temperature: f32, max_new_tokens: usize) -> Sampling {
         stop_tokens: vec![46],
         seed: 3,
         step: 1,
+        ..Sampling::default()
+    }
+}
+
+fn with(hook: Option<Hook>) -> GenerateOptions {
+    GenerateOptions {
+        hook,
+        ..GenerateOptions::default()
     }
 }
 
@@ -574,7 +585,7 @@ fn naive_greedy(
     model: &Model,
     prompt: &[u32],
     sampling: &Sampling,
-    hook: Option<ResidPostHook>,
+    hook: Option<Hook>,
 ) -> Vec<u32> {
     let mut tokens = prompt.to_vec();
     while tokens.len() < prompt.len() + sampling.max_new_tokens {

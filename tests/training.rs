@@ -15,8 +15,8 @@ use std::sync::LazyLock;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use trimtab_model::{
-    Completion, FinishReason, HostTensor, Model, ModelConfig, Pretrained, Request, ResidPostHook,
-    Sampling, generate,
+    At, Completion, FinishReason, GenerateOptions, Hook, HostTensor, Model, ModelConfig,
+    Pretrained, Request, Sampling, generate,
 };
 use trimtab_rl::{GroupGradient, Recipe, Run, group_gradient};
 use trimtab_steer::SteeringVectors;
@@ -100,7 +100,7 @@ fn sampler_and_trainer_give_equal_logprobs() {
         for temperature in [1.0, 0.7] {
             let steering = SteeringVectors::from_host(&vectors, &Device::flex());
             let hook = steering.hook();
-            let hook: Option<ResidPostHook> = if name == "base" { None } else { Some(&hook) };
+            let hook: Option<Hook> = if name == "base" { None } else { Some(&hook) };
             let completed = complete(&prompts, 6, &sampling(temperature, 64), hook);
             let mut gaps = vec![];
             for (prompt, completions) in prompts.iter().zip(&completed) {
@@ -143,24 +143,11 @@ fn loss_and_gradient_of_a_hand_computed_table() {
     // The residual stream is (1, 1), which the final norm leaves as it is (epsilon shifts it by 5e-10); token t has the
     // logit ln(w_t) with w = 1, 2, 5 from the first number alone.
     let weights = [1.0_f32, 2.0, 5.0].map(f32::ln);
-    let config = ModelConfig {
-        model_type: "qwen2".to_owned(),
-        vocab_size: 3,
-        hidden_size: 2,
-        intermediate_size: 5,
-        num_hidden_layers: 2,
-        num_attention_heads: 1,
-        num_key_value_heads: 1,
-        max_position_embeddings: 16,
-        rms_norm_eps: 1e-9,
-        rope_theta: 10_000.0,
-        tie_word_embeddings: false,
-        hidden_act: "silu".to_owned(),
-        use_sliding_window: false,
-        rope_scaling: None,
-        bos_token_id: None,
-        eos_token_id: None,
-    };
+    let config = ModelConfig::from_json(
+        r#"{"model_type": "qwen2", "vocab_size": 3, "hidden_size": 2, "intermediate_size": 5, "num_hidden_layers": 2,
+            "num_attention_heads": 1, "num_key_value_heads": 1, "max_position_embeddings": 16, "rms_norm_eps": 1e-9}"#,
+    )
+    .expect("a sound configuration");
     let model = Model::build(config, &mut |name, shape| {
         let rows = if shape.len() == 2 { shape[0] } else { 1 };
         let data = match name {
@@ -383,15 +370,15 @@ fn vectors_add_and_cancel() {
         vectors.scale(-1.0).hook(),
         vectors.scale(2.0).hook(),
     );
-    let resid_posts = |hook: ResidPostHook| {
+    let resid_posts = |hook: Hook| {
         captured(hook, |hook| {
             base.model.read(&[&prompts(1)[0]], Some(hook));
         })
     };
-    let plain = resid_posts(&|_, resid_post| resid_post);
-    let cancelled = resid_posts(&|layer, resid_post| back(layer, once(layer, resid_post)));
+    let plain = resid_posts(&|_: At, x| x);
+    let cancelled = resid_posts(&|at: At, x| back(at, once(at, x)));
     let (twice, doubled) = (
-        resid_posts(&|layer, resid_post| once(layer, once(layer, resid_post))),
+        resid_posts(&|at: At, x| once(at, once(at, x))),
         resid_posts(&double),
     );
     let (steered, moved) = (resid_posts(&once), resid_posts(&double));
@@ -430,12 +417,12 @@ fn a_vector_acts_from_its_layer_on() {
     let host = vectors_of_norm(2.0, 3);
     let [layers, width] = [shape()[0], shape()[1]];
     let prompt = &prompts(1)[0];
-    let resid_posts = |hook: ResidPostHook| {
+    let resid_posts = |hook: Hook| {
         captured(hook, |hook| {
             base.model.read(&[prompt], Some(hook));
         })
     };
-    let plain = resid_posts(&|_, resid_post| resid_post);
+    let plain = resid_posts(&|_: At, x| x);
     for layer in 0..layers {
         let own = layer * width..(layer + 1) * width;
         let data = host
@@ -499,9 +486,17 @@ fn a_completion_is_the_same_whatever_else_is_in_the_batch() {
             index: index as u64,
             samples: 3,
         };
-        let alone = generate(&base.model, &[request], &sampling, Some(&hook))
-            .expect("a good request")
-            .remove(0);
+        let alone = generate(
+            &base.model,
+            &[request],
+            &sampling,
+            GenerateOptions {
+                hook: Some(&hook),
+                ..GenerateOptions::default()
+            },
+        )
+        .expect("a good request")
+        .remove(0);
         for (alone, batched) in alone.iter().zip(&together[index]) {
             assert_eq!(alone.tokens, batched.tokens, "prompt {index}");
             assert_eq!(alone.finish_reason, batched.finish_reason, "prompt {index}");
@@ -598,7 +593,7 @@ impl Group {
         &self,
         model: &Model,
         vectors: &HostTensor,
-        resid: &dyn Fn(ResidPostHook) -> Tensor<2>,
+        resid: &dyn Fn(Hook) -> Tensor<2>,
     ) -> GroupGradient {
         let leaf = SteeringVectors::from_host(vectors, &model.device())
             .vectors
@@ -692,7 +687,7 @@ fn vectors_of_norm(norm: f32, seed: u64) -> HostTensor {
 
 /// The median size of the numbers in each layer's residual stream over a prompt.
 fn typical_sizes(prompt: &[u32]) -> Vec<f32> {
-    let layers = captured(&|_, resid_post| resid_post, |hook| {
+    let layers = captured(&|_: At, x| x, |hook| {
         nano().model.read(&[prompt], Some(hook));
     });
     let median = |layer: &Matrix| {
@@ -716,13 +711,14 @@ fn prompts(count: u64) -> Vec<Vec<u32>> {
 }
 
 fn sampling(temperature: f32, max_new_tokens: usize) -> Sampling {
-    let stop_tokens = nano().model.config.eos_token_id.into_iter().collect();
+    let stop_tokens = nano().model.config.eos_token_id.clone();
     Sampling {
         temperature,
         max_new_tokens,
         stop_tokens,
         seed: 17,
         step: 3,
+        ..Sampling::default()
     }
 }
 
@@ -730,7 +726,7 @@ fn complete(
     prompts: &[Vec<u32>],
     samples: usize,
     sampling: &Sampling,
-    hook: Option<ResidPostHook>,
+    hook: Option<Hook>,
 ) -> Vec<Vec<Completion>> {
     let requests: Vec<Request> = prompts
         .iter()
@@ -741,7 +737,11 @@ fn complete(
             samples,
         })
         .collect();
-    generate(&nano().model, &requests, sampling, hook).expect("good requests")
+    let options = GenerateOptions {
+        hook,
+        ..GenerateOptions::default()
+    };
+    generate(&nano().model, &requests, sampling, options).expect("good requests")
 }
 
 /// Two prompts with completions that the steered model wrote: of 1 token, of 4, cut at 9, and as they ended.

@@ -5,20 +5,17 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow};
 use serde_json::json;
-use trimtab::model::{HostTensor, ModelConfig, write_atomically};
+use trimtab::model::{HostTensor, write_atomically};
 
 use crate::tokenizer::END_OF_TEXT;
 
 /// Writes `config.json`, `generation_config.json`, the tokenizer's two files and `model.safetensors` into `folder`.
 pub(crate) fn write(
     folder: &Path,
-    config: &ModelConfig,
+    config: &serde_json::Value,
     tokenizer: &tokenizers::Tokenizer,
     params: &BTreeMap<String, HostTensor>,
 ) -> Result<()> {
-    let mut config = serde_json::to_value(config)?;
-    config["architectures"] = json!(["Qwen2ForCausalLM"]);
-    config["torch_dtype"] = json!("float32");
     let end = json!({ "bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0 });
     let tokenizer_config = json!({
         "tokenizer_class": "PreTrainedTokenizerFast",
@@ -29,7 +26,7 @@ pub(crate) fn write(
         "model_max_length": config["max_position_embeddings"],
     });
     for (name, value) in [
-        ("config.json", &config),
+        ("config.json", config),
         ("generation_config.json", &end),
         ("tokenizer_config.json", &tokenizer_config),
     ] {

@@ -91,7 +91,8 @@ fn main() -> Result<()> {
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("cannot create {}", args.out.display()))?;
     let tokenizer = tokenizer::train((0..20_000).map(|index| document(args.seed, index)))?;
-    let config = nano_config(tokenizer.get_vocab_size(true));
+    let config_json = nano_config(tokenizer.get_vocab_size(true));
+    let config = ModelConfig::from_json(&config_json.to_string())?;
     let checkpoint = args.out.join("checkpoint.safetensors");
     let mut state = if checkpoint.exists() {
         State::load(&checkpoint, args.seed)?
@@ -125,7 +126,7 @@ fn main() -> Result<()> {
     }
     bar.finish();
     state.save(&checkpoint, args.seed)?;
-    export::write(&args.out, &config, &tokenizer, &state.params)?;
+    export::write(&args.out, &config_json, &tokenizer, &state.params)?;
     if args.json {
         let report = serde_json::json!({
             "steps": state.step,
@@ -139,25 +140,27 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn nano_config(vocab_size: usize) -> ModelConfig {
-    ModelConfig {
-        model_type: "qwen2".to_owned(),
-        vocab_size,
-        hidden_size: 128,
-        intermediate_size: 384,
-        num_hidden_layers: 4,
-        num_attention_heads: 4,
-        num_key_value_heads: 2,
-        max_position_embeddings: 512,
-        rms_norm_eps: 1e-6,
-        rope_theta: 10_000.0,
-        tie_word_embeddings: true,
-        hidden_act: "silu".to_owned(),
-        use_sliding_window: false,
-        rope_scaling: None,
-        bos_token_id: Some(0),
-        eos_token_id: Some(0),
-    }
+/// `config.json` of the model.
+fn nano_config(vocab_size: usize) -> serde_json::Value {
+    serde_json::json!({
+        "architectures": ["Qwen2ForCausalLM"],
+        "model_type": "qwen2",
+        "vocab_size": vocab_size,
+        "hidden_size": 128,
+        "intermediate_size": 384,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 512,
+        "rms_norm_eps": 1e-6,
+        "rope_theta": 10_000.0,
+        "tie_word_embeddings": true,
+        "hidden_act": "silu",
+        "use_sliding_window": false,
+        "bos_token_id": 0,
+        "eos_token_id": 0,
+        "torch_dtype": "float32",
+    })
 }
 
 /// Everything that a stopped run needs to go on as if it had not been stopped.

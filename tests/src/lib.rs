@@ -1,12 +1,13 @@
 //! What the tests of this folder share: where fixtures lie, the tiny model, and how numbers are compared.
 
+use std::convert::Infallible;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 use tempfile::TempDir;
-use trimtab_model::{Pretrained, ResidPostHook};
+use trimtab_model::{At, Hook, Model, ModelConfig, Pretrained, Site, TensorFile};
 
 /// The numbers of a tensor with one row per token.
 pub type Matrix = Vec<Vec<f32>>;
@@ -48,6 +49,24 @@ pub fn tiny() -> Pretrained {
     Pretrained::load(tiny_checkpoint().path(), &Device::flex()).expect("a good checkpoint")
 }
 
+/// The model of `fixtures/families/<name>`, which has no tokenizer.
+pub fn fixture_model(name: &str) -> Model {
+    let folder = fixture("families").join(name);
+    let config = ModelConfig::from_dir(&folder).expect("a good configuration");
+    let file = TensorFile::read(&folder.join("model.safetensors")).expect("a whole file");
+    let mut tensors = file.tensors;
+    let model = Model::build(config, &mut |name, shape| {
+        let tensor = tensors.remove(name).unwrap_or_else(|| panic!("no {name}"));
+        assert_eq!(tensor.shape, shape, "{name}");
+        let rows = if shape.len() == 2 { shape[0] } else { 1 };
+        let data = TensorData::new(tensor.data, [rows, shape[shape.len() - 1]]);
+        Ok::<_, Infallible>(Tensor::from_data(data, &Device::flex()))
+    });
+    assert!(tensors.is_empty(), "left over: {:?}", tensors.keys());
+    let Ok(model) = model;
+    model
+}
+
 /// The rows of `tensor`.
 pub fn matrix(tensor: Tensor<2>) -> Matrix {
     let [_, columns] = tensor.dims();
@@ -82,16 +101,18 @@ pub fn bits(matrix: &[Vec<f32>]) -> Vec<Vec<u32>> {
         .collect()
 }
 
-/// What `steer` returned for each layer while `forward` ran, the tokens of all calls one below the other.
-pub fn captured(steer: ResidPostHook, forward: impl FnOnce(ResidPostHook)) -> Vec<Matrix> {
+/// The residual stream that `steer` left after each layer while `forward` ran, the tokens of all calls one below the other.
+pub fn captured(steer: Hook, forward: impl FnOnce(Hook)) -> Vec<Matrix> {
     let layers = Mutex::new(Vec::<Matrix>::new());
-    forward(&|layer, resid_post| {
-        let steered = steer(layer, resid_post);
-        let mut layers = layers.lock().expect("no hook panicked");
-        if layers.len() <= layer {
-            layers.resize(layer + 1, Matrix::new());
+    forward(&|at: At, x| {
+        let steered = steer(at, x);
+        if at.site == Site::ResidPost {
+            let mut layers = layers.lock().expect("no hook panicked");
+            if layers.len() <= at.layer {
+                layers.resize(at.layer + 1, Matrix::new());
+            }
+            layers[at.layer].extend(matrix(steered.clone()));
         }
-        layers[layer].extend(matrix(steered.clone()));
         steered
     });
     layers.into_inner().expect("no hook panicked")

@@ -1,6 +1,18 @@
-//! Grouped-query attention over ragged rows that may share a prompt.
+//! Grouped-query attention over ragged rows that may share a prompt. All attention of all families is computed here.
 
-use burn::tensor::{Bool, Device, Int, Tensor, TensorData, activation};
+use burn::tensor::{Bool, DType, Device, Int, Tensor, TensorData, activation};
+
+/// Queries of one prompt whose scores are held at once.
+const QUERIES_AT_ONCE: usize = 512;
+
+/// What a layer's attention is told by its family.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AttentionConfig {
+    /// What scores are multiplied by.
+    pub(crate) scale: f64,
+    /// A query sees keys less than this many tokens back.
+    pub(crate) sliding_window: Option<usize>,
+}
 
 /// Keys and values of one prompt in one layer, `[num_key_value_heads, prompt_len, head_dim]`.
 #[derive(Clone, Debug)]
@@ -16,51 +28,76 @@ pub(crate) struct RowKeys {
     pub(crate) values: Tensor<4>,
 }
 
-impl RowKeys {
-    pub(crate) fn zeros(shape: [usize; 4], device: &Device) -> Self {
-        Self {
-            keys: Tensor::zeros(shape, device),
-            values: Tensor::zeros(shape, device),
-        }
-    }
+/// Which rows the keys of a step belong to.
+pub(crate) struct Slots<'a> {
+    /// The slot that every row writes to; it sees that one and those before it.
+    pub(crate) now: usize,
+    /// The first slot of each row.
+    pub(crate) starts: &'a [usize],
+    /// The prompt and the number of rows of each group, in row order.
+    pub(crate) groups: Vec<(&'a PromptKeys, usize)>,
 }
 
 /// Each sequence attends to its own past. `q` is `[tokens, num_attention_heads, head_dim]`, `k` and `v` are
-/// `[tokens, num_key_value_heads, head_dim]`; the result is `[tokens, hidden_size]`.
+/// `[tokens, num_key_value_heads, head_dim]`; the result is `[tokens, num_attention_heads * head_dim]`.
 pub(crate) fn attend_prompts(
+    config: AttentionConfig,
     q: Tensor<3>,
     k: Tensor<3>,
     v: Tensor<3>,
     lens: &[usize],
 ) -> (Tensor<2>, Vec<PromptKeys>) {
+    let device = q.device();
     let mut start = 0;
-    let (mixed, keys) = lens
-        .iter()
-        .map(|&len| {
-            let block = |x: &Tensor<3>| x.clone().narrow(0, start, len).unsqueeze_dim::<4>(0); // [1, len, heads, head_dim]
-            let (q, k, v) = (
-                block(&q),
-                block(&k).swap_dims(1, 2),
-                block(&v).swap_dims(1, 2),
-            );
-            start += len;
-            let keys = PromptKeys {
-                keys: k.clone().squeeze_dim(0),
-                values: v.clone().squeeze_dim(0),
+    let mut mixed = vec![];
+    let mut prompts = vec![];
+    for &len in lens {
+        let heads = |x: &Tensor<3>| {
+            x.clone()
+                .narrow(0, start, len)
+                .swap_dims(0, 1)
+                .unsqueeze_dim::<4>(0)
+        };
+        let (keys, values) = (heads(&k), heads(&v)); // [1, kv_heads, len, head_dim]
+        for first in (0..len).step_by(QUERIES_AT_ONCE) {
+            let count = QUERIES_AT_ONCE.min(len - first);
+            let q = q
+                .clone()
+                .narrow(0, start + first, count)
+                .unsqueeze_dim::<4>(0);
+            // Nobody here sees what lies before the window of the first query.
+            let oldest = config
+                .sliding_window
+                .map_or(0, |window| (first + 1).saturating_sub(window));
+            let seen = |x: &Tensor<4>| x.clone().narrow(2, oldest, first + count - oldest);
+            let own = Part {
+                keys: seen(&keys),
+                values: seen(&values),
+                hidden: hidden(
+                    [1, count, first + count - oldest],
+                    &device,
+                    |_, query, key| is_hidden(first + query, oldest + key, config.sliding_window),
+                ),
             };
-            (attend(q, k, v, None), keys)
-        })
-        .unzip();
-    (Tensor::cat(mixed, 0), keys)
+            mixed.push(attend(config.scale, q, own, None));
+        }
+        prompts.push(PromptKeys {
+            keys: keys.squeeze_dim(0),
+            values: values.squeeze_dim(0),
+        });
+        start += len;
+    }
+    (Tensor::cat(mixed, 0), prompts)
 }
 
 /// Completions attend to their group's prompt and to their own past; `lens[g]` are the lengths of the rows of group `g`.
 pub(crate) fn attend_completions(
+    config: AttentionConfig,
     q: Tensor<3>,
     k: Tensor<3>,
     v: Tensor<3>,
     lens: &[Vec<usize>],
-    prompts: &[PromptKeys],
+    prompts: &[&PromptKeys],
 ) -> Tensor<2> {
     let device = q.device();
     let mut start = 0;
@@ -76,66 +113,125 @@ pub(crate) fn attend_completions(
                 block(&v).swap_dims(1, 2),
             );
             start += lens.iter().sum::<usize>();
-            padding.unpad(attend(q, k, v, Some(prompt)))
+            let (longest, prompt_len) = (padding.longest, prompt.keys.dims()[1]);
+            let own = Part {
+                keys: k,
+                values: v,
+                hidden: hidden([1, longest, longest], &device, |_, query, key| {
+                    is_hidden(query, key, config.sliding_window)
+                }),
+            };
+            let prompt_hidden = config.sliding_window.and_then(|window| {
+                hidden([1, longest, prompt_len], &device, |_, query, key| {
+                    is_hidden(prompt_len + query, key, Some(window))
+                })
+            });
+            padding.unpad(attend(config.scale, q, own, Some((prompt, prompt_hidden))))
         })
         .collect();
     Tensor::cat(mixed, 0)
 }
 
-/// The next token of every row attends to its group's prompt, to the `len` tokens in `rows` and to itself.
+/// The next token of every row attends to its group's prompt, to the row's earlier tokens and to itself.
 pub(crate) fn attend_next(
+    config: AttentionConfig,
     q: Tensor<3>,
     k: Tensor<3>,
     v: Tensor<3>,
     rows: &mut RowKeys,
-    len: usize,
-    groups: &[(usize, usize)],
-    prompts: &[PromptKeys],
+    slots: &Slots,
 ) -> Tensor<2> {
+    let device = q.device();
     let [count, kv_heads, head_dim] = k.dims();
-    let slot = [0..count, 0..kv_heads, len..len + 1, 0..head_dim];
+    let now = slots.now;
+    let slot = [0..count, 0..kv_heads, now..now + 1, 0..head_dim];
     rows.keys
         .inplace(|keys| keys.slice_assign(slot.clone(), k.unsqueeze_dim(2)));
     rows.values
         .inplace(|values| values.slice_assign(slot, v.unsqueeze_dim(2)));
-    let mut start = 0;
-    let mixed = groups
+    let mut first = 0;
+    let mixed = slots
+        .groups
         .iter()
-        .map(|&(group, count)| {
-            let block = |x: &Tensor<4>| x.clone().narrow(0, start, count).narrow(2, 0, len + 1);
-            let (k, v) = (block(&rows.keys), block(&rows.values));
-            let q = q.clone().narrow(0, start, count).unsqueeze_dim(1); // [count, 1, heads, head_dim]
-            start += count;
-            attend(q, k, v, Some(&prompts[group]))
+        .map(|&(prompt, count)| {
+            let starts = &slots.starts[first..first + count];
+            let in_window = config
+                .sliding_window
+                .map_or(0, |window| (now + 1).saturating_sub(window));
+            let oldest = starts.iter().min().copied().unwrap_or(0).max(in_window);
+            let block = |x: &Tensor<4>| {
+                x.clone()
+                    .narrow(0, first, count)
+                    .narrow(2, oldest, now + 1 - oldest)
+            };
+            let own = Part {
+                keys: block(&rows.keys),
+                values: block(&rows.values),
+                hidden: if starts.iter().all(|&start| start <= oldest) {
+                    None
+                } else {
+                    hidden([count, 1, now + 1 - oldest], &device, |row, _, key| {
+                        oldest + key < starts[row]
+                    })
+                },
+            };
+            let prompt_len = prompt.keys.dims()[1];
+            let prompt_hidden = config.sliding_window.and_then(|window| {
+                hidden([count, 1, prompt_len], &device, |row, _, key| {
+                    is_hidden(prompt_len + now - starts[row], key, Some(window))
+                })
+            });
+            let q = q.clone().narrow(0, first, count).unsqueeze_dim(1); // [count, 1, heads, head_dim]
+            first += count;
+            attend(config.scale, q, own, Some((prompt, prompt_hidden)))
         })
         .collect();
     Tensor::cat(mixed, 0)
 }
 
-/// `softmax(q k^T / sqrt(head_dim)) v` over an optional shared prompt followed by each row's own tokens.
+/// Keys that rows do not share, `[rows, num_key_value_heads, own, head_dim]`, and which of them a query does not see.
+struct Part {
+    keys: Tensor<4>,
+    values: Tensor<4>,
+    hidden: Option<Tensor<4, Bool>>,
+}
+
+/// `softmax(scale q k^T) v` over an optional shared prompt followed by each row's own tokens; the softmax runs in f32.
 ///
 /// # Shapes
 ///
 /// - `q`: `[rows, queries, num_attention_heads, head_dim]`
-/// - `k`, `v`: `[rows, num_key_value_heads, own, head_dim]`, where the queries are the last of the own tokens
-/// - output: `[rows * queries, hidden_size]`
-fn attend(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, prompt: Option<&PromptKeys>) -> Tensor<2> {
+/// - masks: `[rows or 1, 1, queries, keys]`, `true` where a query does not see a key
+/// - output: `[rows * queries, num_attention_heads * head_dim]`
+fn attend(
+    scale: f64,
+    q: Tensor<4>,
+    own: Part,
+    prompt: Option<(&PromptKeys, Option<Tensor<4, Bool>>)>,
+) -> Tensor<2> {
+    let dtype = q.dtype();
     let [rows, queries, heads, head_dim] = q.dims();
-    let [_, kv_heads, own, _] = k.dims();
+    let kv_heads = own.keys.dims()[1];
     let stacked = heads / kv_heads * queries; // queries that share one key head
-    let q = q * (1.0 / (head_dim as f64).sqrt());
-    let q = q
+    let q = (q * scale)
         .reshape([rows, queries, kv_heads, heads / kv_heads, head_dim])
         .permute([0, 2, 3, 1, 4])
         .reshape([rows, kv_heads, stacked, head_dim]);
-    let mut scores = q.clone().matmul(k.transpose()); // [rows, kv_heads, stacked, own]
-    if queries > 1 {
-        let future = future(queries, own, heads / kv_heads, &scores.device());
-        scores = scores.mask_fill(future, f32::NEG_INFINITY);
-    }
+    let hide = |scores: Tensor<4>, hidden: Option<Tensor<4, Bool>>| {
+        let scores = scores.cast(DType::F32);
+        let Some(hidden) = hidden else { return scores };
+        let [.., keys] = scores.dims();
+        let by_query = scores.reshape([rows, heads, queries, keys]);
+        by_query
+            .mask_fill(hidden, f32::NEG_INFINITY)
+            .reshape([rows, kv_heads, stacked, keys])
+    };
+    let own_scores = hide(q.clone().matmul(own.keys.transpose()), own.hidden); // [rows, kv_heads, stacked, own]
     let mixed = match prompt {
-        None => activation::softmax(scores, 3).matmul(v),
-        Some(prompt) => {
+        None => activation::softmax(own_scores, 3)
+            .cast(dtype)
+            .matmul(own.values),
+        Some((prompt, prompt_hidden)) => {
             let prompt_len = prompt.keys.dims()[1];
             // One product per key head for all rows of the group: the prompt is not repeated.
             let by_head =
@@ -146,10 +242,13 @@ fn attend(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, prompt: Option<&PromptKeys>)
                 by_head(q, head_dim).matmul(prompt.keys.clone().transpose()),
                 prompt_len,
             );
-            let weights = activation::softmax(Tensor::cat(vec![prompt_scores, scores], 3), 3);
+            let prompt_scores = hide(prompt_scores, prompt_hidden);
+            let own_len = own_scores.dims()[3];
+            let scores = Tensor::cat(vec![prompt_scores, own_scores], 3);
+            let weights = activation::softmax(scores, 3).cast(dtype);
             let prompt_weights = by_head(weights.clone().narrow(3, 0, prompt_len), prompt_len);
             by_row(prompt_weights.matmul(prompt.values.clone()), head_dim)
-                + weights.narrow(3, prompt_len, own).matmul(v)
+                + weights.narrow(3, prompt_len, own_len).matmul(own.values)
         }
     };
     mixed
@@ -158,17 +257,26 @@ fn attend(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, prompt: Option<&PromptKeys>)
         .reshape([rows * queries, heads * head_dim])
 }
 
-/// `true` where a query would look at a later token: `[1, 1, repeats * queries, own]`.
-fn future(queries: usize, own: usize, repeats: usize, device: &Device) -> Tensor<4, Bool> {
-    let mask: Vec<bool> = (0..repeats * queries)
-        .flat_map(|query| (0..own).map(move |key| key + queries > own + query % queries))
-        .collect();
-    Tensor::from_data(
-        TensorData::new(mask, [1, 1, repeats * queries, own]),
-        device,
-    )
+/// Whether the query at one place does not see the key at another.
+fn is_hidden(query: usize, key: usize, sliding_window: Option<usize>) -> bool {
+    key > query || sliding_window.is_some_and(|window| query - key >= window)
 }
 
+/// A mask `[rows, 1, queries, keys]` that is `true` where `hides(row, query, key)`; none if that is nowhere.
+fn hidden(
+    [rows, queries, keys]: [usize; 3],
+    device: &Device,
+    hides: impl Fn(usize, usize, usize) -> bool,
+) -> Option<Tensor<4, Bool>> {
+    let mut mask = Vec::with_capacity(rows * queries * keys);
+    for row in 0..rows {
+        for query in 0..queries {
+            mask.extend((0..keys).map(|key| hides(row, query, key)));
+        }
+    }
+    mask.contains(&true)
+        .then(|| Tensor::from_data(TensorData::new(mask, [rows, 1, queries, keys]), device))
+}
 /// Rows of different lengths, padded at the end to the longest: attention never looks at a later token, so what
 /// fills the end does not matter.
 struct Padding {

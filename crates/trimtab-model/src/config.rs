@@ -1,13 +1,19 @@
-//! `config.json`: the shape of a decoder, checked before anything is allocated.
+//! `config.json`: the shape of a decoder and what its family computes, checked before anything is allocated.
+
+mod keys;
 
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use crate::families;
+use crate::rope::RopeConfig;
 
-/// The keys of `config.json` that decide the numbers, named as Hugging Face names them.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub(crate) use keys::{Keys, shorten};
+
+/// What decides the numbers of a decoder. Sizes carry the names that `config.json` gives them; what its family does by
+/// convention stands beside them in [`Architecture`].
+#[derive(Clone, Debug, PartialEq)]
 pub struct ModelConfig {
-    /// The architecture family; this version knows `qwen2`.
+    /// The architecture family, such as `qwen2`; nothing in a forward pass looks at it.
     pub model_type: String,
     /// Number of tokens in the vocabulary.
     pub vocab_size: usize,
@@ -21,30 +27,102 @@ pub struct ModelConfig {
     pub num_attention_heads: usize,
     /// Number of key and value heads; a divisor of `num_attention_heads`.
     pub num_key_value_heads: usize,
+    /// Width of one attention head.
+    pub head_dim: usize,
     /// Longest sequence the model was made for, in tokens.
     pub max_position_embeddings: usize,
     /// Epsilon of every `RMSNorm`.
     pub rms_norm_eps: f64,
-    /// Base of the rotary frequencies.
-    pub rope_theta: f64,
     /// Whether the unembedding is the embedding.
-    #[serde(default)]
     pub tie_word_embeddings: bool,
-    /// Activation of the MLP; this version knows `silu`.
-    #[serde(default = "silu")]
-    pub hidden_act: String,
-    /// Sliding-window attention, which this version does not compute.
-    #[serde(default)]
-    pub use_sliding_window: bool,
-    /// Scaling of the rotary frequencies, which this version does not compute.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rope_scaling: Option<serde_json::Value>,
     /// First token of every sequence.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bos_token_id: Option<u32>,
-    /// Token that ends a completion.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub eos_token_id: Option<u32>,
+    /// Tokens that end a completion.
+    pub eos_token_id: Vec<u32>,
+    /// What the family computes with these sizes.
+    pub architecture: Architecture,
+}
+
+/// The description of a family: which norms, which biases, which rope, which activation, and how a checkpoint names them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Architecture {
+    /// Where a checkpoint keeps the tensors that every family has.
+    pub names: Names,
+    /// The norms around attention and MLP.
+    pub norms: Norms,
+    /// What is added to every norm's weight: 1 where a checkpoint stores the difference from 1, else 0.
+    pub norm_offset: f64,
+    /// Norms on queries and keys before they are rotated.
+    pub qk_norm: Option<QkNorm>,
+    /// Whether queries, keys and values have a bias.
+    pub qkv_bias: bool,
+    /// Whether the attention output has a bias.
+    pub o_bias: bool,
+    /// Whether the three projections of the MLP have a bias.
+    pub mlp_bias: bool,
+    /// Whether queries, keys and values are one tensor (`qkv_proj`), and gate and up another (`gate_up_proj`).
+    pub fused: bool,
+    /// The function on the gate of the MLP.
+    pub activation: Activation,
+    /// What embeddings are multiplied by.
+    pub embedding_scale: f64,
+    /// What scores are multiplied by before the softmax.
+    pub attention_scale: f64,
+    /// By layer: how far it looks back and which of `ropes` turns its heads.
+    pub layers: Vec<LayerConfig>,
+    /// The rotary embeddings in use.
+    pub ropes: Vec<RopeConfig>,
+}
+
+/// What may differ from layer to layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LayerConfig {
+    /// A token sees itself and the `sliding_window - 1` before it; `None` sees all.
+    pub sliding_window: Option<usize>,
+    /// Index into [`Architecture::ropes`].
+    pub rope: usize,
+}
+
+/// Names of modules in a checkpoint; `.weight` and `.bias` follow them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Names {
+    /// What stands before `embed_tokens`, `layers` and `norm`, such as `model`.
+    pub decoder: &'static str,
+    /// The unembedding, where it is not the embedding.
+    pub lm_head: &'static str,
+    /// Beginnings of names that belong to parts of a checkpoint which a decoder has no use for.
+    pub unused: &'static [&'static str],
+}
+
+/// Names of the norms of a layer; where there is no name there is no norm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Norms {
+    /// On what attention reads.
+    pub pre_attention: Option<&'static str>,
+    /// On what attention adds.
+    pub post_attention: Option<&'static str>,
+    /// On what the MLP reads.
+    pub pre_mlp: Option<&'static str>,
+    /// On what the MLP adds.
+    pub post_mlp: Option<&'static str>,
+}
+
+/// What a norm on queries and keys runs over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QkNorm {
+    /// Each head by itself, with one weight of `head_dim` numbers for all heads.
+    Head,
+    /// All heads together, with a weight for each of their numbers.
+    Projection,
+}
+
+/// The function on the gate of the MLP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// `x * sigmoid(x)`.
+    Silu,
+    /// `0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))`, the tanh form of GELU.
+    GeluTanh,
 }
 
 /// Why a `config.json` cannot be used.
@@ -57,63 +135,85 @@ pub enum ConfigError {
         path: PathBuf,
         source: std::io::Error,
     },
-    #[error("{path} is not a usable config.json: {source}")]
-    Parse {
-        path: PathBuf,
-        source: serde_json::Error,
+    #[error("config.json is not usable: {reason}")]
+    Parse { reason: String },
+    #[error("config.json has no `{key}`, which `{model_type}` needs")]
+    Missing {
+        key: &'static str,
+        model_type: String,
     },
     #[error("`{key}` is {value} in config.json, but {expected}")]
     Unsupported {
-        key: &'static str,
+        key: String,
         value: String,
         expected: String,
     },
+    #[error(
+        "config.json of `{model_type}` sets {}, which may change the numbers in a way that is not computed here",
+        list(keys)
+    )]
+    Unknown {
+        model_type: String,
+        keys: Vec<String>,
+    },
 }
+
+/// Largest `config.json` that is read, in bytes.
+const MAX_FILE_BYTES: u64 = 4 << 20;
 
 impl ModelConfig {
     /// Reads and checks `config.json` of the checkpoint folder `dir`.
     ///
     /// # Errors
     ///
-    /// The file is missing, is no JSON of the right form, or asks for something this version does not compute.
+    /// The file is missing, is no JSON of the right form, or asks for something that is not computed here.
     pub fn from_dir(dir: &Path) -> Result<Self, ConfigError> {
         let path = dir.join("config.json");
-        let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Read {
+        let read = |source| ConfigError::Read {
             path: path.clone(),
             source,
-        })?;
-        let config: Self =
-            serde_json::from_str(&text).map_err(|source| ConfigError::Parse { path, source })?;
+        };
+        let bytes = std::fs::metadata(&path).map_err(read)?.len();
+        if bytes > MAX_FILE_BYTES {
+            return Err(ConfigError::Parse {
+                reason: format!(
+                    "it has {bytes} bytes, more than the {MAX_FILE_BYTES} that are read"
+                ),
+            });
+        }
+        Self::from_json(&std::fs::read_to_string(&path).map_err(read)?)
+    }
+
+    /// Reads and checks the text of a `config.json`.
+    ///
+    /// ```
+    /// use trimtab_model::ModelConfig;
+    ///
+    /// let config = ModelConfig::from_json(
+    ///     r#"{"model_type": "qwen3", "vocab_size": 96, "hidden_size": 48, "intermediate_size": 64, "num_hidden_layers": 2,
+    ///         "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16}"#,
+    /// )?;
+    /// assert_eq!(config.head_dim, 16);
+    /// # Ok::<(), trimtab_model::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// It is no JSON object, a key is missing or has a value that is not computed here, or a key is unknown.
+    pub fn from_json(text: &str) -> Result<Self, ConfigError> {
+        let config = families::read(Keys::parse(text)?)?;
         config.check()?;
         Ok(config)
     }
 
-    /// Width of one attention head.
-    pub fn head_dim(&self) -> usize {
-        self.hidden_size / self.num_attention_heads
+    /// Longest text that can be run, in tokens: `max_position_embeddings`, or what a rotary scaling stretches it to.
+    pub fn max_len(&self) -> usize {
+        let stretched = self.architecture.ropes.iter().map(RopeConfig::max_len);
+        stretched.fold(self.max_position_embeddings, usize::max)
     }
 
-    /// Refuses what would be computed wrongly, and sizes that no checkpoint has.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError::Unsupported`] names the first offending key.
-    #[expect(clippy::too_many_lines, reason = "one plain check after the other")]
-    pub fn check(&self) -> Result<(), ConfigError> {
-        let refuse = |key, value: &dyn std::fmt::Display, expected: String| {
-            Err(ConfigError::Unsupported {
-                key,
-                value: value.to_string(),
-                expected,
-            })
-        };
-        if self.model_type != "qwen2" {
-            return refuse(
-                "model_type",
-                &self.model_type,
-                "this version computes `qwen2` only".to_owned(),
-            );
-        }
+    /// Refuses sizes that no checkpoint has and that do not fit together.
+    fn check(&self) -> Result<(), ConfigError> {
         for (key, value, most) in [
             ("vocab_size", self.vocab_size, 1 << 20),
             ("hidden_size", self.hidden_size, 1 << 16),
@@ -121,6 +221,7 @@ impl ModelConfig {
             ("num_hidden_layers", self.num_hidden_layers, 1 << 10),
             ("num_attention_heads", self.num_attention_heads, 1 << 10),
             ("num_key_value_heads", self.num_key_value_heads, 1 << 10),
+            ("head_dim", self.head_dim, 1 << 12),
             (
                 "max_position_embeddings",
                 self.max_position_embeddings,
@@ -128,86 +229,74 @@ impl ModelConfig {
             ),
         ] {
             if !(1..=most).contains(&value) {
-                return refuse(key, &value, format!("it must lie in 1..={most}"));
+                return refuse(key, value, format!("it must lie in 1..={most}"));
             }
         }
-        if !self
-            .hidden_size
-            .is_multiple_of(2 * self.num_attention_heads)
-        {
-            return refuse(
-                "hidden_size",
-                &self.hidden_size,
-                format!(
-                    "it must be an even multiple of num_attention_heads ({})",
-                    self.num_attention_heads
-                ),
-            );
-        }
-        if !self
-            .num_attention_heads
-            .is_multiple_of(self.num_key_value_heads)
-        {
+        let heads = self.num_attention_heads;
+        if !heads.is_multiple_of(self.num_key_value_heads) {
             return refuse(
                 "num_key_value_heads",
-                &self.num_key_value_heads,
-                format!(
-                    "it must divide num_attention_heads ({})",
-                    self.num_attention_heads
-                ),
+                self.num_key_value_heads,
+                format!("it must divide num_attention_heads ({heads})"),
             );
+        }
+        if !self.head_dim.is_multiple_of(2) {
+            return refuse("head_dim", self.head_dim, "it must be even".to_owned());
         }
         if !(self.rms_norm_eps > 0.0 && self.rms_norm_eps < 1.0) {
             return refuse(
                 "rms_norm_eps",
-                &self.rms_norm_eps,
+                self.rms_norm_eps,
                 "it must lie between 0 and 1".to_owned(),
             );
         }
-        if !(self.rope_theta > 1.0 && self.rope_theta.is_finite()) {
+        let scale = self.architecture.attention_scale;
+        if !(scale.is_normal() && scale > 0.0) {
             return refuse(
-                "rope_theta",
-                &self.rope_theta,
-                "it must be finite and above 1".to_owned(),
+                "query_pre_attn_scalar",
+                scale,
+                "the scale of the scores must be finite and above 0".to_owned(),
             );
         }
-        if self.hidden_act != "silu" {
-            return refuse(
-                "hidden_act",
-                &self.hidden_act,
-                "this version computes `silu` only".to_owned(),
-            );
-        }
-        if self.use_sliding_window {
-            return refuse(
-                "use_sliding_window",
-                &true,
-                "this version attends to the whole sequence".to_owned(),
-            );
-        }
-        if let Some(scaling) = &self.rope_scaling {
-            return refuse(
-                "rope_scaling",
-                scaling,
-                "this version knows plain rotary positions only".to_owned(),
-            );
-        }
-        for (key, token) in [
-            ("bos_token_id", self.bos_token_id),
-            ("eos_token_id", self.eos_token_id),
-        ] {
-            if let Some(token) = token.filter(|&token| token as usize >= self.vocab_size) {
+        for layer in &self.architecture.layers {
+            if layer.sliding_window == Some(0) {
                 return refuse(
-                    key,
-                    &token,
-                    format!("the vocabulary has {} tokens", self.vocab_size),
+                    "sliding_window",
+                    0,
+                    "a token sees at least itself".to_owned(),
                 );
+            }
+        }
+        for rope in &self.architecture.ropes {
+            rope.check()?;
+        }
+        let tokens = self
+            .eos_token_id
+            .iter()
+            .map(|&token| ("eos_token_id", token));
+        for (key, token) in tokens.chain(self.bos_token_id.map(|token| ("bos_token_id", token))) {
+            if token as usize >= self.vocab_size {
+                let expected = format!("the vocabulary has {} tokens", self.vocab_size);
+                return refuse(key, token, expected);
             }
         }
         Ok(())
     }
 }
 
-fn silu() -> String {
-    "silu".to_owned()
+pub(crate) fn refuse<T>(
+    key: impl Into<String>,
+    value: impl std::fmt::Display,
+    expected: impl Into<String>,
+) -> Result<T, ConfigError> {
+    Err(ConfigError::Unsupported {
+        key: key.into(),
+        value: value.to_string(),
+        expected: expected.into(),
+    })
+}
+
+fn list(keys: &[String]) -> String {
+    let quoted: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+    quoted.join(", ")
 }

@@ -1,48 +1,35 @@
-//! The decoder: embedding, pre-norm layers with grouped-query attention and `SwiGLU`, unembedding.
+//! The decoder: embedding, layers, unembedding.
 //!
 //! Weights are plain tensors that ask for no gradient, so back-propagation through a [`Model`] computes activation
 //! gradients only. Sequences are *ragged*: tokens of all rows lie end to end in one `[tokens, hidden_size]` tensor, and
 //! rows are told apart only inside attention. Nothing is padded there but completions of one group, to the longest.
 
-use burn::tensor::{Device, Int, Tensor, TensorData, activation};
+use std::convert::Infallible;
 
-use crate::attention::{PromptKeys, RowKeys, attend_completions, attend_next, attend_prompts};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation};
+
+use crate::attention::{AttentionConfig, attend_completions, attend_next, attend_prompts};
+use crate::cache::{Prompt, Rows};
 use crate::config::ModelConfig;
-use crate::rope::Rope;
-
-/// What is done to the residual stream after each decoder layer: `(layer, resid_post) -> resid_post`, where
-/// `resid_post` is `[tokens, hidden_size]`. The same function serves steering and capture.
-pub type ResidPostHook<'a> = &'a (dyn Fn(usize, Tensor<2>) -> Tensor<2> + Sync);
+use crate::hook::{At, Hook, TokenAt};
+use crate::layer::{Layer, RmsNorm, Source};
+use crate::rope::RopeConfig;
 
 /// A frozen decoder. Cloning is cheap: tensors are shared.
 #[derive(Clone, Debug)]
 pub struct Model {
     /// The shape of the model.
     pub config: ModelConfig,
-    pub(crate) embed_tokens: Tensor<2>,
-    pub(crate) layers: Vec<Layer>,
-    pub(crate) norm: RmsNorm,
+    embed_tokens: Tensor<2>,
+    layers: Vec<Layer<Tensor<2>>>,
+    norm: RmsNorm<Tensor<2>>,
     /// `[hidden_size, vocab_size]`
-    pub(crate) unembedding: Tensor<2>,
-    pub(crate) rope: Rope,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Layer {
-    pub(crate) input_layernorm: RmsNorm,
-    pub(crate) q_proj: Linear,
-    pub(crate) k_proj: Linear,
-    pub(crate) v_proj: Linear,
-    pub(crate) o_proj: Linear,
-    pub(crate) post_attention_layernorm: RmsNorm,
-    pub(crate) gate_proj: Linear,
-    pub(crate) up_proj: Linear,
-    pub(crate) down_proj: Linear,
+    unembedding: Tensor<2>,
 }
 
 impl Model {
     /// Builds a model from a function that yields each tensor by its checkpoint name and shape; a vector of `n`
-    /// numbers (shape `[n]`) comes as `[1, n]`.
+    /// numbers (shape `[n]`) comes as `[1, n]`. Every name is asked for once.
     ///
     /// # Errors
     ///
@@ -55,145 +42,204 @@ impl Model {
         config: ModelConfig,
         tensor: &mut dyn FnMut(&str, &[usize]) -> Result<Tensor<2>, E>,
     ) -> Result<Self, E> {
-        let head_dim = config.head_dim();
-        let (hidden, inner) = (config.hidden_size, config.intermediate_size);
-        let (queries, keys) = (
-            config.num_attention_heads * head_dim,
-            config.num_key_value_heads * head_dim,
-        );
-        let embed_tokens = tensor("model.embed_tokens.weight", &[config.vocab_size, hidden])?;
-        let layers = (0..config.num_hidden_layers)
-            .map(|index| {
-                let mut norm = |name: &str| -> Result<RmsNorm, E> {
-                    let weight = tensor(&format!("model.layers.{index}.{name}.weight"), &[hidden])?;
-                    Ok(RmsNorm {
-                        weight,
-                        eps: config.rms_norm_eps,
-                    })
-                };
-                let (input_layernorm, post_attention_layernorm) =
-                    (norm("input_layernorm")?, norm("post_attention_layernorm")?);
-                let mut linear =
-                    |name: &str, outputs: usize, inputs: usize, bias: bool| -> Result<Linear, E> {
-                        let name = format!("model.layers.{index}.{name}");
-                        let weight =
-                            tensor(&format!("{name}.weight"), &[outputs, inputs])?.transpose();
-                        let bias = bias
-                            .then(|| tensor(&format!("{name}.bias"), &[outputs]))
-                            .transpose()?;
-                        Ok(Linear { weight, bias })
-                    };
-                Ok(Layer {
-                    input_layernorm,
-                    q_proj: linear("self_attn.q_proj", queries, hidden, true)?,
-                    k_proj: linear("self_attn.k_proj", keys, hidden, true)?,
-                    v_proj: linear("self_attn.v_proj", keys, hidden, true)?,
-                    o_proj: linear("self_attn.o_proj", hidden, queries, false)?,
-                    post_attention_layernorm,
-                    gate_proj: linear("mlp.gate_proj", inner, hidden, false)?,
-                    up_proj: linear("mlp.up_proj", inner, hidden, false)?,
-                    down_proj: linear("mlp.down_proj", hidden, inner, false)?,
-                })
-            })
-            .collect::<Result<Vec<_>, E>>()?;
-        let norm = RmsNorm {
-            weight: tensor("model.norm.weight", &[hidden])?,
-            eps: config.rms_norm_eps,
+        let mut last: Option<(String, Tensor<2>)> = None; // fused projections ask for one tensor several times
+        let mut take = |source: Source| {
+            let whole = match last.take() {
+                Some((name, tensor)) if name == source.name => tensor,
+                _ => tensor(&source.name, &source.shape)?,
+            };
+            let is_matrix = source.shape.len() == 2;
+            let part = match source.rows {
+                Some(rows) => {
+                    last = Some((source.name, whole.clone()));
+                    whole.narrow(usize::from(!is_matrix), rows.start, rows.len())
+                }
+                None => whole,
+            };
+            Ok(if is_matrix { part.transpose() } else { part })
         };
-        let unembedding = if config.tie_word_embeddings {
-            embed_tokens.clone().transpose()
-        } else {
-            tensor("lm_head.weight", &[config.vocab_size, hidden])?.transpose()
-        };
-        let rope = Rope::new(&config);
+        let parts = Parts::assemble(&config, &mut take)?;
         Ok(Self {
             config,
+            // The embedding is the one matrix that is used as the checkpoint has it.
+            unembedding: parts.lm_head.unwrap_or_else(|| parts.embed_tokens.clone()),
+            embed_tokens: parts.embed_tokens.transpose(),
+            layers: parts.layers,
+            norm: parts.norm,
+        })
+    }
+
+    /// The checkpoint's tensors that [`Self::build`] asks for, by name and shape, in its order.
+    pub fn tensors(config: &ModelConfig) -> Vec<(String, Vec<usize>)> {
+        let mut tensors: Vec<(String, Vec<usize>)> = vec![];
+        let Ok(_) = Parts::assemble(config, &mut |source: Source| {
+            if tensors.last().is_none_or(|(name, _)| *name != source.name) {
+                tensors.push((source.name, source.shape));
+            }
+            Ok::<_, Infallible>(())
+        });
+        tensors
+    }
+}
+
+/// The tensors of a model, or nothing in their place.
+struct Parts<T> {
+    embed_tokens: T,
+    layers: Vec<Layer<T>>,
+    norm: RmsNorm<T>,
+    lm_head: Option<T>,
+}
+
+impl<T> Parts<T> {
+    fn assemble<E>(
+        config: &ModelConfig,
+        take: &mut dyn FnMut(Source) -> Result<T, E>,
+    ) -> Result<Self, E> {
+        let names = config.architecture.names;
+        let matrix = |name: String| Source {
+            name: name + ".weight",
+            shape: vec![config.vocab_size, config.hidden_size],
+            rows: None,
+        };
+        let embed_tokens = take(matrix(format!("{}.embed_tokens", names.decoder)))?;
+        let layers = (0..config.num_hidden_layers)
+            .map(|index| Layer::assemble(config, index, take))
+            .collect::<Result<_, E>>()?;
+        let norm = RmsNorm::assemble(
+            config,
+            format!("{}.norm", names.decoder),
+            config.hidden_size,
+            take,
+        )?;
+        let lm_head = (!config.tie_word_embeddings).then(|| take(matrix(names.lm_head.to_owned())));
+        Ok(Self {
             embed_tokens,
             layers,
             norm,
-            unembedding,
-            rope,
+            lm_head: lm_head.transpose()?,
         })
     }
+}
+
+/// Tokens to be run from their first one on.
+pub(crate) struct Sequence<'a> {
+    pub(crate) tokens: &'a [u32],
+    /// How many of them are prompt; the others were generated.
+    pub(crate) prompt_len: usize,
+    /// Number by which hooks know it.
+    pub(crate) index: usize,
 }
 
 impl Model {
     /// Runs whole sequences from their first token, each attending to itself only.
     ///
     /// Returns the residual stream after the last layer, `[tokens, hidden_size]`, rows end to end, and the keys and
-    /// values of each sequence, behind which [`Self::complete`] and [`Self::next`] continue.
-    pub fn read(&self, prompts: &[&[u32]], hook: Option<ResidPostHook>) -> (Tensor<2>, Prompts) {
-        let lens: Vec<usize> = prompts.iter().map(|prompt| prompt.len()).collect();
-        let positions = lens.iter().flat_map(|&len| 0..len);
-        let mut layers = Vec::with_capacity(self.layers.len());
-        let resid = self.run(&prompts.concat(), positions, hook, |_, q, k, v| {
-            let (mixed, keys) = attend_prompts(q, k, v, &lens);
-            layers.push(keys);
-            mixed
-        });
-        (resid, Prompts { lens, layers })
+    /// values of each sequence, behind which [`Self::complete`] and [`Self::next`] continue. To a [`Hook`], sequence
+    /// `i` is prompt `i`.
+    pub fn read(&self, prompts: &[&[u32]], hook: Option<Hook>) -> (Tensor<2>, Vec<Prompt>) {
+        let sequences: Vec<Sequence> = prompts
+            .iter()
+            .enumerate()
+            .map(|(index, &tokens)| Sequence {
+                tokens,
+                prompt_len: tokens.len(),
+                index,
+            })
+            .collect();
+        self.read_sequences(&sequences, hook)
     }
 
-    /// Runs whole completions behind their prompts: `completions[g]` holds the rows of group `g`, which share the
-    /// prompt `g`. Returns `[tokens, hidden_size]`, rows end to end in the order given.
+    pub(crate) fn read_sequences(
+        &self,
+        sequences: &[Sequence],
+        hook: Option<Hook>,
+    ) -> (Tensor<2>, Vec<Prompt>) {
+        let lens: Vec<usize> = sequences
+            .iter()
+            .map(|sequence| sequence.tokens.len())
+            .collect();
+        let mut prompts: Vec<Prompt> = sequences
+            .iter()
+            .map(|sequence| Prompt {
+                index: sequence.index,
+                len: sequence.tokens.len(),
+                prompt_len: sequence.prompt_len,
+                layers: Vec::with_capacity(self.layers.len()),
+            })
+            .collect();
+        // Every token is computed with the frequencies of the whole text.
+        let (mut tokens, mut at) = (vec![], vec![]);
+        for (sequence, prompt) in sequences.iter().zip(&prompts) {
+            tokens.extend_from_slice(sequence.tokens);
+            at.extend((0..prompt.len).map(|position| (prompt.token(position), prompt.len)));
+        }
+        let resid = self.run(&tokens, &at, hook, |config, _, q, k, v| {
+            let (mixed, keys) = attend_prompts(config, q, k, v, &lens);
+            for (prompt, keys) in prompts.iter_mut().zip(keys) {
+                prompt.layers.push(keys);
+            }
+            mixed
+        });
+        (resid, prompts)
+    }
+
+    /// Runs whole completions behind their prompts: `completions[g]` holds the rows of group `g`, which share
+    /// `prompts[g]`. Returns `[tokens, hidden_size]`, rows end to end in the order given.
     pub fn complete(
         &self,
-        prompts: &Prompts,
+        prompts: &[Prompt],
         completions: &[Vec<&[u32]>],
-        hook: Option<ResidPostHook>,
+        hook: Option<Hook>,
     ) -> Tensor<2> {
         let lens: Vec<Vec<usize>> = completions
             .iter()
             .map(|group| group.iter().map(|row| row.len()).collect())
             .collect();
-        let positions = lens
-            .iter()
-            .zip(&prompts.lens)
-            .flat_map(|(rows, &start)| rows.iter().flat_map(move |&len| start..start + len));
-        let tokens: Vec<u32> = completions
-            .iter()
-            .flatten()
-            .flat_map(|row| row.iter().copied())
-            .collect();
-        self.run(&tokens, positions, hook, |layer, q, k, v| {
-            attend_completions(q, k, v, &lens, &prompts.layers[layer])
+        let (mut tokens, mut at) = (vec![], vec![]);
+        for (prompt, group) in prompts.iter().zip(completions) {
+            for row in group {
+                tokens.extend_from_slice(row);
+                at.extend(
+                    (prompt.len..prompt.len + row.len())
+                        .map(|position| (prompt.token(position), position + 1)),
+                );
+            }
+        }
+        self.run(&tokens, &at, hook, |config, layer, q, k, v| {
+            let prompts: Vec<_> = prompts.iter().map(|prompt| &prompt.layers[layer]).collect();
+            attend_completions(config, q, k, v, &lens, &prompts)
         })
     }
 
+    /// Empty rows behind prompts, as many as each pair says, for [`Self::next`]; `capacity` is the number of tokens that
+    /// they have room for at first.
+    pub fn rows(&self, groups: Vec<(Prompt, usize)>, capacity: usize) -> Rows {
+        Rows::new(&self.config, self.dtype(), groups, capacity, &self.device())
+    }
+
     /// Runs one more token of every row in `rows`; `tokens` has one per row. Returns `[rows, hidden_size]`.
-    pub fn next(
-        &self,
-        prompts: &Prompts,
-        rows: &mut Rows,
-        tokens: &[u32],
-        hook: Option<ResidPostHook>,
-    ) -> Tensor<2> {
-        let positions: Vec<usize> = rows
-            .groups
-            .iter()
-            .flat_map(|&(group, count)| vec![prompts.lens[group] + rows.len; count])
+    pub fn next(&self, rows: &mut Rows, tokens: &[u32], hook: Option<Hook>) -> Tensor<2> {
+        rows.make_room();
+        let at: Vec<(TokenAt, usize)> = rows
+            .tokens()
+            .into_iter()
+            .map(|token| (token, token.position + 1))
             .collect();
-        let (groups, len) = (rows.groups.clone(), rows.len);
-        let resid = self.run(tokens, positions.into_iter(), hook, |layer, q, k, v| {
-            attend_next(
-                q,
-                k,
-                v,
-                &mut rows.layers[layer],
-                len,
-                &groups,
-                &prompts.layers[layer],
-            )
+        let resid = self.run(tokens, &at, hook, |config, layer, q, k, v| {
+            let (keys, slots) = rows.layer(layer);
+            attend_next(config, q, k, v, keys, &slots)
         });
-        rows.len += 1;
+        rows.advance();
         resid
     }
 
-    /// Logits `[tokens, vocab_size]` of a residual stream `[tokens, hidden_size]` after the last layer.
+    /// Logits `[tokens, vocab_size]` in f32 of a residual stream `[tokens, hidden_size]` after the last layer.
     pub fn logits(&self, resid_post: Tensor<2>) -> Tensor<2> {
-        self.norm
+        let logits = self
+            .norm
             .forward(resid_post)
-            .matmul(self.unembedding.clone())
+            .matmul(self.unembedding.clone());
+        logits.cast(DType::F32)
     }
 
     /// Log-probability of each of `targets` under `softmax(logits / temperature)`, `[tokens]` in nats; `resid_post` is
@@ -211,12 +257,29 @@ impl Model {
     /// weight `g` of the final norm and without its division. `directions` is `[n, hidden_size]`, the result
     /// `[n, vocab_size]`.
     pub fn direct_logits(&self, directions: Tensor<2>) -> Tensor<2> {
-        (directions * self.norm.weight.clone()).matmul(self.unembedding.clone())
+        let scaled = (directions.cast(DType::F32) * self.norm.scale()).cast(self.dtype());
+        scaled.matmul(self.unembedding.clone()).cast(DType::F32)
+    }
+
+    /// The length over which a growing text must be read anew, because its rotary frequencies change there (LongRoPE).
+    /// [`generate`](crate::generate()) does so; [`Self::complete`] runs every token with the frequencies of its own length, so
+    /// that it agrees with sampling only where prompt and completion lie on one side.
+    pub fn changes_at(&self) -> Option<usize> {
+        self.config
+            .architecture
+            .ropes
+            .iter()
+            .find_map(RopeConfig::changes_at)
     }
 
     /// The device that holds the weights.
     pub fn device(&self) -> Device {
         self.embed_tokens.device()
+    }
+
+    /// The number format of weights and activations.
+    pub fn dtype(&self) -> DType {
+        self.embed_tokens.dtype()
     }
 
     /// The same weights on the differentiating side of their device, still asking for no gradient.
@@ -230,198 +293,87 @@ impl Model {
     }
 
     fn tensors_mut(&mut self) -> Vec<&mut Tensor<2>> {
-        let mut tensors = vec![
+        let outer = [
             &mut self.embed_tokens,
             &mut self.norm.weight,
             &mut self.unembedding,
         ];
-        for layer in &mut self.layers {
-            tensors.extend([
-                &mut layer.input_layernorm.weight,
-                &mut layer.post_attention_layernorm.weight,
-            ]);
-            for linear in [
-                &mut layer.q_proj,
-                &mut layer.k_proj,
-                &mut layer.v_proj,
-                &mut layer.o_proj,
-                &mut layer.gate_proj,
-                &mut layer.up_proj,
-                &mut layer.down_proj,
-            ] {
-                tensors.push(&mut linear.weight);
-                tensors.extend(&mut linear.bias);
-            }
-        }
-        tensors
+        outer
+            .into_iter()
+            .chain(self.layers.iter_mut().flat_map(Layer::tensors_mut))
+            .collect()
     }
 
-    /// The layers over `tokens` at `positions`; `attend` mixes rotated queries, rotated keys and values
-    /// (`[tokens, heads, head_dim]`) into `[tokens, hidden_size]`.
+    /// The layers over `tokens`, each with its place and the length of the text that it is computed with; `attend` gets the
+    /// layer's number, rotated queries, rotated keys and values.
     fn run(
         &self,
         tokens: &[u32],
-        positions: impl Iterator<Item = usize>,
-        hook: Option<ResidPostHook>,
-        mut attend: impl FnMut(usize, Tensor<3>, Tensor<3>, Tensor<3>) -> Tensor<2>,
+        at: &[(TokenAt, usize)],
+        hook: Option<Hook>,
+        mut attend: impl FnMut(AttentionConfig, usize, Tensor<3>, Tensor<3>, Tensor<3>) -> Tensor<2>,
     ) -> Tensor<2> {
         let device = self.device();
-        let count = tokens.len();
-        let [heads, kv_heads] = [
-            self.config.num_attention_heads,
-            self.config.num_key_value_heads,
-        ];
-        let head_dim = self.config.head_dim();
-        let rotation = self.rope.at(positions, &device);
+        let architecture = &self.config.architecture;
+        let positions: Vec<(usize, usize)> = at
+            .iter()
+            .map(|&(token, len)| (token.position, len))
+            .collect();
+        let rotations: Vec<_> = architecture
+            .ropes
+            .iter()
+            .map(|rope| rope.at(&positions, &device))
+            .collect();
+        let at: Vec<TokenAt> = at.iter().map(|&(token, _)| token).collect();
         let ids: Vec<i64> = tokens.iter().map(|&token| i64::from(token)).collect();
-        let ids = Tensor::<1, Int>::from_data(TensorData::new(ids, [count]), &device);
+        let ids = Tensor::<1, Int>::from_data(TensorData::new(ids, [tokens.len()]), &device);
         let mut resid = self.embed_tokens.clone().select(0, ids); // [tokens, hidden_size]
-        for (index, layer) in self.layers.iter().enumerate() {
-            let normed = layer.input_layernorm.forward(resid.clone());
-            let q = layer
-                .q_proj
-                .forward(normed.clone())
-                .reshape([count, heads, head_dim]);
-            let k = layer
-                .k_proj
-                .forward(normed.clone())
-                .reshape([count, kv_heads, head_dim]);
-            let v = layer
-                .v_proj
-                .forward(normed)
-                .reshape([count, kv_heads, head_dim]);
-            let mixed = attend(index, rotation.rotate(q), rotation.rotate(k), v);
-            resid = resid + layer.o_proj.forward(mixed); // resid_mid
-            let normed = layer.post_attention_layernorm.forward(resid.clone());
-            let gate = activation::silu(layer.gate_proj.forward(normed.clone()));
-            resid = resid
-                + layer
-                    .down_proj
-                    .forward(gate * layer.up_proj.forward(normed));
-            if let Some(hook) = hook {
-                resid = hook(index, resid);
-            }
+        if architecture.embedding_scale != 1.0 {
+            resid = resid * architecture.embedding_scale;
+        }
+        for (index, (layer, layer_config)) in
+            self.layers.iter().zip(&architecture.layers).enumerate()
+        {
+            let attention = AttentionConfig {
+                scale: architecture.attention_scale,
+                sliding_window: layer_config.sliding_window,
+            };
+            resid = layer.forward(
+                &self.config,
+                resid,
+                &rotations[layer_config.rope],
+                |q, k, v| attend(attention, index, q, k, v),
+                |site, x| match hook {
+                    Some(hook) => hook(
+                        At {
+                            layer: index,
+                            site,
+                            tokens: &at,
+                        },
+                        x,
+                    ),
+                    None => x,
+                },
+            );
         }
         resid
     }
 }
 
-/// Keys and values of some prompts, each computed once whatever the number of completions behind it.
-#[derive(Clone, Debug)]
-pub struct Prompts {
-    /// Length of each prompt in tokens.
-    pub(crate) lens: Vec<usize>,
-    /// By layer, then by prompt.
-    pub(crate) layers: Vec<Vec<PromptKeys>>,
-}
-
-/// Keys and values of the completions in progress: all rows are equally long, and those of one group lie together.
-#[derive(Debug)]
-pub struct Rows {
-    /// `(prompt, number of rows)`, in row order.
-    groups: Vec<(usize, usize)>,
-    /// Tokens that every row has so far.
-    len: usize,
-    layers: Vec<RowKeys>,
-}
-
-impl Rows {
-    /// Room for `capacity` tokens in each of the rows that `groups` counts as `(prompt, number of rows)`.
-    pub fn new(model: &Model, mut groups: Vec<(usize, usize)>, capacity: usize) -> Self {
-        groups.retain(|&(_, count)| count > 0);
-        let rows = groups.iter().map(|&(_, count)| count).sum();
-        let shape = [
-            rows,
-            model.config.num_key_value_heads,
-            capacity,
-            model.config.head_dim(),
-        ];
-        let device = model.device();
-        let layers = model
-            .layers
-            .iter()
-            .map(|_| RowKeys::zeros(shape, &device))
-            .collect();
-        Self {
-            groups,
-            len: 0,
-            layers,
-        }
-    }
-
-    /// Leaves out every row that `keep` (one entry per row) does not mark.
-    pub fn retain(&mut self, keep: &[bool]) {
-        let device = self.layers[0].keys.device();
-        let indices: Vec<i64> = (0i64..)
-            .zip(keep)
-            .filter_map(|(row, &keep)| keep.then_some(row))
-            .collect();
-        let count = indices.len();
-        let indices = Tensor::<1, Int>::from_data(TensorData::new(indices, [count]), &device);
-        for layer in &mut self.layers {
-            layer.keys.inplace(|keys| keys.select(0, indices.clone()));
-            layer
-                .values
-                .inplace(|values| values.select(0, indices.clone()));
-        }
-        let mut row = 0;
-        for (_, count) in &mut self.groups {
-            let kept = keep[row..row + *count].iter().filter(|&&keep| keep).count();
-            row += *count;
-            *count = kept;
-        }
-        self.groups.retain(|&(_, count)| count > 0);
-    }
-}
-
-/// `x * weight / sqrt(mean(x^2) + eps)` over the last axis (arXiv:1910.07467, eq. 4).
-#[derive(Clone, Debug)]
-pub(crate) struct RmsNorm {
-    /// `[1, hidden_size]`
-    pub(crate) weight: Tensor<2>,
-    pub(crate) eps: f64,
-}
-
-impl RmsNorm {
-    pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let mean_square = (x.clone() * x.clone()).mean_dim(1); // [tokens, 1]
-        x * (mean_square + self.eps).sqrt().recip() * self.weight.clone()
-    }
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Linear {
-    /// `[inputs, outputs]`, a transposed view of the checkpoint's tensor
-    pub(crate) weight: Tensor<2>,
-    /// `[1, outputs]`
-    pub(crate) bias: Option<Tensor<2>>,
-}
-
-impl Linear {
-    fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let y = x.matmul(self.weight.clone());
-        match &self.bias {
-            Some(bias) => y + bias.clone(),
-            None => y,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
-
     use super::*;
+    use crate::hook::at_resid_post;
 
     /// `mlp.down_proj` and a tied unembedding included: back-propagation makes gradients of activations only.
     #[test]
     fn no_weight_gets_a_gradient() {
-        let config: ModelConfig = serde_json::from_str(
+        let config = ModelConfig::from_json(
             r#"{"model_type": "qwen2", "vocab_size": 11, "hidden_size": 12, "intermediate_size": 17,
                 "num_hidden_layers": 3, "num_attention_heads": 2, "num_key_value_heads": 1,
                 "max_position_embeddings": 32, "rms_norm_eps": 1e-6, "rope_theta": 1e4, "tie_word_embeddings": true}"#,
         )
-        .expect("literal JSON");
+        .expect("a sound configuration");
         let model = Model::build(config, &mut |_, shape| {
             let [rows, columns] = if let [rows, columns] = *shape {
                 [rows, columns]
@@ -439,7 +391,7 @@ mod tests {
         let Ok(model) = model;
         let mut model = model.autodiff();
         let vector = Tensor::<2>::zeros([1, 12], &model.device()).require_grad();
-        let steer = |_: usize, resid_post: Tensor<2>| resid_post + vector.clone();
+        let steer = at_resid_post(|_, resid_post| resid_post + vector.clone());
         let (resid, prompts) = model.read(&[&[1, 2, 3]], Some(&steer));
         let completed = model.complete(&prompts, &[vec![&[4, 5], &[6]]], Some(&steer));
         let loss = model

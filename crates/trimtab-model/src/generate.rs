@@ -1,35 +1,16 @@
-//! Sampling of completions: groups share their prompt, finished rows leave the batch, and every draw has an address.
+//! Sampling of completions: groups share their prompt, finished rows make room for new ones, and every draw has an address.
 
-use burn::tensor::{Int, Tensor, TensorData};
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{RngCore, SeedableRng};
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use burn::tensor::Tensor;
 use rayon::prelude::*;
 
-use crate::decoder::{Model, Prompts, ResidPostHook, Rows};
-
-/// Rows that one thread decodes together; fixed, so that results do not depend on the number of threads.
-const ROWS_PER_BATCH: usize = 256;
-
-/// Logits that are held at once, in numbers: a wide vocabulary is walked in pieces.
-const MAX_LOGITS: usize = 1 << 24;
-
-/// Finished rows are left out once they are one in this many: leaving out copies the cache of the rest.
-const FINISHED_SHARE: usize = 8;
-
-/// How completions are drawn.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Sampling {
-    /// Logits are divided by it; 0 takes the most likely token.
-    pub temperature: f32,
-    /// Longest completion in tokens.
-    pub max_new_tokens: usize,
-    /// Tokens that end a completion; the one that did is its last token.
-    pub stop_tokens: Vec<u32>,
-    /// Seed of the run.
-    pub seed: u64,
-    /// Step of the run: another step, another draw.
-    pub step: u64,
-}
+use crate::cache::{Prompt, Rows};
+use crate::decoder::{Model, Sequence};
+use crate::hook::Hook;
+use crate::sampling::{Sampling, SamplingError};
 
 /// One prompt to be completed several times.
 #[derive(Clone, Copy, Debug)]
@@ -43,12 +24,24 @@ pub struct Request<'a> {
     pub samples: usize,
 }
 
+/// What acts while completions are made.
+#[derive(Clone, Copy, Default)]
+pub struct GenerateOptions<'a> {
+    /// Looks at and changes activations. To it, the prompt of a token is the number of its request, so that every request
+    /// can be steered by vectors of its own.
+    pub hook: Option<Hook<'a>>,
+    /// Asked after each token with the completion so far; `true` ends it. [`stop_at`](crate::stop_at) makes one from texts.
+    pub stop: Option<&'a (dyn Fn(&[u32]) -> bool + Sync)>,
+    /// Once it is `true`, no token is added any more.
+    pub cancel: Option<&'a AtomicBool>,
+}
+
 /// What the model wrote.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Completion {
     /// The sampled tokens, the stop token included.
     pub tokens: Vec<u32>,
-    /// Natural logarithm of the probability with which each token was sampled.
+    /// Natural logarithm of each token's probability under `softmax(logits / temperature)`.
     pub logprobs: Vec<f32>,
     /// Why it ended.
     pub finish_reason: FinishReason,
@@ -58,10 +51,12 @@ pub struct Completion {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FinishReason {
-    /// It wrote a stop token.
+    /// It wrote a stop token, or [`GenerateOptions::stop`] ended it.
     Stop,
     /// It reached `max_new_tokens`.
     Length,
+    /// It was cancelled.
+    Cancelled,
 }
 
 /// Why nothing can be sampled.
@@ -87,8 +82,8 @@ pub enum GenerateError {
         new: usize,
         most: usize,
     },
-    #[error("the temperature is {temperature}; it must be 0 or a positive number")]
-    Temperature { temperature: f32 },
+    #[error(transparent)]
+    Sampling(#[from] SamplingError),
     #[error(
         "the logits after prompt {index} are not finite; are the vectors too long, or the weights damaged?"
     )]
@@ -97,6 +92,9 @@ pub enum GenerateError {
 
 /// Completes every request; the result has one list of `samples` completions per request, in order.
 ///
+/// Requests are spread over lanes that run in parallel, each with as many rows at once as its cache has room for; the lanes
+/// follow from the requests alone, not from the number of threads.
+///
 /// # Errors
 ///
 /// See [`GenerateError`]; requests are checked before anything is computed.
@@ -104,22 +102,25 @@ pub fn generate(
     model: &Model,
     requests: &[Request],
     sampling: &Sampling,
-    hook: Option<ResidPostHook>,
+    options: GenerateOptions,
 ) -> Result<Vec<Vec<Completion>>, GenerateError> {
-    let mut batches: Vec<Vec<Request>> = vec![];
-    let mut room = 0;
-    for request in requests {
-        if request.samples > room || batches.is_empty() {
-            batches.push(vec![]);
-            room = ROWS_PER_BATCH;
+    let numbered: Vec<(usize, Request)> = requests.iter().copied().enumerate().collect();
+    let rows: usize = requests.iter().map(|request| request.samples).sum();
+    let rows_per_lane = rows_at_once(model, sampling).max(rows.div_ceil(MOST_LANES));
+    let mut lanes: Vec<&[(usize, Request)]> = vec![];
+    let (mut start, mut room) = (0, rows_per_lane);
+    for (index, request) in requests.iter().enumerate() {
+        if request.samples > room && index > start {
+            lanes.push(&numbered[start..index]);
+            (start, room) = (index, rows_per_lane);
         }
         room = room.saturating_sub(request.samples);
-        batches.last_mut().expect("just pushed").push(*request);
     }
-    let completed: Vec<Vec<Vec<Completion>>> = batches
+    lanes.push(&numbered[start..]);
+    let completed: Vec<Vec<Vec<Completion>>> = lanes
         .par_iter()
-        .map(|batch| {
-            let mut generation = Generation::start(model, batch, sampling, hook)?;
+        .map(|lane| {
+            let mut generation = Generation::of(model, lane.to_vec(), sampling, options)?;
             while generation.step()? {}
             Ok(generation.finish())
         })
@@ -127,19 +128,82 @@ pub fn generate(
     Ok(completed.into_iter().flatten().collect())
 }
 
-/// Completions in progress, one token per [`Self::step`]; [`generate`] runs many of them.
+/// Most rows that decode together; fixed, so that results do not depend on the number of threads.
+const MOST_ROWS: usize = 256;
+
+/// Bytes that the keys and values of rows that decode together may take.
+const MOST_CACHE_BYTES: usize = 1 << 30;
+
+/// Most lanes that requests are spread over.
+const MOST_LANES: usize = 64;
+
+/// Logits that are held at once, in numbers: a wide vocabulary is walked in pieces.
+const MOST_LOGITS: usize = 1 << 24;
+
+/// Prompt tokens that are read at once, unless one prompt has more.
+const MOST_PROMPT_TOKENS: usize = 8192;
+
+/// Finished rows are left out, and new ones let in, once they are one in this many: both copy the cache of the rest.
+const FINISHED_SHARE: usize = 8;
+
+fn rows_at_once(model: &Model, sampling: &Sampling) -> usize {
+    let config = &model.config;
+    let numbers = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim;
+    let bytes = numbers
+        .saturating_mul(4)
+        .saturating_mul(sampling.max_new_tokens.max(1));
+    (MOST_CACHE_BYTES / bytes).clamp(1, MOST_ROWS)
+}
+
+/// Completions in progress: an iterator over the tokens as they are drawn. [`generate`] runs it to the end.
+///
+/// ```no_run
+/// # use trimtab_model::{Generation, GenerateOptions, Pretrained, Request, Sampling};
+/// # fn stream(base: &Pretrained, prompt: &[u32]) -> Result<(), trimtab_model::GenerateError> {
+/// let request = [Request { prompt, index: 0, samples: 1 }];
+/// let sampling = Sampling { stop_tokens: base.model.config.eos_token_id.clone(), ..Sampling::default() };
+/// let mut tokens = vec![];
+/// for drawn in Generation::start(&base.model, &request, &sampling, GenerateOptions::default())? {
+///     tokens.push(drawn?.token);
+///     println!("{}", base.tokenizer.decode(&tokens));
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub struct Generation<'a> {
     model: &'a Model,
-    hook: Option<ResidPostHook<'a>>,
     sampling: &'a Sampling,
-    requests: Vec<Request<'a>>,
-    prompts: Prompts,
+    options: GenerateOptions<'a>,
+    /// With the number by which hooks know each.
+    requests: Vec<(usize, Request<'a>)>,
+    /// The completion that is begun next.
+    next_request: usize,
+    next_sample: usize,
+    /// The prompt that was read last; samples of its request may be left.
+    open_prompt: Option<(Prompt, Tensor<2>)>,
+    most_rows: usize,
     rows: Rows,
-    /// Residual stream from which the next tokens are drawn, `[rows, hidden_size]`.
-    resid: Tensor<2>,
     live: Vec<Row>,
+    /// Residual stream from which the next tokens are drawn, `[rows, hidden_size]`, one per row of `live`.
+    resid: Tensor<2>,
     /// By request, then by sample.
     completions: Vec<Vec<Completion>>,
+    drawn: VecDeque<Drawn>,
+}
+
+/// A token as it is drawn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Drawn {
+    /// Number of the request.
+    pub request: usize,
+    /// Number of its completion.
+    pub sample: usize,
+    /// The token.
+    pub token: u32,
+    /// As in [`Completion::logprobs`].
+    pub logprob: f32,
+    /// Why the completion ends with this token, if it does.
+    pub finish_reason: Option<FinishReason>,
 }
 
 /// A row of the batch; it may have finished and wait for being left out.
@@ -150,7 +214,7 @@ struct Row {
 }
 
 impl<'a> Generation<'a> {
-    /// Reads the prompts.
+    /// Checks the requests and reads the first prompts.
     ///
     /// # Errors
     ///
@@ -159,78 +223,61 @@ impl<'a> Generation<'a> {
         model: &'a Model,
         requests: &[Request<'a>],
         sampling: &'a Sampling,
-        hook: Option<ResidPostHook<'a>>,
+        options: GenerateOptions<'a>,
     ) -> Result<Self, GenerateError> {
-        for request in requests {
+        let numbered = requests.iter().copied().enumerate().collect();
+        Self::of(model, numbered, sampling, options)
+    }
+
+    fn of(
+        model: &'a Model,
+        requests: Vec<(usize, Request<'a>)>,
+        sampling: &'a Sampling,
+        options: GenerateOptions<'a>,
+    ) -> Result<Self, GenerateError> {
+        sampling.check()?;
+        for (_, request) in &requests {
             check(model, request, sampling)?;
         }
-        let tokens: Vec<&[u32]> = requests.iter().map(|request| request.prompt).collect();
-        let (resid, prompts) = model.read(&tokens, hook);
-        let mut last_token = -1;
-        let mut last_tokens = vec![];
-        let mut live = vec![];
-        let mut groups = vec![];
-        for (index, request) in requests.iter().enumerate() {
-            last_token += request.prompt.len() as i64;
-            last_tokens.extend(vec![last_token; request.samples]);
-            live.extend((0..request.samples).map(|sample| Row {
-                request: index,
-                sample,
-                finished: sampling.max_new_tokens == 0,
-            }));
-            groups.push((index, request.samples));
-        }
-        let last_tokens = Tensor::<1, Int>::from_data(
-            TensorData::new(last_tokens, [live.len()]),
-            &model.device(),
-        );
         let unwritten = Completion {
             tokens: vec![],
             logprobs: vec![],
             finish_reason: FinishReason::Length,
         };
-        Ok(Self {
+        let completions = requests
+            .iter()
+            .map(|(_, request)| vec![unwritten.clone(); request.samples])
+            .collect();
+        let width = model.config.hidden_size;
+        let mut generation = Self {
             model,
-            hook,
             sampling,
-            requests: requests.to_vec(),
-            prompts,
-            rows: Rows::new(model, groups, sampling.max_new_tokens),
-            resid: resid.select(0, last_tokens),
-            live,
-            completions: requests
-                .iter()
-                .map(|request| vec![unwritten.clone(); request.samples])
-                .collect(),
-        })
+            options,
+            requests,
+            next_request: 0,
+            next_sample: 0,
+            open_prompt: None,
+            most_rows: rows_at_once(model, sampling),
+            rows: model.rows(vec![], sampling.max_new_tokens),
+            live: vec![],
+            resid: Tensor::zeros([1, width], (&model.device(), model.dtype())), // of no row; never read
+            completions,
+            drawn: VecDeque::new(),
+        };
+        if sampling.max_new_tokens > 0 {
+            generation.begin();
+        }
+        Ok(generation)
     }
 
-    /// Draws one token for every completion that goes on; `false` when there is none left.
-    ///
-    /// # Errors
-    ///
-    /// [`GenerateError::NonFinite`].
-    pub fn step(&mut self) -> Result<bool, GenerateError> {
-        if self.live.iter().all(|row| row.finished) {
-            return Ok(false);
+    /// Ends a completion as it stands.
+    pub fn cancel(&mut self, request: usize, sample: usize) {
+        for row in &mut self.live {
+            if (row.request, row.sample) == (request, sample) && !row.finished {
+                row.finished = true;
+                self.completions[request][sample].finish_reason = FinishReason::Cancelled;
+            }
         }
-        let tokens = self.draw()?;
-        let finished = self.live.iter().filter(|row| row.finished).count();
-        if finished == self.live.len() {
-            return Ok(false);
-        }
-        let mut tokens = tokens;
-        if finished * FINISHED_SHARE >= self.live.len() {
-            let keep: Vec<bool> = self.live.iter().map(|row| !row.finished).collect();
-            self.rows.retain(&keep);
-            let mut kept = keep.iter();
-            tokens.retain(|_| *kept.next().expect("one mark per row"));
-            self.live.retain(|row| !row.finished);
-        }
-        self.resid = self
-            .model
-            .next(&self.prompts, &mut self.rows, &tokens, self.hook);
-        Ok(true)
     }
 
     /// What has been written so far, by request and sample.
@@ -243,82 +290,291 @@ impl<'a> Generation<'a> {
         self.completions
     }
 
+    /// Draws one token for every completion in progress; `false` when there is none left.
+    fn step(&mut self) -> Result<bool, GenerateError> {
+        if self
+            .options
+            .cancel
+            .is_some_and(|cancel| cancel.load(Ordering::Relaxed))
+        {
+            self.cancel_all();
+        }
+        if self.live.iter().all(|row| row.finished) {
+            return Ok(false);
+        }
+        let tokens = self.draw()?;
+        self.go_on(tokens);
+        Ok(true)
+    }
+
     /// Draws the next token of every row, whether or not it has finished, and notes those of unfinished rows.
     fn draw(&mut self) -> Result<Vec<u32>, GenerateError> {
         let vocab_size = self.model.config.vocab_size;
-        let rows_at_once = (MAX_LOGITS / vocab_size).max(1);
+        let rows_at_once = (MOST_LOGITS / vocab_size).max(1);
         let mut tokens = Vec::with_capacity(self.live.len());
         for start in (0..self.live.len()).step_by(rows_at_once) {
             let count = rows_at_once.min(self.live.len() - start);
             let logits = self
                 .model
                 .logits(self.resid.clone().narrow(0, start, count));
-            let logits = logits
-                .try_into_vec_as::<f32>()
-                .expect("logits convert to f32");
-            for (row, logits) in self.live[start..]
-                .iter_mut()
-                .zip(logits.chunks_exact(vocab_size))
-            {
-                let request = &self.requests[row.request];
-                if row.finished {
-                    tokens.push(request.prompt[0]); // any token: nothing of this row is read again
-                    continue;
-                }
-                let completion = &mut self.completions[row.request][row.sample];
-                let uniform = self.sampling.uniform(
-                    request.index,
-                    row.sample as u64,
-                    completion.tokens.len() as u64,
-                );
-                let Some((token, logprob)) = sample(logits, self.sampling.temperature, uniform)
-                else {
-                    return Err(GenerateError::NonFinite {
-                        index: request.index,
-                    });
+            let logits: Vec<f32> = logits.try_into_vec_as().expect("logits convert to f32");
+            let drawn: Vec<Option<(u32, f32)>> = self.live[start..start + count]
+                .par_iter()
+                .zip(logits.par_chunks_exact(vocab_size))
+                .with_min_len(MOST_LOGITS / 256 / vocab_size + 1)
+                .map(|(row, logits)| {
+                    let (_, request) = self.requests[row.request];
+                    if row.finished {
+                        return Some((request.prompt[0], 0.0)); // any token: nothing of this row is read again
+                    }
+                    let written = &self.completions[row.request][row.sample].tokens;
+                    let uniform = self.sampling.uniform(
+                        request.index,
+                        row.sample as u64,
+                        written.len() as u64,
+                    );
+                    self.sampling
+                        .draw(logits, [request.prompt, written], uniform)
+                })
+                .collect();
+            for (row, drawn) in (start..).zip(drawn) {
+                let Some((token, logprob)) = drawn else {
+                    let index = self.requests[self.live[row].request].1.index;
+                    return Err(GenerateError::NonFinite { index });
                 };
-                completion.tokens.push(token);
-                completion.logprobs.push(logprob);
-                if self.sampling.stop_tokens.contains(&token) {
-                    completion.finish_reason = FinishReason::Stop;
-                    row.finished = true;
-                }
-                row.finished |= completion.tokens.len() == self.sampling.max_new_tokens;
                 tokens.push(token);
+                if !self.live[row].finished {
+                    self.note(row, token, logprob);
+                }
             }
         }
         Ok(tokens)
     }
+
+    fn note(&mut self, row: usize, token: u32, logprob: f32) {
+        let row = &mut self.live[row];
+        let completion = &mut self.completions[row.request][row.sample];
+        completion.tokens.push(token);
+        completion.logprobs.push(logprob);
+        let stops = self.sampling.stop_tokens.contains(&token)
+            || self
+                .options
+                .stop
+                .is_some_and(|stop| stop(&completion.tokens));
+        let finish_reason = if stops {
+            Some(FinishReason::Stop)
+        } else if completion.tokens.len() == self.sampling.max_new_tokens {
+            Some(FinishReason::Length)
+        } else {
+            None
+        };
+        if let Some(reason) = finish_reason {
+            completion.finish_reason = reason;
+            row.finished = true;
+        }
+        self.drawn.push_back(Drawn {
+            request: row.request,
+            sample: row.sample,
+            token,
+            logprob,
+            finish_reason,
+        });
+    }
+
+    /// Runs the tokens just drawn, one per row, and changes finished rows for new ones.
+    fn go_on(&mut self, mut tokens: Vec<u32>) {
+        let finished = self.live.iter().filter(|row| row.finished).count();
+        let leave = finished * FINISHED_SHARE >= self.live.len();
+        let overgrown: Vec<bool> = self.live.iter().map(|row| self.is_overgrown(row)).collect();
+        let keep: Vec<bool> = self
+            .live
+            .iter()
+            .zip(&overgrown)
+            .map(|(row, overgrown)| !(leave && row.finished || *overgrown))
+            .collect();
+        let mut again = vec![];
+        if keep.contains(&false) {
+            self.rows.refill(&keep, vec![]);
+            let mut kept = keep.iter();
+            tokens.retain(|_| *kept.next().expect("one mark per row"));
+            let live = std::mem::take(&mut self.live);
+            for ((row, keep), overgrown) in live.into_iter().zip(&keep).zip(overgrown) {
+                if *keep {
+                    self.live.push(row);
+                } else if overgrown {
+                    again.push(row);
+                }
+            }
+        }
+        if !tokens.is_empty() {
+            self.resid = self.model.next(&mut self.rows, &tokens, self.options.hook);
+        }
+        self.read_again(again);
+        if leave {
+            self.begin();
+        }
+    }
+
+    /// Whether the text of a row has just grown to where its rotary frequencies change, so that it is read anew.
+    fn is_overgrown(&self, row: &Row) -> bool {
+        let written = self.completions[row.request][row.sample].tokens.len();
+        let len = self.requests[row.request].1.prompt.len() + written;
+        !row.finished && self.model.changes_at().is_some_and(|at| len == at + 1)
+    }
+
+    fn read_again(&mut self, again: Vec<Row>) {
+        for row in again {
+            let (index, request) = self.requests[row.request];
+            let written = &self.completions[row.request][row.sample].tokens;
+            let read = self.read(&[Sequence {
+                tokens: &[request.prompt, written].concat(),
+                prompt_len: request.prompt.len(),
+                index,
+            }]);
+            let (prompts, resids): (Vec<_>, Vec<_>) = read
+                .into_iter()
+                .map(|(prompt, last)| ((prompt, 1), last))
+                .unzip();
+            self.add(prompts, resids, vec![row]);
+        }
+    }
+
+    /// Begins as many completions as there is room for.
+    fn begin(&mut self) {
+        let plan = self.plan();
+        let new: Vec<usize> = plan
+            .iter()
+            .filter(|(_, samples)| samples.start == 0)
+            .map(|&(request, _)| request)
+            .collect();
+        let mut read = self.read_prompts(&new).into_iter();
+        let (mut groups, mut resids, mut rows) = (vec![], vec![], vec![]);
+        for (request, samples) in plan {
+            if samples.start == 0 {
+                self.open_prompt = read.next();
+            }
+            let (prompt, last) = self
+                .open_prompt
+                .as_ref()
+                .expect("begun with its first sample");
+            groups.push((prompt.clone(), samples.len()));
+            resids.push(last.clone().repeat_dim(0, samples.len()));
+            rows.extend(samples.map(|sample| Row {
+                request,
+                sample,
+                finished: false,
+            }));
+        }
+        self.add(groups, resids, rows);
+    }
+
+    /// The samples that begin next, by request, as many as there is room for.
+    fn plan(&mut self) -> Vec<(usize, Range<usize>)> {
+        let mut room = self.most_rows.saturating_sub(self.live.len());
+        let mut plan = vec![];
+        while room > 0 && self.next_request < self.requests.len() {
+            let samples = self.requests[self.next_request].1.samples;
+            let end = samples.min(self.next_sample + room);
+            if end > self.next_sample {
+                plan.push((self.next_request, self.next_sample..end));
+            }
+            room -= end - self.next_sample;
+            self.next_sample = end;
+            if end == samples {
+                self.next_request += 1;
+                self.next_sample = 0;
+            }
+        }
+        plan
+    }
+
+    /// The prompts of requests, each with the residual stream from which its first token is drawn, `[1, hidden_size]`.
+    fn read_prompts(&self, requests: &[usize]) -> Vec<(Prompt, Tensor<2>)> {
+        let mut read = vec![];
+        let mut left = requests;
+        while !left.is_empty() {
+            let mut tokens = 0;
+            let fits = |&&request: &&usize| {
+                tokens += self.requests[request].1.prompt.len();
+                tokens <= MOST_PROMPT_TOKENS
+            };
+            let count = left.iter().take_while(fits).count().max(1);
+            let (now, later) = left.split_at(count);
+            left = later;
+            let sequences: Vec<Sequence> = now
+                .iter()
+                .map(|&request| {
+                    let (index, request) = self.requests[request];
+                    Sequence {
+                        tokens: request.prompt,
+                        prompt_len: request.prompt.len(),
+                        index,
+                    }
+                })
+                .collect();
+            read.extend(self.read(&sequences));
+        }
+        read
+    }
+
+    /// Reads sequences whose completions go on behind them.
+    fn read(&self, sequences: &[Sequence]) -> Vec<(Prompt, Tensor<2>)> {
+        let (resid, prompts) = self.model.read_sequences(sequences, self.options.hook);
+        let mut end = 0;
+        let with_last = |prompt: Prompt| {
+            end += prompt.len;
+            (prompt, resid.clone().narrow(0, end - 1, 1))
+        };
+        prompts.into_iter().map(with_last).collect()
+    }
+
+    /// Adds rows behind the others; `resids` holds what their next tokens are drawn from.
+    fn add(&mut self, groups: Vec<(Prompt, usize)>, resids: Vec<Tensor<2>>, rows: Vec<Row>) {
+        if rows.is_empty() {
+            return;
+        }
+        self.rows.refill(&vec![true; self.live.len()], groups);
+        let before = (!self.live.is_empty()).then(|| self.resid.clone());
+        self.resid = Tensor::cat(before.into_iter().chain(resids).collect(), 0);
+        self.live.extend(rows);
+    }
+
+    fn cancel_all(&mut self) {
+        for row in self.live.drain(..).filter(|row| !row.finished) {
+            self.completions[row.request][row.sample].finish_reason = FinishReason::Cancelled;
+        }
+        // What has not been begun ends before its first token.
+        while self.next_request < self.requests.len() {
+            for completion in &mut self.completions[self.next_request][self.next_sample..] {
+                completion.finish_reason = FinishReason::Cancelled;
+            }
+            self.next_request += 1;
+            self.next_sample = 0;
+        }
+    }
 }
 
-impl Sampling {
-    /// A number in `[0, 1)` that only its address decides: `ChaCha8` keyed by (seed, step, prompt, sample), at the
-    /// position of the token.
-    fn uniform(&self, prompt: u64, sample: u64, token: u64) -> f64 {
-        let mut key = [0; 32];
-        for (bytes, word) in key
-            .chunks_exact_mut(8)
-            .zip([self.seed, self.step, prompt, sample])
-        {
-            bytes.copy_from_slice(&word.to_le_bytes());
+impl Iterator for Generation<'_> {
+    type Item = Result<Drawn, GenerateError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.drawn.is_empty() {
+            match self.step() {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(error) => {
+                    self.cancel_all();
+                    return Some(Err(error));
+                }
+            }
         }
-        let mut rng = ChaCha8Rng::from_seed(key);
-        rng.set_word_pos(2 * u128::from(token));
-        (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+        self.drawn.pop_front().map(Ok)
     }
 }
 
 fn check(model: &Model, request: &Request, sampling: &Sampling) -> Result<(), GenerateError> {
     let (index, len) = (request.index, request.prompt.len());
-    let (vocab_size, most) = (
-        model.config.vocab_size,
-        model.config.max_position_embeddings,
-    );
-    let temperature = sampling.temperature;
-    // The reciprocal of a smaller number than the normal ones is infinite.
-    if temperature != 0.0 && !(temperature.is_normal() && temperature > 0.0) {
-        return Err(GenerateError::Temperature { temperature });
-    }
+    let (vocab_size, most) = (model.config.vocab_size, model.config.max_len());
     if len == 0 {
         return Err(GenerateError::EmptyPrompt { index });
     }
@@ -343,96 +599,4 @@ fn check(model: &Model, request: &Request, sampling: &Sampling) -> Result<(), Ge
         });
     }
     Ok(())
-}
-
-/// The token at `uniform` on the cumulative distribution of `softmax(logits / temperature)` with its log-probability;
-/// `None` if the logits are not finite.
-fn sample(logits: &[f32], temperature: f32, uniform: f64) -> Option<(u32, f32)> {
-    if logits.iter().any(|logit| !logit.is_finite()) {
-        return None;
-    }
-    let (best, max) = logits
-        .iter()
-        .copied()
-        .enumerate()
-        .rev()
-        .max_by(|a, b| a.1.total_cmp(&b.1))?;
-    let scale = if temperature == 0.0 {
-        1.0
-    } else {
-        1.0 / temperature
-    };
-    let weights = || {
-        logits
-            .iter()
-            .map(|logit| f64::from((logit - max) * scale).exp())
-    };
-    let total: f64 = weights().sum();
-    let token = if temperature == 0.0 {
-        best
-    } else {
-        let mut left = uniform * total;
-        // Rounding may leave a crumb at the end of the walk; the most likely token takes it.
-        let drawn = weights().position(|weight| {
-            left -= weight;
-            left < 0.0
-        });
-        drawn.unwrap_or(best)
-    };
-    let logprob = f64::from((logits[token] - max) * scale) - total.ln();
-    Some((token as u32, logprob as f32))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn samples_follow_the_distribution() {
-        let logits = [0.0, 2.0_f32.ln(), 5.0_f32.ln()];
-        assert_eq!(sample(&logits, 1.0, 0.0).map(|drawn| drawn.0), Some(0));
-        assert_eq!(sample(&logits, 1.0, 0.124).map(|drawn| drawn.0), Some(0));
-        assert_eq!(sample(&logits, 1.0, 0.126).map(|drawn| drawn.0), Some(1));
-        assert_eq!(sample(&logits, 1.0, 0.376).map(|drawn| drawn.0), Some(2));
-        let (_, logprob) = sample(&logits, 1.0, 0.2).expect("finite logits");
-        assert!((logprob - 0.25_f32.ln()).abs() < 1e-6);
-        // At temperature 1/2 the weights are squared: 1, 4, 25.
-        let (token, logprob) = sample(&logits, 0.5, 0.1).expect("finite logits");
-        assert_eq!(token, 1);
-        assert!((logprob - (4.0_f32 / 30.0).ln()).abs() < 1e-6);
-    }
-
-    #[test]
-    fn greedy_takes_the_first_of_equal_maxima() {
-        assert_eq!(
-            sample(&[1.0, 3.0, 3.0], 0.0, 0.99).map(|drawn| drawn.0),
-            Some(1)
-        );
-        assert_eq!(sample(&[1.0, f32::NAN], 1.0, 0.5), None);
-        assert_eq!(sample(&[f32::INFINITY, 0.0], 0.0, 0.5), None);
-    }
-
-    #[test]
-    fn every_word_of_an_address_counts() {
-        let sampling = |seed, step| Sampling {
-            temperature: 1.0,
-            max_new_tokens: 1,
-            stop_tokens: vec![],
-            seed,
-            step,
-        };
-        let base = sampling(1, 2).uniform(3, 4, 5);
-        assert!((0.0..1.0).contains(&base));
-        let others = [
-            sampling(9, 2).uniform(3, 4, 5),
-            sampling(1, 9).uniform(3, 4, 5),
-            sampling(1, 2).uniform(9, 4, 5),
-            sampling(1, 2).uniform(3, 9, 5),
-            sampling(1, 2).uniform(3, 4, 9),
-        ];
-        assert!(
-            others.iter().all(|other| (other - base).abs() > 1e-9),
-            "{others:?}"
-        );
-    }
 }

@@ -1,6 +1,6 @@
 //! Measuring a model, with or without vectors, on held-out problems.
 
-use trimtab_model::{FinishReason, Pretrained, ResidPostHook, Sampling};
+use trimtab_model::{FinishReason, Hook, Pretrained, Sampling};
 use trimtab_tasks::{Family, Outcome, Scored, Split};
 
 use crate::rollout::{Group, Rollout, RolloutError, rollouts};
@@ -38,15 +38,16 @@ impl Evaluation {
     pub fn run(
         &self,
         base: &Pretrained,
-        hook: Option<ResidPostHook>,
+        hook: Option<Hook>,
         progress: &mut dyn FnMut(u64),
     ) -> Result<(Outcome, Vec<Group>), RolloutError> {
         let sampling = Sampling {
             temperature: self.temperature,
             max_new_tokens: self.max_new_tokens,
-            stop_tokens: base.model.config.eos_token_id.into_iter().collect(),
+            stop_tokens: base.model.config.eos_token_id.clone(),
             seed: self.seed,
             step: 0, // training steps count from 1
+            ..Sampling::default()
         };
         let problems_at_once = (COMPLETIONS_AT_ONCE / self.samples).max(1);
         let mut groups: Vec<Group> = vec![];

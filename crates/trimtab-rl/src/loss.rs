@@ -1,7 +1,7 @@
 //! The policy-gradient loss of a group and its gradient with respect to the steering vectors.
 
 use burn::tensor::{Int, Tensor, TensorData};
-use trimtab_model::{Completion, HostTensor, Model};
+use trimtab_model::{Completion, Hook, HostTensor, Model};
 use trimtab_steer::SteeringVectors;
 
 /// Tokens whose logits are held at once.
@@ -95,7 +95,7 @@ fn predicting_resid(
     model: &Model,
     prompt: &[u32],
     completions: &[&Completion],
-    hook: &(dyn Fn(usize, Tensor<2>) -> Tensor<2> + Sync),
+    hook: Hook,
 ) -> Tensor<2> {
     let (prompt_resid, prompts) = model.read(&[prompt], Some(hook));
     let last = prompt_resid.narrow(0, prompt.len() - 1, 1);

@@ -3,8 +3,8 @@
 use rayon::prelude::*;
 use serde::Serialize;
 use trimtab_model::{
-    Completion, GenerateError, Pretrained, Request, ResidPostHook, Sampling, TokenizerError,
-    generate,
+    Completion, GenerateError, GenerateOptions, Hook, Pretrained, Request, Sampling,
+    TokenizerError, generate,
 };
 use trimtab_tasks::{Grade, Problem, grade};
 
@@ -83,7 +83,7 @@ pub fn rollouts(
     first: u64,
     samples: usize,
     sampling: &Sampling,
-    hook: Option<ResidPostHook>,
+    hook: Option<Hook>,
 ) -> Result<Vec<Group>, RolloutError> {
     let prompts = problems
         .iter()
@@ -98,7 +98,11 @@ pub fn rollouts(
             samples,
         })
         .collect();
-    let completed = generate(&base.model, &requests, sampling, hook)?;
+    let options = GenerateOptions {
+        hook,
+        ..GenerateOptions::default()
+    };
+    let completed = generate(&base.model, &requests, sampling, options)?;
     let groups = problems.into_par_iter().zip(prompts).zip(completed).map(
         |((problem, prompt), completions)| {
             let rollouts = completions

@@ -167,9 +167,10 @@ impl<'a> Trainer<'a> {
         let sampling = Sampling {
             temperature: self.recipe.temperature,
             max_new_tokens: self.recipe.max_new_tokens,
-            stop_tokens: self.base.model.config.eos_token_id.into_iter().collect(),
+            stop_tokens: self.base.model.config.eos_token_id.clone(),
             seed: self.recipe.seed,
             step,
+            ..Sampling::default()
         };
         let vectors = self.vectors(&self.base.model.device());
         let hook = vectors.hook();

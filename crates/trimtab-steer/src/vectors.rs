@@ -1,11 +1,11 @@
 //! Per-layer biases added to the residual stream.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
-use trimtab_model::HostTensor;
+use trimtab_model::{At, HostTensor, Site, at_resid_post};
 
 /// Steering vectors: one per layer, added to `resid_post` at every position.
 #[derive(Module, Debug)]
@@ -36,10 +36,55 @@ impl SteeringVectors {
         ))
     }
 
-    /// The intervention for [`trimtab_model::Model`]: `resid_post + s_l`, where `resid_post` is `[tokens, hidden_size]`.
-    pub fn hook(&self) -> impl Fn(usize, Tensor<2>) -> Tensor<2> + Sync + use<> {
+    /// The hook for [`trimtab_model::Model`]: `resid_post + s_l`, where `resid_post` is `[tokens, hidden_size]`.
+    pub fn hook(&self) -> impl Fn(At, Tensor<2>) -> Tensor<2> + Sync + use<> {
         let vectors = self.vectors.val();
-        move |layer, resid_post| resid_post + vectors.clone().narrow(0, layer, 1) // [1, hidden_size] to every token
+        at_resid_post(move |layer, resid_post| {
+            let vector = vectors.clone().narrow(0, layer, 1).cast(resid_post.dtype());
+            resid_post + vector // [1, hidden_size] to every token
+        })
+    }
+
+    /// One hook for many sets of vectors in one batch: the tokens of prompt (or request) `i` are steered by
+    /// `sets[set_of_prompt[i]]`; `None` and prompts beyond the list are not steered.
+    pub fn hook_by_prompt(
+        sets: &[Self],
+        set_of_prompt: Vec<Option<usize>>,
+    ) -> impl Fn(At, Tensor<2>) -> Tensor<2> + Sync + use<> {
+        let layers = sets.first().map_or(0, |set| set.vectors.dims()[0]);
+        // By layer `[sets + 1, hidden_size]`, the last row for unsteered prompts.
+        let by_layer: Vec<Tensor<2>> = (0..layers)
+            .map(|layer| {
+                let rows: Vec<Tensor<2>> = sets
+                    .iter()
+                    .map(|set| set.vectors.val().narrow(0, layer, 1))
+                    .collect();
+                let none = rows[0].zeros_like();
+                Tensor::cat(rows.into_iter().chain([none]).collect(), 0)
+            })
+            .collect();
+        let unsteered = sets.len();
+        move |at: At, x| {
+            if at.site != Site::ResidPost || by_layer.is_empty() {
+                return x;
+            }
+            let set_of = |prompt: usize| {
+                set_of_prompt
+                    .get(prompt)
+                    .copied()
+                    .flatten()
+                    .unwrap_or(unsteered)
+            };
+            let sets: Vec<i64> = at
+                .tokens
+                .iter()
+                .map(|token| set_of(token.prompt) as i64)
+                .collect();
+            let count = sets.len();
+            let sets = Tensor::<1, Int>::from_data(TensorData::new(sets, [count]), &x.device());
+            let vectors = by_layer[at.layer].clone().select(0, sets);
+            x.clone() + vectors.cast(x.dtype())
+        }
     }
 
     /// Every vector times `factor`.

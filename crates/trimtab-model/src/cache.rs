@@ -1,0 +1,181 @@
+//! Keys and values: of prompts, each computed once, and of the rows that go on behind them.
+
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+
+use crate::attention::{PromptKeys, RowKeys, Slots};
+use crate::config::ModelConfig;
+use crate::hook::TokenAt;
+
+/// Keys and values of a prompt, computed once whatever the number of completions behind it. Cloning is cheap.
+#[derive(Clone, Debug)]
+pub struct Prompt {
+    /// Number by which hooks know it.
+    pub(crate) index: usize,
+    /// Length in tokens.
+    pub(crate) len: usize,
+    /// Length of the part that was not generated.
+    pub(crate) prompt_len: usize,
+    /// By layer.
+    pub(crate) layers: Vec<PromptKeys>,
+}
+
+impl Prompt {
+    pub(crate) fn token(&self, position: usize) -> TokenAt {
+        TokenAt {
+            prompt: self.index,
+            position,
+            generated: position >= self.prompt_len,
+        }
+    }
+}
+
+/// Keys and values of completions in progress. Rows of one prompt that came together lie together. All rows write to the
+/// same slot at a time; one that came later begins at a later slot.
+#[derive(Debug)]
+pub struct Rows {
+    /// The prompt and the number of rows of each group, in row order.
+    groups: Vec<(Prompt, usize)>,
+    /// The first slot of each row.
+    starts: Vec<usize>,
+    /// The next slot to be written.
+    now: usize,
+    capacity: usize,
+    /// By layer.
+    layers: Vec<RowKeys>,
+}
+
+impl Rows {
+    /// Room for `capacity` tokens in each of as many rows behind each prompt as `groups` says.
+    pub(crate) fn new(
+        config: &ModelConfig,
+        dtype: DType,
+        groups: Vec<(Prompt, usize)>,
+        capacity: usize,
+        device: &Device,
+    ) -> Self {
+        let groups: Vec<(Prompt, usize)> =
+            groups.into_iter().filter(|&(_, count)| count > 0).collect();
+        let rows = groups.iter().map(|(_, count)| count).sum();
+        let capacity = capacity.max(1);
+        let shape = [rows, config.num_key_value_heads, capacity, config.head_dim];
+        let zeros = || Tensor::zeros(shape, (device, dtype));
+        let layers = (0..config.num_hidden_layers)
+            .map(|_| RowKeys {
+                keys: zeros(),
+                values: zeros(),
+            })
+            .collect();
+        Self {
+            groups,
+            starts: vec![0; rows],
+            now: 0,
+            capacity,
+            layers,
+        }
+    }
+
+    /// Number of rows.
+    pub fn count(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// Leaves out the rows that `keep` says no to, and adds `count` rows behind each prompt of `new` at the end.
+    pub fn refill(&mut self, keep: &[bool], new: Vec<(Prompt, usize)>) {
+        let device = self.layers[0].keys.device();
+        let kept: Vec<i64> = (0i64..)
+            .zip(keep)
+            .filter_map(|(row, &keep)| keep.then_some(row))
+            .collect();
+        let new_rows: usize = new.iter().map(|(_, count)| count).sum();
+        let all_kept = kept.len() == keep.len();
+        if kept.is_empty() {
+            self.now = 0;
+        }
+        let kept_rows = kept.len();
+        let kept = Tensor::<1, Int>::from_data(TensorData::new(kept, [kept_rows]), &device);
+        for layer in &mut self.layers {
+            for x in [&mut layer.keys, &mut layer.values] {
+                let [_, heads, capacity, head_dim] = x.dims();
+                let room =
+                    Tensor::zeros([new_rows, heads, capacity, head_dim], (&device, x.dtype()));
+                x.inplace(|x| match (kept_rows, new_rows) {
+                    (0, _) => room,
+                    (_, 0) if all_kept => x,
+                    (_, 0) => x.select(0, kept.clone()),
+                    _ if all_kept => Tensor::cat(vec![x, room], 0),
+                    _ => Tensor::cat(vec![x.select(0, kept.clone()), room], 0),
+                });
+            }
+        }
+        let mut kept = keep.iter();
+        self.starts
+            .retain(|_| *kept.next().expect("one mark per row"));
+        self.starts.extend(vec![self.now; new_rows]);
+        let mut row = 0;
+        for (_, count) in &mut self.groups {
+            let kept = keep[row..row + *count].iter().filter(|&&keep| keep).count();
+            row += *count;
+            *count = kept;
+        }
+        self.groups.extend(new);
+        self.groups.retain(|&(_, count)| count > 0);
+    }
+
+    /// The token that each row computes next.
+    pub(crate) fn tokens(&self) -> Vec<TokenAt> {
+        let prompts = self
+            .groups
+            .iter()
+            .flat_map(|(prompt, count)| vec![prompt; *count]);
+        prompts
+            .zip(&self.starts)
+            .map(|(prompt, start)| prompt.token(prompt.len + self.now - start))
+            .collect()
+    }
+
+    /// Makes room for one more token: slots that nobody needs any more are moved out of, or the buffers grow.
+    pub(crate) fn make_room(&mut self) {
+        if self.now < self.capacity {
+            return;
+        }
+        let oldest = self.starts.iter().min().copied().unwrap_or(0);
+        let more = if 4 * oldest >= self.capacity {
+            0
+        } else {
+            self.capacity / 2 + 1
+        };
+        let len = self.now - oldest;
+        self.capacity += more;
+        for layer in &mut self.layers {
+            for x in [&mut layer.keys, &mut layer.values] {
+                let [rows, heads, _, head_dim] = x.dims();
+                let shape = [rows, heads, self.capacity - len, head_dim];
+                let room = Tensor::zeros(shape, (&x.device(), x.dtype()));
+                x.inplace(|x| Tensor::cat(vec![x.narrow(2, oldest, len), room], 2));
+            }
+        }
+        self.now -= oldest;
+        for start in &mut self.starts {
+            *start -= oldest;
+        }
+    }
+
+    /// The buffers of a layer, and who owns what in them.
+    pub(crate) fn layer(&mut self, layer: usize) -> (&mut RowKeys, Slots<'_>) {
+        let slots = Slots {
+            now: self.now,
+            starts: &self.starts,
+            groups: self
+                .groups
+                .iter()
+                .map(|(prompt, count)| (&prompt.layers[layer], *count))
+                .collect(),
+        };
+        (&mut self.layers[layer], slots)
+    }
+
+    /// A token has been written to every row.
+    pub(crate) fn advance(&mut self) {
+        self.now += 1;
+    }
+}

@@ -1,0 +1,167 @@
+//! The keys of a `config.json`, each taken once, so that what nobody took is known.
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::{ConfigError, refuse};
+
+/// The keys that are left.
+pub(crate) struct Keys {
+    pub(crate) model_type: String,
+    left: Map<String, Value>,
+}
+
+/// Keys that change nothing in a forward pass: bookkeeping, what matters in training only, and defaults of sampling.
+const WITHOUT_EFFECT: &[&str] = &[
+    "architectures",
+    "attention_dropout",
+    "auto_map",
+    "cache_implementation",
+    "chunk_size_feed_forward",
+    "do_sample",
+    "dtype",
+    "embd_pdrop",
+    "id2label",
+    "initializer_range",
+    "label2id",
+    "max_length",
+    "min_length",
+    "model_max_length",
+    "output_attentions",
+    "output_hidden_states",
+    "pad_token_id",
+    "pretraining_tp",
+    "problem_type",
+    "repetition_penalty",
+    "resid_pdrop",
+    "return_dict",
+    "sep_token_id",
+    "temperature",
+    "top_k",
+    "top_p",
+    "torch_dtype",
+    "transformers_version",
+    "unsloth_fixed",
+    "unsloth_version",
+    "use_cache",
+];
+
+impl Keys {
+    pub(crate) fn parse(text: &str) -> Result<Self, ConfigError> {
+        let left: Map<String, Value> =
+            serde_json::from_str(text).map_err(|error| ConfigError::Parse {
+                reason: error.to_string(),
+            })?;
+        Self::of(left)
+    }
+
+    fn of(left: Map<String, Value>) -> Result<Self, ConfigError> {
+        let mut keys = Self {
+            model_type: "unknown".to_owned(),
+            left,
+        };
+        keys.model_type = keys.required("model_type")?;
+        Ok(keys)
+    }
+
+    /// The object under `key` as keys of their own, and with it all that stood beside it is dropped.
+    pub(crate) fn inside(mut self, key: &'static str) -> Result<Self, ConfigError> {
+        let inner: Option<Map<String, Value>> = self.optional(key)?;
+        let Some(inner) = inner else {
+            return Err(self.missing(key));
+        };
+        Self::of(inner)
+    }
+
+    /// The value of `key`; `null` counts as absent.
+    pub(crate) fn optional<T: DeserializeOwned>(
+        &mut self,
+        key: &str,
+    ) -> Result<Option<T>, ConfigError> {
+        match self.left.remove(key) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => {
+                let shown = shorten(&value);
+                match serde_json::from_value(value) {
+                    Ok(value) => Ok(Some(value)),
+                    Err(error) => refuse(key, shown, error.to_string()),
+                }
+            }
+        }
+    }
+
+    pub(crate) fn required<T: DeserializeOwned>(
+        &mut self,
+        key: &'static str,
+    ) -> Result<T, ConfigError> {
+        self.optional(key)?.ok_or_else(|| self.missing(key))
+    }
+
+    pub(crate) fn or<T: DeserializeOwned>(
+        &mut self,
+        key: &str,
+        default: T,
+    ) -> Result<T, ConfigError> {
+        Ok(self.optional(key)?.unwrap_or(default))
+    }
+
+    /// As [`Self::optional`], where a key that is absent has a default but `null` means none.
+    pub(crate) fn nullable<T: DeserializeOwned>(
+        &mut self,
+        key: &str,
+        default: T,
+    ) -> Result<Option<T>, ConfigError> {
+        if self.left.contains_key(key) {
+            self.optional(key)
+        } else {
+            Ok(Some(default))
+        }
+    }
+
+    /// A token or a list of them.
+    pub(crate) fn tokens(&mut self, key: &str) -> Result<Vec<u32>, ConfigError> {
+        match self.left.get(key) {
+            Some(Value::Array(_)) => self.or(key, vec![]),
+            _ => Ok(self.optional(key)?.into_iter().collect()),
+        }
+    }
+
+    /// Refuses what is left and may matter. What is null or false is an option that is off.
+    pub(crate) fn finish(self) -> Result<(), ConfigError> {
+        let matters = |(key, value): &(String, Value)| {
+            !matches!(value, Value::Null | Value::Bool(false))
+                && !key.starts_with('_')
+                && !WITHOUT_EFFECT.contains(&key.as_str())
+        };
+        let keys: Vec<String> = self
+            .left
+            .into_iter()
+            .filter(matters)
+            .map(|(key, _)| shorten(&Value::String(key)).trim_matches('"').to_owned())
+            .collect();
+        if keys.is_empty() {
+            Ok(())
+        } else {
+            Err(ConfigError::Unknown {
+                model_type: self.model_type,
+                keys,
+            })
+        }
+    }
+
+    fn missing(&self, key: &'static str) -> ConfigError {
+        ConfigError::Missing {
+            key,
+            model_type: self.model_type.clone(),
+        }
+    }
+}
+
+/// A value as a message can show it.
+pub(crate) fn shorten(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(80) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}

@@ -1,0 +1,81 @@
+//! Gemma 3, its text decoder: scaled embeddings, norms before and after, local and global layers with a rope each.
+
+use super::{Defaults, LayerType, activation, layer_types, plain};
+use crate::config::{
+    Activation, ConfigError, Keys, LayerConfig, ModelConfig, Names, Norms, QkNorm, refuse,
+};
+use crate::rope::RopeConfig;
+
+/// The decoder inside a checkpoint that also sees pictures; what sees them is left out.
+pub(super) fn read_multimodal(keys: Keys) -> Result<ModelConfig, ConfigError> {
+    let mut config = read(keys.inside("text_config")?)?;
+    config.architecture.names = Names {
+        decoder: "language_model.model",
+        lm_head: "language_model.lm_head",
+        unused: &["vision_tower.", "multi_modal_projector."],
+    };
+    Ok(config)
+}
+
+pub(super) fn read(mut keys: Keys) -> Result<ModelConfig, ConfigError> {
+    let mut config = plain(
+        &mut keys,
+        &Defaults {
+            num_key_value_heads: Some(4),
+            max_position_embeddings: 131_072,
+            rms_norm_eps: 1e-6,
+            rope_theta: 1_000_000.0,
+            tie_word_embeddings: true,
+            head_dim: Some(256),
+        },
+    )?;
+    for key in ["attn_logit_softcapping", "final_logit_softcapping"] {
+        if let Some(cap) = keys.optional::<f64>(key)? {
+            return refuse(key, cap, "capped logits are not computed");
+        }
+    }
+    let attention_bias = keys.or("attention_bias", false)?;
+    let query_pre_attn_scalar: f64 = keys.or("query_pre_attn_scalar", 256.0)?;
+    let local_theta = keys.or("rope_local_base_freq", 10_000.0)?;
+    let sliding_window = keys.or("sliding_window", 4096)?;
+    let pattern: usize = keys.or("sliding_window_pattern", 6)?;
+    let types = layer_types(&mut keys, config.num_hidden_layers, |layer| {
+        if pattern != 0 && (layer + 1).is_multiple_of(pattern) {
+            LayerType::FullAttention
+        } else {
+            LayerType::SlidingAttention
+        }
+    })?;
+    let architecture = &mut config.architecture;
+    architecture.norms = Norms {
+        pre_attention: Some("input_layernorm"),
+        post_attention: Some("post_attention_layernorm"),
+        pre_mlp: Some("pre_feedforward_layernorm"),
+        post_mlp: Some("post_feedforward_layernorm"),
+    };
+    architecture.norm_offset = 1.0;
+    architecture.qk_norm = Some(QkNorm::Head);
+    architecture.qkv_bias = attention_bias;
+    architecture.o_bias = attention_bias;
+    architecture.activation = activation(&mut keys, "hidden_activation", Activation::GeluTanh)?;
+    architecture.embedding_scale = (config.hidden_size as f64).sqrt();
+    architecture.attention_scale = 1.0 / query_pre_attn_scalar.sqrt();
+    architecture
+        .ropes
+        .push(RopeConfig::plain(local_theta, config.head_dim));
+    architecture.layers = types
+        .into_iter()
+        .map(|kind| match kind {
+            LayerType::FullAttention => LayerConfig {
+                sliding_window: None,
+                rope: 0,
+            },
+            LayerType::SlidingAttention => LayerConfig {
+                sliding_window: Some(sliding_window),
+                rope: 1,
+            },
+        })
+        .collect();
+    keys.finish()?;
+    Ok(config)
+}

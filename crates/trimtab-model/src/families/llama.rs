@@ -1,0 +1,24 @@
+//! Llama 2 and 3, and the many checkpoints that share their architecture.
+
+use super::{Defaults, plain};
+use crate::config::{ConfigError, Keys, ModelConfig};
+
+pub(super) fn read(mut keys: Keys) -> Result<ModelConfig, ConfigError> {
+    let mut config = plain(
+        &mut keys,
+        &Defaults {
+            num_key_value_heads: None,
+            max_position_embeddings: 2048,
+            rms_norm_eps: 1e-6,
+            rope_theta: 10_000.0,
+            tie_word_embeddings: false,
+            head_dim: None,
+        },
+    )?;
+    let attention_bias = keys.or("attention_bias", false)?;
+    config.architecture.qkv_bias = attention_bias;
+    config.architecture.o_bias = attention_bias;
+    config.architecture.mlp_bias = keys.or("mlp_bias", false)?;
+    keys.finish()?;
+    Ok(config)
+}

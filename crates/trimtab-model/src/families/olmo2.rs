@@ -1,0 +1,30 @@
+//! OLMo-2: norms on what attention and MLP add rather than on what they read, and on all queries and keys together.
+
+use super::{Defaults, plain};
+use crate::config::{ConfigError, Keys, ModelConfig, Norms, QkNorm};
+
+pub(super) fn read(mut keys: Keys) -> Result<ModelConfig, ConfigError> {
+    let mut config = plain(
+        &mut keys,
+        &Defaults {
+            num_key_value_heads: None,
+            max_position_embeddings: 2048,
+            rms_norm_eps: 1e-5,
+            rope_theta: 10_000.0,
+            tie_word_embeddings: false,
+            head_dim: None,
+        },
+    )?;
+    let attention_bias = keys.or("attention_bias", false)?;
+    config.architecture.qkv_bias = attention_bias;
+    config.architecture.o_bias = attention_bias;
+    config.architecture.qk_norm = Some(QkNorm::Projection);
+    config.architecture.norms = Norms {
+        pre_attention: None,
+        post_attention: Some("post_attention_layernorm"),
+        pre_mlp: None,
+        post_mlp: Some("post_feedforward_layernorm"),
+    };
+    keys.finish()?;
+    Ok(config)
+}

@@ -1,0 +1,43 @@
+//! Qwen2 and Qwen2.5: biases on queries, keys and values, and an optional sliding window in the upper layers.
+
+use super::{Defaults, LayerType, layer_types, plain};
+use crate::config::{ConfigError, Keys, ModelConfig};
+
+pub(super) fn read(mut keys: Keys) -> Result<ModelConfig, ConfigError> {
+    let mut config = plain(
+        &mut keys,
+        &Defaults {
+            num_key_value_heads: Some(32),
+            max_position_embeddings: 32_768,
+            rms_norm_eps: 1e-6,
+            rope_theta: 10_000.0,
+            tie_word_embeddings: false,
+            head_dim: None,
+        },
+    )?;
+    config.architecture.qkv_bias = true;
+    read_windows(&mut keys, &mut config)?;
+    keys.finish()?;
+    Ok(config)
+}
+
+/// With `use_sliding_window`, the layers from `max_window_layers` on look back over `sliding_window` tokens, unless
+/// `layer_types` says which.
+pub(super) fn read_windows(keys: &mut Keys, config: &mut ModelConfig) -> Result<(), ConfigError> {
+    let sliding_window: Option<usize> = keys.nullable("sliding_window", 4096)?;
+    let in_use = keys.or("use_sliding_window", false)?;
+    let max_window_layers = keys.or("max_window_layers", 28)?;
+    let types = layer_types(keys, config.num_hidden_layers, |layer| {
+        if in_use && layer >= max_window_layers {
+            LayerType::SlidingAttention
+        } else {
+            LayerType::FullAttention
+        }
+    })?;
+    for (layer, kind) in config.architecture.layers.iter_mut().zip(types) {
+        if in_use && kind == LayerType::SlidingAttention {
+            layer.sliding_window = sliding_window;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,321 @@
+//! One decoder layer: its tensors, where a checkpoint keeps them, and what it computes.
+
+use std::ops::Range;
+
+use burn::tensor::{DType, Tensor, activation};
+
+use crate::config::{Activation, Architecture, ModelConfig, QkNorm};
+use crate::hook::Site;
+use crate::rope::Rotation;
+
+/// The tensors of a layer. `T` is a tensor in a model, and nothing where only names and shapes are asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Layer<T> {
+    pre_attention_norm: Option<RmsNorm<T>>,
+    q_proj: Linear<T>,
+    k_proj: Linear<T>,
+    v_proj: Linear<T>,
+    q_norm: Option<RmsNorm<T>>,
+    k_norm: Option<RmsNorm<T>>,
+    o_proj: Linear<T>,
+    post_attention_norm: Option<RmsNorm<T>>,
+    pre_mlp_norm: Option<RmsNorm<T>>,
+    gate_proj: Linear<T>,
+    up_proj: Linear<T>,
+    down_proj: Linear<T>,
+    post_mlp_norm: Option<RmsNorm<T>>,
+}
+
+/// A tensor of a checkpoint: its name, its shape, and which of its rows are meant.
+pub(crate) struct Source {
+    pub(crate) name: String,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) rows: Option<Range<usize>>,
+}
+
+impl<T> Layer<T> {
+    /// Takes every tensor of layer `index`.
+    pub(crate) fn assemble<E>(
+        config: &ModelConfig,
+        index: usize,
+        take: &mut dyn FnMut(Source) -> Result<T, E>,
+    ) -> Result<Self, E> {
+        let architecture = &config.architecture;
+        let (hidden, inner) = (config.hidden_size, config.intermediate_size);
+        let queries = config.num_attention_heads * config.head_dim;
+        let keys = config.num_key_value_heads * config.head_dim;
+        let prefix = format!("{}.layers.{index}", architecture.names.decoder);
+        let mut norm = |name: Option<&str>, width: usize| -> Result<Option<RmsNorm<T>>, E> {
+            name.map(|name| RmsNorm::assemble(config, format!("{prefix}.{name}"), width, take))
+                .transpose()
+        };
+        let norms = architecture.norms;
+        let pre_attention_norm = norm(norms.pre_attention, hidden)?;
+        let post_attention_norm = norm(norms.post_attention, hidden)?;
+        let pre_mlp_norm = norm(norms.pre_mlp, hidden)?;
+        let post_mlp_norm = norm(norms.post_mlp, hidden)?;
+        let (q_width, k_width) = match architecture.qk_norm {
+            Some(QkNorm::Projection) => (queries, keys),
+            Some(QkNorm::Head) | None => (config.head_dim, config.head_dim),
+        };
+        let has_norm = architecture.qk_norm.is_some();
+        let q_norm = norm(has_norm.then_some("self_attn.q_norm"), q_width)?;
+        let k_norm = norm(has_norm.then_some("self_attn.k_norm"), k_width)?;
+
+        // The projections that read the same input, together if the family fuses them.
+        let mut read =
+            |parts: &[(&str, usize)], fused: &str, bias: bool| -> Result<Vec<Linear<T>>, E> {
+                let total: usize = parts.iter().map(|(_, outputs)| outputs).sum();
+                let mut start = 0;
+                let linear = |&(name, outputs): &(&str, usize)| {
+                    let rows = start..start + outputs;
+                    start += outputs;
+                    if architecture.fused {
+                        let name = format!("{prefix}.{fused}");
+                        Linear::assemble(name, [total, hidden], Some(rows), bias, take)
+                    } else {
+                        Linear::assemble(
+                            format!("{prefix}.{name}"),
+                            [outputs, hidden],
+                            None,
+                            bias,
+                            take,
+                        )
+                    }
+                };
+                parts.iter().map(linear).collect()
+            };
+        let qkv = [
+            ("self_attn.q_proj", queries),
+            ("self_attn.k_proj", keys),
+            ("self_attn.v_proj", keys),
+        ];
+        let qkv = read(&qkv, "self_attn.qkv_proj", architecture.qkv_bias)?;
+        let gate_up = [("mlp.gate_proj", inner), ("mlp.up_proj", inner)];
+        let gate_up = read(&gate_up, "mlp.gate_up_proj", architecture.mlp_bias)?;
+        let mut write = |name: &str, inputs: usize, bias: bool| {
+            Linear::assemble(
+                format!("{prefix}.{name}"),
+                [hidden, inputs],
+                None,
+                bias,
+                take,
+            )
+        };
+        let o_proj = write("self_attn.o_proj", queries, architecture.o_bias)?;
+        let down_proj = write("mlp.down_proj", inner, architecture.mlp_bias)?;
+        let [q_proj, k_proj, v_proj] = exactly(qkv);
+        let [gate_proj, up_proj] = exactly(gate_up);
+        Ok(Self {
+            pre_attention_norm,
+            q_proj,
+            k_proj,
+            v_proj,
+            q_norm,
+            k_norm,
+            o_proj,
+            post_attention_norm,
+            pre_mlp_norm,
+            gate_proj,
+            up_proj,
+            down_proj,
+            post_mlp_norm,
+        })
+    }
+
+    /// Every tensor.
+    pub(crate) fn tensors_mut(&mut self) -> Vec<&mut T> {
+        let norms = [
+            &mut self.pre_attention_norm,
+            &mut self.post_attention_norm,
+            &mut self.pre_mlp_norm,
+            &mut self.post_mlp_norm,
+            &mut self.q_norm,
+            &mut self.k_norm,
+        ];
+        let linears = [
+            &mut self.q_proj,
+            &mut self.k_proj,
+            &mut self.v_proj,
+            &mut self.o_proj,
+            &mut self.gate_proj,
+            &mut self.up_proj,
+            &mut self.down_proj,
+        ];
+        let norms = norms.into_iter().flatten().map(|norm| &mut norm.weight);
+        let linears = linears
+            .into_iter()
+            .flat_map(|linear| std::iter::once(&mut linear.weight).chain(linear.bias.as_mut()));
+        norms.chain(linears).collect()
+    }
+}
+
+impl Layer<Tensor<2>> {
+    /// The residual stream `[tokens, hidden_size]` after the layer. `attend` mixes rotated queries, rotated keys and values
+    /// (`[tokens, heads, head_dim]`) into `[tokens, num_attention_heads * head_dim]`; `hook` is called at every site.
+    pub(crate) fn forward(
+        &self,
+        config: &ModelConfig,
+        resid: Tensor<2>,
+        rotation: &Rotation,
+        attend: impl FnOnce(Tensor<3>, Tensor<3>, Tensor<3>) -> Tensor<2>,
+        hook: impl Fn(Site, Tensor<2>) -> Tensor<2>,
+    ) -> Tensor<2> {
+        let Architecture {
+            qk_norm,
+            activation,
+            ..
+        } = config.architecture;
+        let [count, _] = resid.dims();
+        let head_dim = config.head_dim;
+        let heads = |x: Tensor<2>, norm: &Option<RmsNorm<Tensor<2>>>, heads: usize| {
+            let x = match (norm, qk_norm) {
+                (Some(norm), Some(QkNorm::Projection)) => norm.forward(x),
+                (Some(norm), Some(QkNorm::Head)) => {
+                    norm.forward(x.reshape([count * heads, head_dim]))
+                }
+                _ => x,
+            };
+            x.reshape([count, heads, head_dim])
+        };
+        let resid = hook(Site::ResidPre, resid);
+        let normed = RmsNorm::maybe(&self.pre_attention_norm, resid.clone());
+        let q = heads(
+            self.q_proj.forward(normed.clone()),
+            &self.q_norm,
+            config.num_attention_heads,
+        );
+        let k = heads(
+            self.k_proj.forward(normed.clone()),
+            &self.k_norm,
+            config.num_key_value_heads,
+        );
+        let v = heads(
+            self.v_proj.forward(normed),
+            &None,
+            config.num_key_value_heads,
+        );
+        let mixed = attend(rotation.rotate(q), rotation.rotate(k), v);
+        let attn_out = RmsNorm::maybe(&self.post_attention_norm, self.o_proj.forward(mixed));
+        let resid = hook(Site::ResidMid, resid + hook(Site::AttnOut, attn_out));
+
+        let normed = RmsNorm::maybe(&self.pre_mlp_norm, resid.clone());
+        let gate = self.gate_proj.forward(normed.clone());
+        let gate = match activation {
+            Activation::Silu => activation::silu(gate),
+            Activation::GeluTanh => activation::gelu_approximate(gate),
+        };
+        let mlp_out = self.down_proj.forward(gate * self.up_proj.forward(normed));
+        let mlp_out = RmsNorm::maybe(&self.post_mlp_norm, mlp_out);
+        hook(Site::ResidPost, resid + hook(Site::MlpOut, mlp_out))
+    }
+}
+
+/// `x * weight / sqrt(mean(x^2) + eps)` over the last axis (arXiv:1910.07467, eq. 4), in f32.
+#[derive(Clone, Debug)]
+pub(crate) struct RmsNorm<T> {
+    /// `[1, width]`
+    pub(crate) weight: T,
+    eps: f64,
+    /// Added to the weight: 1 where a checkpoint stores the difference from 1.
+    offset: f64,
+}
+
+impl<T> RmsNorm<T> {
+    pub(crate) fn assemble<E>(
+        config: &ModelConfig,
+        name: String,
+        width: usize,
+        take: &mut dyn FnMut(Source) -> Result<T, E>,
+    ) -> Result<Self, E> {
+        let source = Source {
+            name: name + ".weight",
+            shape: vec![width],
+            rows: None,
+        };
+        Ok(Self {
+            weight: take(source)?,
+            eps: config.rms_norm_eps,
+            offset: config.architecture.norm_offset,
+        })
+    }
+}
+
+impl RmsNorm<Tensor<2>> {
+    pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        let dtype = x.dtype();
+        let x = x.cast(DType::F32);
+        let mean_square = (x.clone() * x.clone()).mean_dim(1); // [tokens, 1]
+        let normed = x * (mean_square + self.eps).sqrt().recip();
+        (normed * self.scale()).cast(dtype)
+    }
+
+    /// What normed numbers are multiplied by, `[1, width]` in f32.
+    pub(crate) fn scale(&self) -> Tensor<2> {
+        let weight = self.weight.clone().cast(DType::F32);
+        if self.offset == 0.0 {
+            weight
+        } else {
+            weight + self.offset
+        }
+    }
+
+    fn maybe(norm: &Option<Self>, x: Tensor<2>) -> Tensor<2> {
+        match norm {
+            Some(norm) => norm.forward(x),
+            None => x,
+        }
+    }
+}
+
+/// `x W^T + b`. All projections of all families are computed here.
+#[derive(Clone, Debug)]
+pub(crate) struct Linear<T> {
+    /// `[inputs, outputs]`, a transposed view of the checkpoint's tensor.
+    weight: T,
+    /// `[1, outputs]`
+    bias: Option<T>,
+}
+
+impl<T> Linear<T> {
+    fn assemble<E>(
+        name: String,
+        [outputs, inputs]: [usize; 2],
+        rows: Option<Range<usize>>,
+        bias: bool,
+        take: &mut dyn FnMut(Source) -> Result<T, E>,
+    ) -> Result<Self, E> {
+        let weight = take(Source {
+            name: format!("{name}.weight"),
+            shape: vec![outputs, inputs],
+            rows: rows.clone(),
+        })?;
+        let bias = bias.then(|| {
+            take(Source {
+                name: format!("{name}.bias"),
+                shape: vec![outputs],
+                rows,
+            })
+        });
+        Ok(Self {
+            weight,
+            bias: bias.transpose()?,
+        })
+    }
+}
+
+impl Linear<Tensor<2>> {
+    fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        let y = x.matmul(self.weight.clone());
+        match &self.bias {
+            Some(bias) => y + bias.clone(),
+            None => y,
+        }
+    }
+}
+
+fn exactly<T, const N: usize>(parts: Vec<T>) -> [T; N] {
+    parts
+        .try_into()
+        .unwrap_or_else(|_| unreachable!("as many as were asked for"))
+}
