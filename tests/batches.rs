@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::{Device, Tensor};
 use trimtab_model::{
-    At, Completion, Drawn, FinishReason, GenerateOptions, Generation, Hook, HostTensor, Model,
-    Pretrained, Request, Sampling, Site, TokenAt, generate, stop_at,
+    At, Completion, Drawn, FinishReason, GenerateOptions, Generation, Hook, HostTensor, Pretrained,
+    Request, Sampling, Site, TokenAt, generate, stop_at,
 };
 use trimtab_steer::SteeringVectors;
 use trimtab_tests::{Matrix, bits, bundled_model, fixture_model, matrix, max_difference, tiny};

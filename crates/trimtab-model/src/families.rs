@@ -76,11 +76,20 @@ fn plain(keys: &mut Keys, defaults: &Defaults) -> Result<ModelConfig, ConfigErro
     let hidden_size: usize = keys.required("hidden_size")?;
     let num_attention_heads: usize = keys.required("num_attention_heads")?;
     let num_hidden_layers: usize = keys.required("num_hidden_layers")?;
+    // The other sizes are checked when all are known; these are computed with before.
+    for (key, count) in [
+        ("num_attention_heads", num_attention_heads),
+        ("num_hidden_layers", num_hidden_layers),
+    ] {
+        if !(1..=1 << 10).contains(&count) {
+            return refuse(key, count, "it must lie in 1..=1024");
+        }
+    }
     let max_position_embeddings =
         keys.or("max_position_embeddings", defaults.max_position_embeddings)?;
     let head_dim = match (keys.optional("head_dim")?, defaults.head_dim) {
         (Some(head_dim), _) | (None, Some(head_dim)) => head_dim,
-        _ if num_attention_heads == 0 || !hidden_size.is_multiple_of(num_attention_heads) => {
+        _ if !hidden_size.is_multiple_of(num_attention_heads) => {
             return refuse(
                 "hidden_size",
                 hidden_size,
@@ -91,13 +100,6 @@ fn plain(keys: &mut Keys, defaults: &Defaults) -> Result<ModelConfig, ConfigErro
         }
         _ => hidden_size / num_attention_heads,
     };
-    if num_hidden_layers > 1 << 10 {
-        return refuse(
-            "num_hidden_layers",
-            num_hidden_layers,
-            "it must lie in 1..=1024",
-        );
-    }
     let rope = RopeConfig::read(keys, defaults.rope_theta, head_dim, max_position_embeddings)?;
     let layer = LayerConfig {
         sliding_window: None,
