@@ -1,0 +1,79 @@
+//! Loads a checkpoint and measures prompt reading and decoding, once: the side of `benches/peers/transformers_speed.py` that
+//! is ours. Prints one JSON object.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Parser;
+use trimtab::model::GenerateOptions;
+use trimtab::{Device, Pretrained, Request, Sampling, generate};
+use trimtab_examples::peak_memory_bytes;
+
+/// Measures loading, prompt reading and decoding.
+#[derive(Parser)]
+struct Args {
+    /// Folder of a Hugging Face checkpoint.
+    #[arg(long)]
+    model: PathBuf,
+    /// Prompts, all different, with one completion each.
+    #[arg(long, default_value_t = 16)]
+    batch: usize,
+    /// Tokens of each prompt.
+    #[arg(long, default_value_t = 128)]
+    prompt_len: usize,
+    /// Tokens of each completion, all of them decoded.
+    #[arg(long, default_value_t = 32)]
+    new_tokens: usize,
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let args = Args::parse();
+    let started = Instant::now();
+    let base = Pretrained::load(&args.model, &Device::flex())?;
+    let load_seconds = started.elapsed().as_secs_f64();
+    let words = base.model.config.vocab_size.min(5000);
+    let prompts: Vec<Vec<u32>> = (0..args.batch)
+        .map(|row| {
+            (0..args.prompt_len)
+                .map(|i| ((row * 7919 + i * 104_729) % words) as u32)
+                .collect()
+        })
+        .collect();
+    let requests: Vec<Request> = (0..)
+        .zip(&prompts)
+        .map(|(index, prompt)| Request {
+            prompt,
+            index,
+            samples: 1,
+        })
+        .collect();
+    let seconds = |max_new_tokens: usize| -> Result<f64, Box<dyn std::error::Error>> {
+        let sampling = Sampling {
+            temperature: 0.0,
+            max_new_tokens,
+            ..Sampling::default()
+        };
+        let started = Instant::now();
+        generate(
+            &base.model,
+            &requests,
+            &sampling,
+            GenerateOptions::default(),
+        )?;
+        Ok(started.elapsed().as_secs_f64())
+    };
+    seconds(1)?; // warm-up
+    let prefill = seconds(1)?;
+    let decode = seconds(1 + args.new_tokens)? - prefill;
+    let tokens = |per_row: usize, seconds: f64| (args.batch * per_row) as f64 / seconds;
+    println!(
+        "{}",
+        serde_json::json!({
+            "load_seconds": load_seconds,
+            "prefill_tokens_per_second": tokens(args.prompt_len, prefill),
+            "decode_tokens_per_second": tokens(args.new_tokens, decode),
+            "peak_memory_bytes": peak_memory_bytes(),
+        })
+    );
+    Ok(())
+}
