@@ -21,10 +21,9 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, context, escap
 use minijinja_contrib::pycompat;
 use serde::{Deserialize, Serialize};
 
+use crate::file::read_limited;
 use crate::json;
-
-/// Largest file with a template in it that is read, in bytes.
-const MAX_FILE_BYTES: u64 = 16 << 20;
+use crate::tokenizer_config::{TokenizerConfig, text};
 
 /// Largest template, in bytes; those in use have less than 20 thousand.
 const MAX_SOURCE_BYTES: usize = 64 << 10;
@@ -106,26 +105,30 @@ impl ChatTemplate {
     /// A file cannot be read, is too large, is no JSON of the right form, or its template is no Jinja.
     pub fn from_dir(dir: &Path) -> Result<Option<Self>, ChatError> {
         let config_path = dir.join("tokenizer_config.json");
-        let config: TokenizerConfig = read_json(&config_path)?.unwrap_or_default();
+        let config = read_config(&config_path)?;
         let jinja = dir.join("chat_template.jinja");
         let (source, path) = if let Some(source) = read(&jinja)? {
-            (source, jinja)
-        } else if let Some(source) = config.chat_template {
-            (source.choose(&config_path)?, config_path)
+            (Some(source), jinja)
+        } else if config.get("chat_template").is_some() {
+            (choose(&config), config_path)
         } else {
             let path = dir.join("chat_template.json");
-            let Some(source) =
-                read_json::<TokenizerConfig>(&path)?.and_then(|file| file.chat_template)
-            else {
+            let config = read_config(&path)?;
+            if config.get("chat_template").is_none() {
                 return Ok(None);
-            };
-            (source.choose(&path)?, path)
+            }
+            (choose(&config), path)
+        };
+        let Some(source) = source else {
+            return Err(ChatError::Malformed {
+                path,
+                reason: "`chat_template` is neither a text nor a list with one named `default`"
+                    .to_owned(),
+            });
         };
         let special_tokens = config
-            .others
-            .into_iter()
-            .filter(|(key, _)| key.ends_with("_token"))
-            .filter_map(|(key, token)| Some((key, Value::from(token_text(&token)?))))
+            .special_tokens()
+            .filter_map(|(key, token)| Some((key.to_owned(), Value::from(text(token)?))))
             .collect();
         let template = Self {
             source,
@@ -225,40 +228,14 @@ impl From<Error> for ChatError {
     }
 }
 
-/// What of `tokenizer_config.json` and `chat_template.json` concerns templates.
-#[derive(Default, Deserialize)]
-struct TokenizerConfig {
-    chat_template: Option<TemplateSource>,
-    #[serde(flatten)]
-    others: BTreeMap<String, serde_json::Value>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum TemplateSource {
-    One(String),
-    Named(Vec<NamedTemplate>),
-}
-
-#[derive(Deserialize)]
-struct NamedTemplate {
-    name: String,
-    template: String,
-}
-
-impl TemplateSource {
-    fn choose(self, path: &Path) -> Result<String, ChatError> {
-        match self {
-            Self::One(source) => Ok(source),
-            Self::Named(named) => named
-                .into_iter()
-                .find_map(|each| (each.name == "default").then_some(each.template))
-                .ok_or_else(|| ChatError::Malformed {
-                    path: path.into(),
-                    reason: "none of its templates is named `default`".to_owned(),
-                }),
-        }
-    }
+/// The template of a configuration, of several named ones `default`.
+fn choose(config: &TokenizerConfig) -> Option<String> {
+    let value = config.get("chat_template")?;
+    let source = value.as_str().or_else(|| {
+        let mut named = value.as_array()?.iter();
+        named.find(|each| each["name"] == "default")?["template"].as_str()
+    });
+    source.map(str::to_owned)
 }
 
 /// What a template said through `raise_exception`.
@@ -389,31 +366,33 @@ fn without_generation_tags(source: &str) -> String {
     result + rest
 }
 
-/// The text of a token that is written as a string or as an object with its flags.
-fn token_text(token: &serde_json::Value) -> Option<&str> {
-    token.as_str().or_else(|| token.get("content")?.as_str())
-}
-
-fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, ChatError> {
-    let Some(text) = read(path)? else { return Ok(None) };
-    serde_json::from_str(&text)
-        .map(Some)
-        .map_err(|error| ChatError::Malformed {
-            path: path.into(),
-            reason: error.to_string(),
-        })
+fn read_config(path: &Path) -> Result<TokenizerConfig, ChatError> {
+    TokenizerConfig::read(path).map_err(|error| unread(path, error))
 }
 
 /// The text of a file, or `None` where there is none.
 fn read(path: &Path) -> Result<Option<String>, ChatError> {
-    let failed = |source| ChatError::Read { path: path.into(), source };
-    match std::fs::metadata(path) {
+    match read_limited(path, MAX_SOURCE_BYTES as u64) {
+        Ok(bytes) => String::from_utf8(bytes)
+            .map(Some)
+            .map_err(|error| unread(path, io::Error::new(io::ErrorKind::InvalidData, error))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(failed(error)),
-        Ok(metadata) if metadata.len() > MAX_FILE_BYTES => Err(ChatError::Malformed {
-            path: path.into(),
-            reason: format!("{} bytes are more than the {MAX_FILE_BYTES} that are read", metadata.len()),
-        }),
-        Ok(_) => std::fs::read_to_string(path).map(Some).map_err(failed),
+        Err(error) => Err(unread(path, error)),
+    }
+}
+
+fn unread(path: &Path, error: io::Error) -> ChatError {
+    let path = path.into();
+    match error.kind() {
+        io::ErrorKind::InvalidData | io::ErrorKind::FileTooLarge | io::ErrorKind::UnexpectedEof => {
+            ChatError::Malformed {
+                path,
+                reason: error.to_string(),
+            }
+        }
+        _ => ChatError::Read {
+            path,
+            source: error,
+        },
     }
 }
