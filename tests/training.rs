@@ -14,7 +14,7 @@ use std::convert::Infallible;
 use std::sync::LazyLock;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use trimtab_model::{
+use trimtab_model::{FloatDType, 
     Completion, FinishReason, HostTensor, Model, ModelConfig, Pretrained, Request, ResidPostHook,
     Sampling, generate,
 };
@@ -664,7 +664,7 @@ impl Group {
 
 fn nano() -> &'static Pretrained {
     static NANO: LazyLock<Pretrained> = LazyLock::new(|| {
-        Pretrained::load(&bundled_model(), &Device::flex()).expect("the bundled model")
+        Pretrained::load(&bundled_model(), FloatDType::F32, &Device::flex()).expect("the bundled model")
     });
     &NANO
 }

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use burn::tensor::{Device, Tensor};
 use tempfile::TempDir;
-use trimtab_model::{Pretrained, ResidPostHook};
+use trimtab_model::{FloatDType, Pretrained, ResidPostHook};
 
 /// The numbers of a tensor with one row per token.
 pub type Matrix = Vec<Vec<f32>>;
@@ -45,7 +45,7 @@ pub fn tiny_checkpoint() -> TempDir {
 
 /// The checkpoint of [`tiny_checkpoint`], loaded on the CPU.
 pub fn tiny() -> Pretrained {
-    Pretrained::load(tiny_checkpoint().path(), &Device::flex()).expect("a good checkpoint")
+    Pretrained::load(tiny_checkpoint().path(), FloatDType::F32, &Device::flex()).expect("a good checkpoint")
 }
 
 /// The rows of `tensor`.
