@@ -20,9 +20,9 @@ use burn::tensor::Device;
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
-use trimtab_model::{FloatDType, 
-    ConfigError, HostTensor, LoadError, Mismatch, Model, Pretrained, TensorFile, TensorFileError,
-    TokenizerError,
+use trimtab_model::{
+    ConfigError, FloatDType, HostTensor, LoadError, Mismatch, Model, Pretrained, TensorFile,
+    TensorFileError, TokenizerError,
 };
 use trimtab_tests::{TINY_TOKENIZER, bits, fixture, matrix, tiny, tiny_checkpoint};
 
@@ -164,7 +164,9 @@ fn sizes_that_the_weights_do_not_have_fail_before_memory_is_taken() {
     )
     .expect_err("no such weights");
     assert!(
-        mismatches(&error).iter().any(|each| matches!(each, Mismatch::Shape { name, .. } if name.contains("layers.0.mlp"))),
+        mismatches(&error).iter().any(
+            |each| matches!(each, Mismatch::Shape { name, .. } if name.contains("layers.0.mlp"))
+        ),
         "{error:?}"
     );
     let error = load_with(
@@ -173,7 +175,9 @@ fn sizes_that_the_weights_do_not_have_fail_before_memory_is_taken() {
     )
     .expect_err("no such weights");
     assert!(
-        mismatches(&error).iter().any(|each| matches!(each, Mismatch::Missing { name, .. } if name.contains("layers.3."))),
+        mismatches(&error).iter().any(
+            |each| matches!(each, Mismatch::Missing { name, .. } if name.contains("layers.3."))
+        ),
         "{error:?}"
     );
     let taken = peak_virtual_kib() - before;

@@ -20,7 +20,11 @@ use trimtab_model::{
 };
 use trimtab_tests::{TINY_TOKENIZER, fixture, tiny, tiny_checkpoint};
 
-const SHARDS: [&str; 3] = ["model-a.safetensors", "model-b.safetensors", "model-c.safetensors"];
+const SHARDS: [&str; 3] = [
+    "model-a.safetensors",
+    "model-b.safetensors",
+    "model-c.safetensors",
+];
 
 #[test]
 fn shards_make_the_same_model_as_one_file() {
@@ -41,9 +45,23 @@ fn shards_make_the_same_model_as_one_file() {
 
 #[test]
 fn every_number_format_is_converted_to_every_other() {
-    let numbers = [1.0_f32, -2.5, 0.333_251_95, 65504.0, 6.1e-5, -0.0, 1.0e-7, 3.0];
+    let numbers = [
+        1.0_f32,
+        -2.5,
+        0.333_251_95,
+        65504.0,
+        6.1e-5,
+        -0.0,
+        1.0e-7,
+        3.0,
+    ];
     let formats: [(Dtype, FloatDType, fn(f32) -> f32, fn(f32) -> Vec<u8>); 3] = [
-        (Dtype::F32, FloatDType::F32, |x| x, |x| x.to_le_bytes().into()),
+        (
+            Dtype::F32,
+            FloatDType::F32,
+            |x| x,
+            |x| x.to_le_bytes().into(),
+        ),
         (
             Dtype::F16,
             FloatDType::F16,
@@ -82,7 +100,10 @@ fn every_number_format_is_converted_to_every_other() {
             }
         }
         let double = weights.tensor("matrix", FloatDType::F64, &Device::flex());
-        assert!(matches!(double, Err(LoadError::ComputeDtype { .. })), "{double:?}");
+        assert!(
+            matches!(double, Err(LoadError::ComputeDtype { .. })),
+            "{double:?}"
+        );
     }
 }
 
@@ -95,42 +116,68 @@ fn a_long_tensor_is_read_in_order() {
     let view = TensorView::new(Dtype::F32, vec![count], &bytes).expect("as many bytes");
     let folder = weights_folder(&[("long", view)]);
     let weights = Weights::open(folder.path()).expect("well-formed");
-    let read = weights.tensor("long", FloatDType::F32, &Device::flex()).expect("finite");
+    let read = weights
+        .tensor("long", FloatDType::F32, &Device::flex())
+        .expect("finite");
     assert_eq!(read.try_into_vec_as::<f32>().expect("f32"), numbers);
 }
 
 #[test]
 fn every_mismatch_is_told_at_once() {
-    let mut file = TensorFile::read(&fixture("tiny_qwen2").join("model.safetensors")).expect("committed");
+    let mut file =
+        TensorFile::read(&fixture("tiny_qwen2").join("model.safetensors")).expect("committed");
     let rename = |file: &mut TensorFile, from: &str, to: &str| {
         let tensor = file.tensors.remove(from).expect(from);
         file.tensors.insert(to.to_owned(), tensor);
     };
     rename(&mut file, "model.norm.weight", "model.final_norm.weight");
-    rename(&mut file, "model.layers.1.mlp.up_proj.weight", "model.layers.1.mlp.w3.weight");
-    file.tensors.remove("model.layers.2.self_attn.q_proj.bias").expect("a bias");
-    let embed = file.tensors.get_mut("model.embed_tokens.weight").expect("an embedding");
+    rename(
+        &mut file,
+        "model.layers.1.mlp.up_proj.weight",
+        "model.layers.1.mlp.w3.weight",
+    );
+    file.tensors
+        .remove("model.layers.2.self_attn.q_proj.bias")
+        .expect("a bias");
+    let embed = file
+        .tensors
+        .get_mut("model.embed_tokens.weight")
+        .expect("an embedding");
     embed.shape.reverse();
-    for tolerated in ["model.layers.0.self_attn.rotary_emb.inv_freq", "rotary_emb.inv_freq"] {
-        let tensor = HostTensor { shape: vec![1], data: vec![1.0] };
+    for tolerated in [
+        "model.layers.0.self_attn.rotary_emb.inv_freq",
+        "rotary_emb.inv_freq",
+    ] {
+        let tensor = HostTensor {
+            shape: vec![1],
+            data: vec![1.0],
+        };
         file.tensors.insert(tolerated.to_owned(), tensor);
     }
     let folder = tiny_checkpoint();
-    file.write(&folder.path().join("model.safetensors")).expect("a writable folder");
+    file.write(&folder.path().join("model.safetensors"))
+        .expect("a writable folder");
     let error = load(folder.path()).expect_err("five things are wrong");
-    let LoadError::Mismatch { mismatches, .. } = &error else { panic!("{error:?}") };
+    let LoadError::Mismatch { mismatches, .. } = &error else {
+        panic!("{error:?}")
+    };
     let missing = |name: &str, nearest: Option<&str>| Mismatch::Missing {
         name: name.to_owned(),
         nearest: nearest.map(str::to_owned),
     };
-    let unexpected = |name: &str| Mismatch::Unexpected { name: name.to_owned() };
+    let unexpected = |name: &str| Mismatch::Unexpected {
+        name: name.to_owned(),
+    };
     let expected = [
         Mismatch::Shape {
             name: "model.embed_tokens.weight".to_owned(),
             found: vec![36, 89],
             expected: vec![89, 36],
         },
-        missing("model.layers.1.mlp.up_proj.weight", Some("model.layers.1.mlp.w3.weight")),
+        missing(
+            "model.layers.1.mlp.up_proj.weight",
+            Some("model.layers.1.mlp.w3.weight"),
+        ),
         missing("model.norm.weight", Some("model.final_norm.weight")),
         unexpected("model.final_norm.weight"),
         unexpected("model.layers.1.mlp.w3.weight"),
@@ -139,10 +186,17 @@ fn every_mismatch_is_told_at_once() {
         assert!(mismatches.contains(mismatch), "{mismatch:?} in {error}");
     }
     let bias = "model.layers.2.self_attn.q_proj.bias";
-    assert!(mismatches.iter().any(|each| matches!(each, Mismatch::Missing { name, .. } if name == bias)));
+    assert!(
+        mismatches
+            .iter()
+            .any(|each| matches!(each, Mismatch::Missing { name, .. } if name == bias))
+    );
     assert_eq!(mismatches.len(), expected.len() + 1, "{error}");
     let text = error.to_string();
-    assert!(text.contains("`model.norm.weight` is missing (`model.final_norm.weight` is there)"), "{text}");
+    assert!(
+        text.contains("`model.norm.weight` is missing (`model.final_norm.weight` is there)"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -163,8 +217,12 @@ fn what_is_tolerated_is_a_name_an_ending_or_a_beginning() {
             Err(LoadError::Mismatch { mismatches, .. }) => mismatches,
             Err(error) => panic!("{error:?}"),
         };
-        let left: Vec<Mismatch> =
-            left.iter().map(|name| Mismatch::Unexpected { name: (*name).to_owned() }).collect();
+        let left: Vec<Mismatch> = left
+            .iter()
+            .map(|name| Mismatch::Unexpected {
+                name: (*name).to_owned(),
+            })
+            .collect();
         assert_eq!(found, left, "{tolerated:?}");
     }
 }
@@ -172,8 +230,12 @@ fn what_is_tolerated_is_a_name_an_ending_or_a_beginning() {
 #[test]
 fn verify_counts_what_is_not_finite() {
     let clean = [1.0_f32, f32::MAX, -0.0].map(f32::to_le_bytes).concat();
-    let dirty = [f32::NAN, 1.0, f32::INFINITY].map(f32::to_le_bytes).concat();
-    let half = [f16::NEG_INFINITY, f16::MAX, f16::ZERO].map(f16::to_le_bytes).concat();
+    let dirty = [f32::NAN, 1.0, f32::INFINITY]
+        .map(f32::to_le_bytes)
+        .concat();
+    let half = [f16::NEG_INFINITY, f16::MAX, f16::ZERO]
+        .map(f16::to_le_bytes)
+        .concat();
     let view = |dtype, bytes| TensorView::new(dtype, vec![3], bytes).expect("three numbers");
     let folder = weights_folder(&[
         ("clean", view(Dtype::F32, &clean)),
@@ -181,8 +243,13 @@ fn verify_counts_what_is_not_finite() {
         ("half", view(Dtype::F16, &half)),
     ]);
     let weights = Weights::open(folder.path()).expect("well-formed");
-    assert_eq!(weights.verify().expect("readable"), BTreeMap::from([("dirty", 2), ("half", 1)]));
-    let error = weights.tensor("dirty", FloatDType::F32, &Device::flex()).expect_err("NaN");
+    assert_eq!(
+        weights.verify().expect("readable"),
+        BTreeMap::from([("dirty", 2), ("half", 1)])
+    );
+    let error = weights
+        .tensor("dirty", FloatDType::F32, &Device::flex())
+        .expect_err("NaN");
     assert!(is_non_finite(&error), "{error:?}");
 }
 
@@ -223,7 +290,8 @@ fn hostile_headers_are_malformed() {
         twice,
         r#"{"__metadata__": {"a": 1}}"#.to_owned(),
     ] {
-        let error = open_file(&with_header(header.as_bytes(), 16)).expect_err(&header[..header.len().min(80)]);
+        let error = open_file(&with_header(header.as_bytes(), 16))
+            .expect_err(&header[..header.len().min(80)]);
         let right = matches!(error, LoadError::Weights(TensorFileError::Malformed { .. }));
         assert!(right, "{:.80}: {error:?}", header);
     }
@@ -235,12 +303,17 @@ fn hostile_headers_are_malformed() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::create_dir(folder.path().join("model.safetensors")).expect("a writable folder");
     let error = Weights::open(folder.path()).expect_err("a folder");
-    assert!(matches!(error, LoadError::Weights(TensorFileError::Malformed { .. })), "{error:?}");
+    assert!(
+        matches!(error, LoadError::Weights(TensorFileError::Malformed { .. })),
+        "{error:?}"
+    );
 }
 
 #[test]
 fn an_index_that_does_not_fit_its_shards_is_refused() {
-    let map = |entries: &[(&str, &str)]| json!({"weight_map": entries.iter().copied().collect::<BTreeMap<_, _>>()}).to_string();
+    let map = |entries: &[(&str, &str)]| {
+        json!({"weight_map": entries.iter().copied().collect::<BTreeMap<_, _>>()}).to_string()
+    };
     let twice = format!(r#"{{"weight_map": {{"a": "{0}", "a": "{0}"}}}}"#, SHARDS[0]);
     let mut cases = vec![
         String::new(),
@@ -256,18 +329,31 @@ fn an_index_that_does_not_fit_its_shards_is_refused() {
     ];
     let absolute = fixture("tiny_qwen2").join("model.safetensors");
     for outside in [
-        "../model.safetensors", "..", ".", "", "/", "a/b.safetensors", "./model-a.safetensors", "model-a.safetensors/",
+        "../model.safetensors",
+        "..",
+        ".",
+        "",
+        "/",
+        "a/b.safetensors",
+        "./model-a.safetensors",
+        "model-a.safetensors/",
         absolute.to_str().expect("UTF-8"),
     ] {
         cases.push(map(&[("model.norm.weight", outside)]));
     }
-    let many: BTreeMap<String, String> = (0..2000).map(|n| (format!("{n}"), format!("{n}.safetensors"))).collect();
+    let many: BTreeMap<String, String> = (0..2000)
+        .map(|n| (format!("{n}"), format!("{n}.safetensors")))
+        .collect();
     cases.push(json!({"weight_map": many}).to_string());
     for text in cases {
         let folder = sharded();
-        fs::write(folder.path().join("model.safetensors.index.json"), &text).expect("a writable folder");
+        fs::write(folder.path().join("model.safetensors.index.json"), &text)
+            .expect("a writable folder");
         let error = load(folder.path()).expect_err(&text[..text.len().min(80)]);
-        assert!(matches!(error, LoadError::Index { .. }), "{text:.80}: {error:?}");
+        assert!(
+            matches!(error, LoadError::Index { .. }),
+            "{text:.80}: {error:?}"
+        );
     }
     let folder = sharded();
     fs::remove_file(folder.path().join(SHARDS[1])).expect("it was there");
@@ -275,7 +361,8 @@ fn an_index_that_does_not_fit_its_shards_is_refused() {
     let right = matches!(&error, LoadError::Weights(TensorFileError::Read { path, .. }) if path.ends_with(SHARDS[1]));
     assert!(right, "{error:?}");
     let folder = sharded();
-    fs::copy(folder.path().join(SHARDS[0]), folder.path().join(SHARDS[1])).expect("a writable folder");
+    fs::copy(folder.path().join(SHARDS[0]), folder.path().join(SHARDS[1]))
+        .expect("a writable folder");
     let error = load(folder.path()).expect_err("the same tensors twice");
     assert!(matches!(error, LoadError::Index { .. }), "{error:?}");
 }
@@ -304,7 +391,10 @@ fn loading_takes_little_more_memory_than_the_weights() {
         }
     }
     tensors.push(("model.norm.weight".to_owned(), vec![hidden]));
-    let count: usize = tensors.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+    let count: usize = tensors
+        .iter()
+        .map(|(_, shape)| shape.iter().product::<usize>())
+        .sum();
     let folder = tiny_checkpoint();
     let config = json!({
         "model_type": "qwen2", "vocab_size": vocab, "hidden_size": hidden, "intermediate_size": inner,
@@ -317,23 +407,36 @@ fn loading_takes_little_more_memory_than_the_weights() {
         let mut header = serde_json::Map::new();
         for (name, shape) in &tensors {
             let end = offset + width * shape.iter().product::<usize>();
-            header.insert(name.clone(), json!({"dtype": on_disk, "shape": shape, "data_offsets": [offset, end]}));
+            header.insert(
+                name.clone(),
+                json!({"dtype": on_disk, "shape": shape, "data_offsets": [offset, end]}),
+            );
             offset = end;
         }
         let path = folder.path().join("model.safetensors");
         let header = with_header(Value::Object(header).to_string().as_bytes(), 0);
         fs::write(&path, &header).expect("a writable folder");
-        let file = fs::OpenOptions::new().write(true).open(&path).expect("just written");
-        file.set_len((header.len() + width * count) as u64).expect("a file with holes");
+        let file = fs::OpenOptions::new()
+            .write(true)
+            .open(&path)
+            .expect("just written");
+        file.set_len((header.len() + width * count) as u64)
+            .expect("a file with holes");
         for (dtype, bytes) in [("f32", 4 * count), ("bf16", 2 * count)] {
             let child = Command::new(env!("CARGO_BIN_EXE_load_child"))
                 .args([folder.path().as_os_str(), dtype.as_ref()])
                 .output()
                 .expect("the program is built with this test");
-            let peak: usize = String::from_utf8_lossy(&child.stdout).trim().parse().expect("a count of bytes");
+            let peak: usize = String::from_utf8_lossy(&child.stdout)
+                .trim()
+                .parse()
+                .expect("a count of bytes");
             let ratio = peak as f64 / bytes as f64;
             println!("{on_disk} on disk to {dtype}: {peak} bytes for {bytes}, {ratio:.3}");
-            assert!(ratio < 1.15, "{on_disk} on disk to {dtype}: {peak} bytes for {bytes}, {ratio:.3}");
+            assert!(
+                ratio < 1.15,
+                "{on_disk} on disk to {dtype}: {peak} bytes for {bytes}, {ratio:.3}"
+            );
         }
     }
 }
@@ -344,17 +447,29 @@ fn texts_become_the_tokens_of_transformers() {
     let expected: Value = read_json(&fixture("tokenizers").join("expected.json"));
     for (name, case) in expected["cases"].as_object().expect("cases") {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        for (file, key) in [("tokenizer.json", "tokenizer"), ("tokenizer_config.json", "config")] {
+        for (file, key) in [
+            ("tokenizer.json", "tokenizer"),
+            ("tokenizer_config.json", "config"),
+        ] {
             fs::write(folder.path().join(file), case[key].to_string()).expect("a writable folder");
         }
         let vocab_size = case["vocab_size"].as_u64().expect("a size") as usize;
         let tokenizer = Tokenizer::from_dir(folder.path(), vocab_size).expect(name);
-        for (index, text) in expected["texts"].as_array().expect("texts").iter().enumerate() {
+        for (index, text) in expected["texts"]
+            .as_array()
+            .expect("texts")
+            .iter()
+            .enumerate()
+        {
             let text = text.as_str().expect("a text");
             let ids = |key: &str| -> Vec<u32> {
                 serde_json::from_value(case[key][index].clone()).expect("ids")
             };
-            assert_eq!(tokenizer.encode(text).expect(text), ids("ids"), "{name}: {text:?}");
+            assert_eq!(
+                tokenizer.encode(text).expect(text),
+                ids("ids"),
+                "{name}: {text:?}"
+            );
             let rendered = tokenizer.encode_rendered(text).expect(text);
             assert_eq!(rendered, ids("rendered_ids"), "{name}: {text:?}");
         }
@@ -369,10 +484,13 @@ fn added_tokens_may_lie_beyond_the_model_until_a_text_has_one() {
         "id": 89, "content": "<image>", "special": true, "single_word": false, "lstrip": false, "rstrip": false,
         "normalized": false,
     }]);
-    fs::write(folder.path().join("tokenizer.json"), tokenizer.to_string()).expect("a writable folder");
+    fs::write(folder.path().join("tokenizer.json"), tokenizer.to_string())
+        .expect("a writable folder");
     let tokenizer = load(folder.path()).expect("a good checkpoint").tokenizer;
     assert_eq!(tokenizer.encode("one two").expect("known words"), [1, 2]);
-    tokenizer.encode("one <image>").expect_err("a token that the model does not know");
+    tokenizer
+        .encode("one <image>")
+        .expect_err("a token that the model does not know");
 }
 
 /// Conversations, texts and the script that made them: `fixtures/chat`.
@@ -380,23 +498,45 @@ fn added_tokens_may_lie_beyond_the_model_until_a_text_has_one() {
 fn conversations_become_the_text_of_transformers() {
     type Ordered = minijinja::Value; // maps in the order of the file, which `tojson` shows
     let expected: BTreeMap<String, Ordered> = read_json(&fixture("chat").join("expected.json"));
-    let text = |value: &Ordered, key: &str| value.get_attr(key).ok().and_then(|text| text.as_str().map(str::to_owned));
+    let text = |value: &Ordered, key: &str| {
+        value
+            .get_attr(key)
+            .ok()
+            .and_then(|text| text.as_str().map(str::to_owned))
+    };
     let mut count = 0;
     for case in expected["cases"].try_iter().expect("a list") {
         let field = |key: &str| text(&case, key).expect(key);
-        let template = fixture("chat").join(field("template")).with_extension("jinja");
+        let template = fixture("chat")
+            .join(field("template"))
+            .with_extension("jinja");
         let template = fs::read_to_string(template).expect("the fixture is committed");
         let mut config: Value = serde_json::to_value(&expected["special_tokens"]).expect("JSON");
         config["chat_template"] = match count % 2 {
             0 => template.into(),
-            _ => json!([{"name": "tool_use", "template": "?"}, {"name": "default", "template": template}]),
+            _ => {
+                json!([{"name": "tool_use", "template": "?"}, {"name": "default", "template": template}])
+            }
         };
         let folder = tempfile::tempdir().expect("a temporary folder");
-        fs::write(folder.path().join("tokenizer_config.json"), config.to_string()).expect("a writable folder");
-        let template = ChatTemplate::from_dir(folder.path()).expect("Jinja").expect("a template");
-        let messages = expected["conversations"].get_attr(&field("conversation")).expect("messages");
-        let variables = expected["variables"].get_attr(&field("variables")).expect("variables");
-        let prompt = case.get_attr("add_generation_prompt").expect("a flag").is_true();
+        fs::write(
+            folder.path().join("tokenizer_config.json"),
+            config.to_string(),
+        )
+        .expect("a writable folder");
+        let template = ChatTemplate::from_dir(folder.path())
+            .expect("Jinja")
+            .expect("a template");
+        let messages = expected["conversations"]
+            .get_attr(&field("conversation"))
+            .expect("messages");
+        let variables = expected["variables"]
+            .get_attr(&field("variables"))
+            .expect("variables");
+        let prompt = case
+            .get_attr("add_generation_prompt")
+            .expect("a flag")
+            .is_true();
         let rendered = template.render_with(&messages, prompt, &variables);
         match (rendered, text(&case, "text")) {
             (Ok(rendered), Some(expected)) => assert_eq!(rendered, expected, "{case}"),
@@ -414,19 +554,37 @@ fn a_template_is_taken_from_the_first_file_that_has_one() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let render = || -> Option<String> {
         let template = ChatTemplate::from_dir(folder.path()).expect("good files")?;
-        Some(template.render(&[Message::new("user", "hello")], true).expect("a simple template"))
+        Some(
+            template
+                .render(&[Message::new("user", "hello")], true)
+                .expect("a simple template"),
+        )
     };
-    let write = |name: &str, content: &str| fs::write(folder.path().join(name), content).expect("a writable folder");
+    let write = |name: &str, content: &str| {
+        fs::write(folder.path().join(name), content).expect("a writable folder")
+    };
     assert_eq!(render(), None);
-    write("tokenizer_config.json", r#"{"bos_token": {"content": "<s>"}, "eos_token": null}"#);
+    write(
+        "tokenizer_config.json",
+        r#"{"bos_token": {"content": "<s>"}, "eos_token": null}"#,
+    );
     assert_eq!(render(), None);
-    write("chat_template.json", r#"{"chat_template": "{{ bos_token }}3"}"#);
+    write(
+        "chat_template.json",
+        r#"{"chat_template": "{{ bos_token }}3"}"#,
+    );
     assert_eq!(render().as_deref(), Some("<s>3"));
-    write("tokenizer_config.json", r#"{"bos_token": "<b>", "chat_template": "{{ bos_token }}2{{ eos_token }}"}"#);
+    write(
+        "tokenizer_config.json",
+        r#"{"bos_token": "<b>", "chat_template": "{{ bos_token }}2{{ eos_token }}"}"#,
+    );
     assert_eq!(render().as_deref(), Some("<b>2"));
     write("chat_template.jinja", "{{ bos_token }}1\n");
     assert_eq!(render().as_deref(), Some("<b>1"));
-    write("chat_template.jinja", "{{ strftime_now('%Y')|length }} {{ strftime_now('%d %b') != '' }}");
+    write(
+        "chat_template.jinja",
+        "{{ strftime_now('%Y')|length }} {{ strftime_now('%d %b') != '' }}",
+    );
     assert_eq!(render().as_deref(), Some("4 True"));
 }
 
@@ -470,11 +628,19 @@ fn hostile_templates_come_to_an_end() {
 #[test]
 fn templates_refuse_in_their_own_words() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    fs::write(folder.path().join("chat_template.jinja"), "{{ raise_exception('no ' ~ messages[0].role) }}")
-        .expect("a writable folder");
-    let template = ChatTemplate::from_dir(folder.path()).expect("Jinja").expect("a template");
+    fs::write(
+        folder.path().join("chat_template.jinja"),
+        "{{ raise_exception('no ' ~ messages[0].role) }}",
+    )
+    .expect("a writable folder");
+    let template = ChatTemplate::from_dir(folder.path())
+        .expect("Jinja")
+        .expect("a template");
     let error = template.render(&[Message::new("system", "x")], false);
-    assert!(matches!(&error, Err(ChatError::Refused { message }) if message == "no system"), "{error:?}");
+    assert!(
+        matches!(&error, Err(ChatError::Refused { message }) if message == "no system"),
+        "{error:?}"
+    );
 }
 
 proptest! {
@@ -540,11 +706,67 @@ proptest! {
 /// Pieces of templates in any order, most of which are no template.
 fn template_text() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
-        "{{ ", " }}", "{% ", " %}", "{%- ", " -%}", "{#", "#}", "for m in messages", "endfor", "if ", "else", "endif",
-        "set x = ", "set ns = namespace(a=[])", "generation", "endgeneration", "m.content", "m['role']", "x", "loop.index0",
-        " + ", " ~ ", " * ", " ** ", " == ", " in ", " | ", "tojson", "trim", "join", "list", "length", "[", "]", "(", ")", "'a'",
-        "99999", "-1", "{", "}", ":", ",", "range", ".items()", ".split('a')", "raise_exception", "strftime_now", "macro f(a)",
-        "endmacro", "f(", "break", "continue", "\n", "é", "{% raw %}", "{% endraw %}", "not ", " is defined", "[::2]",
+        "{{ ",
+        " }}",
+        "{% ",
+        " %}",
+        "{%- ",
+        " -%}",
+        "{#",
+        "#}",
+        "for m in messages",
+        "endfor",
+        "if ",
+        "else",
+        "endif",
+        "set x = ",
+        "set ns = namespace(a=[])",
+        "generation",
+        "endgeneration",
+        "m.content",
+        "m['role']",
+        "x",
+        "loop.index0",
+        " + ",
+        " ~ ",
+        " * ",
+        " ** ",
+        " == ",
+        " in ",
+        " | ",
+        "tojson",
+        "trim",
+        "join",
+        "list",
+        "length",
+        "[",
+        "]",
+        "(",
+        ")",
+        "'a'",
+        "99999",
+        "-1",
+        "{",
+        "}",
+        ":",
+        ",",
+        "range",
+        ".items()",
+        ".split('a')",
+        "raise_exception",
+        "strftime_now",
+        "macro f(a)",
+        "endmacro",
+        "f(",
+        "break",
+        "continue",
+        "\n",
+        "é",
+        "{% raw %}",
+        "{% endraw %}",
+        "not ",
+        " is defined",
+        "[::2]",
     ]);
     proptest::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
 }
@@ -637,12 +859,22 @@ fn sharded() -> TempDir {
     let mut weight_map = BTreeMap::new();
     for (index, shard) in SHARDS.into_iter().enumerate() {
         let part = whole.tensors.iter().skip(index).step_by(SHARDS.len());
-        let tensors: BTreeMap<_, _> = part.map(|(name, tensor)| (name.clone(), tensor.clone())).collect();
+        let tensors: BTreeMap<_, _> = part
+            .map(|(name, tensor)| (name.clone(), tensor.clone()))
+            .collect();
         weight_map.extend(tensors.keys().map(|name| (name.clone(), shard)));
-        let part = TensorFile { tensors, ..TensorFile::default() };
-        part.write(&folder.path().join(shard)).expect("a writable folder");
+        let part = TensorFile {
+            tensors,
+            ..TensorFile::default()
+        };
+        part.write(&folder.path().join(shard))
+            .expect("a writable folder");
     }
     let index = json!({"metadata": {"total_size": 0}, "weight_map": weight_map});
-    fs::write(folder.path().join("model.safetensors.index.json"), index.to_string()).expect("a writable folder");
+    fs::write(
+        folder.path().join("model.safetensors.index.json"),
+        index.to_string(),
+    )
+    .expect("a writable folder");
     folder
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use trimtab_model::{FloatDType, Device, Pretrained};
+use trimtab_model::{Device, FloatDType, Pretrained};
 use trimtab_rl::{Evaluation, Rollout};
 use trimtab_tasks::{Family, Split, document};
 

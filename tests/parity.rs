@@ -24,7 +24,8 @@ fn the_bundled_model_computes_what_transformers_computes() {
         &folder.join("model.safetensors"),
         "cargo run --release --example pretrain",
     );
-    let nano = Pretrained::load(&folder, FloatDType::F32, &Device::flex()).expect("a good checkpoint");
+    let nano =
+        Pretrained::load(&folder, FloatDType::F32, &Device::flex()).expect("a good checkpoint");
     Expected::read("nano").check(&nano);
 }
 
@@ -35,7 +36,8 @@ fn the_bundled_tokenizer_gives_the_tokens_and_texts_of_transformers() {
         &folder.join("tokenizer.json"),
         "cargo run --release --example pretrain",
     );
-    let nano = Pretrained::load(&folder, FloatDType::F32, &Device::flex()).expect("a good checkpoint");
+    let nano =
+        Pretrained::load(&folder, FloatDType::F32, &Device::flex()).expect("a good checkpoint");
     let expected = Expected::read("nano");
     for (index, facts) in expected.sequences() {
         let text = |key: &str| {

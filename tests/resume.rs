@@ -686,7 +686,8 @@ fn started() -> Files {
 
 fn nano() -> &'static Pretrained {
     static NANO: LazyLock<Pretrained> = LazyLock::new(|| {
-        Pretrained::load(&bundled_model(), FloatDType::F32, &Device::flex()).expect("the bundled model")
+        Pretrained::load(&bundled_model(), FloatDType::F32, &Device::flex())
+            .expect("the bundled model")
     });
     &NANO
 }

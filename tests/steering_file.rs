@@ -294,7 +294,8 @@ fn shape() -> Vec<usize> {
 
 fn nano() -> &'static Pretrained {
     static NANO: LazyLock<Pretrained> = LazyLock::new(|| {
-        Pretrained::load(&bundled_model(), FloatDType::F32, &Device::flex()).expect("the bundled model")
+        Pretrained::load(&bundled_model(), FloatDType::F32, &Device::flex())
+            .expect("the bundled model")
     });
     &NANO
 }

@@ -14,9 +14,9 @@ use std::convert::Infallible;
 use std::sync::LazyLock;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use trimtab_model::{FloatDType, 
-    Completion, FinishReason, HostTensor, Model, ModelConfig, Pretrained, Request, ResidPostHook,
-    Sampling, generate,
+use trimtab_model::{
+    Completion, FinishReason, FloatDType, HostTensor, Model, ModelConfig, Pretrained, Request,
+    ResidPostHook, Sampling, generate,
 };
 use trimtab_rl::{GroupGradient, Recipe, Run, group_gradient};
 use trimtab_steer::SteeringVectors;
@@ -664,7 +664,8 @@ impl Group {
 
 fn nano() -> &'static Pretrained {
     static NANO: LazyLock<Pretrained> = LazyLock::new(|| {
-        Pretrained::load(&bundled_model(), FloatDType::F32, &Device::flex()).expect("the bundled model")
+        Pretrained::load(&bundled_model(), FloatDType::F32, &Device::flex())
+            .expect("the bundled model")
     });
     &NANO
 }

@@ -16,7 +16,9 @@ fn main() {
     let base = base.expect("a good checkpoint");
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let peak = peak.and_then(|peak| peak.trim().strip_suffix(" kB")).expect("a peak");
+    let peak = peak
+        .and_then(|peak| peak.trim().strip_suffix(" kB"))
+        .expect("a peak");
     println!("{}", peak.trim().parse::<u64>().expect("a number") * 1024);
     drop(base);
 }

@@ -45,7 +45,8 @@ pub fn tiny_checkpoint() -> TempDir {
 
 /// The checkpoint of [`tiny_checkpoint`], loaded on the CPU.
 pub fn tiny() -> Pretrained {
-    Pretrained::load(tiny_checkpoint().path(), FloatDType::F32, &Device::flex()).expect("a good checkpoint")
+    Pretrained::load(tiny_checkpoint().path(), FloatDType::F32, &Device::flex())
+        .expect("a good checkpoint")
 }
 
 /// The rows of `tensor`.

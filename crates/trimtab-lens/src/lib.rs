@@ -69,7 +69,8 @@ mod tests {
     #[test]
     fn a_row_of_the_unembedding_raises_its_token_first() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/assets/nano");
-        let base = Pretrained::load(&folder, FloatDType::F32, &Device::flex()).expect("the bundled model");
+        let base =
+            Pretrained::load(&folder, FloatDType::F32, &Device::flex()).expect("the bundled model");
         let weights =
             TensorFile::read(&folder.join("model.safetensors")).expect("the bundled weights");
         let (embedding, norm) = (

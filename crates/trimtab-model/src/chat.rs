@@ -214,8 +214,8 @@ impl ChatTemplate {
 
 impl From<Error> for ChatError {
     fn from(error: Error) -> Self {
-        let refusal = std::error::Error::source(&error)
-            .and_then(|source| source.downcast_ref::<Refusal>());
+        let refusal =
+            std::error::Error::source(&error).and_then(|source| source.downcast_ref::<Refusal>());
         match (error.kind(), refusal) {
             (ErrorKind::OutOfFuel, _) => Self::Limit,
             (_, Some(Refusal(message))) => Self::Refused {
@@ -253,7 +253,10 @@ impl std::error::Error for Refusal {}
 /// An environment as `transformers.utils.chat_template_utils` makes it.
 fn environment<'source>() -> Environment<'source> {
     let mut environment = Environment::new();
-    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+    let syntax = SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .build();
     environment.set_syntax(syntax.expect("the usual delimiters"));
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     environment.set_unknown_method_callback(|state, value, method, arguments| match method {
@@ -273,13 +276,18 @@ fn environment<'source>() -> Environment<'source> {
     });
     environment.add_test("iterable", |value: &Value| {
         // `none` is one to minijinja
-        !matches!(value.kind(), ValueKind::None | ValueKind::Bool | ValueKind::Number)
+        !matches!(
+            value.kind(),
+            ValueKind::None | ValueKind::Bool | ValueKind::Number
+        )
     });
     environment.add_function("raise_exception", |message: String| -> Result<(), Error> {
         let error = Error::new(ErrorKind::InvalidOperation, message.clone());
         Err(error.with_source(Refusal(message)))
     });
-    environment.add_function("strftime_now", |format: &str| strftime(format, &Zoned::now()));
+    environment.add_function("strftime_now", |format: &str| {
+        strftime(format, &Zoned::now())
+    });
     environment
 }
 
@@ -353,8 +361,16 @@ fn without_generation_tags(source: &str) -> String {
         rest = tag;
         let Some(end) = tag.find("%}") else { break };
         let inner = &tag[..end];
-        let open = if inner.starts_with(['-', '+']) { &inner[..1] } else { "" };
-        let close = if inner.ends_with(['-', '+']) { &inner[inner.len() - 1..] } else { "" };
+        let open = if inner.starts_with(['-', '+']) {
+            &inner[..1]
+        } else {
+            ""
+        };
+        let close = if inner.ends_with(['-', '+']) {
+            &inner[inner.len() - 1..]
+        } else {
+            ""
+        };
         let plain = match inner.trim_matches(['-', '+']).trim() {
             "generation" => "with",
             "endgeneration" => "endwith",

@@ -65,13 +65,17 @@ pub struct Download {
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum HubError {
-    #[error("`{name}` is no name of a hub repository, which look like owner/model or owner/model@revision")]
+    #[error(
+        "`{name}` is no name of a hub repository, which look like owner/model or owner/model@revision"
+    )]
     Name { name: String },
     #[error("{name} is not in the cache {cache}, and HF_HUB_OFFLINE forbids to fetch it")]
     Offline { name: String, cache: PathBuf },
     #[error("the hub {endpoint} has no {name}")]
     NotFound { name: String, endpoint: String },
-    #[error("the hub {endpoint} does not give {name} to this user: is the name right, and does HF_TOKEN hold the token of someone with access?")]
+    #[error(
+        "the hub {endpoint} does not give {name} to this user: is the name right, and does HF_TOKEN hold the token of someone with access?"
+    )]
     Denied { name: String, endpoint: String },
     #[error("cannot fetch {file} of {name}: {reason}; what has come is kept, so try again")]
     Fetch {
@@ -134,7 +138,9 @@ impl Hub {
         name: &str,
         progress: &mut dyn FnMut(&Download),
     ) -> Result<PathBuf, HubError> {
-        let (id, revision) = parse(name).ok_or_else(|| HubError::Name { name: name.to_owned() })?;
+        let (id, revision) = parse(name).ok_or_else(|| HubError::Name {
+            name: name.to_owned(),
+        })?;
         if self.offline {
             return self.cached(id, revision).ok_or_else(|| HubError::Offline {
                 name: name.to_owned(),
@@ -175,8 +181,11 @@ impl Hub {
             repo: api.repo(repository(&info.sha)),
             progress,
         };
-        let there: BTreeSet<&str> =
-            info.siblings.iter().map(|sibling| sibling.rfilename.as_str()).collect();
+        let there: BTreeSet<&str> = info
+            .siblings
+            .iter()
+            .map(|sibling| sibling.rfilename.as_str())
+            .collect();
         for file in FILES.into_iter().filter(|file| there.contains(file)) {
             fetch.file(file)?;
         }
@@ -187,7 +196,9 @@ impl Hub {
                 fetch.file(&shard)?;
             }
         } else {
-            return Err(HubError::NoWeights { name: name.to_owned() });
+            return Err(HubError::NoWeights {
+                name: name.to_owned(),
+            });
         }
         let dir = fetch.folder.join("snapshots").join(&info.sha);
         self.point(id, revision, &info.sha)?;
@@ -200,7 +211,10 @@ impl Hub {
         let commit = if is_commit(revision) {
             revision.to_owned()
         } else {
-            fs::read_to_string(folder.join("refs").join(revision)).ok()?.trim().to_owned()
+            fs::read_to_string(folder.join("refs").join(revision))
+                .ok()?
+                .trim()
+                .to_owned()
         };
         let dir = folder.join("snapshots").join(&commit);
         (is_commit(&commit) && dir.join("config.json").exists()).then_some(dir)
@@ -385,8 +399,25 @@ mod tests {
             Some(("Qwen/Qwen2.5-1.5B", "refs/pr/3"))
         );
         for wrong in [
-            "", "@", "a@", "@main", "a/b/c", "/a", "a/", "a//b", "../a", "a/..", "a@../b", "a@b/../c", "a b",
-            "a?b", "a@b@c", "a\\b", "a@b%2F", "é/b", ".hidden/a",
+            "",
+            "@",
+            "a@",
+            "@main",
+            "a/b/c",
+            "/a",
+            "a/",
+            "a//b",
+            "../a",
+            "a/..",
+            "a@../b",
+            "a@b/../c",
+            "a b",
+            "a?b",
+            "a@b@c",
+            "a\\b",
+            "a@b%2F",
+            "é/b",
+            ".hidden/a",
         ] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }
@@ -415,11 +446,25 @@ mod tests {
         assert_eq!(homed.cache, folder.path().join("hub"));
         assert_eq!(homed.endpoint, "http://mirror");
         assert_eq!(homed.token.as_deref(), Some("of the file"));
-        let set = hub(&[("HF_HOME", &home), ("HF_HUB_CACHE", "/hubs"), ("HF_TOKEN", "mine")]);
+        let set = hub(&[
+            ("HF_HOME", &home),
+            ("HF_HUB_CACHE", "/hubs"),
+            ("HF_TOKEN", "mine"),
+        ]);
         assert_eq!(set.cache, Path::new("/hubs"));
         assert_eq!(set.token.as_deref(), Some("mine"));
-        for (value, offline) in [("1", true), ("true", true), ("YES", true), ("0", false), ("off", false)] {
-            assert_eq!(hub(&[("HF_HUB_OFFLINE", value)]).offline, offline, "{value}");
+        for (value, offline) in [
+            ("1", true),
+            ("true", true),
+            ("YES", true),
+            ("0", false),
+            ("off", false),
+        ] {
+            assert_eq!(
+                hub(&[("HF_HUB_OFFLINE", value)]).offline,
+                offline,
+                "{value}"
+            );
         }
     }
 }

@@ -74,7 +74,10 @@ impl Pretrained {
             tokenizer,
             sha256: sha256?,
             name,
-            num_parameters: wanted.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum(),
+            num_parameters: wanted
+                .iter()
+                .map(|(_, shape)| shape.iter().product::<usize>())
+                .sum(),
         })
     }
 }

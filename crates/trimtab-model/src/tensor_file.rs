@@ -200,7 +200,9 @@ impl WrittenHere {
         };
         let mut metadata: serde_json::Map<String, serde_json::Value> =
             serde_json::from_str(json).map_err(|error| malformed(&error))?;
-        let sha256 = metadata.remove("sha256").ok_or_else(|| malformed(&"no checksum"))?;
+        let sha256 = metadata
+            .remove("sha256")
+            .ok_or_else(|| malformed(&"no checksum"))?;
         Ok(Some(Self { metadata, sha256 }))
     }
 }

@@ -157,7 +157,10 @@ fn configure(
 ) -> tokenizers::Result<()> {
     let mut added: Vec<(u32, AddedToken)> = vec![];
     if let Some(tokens) = config.get("added_tokens_decoder") {
-        for (id, token) in tokens.as_object().ok_or("`added_tokens_decoder` is no object")? {
+        for (id, token) in tokens
+            .as_object()
+            .ok_or("`added_tokens_decoder` is no object")?
+        {
             added.push((id.parse()?, added_token(token)?));
         }
     }
@@ -166,7 +169,9 @@ fn configure(
     for (_, token) in config.special_tokens() {
         let token = added_token(token)?.special(true);
         let is_known = tokenizer.token_to_id(&token.content).is_some();
-        let is_added = tokenizer.get_added_vocabulary().is_special_token(&token.content)
+        let is_added = tokenizer
+            .get_added_vocabulary()
+            .is_special_token(&token.content)
             || added.iter().any(|other| other.content == token.content);
         if is_known && !is_added {
             added.push(token);
@@ -174,7 +179,10 @@ fn configure(
     }
     tokenizer.add_tokens(&added);
 
-    let class = config.get("tokenizer_class").and_then(Value::as_str).unwrap_or_default();
+    let class = config
+        .get("tokenizer_class")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let (bos, eos) = match class.strip_suffix("Fast").unwrap_or(class) {
         "LlamaTokenizer" => ("<s>", "</s>"),
         "GemmaTokenizer" => ("<bos>", "<eos>"),
@@ -193,7 +201,9 @@ fn configure(
     let bos = piece("bos_token", bos, adds("add_bos_token", true))?;
     let eos = piece("eos_token", eos, adds("add_eos_token", false))?;
     let special = |token: &Option<(String, u32)>| {
-        token.as_ref().map(|(token, _)| json!({"SpecialToken": {"id": token, "type_id": 0}}))
+        token
+            .as_ref()
+            .map(|(token, _)| json!({"SpecialToken": {"id": token, "type_id": 0}}))
     };
     let sequence = |id| json!({"Sequence": {"id": id, "type_id": 0}});
     let tokens = bos.iter().chain(&eos);

@@ -326,7 +326,10 @@ impl Weights {
             for start in (0..location.count()).step_by(CHUNK) {
                 let len = CHUNK.min(location.count() - start);
                 self.read_chunk(name, location, start, &mut values[..len])?;
-                count += values[..len].iter().filter(|value| !value.is_finite()).count();
+                count += values[..len]
+                    .iter()
+                    .filter(|value| !value.is_finite())
+                    .count();
             }
             if count > 0 {
                 counts.insert(name.as_str(), count);
@@ -344,7 +347,10 @@ impl Weights {
     pub fn sha256(&self) -> Result<String, LoadError> {
         let mut hash = Sha256::new();
         for (index, (_, file)) in self.files.iter().enumerate() {
-            let size = file.metadata().map_err(|source| self.unread(index, source))?.len();
+            let size = file
+                .metadata()
+                .map_err(|source| self.unread(index, source))?
+                .len();
             self.scan(index, 0..size, |bytes| hash.update(bytes))?;
         }
         Ok(hex(&hash.finalize()))
@@ -457,7 +463,11 @@ impl fmt::Display for Mismatch {
 
 /// Mismatches as the text of one error.
 pub(crate) fn list(mismatches: &[Mismatch]) -> String {
-    let shown: Vec<String> = mismatches.iter().take(SHOWN).map(Mismatch::to_string).collect();
+    let shown: Vec<String> = mismatches
+        .iter()
+        .take(SHOWN)
+        .map(Mismatch::to_string)
+        .collect();
     match mismatches.len() - shown.len() {
         0 => shown.join("; "),
         more => format!("{}; and {more} more", shown.join("; ")),
@@ -486,7 +496,9 @@ impl Index {
             let mut parts = Path::new(shard).components();
             let first = parts.next();
             if !matches!(first, Some(Component::Normal(only)) if only == shard) {
-                return Err(bad(format!("`{shard}` is not the name of a file beside it")));
+                return Err(bad(format!(
+                    "`{shard}` is not the name of a file beside it"
+                )));
             }
         }
         Ok(index)
@@ -523,7 +535,10 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for Unique<V> {
                     match entries.entry(key) {
                         Entry::Vacant(vacant) => drop(vacant.insert(value)),
                         Entry::Occupied(there) => {
-                            return Err(de::Error::custom(format!("`{}` comes twice", there.key())));
+                            return Err(de::Error::custom(format!(
+                                "`{}` comes twice",
+                                there.key()
+                            )));
                         }
                     }
                 }
