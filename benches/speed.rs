@@ -17,7 +17,7 @@ use burn::tensor::{Device, Distribution, Tensor};
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use trimtab::model::{Completion, FinishReason, GenerateOptions, HostTensor, Model, ModelConfig};
 use trimtab::rl::group_gradient;
-use trimtab::{Pretrained, Request, Sampling, generate};
+use trimtab::{FloatDType, Pretrained, Request, Sampling, generate};
 use trimtab_examples::peak_memory_bytes;
 
 const ROWS: usize = 32;
@@ -25,7 +25,7 @@ const PROMPT_LEN: usize = 64;
 
 fn nano(criterion: &mut Criterion) {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/assets/nano");
-    let model = Pretrained::load(&dir, &Device::flex())
+    let model = Pretrained::load(&dir, FloatDType::F32, &Device::flex())
         .expect("the bundled model")
         .model;
     measure(criterion, "nano", &model, 128, 45);

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::{Device, Tensor};
 use trimtab_model::{
-    At, Completion, Drawn, FinishReason, GenerateOptions, Generation, Hook, HostTensor, Pretrained,
-    Request, Sampling, Site, TokenAt, generate, stop_at,
+    At, Completion, Drawn, FinishReason, FloatDType, GenerateOptions, Generation, Hook, HostTensor,
+    Pretrained, Request, Sampling, Site, TokenAt, generate, stop_at,
 };
 use trimtab_steer::SteeringVectors;
 use trimtab_tests::{Matrix, bits, bundled_model, fixture_model, matrix, max_difference, tiny};
@@ -127,7 +127,8 @@ fn every_request_may_have_vectors_of_its_own() {
 
 #[test]
 fn a_completion_ends_where_a_text_is_complete() {
-    let nano = Pretrained::load(&bundled_model(), &Device::flex()).expect("the bundled model");
+    let nano = Pretrained::load(&bundled_model(), FloatDType::F32, &Device::flex())
+        .expect("the bundled model");
     let prompt = nano
         .tokenizer
         .encode("Problem: Tom has 12 apples. He buys 7 more apples. How many apples does Tom have now?\nAnswer:")

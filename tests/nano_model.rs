@@ -3,14 +3,14 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use trimtab_model::{Device, Pretrained};
+use trimtab_model::{Device, FloatDType, Pretrained};
 use trimtab_rl::{Evaluation, Rollout};
 use trimtab_tasks::{Family, Split, document};
 
 #[test]
 fn shown_work_is_right_but_seldom_shown() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/assets/nano");
-    let base = Pretrained::load(&dir, &Device::flex()).expect("the bundled model");
+    let base = Pretrained::load(&dir, FloatDType::F32, &Device::flex()).expect("the bundled model");
     let evaluation = Evaluation {
         task: Family::NanoGsm,
         problems: 2000,

@@ -6,7 +6,7 @@ use std::path::Path;
 use burn::tensor::Device;
 use safetensors::SafeTensors;
 use serde_json::Value;
-use trimtab_model::{GenerateOptions, Model, Pretrained, Request, Sampling, generate};
+use trimtab_model::{FloatDType, GenerateOptions, Model, Pretrained, Request, Sampling, generate};
 use trimtab_tests::{
     Matrix, bundled_model, captured, fixture, fixture_model, matrix, max_difference, tiny,
 };
@@ -44,7 +44,8 @@ fn the_bundled_model_computes_what_transformers_computes() {
         &folder.join("model.safetensors"),
         "cargo run --release --example pretrain",
     );
-    let nano = Pretrained::load(&folder, &Device::flex()).expect("a good checkpoint");
+    let nano =
+        Pretrained::load(&folder, FloatDType::F32, &Device::flex()).expect("a good checkpoint");
     Expected::read("nano").check(&nano.model);
 }
 
@@ -55,7 +56,8 @@ fn the_bundled_tokenizer_gives_the_tokens_and_texts_of_transformers() {
         &folder.join("tokenizer.json"),
         "cargo run --release --example pretrain",
     );
-    let nano = Pretrained::load(&folder, &Device::flex()).expect("a good checkpoint");
+    let nano =
+        Pretrained::load(&folder, FloatDType::F32, &Device::flex()).expect("a good checkpoint");
     let expected = Expected::read("nano");
     for (index, facts) in expected.sequences() {
         let text = |key: &str| {

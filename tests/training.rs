@@ -15,8 +15,8 @@ use std::sync::LazyLock;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use trimtab_model::{
-    At, Completion, FinishReason, GenerateOptions, Hook, HostTensor, Model, ModelConfig,
-    Pretrained, Request, Sampling, generate,
+    At, Completion, FinishReason, FloatDType, GenerateOptions, Hook, HostTensor, Model,
+    ModelConfig, Pretrained, Request, Sampling, generate,
 };
 use trimtab_rl::{GroupGradient, Recipe, Run, group_gradient};
 use trimtab_steer::SteeringVectors;
@@ -659,7 +659,8 @@ impl Group {
 
 fn nano() -> &'static Pretrained {
     static NANO: LazyLock<Pretrained> = LazyLock::new(|| {
-        Pretrained::load(&bundled_model(), &Device::flex()).expect("the bundled model")
+        Pretrained::load(&bundled_model(), FloatDType::F32, &Device::flex())
+            .expect("the bundled model")
     });
     &NANO
 }

@@ -215,7 +215,7 @@ fn command(args: &Args) -> String {
         command += &format!(" --steps {steps}");
     }
     if let Some(model) = &args.model.model {
-        command += &format!(" --model {}", model.display());
+        command += &format!(" --model {model}");
     }
     command
 }

@@ -8,14 +8,15 @@ use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use trimtab::{Pretrained, SteeringFile, SteeringVectors};
+use trimtab::{FloatDType, Pretrained, SteeringFile, SteeringVectors};
+use trimtab_model::Hub;
 
 /// Flags of every program that runs a model.
 #[derive(Args, Debug)]
 pub struct ModelArgs {
-    /// Folder of a Hugging Face checkpoint [default: the bundled model].
-    #[arg(long, value_name = "DIR")]
-    pub model: Option<PathBuf>,
+    /// Folder of a Hugging Face checkpoint, or its name on the hub [default: the bundled model].
+    #[arg(long, value_name = "DIR|HUB_ID[@REVISION]")]
+    pub model: Option<String>,
     /// Where it runs: flex (the CPU), or cuda:N, wgpu, vulkan, metal, rocm:N in builds with that feature.
     #[arg(long, default_value = "flex")]
     pub device: String,
@@ -29,6 +30,8 @@ pub struct ModelArgs {
 pub enum Dtype {
     /// 32-bit floating point.
     F32,
+    /// 16-bit floating point with the range of 32 bits.
+    Bf16,
 }
 
 impl ModelArgs {
@@ -38,12 +41,40 @@ impl ModelArgs {
     ///
     /// The device is not in this build, or the checkpoint cannot be used.
     pub fn load(&self) -> Result<Pretrained> {
-        let Dtype::F32 = self.dtype;
-        let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/nano");
-        let dir = self.model.as_deref().unwrap_or(&bundled);
-        Pretrained::load(dir, &device(&self.device)?)
-            .with_context(|| format!("cannot load the model {}", dir.display()))
+        let dtype = match self.dtype {
+            Dtype::F32 => FloatDType::F32,
+            Dtype::Bf16 => FloatDType::BF16,
+        };
+        let device = device(&self.device)?;
+        let bundled = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/nano");
+        let model = self.model.as_deref().unwrap_or(bundled);
+        let load = || -> Result<Pretrained> {
+            if Path::new(model).is_dir() {
+                return Ok(Pretrained::load(Path::new(model), dtype, &device)?);
+            }
+            let dir = fetch(model)?;
+            let mut base = Pretrained::load(&dir, dtype, &device)?;
+            let id = model.split('@').next().unwrap_or(model);
+            base.name = id.rsplit('/').next().unwrap_or(id).to_owned(); // the folder is named by the commit
+            Ok(base)
+        };
+        load().with_context(|| format!("cannot load the model {model}"))
     }
+}
+
+/// The folder of a model of the hub, with a bar for each file that has to come.
+fn fetch(name: &str) -> Result<PathBuf> {
+    let mut bar = ProgressBar::hidden();
+    let mut file = String::new();
+    let dir = Hub::from_env().snapshot(name, &mut |part| {
+        if file != part.file {
+            file.clone_from(&part.file);
+            bar = progress("fetching", part.total).with_message(part.file.clone());
+        }
+        bar.set_position(part.done);
+    })?;
+    bar.finish();
+    Ok(dir)
 }
 
 /// Loads the vectors of `path` for `base`.

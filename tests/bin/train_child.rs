@@ -7,12 +7,13 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use burn::tensor::Device;
-use trimtab_model::Pretrained;
+use trimtab_model::{FloatDType, Pretrained};
 use trimtab_rl::{Recipe, Run};
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let base = Pretrained::load(Path::new(&args[0]), &Device::flex()).expect("a model folder");
+    let base = Pretrained::load(Path::new(&args[0]), FloatDType::F32, &Device::flex())
+        .expect("a model folder");
     let recipe = std::fs::read_to_string(&args[1]).expect("a recipe");
     let recipe: Recipe = toml::from_str(&recipe).expect("a recipe");
     let mut run = Run::open(Path::new(&args[2]), &base, &recipe).expect("a free run folder");

@@ -1,13 +1,12 @@
 //! What the tests of this folder share: where fixtures lie, the tiny model, and how numbers are compared.
 
-use std::convert::Infallible;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use tempfile::TempDir;
-use trimtab_model::{At, Hook, Model, ModelConfig, Pretrained, Site, TensorFile};
+use trimtab_model::{At, FloatDType, Hook, Model, ModelConfig, Pretrained, Site, Weights};
 
 /// The numbers of a tensor with one row per token.
 pub type Matrix = Vec<Vec<f32>>;
@@ -46,25 +45,23 @@ pub fn tiny_checkpoint() -> TempDir {
 
 /// The checkpoint of [`tiny_checkpoint`], loaded on the CPU.
 pub fn tiny() -> Pretrained {
-    Pretrained::load(tiny_checkpoint().path(), &Device::flex()).expect("a good checkpoint")
+    Pretrained::load(tiny_checkpoint().path(), FloatDType::F32, &Device::flex())
+        .expect("a good checkpoint")
 }
 
 /// The model of `fixtures/families/<name>`, which has no tokenizer.
 pub fn fixture_model(name: &str) -> Model {
     let folder = fixture("families").join(name);
     let config = ModelConfig::from_dir(&folder).expect("a good configuration");
-    let file = TensorFile::read(&folder.join("model.safetensors")).expect("a whole file");
-    let mut tensors = file.tensors;
-    let model = Model::build(config, &mut |name, shape| {
-        let tensor = tensors.remove(name).unwrap_or_else(|| panic!("no {name}"));
-        assert_eq!(tensor.shape, shape, "{name}");
-        let rows = if shape.len() == 2 { shape[0] } else { 1 };
-        let data = TensorData::new(tensor.data, [rows, shape[shape.len() - 1]]);
-        Ok::<_, Infallible>(Tensor::from_data(data, &Device::flex()))
-    });
-    assert!(tensors.is_empty(), "left over: {:?}", tensors.keys());
-    let Ok(model) = model;
-    model
+    let weights = Weights::open(&folder).expect("a whole file");
+    weights
+        .check(&Model::tensors(&config), &[])
+        .expect("all tensors and no others");
+    let device = Device::flex();
+    Model::build(config, &mut |name, _| {
+        weights.tensor(name, FloatDType::F32, &device)
+    })
+    .expect("sound tensors")
 }
 
 /// The rows of `tensor`.

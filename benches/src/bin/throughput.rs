@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Parser;
-use trimtab::model::GenerateOptions;
+use trimtab::model::{FloatDType, GenerateOptions};
 use trimtab::{Device, Pretrained, Request, Sampling, generate};
 use trimtab_examples::peak_memory_bytes;
 
@@ -29,7 +29,7 @@ struct Args {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args = Args::parse();
     let started = Instant::now();
-    let base = Pretrained::load(&args.model, &Device::flex())?;
+    let base = Pretrained::load(&args.model, FloatDType::F32, &Device::flex())?;
     let load_seconds = started.elapsed().as_secs_f64();
     let words = base.model.config.vocab_size.min(5000);
     let prompts: Vec<Vec<u32>> = (0..args.batch)

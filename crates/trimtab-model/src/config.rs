@@ -5,6 +5,7 @@ mod keys;
 use std::path::{Path, PathBuf};
 
 use crate::families;
+use crate::file::read_limited;
 use crate::rope::RopeConfig;
 
 pub(crate) use keys::{Keys, shorten};
@@ -162,26 +163,32 @@ pub enum ConfigError {
 const MAX_FILE_BYTES: u64 = 4 << 20;
 
 impl ModelConfig {
-    /// Reads and checks `config.json` of the checkpoint folder `dir`.
+    /// Reads and checks `config.json` of the checkpoint folder `dir`. What ends a completion comes from
+    /// `generation_config.json` where that says it, as in transformers.
     ///
     /// # Errors
     ///
     /// The file is missing, is no JSON of the right form, or asks for something that is not computed here.
     pub fn from_dir(dir: &Path) -> Result<Self, ConfigError> {
-        let path = dir.join("config.json");
-        let read = |source| ConfigError::Read {
-            path: path.clone(),
-            source,
+        let read = |file: &str| {
+            let path = dir.join(file);
+            read_limited(&path, MAX_FILE_BYTES).map_err(|source| ConfigError::Read { path, source })
         };
-        let bytes = std::fs::metadata(&path).map_err(read)?.len();
-        if bytes > MAX_FILE_BYTES {
-            return Err(ConfigError::Parse {
-                reason: format!(
-                    "it has {bytes} bytes, more than the {MAX_FILE_BYTES} that are read"
-                ),
-            });
+        let text = |bytes: Vec<u8>| {
+            String::from_utf8(bytes).map_err(|error| ConfigError::Parse {
+                reason: error.to_string(),
+            })
+        };
+        let mut config = Self::from_json(&text(read("config.json")?)?)?;
+        if dir.join("generation_config.json").exists() {
+            let mut keys = Keys::untyped(&text(read("generation_config.json")?)?)?;
+            let tokens = keys.tokens("eos_token_id")?;
+            if !tokens.is_empty() {
+                config.eos_token_id = tokens;
+                config.check()?;
+            }
         }
-        Self::from_json(&std::fs::read_to_string(&path).map_err(read)?)
+        Ok(config)
     }
 
     /// Reads and checks the text of a `config.json`.

@@ -2,11 +2,16 @@
 
 mod attention;
 mod cache;
+mod chat;
 mod config;
 mod decoder;
 mod families;
+mod file;
 mod generate;
 mod hook;
+#[cfg(feature = "hub")]
+mod hub;
+mod json;
 mod layer;
 mod pretrained;
 mod rope;
@@ -14,9 +19,12 @@ mod sampling;
 mod stop;
 mod tensor_file;
 mod tokenizer;
+mod tokenizer_config;
+mod weights;
 
-pub use burn::tensor::Device;
+pub use burn::tensor::{Device, FloatDType};
 pub use cache::{Prompt, Rows};
+pub use chat::{ChatError, ChatTemplate, Message};
 pub use config::{
     Activation, Architecture, ConfigError, LayerConfig, ModelConfig, Names, Norms, QkNorm,
 };
@@ -25,9 +33,12 @@ pub use generate::{
     Completion, Drawn, FinishReason, GenerateError, GenerateOptions, Generation, Request, generate,
 };
 pub use hook::{At, Hook, Site, TokenAt, UnknownSite, at_resid_post};
+#[cfg(feature = "hub")]
+pub use hub::{Download, Hub, HubError};
 pub use pretrained::{LoadError, Pretrained};
 pub use rope::{RopeConfig, RopeScaling};
 pub use sampling::{Sampling, SamplingError};
 pub use stop::stop_at;
 pub use tensor_file::{HostTensor, TensorFile, TensorFileError, sha256_hex, write_atomically};
 pub use tokenizer::{Tokenizer, TokenizerError};
+pub use weights::{Mismatch, Weights};

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, FloatDType};
 
 use crate::config::{ConfigError, ModelConfig};
 use crate::decoder::Model;
-use crate::tensor_file::{TensorFile, TensorFileError, sha256_hex};
+use crate::tensor_file::TensorFileError;
 use crate::tokenizer::{Tokenizer, TokenizerError};
+use crate::weights::{Mismatch, Weights, list};
 
 /// A model with what belongs to it.
 #[derive(Clone, Debug)]
@@ -16,7 +17,7 @@ pub struct Pretrained {
     pub model: Model,
     /// The tokenizer.
     pub tokenizer: Tokenizer,
-    /// SHA-256 of `model.safetensors`, by which vectors know their base.
+    /// SHA-256 of the weights on disk ([`Weights::sha256`]), by which vectors know their base.
     pub sha256: String,
     /// Name of the checkpoint: the last part of its path.
     pub name: String,
@@ -35,72 +36,57 @@ pub enum LoadError {
     Weights(#[from] TensorFileError),
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
-    #[error("no tensor `{name}` in {path}; does config.json belong to this checkpoint?")]
-    MissingTensor { name: String, path: PathBuf },
-    #[error("tensor `{name}` in {path} has shape {found:?}, but config.json asks for {expected:?}")]
-    Shape {
-        name: String,
+    #[error("{path} does not fit its shards: {reason}")]
+    Index { path: PathBuf, reason: String },
+    #[error("{path} does not fit config.json: {}", list(mismatches))]
+    Mismatch {
         path: PathBuf,
-        found: Vec<usize>,
-        expected: Vec<usize>,
+        mismatches: Vec<Mismatch>,
     },
-    #[error("tensor `{name}` in {path} has no place in this architecture; is `model_type` right?")]
-    UnexpectedTensor { name: String, path: PathBuf },
+    #[error("this device does not compute in {dtype:?}; F32 is always there")]
+    ComputeDtype { dtype: FloatDType },
 }
 
 impl Pretrained {
-    /// Loads the checkpoint folder `dir` onto `device`.
+    /// Loads the checkpoint folder `dir` onto `device`, its weights converted to `dtype`.
+    ///
+    /// Nothing is kept in memory beside the weights but what is being read of one tensor.
     ///
     /// # Errors
     ///
-    /// See [`LoadError`]: everything is checked before anything is computed.
-    pub fn load(dir: &Path, device: &Device) -> Result<Self, LoadError> {
+    /// See [`LoadError`]: names, shapes and types of all tensors are checked before the first is read.
+    pub fn load(dir: &Path, dtype: FloatDType, device: &Device) -> Result<Self, LoadError> {
         let config = ModelConfig::from_dir(dir)?;
         let tokenizer = Tokenizer::from_dir(dir, config.vocab_size)?;
-        let path = dir.join("model.safetensors");
-        let bytes = std::fs::read(&path).map_err(|source| TensorFileError::Read {
-            path: path.clone(),
-            source,
-        })?;
-        let mut file = TensorFile::from_bytes(&bytes, &path)?;
-        let num_parameters = file.tensors.values().map(|tensor| tensor.data.len()).sum();
-        let model = Model::build(config, &mut |name, shape| {
-            let Some(tensor) = file.tensors.remove(name) else {
-                return Err(LoadError::MissingTensor {
-                    name: name.to_owned(),
-                    path: path.clone(),
-                });
-            };
-            if tensor.shape != shape {
-                return Err(LoadError::Shape {
-                    name: name.to_owned(),
-                    path: path.clone(),
-                    found: tensor.shape,
-                    expected: shape.to_vec(),
-                });
-            }
-            Ok(upload(tensor.data, shape, device))
-        })?;
-        if let Some(name) = file.tensors.into_keys().next() {
-            return Err(LoadError::UnexpectedTensor { name, path });
+        let weights = Weights::open(dir)?;
+        let wanted = Model::tensors(&config);
+        let names = config.architecture.names;
+        let mut tolerated = [&[NO_WEIGHTS], names.unused].concat();
+        let lm_head = format!("{}.weight", names.lm_head);
+        if config.tie_word_embeddings {
+            tolerated.push(&lm_head); // the embedding again
         }
+        weights.check(&wanted, &tolerated)?;
+        let (model, sha256) = rayon::join(
+            || Model::build(config, &mut |name, _| weights.tensor(name, dtype, device)),
+            || weights.sha256(),
+        );
         let name = dir.file_name().map_or_else(
             || "model".to_owned(),
             |name| name.to_string_lossy().into_owned(),
         );
         Ok(Self {
-            model,
+            model: model?,
             tokenizer,
-            sha256: sha256_hex(&bytes),
+            sha256: sha256?,
             name,
-            num_parameters,
+            num_parameters: wanted
+                .iter()
+                .map(|(_, shape)| shape.iter().product::<usize>())
+                .sum(),
         })
     }
 }
 
-/// A matrix, or a vector as one row, on `device`.
-fn upload(data: Vec<f32>, shape: &[usize], device: &Device) -> Tensor<2> {
-    let rows = if shape.len() == 2 { shape[0] } else { 1 };
-    let columns = shape[shape.len() - 1];
-    Tensor::from_data(TensorData::new(data, [rows, columns]), device)
-}
+/// What checkpoints carry that is no weight: the frequencies that older versions of transformers saved.
+const NO_WEIGHTS: &str = "rotary_emb.inv_freq";

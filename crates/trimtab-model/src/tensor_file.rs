@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use half::{bf16, f16};
-use safetensors::tensor::{Dtype, SafeTensors, View};
+use safetensors::tensor::{Dtype, Metadata, SafeTensors, View};
 use sha2::{Digest, Sha256};
 
 /// The one metadata key of files written here; its value is a JSON object. (Several keys would be written in random
@@ -119,23 +119,17 @@ impl TensorFile {
                 },
             );
         }
-        let Some(json) = header
-            .metadata()
-            .as_ref()
-            .and_then(|entries| entries.get(METADATA_KEY))
-        else {
+        let Some(written) = WrittenHere::parse(&header, path)? else {
             return Ok(Self {
                 tensors,
                 metadata: serde_json::Map::new(),
-            }); // a file that others wrote
+            });
         };
-        let mut metadata: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_str(json).map_err(|error| malformed(format!("metadata: {error}")))?;
-        let written = metadata
-            .remove("sha256")
-            .ok_or_else(|| malformed("metadata: no checksum".to_owned()))?;
-        let file = Self { tensors, metadata };
-        if written == file.checksum() {
+        let file = Self {
+            tensors,
+            metadata: written.metadata,
+        };
+        if written.sha256 == file.checksum() {
             Ok(file)
         } else {
             Err(TensorFileError::Checksum { path: path.into() })
@@ -175,15 +169,64 @@ impl TensorFile {
     }
 
     fn checksum(&self) -> String {
-        let mut hash = Sha256::new();
-        hash.update(serde_json::Value::Object(self.metadata.clone()).to_string());
+        let mut checksum = Checksum::new(&self.metadata);
         for (name, tensor) in &self.tensors {
-            hash.update(format!("{name} {:?}", tensor.shape));
+            checksum.tensor(name, &tensor.shape);
             for value in &tensor.data {
-                hash.update(value.to_le_bytes());
+                checksum.bytes(&value.to_le_bytes());
             }
         }
-        hex(&hash.finalize())
+        checksum.finish()
+    }
+}
+
+/// The metadata of a file that was written here.
+pub(crate) struct WrittenHere {
+    /// Without the checksum.
+    pub(crate) metadata: serde_json::Map<String, serde_json::Value>,
+    pub(crate) sha256: serde_json::Value,
+}
+
+impl WrittenHere {
+    /// `None` for a file that others wrote.
+    pub(crate) fn parse(header: &Metadata, path: &Path) -> Result<Option<Self>, TensorFileError> {
+        let metadata = header.metadata().as_ref();
+        let Some(json) = metadata.and_then(|entries| entries.get(METADATA_KEY)) else {
+            return Ok(None);
+        };
+        let malformed = |reason: &dyn std::fmt::Display| TensorFileError::Malformed {
+            path: path.into(),
+            reason: format!("metadata: {reason}"),
+        };
+        let mut metadata: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(json).map_err(|error| malformed(&error))?;
+        let sha256 = metadata
+            .remove("sha256")
+            .ok_or_else(|| malformed(&"no checksum"))?;
+        Ok(Some(Self { metadata, sha256 }))
+    }
+}
+
+/// SHA-256 over the content of a file that was written here.
+pub(crate) struct Checksum(Sha256);
+
+impl Checksum {
+    pub(crate) fn new(metadata: &serde_json::Map<String, serde_json::Value>) -> Self {
+        Self(Sha256::new().chain_update(serde_json::Value::Object(metadata.clone()).to_string()))
+    }
+
+    /// Begins a tensor; tensors come in the order of their names.
+    pub(crate) fn tensor(&mut self, name: &str, shape: &[usize]) {
+        self.0.update(format!("{name} {shape:?}"));
+    }
+
+    /// Numbers of a tensor, f32 with the lowest byte first.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub(crate) fn finish(self) -> String {
+        hex(&self.0.finalize())
     }
 }
 
@@ -234,7 +277,7 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -1,7 +1,14 @@
 //! `tokenizer.json` through the `tokenizers` crate, fenced: a hostile file gives an error, never a panic.
 
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+use tokenizers::{AddedToken, PostProcessorWrapper};
+
+use crate::file::read_limited;
+use crate::tokenizer_config::{TokenizerConfig, text};
 
 /// Largest `tokenizer.json` that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 64 << 20;
@@ -38,35 +45,47 @@ pub enum TokenizerError {
 }
 
 impl Tokenizer {
-    /// Reads `tokenizer.json` in the folder `dir`, for a model with `vocab_size` tokens.
+    /// Reads `tokenizer.json` in the folder `dir`, for a model with `vocab_size` tokens, and what
+    /// `tokenizer_config.json` changes of it where there is one: further added and special tokens, and, for the
+    /// classes that do so in transformers (`LlamaTokenizer`, `GemmaTokenizer`), whether a text begins with
+    /// `bos_token` and ends with `eos_token`.
+    ///
+    /// Added tokens may lie beyond `vocab_size`, as those for images do in text models; a text that has one is then
+    /// refused. A special token that is in no vocabulary is not added.
     ///
     /// # Errors
     ///
-    /// The file is missing, too large, malformed, empty, or has tokens that the model does not know.
+    /// A file is missing, too large or malformed, the vocabulary is empty or has tokens that the model does not know.
     pub fn from_dir(dir: &Path, vocab_size: usize) -> Result<Self, TokenizerError> {
         let path = dir.join("tokenizer.json");
         let malformed = |reason: String| TokenizerError::Malformed {
             path: path.clone(),
             reason,
         };
-        let read = |source| TokenizerError::Read {
-            path: path.clone(),
-            source,
-        };
-        let size = std::fs::metadata(&path).map_err(read)?.len();
-        if size > MAX_FILE_BYTES {
-            return Err(malformed(format!(
-                "{size} bytes are more than the {MAX_FILE_BYTES} that are read"
-            )));
-        }
-        let bytes = std::fs::read(&path).map_err(read)?;
+        let bytes = read_limited(&path, MAX_FILE_BYTES).map_err(|source| match source.kind() {
+            io::ErrorKind::FileTooLarge => malformed(source.to_string()),
+            _ => TokenizerError::Read {
+                path: path.clone(),
+                source,
+            },
+        })?;
         let mut inner = fenced(|| tokenizers::Tokenizer::from_bytes(&bytes)).map_err(malformed)?;
         // A text is encoded whole and alone, as transformers does; a length to pad to could be a terabyte.
         inner.with_padding(None);
         inner
             .with_truncation(None)
             .expect("no truncation is always possible");
-        let largest = inner.get_vocab(true).into_values().max();
+        let config_path = dir.join("tokenizer_config.json");
+        let configured = TokenizerConfig::read(&config_path)
+            .map_err(|error| error.to_string())
+            .and_then(|config| fenced(|| configure(&mut inner, &config)));
+        configured.map_err(|reason| TokenizerError::Malformed {
+            path: config_path,
+            reason,
+        })?;
+        let added = inner.get_added_tokens_decoder();
+        let vocabulary = inner.get_vocab(false).into_values();
+        let largest = vocabulary.filter(|id| !added.contains_key(id)).max();
         match largest {
             None => Err(malformed("its vocabulary is empty".to_owned())),
             Some(largest) if largest as usize >= vocab_size => Err(TokenizerError::Vocabulary {
@@ -84,7 +103,20 @@ impl Tokenizer {
     ///
     /// The tokenizer has no token for some part of the text, or gives one that the model does not know.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
-        let encoding = fenced(|| self.inner.encode(text, true))
+        self.encode_as(text, true)
+    }
+
+    /// The token ids of a text that has its special tokens already, as a rendered chat has: none is added.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::encode`].
+    pub fn encode_rendered(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
+        self.encode_as(text, false)
+    }
+
+    fn encode_as(&self, text: &str, add_special_tokens: bool) -> Result<Vec<u32>, TokenizerError> {
+        let encoding = fenced(|| self.inner.encode(text, add_special_tokens))
             .map_err(|reason| TokenizerError::Encode { reason })?;
         let ids = encoding.get_ids();
         match ids.iter().find(|&&id| id as usize >= self.vocab_size) {
@@ -116,6 +148,88 @@ impl Tokenizer {
     pub fn token_id(&self, token: &str) -> Option<u32> {
         self.inner.token_to_id(token)
     }
+}
+
+/// Changes `tokenizer` as transformers does when it loads a configuration.
+fn configure(
+    tokenizer: &mut tokenizers::Tokenizer,
+    config: &TokenizerConfig,
+) -> tokenizers::Result<()> {
+    let mut added: Vec<(u32, AddedToken)> = vec![];
+    if let Some(tokens) = config.get("added_tokens_decoder") {
+        for (id, token) in tokens
+            .as_object()
+            .ok_or("`added_tokens_decoder` is no object")?
+        {
+            added.push((id.parse()?, added_token(token)?));
+        }
+    }
+    added.sort_by_key(|&(id, _)| id);
+    let mut added: Vec<AddedToken> = added.into_iter().map(|(_, token)| token).collect();
+    for (_, token) in config.special_tokens() {
+        let token = added_token(token)?.special(true);
+        let is_known = tokenizer.token_to_id(&token.content).is_some();
+        let is_added = tokenizer
+            .get_added_vocabulary()
+            .is_special_token(&token.content)
+            || added.iter().any(|other| other.content == token.content);
+        if is_known && !is_added {
+            added.push(token);
+        }
+    }
+    tokenizer.add_tokens(&added);
+
+    let class = config
+        .get("tokenizer_class")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let (bos, eos) = match class.strip_suffix("Fast").unwrap_or(class) {
+        "LlamaTokenizer" => ("<s>", "</s>"),
+        "GemmaTokenizer" => ("<bos>", "<eos>"),
+        _ => return Ok(()), // the post-processor of tokenizer.json stands
+    };
+    let adds = |key, default| config.get(key).and_then(Value::as_bool).unwrap_or(default);
+    let piece = |key: &str, default, adds: bool| -> tokenizers::Result<Option<(String, u32)>> {
+        if !adds {
+            return Ok(None);
+        }
+        let token = config.token(key).unwrap_or(default);
+        let id = tokenizer.token_to_id(token);
+        let id = id.ok_or_else(|| format!("the {key} `{token}` is not in the vocabulary"))?;
+        Ok(Some((token.to_owned(), id)))
+    };
+    let bos = piece("bos_token", bos, adds("add_bos_token", true))?;
+    let eos = piece("eos_token", eos, adds("add_eos_token", false))?;
+    let special = |token: &Option<(String, u32)>| {
+        token
+            .as_ref()
+            .map(|(token, _)| json!({"SpecialToken": {"id": token, "type_id": 0}}))
+    };
+    let sequence = |id| json!({"Sequence": {"id": id, "type_id": 0}});
+    let tokens = bos.iter().chain(&eos);
+    let template = json!({
+        "type": "TemplateProcessing",
+        "single": special(&bos).into_iter().chain([sequence("A")]).chain(special(&eos)).collect::<Vec<_>>(),
+        "pair": [sequence("A"), sequence("B")], // texts are encoded one at a time
+        "special_tokens": tokens
+            .map(|(token, id)| (token.clone(), json!({"id": token, "ids": [id], "tokens": [token]})))
+            .collect::<Map<_, _>>(),
+    });
+    let template: PostProcessorWrapper = serde_json::from_value(template)?;
+    tokenizer.with_post_processor(Some(template));
+    Ok(())
+}
+
+/// A token with its flags; one that is a mere text is taken as it is.
+fn added_token(token: &Value) -> tokenizers::Result<AddedToken> {
+    let flag = |key, default| token.get(key).and_then(Value::as_bool).unwrap_or(default);
+    let content = text(token).ok_or("a token without `content`")?;
+    let special = flag("special", false);
+    Ok(AddedToken::from(content, special)
+        .single_word(flag("single_word", false))
+        .lstrip(flag("lstrip", false))
+        .rstrip(flag("rstrip", false))
+        .normalized(flag("normalized", !special)))
 }
 
 /// Runs `work` and turns a panic inside it into an error text: parts of `tokenizers` panic on crafted files.

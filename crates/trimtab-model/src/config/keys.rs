@@ -48,20 +48,25 @@ const WITHOUT_EFFECT: &[&str] = &[
 
 impl Keys {
     pub(crate) fn parse(text: &str) -> Result<Self, ConfigError> {
-        let left: Map<String, Value> =
-            serde_json::from_str(text).map_err(|error| ConfigError::Parse {
-                reason: error.to_string(),
-            })?;
-        Self::of(left)
+        Self::untyped(text)?.typed()
     }
 
-    fn of(left: Map<String, Value>) -> Result<Self, ConfigError> {
-        let mut keys = Self {
-            model_type: "unknown".to_owned(),
-            left,
-        };
-        keys.model_type = keys.required("model_type")?;
-        Ok(keys)
+    /// The keys of a file that has no `model_type`.
+    pub(crate) fn untyped(text: &str) -> Result<Self, ConfigError> {
+        match serde_json::from_str(text) {
+            Ok(left) => Ok(Self {
+                model_type: "unknown".to_owned(),
+                left,
+            }),
+            Err(error) => Err(ConfigError::Parse {
+                reason: error.to_string(),
+            }),
+        }
+    }
+
+    fn typed(mut self) -> Result<Self, ConfigError> {
+        self.model_type = self.required("model_type")?;
+        Ok(self)
     }
 
     /// The object under `key` as keys of their own, and with it all that stood beside it is dropped.
@@ -70,7 +75,8 @@ impl Keys {
         let Some(inner) = inner else {
             return Err(self.missing(key));
         };
-        Self::of(inner)
+        self.left = inner;
+        self.typed()
     }
 
     /// The value of `key`; `null` counts as absent.

@@ -1,0 +1,414 @@
+//! Chat templates: the Jinja program with which a checkpoint turns messages into the text that it was trained on.
+//!
+//! A template is code from outside. It runs in `minijinja` with a budget of fuel, which every instruction and every
+//! byte it makes draws on, in a thread of its own with room for deep recursion, and for a limited time. What these
+//! limits do not stop is a value that contains itself many times over, `[x, x]` thirty times in a row: the engine
+//! compares and joins such values without asking for fuel, so that the caller gets [`ChatError::Limit`] but the
+//! thread stays behind.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use jiff::Zoned;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Kwargs, Serde, Value, ValueKind, merge_maps};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, context, escape_formatter};
+use minijinja_contrib::pycompat;
+use serde::{Deserialize, Serialize};
+
+use crate::file::read_limited;
+use crate::json;
+use crate::tokenizer_config::{TokenizerConfig, text};
+
+/// Largest template, in bytes; those in use have less than 20 thousand.
+const MAX_SOURCE_BYTES: usize = 64 << 10;
+
+/// What one rendering may use: an instruction costs 1, and so do 64 bytes of text made.
+const FUEL: u64 = 1 << 20;
+
+/// How long one rendering may take; usual ones take a millisecond.
+const TIME: Duration = Duration::from_secs(10);
+
+/// Stack of the thread that renders, taken as it is used: enough for what [`MAX_SOURCE_BYTES`] and [`FUEL`] can nest.
+const STACK_BYTES: usize = 512 << 20;
+
+/// Bytes of printed lists, maps and JSON that one unit of fuel makes.
+const BYTES_PER_FUEL: u64 = 4;
+
+/// Name of the one template in its environment.
+const NAME: &str = "chat template";
+
+/// One turn of a conversation.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct Message {
+    /// Who speaks: `system`, `user` or `assistant`, as the template knows them.
+    pub role: String,
+    /// What is said.
+    pub content: String,
+}
+
+impl Message {
+    /// A message of `role`.
+    pub fn new(role: impl Into<String>, content: impl Into<String>) -> Self {
+        Self {
+            role: role.into(),
+            content: content.into(),
+        }
+    }
+}
+
+/// The chat template of a checkpoint, with the special tokens that it may name.
+///
+/// ```no_run
+/// use trimtab_model::{ChatTemplate, Message};
+///
+/// let template = ChatTemplate::from_dir("checkpoint".as_ref())?.expect("an instruction model");
+/// let text = template.render(&[Message::new("user", "What is 6 * 7?")], true)?;
+/// # Ok::<(), trimtab_model::ChatError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ChatTemplate {
+    source: String,
+    /// `bos_token`, `eos_token` and so on, as the tokenizer configuration has them.
+    special_tokens: BTreeMap<String, Value>,
+}
+
+/// Why a chat template could not be read or rendered.
+#[expect(missing_docs, reason = "the messages document the variants")]
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum ChatError {
+    #[error("cannot read {path}: {source}")]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{path} holds no usable chat template: {reason}")]
+    Malformed { path: PathBuf, reason: String },
+    #[error("the chat template refuses these messages: {message}")]
+    Refused { message: String },
+    #[error("the chat template cannot be rendered: {reason}")]
+    Render { reason: String },
+    #[error("the chat template does not come to an end, or its text grows without limit")]
+    Limit,
+}
+
+impl ChatTemplate {
+    /// Reads the template of the checkpoint folder `dir`: `chat_template.jinja`, else `chat_template` in
+    /// `tokenizer_config.json`, else in `chat_template.json`. Of several named ones it is `default`. A checkpoint
+    /// without any, as base models are, gives `None`.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be read, is too large, is no JSON of the right form, or its template is no Jinja.
+    pub fn from_dir(dir: &Path) -> Result<Option<Self>, ChatError> {
+        let config_path = dir.join("tokenizer_config.json");
+        let config = read_config(&config_path)?;
+        let jinja = dir.join("chat_template.jinja");
+        let (source, path) = if let Some(source) = read(&jinja)? {
+            (Some(source), jinja)
+        } else if config.get("chat_template").is_some() {
+            (choose(&config), config_path)
+        } else {
+            let path = dir.join("chat_template.json");
+            let config = read_config(&path)?;
+            if config.get("chat_template").is_none() {
+                return Ok(None);
+            }
+            (choose(&config), path)
+        };
+        let Some(source) = source else {
+            return Err(ChatError::Malformed {
+                path,
+                reason: "`chat_template` is neither a text nor a list with one named `default`"
+                    .to_owned(),
+            });
+        };
+        let special_tokens = config
+            .special_tokens()
+            .filter_map(|(key, token)| Some((key.to_owned(), Value::from(text(token)?))))
+            .collect();
+        let template = Self {
+            source,
+            special_tokens,
+        };
+        match template.run(None) {
+            Ok(_) => Ok(Some(template)),
+            Err(error) => Err(ChatError::Malformed {
+                path,
+                reason: error.to_string(),
+            }),
+        }
+    }
+
+    /// The text of `messages`, with the beginning of an answer behind it when `add_generation_prompt` says so.
+    ///
+    /// The text has its special tokens already, so it is encoded with
+    /// [`Tokenizer::encode_rendered`](crate::Tokenizer::encode_rendered).
+    ///
+    /// # Errors
+    ///
+    /// The template refuses the messages (some know no `system`), is wrong, or does not come to an end.
+    pub fn render(
+        &self,
+        messages: &[Message],
+        add_generation_prompt: bool,
+    ) -> Result<String, ChatError> {
+        self.render_with(messages, add_generation_prompt, context! {})
+    }
+
+    /// As [`Self::render`], with messages of any form and further variables, such as `tools` or `enable_thinking`.
+    /// Maps keep the order in which they serialize, which `tojson` shows.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::render`].
+    pub fn render_with(
+        &self,
+        messages: impl Serialize,
+        add_generation_prompt: bool,
+        variables: impl Serialize,
+    ) -> Result<String, ChatError> {
+        let messages = Value::from(Serde(messages));
+        self.run(Some(merge_maps([
+            context! { tools => (), documents => () }, // transformers defines these two always
+            Value::from(Serde(&self.special_tokens)),
+            Value::from(Serde(variables)),
+            context! { messages, add_generation_prompt },
+        ])))
+    }
+
+    /// Compiles the template and, given variables, renders it, in a thread that a panic or a deep recursion may have
+    /// for itself.
+    fn run(&self, variables: Option<Value>) -> Result<String, ChatError> {
+        let unusable = |reason: &str| ChatError::Render {
+            reason: reason.to_owned(),
+        };
+        if self.source.len() > MAX_SOURCE_BYTES {
+            return Err(unusable("it is larger than any in use"));
+        }
+        let source = without_generation_tags(&self.source);
+        let (sender, receiver) = mpsc::channel();
+        thread::Builder::new()
+            .stack_size(STACK_BYTES)
+            .spawn(move || {
+                let mut environment = environment();
+                let text = environment
+                    .add_template(NAME, &source)
+                    .and_then(|()| match variables {
+                        Some(variables) => environment.get_template(NAME)?.render(variables),
+                        None => Ok(String::new()),
+                    });
+                drop(sender.send(text.map_err(ChatError::from))); // nobody waits any more after `TIME`
+            })
+            .map_err(|error| unusable(&error.to_string()))?;
+        match receiver.recv_timeout(TIME) {
+            Ok(result) => result,
+            Err(mpsc::RecvTimeoutError::Timeout) => Err(ChatError::Limit),
+            Err(mpsc::RecvTimeoutError::Disconnected) => Err(unusable("the engine panicked")),
+        }
+    }
+}
+
+impl From<Error> for ChatError {
+    fn from(error: Error) -> Self {
+        let refusal =
+            std::error::Error::source(&error).and_then(|source| source.downcast_ref::<Refusal>());
+        match (error.kind(), refusal) {
+            (ErrorKind::OutOfFuel, _) => Self::Limit,
+            (_, Some(Refusal(message))) => Self::Refused {
+                message: message.clone(),
+            },
+            _ => Self::Render {
+                reason: error.to_string(),
+            },
+        }
+    }
+}
+
+/// The template of a configuration, of several named ones `default`.
+fn choose(config: &TokenizerConfig) -> Option<String> {
+    let value = config.get("chat_template")?;
+    let source = value.as_str().or_else(|| {
+        let mut named = value.as_array()?.iter();
+        named.find(|each| each["name"] == "default")?["template"].as_str()
+    });
+    source.map(str::to_owned)
+}
+
+/// What a template said through `raise_exception`.
+#[derive(Debug)]
+struct Refusal(String);
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// An environment as `transformers.utils.chat_template_utils` makes it.
+fn environment<'source>() -> Environment<'source> {
+    let mut environment = Environment::new();
+    let syntax = SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .build();
+    environment.set_syntax(syntax.expect("the usual delimiters"));
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    environment.set_unknown_method_callback(|state, value, method, arguments| match method {
+        "format" => Err(ErrorKind::UnknownMethod.into()), // pads to any width before it asks for fuel
+        _ => pycompat::unknown_method_callback(state, value, method, arguments),
+    });
+    environment.set_fuel(Some(FUEL));
+    environment.set_formatter(|output, state, value| match value.kind() {
+        ValueKind::Seq | ValueKind::Map | ValueKind::Iterable | ValueKind::Plain => {
+            Ok(output.write_str(&limited(state, |text| write!(text, "{value}"))?)?)
+        }
+        _ => escape_formatter(output, state, value),
+    });
+    environment.add_filter("tojson", tojson);
+    environment.add_filter("string", |state: &State, value: &Value| {
+        limited(state, |text| write!(text, "{value}"))
+    });
+    environment.add_test("iterable", |value: &Value| {
+        // `none` is one to minijinja
+        !matches!(
+            value.kind(),
+            ValueKind::None | ValueKind::Bool | ValueKind::Number
+        )
+    });
+    environment.add_function("raise_exception", |message: String| -> Result<(), Error> {
+        let error = Error::new(ErrorKind::InvalidOperation, message.clone());
+        Err(error.with_source(Refusal(message)))
+    });
+    environment.add_function("strftime_now", |format: &str| {
+        strftime(format, &Zoned::now())
+    });
+    environment
+}
+
+/// `json.dumps` with arguments that `transformers` lets templates give.
+fn tojson(
+    state: &State,
+    value: &Value,
+    indent: Option<usize>,
+    options: Kwargs,
+) -> Result<Value, Error> {
+    let indent = indent.or(options.get("indent")?);
+    let ascii: Option<bool> = options.get("ensure_ascii")?;
+    let separators: Option<Vec<String>> = options.get("separators")?;
+    options.assert_all_used()?; // `sort_keys` among them
+    let style = json::Style::new(indent, separators, ascii.unwrap_or(false));
+    limited(state, |text| Ok(json::dump(value, style, text)?)).map(Value::from)
+}
+
+/// What `write` writes, as long as the fuel lasts: a small value can have an endless text.
+fn limited(
+    state: &State,
+    write: impl FnOnce(&mut Limited) -> io::Result<()>,
+) -> Result<String, Error> {
+    let (_, fuel) = state.fuel_levels().unwrap_or((0, FUEL));
+    let mut text = Limited {
+        bytes: Vec::new(),
+        limit: fuel.saturating_mul(BYTES_PER_FUEL) as usize,
+    };
+    match write(&mut text) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+            return Err(ErrorKind::OutOfFuel.into());
+        }
+        Err(error) => return Err(Error::new(ErrorKind::InvalidOperation, error.to_string())),
+    }
+    state.consume_fuel(text.bytes.len() as u64 / BYTES_PER_FUEL)?;
+    Ok(String::from_utf8(text.bytes).expect("only whole strings are written"))
+}
+
+/// Bytes, and how many they may become.
+struct Limited {
+    bytes: Vec<u8>,
+    limit: usize,
+}
+
+impl Write for Limited {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + bytes.len() > self.limit {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.bytes.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn strftime(format: &str, time: &Zoned) -> Result<String, Error> {
+    jiff::fmt::strtime::format(format, time)
+        .map_err(|error| Error::new(ErrorKind::InvalidOperation, error.to_string()))
+}
+
+/// Puts a plain scope in the place of `{% generation %}`, which marks the assistant's part and prints nothing.
+fn without_generation_tags(source: &str) -> String {
+    let mut result = String::with_capacity(source.len());
+    let mut rest = source;
+    while let Some(start) = rest.find("{%") {
+        let (before, tag) = rest.split_at(start + 2);
+        result += before;
+        rest = tag;
+        let Some(end) = tag.find("%}") else { break };
+        let inner = &tag[..end];
+        let open = if inner.starts_with(['-', '+']) {
+            &inner[..1]
+        } else {
+            ""
+        };
+        let close = if inner.ends_with(['-', '+']) {
+            &inner[inner.len() - 1..]
+        } else {
+            ""
+        };
+        let plain = match inner.trim_matches(['-', '+']).trim() {
+            "generation" => "with",
+            "endgeneration" => "endwith",
+            _ => continue,
+        };
+        result += &format!("{open} {plain} {close}");
+        rest = &tag[end..];
+    }
+    result + rest
+}
+
+fn read_config(path: &Path) -> Result<TokenizerConfig, ChatError> {
+    TokenizerConfig::read(path).map_err(|error| unread(path, error))
+}
+
+/// The text of a file, or `None` where there is none.
+fn read(path: &Path) -> Result<Option<String>, ChatError> {
+    match read_limited(path, MAX_SOURCE_BYTES as u64) {
+        Ok(bytes) => String::from_utf8(bytes)
+            .map(Some)
+            .map_err(|error| unread(path, io::Error::new(io::ErrorKind::InvalidData, error))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unread(path, error)),
+    }
+}
+
+fn unread(path: &Path, error: io::Error) -> ChatError {
+    let path = path.into();
+    match error.kind() {
+        io::ErrorKind::InvalidData | io::ErrorKind::FileTooLarge | io::ErrorKind::UnexpectedEof => {
+            ChatError::Malformed {
+                path,
+                reason: error.to_string(),
+            }
+        }
+        _ => ChatError::Read {
+            path,
+            source: error,
+        },
+    }
+}

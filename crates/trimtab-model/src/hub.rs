@@ -1,0 +1,470 @@
+//! Checkpoints from the Hugging Face hub, kept in the cache that its own programs use.
+//!
+//! The work is done by the crate `hf-hub`; what stands here is which files a model needs, that all of them are of one
+//! commit, and that none is used before it is whole.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use hf_hub::api::Progress;
+use hf_hub::api::sync::{Api, ApiBuilder, ApiError, ApiRepo};
+use hf_hub::{Cache, Repo, RepoType};
+use sha2::{Digest, Sha256};
+
+use crate::pretrained::LoadError;
+use crate::tensor_file::hex;
+use crate::weights::shard_names;
+
+/// The files of a checkpoint that are fetched where they exist, beside the weights.
+const FILES: [&str; 7] = [
+    "config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "chat_template.jinja",
+    "chat_template.json",
+];
+
+/// A hub and the local cache of what came from it.
+///
+/// ```no_run
+/// use trimtab_model::Hub;
+///
+/// let dir = Hub::from_env().snapshot("Qwen/Qwen2.5-1.5B@main", &mut |_| ())?;
+/// # Ok::<(), trimtab_model::HubError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Hub {
+    /// Where the hub is.
+    pub endpoint: String,
+    /// The cache folder, with a folder per repository in it.
+    pub cache: PathBuf,
+    /// What the hub knows the user by.
+    pub token: Option<String>,
+    /// Whether to ask the cache only.
+    pub offline: bool,
+}
+
+/// How far the download of a file is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Download {
+    /// Name of the file.
+    pub file: String,
+    /// Bytes that are there.
+    pub done: u64,
+    /// Bytes of the whole file.
+    pub total: u64,
+}
+
+/// Why a checkpoint could not be had from the hub.
+#[expect(missing_docs, reason = "the messages document the variants")]
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum HubError {
+    #[error(
+        "`{name}` is no name of a hub repository, which look like owner/model or owner/model@revision"
+    )]
+    Name { name: String },
+    #[error("{name} is not in the cache {cache}, and HF_HUB_OFFLINE forbids to fetch it")]
+    Offline { name: String, cache: PathBuf },
+    #[error("the hub {endpoint} has no {name}")]
+    NotFound { name: String, endpoint: String },
+    #[error(
+        "the hub {endpoint} does not give {name} to this user: is the name right, and does HF_TOKEN hold the token of someone with access?"
+    )]
+    Denied { name: String, endpoint: String },
+    #[error("cannot fetch {file} of {name}: {reason}; what has come is kept, so try again")]
+    Fetch {
+        name: String,
+        file: String,
+        reason: String,
+    },
+    #[error("{file} of {name} came damaged")]
+    Damaged { name: String, file: String },
+    #[error("{name} has no weights as safetensors")]
+    NoWeights { name: String },
+    #[error(transparent)]
+    Index(#[from] LoadError),
+    #[error("cannot use {path}: {source}")]
+    Cache { path: PathBuf, source: io::Error },
+}
+
+impl Hub {
+    /// The hub and the cache that the environment names, as it does for Hugging Face's own programs: `HF_ENDPOINT`;
+    /// `HF_HUB_CACHE`, or else the folder `hub` in `HF_HOME`; `HF_TOKEN`, or else the file `HF_TOKEN_PATH` or `token`
+    /// in `HF_HOME`; `HF_HUB_OFFLINE`. Without `HF_HOME` it is `huggingface` in `XDG_CACHE_HOME` or `~/.cache`.
+    pub fn from_env() -> Self {
+        Self::from_variables(&|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+    }
+
+    fn from_variables(variable: &dyn Fn(&str) -> Option<String>) -> Self {
+        let path = |name| variable(name).map(PathBuf::from);
+        let home = path("HF_HOME").unwrap_or_else(|| {
+            path("XDG_CACHE_HOME")
+                .unwrap_or_else(|| path("HOME").unwrap_or_default().join(".cache"))
+                .join("huggingface")
+        });
+        let endpoint = variable("HF_ENDPOINT");
+        let endpoint = endpoint.as_deref().unwrap_or("https://huggingface.co");
+        let token = variable("HF_TOKEN").or_else(|| {
+            fs::read_to_string(path("HF_TOKEN_PATH").unwrap_or_else(|| home.join("token"))).ok()
+        });
+        let offline = variable("HF_HUB_OFFLINE").unwrap_or_default();
+        Self {
+            endpoint: endpoint.trim_end_matches('/').to_owned(),
+            cache: path("HF_HUB_CACHE").unwrap_or_else(|| home.join("hub")),
+            token: token
+                .map(|token| token.trim().to_owned())
+                .filter(|token| !token.is_empty()),
+            offline: ["1", "ON", "YES", "TRUE"].contains(&offline.to_uppercase().as_str()),
+        }
+    }
+
+    /// The folder of the repository `name`, `ID` or `ID@REVISION` (a branch, a tag or a commit; `main` if there is
+    /// none), after fetching what of it is not in the cache. A hub that cannot be reached does not matter when the
+    /// revision is there.
+    ///
+    /// `progress` is told about every part of a file that comes.
+    ///
+    /// # Errors
+    ///
+    /// See [`HubError`].
+    pub fn snapshot(
+        &self,
+        name: &str,
+        progress: &mut dyn FnMut(&Download),
+    ) -> Result<PathBuf, HubError> {
+        let (id, revision) = parse(name).ok_or_else(|| HubError::Name {
+            name: name.to_owned(),
+        })?;
+        if self.offline {
+            return self.cached(id, revision).ok_or_else(|| HubError::Offline {
+                name: name.to_owned(),
+                cache: self.cache.clone(),
+            });
+        }
+        let api = ApiBuilder::from_cache(Cache::new(self.cache.clone()))
+            .with_endpoint(self.endpoint.clone())
+            .with_token(self.token.clone())
+            .with_progress(false)
+            .build()
+            .map_err(|error| self.failure(name, "its list of files", error))?;
+        let repository = |revision: &str| {
+            Repo::with_revision(id.to_owned(), RepoType::Model, revision.to_owned())
+        };
+        let info = match fenced(|| api.repo(repository(revision)).info()) {
+            Ok(info) => info,
+            Err(error) => {
+                let error = self.failure(name, "its list of files", error);
+                return match self.cached(id, revision) {
+                    Some(dir) if matches!(error, HubError::Fetch { .. }) => Ok(dir),
+                    _ => Err(error),
+                };
+            }
+        };
+        if !is_commit(&info.sha) {
+            return Err(HubError::Damaged {
+                name: name.to_owned(),
+                file: "its list of files".to_owned(),
+            });
+        }
+        let mut fetch = Fetch {
+            hub: self,
+            name,
+            api: &api,
+            folder: self.folder(id),
+            commit: &info.sha,
+            repo: api.repo(repository(&info.sha)),
+            progress,
+        };
+        let there: BTreeSet<&str> = info
+            .siblings
+            .iter()
+            .map(|sibling| sibling.rfilename.as_str())
+            .collect();
+        for file in FILES.into_iter().filter(|file| there.contains(file)) {
+            fetch.file(file)?;
+        }
+        if there.contains("model.safetensors") {
+            fetch.file("model.safetensors")?;
+        } else if there.contains("model.safetensors.index.json") {
+            for shard in shard_names(&fetch.file("model.safetensors.index.json")?)? {
+                fetch.file(&shard)?;
+            }
+        } else {
+            return Err(HubError::NoWeights {
+                name: name.to_owned(),
+            });
+        }
+        let dir = fetch.folder.join("snapshots").join(&info.sha);
+        self.point(id, revision, &info.sha)?;
+        Ok(dir)
+    }
+
+    /// The snapshot of a revision that is in the cache.
+    fn cached(&self, id: &str, revision: &str) -> Option<PathBuf> {
+        let folder = self.folder(id);
+        let commit = if is_commit(revision) {
+            revision.to_owned()
+        } else {
+            fs::read_to_string(folder.join("refs").join(revision))
+                .ok()?
+                .trim()
+                .to_owned()
+        };
+        let dir = folder.join("snapshots").join(&commit);
+        (is_commit(&commit) && dir.join("config.json").exists()).then_some(dir)
+    }
+
+    /// Makes the revision of that name the commit, now that all its files are there.
+    fn point(&self, id: &str, revision: &str, commit: &str) -> Result<(), HubError> {
+        let refs = self.folder(id).join("refs");
+        drop(fs::remove_file(refs.join(commit))); // `hf-hub` makes one for the commit itself
+        if is_commit(revision) {
+            return Ok(());
+        }
+        let repo = Repo::with_revision(id.to_owned(), RepoType::Model, revision.to_owned());
+        let cache = Cache::new(self.cache.clone()).repo(repo);
+        cache.create_ref(commit).map_err(|source| HubError::Cache {
+            path: refs.join(revision),
+            source,
+        })
+    }
+
+    fn folder(&self, id: &str) -> PathBuf {
+        let repo = Repo::new(id.to_owned(), RepoType::Model);
+        self.cache.join(repo.folder_name())
+    }
+
+    fn failure(&self, name: &str, file: &str, error: ApiError) -> HubError {
+        let (name, endpoint) = (name.to_owned(), self.endpoint.clone());
+        match &error {
+            ApiError::RequestError(request) => match **request {
+                ureq::Error::StatusCode(404) => return HubError::NotFound { name, endpoint },
+                ureq::Error::StatusCode(401 | 403) => return HubError::Denied { name, endpoint },
+                _ => {}
+            },
+            _ => {}
+        }
+        HubError::Fetch {
+            name,
+            file: file.to_owned(),
+            reason: error.to_string(),
+        }
+    }
+}
+
+/// The download of one commit.
+struct Fetch<'a> {
+    hub: &'a Hub,
+    name: &'a str,
+    api: &'a Api,
+    folder: PathBuf,
+    commit: &'a str,
+    repo: ApiRepo,
+    progress: &'a mut dyn FnMut(&Download),
+}
+
+impl Fetch<'_> {
+    /// Brings a file into the cache, taking up an earlier download where it broke off, and again as long as every
+    /// attempt brings something.
+    fn file(&mut self, file: &str) -> Result<PathBuf, HubError> {
+        let path = self.folder.join("snapshots").join(self.commit).join(file);
+        if path.exists() {
+            return Ok(path);
+        }
+        let url = self.repo.url(file);
+        let metadata = fenced(|| self.api.metadata(&url))
+            .map_err(|error| self.hub.failure(self.name, file, error))?;
+        let (etag, size) = (metadata.etag(), metadata.size() as u64);
+        let damaged = || HubError::Damaged {
+            name: self.name.to_owned(),
+            file: file.to_owned(),
+        };
+        if metadata.commit_hash() != self.commit || !is_plain(etag) {
+            return Err(damaged()); // the etag becomes the name of a file
+        }
+        let blob = self.folder.join("blobs").join(etag);
+        let part = blob.with_extension("part"); // as `hf-hub` names it
+        let mut had = len(&part);
+        if had >= size {
+            drop(fs::remove_file(&part)); // there is nothing behind it to ask for
+            had = 0;
+        }
+        loop {
+            let resumed = had > 0;
+            let report = Report {
+                file,
+                done: 0,
+                total: size,
+                progress: self.progress,
+            };
+            match fenced(|| self.repo.download_with_progress(file, report)) {
+                Ok(_) if is_whole(&blob, size, etag) => return Ok(path),
+                Ok(_) => {
+                    drop(fs::remove_file(&path));
+                    drop(fs::remove_file(&blob));
+                    if !resumed {
+                        return Err(damaged());
+                    }
+                    had = 0; // the part was of something else, or the hub cannot continue: once more from the start
+                }
+                Err(error) => {
+                    let have = len(&part);
+                    if have <= had {
+                        return Err(self.hub.failure(self.name, file, error));
+                    }
+                    had = have;
+                }
+            }
+        }
+    }
+}
+
+/// Tells the caller of [`Hub::snapshot`] what `hf-hub` tells.
+struct Report<'a> {
+    file: &'a str,
+    done: u64,
+    total: u64,
+    progress: &'a mut dyn FnMut(&Download),
+}
+
+impl Progress for Report<'_> {
+    fn init(&mut self, _size: usize, _file: &str) {
+        self.done = 0;
+    }
+
+    fn update(&mut self, size: usize) {
+        self.done += size as u64;
+        (self.progress)(&Download {
+            file: self.file.to_owned(),
+            done: self.done,
+            total: self.total,
+        });
+    }
+
+    fn finish(&mut self) {}
+}
+
+/// Splits `ID[@REVISION]`, whose parts become parts of paths and addresses.
+fn parse(name: &str) -> Option<(&str, &str)> {
+    let (id, revision) = name.split_once('@').unwrap_or((name, "main"));
+    let is_path = |text: &str| text.split('/').all(is_plain);
+    (id.split('/').count() <= 2 && is_path(id) && is_path(revision)).then_some((id, revision))
+}
+
+/// Whether a text may be the name of a file as it is.
+fn is_plain(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=128).contains(&text.len()) && !text.starts_with('.') && text.bytes().all(allowed)
+}
+
+fn is_commit(text: &str) -> bool {
+    text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn len(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |metadata| metadata.len())
+}
+
+/// Whether a file has its size and, where the hub names it by its SHA-256 as it does large files, that.
+fn is_whole(path: &Path, size: u64, etag: &str) -> bool {
+    let hash = || -> io::Result<String> {
+        let mut hash = Sha256::new();
+        io::copy(&mut File::open(path)?, &mut hash)?;
+        Ok(hex(&hash.finalize()))
+    };
+    len(path) == size && (etag.len() != 64 || hash().is_ok_and(|hash| hash == etag))
+}
+
+/// Runs `work` and turns a panic inside it into an error: `hf-hub` trusts what a hub answers.
+fn fenced<T>(work: impl FnOnce() -> Result<T, ApiError>) -> Result<T, ApiError> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(io::Error::other("the hf-hub library panicked").into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_an_id_and_a_revision() {
+        assert_eq!(parse("gpt2"), Some(("gpt2", "main")));
+        assert_eq!(
+            parse("Qwen/Qwen2.5-1.5B@refs/pr/3"),
+            Some(("Qwen/Qwen2.5-1.5B", "refs/pr/3"))
+        );
+        for wrong in [
+            "",
+            "@",
+            "a@",
+            "@main",
+            "a/b/c",
+            "/a",
+            "a/",
+            "a//b",
+            "../a",
+            "a/..",
+            "a@../b",
+            "a@b/../c",
+            "a b",
+            "a?b",
+            "a@b@c",
+            "a\\b",
+            "a@b%2F",
+            "é/b",
+            ".hidden/a",
+        ] {
+            assert_eq!(parse(wrong), None, "{wrong}");
+        }
+    }
+
+    /// The rules of https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables
+    #[test]
+    fn the_environment_decides_as_for_other_programs() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let home = folder.path().to_str().expect("UTF-8").to_owned();
+        fs::write(folder.path().join("token"), "of the file\n").expect("a writable folder");
+        let hub = |variables: &[(&str, &str)]| {
+            Hub::from_variables(&|name| {
+                variables
+                    .iter()
+                    .find_map(|(key, value)| (*key == name).then(|| (*value).to_owned()))
+            })
+        };
+        let plain = hub(&[("HOME", "/nobody")]);
+        assert_eq!(plain.endpoint, "https://huggingface.co");
+        assert_eq!(plain.cache, Path::new("/nobody/.cache/huggingface/hub"));
+        assert_eq!((plain.token, plain.offline), (None, false));
+        let xdg = hub(&[("HOME", "/nobody"), ("XDG_CACHE_HOME", "/cache")]);
+        assert_eq!(xdg.cache, Path::new("/cache/huggingface/hub"));
+        let homed = hub(&[("HF_HOME", &home), ("HF_ENDPOINT", "http://mirror/")]);
+        assert_eq!(homed.cache, folder.path().join("hub"));
+        assert_eq!(homed.endpoint, "http://mirror");
+        assert_eq!(homed.token.as_deref(), Some("of the file"));
+        let set = hub(&[
+            ("HF_HOME", &home),
+            ("HF_HUB_CACHE", "/hubs"),
+            ("HF_TOKEN", "mine"),
+        ]);
+        assert_eq!(set.cache, Path::new("/hubs"));
+        assert_eq!(set.token.as_deref(), Some("mine"));
+        for (value, offline) in [
+            ("1", true),
+            ("true", true),
+            ("YES", true),
+            ("0", false),
+            ("off", false),
+        ] {
+            assert_eq!(
+                hub(&[("HF_HUB_OFFLINE", value)]).offline,
+                offline,
+                "{value}"
+            );
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Loads the checkpoint folder of its first argument in the number format of its second and prints the largest
+//! resident size that this took, in bytes; for the test of the memory that loading takes.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use trimtab_model::{FloatDType, Pretrained};
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let dtype = match arguments[2].as_str() {
+        "bf16" => FloatDType::BF16,
+        _ => FloatDType::F32,
+    };
+    let base = Pretrained::load(Path::new(&arguments[1]), dtype, &Device::flex());
+    let base = base.expect("a good checkpoint");
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let peak = peak
+        .and_then(|peak| peak.trim().strip_suffix(" kB"))
+        .expect("a peak");
+    println!("{}", peak.trim().parse::<u64>().expect("a number") * 1024);
+    drop(base);
+}
