@@ -1,6 +1,8 @@
 //! The run's report: one self-contained HTML page, drawn by `report.html.jinja` from the numbers collected here.
 
 use anyhow::Context as _;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 use serde::{Deserialize, Serialize};
 use trimtab::lens::LayerReading;
@@ -92,10 +94,13 @@ pub(crate) struct Answer {
 /// Draws the page. Every text is escaped: most come from a model.
 pub(crate) fn render(report: &Report) -> anyhow::Result<String> {
     let mut env = Environment::new();
+    let syntax = SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .build();
+    env.set_syntax(syntax.context("the usual delimiters")?);
     env.set_auto_escape_callback(|_| AutoEscape::Html);
     env.set_undefined_behavior(UndefinedBehavior::Strict);
-    env.set_trim_blocks(true);
-    env.set_lstrip_blocks(true);
     env.add_filter("duration", duration);
     env.add_filter("fixed", fixed);
     env.add_filter("percent", percent);
@@ -114,12 +119,12 @@ pub(crate) fn render(report: &Report) -> anyhow::Result<String> {
     let effects = layers.flat_map(|layer| layer.raised.iter().chain(&layer.lowered));
     env.get_template("report")?
         .render(context! {
-            report,
-            headline => report.tasks.iter().find(|row| row.trained_on),
+            report => Value::from(Serde(report)),
+            headline => Value::from(Serde(report.tasks.iter().find(|row| row.trained_on))),
             window => 2 * half_window + 1,
-            reward => chart(|point| 100.0 * point.accuracy, Some(100.0)),
-            length => chart(|point| point.mean_length, None),
-            gradient => chart(|point| point.grad_norm, None),
+            reward => Value::from(Serde(chart(|point| 100.0 * point.accuracy, Some(100.0)))),
+            length => Value::from(Serde(chart(|point| point.mean_length, None))),
+            gradient => Value::from(Serde(chart(|point| point.grad_norm, None))),
             strongest => effects.map(|effect| effect.logit.abs()).fold(0.0, f32::max),
         })
         .context("cannot render the report")
