@@ -10,11 +10,15 @@ mod nano_gsm;
 mod nano_math;
 mod outcome;
 mod problem;
+mod procedural;
 mod stats;
+mod verifier;
 
 pub use check::{Grade, MAX_DIGITS, Reason, Verdict, check, grade};
 pub use corpus::{document, document_with_request};
 pub use extract::last_boxed;
 pub use outcome::{Outcome, Scored};
 pub use problem::{Family, Problem, Split, UnknownTask};
+pub use procedural::{Level, NoSuchLevel, Procedure};
 pub use stats::{Z95, mean, mean_interval, wilson_interval};
+pub use verifier::Verifier;
