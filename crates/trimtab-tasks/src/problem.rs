@@ -133,20 +133,20 @@ impl Family {
 }
 
 impl std::str::FromStr for Family {
-    type Err = UnknownTask;
+    type Err = UnknownFamily;
 
-    fn from_str(name: &str) -> Result<Self, UnknownTask> {
+    fn from_str(name: &str) -> Result<Self, UnknownFamily> {
         Self::ALL
             .into_iter()
             .find(|family| family.name() == name)
-            .ok_or_else(|| UnknownTask(name.to_owned()))
+            .ok_or_else(|| UnknownFamily(name.to_owned()))
     }
 }
 
-/// A task name that no task has.
+/// A name that neither family has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no task `{0}`; this version has nano-gsm and nano-math")]
-pub struct UnknownTask(String);
+#[error("there is no family `{0}`; there are nano-gsm and nano-math")]
+pub struct UnknownFamily(String);
 
 /// A drawn problem before its split is known.
 pub(crate) struct RawProblem {
