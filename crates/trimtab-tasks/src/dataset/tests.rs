@@ -392,3 +392,54 @@ fn the_table_is_consistent() {
     }
     assert!(Dataset::named("mmlu").is_err());
 }
+
+#[cfg(feature = "parquet")]
+mod parquet {
+    use super::*;
+
+    /// Written by pyarrow, see `tests/fixtures/verl_parquet.py`; the third row has a null as its gold.
+    const VERL: &[u8] = include_bytes!("../../tests/fixtures/verl.parquet");
+
+    fn load(bytes: &[u8], malformed: Malformed) -> Result<Loaded, LoadError> {
+        let file = file(bytes);
+        Dataset::named("dapo-17k")
+            .expect("a data set")
+            .load(file.path(), malformed)
+    }
+
+    #[test]
+    fn nested_rows_are_read() {
+        let loaded = load(VERL, Malformed::Skip).expect("two good rows");
+        let rows: Vec<(&str, &str)> = loaded
+            .problems
+            .iter()
+            .map(|problem| (problem.question.as_str(), problem.answer.as_str()))
+            .collect();
+        assert_eq!(
+            rows,
+            [
+                ("What is 2 + 3?", "5"),
+                ("What is 1/4 + 1/4?", r"\frac{1}{2}")
+            ]
+        );
+        let error = load(VERL, Malformed::Refuse)
+            .expect_err("no gold")
+            .to_string();
+        assert!(error.ends_with("line 3: no field `/answer`"), "{error}");
+    }
+
+    #[test]
+    fn damaged_files_are_errors_or_rows() {
+        for at in 0..VERL.len() {
+            for flip in [0x01, 0x80, 0xff] {
+                let mut bytes = VERL.to_vec();
+                bytes[at] ^= flip;
+                let _ = load(&bytes, Malformed::Skip);
+            }
+        }
+        for len in 0..VERL.len() {
+            let error = load(&VERL[..len], Malformed::Refuse);
+            assert!(error.is_err(), "{len}");
+        }
+    }
+}
