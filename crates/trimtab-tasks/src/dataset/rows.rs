@@ -80,10 +80,7 @@ fn array(path: &Path, bytes: &[u8], visit: &mut Visit) -> Result<(), LoadError> 
     let (mut line, mut counted) = (1, 0);
     for element in elements {
         let start = element.get().as_ptr() as usize - text.as_ptr() as usize;
-        line += bytes[counted..start]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count();
+        line += text[counted..start].matches('\n').count();
         counted = start;
         visit(line, row(element.get().as_bytes()))?;
     }

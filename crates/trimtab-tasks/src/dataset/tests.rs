@@ -35,113 +35,116 @@ fn refused(name: &str, text: &str) -> String {
         .map_or(error.clone(), |(_, rest)| rest.to_owned())
 }
 
+/// Data set, row, question, gold.
+const ROWS: &[(&str, &str, &str, &str)] = &[
+    (
+        "gsm8k",
+        r#"{"question": "How many?", "answer": "It is 3+4 = <<3+4=7>>7.\n#### 70,000"}"#,
+        "How many?",
+        "70,000",
+    ),
+    (
+        "math-test",
+        r#"{"problem": "P", "solution": "Not $\\boxed{1}$ but $\\boxed{\\frac{1}{2}}$."}"#,
+        "P",
+        r"\frac{1}{2}",
+    ),
+    (
+        "math-test",
+        r#"{"problem": "P", "solution": "It is $\\boxed 7$, yes."}"#,
+        "P",
+        "7",
+    ),
+    ("aime24", r#"{"problem": "P", "answer": "025"}"#, "P", "025"),
+    (
+        "aime25",
+        r#"{"problem": "P", "expected_answer": "70"}"#,
+        "P",
+        "70",
+    ),
+    ("aime25", r#"{"question": "P", "answer": 70}"#, "P", "70"),
+    ("amc23", r#"{"question": "P", "answer": 27.0}"#, "P", "27"),
+    (
+        "minerva",
+        r#"{"problem": "P", "solution": "\\boxed{6.5e-2\n}"}"#,
+        "P",
+        "6.5e-2",
+    ),
+    (
+        "olympiadbench",
+        r#"{"context": null, "question": "P", "final_answer": ["$8$,$4$"]}"#,
+        "P",
+        "$8$,$4$",
+    ),
+    (
+        "olympiadbench",
+        r#"{"context": "Let x be 1.", "question": "P", "final_answer": ["2"]}"#,
+        "Let x be 1. P",
+        "2",
+    ),
+    (
+        "svamp",
+        r#"[{"Body": "Tom has 3 pens ", "Question": "How many?", "Answer": 3.0}]"#,
+        "Tom has 3 pens. How many?",
+        "3",
+    ),
+    (
+        "asdiv",
+        r#"{"body": "Tom has 3 pens.", "question": "How many?", "answer": "3 (pens)"}"#,
+        "Tom has 3 pens. How many?",
+        "3",
+    ),
+    (
+        "asdiv",
+        r#"{"body": "B.", "question": "Q?", "answer": "5 (cm); 7 (cm)"}"#,
+        "B. Q?",
+        "5, 7",
+    ),
+    (
+        "gsm-hard",
+        r#"{"input": "P", "target": -9867630.0}"#,
+        "P",
+        "-9867630",
+    ),
+    (
+        "gsm-hard",
+        r#"{"input": "P", "target": 0.0016791648}"#,
+        "P",
+        "0.0016791648",
+    ),
+    (
+        "gsm-hard",
+        r#"{"input": "P", "target": 1e22}"#,
+        "P",
+        "10000000000000000000000",
+    ),
+    (
+        "gsm-plus",
+        r#"{"question": "P", "answer": "None"}"#,
+        "P",
+        "None",
+    ),
+    ("dapo-17k", r#"{"problem": "P", "answer": "34"}"#, "P", "34"),
+    (
+        "dapo-17k",
+        r#"{"prompt": [{"role": "user", "content": "P Let's think step by step and output the final answer within \\boxed{}."}], "reward_model": {"ground_truth": "34"}}"#,
+        "P",
+        "34",
+    ),
+    (
+        "dapo-17k",
+        r#"{"prompt": [{"content": "Solve the following math problem step by step. The last line of your response should be of the form Answer: $Answer (without quotes) where $Answer is the answer to the problem.\n\nP\n\nRemember to put your answer on its own line after \"Answer:\"."}], "reward_model": {"ground_truth": "34"}}"#,
+        "P",
+        "34",
+    ),
+];
+
 #[test]
 fn each_gold_rule_finds_the_gold() {
-    for (name, row, question, gold) in [
-        (
-            "gsm8k",
-            r##"{"question": "How many?", "answer": "It is 3+4 = <<3+4=7>>7.\n#### 70,000"}"##,
-            "How many?",
-            "70,000",
-        ),
-        (
-            "math-test",
-            r#"{"problem": "P", "solution": "Not $\\boxed{1}$ but $\\boxed{\\frac{1}{2}}$."}"#,
-            "P",
-            r"\frac{1}{2}",
-        ),
-        (
-            "math-test",
-            r#"{"problem": "P", "solution": "It is $\\boxed 7$, yes."}"#,
-            "P",
-            "7",
-        ),
-        ("aime24", r#"{"problem": "P", "answer": "025"}"#, "P", "025"),
-        (
-            "aime25",
-            r#"{"problem": "P", "expected_answer": "70"}"#,
-            "P",
-            "70",
-        ),
-        ("aime25", r#"{"question": "P", "answer": 70}"#, "P", "70"),
-        ("amc23", r#"{"question": "P", "answer": 27.0}"#, "P", "27"),
-        (
-            "minerva",
-            r#"{"problem": "P", "solution": "\\boxed{6.5e-2\n}"}"#,
-            "P",
-            "6.5e-2",
-        ),
-        (
-            "olympiadbench",
-            r#"{"context": null, "question": "P", "final_answer": ["$8$,$4$"]}"#,
-            "P",
-            "$8$,$4$",
-        ),
-        (
-            "olympiadbench",
-            r#"{"context": "Let x be 1.", "question": "P", "final_answer": ["2"]}"#,
-            "Let x be 1. P",
-            "2",
-        ),
-        (
-            "svamp",
-            r#"[{"Body": "Tom has 3 pens ", "Question": "How many?", "Answer": 3.0}]"#,
-            "Tom has 3 pens. How many?",
-            "3",
-        ),
-        (
-            "asdiv",
-            r#"{"body": "Tom has 3 pens.", "question": "How many?", "answer": "3 (pens)"}"#,
-            "Tom has 3 pens. How many?",
-            "3",
-        ),
-        (
-            "asdiv",
-            r#"{"body": "B.", "question": "Q?", "answer": "5 (cm); 7 (cm)"}"#,
-            "B. Q?",
-            "5, 7",
-        ),
-        (
-            "gsm-hard",
-            r#"{"input": "P", "target": -9867630.0}"#,
-            "P",
-            "-9867630",
-        ),
-        (
-            "gsm-hard",
-            r#"{"input": "P", "target": 0.0016791648}"#,
-            "P",
-            "0.0016791648",
-        ),
-        (
-            "gsm-hard",
-            r#"{"input": "P", "target": 1e22}"#,
-            "P",
-            "10000000000000000000000",
-        ),
-        (
-            "gsm-plus",
-            r#"{"question": "P", "answer": "None"}"#,
-            "P",
-            "None",
-        ),
-        ("dapo-17k", r#"{"problem": "P", "answer": "34"}"#, "P", "34"),
-        (
-            "dapo-17k",
-            r#"{"prompt": [{"role": "user", "content": "P Let's think step by step and output the final answer within \\boxed{}."}], "reward_model": {"ground_truth": "34"}}"#,
-            "P",
-            "34",
-        ),
-        (
-            "dapo-17k",
-            r#"{"prompt": [{"content": "Solve the following math problem step by step. The last line of your response should be of the form Answer: $Answer (without quotes) where $Answer is the answer to the problem.\n\nP\n\nRemember to put your answer on its own line after \"Answer:\"."}], "reward_model": {"ground_truth": "34"}}"#,
-            "P",
-            "34",
-        ),
-    ] {
+    for (name, row, question, gold) in ROWS {
         let problem = only(name, row);
-        assert_eq!(problem.question, question, "{row}");
-        assert_eq!(problem.answer, gold, "{row}");
+        assert_eq!(&problem.question, question, "{row}");
+        assert_eq!(&problem.answer, gold, "{row}");
         assert_eq!(problem.id, format!("{name}/0"));
     }
 }
@@ -179,7 +182,7 @@ fn a_gold_that_was_never_published_is_known() {
 fn worked_solutions_lose_their_annotations() {
     let problem = only(
         "gsm8k",
-        r##"{"question": "Q", "answer": "3+4 = <<3+4=7>>7.\n\n7*2 = <<7*2=14>>14\n#### 14"}"##,
+        r#"{"question": "Q", "answer": "3+4 = <<3+4=7>>7.\n\n7*2 = <<7*2=14>>14\n#### 14"}"#,
     );
     assert_eq!(problem.steps, ["3+4 = 7.", "7*2 = 14"]);
 }

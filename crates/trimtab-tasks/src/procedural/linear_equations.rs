@@ -16,42 +16,10 @@ pub(super) fn draw(draw: &mut Draw, level: u8) -> Generated {
 }
 
 fn one_unknown(draw: &mut Draw, level: u8) -> Generated {
-    let x = draw.range(-40, 40);
-    let a = nonzero(draw, 12);
-    let b = nonzero(draw, 30);
     let (left, right, solution) = match level {
-        1 => (
-            sum(&[(a, "x"), (b, "")]),
-            (a * x + b).to_string(),
-            Rational64::from(x),
-        ),
-        2 => {
-            let c = loop {
-                let c = nonzero(draw, 12);
-                if c != a {
-                    break c;
-                }
-            };
-            (
-                sum(&[(a, "x"), (b, "")]),
-                sum(&[(c, "x"), ((a - c) * x + b, "")]),
-                Rational64::from(x),
-            )
-        }
-        _ => {
-            let (factor, c, d, e) = loop {
-                let (factor, c) = (draw.range(2, 9), nonzero(draw, 12));
-                let (d, e) = (nonzero(draw, 20), nonzero(draw, 40));
-                if factor * a != d && factor * c != e {
-                    break (factor, c, d, e);
-                }
-            };
-            (
-                format!("{factor}({})", sum(&[(a, "x"), (c, "")])),
-                sum(&[(d, "x"), (e, "")]),
-                Rational64::new(e - factor * c, factor * a - d),
-            )
-        }
+        1 => one_term(draw),
+        2 => both_sides(draw),
+        _ => brackets(draw),
     };
     Generated {
         signature: format!("{left}={right}"),
@@ -61,6 +29,41 @@ fn one_unknown(draw: &mut Draw, level: u8) -> Generated {
         steps: Vec::new(),
         verifier: Verifier::Numbers,
     }
+}
+
+/// Left side, right side, solution.
+type Equation = (String, String, Rational64);
+
+fn one_term(draw: &mut Draw) -> Equation {
+    let x = draw.range(-40, 40);
+    let (a, b) = (nonzero(draw, 12), nonzero(draw, 30));
+    (sum(&[(a, "x"), (b, "")]), (a * x + b).to_string(), x.into())
+}
+
+fn both_sides(draw: &mut Draw) -> Equation {
+    let x = draw.range(-40, 40);
+    let (a, b, c) = (nonzero(draw, 12), nonzero(draw, 30), nonzero(draw, 12));
+    if a == c {
+        return both_sides(draw);
+    }
+    (
+        sum(&[(a, "x"), (b, "")]),
+        sum(&[(c, "x"), ((a - c) * x + b, "")]),
+        x.into(),
+    )
+}
+
+fn brackets(draw: &mut Draw) -> Equation {
+    let (factor, a, b) = (draw.range(2, 9), nonzero(draw, 12), nonzero(draw, 12));
+    let (c, d) = (nonzero(draw, 20), nonzero(draw, 40));
+    if factor * a == c || factor * b == d {
+        return brackets(draw);
+    }
+    (
+        format!("{factor}({})", sum(&[(a, "x"), (b, "")])),
+        sum(&[(c, "x"), (d, "")]),
+        Rational64::new(d - factor * b, factor * a - c),
+    )
 }
 
 /// As many equations as unknowns, with a whole solution and a determinant that is not zero.

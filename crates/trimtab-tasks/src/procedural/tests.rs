@@ -1,5 +1,6 @@
 use std::collections::{HashMap, HashSet};
 
+use num_rational::Rational64;
 use proptest::prelude::*;
 
 use super::*;
@@ -128,28 +129,58 @@ fn harder_problems_are_larger() {
     }
 }
 
-/// Solutions put back into their questions, by a second reading of the text.
-#[test]
-fn solutions_solve() {
-    for problem in problems(Procedure::LinearEquations, Level(1), 300) {
-        let equation = problem.question.strip_prefix("Solve ").expect("a task");
-        let (left, right) = equation.split_once(" = ").expect("an equation");
-        let right: i64 = right
-            .split(' ')
-            .next()
-            .expect("a side")
-            .parse()
-            .expect("a number");
-        let (a, b) = left.split_once('x').expect("an unknown");
-        let a: i64 = match a {
-            "" => 1,
-            "-" => -1,
-            _ => a.parse().expect("a coefficient"),
-        };
-        let b: i64 = b.replace(' ', "").parse().expect("a constant");
-        let x: i64 = problem.answer.parse().expect("a solution");
-        assert_eq!(a * x + b, right, "{problem:?}");
+/// The value of `5(3x - 2)` or `x + 2y - z`, by a second, independent reading of the text.
+fn value(side: &str, solution: &[Rational64]) -> Rational64 {
+    let whole = |digits: &str| Rational64::from(digits.parse::<i64>().expect("a number"));
+    if let Some((factor, inner)) = side.split_once('(') {
+        return whole(factor) * value(inner.trim_end_matches(')'), solution);
     }
+    side.replace(" - ", " + -")
+        .split(" + ")
+        .map(|term| match term.find(['x', 'y', 'z']) {
+            None => whole(term),
+            Some(at) => {
+                let coefficient = match &term[..at] {
+                    "" => 1.into(),
+                    "-" => (-1).into(),
+                    digits => whole(digits),
+                };
+                coefficient * solution[(term.as_bytes()[at] - b'x') as usize]
+            }
+        })
+        .sum()
+}
+
+#[test]
+fn solutions_solve_their_equations() {
+    for level in Level::ALL {
+        for problem in problems(Procedure::LinearEquations, level, 200) {
+            let solution: Vec<Rational64> = problem
+                .answer
+                .trim_matches(['(', ')'])
+                .split(", ")
+                .map(|number| number.parse().expect("a number"))
+                .collect();
+            let task = problem
+                .question
+                .trim_start_matches("Solve ")
+                .trim_start_matches("the system ");
+            let equations = task.split(" for x").next().expect("a task");
+            let equations = equations.split(". Give").next().expect("a task");
+            for equation in equations.split(", ") {
+                let (left, right) = equation.split_once(" = ").expect("an equation");
+                assert_eq!(
+                    value(left, &solution),
+                    value(right, &solution),
+                    "{problem:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn answers_are_right_by_a_second_reading() {
     for problem in problems(Procedure::BaseConversion, Level(5), 300) {
         let words: Vec<&str> = problem.question.split(' ').collect();
         let base = |word: &str| word.trim_end_matches('.').parse::<u32>().expect("a base");
@@ -161,14 +192,28 @@ fn solutions_solve() {
             "{problem:?}"
         );
     }
-    for problem in problems(Procedure::ModularArithmetic, Level(5), 300) {
-        let numbers: Vec<u64> = problem
-            .question
-            .split(|c: char| !c.is_ascii_digit())
-            .filter_map(|digits| digits.parse().ok())
-            .collect();
-        let smallest = (1..).find(|x| x % numbers[1] == numbers[0] && x % numbers[3] == numbers[2]);
-        assert_eq!(smallest.expect("coprime").to_string(), problem.answer);
+    for level in Level::ALL {
+        for problem in problems(Procedure::ModularArithmetic, level, 100) {
+            let numbers: Vec<u64> = problem
+                .question
+                .split(|c: char| !c.is_ascii_digit())
+                .filter_map(|digits| digits.parse().ok())
+                .collect();
+            let answer: u64 = problem.answer.parse().expect("a number");
+            let power = || (0..numbers[1]).fold(1, |power, _| power * numbers[0] % numbers[2]);
+            let right = match level.get() {
+                1 => answer == numbers[0] % numbers[1],
+                2 => answer == numbers[0] * numbers[1] % numbers[2],
+                3 => answer == power(),
+                4 => answer < numbers[4] && answer * numbers[2] % numbers[4] == numbers[3],
+                _ => {
+                    (1..=answer)
+                        .find(|x| x % numbers[1] == numbers[0] && x % numbers[3] == numbers[2])
+                        == Some(answer)
+                }
+            };
+            assert!(right, "{problem:?}");
+        }
     }
     for problem in problems(Procedure::SymbolicGsm, Level(5), 300) {
         for pair in problem.steps.windows(2) {
