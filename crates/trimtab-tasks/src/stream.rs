@@ -1,119 +1,11 @@
 //! Endless, mixed and resumable streams of problems.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::dataset::{DataFile, Loaded, content_sha256};
 use crate::draw::Draw;
-use crate::problem::{Family, Problem, Split};
-use crate::procedural::{Level, Procedure};
-
-/// Problems by number: a list, or generated without end.
-#[derive(Clone, Debug)]
-pub struct Problems {
-    kind: Kind,
-    files: Vec<DataFile>,
-    skipped: usize,
-}
-
-#[derive(Clone, Debug)]
-enum Kind {
-    List(Arc<[Problem]>),
-    Nano(Family, Split, u64),
-    Generated(Procedure, Level, Split, u64),
-}
-
-/// Problems of an endless source that its content hash looks at.
-const HASHED: u64 = 64;
-
-impl Problems {
-    /// The problems of a nano family.
-    pub fn nano(family: Family, split: Split, seed: u64) -> Self {
-        Kind::Nano(family, split, seed).into()
-    }
-
-    /// Generated problems of a level.
-    pub fn generated(procedure: Procedure, level: Level, split: Split, seed: u64) -> Self {
-        Kind::Generated(procedure, level, split, seed).into()
-    }
-
-    /// Problem number `index`; `None` at the end of a list.
-    pub fn get(&self, index: u64) -> Option<Problem> {
-        match &self.kind {
-            Kind::List(problems) => problems.get(usize::try_from(index).ok()?).cloned(),
-            Kind::Nano(family, split, seed) => Some(family.problem(*split, *seed, index)),
-            Kind::Generated(procedure, level, split, seed) => {
-                Some(procedure.problem(*level, *split, *seed, index))
-            }
-        }
-    }
-
-    /// The problems in order; without end where they are generated.
-    pub fn iter(&self) -> impl Iterator<Item = Problem> + '_ {
-        (0..).map_while(|index| self.get(index))
-    }
-
-    /// How many there are; `None` where they are generated.
-    pub fn len(&self) -> Option<u64> {
-        match &self.kind {
-            Kind::List(problems) => Some(problems.len() as u64),
-            Kind::Nano(..) | Kind::Generated(..) => None,
-        }
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == Some(0)
-    }
-
-    /// The files that they were read from; none where they are generated.
-    pub fn files(&self) -> &[DataFile] {
-        &self.files
-    }
-
-    /// How many rows of the files were left out; see [`Loaded::skipped`].
-    pub fn skipped(&self) -> usize {
-        self.skipped
-    }
-
-    /// [`content_sha256`] of a list, or of the first 64 generated problems.
-    pub fn content_sha256(&self) -> String {
-        match &self.kind {
-            Kind::List(problems) => content_sha256(problems),
-            Kind::Nano(..) | Kind::Generated(..) => {
-                content_sha256(&self.iter().take(HASHED as usize).collect::<Vec<_>>())
-            }
-        }
-    }
-}
-
-impl From<Vec<Problem>> for Problems {
-    fn from(problems: Vec<Problem>) -> Self {
-        Kind::List(problems.into()).into()
-    }
-}
-
-impl From<Loaded> for Problems {
-    fn from(loaded: Loaded) -> Self {
-        Self {
-            kind: Kind::List(loaded.problems.into()),
-            files: loaded.files,
-            skipped: loaded.skipped.len(),
-        }
-    }
-}
-
-impl From<Kind> for Problems {
-    fn from(kind: Kind) -> Self {
-        Self {
-            kind,
-            files: Vec::new(),
-            skipped: 0,
-        }
-    }
-}
+use crate::problem::Problem;
+use crate::problems::Problems;
 
 /// An endless stream over one or more sources, each as often as its weight says.
 ///
@@ -286,65 +178,6 @@ pub enum StreamError {
     OtherStream,
 }
 
-/// Which problems to keep.
-///
-/// ```
-/// use trimtab_tasks::{Filter, Level, Problems, Procedure, Split};
-///
-/// let all = Problems::generated(Procedure::Sorting, Level::EASIEST, Split::Train, 0);
-/// let mut problems: Vec<_> = all.iter().take(100).collect();
-/// let short = Filter { question_chars: Some([0, 120]), ..Filter::default() };
-/// problems.retain(|problem| short.keeps(problem));
-/// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Filter {
-    /// Lowest and highest level; a problem without a level is dropped.
-    pub levels: Option<[u32; 2]>,
-    /// Subjects; a problem without one is dropped. Empty keeps all.
-    pub subjects: Vec<String>,
-    /// Fewest and most characters of the question.
-    pub question_chars: Option<[usize; 2]>,
-}
-
-impl Filter {
-    /// Whether the problem passes.
-    pub fn keeps(&self, problem: &Problem) -> bool {
-        let level = self.levels.is_none_or(|[low, high]| {
-            problem
-                .level()
-                .is_some_and(|level| (low..=high).contains(&level))
-        });
-        let subject = self.subjects.is_empty()
-            || problem
-                .subject()
-                .is_some_and(|subject| self.subjects.iter().any(|kept| kept == subject));
-        let length = self
-            .question_chars
-            .is_none_or(|[low, high]| (low..=high).contains(&problem.question.chars().count()));
-        level && subject && length
-    }
-}
-
-/// Sets about `share` of the problems aside: those kept, then those set aside, each in their order.
-///
-/// The hash of (seed, question) decides, so a problem that comes twice stays on one side and more problems change
-/// nothing for the others.
-///
-/// # Panics
-///
-/// `share` is not between 0 and 1.
-pub fn set_aside(problems: Vec<Problem>, share: f64, seed: u64) -> (Vec<Problem>, Vec<Problem>) {
-    assert!((0.0..=1.0).contains(&share), "a share lies between 0 and 1");
-    problems.into_iter().partition(|problem| {
-        let mut hash = Sha256::new();
-        hash.update(seed.to_le_bytes());
-        hash.update(problem.question.trim());
-        let first: [u8; 4] = hash.finalize()[..4].try_into().expect("four bytes");
-        f64::from(u32::from_le_bytes(first)) >= share * 2.0_f64.powi(32)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
@@ -352,6 +185,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::{Family, Split};
 
     fn list(name: &str, count: usize) -> Vec<Problem> {
         let problem = |index| Problem {
@@ -448,53 +282,5 @@ mod tests {
             Stream::new(0, empty).err(),
             Some(StreamError::Size { number: 0 })
         );
-    }
-
-    #[test]
-    fn filters_keep_what_they_say() {
-        let mut problem = list("a", 1).remove(0);
-        problem.question = "12345".to_owned();
-        let mut tagged = problem.clone();
-        tagged.tags = [("level", "3"), ("subject", "Algebra")]
-            .map(|(tag, value)| (tag.to_owned(), value.to_owned()))
-            .into();
-        let levels = |low, high| Filter {
-            levels: Some([low, high]),
-            ..Filter::default()
-        };
-        let subject = |name: &str| Filter {
-            subjects: vec!["Geometry".to_owned(), name.to_owned()],
-            ..Filter::default()
-        };
-        let chars = |low, high| Filter {
-            question_chars: Some([low, high]),
-            ..Filter::default()
-        };
-        for (filter, plain, with_tags) in [
-            (Filter::default(), true, true),
-            (levels(3, 5), false, true),
-            (levels(4, 5), false, false),
-            (subject("Algebra"), false, true),
-            (subject("algebra"), false, false),
-            (chars(5, 5), true, true),
-            (chars(6, 9), false, false),
-        ] {
-            assert_eq!(filter.keeps(&problem), plain, "{filter:?}");
-            assert_eq!(filter.keeps(&tagged), with_tags, "{filter:?}");
-        }
-    }
-
-    #[test]
-    fn setting_aside_goes_by_content() {
-        let problems = list("a", 2000);
-        let (kept, aside) = set_aside(problems.clone(), 0.2, 0);
-        assert_eq!(kept.len() + aside.len(), 2000);
-        assert!((350..450).contains(&aside.len()), "{}", aside.len());
-        let (_, reversed) = set_aside(problems.iter().rev().cloned().collect(), 0.2, 0);
-        assert!(reversed.iter().rev().eq(&aside));
-        let (_, other_seed) = set_aside(problems.clone(), 0.2, 1);
-        assert_ne!(other_seed, aside);
-        assert_eq!(set_aside(problems.clone(), 0.0, 0).1, []);
-        assert_eq!(set_aside(problems, 1.0, 0).0, []);
     }
 }

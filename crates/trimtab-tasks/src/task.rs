@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::dataset::{DATASETS, Dataset, LoadError, Loaded, Malformed, Protocol};
 use crate::problem::{Family, Split};
+use crate::problems::Problems;
 use crate::procedural::{Level, Procedure};
 use crate::prompt::Template;
-use crate::stream::Problems;
 
 /// A source of problems, as named on a command line or in a recipe.
 ///
