@@ -210,3 +210,28 @@ impl Parser {
         Some(Expression(self.done))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_follow_the_usual_precedence() {
+        for (text, value) in [
+            ("2 + 3 * 4", (14, 1)),
+            ("2 * 3 + 4", (10, 1)),
+            ("20 - 3 - 2", (15, 1)),
+            ("24 / 4 / 2", (3, 1)),
+            ("24 / (4 / 2)", (12, 1)),
+            ("2 - 3 * (4 - 6) / 5", (16, 5)),
+            (r"2 \times \frac{3 + 4}{2 \cdot 5} - 1", (2, 5)),
+            (r"\frac{1}{\frac{2}{3}} + 4", (11, 2)),
+        ] {
+            let expression = Expression::parse(text).expect(text);
+            let value = BigRational::new(i32::into(value.0), i32::into(value.1));
+            assert_eq!(expression.value(), Some(value), "{text}");
+        }
+        let zero = Expression::parse("1 / (2 - 2)").expect("an expression");
+        assert_eq!(zero.value(), None);
+    }
+}
