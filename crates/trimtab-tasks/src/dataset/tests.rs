@@ -44,6 +44,12 @@ const ROWS: &[(&str, &str, &str, &str)] = &[
         "70,000",
     ),
     (
+        "gsm8k",
+        r#"{"question": "How many?", "answer": "Not\n#### 6\nbut\n#### 7"}"#,
+        "How many?",
+        "7",
+    ),
+    (
         "math-test",
         r#"{"problem": "P", "solution": "Not $\\boxed{1}$ but $\\boxed{\\frac{1}{2}}$."}"#,
         "P",
@@ -434,11 +440,9 @@ mod parquet {
     #[test]
     fn damaged_files_are_errors_or_rows() {
         for at in 0..VERL.len() {
-            for flip in [0x01, 0x80, 0xff] {
-                let mut bytes = VERL.to_vec();
-                bytes[at] ^= flip;
-                let _ = load(&bytes, Malformed::Skip);
-            }
+            let mut bytes = VERL.to_vec();
+            bytes[at] ^= 0xff;
+            let _ = load(&bytes, Malformed::Skip);
         }
         for len in 0..VERL.len() {
             let error = load(&VERL[..len], Malformed::Refuse);
