@@ -83,7 +83,7 @@ pub struct Protocol {
 pub enum Malformed {
     /// The first one is an error.
     Refuse,
-    /// It is left out and listed in [`Loaded::skipped`].
+    /// It is left out and counted in [`Loaded::skipped`].
     Skip,
 }
 
@@ -92,9 +92,11 @@ pub enum Malformed {
 pub struct Loaded {
     /// The problems in the order of the rows.
     pub problems: Vec<Problem>,
-    /// The rows that were left out: always those published with an empty gold answer, and malformed ones with
+    /// How many rows were left out: always those published with an empty gold answer, and malformed ones with
     /// [`Malformed::Skip`].
-    pub skipped: Vec<LoadError>,
+    pub skipped: usize,
+    /// Why the first hundred of them were.
+    pub reasons: Vec<LoadError>,
     /// The files, in the order in which they were read.
     pub files: Vec<DataFile>,
 }
@@ -107,6 +109,9 @@ pub struct DataFile {
     /// SHA-256 of its bytes in hexadecimal.
     pub sha256: String,
 }
+
+/// Reasons that are kept; a hostile file has millions of bad rows.
+const MAX_REASONS: usize = 100;
 
 impl Dataset {
     /// The data set of this name.
@@ -173,19 +178,22 @@ impl Dataset {
         without: Option<&Path>,
         malformed: Malformed,
     ) -> Result<Loaded, LoadError> {
-        let excluded: HashSet<String> = match without {
+        let excluded = match without {
             Some(path) => {
-                let excluded = Self::named("math500")
-                    .expect("the table has it")
-                    .load(path, Malformed::Refuse)?;
-                let source = |problem: Problem| problem.tags.get("source").cloned();
-                excluded.problems.into_iter().filter_map(source).collect()
+                let math500 = Self::named("math500").expect("the table has it");
+                math500.load(path, Malformed::Refuse)?.problems
             }
-            None => HashSet::new(),
+            None => Vec::new(),
         };
+        let excluded: HashSet<Option<&String>> = excluded
+            .iter()
+            .map(|problem| problem.tags.get("source"))
+            .collect();
+        let mut removed = 0;
         let mut loaded = Loaded {
             problems: Vec::new(),
-            skipped: Vec::new(),
+            skipped: 0,
+            reasons: Vec::new(),
             files: Vec::new(),
         };
         let mut number = 0;
@@ -199,8 +207,9 @@ impl Dataset {
                 let id = format!("{}/{number}", self.name);
                 match row.and_then(|row| self.fields.problem(id, &row)) {
                     Ok(problem) => {
-                        let source = problem.tags.get("source");
-                        if !source.is_some_and(|source| excluded.contains(source)) {
+                        if excluded.contains(&problem.tags.get("source")) {
+                            removed += 1;
+                        } else {
                             loaded.problems.push(problem);
                             number += 1;
                         }
@@ -213,13 +222,22 @@ impl Dataset {
                         if !skip {
                             return Err(error);
                         }
-                        loaded.skipped.push(error);
+                        loaded.skipped += 1;
+                        if loaded.reasons.len() < MAX_REASONS {
+                            loaded.reasons.push(error);
+                        }
                     }
                 }
                 Ok(())
             })?;
         }
-        if loaded.problems.is_empty() && loaded.skipped.is_empty() {
+        if let Some(path) = without.filter(|_| removed != excluded.len()) {
+            return Err(LoadError::Excluded {
+                path: path.to_owned(),
+                removed,
+            });
+        }
+        if loaded.problems.is_empty() && loaded.skipped == 0 {
             let path = files.first().cloned().unwrap_or_default();
             return Err(LoadError::Empty { path });
         }

@@ -96,7 +96,7 @@ impl From<Loaded> for Problems {
         Self {
             kind: Kind::List(loaded.problems.into()),
             files: loaded.files,
-            skipped: loaded.skipped.len(),
+            skipped: loaded.skipped,
         }
     }
 }

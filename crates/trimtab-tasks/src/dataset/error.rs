@@ -24,6 +24,10 @@ pub enum LoadError {
         line: usize,
         reason: RowError,
     },
+    #[error(
+        "only {removed} problems of {path} were found by their `unique_id` to be left out; are the files those of MATH?"
+    )]
+    Excluded { path: PathBuf, removed: usize },
     #[error("{path} starts as a JSON array but is none: {reason}")]
     Array { path: PathBuf, reason: String },
     #[error(

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::{LoadError, RowError};
 
 /// Largest file that is read: the largest published set has about 300 MB.
-pub const MAX_FILE_BYTES: u64 = 1 << 30;
+pub const MAX_FILE_BYTES: u64 = 1 << 29;
 
 /// Longest row, in bytes.
 pub const MAX_LINE_BYTES: usize = 1 << 24;

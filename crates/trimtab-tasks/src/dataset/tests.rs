@@ -176,7 +176,7 @@ fn a_gold_that_was_never_published_is_known() {
     ] {
         let loaded = load(name, &row, Malformed::Refuse).expect("no malformed row");
         assert!(loaded.problems.is_empty());
-        let reason = loaded.skipped[0].to_string();
+        let reason = loaded.reasons[0].to_string();
         assert!(
             reason.ends_with("line 1: published with an empty gold answer"),
             "{reason}"
@@ -219,13 +219,13 @@ fn a_malformed_row_is_an_error_with_its_line_or_is_skipped() {
         .map(|problem| problem.id.as_str())
         .collect();
     assert_eq!(ids, ["dapo-17k/0", "dapo-17k/2"]);
-    assert_eq!(loaded.skipped.len(), 1);
+    assert_eq!(loaded.skipped, 1);
     let array =
         "[\n {\"Body\": \"B\", \"Question\": \"Q\", \"Answer\": 1},\n\n {\"Body\": \"B\"},\n 7]";
     assert_eq!(refused("svamp", array), "4: no field `/Question`");
     let skipped = load("svamp", array, Malformed::Skip)
         .expect("a good row")
-        .skipped;
+        .reasons;
     let lines: Vec<String> = skipped.iter().map(ToString::to_string).collect();
     assert!(lines[1].ends_with("line 5: not a JSON object"), "{lines:?}");
 }
@@ -316,6 +316,12 @@ fn hostile_files_are_errors() {
 }
 
 #[test]
+fn reasons_are_few_however_many_rows_are_bad() {
+    let loaded = load("dapo-17k", &"1\n".repeat(5000), Malformed::Skip).expect("rows");
+    assert_eq!((loaded.skipped, loaded.reasons.len()), (5000, 100));
+}
+
+#[test]
 fn marks_and_line_ends_of_other_systems_are_accepted() {
     let text = "\u{feff}{\"problem\": \"P\", \"answer\": \"1\"}\r\n{\"problem\": \"R\", \"answer\": \"2\"}\r\n";
     let loaded = load("dapo-17k", text, Malformed::Refuse).expect("two rows");
@@ -349,6 +355,15 @@ fn a_folder_is_read_by_its_files_and_the_500_are_left_out() {
     assert_eq!(questions, ["train/1?", "train/2?", "test/1?", "test/3?"]);
     assert_eq!(loaded.problems[3].id, "math12k/3");
     assert_eq!(loaded.files.len(), 2);
+    // A set that is not left out whole would be trained on.
+    write("math500.jsonl", &["test/2", "test/9"]);
+    let error = dataset
+        .load(folder.path(), Malformed::Skip)
+        .expect_err("one is not there");
+    assert!(
+        matches!(error, LoadError::Excluded { removed: 1, .. }),
+        "{error}"
+    );
     std::fs::remove_file(folder.path().join("math500.jsonl")).expect("it is there");
     assert!(matches!(
         dataset.load(folder.path(), Malformed::Skip),
