@@ -1,9 +1,13 @@
-//! Problems of the two procedural task families, each with a worked solution and a split it belongs to.
+//! A problem, and the two task families of the bundled model with their worked solutions and splits.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::check::{Grade, grade};
 use crate::draw::Draw;
+use crate::verifier::Verifier;
 use crate::{nano_gsm, nano_math};
 
 /// A question with its gold answer.
@@ -15,14 +19,48 @@ pub struct Problem {
     pub question: String,
     /// The gold answer, ready for the checker.
     pub answer: String,
-    /// The equations of a worked solution, in order, such as `8+5=13`.
+    /// A worked solution, in order: equations such as `8+5=13`, or lines of text; empty where none is known.
+    #[serde(default)]
     pub steps: Vec<String>,
+    /// What a report may be broken down by or a stream filtered on: `level`, `subject`, `template`, …
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+    /// How an answer is told right from wrong.
+    #[serde(default, skip_serializing_if = "Verifier::is_default")]
+    pub verifier: Verifier,
 }
 
 impl Problem {
     /// The text that the model completes: `Problem: {question}\nAnswer:`.
     pub fn prompt(&self) -> String {
         format!("Problem: {}\nAnswer:", self.question)
+    }
+
+    /// Grades a response: finds the answer as [`grade`] does and gives it to the problem's [`Verifier`].
+    ///
+    /// ```
+    /// use trimtab_tasks::{Level, Procedure, Split};
+    ///
+    /// let problem = Procedure::Countdown.problem(Level::EASIEST, Split::Train, 0, 0);
+    /// let response = format!(r"I tried a few, so \boxed{{{}}}.", problem.answer);
+    /// assert!(problem.grade(&response).verdict.is_correct());
+    /// ```
+    pub fn grade(&self, text: &str) -> Grade {
+        let mut grade = grade(&self.answer, text);
+        if let (Some(answer), false) = (&grade.extracted, self.verifier.is_default()) {
+            grade.verdict = self.verifier.check(&self.answer, answer);
+        }
+        grade
+    }
+
+    /// The tag `level` as a number.
+    pub fn level(&self) -> Option<u32> {
+        self.tags.get("level")?.parse().ok()
+    }
+
+    /// The tag `subject`.
+    pub fn subject(&self) -> Option<&str> {
+        self.tags.get("subject").map(String::as_str)
     }
 }
 
@@ -34,6 +72,16 @@ pub enum Split {
     Train,
     /// Measurement only.
     HeldOut,
+}
+
+impl Split {
+    /// The name used in ids: `train` or `held-out`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::HeldOut => "held-out",
+        }
+    }
 }
 
 /// The procedural task families of the bundled model.
@@ -71,15 +119,13 @@ impl Family {
                 Self::NanoMath => nano_math::draw(&mut draw),
             };
             if split_of(&raw.signature) == split {
-                let split = match split {
-                    Split::Train => "train",
-                    Split::HeldOut => "held-out",
-                };
                 return Problem {
-                    id: format!("{}/{split}/{seed}/{index}", self.name()),
+                    id: format!("{}/{}/{seed}/{index}", self.name(), split.name()),
                     question: raw.question,
                     answer: raw.answer,
                     steps: raw.steps,
+                    tags: BTreeMap::new(),
+                    verifier: Verifier::Equal,
                 };
             }
         }
@@ -87,20 +133,20 @@ impl Family {
 }
 
 impl std::str::FromStr for Family {
-    type Err = UnknownTask;
+    type Err = UnknownFamily;
 
-    fn from_str(name: &str) -> Result<Self, UnknownTask> {
+    fn from_str(name: &str) -> Result<Self, UnknownFamily> {
         Self::ALL
             .into_iter()
             .find(|family| family.name() == name)
-            .ok_or_else(|| UnknownTask(name.to_owned()))
+            .ok_or_else(|| UnknownFamily(name.to_owned()))
     }
 }
 
-/// A task name that no task has.
+/// A name that neither family has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no task `{0}`; this version has nano-gsm and nano-math")]
-pub struct UnknownTask(String);
+#[error("there is no family `{0}`; there are nano-gsm and nano-math")]
+pub struct UnknownFamily(String);
 
 /// A drawn problem before its split is known.
 pub(crate) struct RawProblem {
@@ -111,7 +157,8 @@ pub(crate) struct RawProblem {
     pub(crate) steps: Vec<String>,
 }
 
-fn split_of(signature: &str) -> Split {
+/// The split that a problem belongs to by its content: one signature in sixteen is held out.
+pub(crate) fn split_of(signature: &str) -> Split {
     if Sha256::digest(signature.as_bytes())[0].is_multiple_of(16) {
         Split::HeldOut
     } else {

@@ -1,0 +1,87 @@
+//! Files of the Hugging Face hub, through its local cache.
+
+use std::path::PathBuf;
+
+use hf_hub::api::sync::ApiBuilder;
+use hf_hub::{Cache, Repo, RepoType};
+
+use super::LoadError;
+
+/// The local copy of `hf://datasets/OWNER/NAME[@REVISION]/PATH`, downloaded if there is none. Cache and hub are those of
+/// `HF_HOME` and `HF_ENDPOINT`.
+pub(super) fn fetch(uri: &str) -> Result<PathBuf, LoadError> {
+    let failed = |reason: String| LoadError::Hub {
+        uri: uri.to_owned(),
+        reason,
+    };
+    let (owner, name, revision, path) = parts(uri).ok_or_else(|| LoadError::Uri {
+        uri: uri.to_owned(),
+    })?;
+    let revision = revision.unwrap_or("main").to_owned();
+    let repo = Repo::with_revision(format!("{owner}/{name}"), RepoType::Dataset, revision);
+    if offline() {
+        return Cache::from_env().repo(repo).get(path).ok_or_else(|| {
+            failed("it is not in the cache, and HF_HUB_OFFLINE forbids to fetch it".to_owned())
+        });
+    }
+    let mut builder = ApiBuilder::from_env().with_progress(false);
+    if let Ok(token) = std::env::var("HF_TOKEN") {
+        builder = builder.with_token(Some(token));
+    }
+    builder
+        .build()
+        .and_then(|api| api.repo(repo).get(path))
+        .map_err(|error| failed(error.to_string()))
+}
+
+fn parts(uri: &str) -> Option<(&str, &str, Option<&str>, &str)> {
+    let mut parts = uri.strip_prefix("hf://datasets/")?.splitn(3, '/');
+    let (owner, name, path) = (parts.next()?, parts.next()?, parts.next()?);
+    let (name, revision) = match name.split_once('@') {
+        Some((name, revision)) => (name, Some(revision)),
+        None => (name, None),
+    };
+    let plain = |text: &str| !text.is_empty() && text != "." && text != "..";
+    let whole = plain(owner) && plain(name) && revision.is_none_or(plain);
+    (whole && path.split('/').all(plain)).then_some((owner, name, revision, path))
+}
+
+/// `HF_HUB_OFFLINE`, which the client library leaves to its users.
+fn offline() -> bool {
+    std::env::var("HF_HUB_OFFLINE").is_ok_and(|value| {
+        matches!(
+            value.to_ascii_lowercase().as_str(),
+            "1" | "on" | "yes" | "true"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        assert_eq!(
+            parts("hf://datasets/openai/gsm8k/main/test.parquet"),
+            Some(("openai", "gsm8k", None, "main/test.parquet"))
+        );
+        assert_eq!(
+            parts("hf://datasets/a/b@v1/c.jsonl"),
+            Some(("a", "b", Some("v1"), "c.jsonl"))
+        );
+        for bad in [
+            "",
+            "gsm8k",
+            "hf://datasets/openai/gsm8k",
+            "hf://datasets/openai/gsm8k/",
+            "hf://datasets//gsm8k/x",
+            "hf://datasets/a/b@/x",
+            "hf://datasets/a/../x",
+            "hf://datasets/a/b/../../x",
+            "hf://models/a/b/x",
+        ] {
+            assert_eq!(parts(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The rows of a file, whatever its format, as JSON values with line numbers.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::{LoadError, RowError};
+
+/// Largest file that is read: the largest published set has about 300 MB.
+pub const MAX_FILE_BYTES: u64 = 1 << 29;
+
+/// Longest row, in bytes.
+pub const MAX_LINE_BYTES: usize = 1 << 24;
+
+/// What is done with each row: its line (from 1) and its value.
+pub(super) type Visit<'a> = dyn FnMut(usize, Result<Value, RowError>) -> Result<(), LoadError> + 'a;
+
+/// The bytes of a file.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+    let failed = |source| LoadError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(failed)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(LoadError::TooLarge {
+            path: path.to_owned(),
+        });
+    }
+    Ok(bytes)
+}
+
+/// Visits the rows in order; the first bytes say what the file is.
+pub(super) fn each(path: &Path, bytes: &[u8], visit: &mut Visit) -> Result<(), LoadError> {
+    if bytes.starts_with(b"PAR1") {
+        return parquet(path, visit);
+    }
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        array(path, bytes, visit)
+    } else {
+        lines(bytes, visit)
+    }
+}
+
+#[cfg(feature = "parquet")]
+use super::parquet::each as parquet;
+
+#[cfg(not(feature = "parquet"))]
+fn parquet(path: &Path, _: &mut Visit) -> Result<(), LoadError> {
+    Err(LoadError::NeedsParquet {
+        path: path.to_owned(),
+    })
+}
+
+fn lines(bytes: &[u8], visit: &mut Visit) -> Result<(), LoadError> {
+    for (number, line) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
+        if !line.trim_ascii().is_empty() {
+            visit(number, row(line))?;
+        }
+    }
+    Ok(())
+}
+
+/// One JSON array; its elements are read one by one, so that each has its line.
+fn array(path: &Path, bytes: &[u8], visit: &mut Visit) -> Result<(), LoadError> {
+    let failed = |reason: String| LoadError::Array {
+        path: path.to_owned(),
+        reason,
+    };
+    let text = std::str::from_utf8(bytes).map_err(|error| failed(error.to_string()))?;
+    let elements: Vec<&RawValue> =
+        serde_json::from_str(text).map_err(|error| failed(error.to_string()))?;
+    let (mut line, mut counted) = (1, 0);
+    for element in elements {
+        let start = element.get().as_ptr() as usize - text.as_ptr() as usize;
+        line += text[counted..start].matches('\n').count();
+        counted = start;
+        visit(line, row(element.get().as_bytes()))?;
+    }
+    Ok(())
+}
+
+/// Nesting is limited by `serde_json`, to 128.
+fn row(bytes: &[u8]) -> Result<Value, RowError> {
+    if bytes.len() > MAX_LINE_BYTES {
+        return Err(RowError::TooLong);
+    }
+    let text = std::str::from_utf8(bytes).map_err(|_| RowError::NotUtf8)?;
+    let value: Value = serde_json::from_str(text).map_err(|error| {
+        // Its line counts from the start of the row.
+        let message = error.to_string();
+        let what = message.split(" at line ").next().unwrap_or_default();
+        RowError::Json(format!("{what}, column {}", error.column()))
+    })?;
+    if value.is_object() {
+        Ok(value)
+    } else {
+        Err(RowError::NotAnObject)
+    }
+}

@@ -1,0 +1,467 @@
+use std::io::Write;
+
+use super::*;
+
+fn file(bytes: &[u8]) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+    file.write_all(bytes).expect("room on the disk");
+    file
+}
+
+fn load(name: &str, text: &str, malformed: Malformed) -> Result<Loaded, LoadError> {
+    let file = file(text.as_bytes());
+    Dataset::named(name)
+        .expect("a data set")
+        .load(file.path(), malformed)
+}
+
+/// The only problem of a file with one row.
+fn only(name: &str, row: &str) -> Problem {
+    let mut loaded = load(name, row, Malformed::Refuse).expect(row);
+    assert_eq!(loaded.problems.len(), 1);
+    loaded.problems.remove(0)
+}
+
+fn refused(name: &str, text: &str) -> String {
+    let path = std::env::temp_dir();
+    let error = load(name, text, Malformed::Refuse)
+        .expect_err(text)
+        .to_string();
+    // Without the random name of the temporary file.
+    let start = path.display().to_string();
+    assert!(error.starts_with(&start), "{error}");
+    error
+        .split_once(", line ")
+        .map_or(error.clone(), |(_, rest)| rest.to_owned())
+}
+
+/// Data set, row, question, gold.
+const ROWS: &[(&str, &str, &str, &str)] = &[
+    (
+        "gsm8k",
+        r#"{"question": "How many?", "answer": "It is 3+4 = <<3+4=7>>7.\n#### 70,000"}"#,
+        "How many?",
+        "70,000",
+    ),
+    (
+        "gsm8k",
+        r#"{"question": "How many?", "answer": "Not\n#### 6\nbut\n#### 7"}"#,
+        "How many?",
+        "7",
+    ),
+    (
+        "math-test",
+        r#"{"problem": "P", "solution": "Not $\\boxed{1}$ but $\\boxed{\\frac{1}{2}}$."}"#,
+        "P",
+        r"\frac{1}{2}",
+    ),
+    (
+        "math-test",
+        r#"{"problem": "P", "solution": "It is $\\boxed 7$, yes."}"#,
+        "P",
+        "7",
+    ),
+    ("aime24", r#"{"problem": "P", "answer": "025"}"#, "P", "025"),
+    (
+        "aime25",
+        r#"{"problem": "P", "expected_answer": "70"}"#,
+        "P",
+        "70",
+    ),
+    ("aime25", r#"{"question": "P", "answer": 70}"#, "P", "70"),
+    ("amc23", r#"{"question": "P", "answer": 27.0}"#, "P", "27"),
+    (
+        "minerva",
+        r#"{"problem": "P", "solution": "\\boxed{6.5e-2\n}"}"#,
+        "P",
+        "6.5e-2",
+    ),
+    (
+        "olympiadbench",
+        r#"{"context": null, "question": "P", "final_answer": ["$8$,$4$"]}"#,
+        "P",
+        "$8$,$4$",
+    ),
+    (
+        "olympiadbench",
+        r#"{"context": "Let x be 1.", "question": "P", "final_answer": ["2"]}"#,
+        "Let x be 1. P",
+        "2",
+    ),
+    (
+        "svamp",
+        r#"[{"Body": "Tom has 3 pens ", "Question": "How many?", "Answer": 3.0}]"#,
+        "Tom has 3 pens. How many?",
+        "3",
+    ),
+    (
+        "asdiv",
+        r#"{"body": "Tom has 3 pens.", "question": "How many?", "answer": "3 (pens)"}"#,
+        "Tom has 3 pens. How many?",
+        "3",
+    ),
+    (
+        "asdiv",
+        r#"{"body": "B.", "question": "Q?", "answer": "5 (cm); 7 (cm)"}"#,
+        "B. Q?",
+        "5, 7",
+    ),
+    (
+        "gsm-hard",
+        r#"{"input": "P", "target": -9867630.0}"#,
+        "P",
+        "-9867630",
+    ),
+    (
+        "gsm-hard",
+        r#"{"input": "P", "target": 0.0016791648}"#,
+        "P",
+        "0.0016791648",
+    ),
+    (
+        "gsm-hard",
+        r#"{"input": "P", "target": 1e22}"#,
+        "P",
+        "10000000000000000000000",
+    ),
+    (
+        "gsm-plus",
+        r#"{"question": "P", "answer": "None"}"#,
+        "P",
+        "None",
+    ),
+    ("dapo-17k", r#"{"problem": "P", "answer": "34"}"#, "P", "34"),
+    (
+        "dapo-17k",
+        r#"{"prompt": [{"role": "user", "content": "P Let's think step by step and output the final answer within \\boxed{}."}], "reward_model": {"ground_truth": "34"}}"#,
+        "P",
+        "34",
+    ),
+    (
+        "dapo-17k",
+        r#"{"prompt": [{"content": "Solve the following math problem step by step. The last line of your response should be of the form Answer: $Answer (without quotes) where $Answer is the answer to the problem.\n\nP\n\nRemember to put your answer on its own line after \"Answer:\"."}], "reward_model": {"ground_truth": "34"}}"#,
+        "P",
+        "34",
+    ),
+];
+
+#[test]
+fn each_gold_rule_finds_the_gold() {
+    for (name, row, question, gold) in ROWS {
+        let problem = only(name, row);
+        assert_eq!(&problem.question, question, "{row}");
+        assert_eq!(&problem.answer, gold, "{row}");
+        assert_eq!(problem.id, format!("{name}/0"));
+    }
+}
+
+#[test]
+fn a_gold_that_was_never_published_is_known() {
+    let row = |source: &str| {
+        format!(
+            r#"{{"problem": "P", "solution": "There are $\\boxed{{}}$.", "unique_id": "{source}"}}"#
+        )
+    };
+    assert_eq!(
+        only("math-train", &row("train/number_theory/7115.json")).answer,
+        "0"
+    );
+    // Others are left out, whatever was asked for.
+    for (name, row) in [
+        ("math-train", row("train/number_theory/7116.json")),
+        (
+            "deepscaler",
+            r#"{"problem": "P", "answer": " "}"#.to_owned(),
+        ),
+    ] {
+        let loaded = load(name, &row, Malformed::Refuse).expect("no malformed row");
+        assert!(loaded.problems.is_empty());
+        let reason = loaded.reasons[0].to_string();
+        assert!(
+            reason.ends_with("line 1: published with an empty gold answer"),
+            "{reason}"
+        );
+    }
+}
+
+#[test]
+fn worked_solutions_lose_their_annotations() {
+    let problem = only(
+        "gsm8k",
+        r#"{"question": "Q", "answer": "3+4 = <<3+4=7>>7.\n\n7*2 = <<7*2=14>>14\n#### 14"}"#,
+    );
+    assert_eq!(problem.steps, ["3+4 = 7.", "7*2 = 14"]);
+}
+
+#[test]
+fn levels_and_subjects_become_tags() {
+    let row = |level| {
+        format!(
+            r#"{{"problem": "P", "solution": "\\boxed{{1}}", "level": {level}, "type": "Algebra", "unique_id": "test/1"}}"#
+        )
+    };
+    let problem = only("math-test", &row(r#""Level 5""#));
+    assert_eq!(problem.level(), Some(5));
+    assert_eq!(problem.subject(), Some("Algebra"));
+    assert_eq!(problem.tags["source"], "test/1");
+    assert_eq!(only("math-test", &row("3")).level(), Some(3));
+    assert_eq!(only("math-test", &row(r#""Level ?""#)).level(), None);
+}
+
+#[test]
+fn a_malformed_row_is_an_error_with_its_line_or_is_skipped() {
+    let text = "{\"problem\": \"P\", \"answer\": \"1\"}\n\n{\"problem\": \"P\"}\n{\"problem\": \"R\", \"answer\": 2}\n";
+    assert_eq!(refused("dapo-17k", text), "3: no field `/answer`");
+    let loaded = load("dapo-17k", text, Malformed::Skip).expect("two good rows");
+    let ids: Vec<&str> = loaded
+        .problems
+        .iter()
+        .map(|problem| problem.id.as_str())
+        .collect();
+    assert_eq!(ids, ["dapo-17k/0", "dapo-17k/2"]);
+    assert_eq!(loaded.skipped, 1);
+    let array =
+        "[\n {\"Body\": \"B\", \"Question\": \"Q\", \"Answer\": 1},\n\n {\"Body\": \"B\"},\n 7]";
+    assert_eq!(refused("svamp", array), "4: no field `/Question`");
+    let skipped = load("svamp", array, Malformed::Skip)
+        .expect("a good row")
+        .reasons;
+    let lines: Vec<String> = skipped.iter().map(ToString::to_string).collect();
+    assert!(lines[1].ends_with("line 5: not a JSON object"), "{lines:?}");
+}
+
+#[test]
+fn hostile_files_are_errors() {
+    for (text, error) in [
+        (
+            "{\"problem\": 1",
+            "1: not valid JSON: EOF while parsing an object, column 13",
+        ),
+        ("7", "1: not a JSON object"),
+        ("null", "1: not a JSON object"),
+        (
+            r#"{"problem": [], "answer": "1"}"#,
+            "1: the field `/problem` is neither text nor a number",
+        ),
+        (
+            r#"{"problem": "P", "answer": {"a": 1}}"#,
+            "1: the field `/answer` is neither text nor a number",
+        ),
+        (
+            r#"{"problem": "P", "answer": true}"#,
+            "1: the field `/answer` is neither text nor a number",
+        ),
+        (
+            r#"{"problem": " ", "answer": "1"}"#,
+            "1: the field `/problem` is empty",
+        ),
+        (
+            r#"{"problem": "P", "answer": null}"#,
+            "1: no field `/answer`",
+        ),
+        (
+            r#"{"problem": "P", "answer": 1e999}"#,
+            "1: not valid JSON: number out of range, column 32",
+        ),
+    ] {
+        assert_eq!(refused("dapo-17k", text), error, "{text}");
+    }
+    for (text, needle) in [
+        ("", "holds no row"),
+        (" \n\r\n", "holds no row"),
+        ("[]", "holds no row"),
+        ("[", "starts as a JSON array but is none"),
+        ("[1,]", "starts as a JSON array but is none"),
+        ("PAR1 and no more", "Parquet file"),
+    ] {
+        let error = refused("dapo-17k", text);
+        assert!(error.contains(needle), "{text}: {error}");
+    }
+    assert_eq!(
+        refused("gsm8k", r#"{"question": "Q", "answer": "7"}"#),
+        "1: no gold answer after `####`"
+    );
+    assert_eq!(
+        refused("minerva", r#"{"problem": "Q", "solution": "7"}"#),
+        "1: no gold answer in a box"
+    );
+    let deep = format!("{{\"problem\": {}", "[".repeat(1 << 20));
+    assert!(refused("dapo-17k", &deep).contains("recursion limit exceeded"));
+    let deep = format!("[{}", "[".repeat(1 << 20));
+    assert!(refused("dapo-17k", &deep).contains("is none"));
+    let long = format!("{{\"problem\": \"{}\"", "x".repeat(MAX_LINE_BYTES));
+    assert!(refused("dapo-17k", &long).contains("more than 16777216 bytes"));
+    for bytes in [
+        &b"{\"problem\": \"\xff\", \"answer\": 1}"[..],
+        b"\xff\xfe{\0",
+        b"[\"\xff\"]",
+    ] {
+        let file = file(bytes);
+        let dataset = Dataset::named("dapo-17k").expect("a data set");
+        let error = dataset
+            .load(file.path(), Malformed::Refuse)
+            .expect_err("not text")
+            .to_string();
+        assert!(
+            error.contains("UTF-8") || error.contains("utf-8"),
+            "{error}"
+        );
+    }
+    for path in ["/no/such/file", "/dev/null/x"] {
+        let error = Dataset::named("gsm8k")
+            .expect("a data set")
+            .load(path.as_ref(), Malformed::Skip);
+        assert!(matches!(error, Err(LoadError::Read { .. })), "{error:?}");
+    }
+}
+
+#[test]
+fn reasons_are_few_however_many_rows_are_bad() {
+    let loaded = load("dapo-17k", &"1\n".repeat(5000), Malformed::Skip).expect("rows");
+    assert_eq!((loaded.skipped, loaded.reasons.len()), (5000, 100));
+}
+
+#[test]
+fn marks_and_line_ends_of_other_systems_are_accepted() {
+    let text = "\u{feff}{\"problem\": \"P\", \"answer\": \"1\"}\r\n{\"problem\": \"R\", \"answer\": \"2\"}\r\n";
+    let loaded = load("dapo-17k", text, Malformed::Refuse).expect("two rows");
+    assert_eq!(loaded.problems.len(), 2);
+}
+
+#[test]
+fn a_folder_is_read_by_its_files_and_the_500_are_left_out() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let row = |id: &str| {
+        format!(
+            "{{\"unique_id\": \"{id}\", \"problem\": \"{id}?\", \"solution\": \"\\\\boxed{{1}}\", \"answer\": \"1\"}}\n"
+        )
+    };
+    let write = |name: &str, ids: &[&str]| {
+        let text: String = ids.iter().map(|id| row(id)).collect();
+        std::fs::write(folder.path().join(name), text).expect("room on the disk");
+    };
+    write("math_train.jsonl", &["train/1", "train/2"]);
+    write("math_test.jsonl", &["test/1", "test/2", "test/3"]);
+    write("math500.jsonl", &["test/2"]);
+    let dataset = Dataset::named("math12k").expect("a data set");
+    let loaded = dataset
+        .load(folder.path(), Malformed::Refuse)
+        .expect("three files");
+    let questions: Vec<&str> = loaded
+        .problems
+        .iter()
+        .map(|it| it.question.as_str())
+        .collect();
+    assert_eq!(questions, ["train/1?", "train/2?", "test/1?", "test/3?"]);
+    assert_eq!(loaded.problems[3].id, "math12k/3");
+    assert_eq!(loaded.files.len(), 2);
+    // A set that is not left out whole would be trained on.
+    write("math500.jsonl", &["test/2", "test/9"]);
+    let error = dataset
+        .load(folder.path(), Malformed::Skip)
+        .expect_err("one is not there");
+    assert!(
+        matches!(error, LoadError::Excluded { removed: 1, .. }),
+        "{error}"
+    );
+    std::fs::remove_file(folder.path().join("math500.jsonl")).expect("it is there");
+    assert!(matches!(
+        dataset.load(folder.path(), Malformed::Skip),
+        Err(LoadError::Read { .. })
+    ));
+}
+
+#[test]
+fn hashes_are_of_bytes_and_of_content() {
+    let one = load(
+        "dapo-17k",
+        r#"{"problem": "P", "answer": "1"}"#,
+        Malformed::Refuse,
+    )
+    .expect("a row");
+    let spaced = load(
+        "dapo-17k",
+        r#"{"problem":"P","answer":"1"}"#,
+        Malformed::Refuse,
+    )
+    .expect("a row");
+    assert_ne!(one.files[0].sha256, spaced.files[0].sha256);
+    assert_eq!(
+        content_sha256(&one.problems),
+        content_sha256(&spaced.problems)
+    );
+    let other = load(
+        "dapo-17k",
+        r#"{"problem": "P", "answer": "2"}"#,
+        Malformed::Refuse,
+    )
+    .expect("a row");
+    assert_ne!(
+        content_sha256(&one.problems),
+        content_sha256(&other.problems)
+    );
+}
+
+#[test]
+fn the_table_is_consistent() {
+    let names: HashSet<&str> = DATASETS.iter().map(|dataset| dataset.name).collect();
+    assert_eq!(names.len(), DATASETS.len());
+    for dataset in &DATASETS {
+        assert_eq!(Dataset::named(dataset.name), Ok(dataset));
+        assert!(
+            dataset.rows > 0 && !dataset.files.is_empty(),
+            "{}",
+            dataset.name
+        );
+    }
+    assert!(Dataset::named("mmlu").is_err());
+}
+
+#[cfg(feature = "parquet")]
+mod parquet {
+    use super::*;
+
+    /// Written by pyarrow, see `tests/fixtures/verl_parquet.py`; the third row has a null as its gold.
+    const VERL: &[u8] = include_bytes!("../../tests/fixtures/verl.parquet");
+
+    fn load(bytes: &[u8], malformed: Malformed) -> Result<Loaded, LoadError> {
+        let file = file(bytes);
+        Dataset::named("dapo-17k")
+            .expect("a data set")
+            .load(file.path(), malformed)
+    }
+
+    #[test]
+    fn nested_rows_are_read() {
+        let loaded = load(VERL, Malformed::Skip).expect("two good rows");
+        let rows: Vec<(&str, &str)> = loaded
+            .problems
+            .iter()
+            .map(|problem| (problem.question.as_str(), problem.answer.as_str()))
+            .collect();
+        assert_eq!(
+            rows,
+            [
+                ("What is 2 + 3?", "5"),
+                ("What is 1/4 + 1/4?", r"\frac{1}{2}")
+            ]
+        );
+        let error = load(VERL, Malformed::Refuse)
+            .expect_err("no gold")
+            .to_string();
+        assert!(error.ends_with("line 3: no field `/answer`"), "{error}");
+    }
+
+    #[test]
+    fn damaged_files_are_errors_or_rows() {
+        for at in 0..VERL.len() {
+            let mut bytes = VERL.to_vec();
+            bytes[at] ^= 0xff;
+            let _ = load(&bytes, Malformed::Skip);
+        }
+        for len in 0..VERL.len() {
+            let error = load(&VERL[..len], Malformed::Refuse);
+            assert!(error.is_err(), "{len}");
+        }
+    }
+}

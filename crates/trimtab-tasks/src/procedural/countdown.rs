@@ -1,0 +1,79 @@
+//! Reach a target from given numbers with `+ - * /`, each number used exactly once.
+
+use super::Generated;
+use crate::draw::Draw;
+use crate::verifier::Verifier;
+
+/// Largest value on the way to the target.
+const MAX_VALUE: u64 = 9999;
+
+/// Level L gives L + 2 numbers; they grow from 1 to 20 up to 1 to 100.
+pub(super) fn draw(draw: &mut Draw, level: u8) -> Generated {
+    let (numbers, expression, target) = loop {
+        let largest = [20, 30, 50, 75, 100][usize::from(level) - 1];
+        let numbers: Vec<u64> = (0..level + 2)
+            .map(|_| draw.range(1, largest) as u64)
+            .collect();
+        let (expression, target) = combine(draw, &numbers);
+        if (10..=999).contains(&target) && !numbers.contains(&target) {
+            break (numbers, expression, target);
+        }
+    };
+    let mut sorted = numbers.clone();
+    sorted.sort_unstable();
+    let list = numbers.iter().map(u64::to_string).collect::<Vec<_>>();
+    Generated {
+        signature: format!("{sorted:?} {target}"),
+        template: format!("{} numbers", numbers.len()),
+        question: format!(
+            "Use each of the numbers {} exactly once, with +, -, *, / and brackets, to make {target}. \
+             Give the expression as the answer.",
+            list.join(", ")
+        ),
+        answer: expression,
+        steps: Vec::new(),
+        verifier: Verifier::Countdown { numbers, target },
+    }
+}
+
+/// Joins two random values again and again until one is left; every value is a positive whole number.
+fn combine(draw: &mut Draw, numbers: &[u64]) -> (String, u64) {
+    let mut values: Vec<(String, u64, bool)> = numbers
+        .iter()
+        .map(|number| (number.to_string(), *number, true))
+        .collect();
+    while values.len() > 1 {
+        let left = values.swap_remove(draw.below(values.len()));
+        let right = values.swap_remove(draw.below(values.len()));
+        let (left, right) = if left.1 >= right.1 {
+            (left, right)
+        } else {
+            (right, left)
+        };
+        let mut signs = vec![('+', left.1 + right.1)];
+        if left.1 > right.1 {
+            signs.push(('-', left.1 - right.1));
+        }
+        if left.1 * right.1 <= MAX_VALUE {
+            signs.push(('*', left.1 * right.1));
+        }
+        if left.1.is_multiple_of(right.1) && right.1 > 1 {
+            signs.push(('/', left.1 / right.1));
+        }
+        let (sign, value) = draw.pick(&signs);
+        let wrap = |(text, _, atom): &(String, u64, bool)| {
+            if *atom {
+                text.clone()
+            } else {
+                format!("({text})")
+            }
+        };
+        values.push((
+            format!("{} {sign} {}", wrap(&left), wrap(&right)),
+            value,
+            false,
+        ));
+    }
+    let (expression, value, _) = values.swap_remove(0);
+    (expression, value)
+}
