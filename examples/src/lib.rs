@@ -48,7 +48,7 @@ impl ModelArgs {
         let device = device(&self.device)?;
         let bundled = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/nano");
         let model = self.model.as_deref().unwrap_or(bundled);
-        let load = || {
+        let load = || -> Result<Pretrained> {
             if Path::new(model).is_dir() {
                 return Ok(Pretrained::load(Path::new(model), dtype, &device)?);
             }

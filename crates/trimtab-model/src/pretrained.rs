@@ -60,7 +60,12 @@ impl Pretrained {
         let tokenizer = Tokenizer::from_dir(dir, config.vocab_size)?;
         let weights = Weights::open(dir)?;
         let wanted = wanted(&config);
-        weights.check(&wanted, NO_WEIGHTS)?;
+        let unembedding: &[_] = if config.tie_word_embeddings {
+            &["lm_head.weight"] // the embedding once more
+        } else {
+            &[]
+        };
+        weights.check(&wanted, &[NO_WEIGHTS, unembedding].concat())?;
         let (model, sha256) = rayon::join(
             || Model::build(config, &mut |name, _| weights.tensor(name, dtype, device)),
             || weights.sha256(),
