@@ -480,6 +480,7 @@ fn texts_become_the_tokens_of_transformers() {
 fn added_tokens_may_lie_beyond_the_model_until_a_text_has_one() {
     let folder = tiny_checkpoint();
     let mut tokenizer: Value = serde_json::from_str(TINY_TOKENIZER).expect("JSON");
+    tokenizer["model"]["vocab"]["<image>"] = 89.into();
     tokenizer["added_tokens"] = json!([{
         "id": 89, "content": "<image>", "special": true, "single_word": false, "lstrip": false, "rstrip": false,
         "normalized": false,
@@ -605,7 +606,7 @@ fn hostile_templates_come_to_an_end() {
         format!("{start}{}{{{{ x }}}}", "{% set x = [x, x] %}".repeat(50)),
         format!("{start}{}{{{{ x | string }}}}", "{% set x = [x, x] %}".repeat(50)),
         format!("{start}{}{{{{ x | tojson }}}}", "{% set x = {'a': x, 'b': x} %}".repeat(50)),
-        "{% set ns = namespace(x=[]) %}{% for i in range(50000) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x == ns.x ~ '' }}".to_owned(),
+        "{% set ns = namespace(x=[]) %}{% for i in range(50000) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x.no_such() }}".to_owned(),
         format!("{{{{ {}1 }}}}{{% for %}}", "not ".repeat(16_000)),
         format!("{{{{ {}1{} }}}}", "(".repeat(30_000), ")".repeat(30_000)),
         format!("{{{{ x{} }}}}", ".a".repeat(30_000)),

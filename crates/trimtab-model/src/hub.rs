@@ -242,13 +242,12 @@ impl Hub {
 
     fn failure(&self, name: &str, file: &str, error: ApiError) -> HubError {
         let (name, endpoint) = (name.to_owned(), self.endpoint.clone());
-        match &error {
-            ApiError::RequestError(request) => match **request {
+        if let ApiError::RequestError(request) = &error {
+            match **request {
                 ureq::Error::StatusCode(404) => return HubError::NotFound { name, endpoint },
                 ureq::Error::StatusCode(401 | 403) => return HubError::Denied { name, endpoint },
                 _ => {}
-            },
-            _ => {}
+            }
         }
         HubError::Fetch {
             name,

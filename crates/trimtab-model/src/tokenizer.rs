@@ -150,11 +150,35 @@ impl Tokenizer {
     }
 }
 
+/// The special tokens that transformers' class `LlamaTokenizer` has where the configuration is silent.
+const LLAMA_TOKENS: &[(&str, &str)] = &[
+    ("unk_token", "<unk>"),
+    ("bos_token", "<s>"),
+    ("eos_token", "</s>"),
+];
+
+/// Those of `GemmaTokenizer`.
+const GEMMA_TOKENS: &[(&str, &str)] = &[
+    ("unk_token", "<unk>"),
+    ("bos_token", "<bos>"),
+    ("eos_token", "<eos>"),
+    ("pad_token", "<pad>"),
+];
+
 /// Changes `tokenizer` as transformers does when it loads a configuration.
 fn configure(
     tokenizer: &mut tokenizers::Tokenizer,
     config: &TokenizerConfig,
 ) -> tokenizers::Result<()> {
+    let class = config
+        .get("tokenizer_class")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let defaults = match class.strip_suffix("Fast").unwrap_or(class) {
+        "LlamaTokenizer" => LLAMA_TOKENS,
+        "GemmaTokenizer" => GEMMA_TOKENS,
+        _ => &[],
+    };
     let mut added: Vec<(u32, AddedToken)> = vec![];
     if let Some(tokens) = config.get("added_tokens_decoder") {
         for (id, token) in tokens
@@ -166,40 +190,51 @@ fn configure(
     }
     added.sort_by_key(|&(id, _)| id);
     let mut added: Vec<AddedToken> = added.into_iter().map(|(_, token)| token).collect();
-    for (_, token) in config.special_tokens() {
-        let token = added_token(token)?.special(true);
+    let mut special: Vec<AddedToken> = config
+        .special_tokens()
+        .map(|(_, token)| added_token(token))
+        .collect::<Result<_, _>>()?;
+    let is_default = |key: &&(&str, &str)| config.get(key.0).is_none();
+    special.extend(
+        defaults
+            .iter()
+            .filter(is_default)
+            .map(|(_, token)| AddedToken::from(*token, true)),
+    );
+    for token in special {
         let is_known = tokenizer.token_to_id(&token.content).is_some();
         let is_added = tokenizer
             .get_added_vocabulary()
             .is_special_token(&token.content)
             || added.iter().any(|other| other.content == token.content);
         if is_known && !is_added {
-            added.push(token);
+            added.push(token.special(true));
         }
     }
     tokenizer.add_tokens(&added);
+    if defaults.is_empty() {
+        return Ok(()); // the post-processor of tokenizer.json stands
+    }
 
-    let class = config
-        .get("tokenizer_class")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    let (bos, eos) = match class.strip_suffix("Fast").unwrap_or(class) {
-        "LlamaTokenizer" => ("<s>", "</s>"),
-        "GemmaTokenizer" => ("<bos>", "<eos>"),
-        _ => return Ok(()), // the post-processor of tokenizer.json stands
-    };
-    let adds = |key, default| config.get(key).and_then(Value::as_bool).unwrap_or(default);
-    let piece = |key: &str, default, adds: bool| -> tokenizers::Result<Option<(String, u32)>> {
-        if !adds {
+    let piece = |adds: &str, by_default: bool, key: &str| -> tokenizers::Result<_> {
+        if !config
+            .get(adds)
+            .and_then(Value::as_bool)
+            .unwrap_or(by_default)
+        {
             return Ok(None);
         }
-        let token = config.token(key).unwrap_or(default);
+        let default = defaults
+            .iter()
+            .find(|(default, _)| *default == key)
+            .map(|(_, token)| *token);
+        let token = config.token(key).or(default).unwrap_or_default();
         let id = tokenizer.token_to_id(token);
         let id = id.ok_or_else(|| format!("the {key} `{token}` is not in the vocabulary"))?;
         Ok(Some((token.to_owned(), id)))
     };
-    let bos = piece("bos_token", bos, adds("add_bos_token", true))?;
-    let eos = piece("eos_token", eos, adds("add_eos_token", false))?;
+    let bos = piece("add_bos_token", true, "bos_token")?;
+    let eos = piece("add_eos_token", false, "eos_token")?;
     let special = |token: &Option<(String, u32)>| {
         token
             .as_ref()
