@@ -10,11 +10,13 @@ mod nano_gsm;
 mod nano_math;
 mod outcome;
 mod problem;
+mod sample;
 mod stats;
 
 pub use check::{Grade, MAX_DIGITS, Reason, Verdict, check, grade};
 pub use corpus::{document, document_with_request};
 pub use extract::last_boxed;
-pub use outcome::{Outcome, Scored};
+pub use outcome::{Breakdown, Outcome, majority};
 pub use problem::{Family, Problem, Split, UnknownTask};
-pub use stats::{Z95, mean, mean_interval, wilson_interval};
+pub use sample::{Item, Sample, Tags};
+pub use stats::{Z95, bootstrap95, mcnemar, mean, mean95, pass_at_k, wilson_interval};
