@@ -1,7 +1,7 @@
 //! An evaluation on disk: a report and its samples, kept so that a cut run goes on where it was cut.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::report::{Arm, FORMAT, Protocol, Report, differences, json_line, sha256_hex};
@@ -9,6 +9,29 @@ use crate::sample::{Item, Sample};
 
 /// An evaluation under way. With files it can stop at any instant: the samples written so far are found again by
 /// [`open`](Self::open), and a run that was cut ends in the same bytes as one that was not.
+///
+/// ```
+/// use trimtab_tasks::{Arm, Decoding, EvaluationRun, Family, Item, Protocol, Sample};
+///
+/// let items = Item::held_out(Family::NanoGsm, 0, 20);
+/// let decoding = Decoding { samples: 1, temperature: 0.0, max_new_tokens: 96, seed: 0 };
+/// let protocol = Protocol::new("nano-gsm", Item::TEMPLATE, &items, decoding, "f32");
+/// let arm = Arm {
+///     model: "an oracle".to_owned(),
+///     model_sha256: String::new(),
+///     vectors_sha256: None,
+///     device: "none".to_owned(),
+/// };
+/// let mut run = EvaluationRun::open(None, protocol, arm, &items)?; // or Some(path)
+/// while let Some(item) = items.get(run.samples().len()) {
+///     let text = format!(r"It is \boxed{{{}}}.", item.gold); // what a model wrote
+///     run.append(vec![vec![Sample::graded(item, 0, text, 9, false)]])?;
+/// }
+/// let report = run.finish()?;
+/// println!("{report}");
+/// assert_eq!(report.outcome.map(|outcome| outcome.accuracy), Some(1.0));
+/// # Ok::<(), trimtab_tasks::EvaluationError>(())
+/// ```
 #[derive(Debug)]
 pub struct EvaluationRun<'a> {
     items: &'a [Item],
@@ -99,6 +122,9 @@ impl<'a> EvaluationRun<'a> {
     /// The disk refuses.
     pub fn append(&mut self, batch: Vec<Vec<Sample>>) -> Result<(), EvaluationError> {
         if let Some(files) = &mut self.files {
+            if self.samples.is_empty() {
+                write_report(&files.report, &self.report)?; // unfinished: it says how the samples are made
+            }
             let text: String = batch.iter().flatten().map(json_line).collect();
             let written = files
                 .log
@@ -167,15 +193,11 @@ impl<'a> EvaluationRun<'a> {
         let mut bytes = vec![];
         log.read_to_end(&mut bytes)
             .map_err(|source| disk(&path, source))?;
-        if !known {
-            if !bytes.is_empty() {
-                return Err(EvaluationError::Orphan { path });
-            }
-            write_report(out, &self.report)?;
+        if !known && !bytes.is_empty() {
+            return Err(EvaluationError::Orphan { path });
         }
         let kept = self.keep(&bytes, &path)?;
         log.set_len(kept as u64)
-            .and_then(|()| log.seek(io::SeekFrom::End(0)))
             .map_err(|source| disk(&path, source))?;
         self.files = Some(Files {
             report: out.into(),

@@ -81,10 +81,13 @@ fn finished() -> (TempDir, PathBuf, [Vec<u8>; 2]) {
     (folder, out, bytes)
 }
 
-/// A result file that says how its run was started, as it is until the run is finished.
+/// Starts a run and leaves it; returns the result file as it is until the run is finished.
 fn started(out: &Path) -> Vec<u8> {
-    drop(open(out, &items()).expect("a free name"));
-    fs::read(out).expect("the file that `open` writes")
+    let items = items();
+    let mut run = open(out, &items).expect("a free name");
+    run.append(vec![complete(0, &items[0])])
+        .expect("a writable folder");
+    fs::read(out).expect("written before the first samples")
 }
 
 #[test]
@@ -161,6 +164,16 @@ fn a_killed_run_ends_in_the_same_bytes() {
         go_on(&out);
         assert!(bytes(&out) == expected, "killed after problem {problems}");
     }
+}
+
+#[test]
+fn a_run_that_never_got_a_sample_does_not_bind_the_next_one() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (out, items) = (folder.path().join("base.json"), items());
+    let mut other = protocol(&items);
+    other.decoding.temperature = -1.0; // the engine refuses it
+    drop(EvaluationRun::open(Some(&out), other, arm(), &items).expect("a free name"));
+    go_on(&out);
 }
 
 #[test]
