@@ -272,6 +272,17 @@ mod tests {
             1.0 / 3.0
         );
         assert_eq!(majority(&[]), 0.0);
+        // The checker takes 50 % for 50 and for 0.5: whichever it joins, the order of sampling does not decide.
+        let mut unclear = problem([
+            r"\boxed{50\%}",
+            r"\boxed{50}",
+            r"\boxed{4}",
+            r"\boxed{4}",
+            r"\boxed{0.5}",
+        ]);
+        let value = majority(&unclear);
+        unclear.rotate_left(1);
+        assert_eq!(majority(&unclear), value);
     }
 
     #[test]

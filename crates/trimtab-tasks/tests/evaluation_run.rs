@@ -1,85 +1,17 @@
 //! A cut evaluation ends in the same bytes as one that was not, wherever it was cut; its samples can be graded again; and
 //! files that cannot be used are refused and stay as they are.
 
+mod common;
+
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::path::Path;
 
+use common::{SAMPLES, arm, bytes, complete, finished, go_on, items, open, protocol};
 use serde::Deserialize;
-use tempfile::TempDir;
 use trimtab_tasks::{
-    Arm, Comparison, Decoding, EvaluationError, EvaluationRun, Family, Item, Protocol, Sample,
-    grade, read_evaluation, samples_path,
+    Arm, Comparison, EvaluationError, EvaluationRun, Item, Protocol, grade, read_evaluation,
+    samples_path,
 };
-
-const SAMPLES: usize = 3;
-
-fn items() -> Vec<Item> {
-    Item::held_out(Family::NanoGsm, 0, 5)
-}
-
-fn protocol(items: &[Item]) -> Protocol {
-    let decoding = Decoding {
-        samples: SAMPLES,
-        temperature: 0.7,
-        max_new_tokens: 96,
-        seed: 0,
-    };
-    Protocol::new("nano-gsm", Item::TEMPLATE, items, decoding, "f32")
-}
-
-fn arm() -> Arm {
-    Arm {
-        model: "fake".to_owned(),
-        model_sha256: "00".to_owned(),
-        vectors_sha256: None,
-        device: "none".to_owned(),
-    }
-}
-
-/// What a model might write: right answers, wrong ones, none, and characters of several bytes.
-fn complete(index: usize, item: &Item) -> Vec<Sample> {
-    let text = |sample| match (index + sample) % 4 {
-        0 => format!("So \\boxed{{{}}}.", item.gold),
-        1 => "\\boxed{0}".to_owned(),
-        2 => "… \u{1f600} \"\\\n".to_owned(),
-        _ => format!("\\boxed{{{}.0}}", item.gold),
-    };
-    (0..SAMPLES)
-        .map(|sample| Sample::graded(item, sample, text(sample), 7 + sample, sample == 2))
-        .collect()
-}
-
-fn open<'a>(out: &Path, items: &'a [Item]) -> Result<EvaluationRun<'a>, EvaluationError> {
-    EvaluationRun::open(Some(out), protocol(items), arm(), items)
-}
-
-/// Does the rest of a run, one problem at a time.
-fn go_on(out: &Path) {
-    let items = items();
-    let mut run = open(out, &items).expect("files of this run");
-    while let Some(item) = items.get(run.samples().len()) {
-        let samples = complete(run.samples().len(), item);
-        run.append(vec![samples]).expect("a writable folder");
-    }
-    run.finish().expect("a writable folder");
-}
-
-/// The bytes of result and samples.
-fn bytes(out: &Path) -> [Vec<u8>; 2] {
-    [out, &samples_path(out)].map(|path| fs::read(path).expect("a file of the run"))
-}
-
-/// A folder, the result file in it, and the bytes of an uninterrupted run.
-fn finished() -> (TempDir, PathBuf, [Vec<u8>; 2]) {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let out = folder.path().join("made/base.json");
-    go_on(&out);
-    let bytes = bytes(&out);
-    (folder, out, bytes)
-}
 
 /// Starts a run and leaves it; returns the result file as it is until the run is finished.
 fn started(out: &Path) -> Vec<u8> {
@@ -122,47 +54,6 @@ fn a_run_cut_anywhere_ends_in_the_same_bytes() {
             bytes(&out) == [result.clone(), samples.clone()],
             "cut at byte {cut}"
         );
-    }
-}
-
-#[test]
-fn a_killed_run_ends_in_the_same_bytes() {
-    const OUT: &str = "TRIMTAB_KILLED_RUN";
-    if let Some(out) = std::env::var_os(OUT) {
-        // The child: a slow run that is killed somewhere.
-        let (out, items) = (PathBuf::from(out), items());
-        let mut run = open(&out, &items).expect("files of this run");
-        for (index, item) in items.iter().enumerate().skip(run.samples().len()) {
-            run.append(vec![complete(index, item)])
-                .expect("a writable folder");
-            sleep(Duration::from_millis(20));
-        }
-        sleep(Duration::from_secs(60));
-        unreachable!("the parent kills this process");
-    }
-    let (folder, _, expected) = finished();
-    for problems in 1..=4 {
-        let out = folder.path().join(format!("killed{problems}.json"));
-        let mut child = Command::new(std::env::current_exe().expect("this test"))
-            .args(["--exact", "a_killed_run_ends_in_the_same_bytes"])
-            .env(OUT, &out)
-            .stdout(std::process::Stdio::null())
-            .spawn()
-            .expect("this test starts");
-        let lines =
-            || fs::read_to_string(samples_path(&out)).map_or(0, |text| text.lines().count());
-        let started = Instant::now();
-        while lines() < problems * SAMPLES {
-            assert!(
-                started.elapsed() < Duration::from_secs(30),
-                "the child writes nothing"
-            );
-            sleep(Duration::from_millis(1));
-        }
-        child.kill().expect("a running child"); // SIGKILL
-        child.wait().expect("a dead child");
-        go_on(&out);
-        assert!(bytes(&out) == expected, "killed after problem {problems}");
     }
 }
 
