@@ -49,7 +49,9 @@ struct Args {
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Compare two finished results of one protocol instead, problem by problem; runs no model.
-    #[arg(long, num_args = 2, value_names = ["BEFORE", "AFTER"], conflicts_with_all = ["model", "vectors"])]
+    #[arg(long, num_args = 2, value_names = ["BEFORE", "AFTER"], conflicts_with_all = [
+        "model", "vectors", "task", "limit", "samples", "temperature", "max_new_tokens", "seed",
+    ])]
     compare: Option<Vec<PathBuf>>,
     /// Print one JSON object on standard output instead of a table.
     #[arg(long)]

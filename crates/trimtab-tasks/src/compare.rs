@@ -135,10 +135,15 @@ impl fmt::Display for Comparison {
                 write_row(f, &format!("{tag} {value}"), difference)?;
             }
         }
+        let p = if *mcnemar_p < 0.001 {
+            "< 0.001".to_owned()
+        } else {
+            format!("= {mcnemar_p:.3}")
+        };
         writeln!(
             f,
             "\nsolved in more than half of the completions: {both} in both runs, {neither} in neither, {} fixed, {} broken \
-             (exact McNemar p = {mcnemar_p:.2e})",
+             (exact McNemar p {p})",
             fixed.len(),
             broken.len(),
         )
@@ -148,7 +153,7 @@ impl fmt::Display for Comparison {
 fn write_row(f: &mut fmt::Formatter<'_>, name: &str, row: &Difference) -> fmt::Result {
     writeln!(
         f,
-        "{name:<24} {:>8} {:>7.1}% {:>7.1}%   {:+.1} ({:+.1} to {:+.1}) points",
+        "{name:<24} {:>8} {:>6.1} % {:>6.1} %   {:+.1} ({:+.1} to {:+.1}) points",
         row.problems,
         100.0 * row.before,
         100.0 * row.after,
