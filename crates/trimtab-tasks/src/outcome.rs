@@ -55,8 +55,8 @@ impl Outcome {
         }
         let all = || problems.iter().flat_map(AsRef::as_ref);
         let total = (problems.len() * samples) as f64;
-        let share =
-            |wanted: fn(&Sample) -> bool| all().filter(|one| wanted(one)).count() as f64 / total;
+        let count = |wanted: fn(&Sample) -> bool| all().filter(|one| wanted(one)).count() as f64;
+        let boxed = count(|one| one.boxed);
         let correct: Vec<usize> = problems
             .iter()
             .map(|completions| count_correct(completions.as_ref()))
@@ -75,10 +75,9 @@ impl Outcome {
             .iter()
             .map(|completions| majority(completions.as_ref()))
             .collect();
-        let format_rate = share(|one| one.boxed);
-        let boxed_and_correct = share(|one| one.boxed && one.is_correct());
+        let boxed_and_correct = count(|one| one.boxed && one.is_correct());
         Some(Self {
-            accuracy: share(Sample::is_correct),
+            accuracy: count(Sample::is_correct) / total,
             ci95: mean95(&accuracies)?,
             pass_at_k: mean(&pass(samples))?,
             pass_at_k_ci95: mean95(&pass(samples))?,
@@ -87,10 +86,10 @@ impl Outcome {
             pass_curve: (1..=samples)
                 .map(|k| mean(&pass(k)))
                 .collect::<Option<_>>()?,
-            format_rate,
-            accuracy_given_format: (format_rate > 0.0).then(|| boxed_and_correct / format_rate),
-            undecided_rate: share(|one| one.verdict == "undecided"),
-            truncation_rate: share(|one| one.truncated),
+            format_rate: boxed / total,
+            accuracy_given_format: (boxed > 0.0).then(|| boxed_and_correct / boxed),
+            undecided_rate: count(|one| one.verdict == "undecided") / total,
+            truncation_rate: count(|one| one.truncated) / total,
             mean_length: all().map(|one| one.length as f64).sum::<f64>() / total,
             problems: problems.len(),
             samples,
@@ -228,7 +227,7 @@ mod tests {
             ],
             [0.75, 0.25, 8.0]
         );
-        assert_eq!(outcome.accuracy_given_format, Some(0.5 / 0.75));
+        assert_eq!(outcome.accuracy_given_format, Some(2.0 / 3.0));
     }
 
     #[test]
