@@ -47,6 +47,9 @@ const EXAMPLES: usize = 8;
 /// Seed of the control's directions.
 const CONTROL_SEED: u64 = 1;
 
+/// The outcome of each task.
+type Outcomes = BTreeMap<Family, Outcome>;
+
 fn main() -> Result<()> {
     let args = Args::parse();
     let started = Instant::now();
@@ -98,7 +101,7 @@ fn main() -> Result<()> {
     write_atomically(&page, report::render(&report)?.as_bytes())
         .with_context(|| format!("cannot write {}", page.display()))?;
     if args.json {
-        let by_name = |outcomes: &BTreeMap<Family, Outcome>| -> serde_json::Value {
+        let by_name = |outcomes: &Outcomes| -> serde_json::Value {
             outcomes
                 .iter()
                 .map(|(task, outcome)| (task.name().to_owned(), serde_json::json!(outcome)))
@@ -127,7 +130,7 @@ fn measure(
     recipe: &Recipe,
     label: &'static str,
     stop: &Stop,
-) -> Result<(BTreeMap<Family, Outcome>, Vec<Vec<Sample>>)> {
+) -> Result<(Outcomes, Vec<Vec<Sample>>)> {
     let hook = vectors.map(SteeringVectors::hook);
     let hook = hook.as_ref().map(|hook| hook as _);
     let decoding = Decoding {
@@ -137,7 +140,7 @@ fn measure(
         seed: recipe.seed,
     };
     let bar = progress(label, PROBLEMS * Family::ALL.len() as u64);
-    let (mut outcomes, mut trained_on) = (BTreeMap::new(), vec![]);
+    let (mut outcomes, mut trained_on) = (Outcomes::new(), vec![]);
     for task in Family::ALL {
         let (items, mut samples) = (Item::held_out(task, recipe.seed, PROBLEMS), vec![]);
         for batch in evaluate(base, hook, &items, &decoding, 0) {
