@@ -53,8 +53,8 @@ struct Files {
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum EvaluationError {
-    #[error("cannot use {path}: {source}")]
-    Disk { path: PathBuf, source: io::Error },
+    #[error("cannot use {path}: {error}")]
+    Disk { path: PathBuf, error: io::Error },
     #[error(
         "{path} is not the result of an evaluation of this version ({reason}); give another file"
     )]
@@ -130,7 +130,7 @@ impl<'a> EvaluationRun<'a> {
                 .log
                 .write_all(text.as_bytes())
                 .and_then(|()| files.log.sync_data());
-            written.map_err(|source| disk(&files.samples, source))?;
+            written.map_err(|error| disk(&files.samples, error))?;
         }
         self.samples.extend(batch);
         Ok(())
@@ -177,28 +177,28 @@ impl<'a> EvaluationRun<'a> {
             }
         }
         if let Some(folder) = out.parent() {
-            fs::create_dir_all(folder).map_err(|source| disk(folder, source))?;
+            fs::create_dir_all(folder).map_err(|error| disk(folder, error))?;
         }
         let mut log = OpenOptions::new()
             .create(true)
             .read(true)
             .append(true)
             .open(&path)
-            .map_err(|source| disk(&path, source))?;
+            .map_err(|error| disk(&path, error))?;
         match log.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(EvaluationError::Locked { path }),
-            Err(TryLockError::Error(source)) => return Err(disk(&path, source)),
+            Err(TryLockError::Error(error)) => return Err(disk(&path, error)),
         }
         let mut bytes = vec![];
         log.read_to_end(&mut bytes)
-            .map_err(|source| disk(&path, source))?;
+            .map_err(|error| disk(&path, error))?;
         if !known && !bytes.is_empty() {
             return Err(EvaluationError::Orphan { path });
         }
         let kept = self.keep(&bytes, &path)?;
         log.set_len(kept as u64)
-            .map_err(|source| disk(&path, source))?;
+            .map_err(|error| disk(&path, error))?;
         self.files = Some(Files {
             report: out.into(),
             samples: path,
@@ -257,7 +257,7 @@ pub fn read_evaluation(path: &Path) -> Result<(Report, Vec<Vec<Sample>>), Evalua
         return Err(EvaluationError::Unfinished { path: path.into() });
     }
     let path = samples_path(path);
-    let bytes = fs::read(&path).map_err(|source| disk(&path, source))?;
+    let bytes = fs::read(&path).map_err(|error| disk(&path, error))?;
     if report.samples_sha256.as_deref() != Some(&sha256_hex(&bytes)) {
         return Err(EvaluationError::OtherSamples { path });
     }
@@ -288,15 +288,15 @@ pub fn samples_path(report: &Path) -> PathBuf {
     report.with_file_name(name)
 }
 
-fn disk(path: &Path, source: io::Error) -> EvaluationError {
+fn disk(path: &Path, error: io::Error) -> EvaluationError {
     EvaluationError::Disk {
         path: path.into(),
-        source,
+        error,
     }
 }
 
 fn read_report(path: &Path) -> Result<Report, EvaluationError> {
-    let bytes = fs::read(path).map_err(|source| disk(path, source))?;
+    let bytes = fs::read(path).map_err(|error| disk(path, error))?;
     let format = |reason: String| EvaluationError::Format {
         path: path.into(),
         reason,
@@ -327,5 +327,5 @@ fn write_report(path: &Path, report: &Report) -> Result<(), EvaluationError> {
         fs::rename(&temporary, path)?;
         File::open(folder)?.sync_all()
     };
-    write().map_err(|source| disk(path, source))
+    write().map_err(|error| disk(path, error))
 }

@@ -24,7 +24,7 @@ fn a_killed_run_ends_in_the_same_bytes() {
                 .expect("a writable folder");
             sleep(Duration::from_millis(20));
         }
-        sleep(Duration::from_secs(60));
+        sleep(Duration::from_mins(1));
         unreachable!("the parent kills this process");
     }
     let (folder, _, expected) = finished();
