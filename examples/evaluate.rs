@@ -1,118 +1,206 @@
-//! Measures a model on held-out problems, with or without steering vectors.
+//! Measures a model on held-out problems, with or without steering vectors, or compares two results.
 //!
-//!     cargo run --release --example evaluate -- --task nano-math --vectors runs/quickstart/steering.safetensors
+//!     cargo run --release --example evaluate -- --samples 4 --out runs/base.json
+//!     cargo run --release --example evaluate -- --samples 4 --out runs/steered.json --vectors runs/quickstart/steering.safetensors
+//!     cargo run --release --example evaluate -- --compare runs/base.json runs/steered.json
+//!
+//! With `--out` a run that was cut goes on where it was: the same command again. docs/evaluation.md defines the figures.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
-use clap::Parser;
-use trimtab::model::write_atomically;
-use trimtab::{Evaluation, Family};
+use anyhow::{Context, Result, bail, ensure};
+use clap::{Parser, ValueEnum};
+use serde::Serialize;
+use trimtab::model::{Message, sha256_hex, write_atomically};
+use trimtab::tasks::{
+    Arm, Comparison, Decoding, EvaluationRun, Item, Problem, Prompt, Protocol, Report, Split, Task,
+    Template, read_evaluation,
+};
+use trimtab::{Pretrained, SteeringVectors, evaluate};
 use trimtab_examples::{ModelArgs, Stop, load_vectors, progress};
 
-/// Measures a model on a task.
+/// Measures a model on a task, or compares two results.
 #[derive(Parser)]
 struct Args {
     #[command(flatten)]
     model: ModelArgs,
-    /// Task: nano-gsm or nano-math.
-    #[arg(long, default_value = "nano-gsm")]
-    task: Family,
+    /// Task: nano-gsm, nano-math, a generated one (countdown, sorting:3, …) or a data set (gsm8k:FILE, math500:FILE, …);
+    /// docs/benchmarks.md lists them.
+    #[arg(long, value_name = "NAME[:PATH]", default_value = "nano-gsm")]
+    task: Task,
+    /// How a question is put: nano, plain, zero_shot, qwen_math, r1 or chat [default: as the task usually is].
+    #[arg(long)]
+    template: Option<Template>,
     /// Steering vectors.
     #[arg(long, value_name = "FILE")]
     vectors: Option<PathBuf>,
-    /// Number of problems.
+    /// Most problems that are taken, from the first on.
     #[arg(long, default_value_t = 500)]
-    limit: u64,
-    /// Completions of each problem.
-    #[arg(long, default_value_t = 1)]
-    samples: usize,
+    limit: usize,
+    /// Completions of each problem [default: as the task usually is, like the next two].
+    #[arg(long)]
+    samples: Option<usize>,
     /// Sampling temperature; 0 is greedy.
-    #[arg(long, default_value_t = 1.0)]
-    temperature: f32,
-    /// Longest completion in tokens.
-    #[arg(long, default_value_t = 96)]
-    max_new_tokens: usize,
+    #[arg(long)]
+    temperature: Option<f32>,
+    /// Longest completion in tokens; less where the model has no room for it.
+    #[arg(long)]
+    max_new_tokens: Option<usize>,
     /// Seed of problems and sampling.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Write the completions to this JSON Lines file.
+    /// Result file; the completions go to NAME.samples.jsonl beside it, and a run that was cut is taken up from there.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Print one JSON object on standard output.
+    /// Compare two finished results of one protocol instead, problem by problem; runs no model.
+    #[arg(long, num_args = 2, value_names = ["BEFORE", "AFTER"], conflicts_with_all = [
+        "model", "vectors", "task", "template", "limit", "samples", "temperature", "max_new_tokens", "seed",
+    ])]
+    compare: Option<Vec<PathBuf>>,
+    /// Print one JSON object on standard output instead of a table.
     #[arg(long)]
     json: bool,
 }
 
 fn main() -> Result<()> {
     let args = Args::parse();
+    if let Some([before, after]) = args.compare.as_deref() {
+        let comparison = compare(before, after)?;
+        if let Some(path) = &args.out {
+            let text = serde_json::to_string_pretty(&comparison)? + "\n";
+            write_atomically(path, text.as_bytes())
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        return print(&args, &comparison);
+    }
+    print(&args, &measure(&args)?)
+}
+
+fn print(args: &Args, result: &(impl Serialize + std::fmt::Display)) -> Result<()> {
+    if args.json {
+        println!("{}", serde_json::to_string(result)?);
+    } else {
+        print!("{result}");
+    }
+    Ok(())
+}
+
+fn measure(args: &Args) -> Result<Report> {
     ensure!(
-        args.limit >= 1 && args.samples >= 1,
+        args.limit >= 1 && args.samples != Some(0),
         "--limit and --samples must be at least 1"
     );
     let stop = Stop::on_ctrl_c()?;
     let base = args.model.load()?;
     let vectors = load_vectors(args.vectors.as_deref(), &base)?;
-    let hook = vectors.as_ref().map(trimtab::SteeringVectors::hook);
-    let evaluation = Evaluation {
-        task: args.task,
-        problems: args.limit,
-        samples: args.samples,
-        temperature: args.temperature,
-        max_new_tokens: args.max_new_tokens,
+    let hook = vectors.as_ref().map(SteeringVectors::hook);
+    let hook = hook.as_ref().map(|hook| hook as _);
+    let (items, protocol) = protocol(args, &base)?;
+    let decoding = protocol.decoding.clone();
+    let mut run = EvaluationRun::open(args.out.as_deref(), protocol, arm(args, &base)?, &items)?;
+    let first = run.samples().len();
+    if first > 0 {
+        eprintln!("{first} of {} problems are done already", items.len());
+    }
+    let bar = progress("evaluating", items.len() as u64).with_position(first as u64);
+    let mut told = Instant::now();
+    for batch in evaluate(&base, hook, &items, &decoding, first) {
+        run.append(batch?)?;
+        bar.set_position(run.samples().len() as u64);
+        if bar.is_hidden() && told.elapsed() > Duration::from_secs(5) {
+            eprintln!("{} of {} problems", run.samples().len(), items.len());
+            told = Instant::now();
+        }
+        stop.check(match args.out {
+            Some(_) => "stopped; the same command goes on from here",
+            None => "stopped; without --out nothing was written",
+        });
+    }
+    bar.finish_and_clear();
+    Ok(run.finish()?)
+}
+
+/// The problems of the task, and how they are measured.
+fn protocol(args: &Args, base: &Pretrained) -> Result<(Vec<Item>, Protocol)> {
+    let usual = args.task.protocol();
+    let template = args.template.as_ref().unwrap_or(&usual.template);
+    let problems = args.task.problems(Split::HeldOut, args.seed)?;
+    let items = problems
+        .iter()
+        .take(args.limit)
+        .map(|problem| item(&problem, template, base));
+    let items = items.collect::<Result<Vec<Item>>>()?;
+    ensure!(!items.is_empty(), "{} has no problems", args.task);
+    let mut longest = 0;
+    for item in &items {
+        longest = longest.max(base.tokenizer.encode(&item.prompt)?.len());
+    }
+    let room = base.model.config.max_len().saturating_sub(longest);
+    let decoding = Decoding {
+        samples: args.samples.unwrap_or(usual.samples),
+        temperature: args.temperature.unwrap_or(usual.temperature),
+        max_new_tokens: args
+            .max_new_tokens
+            .unwrap_or(usual.max_new_tokens)
+            .min(room),
+        stop: template
+            .stop()
+            .iter()
+            .map(|&text| text.to_owned())
+            .collect(),
         seed: args.seed,
     };
-    let bar = progress("evaluating", args.limit);
-    let hook = hook.as_ref().map(|hook| hook as _);
-    let (outcome, groups) = evaluation.run(&base, hook, &mut |done| {
-        bar.set_position(done);
-        stop.check("stopped; nothing was written");
-    })?;
-    bar.finish_and_clear();
-    if let Some(path) = &args.out {
-        let lines = groups.iter().flat_map(|group| group.records(0));
-        let lines: Vec<String> = lines
-            .map(|record| serde_json::to_string(&record))
-            .collect::<Result<_, _>>()?;
-        let text = lines.join("\n") + "\n";
-        write_atomically(path, text.as_bytes())
-            .with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    if args.json {
-        println!("{}", serde_json::to_string(&outcome)?);
-        return Ok(());
-    }
-    println!(
-        "{} with {}",
-        args.task.name(),
-        if vectors.is_some() {
-            "vectors"
-        } else {
-            "the base model"
+    let dtype = args.model.dtype.to_possible_value();
+    let dtype = dtype.as_ref().map_or("f32", |value| value.get_name());
+    let task = args.task.to_string();
+    let protocol = Protocol::new(&task, &template.pattern(), &items, decoding, dtype);
+    Ok((items, protocol))
+}
+
+fn item(problem: &Problem, template: &Template, base: &Pretrained) -> Result<Item> {
+    match template.render(&problem.question) {
+        Prompt::Text(text) => Ok(Item::new(problem, text)),
+        Prompt::Chat(messages) => {
+            let chat_template = base.chat_template.as_ref();
+            let chat_template = chat_template
+                .context("this model has no chat template; give another --template")?;
+            let messages: Vec<Message> = messages
+                .into_iter()
+                .map(|message| Message::new(message.role, message.content))
+                .collect();
+            let text = chat_template.render(&messages, true)?;
+            Ok(Item {
+                chat: true,
+                ..Item::new(problem, text)
+            })
         }
-    );
-    println!(
-        "accuracy      {:5.1} %  (95 %: {:.1} to {:.1})",
-        100.0 * outcome.accuracy,
-        100.0 * outcome.ci95[0],
-        100.0 * outcome.ci95[1]
-    );
-    println!("boxed         {:5.1} %", 100.0 * outcome.format_rate);
-    if let Some(accuracy) = outcome.accuracy_given_format {
-        println!("right if boxed {:4.1} %", 100.0 * accuracy);
     }
-    if args.samples > 1 {
-        println!(
-            "pass@{0}, maj@{0}  {1:.1} %, {2:.1} %",
-            args.samples,
-            100.0 * outcome.pass_at_k,
-            100.0 * outcome.maj_at_k
+}
+
+/// What is measured.
+fn arm(args: &Args, base: &Pretrained) -> Result<Arm> {
+    let vectors = args.vectors.as_ref().map(std::fs::read).transpose()?;
+    Ok(Arm {
+        model: base.name.clone(),
+        model_sha256: base.sha256.clone(),
+        vectors_sha256: vectors.map(|bytes| sha256_hex(&bytes)),
+        device: args.model.device.clone(),
+    })
+}
+
+fn compare(before: &Path, after: &Path) -> Result<Comparison> {
+    let (one, before_samples) = read_evaluation(before)?;
+    let (other, after_samples) = read_evaluation(after)?;
+    let differences = one.protocol.differences(&other.protocol);
+    if !differences.is_empty() {
+        bail!(
+            "{} and {} were not measured alike; {} differs: {}",
+            before.display(),
+            after.display(),
+            before.display(),
+            differences.join(", ")
         );
     }
-    println!(
-        "length        {:5.1} tokens, {:.1} % cut",
-        outcome.mean_length,
-        100.0 * outcome.truncation_rate
-    );
-    Ok(())
+    Ok(Comparison::of(&before_samples, &after_samples)?)
 }

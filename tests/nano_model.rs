@@ -4,24 +4,26 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use trimtab_model::{Device, FloatDType, Pretrained};
-use trimtab_rl::{Evaluation, Rollout};
-use trimtab_tasks::{Family, Split, document};
+use trimtab_rl::evaluate;
+use trimtab_tasks::{Decoding, Family, Item, Outcome, Sample, Split, document};
 
 #[test]
 fn shown_work_is_right_but_seldom_shown() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/assets/nano");
     let base = Pretrained::load(&dir, FloatDType::F32, &Device::flex()).expect("the bundled model");
-    let evaluation = Evaluation {
-        task: Family::NanoGsm,
-        problems: 2000,
+    let items = Item::held_out(Family::NanoGsm, 0, 2000);
+    let decoding = Decoding {
         samples: 1,
         temperature: 1.0,
         max_new_tokens: 96,
         seed: 0,
+        stop: vec![],
     };
-    let (outcome, groups) = evaluation
-        .run(&base, None, &mut |_| ())
-        .expect("prompts that fit");
+    let mut samples: Vec<Vec<Sample>> = vec![];
+    for batch in evaluate(&base, None, &items, &decoding, 0) {
+        samples.extend(batch.expect("prompts that fit"));
+    }
+    let outcome = Outcome::of(&samples).expect("2000 completions");
     println!("accuracy {:.3}", outcome.accuracy);
     assert!(
         (0.15..=0.45).contains(&outcome.accuracy),
@@ -29,15 +31,12 @@ fn shown_work_is_right_but_seldom_shown() {
         outcome.accuracy
     );
 
-    let worked: Vec<&Rollout> = groups
+    let worked: Vec<&Sample> = samples
         .iter()
-        .flat_map(|group| &group.rollouts)
-        .filter(|rollout| rollout.text.contains('='))
+        .flatten()
+        .filter(|sample| sample.prediction.contains('='))
         .collect();
-    let right = worked
-        .iter()
-        .filter(|rollout| rollout.grade.verdict.is_correct())
-        .count();
+    let right = worked.iter().filter(|sample| sample.is_correct()).count();
     println!("{right} of {} worked solutions are right", worked.len());
     assert!(
         worked.len() < 1000,

@@ -13,10 +13,8 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use clap::Parser;
 use trimtab::model::write_atomically;
-use trimtab::rl::Group;
-use trimtab::{
-    Evaluation, Family, Outcome, Pretrained, Recipe, Run, SteeringVectors, read_vectors,
-};
+use trimtab::tasks::{Decoding, Item, Sample, Split};
+use trimtab::{Family, Outcome, Pretrained, Recipe, Run, SteeringVectors, evaluate, read_vectors};
 use trimtab_examples::{ModelArgs, Stop, peak_memory_bytes, progress};
 
 use crate::report::{Answer, CurvePoint, Example, Report, TaskRow};
@@ -48,6 +46,9 @@ const TOP_TOKENS: usize = 8;
 const EXAMPLES: usize = 8;
 /// Seed of the control's directions.
 const CONTROL_SEED: u64 = 1;
+
+/// The outcome of each task.
+type Outcomes = BTreeMap<Family, Outcome>;
 
 fn main() -> Result<()> {
     let args = Args::parse();
@@ -93,14 +94,14 @@ fn main() -> Result<()> {
         curve: curve(&run)?,
         norms: vectors.norms(),
         tokens: read_vectors(&base.model, &base.tokenizer, &vectors, TOP_TOKENS),
-        examples: side_by_side(&base_answers, &steered_answers),
+        examples: side_by_side(recipe.task, recipe.seed, &base_answers, &steered_answers),
         command: command(&args),
     };
     let page = args.out.join("report.html");
     write_atomically(&page, report::render(&report)?.as_bytes())
         .with_context(|| format!("cannot write {}", page.display()))?;
     if args.json {
-        let by_name = |outcomes: &BTreeMap<Family, Outcome>| -> serde_json::Value {
+        let by_name = |outcomes: &Outcomes| -> serde_json::Value {
             outcomes
                 .iter()
                 .map(|(task, outcome)| (task.name().to_owned(), serde_json::json!(outcome)))
@@ -122,34 +123,39 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Both tasks at temperature 1 on held-out problems; the groups are those of the task trained on.
+/// Both tasks at temperature 1 on held-out problems; the samples are those of the task trained on.
 fn measure(
     base: &Pretrained,
     vectors: Option<&SteeringVectors>,
     recipe: &Recipe,
     label: &'static str,
     stop: &Stop,
-) -> Result<(BTreeMap<Family, Outcome>, Vec<Group>)> {
+) -> Result<(Outcomes, Vec<Vec<Sample>>)> {
     let hook = vectors.map(SteeringVectors::hook);
+    let hook = hook.as_ref().map(|hook| hook as _);
+    let decoding = Decoding {
+        samples: 1,
+        temperature: recipe.temperature,
+        max_new_tokens: recipe.max_new_tokens,
+        seed: recipe.seed,
+        stop: vec![],
+    };
     let bar = progress(label, PROBLEMS * Family::ALL.len() as u64);
-    let (mut outcomes, mut trained_on) = (BTreeMap::new(), vec![]);
-    for (finished, task) in (0..).zip(Family::ALL) {
-        let evaluation = Evaluation {
+    let (mut outcomes, mut trained_on) = (Outcomes::new(), vec![]);
+    for task in Family::ALL {
+        let (items, mut samples) = (Item::held_out(task, recipe.seed, PROBLEMS), vec![]);
+        for batch in evaluate(base, hook, &items, &decoding, 0) {
+            let batch = batch?;
+            bar.inc(batch.len() as u64);
+            samples.extend(batch);
+            stop.check("stopped; the same command goes on from here");
+        }
+        outcomes.insert(
             task,
-            problems: PROBLEMS,
-            samples: 1,
-            temperature: recipe.temperature,
-            max_new_tokens: recipe.max_new_tokens,
-            seed: recipe.seed,
-        };
-        let (outcome, groups) =
-            evaluation.run(base, hook.as_ref().map(|hook| hook as _), &mut |done| {
-                bar.set_position(finished * PROBLEMS + done);
-                stop.check("stopped; the same command goes on from here");
-            })?;
-        outcomes.insert(task, outcome);
+            Outcome::of(&samples).context("no problem was measured")?,
+        );
         if task == recipe.task {
-            trained_on = groups;
+            trained_on = samples;
         }
     }
     bar.finish_and_clear();
@@ -188,22 +194,24 @@ fn curve(run: &Run) -> Result<Vec<CurvePoint>> {
 }
 
 /// The first problems that the two models answered, whatever the answers.
-fn side_by_side(before: &[Group], after: &[Group]) -> Vec<Example> {
-    let answer = |group: &Group| {
-        let rollout = &group.rollouts[0];
-        Answer {
-            text: rollout.text.clone(),
-            correct: rollout.grade.verdict.is_correct(),
-        }
+fn side_by_side(
+    task: Family,
+    seed: u64,
+    before: &[Vec<Sample>],
+    after: &[Vec<Sample>],
+) -> Vec<Example> {
+    let answer = |samples: &[Sample]| Answer {
+        text: samples[0].prediction.clone(),
+        correct: samples[0].is_correct(),
     };
-    let pairs = before.iter().zip(after).take(EXAMPLES);
-    let example = |(before, after): (&Group, &Group)| Example {
-        question: before.problem.question.clone(),
-        gold: before.problem.answer.clone(),
+    let example = |(index, (before, after)): (u64, (&Vec<Sample>, &Vec<Sample>))| Example {
+        question: task.problem(Split::HeldOut, seed, index).question,
+        gold: before[0].gold.clone(),
         before: answer(before),
         after: answer(after),
     };
-    pairs.map(example).collect()
+    let pairs = (0..).zip(before.iter().zip(after));
+    pairs.take(EXAMPLES).map(example).collect()
 }
 
 fn command(args: &Args) -> String {

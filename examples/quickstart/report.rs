@@ -256,9 +256,10 @@ mod tests {
     fn report(text: &str) -> Report {
         let text = || text.to_owned();
         let outcome = |accuracy, accuracy_given_format| Outcome {
-            accuracy, ci95: [accuracy - 0.04, accuracy + 0.04], pass_at_k: accuracy, maj_at_k: accuracy,
-            format_rate: 0.713, accuracy_given_format, truncation_rate: 0.0, mean_length: 25.31,
-            problems: 500, samples: 1,
+            accuracy, ci95: [accuracy - 0.04, accuracy + 0.04],
+            pass_at_k: accuracy, pass_at_k_ci95: [0.0, 1.0], maj_at_k: accuracy, maj_at_k_ci95: [0.0, 1.0],
+            pass_curve: vec![accuracy], format_rate: 0.713, accuracy_given_format, undecided_rate: 0.0,
+            truncation_rate: 0.0, mean_length: 25.31, problems: 500, samples: 1,
         };
         let row = |task| TaskRow {
             task, trained_on: task == Family::NanoGsm, base: outcome(0.294, Some(0.414)),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, FloatDType};
 
+use crate::chat::{ChatError, ChatTemplate};
 use crate::config::{ConfigError, ModelConfig};
 use crate::decoder::Model;
 use crate::tensor_file::TensorFileError;
@@ -17,6 +18,8 @@ pub struct Pretrained {
     pub model: Model,
     /// The tokenizer.
     pub tokenizer: Tokenizer,
+    /// The chat template, if the checkpoint has one.
+    pub chat_template: Option<ChatTemplate>,
     /// SHA-256 of the weights on disk ([`Weights::sha256`]), by which vectors know their base.
     pub sha256: String,
     /// Name of the checkpoint: the last part of its path.
@@ -36,6 +39,8 @@ pub enum LoadError {
     Weights(#[from] TensorFileError),
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
+    #[error(transparent)]
+    Chat(#[from] ChatError),
     #[error("{path} does not fit its shards: {reason}")]
     Index { path: PathBuf, reason: String },
     #[error("{path} does not fit config.json: {}", list(mismatches))]
@@ -58,6 +63,7 @@ impl Pretrained {
     pub fn load(dir: &Path, dtype: FloatDType, device: &Device) -> Result<Self, LoadError> {
         let config = ModelConfig::from_dir(dir)?;
         let tokenizer = Tokenizer::from_dir(dir, config.vocab_size)?;
+        let chat_template = ChatTemplate::from_dir(dir)?;
         let weights = Weights::open(dir)?;
         let wanted = Model::tensors(&config);
         let names = config.architecture.names;
@@ -78,6 +84,7 @@ impl Pretrained {
         Ok(Self {
             model: model?,
             tokenizer,
+            chat_template,
             sha256: sha256?,
             name,
             num_parameters: wanted

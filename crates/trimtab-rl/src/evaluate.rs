@@ -1,83 +1,102 @@
-//! Measuring a model, with or without vectors, on held-out problems.
+//! Measuring a model, with or without vectors, on given problems.
 
-use trimtab_model::{FinishReason, Hook, Pretrained, Sampling};
-use trimtab_tasks::{Family, Outcome, Scored, Split};
+use rayon::prelude::*;
+use trimtab_model::{
+    Completion, FinishReason, GenerateOptions, Hook, Pretrained, Request, Sampling, generate,
+    stop_at,
+};
+use trimtab_tasks::{Decoding, Item, Sample};
 
-use crate::rollout::{Group, Rollout, RolloutError, rollouts};
+use crate::rollout::RolloutError;
 
-/// How a model is measured.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Evaluation {
-    /// The task.
-    pub task: Family,
-    /// Number of held-out problems.
-    pub problems: u64,
-    /// Completions of each.
-    pub samples: usize,
-    /// Sampling temperature; 0 is greedy.
-    pub temperature: f32,
-    /// Longest completion in tokens.
-    pub max_new_tokens: usize,
-    /// Seed of problems and sampling.
-    pub seed: u64,
-}
-
-/// Completions between two reports of progress.
+/// Completions of one batch.
 const COMPLETIONS_AT_ONCE: usize = 512;
 
-impl Evaluation {
-    /// Samples and grades; the groups are those of the problems in order. `progress` hears the number of problems done.
-    ///
-    /// # Errors
-    ///
-    /// See [`RolloutError`].
-    ///
-    /// # Panics
-    ///
-    /// `problems` or `samples` is zero.
-    pub fn run(
-        &self,
-        base: &Pretrained,
-        hook: Option<Hook>,
-        progress: &mut dyn FnMut(u64),
-    ) -> Result<(Outcome, Vec<Group>), RolloutError> {
-        let sampling = Sampling {
-            temperature: self.temperature,
-            max_new_tokens: self.max_new_tokens,
-            stop_tokens: base.model.config.eos_token_id.clone(),
-            seed: self.seed,
-            step: 0, // training steps count from 1
-            ..Sampling::default()
-        };
-        let problems_at_once = (COMPLETIONS_AT_ONCE / self.samples).max(1);
-        let mut groups: Vec<Group> = vec![];
-        for first in (0..self.problems).step_by(problems_at_once) {
-            let last = self.problems.min(first + problems_at_once as u64);
-            let problems = (first..last)
-                .map(|index| self.task.problem(Split::HeldOut, self.seed, index))
-                .collect();
-            groups.extend(rollouts(
-                base,
-                problems,
-                first,
-                self.samples,
-                &sampling,
-                hook,
-            )?);
-            progress(last);
+/// Completes and grades `items` from number `first` on, some problems at a time: each batch has the samples of the next
+/// problems. Base and steered model are measured alike: the same items and decoding, another hook.
+///
+/// A sample's draws are addressed by seed, number of the problem and number of the sample, so the samples of a problem do
+/// not depend on where an evaluation was taken up.
+///
+/// # Errors
+///
+/// See [`RolloutError`]; nothing follows an error.
+///
+/// # Panics
+///
+/// `decoding.samples` is zero.
+pub fn evaluate<'a>(
+    base: &'a Pretrained,
+    hook: Option<Hook<'a>>,
+    items: &'a [Item],
+    decoding: &'a Decoding,
+    first: usize,
+) -> impl Iterator<Item = Result<Vec<Vec<Sample>>, RolloutError>> + 'a {
+    let problems_at_once = (COMPLETIONS_AT_ONCE / decoding.samples).max(1);
+    let mut next = first;
+    std::iter::from_fn(move || {
+        let start = next;
+        // Batches end at the same problems wherever they start.
+        next = items
+            .len()
+            .min((start / problems_at_once + 1) * problems_at_once);
+        if start >= next {
+            return None;
         }
-        let scored = |rollout: &Rollout| Scored {
-            grade: rollout.grade.clone(),
-            length: rollout.completion.tokens.len(),
-            truncated: rollout.completion.finish_reason == FinishReason::Length,
+        let batch = sample(base, hook, &items[start..next], start, decoding);
+        if batch.is_err() {
+            next = items.len();
+        }
+        Some(batch)
+    })
+}
+
+/// The samples of `items`, the first of which is number `first` of the evaluation.
+fn sample(
+    base: &Pretrained,
+    hook: Option<Hook>,
+    items: &[Item],
+    first: usize,
+    decoding: &Decoding,
+) -> Result<Vec<Vec<Sample>>, RolloutError> {
+    let sampling = Sampling {
+        temperature: decoding.temperature,
+        max_new_tokens: decoding.max_new_tokens,
+        stop_tokens: base.model.config.eos_token_id.clone(),
+        seed: decoding.seed,
+        step: 0, // training steps count from 1
+        ..Sampling::default()
+    };
+    let prompts = items
+        .iter()
+        .map(|item| match item.chat {
+            true => base.tokenizer.encode_rendered(&item.prompt),
+            false => base.tokenizer.encode(&item.prompt),
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let requests: Vec<Request> = prompts
+        .iter()
+        .zip(first as u64..)
+        .map(|(prompt, index)| Request {
+            prompt,
+            index,
+            samples: decoding.samples,
+        })
+        .collect();
+    let stop = stop_at(&base.tokenizer, &decoding.stop);
+    let options = GenerateOptions {
+        hook,
+        stop: (!decoding.stop.is_empty()).then_some(&stop),
+        cancel: None,
+    };
+    let completed = generate(&base.model, &requests, &sampling, options)?;
+    let graded = |(item, completions): (&Item, Vec<Completion>)| {
+        let grade = |(number, completion): (usize, Completion)| {
+            let text = base.tokenizer.decode(&completion.tokens);
+            let truncated = completion.finish_reason == FinishReason::Length;
+            Sample::graded(item, number, text, completion.tokens.len(), truncated)
         };
-        let scored: Vec<Vec<Scored>> = groups
-            .iter()
-            .map(|group| group.rollouts.iter().map(scored).collect())
-            .collect();
-        Ok((
-            Outcome::of(&scored).expect("at least one problem and one sample"),
-            groups,
-        ))
-    }
+        completions.into_iter().enumerate().map(grade).collect()
+    };
+    Ok(items.par_iter().zip(completed).map(graded).collect())
 }

@@ -17,7 +17,7 @@ mod trainer;
 pub use adamw::{AdamWConfig, Moments, Schedule, clip_grad_norm};
 pub use advantage::leave_one_out;
 pub use checkpoint::{Checkpoint, CheckpointError};
-pub use evaluate::Evaluation;
+pub use evaluate::evaluate;
 pub use loss::{GroupGradient, group_gradient};
 pub use recipe::{Recipe, RecipeError};
 pub use rollout::{Group, Rollout, RolloutError, RolloutRecord, rollouts};

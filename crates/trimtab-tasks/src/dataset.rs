@@ -51,7 +51,7 @@ pub struct Dataset {
     /// The licence of the file or its repository; `docs/benchmarks.md` says more.
     pub licence: &'static str,
     /// How it is usually measured.
-    pub protocol: Protocol,
+    pub protocol: UsualProtocol,
     pub(crate) fields: Fields,
 }
 
@@ -67,7 +67,7 @@ pub enum Purpose {
 
 /// How a task is usually measured; a default, to be written beside the result.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-pub struct Protocol {
+pub struct UsualProtocol {
     /// How a question is put to the model.
     pub template: Template,
     /// Sampling temperature; 0 is greedy.

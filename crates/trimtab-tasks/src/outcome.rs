@@ -4,25 +4,34 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::check::Grade;
-use crate::stats::{Z95, mean, mean_interval, wilson_interval};
+use crate::check::check;
+use crate::sample::Sample;
+use crate::stats::{mean, mean95, pass_at_k};
 
-/// The figures of one model on one task.
+/// The figures of one model on one task. Every problem weighs the same; intervals are over problems, see
+/// [`mean95`](crate::mean95).
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Outcome {
-    /// Share of completions with the right answer.
+    /// avg@k: share of completions with the right answer.
     pub accuracy: f64,
-    /// 95 % interval of the accuracy: Wilson's for one completion of each problem; for several, which are not
-    /// independent, the normal interval over the problems' own accuracies.
+    /// 95 % interval of the accuracy.
     pub ci95: [f64; 2],
-    /// Share of problems with a right answer among their completions.
+    /// pass@k for k = `samples`: share of problems with a right answer among their completions.
     pub pass_at_k: f64,
-    /// Share of problems whose most frequent answer is right; the first seen wins a tie.
+    /// 95 % interval of `pass_at_k`.
+    pub pass_at_k_ci95: [f64; 2],
+    /// maj@k for k = `samples`: share of problems whose most frequent answer is right, see [`majority`].
     pub maj_at_k: f64,
+    /// 95 % interval of `maj_at_k`.
+    pub maj_at_k_ci95: [f64; 2],
+    /// pass@1, pass@2, … pass@`samples`, each estimated from all completions, see [`pass_at_k`](crate::pass_at_k).
+    pub pass_curve: Vec<f64>,
     /// Share of completions with a closed box.
     pub format_rate: f64,
     /// Accuracy among the completions with a closed box; `None` when there is none.
     pub accuracy_given_format: Option<f64>,
+    /// Share of completions on which the checker could not decide; they count as wrong.
+    pub undecided_rate: f64,
     /// Share of completions that were cut at the token limit.
     pub truncation_rate: f64,
     /// Mean length of a completion in tokens.
@@ -33,110 +42,181 @@ pub struct Outcome {
     pub samples: usize,
 }
 
-/// One completion as it enters an [`Outcome`].
-#[derive(Clone, Debug, PartialEq)]
-pub struct Scored {
-    /// What the checker says.
-    pub grade: Grade,
-    /// Length in tokens.
-    pub length: usize,
-    /// Whether the completion was cut at the token limit.
-    pub truncated: bool,
-}
-
 impl Outcome {
     /// Summarises the completions of each problem; `None` unless there are some, equally many of each.
-    pub fn of(problems: &[Vec<Scored>]) -> Option<Self> {
-        let samples = problems.first()?.len();
-        if samples == 0 || problems.iter().any(|scored| scored.len() != samples) {
+    pub fn of<S: AsRef<[Sample]>>(problems: &[S]) -> Option<Self> {
+        let samples = problems.first()?.as_ref().len();
+        if samples == 0
+            || problems
+                .iter()
+                .any(|completions| completions.as_ref().len() != samples)
+        {
             return None;
         }
+        let all = || problems.iter().flat_map(AsRef::as_ref);
         let total = (problems.len() * samples) as f64;
-        let count = |wanted: &dyn Fn(&Scored) -> bool| {
-            problems.iter().flatten().filter(|one| wanted(one)).count()
-        };
-        let correct = count(&|one| one.grade.verdict.is_correct());
-        let formatted = count(&|one| one.grade.extracted.is_some());
-        let own_accuracy = |scored: &Vec<Scored>| {
-            scored
+        let count = |wanted: fn(&Sample) -> bool| all().filter(|one| wanted(one)).count() as f64;
+        let boxed = count(|one| one.boxed);
+        let correct: Vec<usize> = problems
+            .iter()
+            .map(|completions| count_correct(completions.as_ref()))
+            .collect();
+        let pass = |k| -> Vec<f64> {
+            correct
                 .iter()
-                .filter(|one| one.grade.verdict.is_correct())
-                .count() as f64
-                / samples as f64
+                .map(|&correct| pass_at_k(samples, correct, k))
+                .collect()
         };
-        let accuracies: Vec<f64> = problems.iter().map(own_accuracy).collect();
-        let ci95 = match samples {
-            1 => wilson_interval(correct as u64, problems.len() as u64, Z95)?,
-            _ => mean_interval(&accuracies, Z95)?,
-        };
+        let accuracies: Vec<f64> = correct
+            .iter()
+            .map(|&correct| correct as f64 / samples as f64)
+            .collect();
+        let majorities: Vec<f64> = problems
+            .iter()
+            .map(|completions| majority(completions.as_ref()))
+            .collect();
+        let boxed_and_correct = count(|one| one.boxed && one.is_correct());
         Some(Self {
-            accuracy: correct as f64 / total,
-            ci95,
-            pass_at_k: accuracies
-                .iter()
-                .filter(|&&accuracy| accuracy > 0.0)
-                .count() as f64
-                / problems.len() as f64,
-            maj_at_k: problems
-                .iter()
-                .filter(|scored| majority_is_right(scored))
-                .count() as f64
-                / problems.len() as f64,
-            format_rate: formatted as f64 / total,
-            accuracy_given_format: (formatted > 0).then(|| correct as f64 / formatted as f64),
-            truncation_rate: count(&|one| one.truncated) as f64 / total,
-            mean_length: mean(
-                &problems
-                    .iter()
-                    .flatten()
-                    .map(|one| one.length as f64)
-                    .collect::<Vec<_>>(),
-            )?,
+            accuracy: count(Sample::is_correct) / total,
+            ci95: mean95(&accuracies)?,
+            pass_at_k: mean(&pass(samples))?,
+            pass_at_k_ci95: mean95(&pass(samples))?,
+            maj_at_k: mean(&majorities)?,
+            maj_at_k_ci95: mean95(&majorities)?,
+            pass_curve: (1..=samples)
+                .map(|k| mean(&pass(k)))
+                .collect::<Option<_>>()?,
+            format_rate: boxed / total,
+            accuracy_given_format: (boxed > 0.0).then(|| boxed_and_correct / boxed),
+            undecided_rate: count(|one| one.verdict == "undecided") / total,
+            truncation_rate: count(|one| one.truncated) / total,
+            mean_length: all().map(|one| one.length as f64).sum::<f64>() / total,
             problems: problems.len(),
             samples,
         })
     }
+
+    /// The outcome of each kind of problem: tag, then value of the tag. A problem without a tag is left out there.
+    pub fn by_tag(problems: &[Vec<Sample>]) -> Breakdown<Self> {
+        breakdown(problems, |indices| {
+            let part: Vec<&[Sample]> = indices.iter().map(|&index| &problems[index][..]).collect();
+            Self::of(&part)
+        })
+    }
 }
 
-fn majority_is_right(scored: &[Scored]) -> bool {
-    let mut votes: BTreeMap<&str, usize> = BTreeMap::new();
-    for answer in scored
-        .iter()
-        .filter_map(|one| one.grade.extracted.as_deref())
-    {
-        *votes.entry(answer).or_default() += 1;
+/// Something of each kind of problem: by tag, then by value of the tag.
+pub type Breakdown<T> = BTreeMap<String, BTreeMap<String, T>>;
+
+/// Applies `summarise` to the indices of the problems with each value of each tag.
+pub(crate) fn breakdown<T>(
+    problems: &[Vec<Sample>],
+    summarise: impl Fn(&[usize]) -> Option<T>,
+) -> Breakdown<T> {
+    let mut indices: Breakdown<Vec<usize>> = BTreeMap::new();
+    for (index, completions) in problems.iter().enumerate() {
+        for (tag, value) in completions.first().iter().flat_map(|one| &one.tags) {
+            let values = indices.entry(tag.clone()).or_default();
+            values.entry(value.clone()).or_default().push(index);
+        }
     }
-    let votes_of = |one: &&Scored| {
-        one.grade
-            .extracted
-            .as_deref()
-            .map_or(0, |answer| votes[answer])
+    let of_values = |values: BTreeMap<String, Vec<usize>>| {
+        let each = values.into_iter();
+        each.filter_map(|(value, indices)| Some((value, summarise(&indices)?)))
+            .collect()
     };
-    let winner = scored.iter().rev().max_by_key(votes_of); // the last of equal maxima, so the first in order
-    winner.is_some_and(|one| one.grade.verdict.is_correct())
+    indices
+        .into_iter()
+        .map(|(tag, values)| (tag, of_values(values)))
+        .collect()
+}
+
+/// Number of right completions.
+pub(crate) fn count_correct(completions: &[Sample]) -> usize {
+    completions.iter().filter(|one| one.is_correct()).count()
+}
+
+/// maj@k of one problem, with k the number of its completions: whether the most frequent answer is right.
+///
+/// Answers are one if their texts are, or if [`check`] accepts one for the other; completions without an answer do not
+/// vote. Where several answers are tied, a fair draw decides among them, and the value is its chance to be right: so the
+/// order of the completions does not matter, and for one completion the value is whether it is right. Majority voting over
+/// sampled answers is self-consistency (arXiv:2203.11171).
+pub fn majority(completions: &[Sample]) -> f64 {
+    struct Answer<'a> {
+        text: &'a str,
+        votes: usize,
+        right: usize,
+    }
+    let mut votes: Vec<(&str, bool)> = completions
+        .iter()
+        .filter_map(|one| Some((one.extracted.as_deref()?, one.is_correct())))
+        .collect();
+    votes.sort_unstable(); // by text, so that grouping does not depend on the order of the completions
+    let mut answers: Vec<Answer> = vec![];
+    for (text, right) in votes {
+        let same_text = answers.iter().position(|answer| answer.text == text);
+        let known = same_text.or_else(|| {
+            answers
+                .iter()
+                .position(|answer| check(answer.text, text).is_correct())
+        });
+        let index = known.unwrap_or_else(|| {
+            answers.push(Answer {
+                text,
+                votes: 0,
+                right: 0,
+            });
+            answers.len() - 1
+        });
+        answers[index].votes += 1;
+        answers[index].right += usize::from(right);
+    }
+    let most = answers.iter().map(|answer| answer.votes).max();
+    let tied: Vec<f64> = answers
+        .iter()
+        .filter(|answer| Some(answer.votes) == most)
+        .map(|answer| answer.right as f64 / answer.votes as f64)
+        .collect();
+    mean(&tied).unwrap_or(0.0)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::check::grade;
+    use proptest::prelude::*;
 
-    fn scored(text: &str) -> Scored {
-        Scored {
-            grade: grade("4", text),
-            length: text.len(),
-            truncated: text.is_empty(),
-        }
+    use super::*;
+    use crate::sample::{Item, Tags};
+    use crate::stats::{Z95, bootstrap95, wilson_interval};
+    use crate::verifier::Verifier;
+
+    /// The completions of one problem with the answer 4; the empty one was cut.
+    fn problem<const N: usize>(texts: [&str; N]) -> Vec<Sample> {
+        let item = Item {
+            id: "two and two".to_owned(),
+            prompt: "2+2=".to_owned(),
+            gold: "4".to_owned(),
+            chat: false,
+            verifier: Verifier::Equal,
+            tags: Tags::new(),
+        };
+        (0..)
+            .zip(texts)
+            .map(|(sample, text)| {
+                Sample::graded(&item, sample, text.to_owned(), text.len(), text.is_empty())
+            })
+            .collect()
     }
 
     #[test]
     fn one_completion_of_each_problem() {
         let problems =
-            [r"\boxed{4}", r"so \boxed{5}", "", r"\boxed{ 4 }"].map(|text| vec![scored(text)]);
+            [r"\boxed{4}", r"so \boxed{5}", "", r"\boxed{ 4 }"].map(|text| problem([text]));
         let outcome = Outcome::of(&problems).expect("four completions");
+        let wilson = wilson_interval(2, 4, Z95).expect("four trials");
         assert_eq!(
-            outcome.ci95,
-            wilson_interval(2, 4, Z95).expect("four trials")
+            [outcome.ci95, outcome.pass_at_k_ci95, outcome.maj_at_k_ci95],
+            [wilson; 3]
         );
         assert_eq!(
             [outcome.accuracy, outcome.pass_at_k, outcome.maj_at_k],
@@ -155,40 +235,118 @@ mod tests {
 
     #[test]
     fn several_completions_of_each_problem() {
-        let right = [r"\boxed{4}", r"\boxed{7}", r"\boxed{4}"]
-            .map(scored)
-            .to_vec();
-        let wrong = [r"\boxed{4}", r"\boxed{7}", r"\boxed{7}"]
-            .map(scored)
-            .to_vec();
-        let tied = ["nothing", r"\boxed{4}", r"\boxed{7}"].map(scored).to_vec();
-        let none = ["", "", ""].map(scored).to_vec();
-        let outcome = Outcome::of(&[right, wrong, tied, none]).expect("twelve completions");
+        let problems = [
+            problem([r"\boxed{4}", r"\boxed{7}", r"\boxed{4}"]),
+            problem([r"\boxed{4}", r"\boxed{7}", r"\boxed{7}"]),
+            problem(["nothing", r"\boxed{4}", r"\boxed{7}"]),
+            problem(["", "", ""]),
+        ];
+        let outcome = Outcome::of(&problems).expect("twelve completions");
         assert!((outcome.accuracy - 4.0 / 12.0).abs() < 1e-12);
-        assert_eq!([outcome.pass_at_k, outcome.maj_at_k], [0.75, 0.5]);
-        // Accuracies 2/3, 1/3, 1/3, 0 have mean 1/3 and standard error sqrt(1/18 / 4).
-        let half = Z95 * (1.0_f64 / 18.0 / 4.0).sqrt();
-        assert!(
-            (outcome.ci95[0] - (1.0 / 3.0 - half)).abs() < 1e-9,
-            "{:?}",
-            outcome.ci95
+        // Right, wrong, a tie of a right and a wrong answer, no answer.
+        assert_eq!([outcome.pass_at_k, outcome.maj_at_k], [0.75, 1.5 / 4.0]);
+        // Of two right ones among three any two hold one; of one right one two in three pairs hold it.
+        for (pass, expected) in outcome.pass_curve.iter().zip([1.0 / 3.0, 7.0 / 12.0, 0.75]) {
+            assert!((pass - expected).abs() < 1e-12, "{:?}", outcome.pass_curve);
+        }
+        let accuracies = [2.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0, 0.0];
+        assert_eq!(Some(outcome.ci95), bootstrap95(&accuracies));
+        assert_eq!(Some(outcome.pass_at_k_ci95), wilson_interval(3, 4, Z95));
+    }
+
+    #[test]
+    fn equal_answers_vote_together_whatever_their_form() {
+        let forms = [
+            r"\boxed{4}",
+            r"\boxed{4.0}",
+            r"\boxed{7}",
+            r"\boxed{8/2}",
+            r"\boxed{7}",
+        ];
+        assert_eq!(majority(&problem(forms)), 1.0);
+        assert_eq!(
+            majority(&problem([r"\boxed{7}", r"\boxed{4}", r"\boxed{14/2}"])),
+            0.0
         );
-        assert!(
-            (outcome.ci95[1] - (1.0 / 3.0 + half)).abs() < 1e-9,
-            "{:?}",
-            outcome.ci95
+        // Three answers are tied, one of them right.
+        assert_eq!(
+            majority(&problem([r"\boxed{7}", r"\boxed{4}", r"\boxed{5}", "none"])),
+            1.0 / 3.0
         );
+        assert_eq!(majority(&[]), 0.0);
+        // The checker takes 50 % for 50 and for 0.5: whichever it joins, the order of sampling does not decide.
+        let mut unclear = problem([
+            r"\boxed{50\%}",
+            r"\boxed{50}",
+            r"\boxed{4}",
+            r"\boxed{4}",
+            r"\boxed{0.5}",
+        ]);
+        let value = majority(&unclear);
+        unclear.rotate_left(1);
+        assert_eq!(majority(&unclear), value);
     }
 
     #[test]
     fn nothing_has_no_outcome() {
-        assert_eq!(Outcome::of(&[]), None);
+        assert_eq!(Outcome::of::<Vec<Sample>>(&[]), None);
         assert_eq!(Outcome::of(&[vec![]]), None);
-        assert_eq!(Outcome::of(&[vec![scored("")], vec![]]), None);
-        let unformatted = Outcome::of(&[vec![scored("4")]]).expect("one completion");
+        assert_eq!(Outcome::of(&[problem([""]).as_slice(), &[]]), None);
+        let unformatted = Outcome::of(&[problem(["?"])]).expect("one completion");
         assert_eq!(
             (unformatted.format_rate, unformatted.accuracy_given_format),
             (0.0, None)
         );
+    }
+
+    #[test]
+    fn a_breakdown_is_the_outcome_of_its_part() {
+        let tagged = |texts, tags: &[(&str, &str)]| {
+            let mut completions: Vec<Sample> = problem(texts);
+            let own = |&(tag, value): &(&str, &str)| (tag.to_owned(), value.to_owned());
+            for one in &mut completions {
+                one.tags = tags.iter().map(own).collect();
+            }
+            completions
+        };
+        let problems = [
+            tagged([r"\boxed{4}", ""], &[("level", "1"), ("subject", "sums")]),
+            tagged([r"\boxed{5}", "?"], &[("level", "2"), ("subject", "sums")]),
+            tagged([r"\boxed{4}", r"\boxed{4}"], &[("level", "1")]),
+        ];
+        let by_tag = Outcome::by_tag(&problems);
+        assert_eq!(by_tag.keys().collect::<Vec<_>>(), ["level", "subject"]);
+        let part = |indices: &[usize]| {
+            let part: Vec<Vec<Sample>> = indices.iter().map(|&i| problems[i].clone()).collect();
+            Outcome::of(&part).expect("a part of them")
+        };
+        assert_eq!(by_tag["level"]["1"], part(&[0, 2]));
+        assert_eq!(by_tag["level"]["2"], part(&[1]));
+        assert_eq!(by_tag["subject"]["sums"], part(&[0, 1]));
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_completions_and_problems_does_not_matter(
+            texts in prop::collection::vec(prop::collection::vec(0..7_usize, 5), 1..5),
+            shuffled in Just((0..5).collect::<Vec<usize>>()).prop_shuffle(),
+        ) {
+            const TEXTS: [&str; 7] =
+                [r"\boxed{4}", r"\boxed{4.0}", r"\boxed{7}", r"\boxed{x+1}", r"\boxed{14/2}", "none", r"\boxed{50\%}"];
+            let of = |choice: &Vec<usize>| problem([0, 1, 2, 3, 4].map(|i| TEXTS[choice[i]]));
+            let problems: Vec<Vec<Sample>> = texts.iter().map(of).collect();
+            let reordered: Vec<Vec<Sample>> = problems.iter().rev()
+                .map(|completions| shuffled.iter().map(|&i| completions[i].clone()).collect()).collect();
+            let (one, other) = (Outcome::of(&problems).expect("some"), Outcome::of(&reordered).expect("some"));
+            for (one, other) in [(one.accuracy, other.accuracy), (one.pass_at_k, other.pass_at_k), (one.maj_at_k, other.maj_at_k)] {
+                prop_assert!((one - other).abs() < 1e-12);
+            }
+            prop_assert!(one.maj_at_k <= one.pass_at_k + 1e-12 && one.accuracy <= one.pass_at_k + 1e-12);
+            // With one completion each, all three are the share of right ones.
+            let firsts: Vec<&[Sample]> = problems.iter().map(|completions| &completions[..1]).collect();
+            let single = Outcome::of(&firsts).expect("some");
+            prop_assert_eq!([single.pass_at_k, single.maj_at_k], [single.accuracy; 2]);
+            prop_assert!((one.pass_curve[0] - one.accuracy).abs() < 1e-12);
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::check::{Grade, grade};
+use crate::check::Grade;
 use crate::draw::Draw;
 use crate::verifier::Verifier;
 use crate::{nano_gsm, nano_math};
@@ -46,11 +46,7 @@ impl Problem {
     /// assert!(problem.grade(&response).verdict.is_correct());
     /// ```
     pub fn grade(&self, text: &str) -> Grade {
-        let mut grade = grade(&self.answer, text);
-        if let (Some(answer), false) = (&grade.extracted, self.verifier.is_default()) {
-            grade.verdict = self.verifier.check(&self.answer, answer);
-        }
-        grade
+        self.verifier.grade(&self.answer, text)
     }
 
     /// The tag `level` as a number.

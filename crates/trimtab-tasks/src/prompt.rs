@@ -115,6 +115,14 @@ impl Template {
         })
     }
 
+    /// The template with `{question}` for the question; messages as JSON.
+    pub fn pattern(&self) -> String {
+        match self.render("{question}") {
+            Prompt::Text(text) => text,
+            Prompt::Chat(messages) => serde_json::to_string(&messages).expect("texts are JSON"),
+        }
+    }
+
     /// Texts after which a completion is over: without them a base model goes on to a next question of its own.
     pub fn stop(&self) -> &'static [&'static str] {
         match self {

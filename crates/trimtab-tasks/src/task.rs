@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::{DATASETS, Dataset, LoadError, Loaded, Malformed, Protocol};
+use crate::dataset::{DATASETS, Dataset, LoadError, Loaded, Malformed, UsualProtocol};
 use crate::problem::{Family, Split};
 use crate::problems::Problems;
 use crate::procedural::{Level, Procedure};
@@ -73,15 +73,15 @@ impl Task {
     }
 
     /// How the task is usually measured.
-    pub fn protocol(&self) -> Protocol {
+    pub fn protocol(&self) -> UsualProtocol {
         match self {
-            Self::Nano(_) => Protocol {
+            Self::Nano(_) => UsualProtocol {
                 template: Template::Nano,
                 temperature: 1.0,
                 samples: 1,
                 max_new_tokens: 96,
             },
-            Self::Generated(..) => Protocol {
+            Self::Generated(..) => UsualProtocol {
                 template: Template::ZeroShot,
                 temperature: 1.0,
                 samples: 1,

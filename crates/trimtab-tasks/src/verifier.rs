@@ -6,7 +6,7 @@ use num_rational::BigRational;
 use serde::{Deserialize, Serialize};
 
 use self::expression::Expression;
-use crate::check::{Verdict, check};
+use crate::check::{Grade, Verdict, check, grade};
 
 /// How an answer to a problem is told right from wrong.
 ///
@@ -39,6 +39,15 @@ impl Verifier {
     /// Whether this is [`Verifier::Equal`].
     pub fn is_default(&self) -> bool {
         *self == Self::Equal
+    }
+
+    /// Finds the answer in a response as [`grade`] does, and judges that.
+    pub fn grade(&self, gold: &str, text: &str) -> Grade {
+        let mut grade = grade(gold, text);
+        if let (Some(answer), false) = (&grade.extracted, self.is_default()) {
+            grade.verdict = self.check(gold, answer);
+        }
+        grade
     }
 
     /// The verdict on a bare answer. `gold` is ignored where the problem has many right answers.

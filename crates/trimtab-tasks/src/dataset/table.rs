@@ -1,11 +1,11 @@
 //! The data sets, a row each.
 
 use super::fields::{Body, Fields, Gold};
-use super::{Dataset, Protocol, Purpose};
+use super::{Dataset, Purpose, UsualProtocol};
 use crate::prompt::Template;
 
 /// Temperature 1 and the mean of 32 samples, for sets of 30 to 40 problems (arXiv:2505.18706 v3).
-const AVG_32: Protocol = Protocol {
+const AVG_32: UsualProtocol = UsualProtocol {
     template: Template::QwenMath,
     temperature: 1.0,
     samples: 32,
@@ -13,20 +13,20 @@ const AVG_32: Protocol = Protocol {
 };
 
 /// Temperature 1 and one sample (arXiv:2505.18706 v3).
-const ONE_SAMPLE: Protocol = Protocol {
+const ONE_SAMPLE: UsualProtocol = UsualProtocol {
     samples: 1,
     ..AVG_32
 };
 
 /// Temperature 1 and the mean of 8 samples, short completions (arXiv:2505.18706 v1).
-const AVG_8: Protocol = Protocol {
+const AVG_8: UsualProtocol = UsualProtocol {
     samples: 8,
     max_new_tokens: 1024,
     ..AVG_32
 };
 
 /// Greedy, as Qwen2.5-Math and others measure the easier sets.
-const GREEDY: Protocol = Protocol {
+const GREEDY: UsualProtocol = UsualProtocol {
     temperature: 0.0,
     samples: 1,
     max_new_tokens: 2048,
@@ -34,7 +34,7 @@ const GREEDY: Protocol = Protocol {
 };
 
 /// A training group of 16 (arXiv:2505.18706 v3).
-const GROUP_16: Protocol = Protocol {
+const GROUP_16: UsualProtocol = UsualProtocol {
     samples: 16,
     ..AVG_32
 };
