@@ -12,9 +12,9 @@ mod outcome;
 mod problem;
 mod stats;
 
-pub use check::{Grade, MAX_DIGITS, Reason, Verdict, check, grade};
+pub use check::{Grade, Grader, Reason, Verdict, check, grade};
 pub use corpus::{document, document_with_request};
-pub use extract::last_boxed;
+pub use extract::{Rule, Source, last_boxed};
 pub use outcome::{Outcome, Scored};
 pub use problem::{Family, Problem, Split, UnknownTask};
 pub use stats::{Z95, mean, mean_interval, wilson_interval};

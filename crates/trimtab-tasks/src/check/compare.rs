@@ -1,0 +1,111 @@
+//! Whether two expressions say the same.
+
+mod collection;
+mod names;
+mod real_set;
+mod relation;
+mod scalar;
+
+use super::Reason;
+use super::budget::Budget;
+use super::expr::Expr;
+
+/// What a comparison comes to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Outcome {
+    Equal,
+    Different,
+    Unknown(Reason),
+}
+
+impl From<Reason> for Outcome {
+    fn from(reason: Reason) -> Self {
+        Self::Unknown(reason)
+    }
+}
+
+/// Compares a gold answer with an answer.
+pub(crate) struct Comparer<'b> {
+    pub(crate) budget: &'b mut Budget,
+    /// Where variables are evaluated; depends on both texts, so that no answer can be made for it.
+    pub(crate) seed: u64,
+    /// Whether a decimal gold stands for all that rounds to it.
+    pub(crate) rounded_gold: bool,
+}
+
+impl Comparer<'_> {
+    /// The comparison of any two expressions, by what they are.
+    pub(crate) fn compare(&mut self, gold: &Expr, answer: &Expr) -> Outcome {
+        if let Err(reason) = self.budget.spend(2) {
+            return reason.into();
+        }
+        if gold.is_scalar() && answer.is_scalar() && !has_sign(gold) && !has_sign(answer) {
+            return self.scalars(gold, answer);
+        }
+        if let Some(outcome) = self.relations(gold, answer) {
+            return outcome;
+        }
+        if let Some(outcome) = self.real_sets(gold, answer) {
+            return outcome;
+        }
+        if let Some(outcome) = self.collections(gold, answer) {
+            return outcome;
+        }
+        match (gold, answer) {
+            (Expr::Tuple { open, close, items }, Expr::Tuple { open: other_open, close: other_close, items: others }) => {
+                let same = kind(*open) == kind(*other_open) && kind(*close) == kind(*other_close);
+                if !same || items.len() != others.len() {
+                    return Outcome::Different;
+                }
+                self.in_order(items.iter().zip(others))
+            }
+            (Expr::Matrix(rows), Expr::Matrix(others)) => {
+                let shape = |rows: &[Vec<Expr>]| rows.iter().map(Vec::len).collect::<Vec<_>>();
+                if shape(rows) != shape(others) {
+                    return Outcome::Different;
+                }
+                self.in_order(rows.iter().flatten().zip(others.iter().flatten()))
+            }
+            (Expr::Matrix(rows), Expr::Tuple { items, .. }) | (Expr::Tuple { items, .. }, Expr::Matrix(rows)) => {
+                // A vector may be written as a column, a row or a tuple.
+                let is_vector = rows.len() == 1 || rows.iter().all(|row| row.len() == 1);
+                let entries: Vec<&Expr> = rows.iter().flatten().collect();
+                if !is_vector || entries.len() != items.len() {
+                    return Outcome::Different;
+                }
+                self.in_order(entries.into_iter().zip(items))
+            }
+            (Expr::Ratio(parts), Expr::Ratio(others)) => self.ratios(parts, others),
+            (Expr::Ratio(parts), other) if parts.len() == 2 && other.is_scalar() => self.scalars(gold, other),
+            (other, Expr::Ratio(parts)) if parts.len() == 2 && other.is_scalar() => self.scalars(other, answer),
+            (Expr::Text(gold), Expr::Text(answer)) if gold.eq_ignore_ascii_case(answer) => Outcome::Equal,
+            (Expr::Text(_), _) | (_, Expr::Text(_)) => Outcome::Unknown(Reason::NotUnderstood),
+            _ => Outcome::Different,
+        }
+    }
+
+    /// Whether all pairs are equal.
+    fn in_order<'e>(&mut self, pairs: impl Iterator<Item = (&'e Expr, &'e Expr)>) -> Outcome {
+        let mut unknown = None;
+        for (gold, answer) in pairs {
+            match self.compare(gold, answer) {
+                Outcome::Equal => {}
+                Outcome::Different => return Outcome::Different,
+                Outcome::Unknown(reason) => unknown = Some(reason),
+            }
+        }
+        unknown.map_or(Outcome::Equal, Outcome::Unknown)
+    }
+}
+
+fn has_sign(expr: &Expr) -> bool {
+    expr.any(|part| matches!(part, Expr::PlusMinus { .. }))
+}
+
+/// Parentheses and angle brackets are alike; square brackets are another shape.
+fn kind(delimiter: char) -> u8 {
+    match delimiter {
+        '[' | ']' => 1,
+        _ => 0,
+    }
+}

@@ -1,0 +1,140 @@
+//! Lists and sets: items without an order.
+
+use super::{Comparer, Outcome, has_sign};
+use crate::check::Reason;
+use crate::check::expr::{Expr, Joint};
+
+impl Comparer<'_> {
+    /// Compares where at least one side is a collection; `None` if neither is.
+    pub(super) fn collections(&mut self, gold: &Expr, answer: &Expr) -> Option<Outcome> {
+        let (golds, answers) = (collection(gold), collection(answer));
+        if golds.is_none() && answers.is_none() {
+            return None;
+        }
+        let is_set = golds.as_ref().is_some_and(|(_, set)| *set) || answers.as_ref().is_some_and(|(_, set)| *set);
+        let items = |found: Option<(Vec<Expr>, bool)>, whole: &Expr| match found {
+            Some((items, _)) => items,
+            None => vec![whole.clone()],
+        };
+        let (golds, answers) = (items(golds, gold), items(answers, answer));
+        Some(if golds.len() == answers.len() {
+            self.matched(&golds, &answers)
+        } else if is_set && !golds.is_empty() && !answers.is_empty() {
+            // A set holds an element once, however often it is written.
+            match self.covered(&golds, &answers) {
+                Outcome::Equal => self.covered(&answers, &golds),
+                outcome => outcome,
+            }
+        } else {
+            Outcome::Different
+        })
+    }
+
+    /// Whether the items can be paired off.
+    fn matched(&mut self, golds: &[Expr], answers: &[Expr]) -> Outcome {
+        let mut used = vec![false; answers.len()];
+        let mut unknown = None;
+        for (index, gold) in golds.iter().enumerate() {
+            let mut found = false;
+            // Usually the order is the same.
+            for at in std::iter::once(index).chain((0..answers.len()).filter(|at| *at != index)) {
+                if used[at] {
+                    continue;
+                }
+                match self.compare(gold, &answers[at]) {
+                    Outcome::Equal => {
+                        used[at] = true;
+                        found = true;
+                        break;
+                    }
+                    Outcome::Different => {}
+                    Outcome::Unknown(Reason::Budget) => return Reason::Budget.into(),
+                    Outcome::Unknown(reason) => unknown = Some(reason),
+                }
+            }
+            if !found {
+                return unknown.map_or(Outcome::Different, Outcome::Unknown);
+            }
+        }
+        Outcome::Equal
+    }
+
+    /// Whether each of `items` is equal to one of `others`.
+    fn covered(&mut self, items: &[Expr], others: &[Expr]) -> Outcome {
+        for item in items {
+            let mut outcome = Outcome::Different;
+            for other in others {
+                match self.compare(item, other) {
+                    Outcome::Equal => {
+                        outcome = Outcome::Equal;
+                        break;
+                    }
+                    Outcome::Different => {}
+                    unknown => outcome = unknown,
+                }
+            }
+            if outcome != Outcome::Equal {
+                return outcome;
+            }
+        }
+        Outcome::Equal
+    }
+}
+
+/// The items of a collection, and whether it is a set.
+fn collection(expr: &Expr) -> Option<(Vec<Expr>, bool)> {
+    match expr {
+        Expr::List { items, joint: Joint::Comma | Joint::And | Joint::Or } => Some((both_signs(items), false)),
+        Expr::Set(items) => Some((both_signs(items), true)),
+        Expr::SetOperation('∪', parts) => {
+            let ((mut left, true), (right, true)) = (collection(&parts.0)?, collection(&parts.1)?) else {
+                return None;
+            };
+            left.extend(right);
+            Some((left, true))
+        }
+        expr if has_sign(expr) => Some((both_signs(std::slice::from_ref(expr)), false)),
+        _ => None,
+    }
+}
+
+/// The items, those with `±` once for each sign.
+fn both_signs(items: &[Expr]) -> Vec<Expr> {
+    let mut all = Vec::with_capacity(items.len());
+    for item in items {
+        if has_sign(item) {
+            all.push(with_sign(item, false));
+            all.push(with_sign(item, true));
+        } else {
+            all.push(item.clone());
+        }
+    }
+    all
+}
+
+/// The expression with plus, or minus, for each `±`.
+fn with_sign(expr: &Expr, minus: bool) -> Expr {
+    let again = |expr: &Expr| with_sign(expr, minus);
+    let all = |items: &[Expr]| items.iter().map(again).collect();
+    let pair = |parts: &(Expr, Expr)| Box::new((again(&parts.0), again(&parts.1)));
+    match expr {
+        Expr::PlusMinus { term, flipped } if minus == *flipped => again(term),
+        Expr::PlusMinus { term, .. } => Expr::Negative(Box::new(again(term))),
+        Expr::Sum(items) => Expr::Sum(all(items)),
+        Expr::Product(items) => Expr::Product(all(items)),
+        Expr::Negative(inner) => Expr::Negative(Box::new(again(inner))),
+        Expr::Quotient(parts) => Expr::Quotient(pair(parts)),
+        Expr::Power(parts) => Expr::Power(pair(parts)),
+        Expr::Root(parts) => Expr::Root(pair(parts)),
+        Expr::Call(name, items) => Expr::Call(name, all(items)),
+        Expr::Percent(inner) => Expr::Percent(Box::new(again(inner))),
+        Expr::Degrees(inner) => Expr::Degrees(Box::new(again(inner))),
+        Expr::Quantity(inner, unit) => Expr::Quantity(Box::new(again(inner)), unit.clone()),
+        Expr::Tuple { open, close, items } => Expr::Tuple { open: *open, close: *close, items: all(items) },
+        Expr::Relation(first, rest) => Expr::Relation(
+            Box::new(again(first)),
+            rest.iter().map(|(relation, part)| (*relation, again(part))).collect(),
+        ),
+        other => other.clone(),
+    }
+}
