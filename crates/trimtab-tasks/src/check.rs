@@ -190,7 +190,8 @@ impl Grader {
             return Outcome::Equal;
         }
         if let (Some(gold), Some(answer)) = (wording(&gold_tokens), wording(&answer_tokens))
-            && gold == answer
+            && (gold.is_text || answer.is_text)
+            && gold.letters == answer.letters
         {
             return Outcome::Equal;
         }
@@ -366,8 +367,15 @@ fn unescaped(text: &str) -> Cow<'_, str> {
     if doubled { Cow::Owned(text.replace("\\\\", "\\")) } else { Cow::Borrowed(text) }
 }
 
-/// The letters and digits of an answer in words; `None` unless it is one.
-fn wording(tokens: &[Lexeme]) -> Option<String> {
+/// An answer that can be read as words.
+struct Wording {
+    /// Its letters and digits.
+    letters: String,
+    /// Whether it has to be: it holds words, or more letters than a product.
+    is_text: bool,
+}
+
+fn wording(tokens: &[Lexeme]) -> Option<Wording> {
     let mut letters = String::new();
     let mut symbols = 0;
     let mut words = 0;
@@ -389,7 +397,7 @@ fn wording(tokens: &[Lexeme]) -> Option<String> {
             _ => return None,
         }
     }
-    (words > 0 || symbols > 2).then_some(letters)
+    (words > 0 || symbols > 0).then_some(Wording { letters, is_text: words > 0 || symbols > 2 })
 }
 
 /// The letter of a gold answer that is a choice: `B`, `(B)`, `\text{(B)}`.
@@ -415,7 +423,7 @@ fn chosen(letter: char, answer: &str) -> Option<Outcome> {
     let mut characters = answer.chars();
     let first = characters.next().filter(char::is_ascii_uppercase)?;
     let rest = characters.as_str();
-    let ends = rest.starts_with([')', '.', ':', '}']) || rest.is_empty();
+    let ends = rest.starts_with([')', '.', ':']) || matches!(rest.trim_end_matches(['$', ' ', '.']), "" | "}");
     ends.then_some(if first == letter { Outcome::Equal } else { Outcome::Different })
 }
 
@@ -426,9 +434,33 @@ pub(crate) fn reads_as_mathematics(text: &str) -> bool {
     let Ok(tokens) = lex(&text, Commas::Thousands, &mut budget) else {
         return false;
     };
-    let worded = tokens.iter().filter(|lexeme| matches!(lexeme.token, Token::Word(_) | Token::Text(_))).count();
-    if wording(&tokens).is_some() && !tokens.iter().any(|lexeme| matches!(lexeme.token, Token::Number(_))) {
-        return false; // words only
+    let is_number = |lexeme: &Lexeme| matches!(lexeme.token, Token::Number(_));
+    if is_prose(&text) || wording(&tokens).is_some() && !tokens.iter().any(is_number) {
+        return false;
     }
-    worded <= 4 && parse(&tokens, Commas::Thousands, &mut budget).is_ok_and(|tree| !matches!(tree, Expr::Text(_)))
+    parse(&tokens, Commas::Thousands, &mut budget).is_ok_and(|tree| !matches!(tree, Expr::Text(_)))
+}
+
+/// Whether a text has two plain words in a row, or one of another script.
+fn is_prose(text: &str) -> bool {
+    let mut before = false;
+    for piece in text.split([' ', '\n']) {
+        let word = piece.trim_matches(|c: char| c.is_ascii_punctuation());
+        if word.is_empty() {
+            continue;
+        }
+        if word.chars().any(|c| c.is_alphabetic() && !c.is_ascii() && words::greek(c).is_none()) {
+            return true;
+        }
+        let plain = word.len() > 1
+            && !piece.contains(['\\', '{', '}', '_', '^'])
+            && word.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'\'')
+            && words::plain_word(word).is_none()
+            && words::unit(word).is_none();
+        if plain && (before || word.len() > 9) {
+            return true;
+        }
+        before = plain;
+    }
+    false
 }

@@ -64,6 +64,8 @@ pub(crate) fn extract<'a>(text: &'a str, rules: &[Rule], choice: Option<char>) -
             Rule::LastBox => last_boxed(text).map(|answer| (Cow::Borrowed(answer), Source::Box)),
             Rule::Boxes => match boxes::boxes(said?) {
                 Boxes::CutOff => return None,
+                // "The final answer is" behind the last box takes precedence over it.
+                Boxes::Closed(boxes) if boxes.last().is_some_and(|last| said.is_some_and(|said| said[last.whole.end..].contains("final answer is"))) => None,
                 Boxes::Closed(boxes) => joined(said?, &boxes).map(|answer| (answer, Source::Box)),
             },
             Rule::Phrase => phrase::find(said?).map(|answer| (answer, Source::Phrase)),
@@ -81,7 +83,7 @@ pub(crate) fn extract<'a>(text: &'a str, rules: &[Rule], choice: Option<char>) -
     None
 }
 
-/// The answer that a gold text gives: itself, or what is in its boxes or after "answer is" if it is a whole solution.
+/// The answer that a gold text gives: what is in its boxes, if it has any, or itself.
 pub(crate) fn gold_answer(text: &str) -> Cow<'_, str> {
     if text.contains("boxed") || text.contains("fbox") {
         if let Boxes::Closed(boxes) = boxes::boxes(text)
@@ -89,8 +91,6 @@ pub(crate) fn gold_answer(text: &str) -> Cow<'_, str> {
         {
             return answer;
         }
-    } else if text.contains("answer is") || text.contains("####") {
-        return phrase::find(text).unwrap_or(Cow::Borrowed(text));
     }
     Cow::Borrowed(text)
 }

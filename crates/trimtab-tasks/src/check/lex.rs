@@ -54,6 +54,7 @@ pub(crate) fn lex<'a>(
         at: 0,
         commas,
         depth: 0,
+        environments: 0,
         spaced: false,
         tokens: Vec::with_capacity(text.len().min(256) / 2 + 4),
         budget,
@@ -71,6 +72,7 @@ struct Lexer<'a, 'b> {
     commas: Commas,
     /// Open parentheses, brackets and set braces.
     depth: usize,
+    environments: usize,
     spaced: bool,
     tokens: Vec<Lexeme<'a>>,
     budget: &'b mut Budget,
@@ -129,10 +131,6 @@ impl<'a> Lexer<'a, '_> {
                     _ => '≠',
                 }));
             }
-            b'{' if self.rest().starts_with("{,}") => {
-                self.at += 3;
-                self.push(Token::Op(','));
-            }
             b'\\' => self.command()?,
             b'a'..=b'z' | b'A'..=b'Z' => self.letters()?,
             _ => self.character()?,
@@ -184,14 +182,14 @@ impl<'a> Lexer<'a, '_> {
             // Groups of three digits behind separators of one kind.
             let mut kind = None;
             while let Some(separator) = self.thousands_separator(end)
-                && kind.is_none_or(|kind| kind == separator)
-                && digits(end + separator.len()) == 3
+                && kind.is_none_or(|kind| kind == separator.kind)
+                && digits(end + separator.length) == 3
             {
-                kind = Some(separator);
-                end += separator.len() + 3;
+                kind = Some(separator.kind);
+                end += separator.length + 3;
             }
             // A plain comma is only a separator of thousands if all groups fit.
-            if kind == Some(",") && bytes.get(end) == Some(&b',') && bytes.get(end + 1).is_some_and(u8::is_ascii_digit)
+            if kind == Some(',') && bytes.get(end) == Some(&b',') && bytes.get(end + 1).is_some_and(u8::is_ascii_digit)
             {
                 end = start + leading;
             }
@@ -216,19 +214,41 @@ impl<'a> Lexer<'a, '_> {
     }
 
     /// The separator of thousands at `at`, if one is there.
-    fn thousands_separator(&self, at: usize) -> Option<&'static str> {
-        let rest = &self.text.as_bytes()[at..];
-        ["{,}\\!", "{,}", ",\\!\\!", ",\\!", ",\\,", "\\,", "\\ ", "\u{202f}", "\u{a0}", ",\\! ", " ", ","]
-            .into_iter()
-            .find(|separator| {
-                rest.starts_with(separator.as_bytes())
-                    && rest.get(separator.len()).is_some_and(u8::is_ascii_digit)
-                    && match *separator {
-                        "," => self.commas == Commas::Thousands && self.depth == 0,
-                        " " => self.depth == 0,
-                        _ => true,
-                    }
-            })
+    fn thousands_separator(&self, at: usize) -> Option<Separator> {
+        let rest = &self.text[at..];
+        let behind = |rest: &str, piece: &str| rest.strip_prefix(piece).map(str::len);
+        let (kind, left) = if let Some(left) = behind(rest, ",\\!").or_else(|| behind(rest, ",\\,")) {
+            ('!', left)
+        } else if let Some(left) = behind(rest, "\\,").or_else(|| behind(rest, "\\ ")).or_else(|| behind(rest, "\\;")) {
+            ('t', left)
+        } else if let Some(left) = behind(rest, "\u{202f}").or_else(|| behind(rest, "\u{a0}")) {
+            ('u', left)
+        } else if let Some(left) = behind(rest, ",").filter(|_| self.commas == Commas::Thousands && self.depth == 0) {
+            (',', left)
+        } else if let Some(left) = behind(rest, " ").filter(|_| self.depth == 0) {
+            (' ', left)
+        } else {
+            // A comma in a group of its own.
+            let inner = rest.trim_start_matches(' ').strip_prefix('{')?.trim_start_matches(' ');
+            let left = inner.strip_prefix(',')?.trim_start_matches(' ').strip_prefix('}')?;
+            let left = left.strip_prefix("\\!").unwrap_or(left);
+            ('{', left.len())
+        };
+        // Thin spaces as in `1,\! 234` may be followed by a blank.
+        let left = if kind == '!' { self.text[self.text.len() - left..].trim_start_matches(' ').len() } else { left };
+        let length = rest.len() - left;
+        let digit = self.text.as_bytes().get(at + length).is_some_and(u8::is_ascii_digit);
+        digit.then_some(Separator { kind, length })
+    }
+
+    /// Whether what came last is a number, a group or a unit, so that a unit may follow.
+    fn after_value(&self) -> bool {
+        let last = |back: usize| self.tokens.iter().rev().nth(back).map(|lexeme| lexeme.token);
+        match last(0) {
+            Some(Token::Number(_) | Token::Op('}') | Token::Text(_)) => true,
+            Some(Token::Op('/' | '*')) => matches!(last(1), Some(Token::Text(_))),
+            _ => false,
+        }
     }
 
     /// A run of ASCII letters outside of text groups.
@@ -316,6 +336,12 @@ impl<'a> Lexer<'a, '_> {
             };
             self.at += 1 + character.len_utf8();
             match character {
+                // Outside of environments there are no rows: one escaping too many.
+                '\\' if self.environments == 0 => {
+                    let doubled = self.byte(0).is_ascii_alphabetic();
+                    self.spaced |= !doubled;
+                    self.at -= usize::from(doubled);
+                }
                 '\\' => self.push(Token::Op('⏎')),
                 '{' => self.operator('⦃'),
                 '}' => self.operator('⦄'),
@@ -342,10 +368,12 @@ impl<'a> Lexer<'a, '_> {
                 if environment == "array" {
                     self.raw_group()?; // the columns
                 }
+                self.environments += 1;
                 self.push(Token::Begin(environment));
             }
             "end" => {
                 self.raw_group()?;
+                self.environments = self.environments.saturating_sub(1);
                 self.push(Token::Construct("end"));
             }
             _ => self.mean(name, meaning)?,
@@ -394,11 +422,18 @@ impl<'a> Lexer<'a, '_> {
         }
         let first = words.split_whitespace().next().unwrap_or("");
         let single = |piece: &str| piece.len() == 1 || !piece.bytes().any(|byte| byte.is_ascii_alphabetic());
-        let inline = words.split(|c: char| !c.is_alphanumeric()).all(single)
+        if is_letters(words)
+            && let Some(meaning) = words::plain_word(words)
+        {
+            self.spaced = true;
+            return self.mean(words, meaning);
+        }
+        let inline = words.split([' ', ',', '(', ')']).all(single)
             || words.contains(['$', '\\'])
-            || words.starts_with(|c: char| c.is_ascii_digit() || c == '(')
-            || (is_letters(words) && words::plain_word(words).is_some());
-        if inline {
+            || words.starts_with(|c: char| c.is_ascii_digit() || c == '(');
+        // A single upright letter behind a number is a unit.
+        let unit = words.len() == 1 && !matches!(words, "e" | "i" | "d") && is_letters(words) && self.after_value();
+        if inline && !unit {
             // Back to the group's content, which the main loop then reads.
             self.at = start + self.text[start..].find('{').unwrap_or(0);
             return Ok(());
@@ -414,6 +449,14 @@ impl<'a> Lexer<'a, '_> {
         self.spaced = true;
         Ok(())
     }
+}
+
+/// A separator of thousands.
+struct Separator {
+    /// Those of one number are of one kind.
+    kind: char,
+    /// In bytes.
+    length: usize,
 }
 
 fn raised_digit(character: char) -> Option<&'static str> {

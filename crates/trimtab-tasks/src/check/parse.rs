@@ -15,7 +15,7 @@ mod operand;
 use super::Reason;
 use super::budget::Budget;
 use super::expr::{Expr, Joint};
-use super::lex::{Commas, Lexeme, Token, lex};
+use super::lex::{Commas, Lexeme, Token};
 use super::words;
 
 /// Deepest nesting of groups.
@@ -285,7 +285,7 @@ impl<'a> Parser<'_, 'a, '_> {
             self.budget.spend(1)?;
             let term = self.product()?;
             terms.push(match sign {
-                '-' => Expr::Negative(Box::new(term)),
+                '-' => negative(term),
                 '±' | '∓' => Expr::PlusMinus { term: Box::new(term), flipped: sign == '∓' },
                 _ => term,
             });
@@ -446,6 +446,16 @@ fn single(mut items: Vec<Expr>, join: impl FnOnce(Vec<Expr>) -> Expr) -> Result<
         0 => Err(Reason::NotUnderstood),
         1 => items.pop().ok_or(Reason::NotUnderstood),
         _ => Ok(join(items)),
+    }
+}
+
+/// The negative; signs of measure stay outermost.
+fn negative(expr: Expr) -> Expr {
+    match expr {
+        Expr::Percent(inner) => Expr::Percent(Box::new(negative(*inner))),
+        Expr::Degrees(inner) => Expr::Degrees(Box::new(negative(*inner))),
+        Expr::Quantity(inner, unit) => Expr::Quantity(Box::new(negative(*inner)), unit),
+        other => Expr::Negative(Box::new(other)),
     }
 }
 

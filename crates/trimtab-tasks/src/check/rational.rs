@@ -83,7 +83,7 @@ impl Rational {
             return Ok(small);
         }
         if !denominator.is_one() && bits <= REDUCE_BITS {
-            budget.spend(bits * bits / 2_048 + 1)?;
+            budget.spend(bits * bits / 512 + 1)?;
             let divisor = gcd(numerator.abs(), denominator.clone());
             return Ok(Self::Big(Box::new((numerator / &divisor, denominator / divisor))));
         }

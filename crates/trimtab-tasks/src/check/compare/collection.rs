@@ -2,7 +2,7 @@
 
 use super::{Comparer, Outcome, has_sign};
 use crate::check::Reason;
-use crate::check::expr::{Expr, Joint};
+use crate::check::expr::Expr;
 
 impl Comparer<'_> {
     /// Compares where at least one side is a collection; `None` if neither is.
@@ -11,16 +11,15 @@ impl Comparer<'_> {
         if golds.is_none() && answers.is_none() {
             return None;
         }
-        let is_set = golds.as_ref().is_some_and(|(_, set)| *set) || answers.as_ref().is_some_and(|(_, set)| *set);
-        let items = |found: Option<(Vec<Expr>, bool)>, whole: &Expr| match found {
-            Some((items, _)) => items,
+        let items = |found: Option<Vec<Expr>>, whole: &Expr| match found {
+            Some(items) => items,
             None => vec![whole.clone()],
         };
         let (golds, answers) = (items(golds, gold), items(answers, answer));
         Some(if golds.len() == answers.len() {
             self.matched(&golds, &answers)
-        } else if is_set && !golds.is_empty() && !answers.is_empty() {
-            // A set holds an element once, however often it is written.
+        } else if golds.len().min(answers.len()) > 1 {
+            // What is listed twice counts once.
             match self.covered(&golds, &answers) {
                 Outcome::Equal => self.covered(&answers, &golds),
                 outcome => outcome,
@@ -81,19 +80,16 @@ impl Comparer<'_> {
     }
 }
 
-/// The items of a collection, and whether it is a set.
-fn collection(expr: &Expr) -> Option<(Vec<Expr>, bool)> {
+/// The items of a collection.
+fn collection(expr: &Expr) -> Option<Vec<Expr>> {
     match expr {
-        Expr::List { items, joint: Joint::Comma | Joint::And | Joint::Or } => Some((both_signs(items), false)),
-        Expr::Set(items) => Some((both_signs(items), true)),
+        Expr::List { items, .. } | Expr::Set(items) => Some(both_signs(items)),
         Expr::SetOperation('∪', parts) => {
-            let ((mut left, true), (right, true)) = (collection(&parts.0)?, collection(&parts.1)?) else {
-                return None;
-            };
-            left.extend(right);
-            Some((left, true))
+            let mut items = collection(&parts.0)?;
+            items.extend(collection(&parts.1)?);
+            Some(items)
         }
-        expr if has_sign(expr) => Some((both_signs(std::slice::from_ref(expr)), false)),
+        expr if has_sign(expr) => Some(both_signs(std::slice::from_ref(expr))),
         _ => None,
     }
 }

@@ -45,7 +45,7 @@ fn is_name(expr: &Expr) -> bool {
         Expr::Product(factors) => factors.iter().all(|factor| {
             matches!(factor, Expr::Symbol(name) if name.starts_with(|c: char| c.is_ascii_uppercase())
                 || matches!(name.as_str(), "angle" | "triangle" | "measuredangle"))
-        }),
+        }) || matches!(factors.as_slice(), [Expr::Symbol(change), Expr::Symbol(_)] if change == "Delta"),
         Expr::Call("abs" | "norm", arguments) => arguments.iter().all(is_name),
         Expr::Tuple { items, .. } => items.iter().all(is_name),
         _ => false,

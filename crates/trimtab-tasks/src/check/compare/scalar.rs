@@ -157,6 +157,11 @@ impl Comparer<'_> {
         if gold.len() != answer.len() {
             return Outcome::Different;
         }
+        // With a zero it is a time of day rather than a proportion.
+        let is_zero = |part: &Expr| matches!(part, Expr::Number { value, .. } if value.is_zero());
+        if gold.iter().chain(answer).any(is_zero) {
+            return self.in_order(gold.iter().zip(answer));
+        }
         // a : b = c : d where a d = b c
         let product = |left: &Expr, right: &Expr| Expr::Product(vec![left.clone(), right.clone()]);
         let (first, other_first) = (&gold[0], &answer[0]);

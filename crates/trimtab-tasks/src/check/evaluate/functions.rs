@@ -15,6 +15,9 @@ const FUNCTION: u64 = 40;
 /// Largest argument of trigonometric functions: beyond, the reduction loses too many bits.
 const MAX_ANGLE: f64 = 1e9;
 
+/// Largest number of factors of a binomial coefficient.
+const MAX_CHOSEN: i64 = 1_000;
+
 /// The value of the function `name`.
 pub(super) fn call(name: &str, arguments: &[Value], point: Point, budget: &mut Budget) -> Result<Value, Fault> {
     budget.spend(1)?;
@@ -85,6 +88,9 @@ fn binomial(of: &Value, chosen: &Value, budget: &mut Budget) -> Result<Value, Fa
         Some(of) if of >= 0 => chosen.min(of - chosen),
         _ => chosen,
     };
+    if chosen > MAX_CHOSEN {
+        return Err(Fault::Stop(Reason::Budget));
+    }
     let mut value = Value::ONE;
     for index in 0..chosen {
         budget.spend(4)?;

@@ -1,6 +1,6 @@
 //! Factors: operands with what is attached to them.
 
-use super::{MAX_DEPTH, Parser, over, single, times};
+use super::{MAX_DEPTH, Parser, negative, over, single, times};
 use crate::check::Reason;
 use crate::check::expr::{Expr, Integral, Joint, Series};
 use crate::check::lex::{Commas, Token};
@@ -14,7 +14,7 @@ impl<'a> Parser<'_, 'a, '_> {
             Some(Token::Op('-')) => {
                 self.at += 1;
                 let negated = self.nested(Self::factor)?;
-                return Ok(Expr::Negative(Box::new(negated)));
+                return Ok(negative(negated));
             }
             Some(Token::Op('+')) => {
                 self.at += 1;
@@ -93,7 +93,14 @@ impl<'a> Parser<'_, 'a, '_> {
                 return Ok(Expr::Negative(Box::new(parser.exponent()?)));
             }
             parser.eat('+');
-            let base = parser.operand()?;
+            // The index of `x^2_1` belongs to the letter.
+            let base = match (parser.peek(), parser.peek_at(1)) {
+                (Some(Token::Number(digits)), Some(Token::Op('_'))) => {
+                    parser.pass();
+                    number::parse(digits, parser.commas, parser.budget)?
+                }
+                _ => parser.operand()?,
+            };
             if parser.eat('^') {
                 return Ok(power(base, parser.exponent()?));
             }
