@@ -423,8 +423,29 @@ fn chosen(letter: char, answer: &str) -> Option<Outcome> {
     let mut characters = answer.chars();
     let first = characters.next().filter(char::is_ascii_uppercase)?;
     let rest = characters.as_str();
-    let ends = rest.starts_with([')', '.', ':']) || matches!(rest.trim_end_matches(['$', ' ', '.']), "" | "}");
+    // "B because ..." picks too; "A circle" and "I think" may not.
+    let words = rest.strip_prefix(' ').is_some_and(|rest| rest.starts_with(|c: char| c.is_alphabetic()));
+    let ends = rest.starts_with([')', '.', ':'])
+        || matches!(rest.trim_end_matches(['$', ' ', '.']), "" | "}")
+        || words && !matches!(first, 'A' | 'I');
     ends.then_some(if first == letter { Outcome::Equal } else { Outcome::Different })
+}
+
+/// Whether the checker reads an answer as mathematics, so that it can be equal to more than its own text.
+///
+/// ```
+/// use trimtab_tasks::is_understood;
+///
+/// assert!(is_understood(r"\left[0, \frac{1}{2}\right)"));
+/// assert!(!is_understood("a stopped clock is right twice a day"));
+/// ```
+pub fn is_understood(answer: &str) -> bool {
+    let answer = unescaped(answer.trim());
+    let mut budget = Budget::new();
+    answer.len() <= MAX_LENGTH
+        && lex(&answer, Commas::Thousands, &mut budget)
+            .and_then(|tokens| parse(&tokens, Commas::Thousands, &mut budget))
+            .is_ok()
 }
 
 /// Whether a text is mathematics rather than words.

@@ -6,6 +6,7 @@ mod value;
 
 use std::borrow::Cow;
 
+use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
 use self::boxes::Boxes;
@@ -98,15 +99,14 @@ pub(crate) fn gold_answer(text: &str) -> Cow<'_, str> {
 /// What the model says for good: after its thinking, before the end of its turn. `None` while it still thinks.
 fn said(text: &str) -> Option<&str> {
     const ENDS: [&str; 5] = ["<|im_end|>", "<|eot_id|>", "<|endoftext|>", "<|im_start|>user", "</s>"];
-    let text = match text.rfind("</think>") {
+    let bytes = text.as_bytes();
+    let text = match memmem::rfind(bytes, b"</think>") {
         Some(at) => &text[at + "</think>".len()..],
-        None if text.contains("<think>") => return None,
+        None if memmem::find(bytes, b"<think>").is_some() => return None,
         None => text,
     };
-    if !text.contains('<') {
-        return Some(text);
-    }
-    let end = ENDS.iter().filter_map(|end| text.find(end)).min().unwrap_or(text.len());
+    let ends = ENDS.iter().filter_map(|end| memmem::find(text.as_bytes(), end.as_bytes()));
+    let end = ends.min().unwrap_or(text.len());
     Some(&text[..end])
 }
 

@@ -12,7 +12,7 @@ mod outcome;
 mod problem;
 mod stats;
 
-pub use check::{Grade, Grader, Reason, Verdict, check, grade};
+pub use check::{Grade, Grader, Reason, Verdict, check, grade, is_understood};
 pub use corpus::{document, document_with_request};
 pub use extract::{Rule, Source, last_boxed};
 pub use outcome::{Outcome, Scored};

@@ -225,7 +225,9 @@ impl<'a> Lexer<'a, '_> {
             ('u', left)
         } else if let Some(left) = behind(rest, ",").filter(|_| self.commas == Commas::Thousands && self.depth == 0) {
             (',', left)
-        } else if let Some(left) = behind(rest, " ").filter(|_| self.depth == 0) {
+        } else if let Some(left) = behind(rest, " ")
+            .filter(|left| self.depth == 0 && rest.as_bytes()[rest.len() - left..].first().is_some_and(u8::is_ascii_digit))
+        {
             (' ', left)
         } else {
             // A comma in a group of its own.

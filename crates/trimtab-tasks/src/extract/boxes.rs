@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use memchr::memchr3;
+
 /// The content of the last `\boxed{...}` or `\fbox{...}` in `text`, without the braces.
 ///
 /// - Braces nest; `\{` and `\}` are characters, not braces.
@@ -48,7 +50,8 @@ pub(super) fn boxes(text: &str) -> Boxes {
     let mut open: Vec<Open> = Vec::new();
     let mut closed: Vec<Boxed> = Vec::new();
     let mut at = 0;
-    while at < bytes.len() {
+    while let Some(next) = memchr3(b'\\', b'{', b'}', &bytes[at..]) {
+        at += next;
         at += match bytes[at] {
             b'\\' => match box_command(&bytes[at..]) {
                 Some(len) => {
@@ -76,6 +79,7 @@ pub(super) fn boxes(text: &str) -> Boxes {
             }
             _ => 1,
         };
+        at = at.min(bytes.len());
     }
     let end = closed.last().map_or(0, |last| last.content.end);
     if open.iter().any(|open| open.content > end) {

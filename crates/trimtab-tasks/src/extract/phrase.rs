@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use memchr::memmem;
+
 use super::value::{self, reads_as_value};
 
 /// Markers that are followed by the answer itself.
@@ -12,62 +14,53 @@ const LINKS: [&str; 10] = [":", "=", "is", "are", "was", "would be", "will be", 
 
 /// The answer behind the last phrase that announces one.
 pub(super) fn find(text: &str) -> Option<Cow<'_, str>> {
-    let marked = MARKERS.iter().filter_map(|marker| text.rfind(marker).map(|at| at + marker.len())).max();
-    let announced = announced(text);
-    let at = marked.max(announced)?;
+    let behind = |marker: &&str| memmem::rfind(text.as_bytes(), marker.as_bytes()).map(|at| at + marker.len());
+    let marked = MARKERS.iter().filter_map(|marker| behind(marker)).max();
+    let at = marked.max(announced(text))?;
     clause(&text[at..])
 }
 
-/// Behind the last "answer", "result" or "total" and its verb.
+/// Behind the last "answer" or "result" and its verb.
 fn announced(text: &str) -> Option<usize> {
-    const NOUNS: [&str; 2] = ["answer", "result"];
-    let bytes = text.as_bytes();
-    let mut last = None;
-    let mut at = 0;
-    while at < bytes.len() {
-        let noun = match bytes[at] {
-            b'a' | b'A' | b'r' | b'R' => NOUNS.iter().find(|noun| {
-                bytes.get(at..at + noun.len()).is_some_and(|word| word.eq_ignore_ascii_case(noun.as_bytes()))
-            }),
-            _ => None,
-        };
-        if let Some(noun) = noun {
-            at += noun.len();
-            last = link(text, at).or(last);
-        } else {
-            at += 1;
-        }
-    }
-    last
+    // Their first letters may be capital ones.
+    const NOUNS: [&str; 4] = ["nswer", "NSWER", "esult", "ESULT"];
+    let last_of = |noun: &str| {
+        let finder = memmem::FinderRev::new(noun);
+        let mut end = text.len();
+        // A verb behind the next noun is that one's.
+        std::iter::from_fn(|| {
+            let at = finder.rfind(&text.as_bytes()[..end])?;
+            let found = link(text, at + noun.len(), end);
+            end = at;
+            Some(found)
+        })
+        .find_map(|found| found)
+    };
+    NOUNS.iter().filter_map(|noun| last_of(noun)).max()
 }
 
-/// The end of the verb or colon that follows at `start`, in the same sentence.
-fn link(text: &str, start: usize) -> Option<usize> {
+/// The end of the verb or colon that follows at `start`, in the same sentence and before `end`.
+fn link(text: &str, start: usize, end: usize) -> Option<usize> {
     const FURTHEST: usize = 80;
     let bytes = text.as_bytes();
-    let end = bytes.len().min(start + FURTHEST);
-    let mut at = start;
-    while at < end {
+    let end = end.min(start + FURTHEST);
+    for at in start..end {
         let rest = &bytes[at..];
-        let at_word = at == start || !bytes[at - 1].is_ascii_alphanumeric();
-        let found = LINKS.iter().find(|link| {
-            let is_word = link.as_bytes()[0].is_ascii_alphabetic();
-            rest.starts_with(link.as_bytes())
-                && (!is_word || at_word && !rest.get(link.len()).is_some_and(u8::is_ascii_alphanumeric))
-        });
-        if let Some(found) = found {
-            // "is: 5", "is given by 5"
-            let mut behind = at + found.len();
+        let starts_word = rest[0].is_ascii_alphabetic() && (at == start || !bytes[at - 1].is_ascii_alphanumeric());
+        let is_link = |link: &&&str| {
+            rest.starts_with(link.as_bytes()) && !(starts_word && rest.get(link.len()).is_some_and(u8::is_ascii_alphanumeric))
+        };
+        if (starts_word || matches!(rest[0], b':' | b'='))
+            && let Some(link) = LINKS.iter().find(is_link)
+        {
+            // "is: 5"
+            let behind = at + link.len();
             let rest = text[behind..].trim_start_matches(['*', ' ']);
-            if rest.starts_with(':') {
-                behind = text.len() - rest.len() + 1;
-            }
-            return Some(behind);
+            return Some(if rest.starts_with(':') { text.len() - rest.len() + 1 } else { behind });
         }
-        match rest[0] {
-            b'\n' | b'?' => return None,
-            b'.' if rest.get(1).is_none_or(u8::is_ascii_whitespace) => return None,
-            _ => at += 1,
+        let stops = rest[0] == b'.' && rest.get(1).is_none_or(u8::is_ascii_whitespace);
+        if stops || matches!(rest[0], b'\n' | b'?') {
+            return None;
         }
     }
     None

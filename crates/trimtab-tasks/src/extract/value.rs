@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use memchr::{memchr2, memrchr};
+
 use super::{Source, joins};
 use crate::check::reads_as_mathematics;
 
@@ -48,12 +50,9 @@ fn formulas(text: &str) -> Vec<Formula> {
     let mut found: Vec<Formula> = Vec::new();
     let mut open: Option<(usize, &'static str, &'static str)> = None;
     let mut at = 0;
-    while at < bytes.len() {
+    while let Some(next) = memchr2(b'$', b'\\', bytes.get(at..).unwrap_or_default()) {
+        at += next;
         let rest = &bytes[at..];
-        if rest[0] != b'$' && rest[0] != b'\\' {
-            at += 1;
-            continue;
-        }
         if let Some((start, opener, closer)) = open {
             if rest.starts_with(closer.as_bytes()) {
                 let content = start + opener.len()..at;
@@ -120,17 +119,42 @@ fn list<'a>(text: &'a str, formulas: &[Formula]) -> Cow<'a, str> {
     }
 }
 
-/// The number or calculation without blanks that has the last digit of the text.
+/// The number or fraction without blanks that has the last digit of the text. Numbers in program code and those that
+/// only name something, as `#12` does, are passed over.
 fn last_number(text: &str) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
-    let digit = bytes.iter().rposition(u8::is_ascii_digit)?;
+    let mut end = bytes.len();
+    loop {
+        let digit = bytes[..end].iter().rposition(u8::is_ascii_digit)?;
+        let number = number_at(text, digit);
+        let line = memrchr(b'\n', &bytes[..digit]).map_or(0, |at| at + 1);
+        if is_code(&text[line..digit]) {
+            end = line;
+        } else if number.start > 0 && bytes[number.start - 1] == b'#' {
+            end = number.start;
+        } else {
+            return Some(number);
+        }
+    }
+}
+
+/// Whether a line calls a function without arguments, takes an item by a quoted name or the like.
+fn is_code(line: &str) -> bool {
+    const LONGEST: usize = 512;
+    line.len() <= LONGEST && ["()", "['", "[\"", "==", "__", "):"].iter().any(|sign| line.contains(sign))
+}
+
+/// The number around a digit, with its sign, separators, slash and percent sign.
+fn number_at(text: &str, digit: usize) -> Range<usize> {
+    let bytes = text.as_bytes();
+    let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
     let mut start = digit;
     while start > 0 {
-        let before = bytes[start - 1];
         let earlier = start.checked_sub(2).map(|at| bytes[at]);
-        let belongs = match before {
-            b'0'..=b'9' | b'.' | b'/' => true,
-            b',' => earlier.is_some_and(|byte| byte.is_ascii_digit()),
+        let belongs = match bytes[start - 1] {
+            b'0'..=b'9' => true,
+            b'.' => is_digit(start),
+            b',' | b'/' => is_digit(start) && earlier.is_some_and(|byte| byte.is_ascii_digit()),
             b'-' | b'+' => !earlier.is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b')'),
             _ => false,
         };
@@ -138,20 +162,13 @@ fn last_number(text: &str) -> Option<Range<usize>> {
             break;
         }
         start -= 1;
-        if matches!(before, b'-' | b'+') {
+        if matches!(bytes[start], b'-' | b'+') {
             break;
         }
     }
-    let mut end = digit + 1;
-    while bytes.get(start) == Some(&b'.') && !bytes.get(start + 1).is_some_and(u8::is_ascii_digit) || bytes[start] == b'/' {
-        start += 1;
-    }
-    for sign in ["%", "\\%", "°"] {
-        if text[end..].starts_with(sign) {
-            end += sign.len();
-        }
-    }
-    Some(start..end)
+    let end = digit + 1;
+    let sign = ["%", "\\%", "°"].into_iter().find(|sign| text[end..].starts_with(sign));
+    start..end + sign.map_or(0, str::len)
 }
 
 /// The words of mathematics at the start of a sentence: "12 apples were left" says 12.
