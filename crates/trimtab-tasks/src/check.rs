@@ -27,7 +27,7 @@ use self::parse::parse;
 use crate::extract::{Rule, Source, extract, gold_answer};
 
 /// Longest answer that is parsed, in bytes; longer ones are compared as text only.
-const MAX_LENGTH: usize = 16_384;
+const MAX_LENGTH: usize = 8_192;
 
 /// What the checker says of an answer.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]

@@ -100,7 +100,7 @@ pub(crate) fn gold_answer(text: &str) -> Cow<'_, str> {
 fn said(text: &str) -> Option<&str> {
     const ENDS: [&str; 5] = ["<|im_end|>", "<|eot_id|>", "<|endoftext|>", "<|im_start|>user", "</s>"];
     let bytes = text.as_bytes();
-    let text = match memmem::rfind(bytes, b"</think>") {
+    let text = match memmem::find_iter(bytes, "</think>").last() {
         Some(at) => &text[at + "</think>".len()..],
         None if memmem::find(bytes, b"<think>").is_some() => return None,
         None => text,

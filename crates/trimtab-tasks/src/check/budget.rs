@@ -4,7 +4,7 @@ use super::Reason;
 
 /// Work units of one comparison. A unit is about fifty nanoseconds: a token, a node, an operation on two machine
 /// words, a share of one on big integers.
-const WORK: u64 = 60_000;
+const WORK: u64 = 40_000;
 
 /// Counts work down. Whatever loops or recurses spends from it, so a comparison ends.
 #[derive(Debug)]

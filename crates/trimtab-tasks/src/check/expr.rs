@@ -129,6 +129,56 @@ impl Expr {
         }
     }
 
+    /// A copy with those parts exchanged for which `change` gives another.
+    pub(crate) fn rewritten(&self, change: &impl Fn(&Expr) -> Option<Expr>) -> Self {
+        if let Some(changed) = change(self) {
+            return changed;
+        }
+        let again = |inner: &Expr| inner.rewritten(change);
+        let boxed = |inner: &Expr| Box::new(again(inner));
+        let all = |items: &[Expr]| items.iter().map(again).collect();
+        let pair = |parts: &(Expr, Expr)| Box::new((again(&parts.0), again(&parts.1)));
+        match self {
+            Self::Number { .. } | Self::Pi | Self::E | Self::I | Self::Infinity | Self::Symbol(_) | Self::Text(_) => {
+                self.clone()
+            }
+            Self::Sum(items) => Self::Sum(all(items)),
+            Self::Product(items) => Self::Product(all(items)),
+            Self::Negative(inner) => Self::Negative(boxed(inner)),
+            Self::Quotient(parts) => Self::Quotient(pair(parts)),
+            Self::Power(parts) => Self::Power(pair(parts)),
+            Self::Root(parts) => Self::Root(pair(parts)),
+            Self::PlusMinus { term, flipped } => Self::PlusMinus { term: boxed(term), flipped: *flipped },
+            Self::Call(name, items) => Self::Call(name, all(items)),
+            Self::Opaque(name, items) => Self::Opaque(name.clone(), all(items)),
+            Self::Series(series) => Self::Series(Box::new(Series {
+                product: series.product,
+                index: series.index.clone(),
+                from: again(&series.from),
+                to: again(&series.to),
+                body: again(&series.body),
+            })),
+            Self::Integral(integral) => Self::Integral(Box::new(Integral {
+                variable: integral.variable.clone(),
+                bounds: integral.bounds.as_ref().map(|(from, to)| (again(from), again(to))),
+                body: again(&integral.body),
+            })),
+            Self::Percent(inner) => Self::Percent(boxed(inner)),
+            Self::Degrees(inner) => Self::Degrees(boxed(inner)),
+            Self::Quantity(inner, unit) => Self::Quantity(boxed(inner), unit.clone()),
+            Self::Ratio(items) => Self::Ratio(all(items)),
+            Self::Tuple { open, close, items } => Self::Tuple { open: *open, close: *close, items: all(items) },
+            Self::Set(items) => Self::Set(all(items)),
+            Self::SetOf(inner) => Self::SetOf(boxed(inner)),
+            Self::List { joint, items } => Self::List { joint: *joint, items: all(items) },
+            Self::SetOperation(operation, parts) => Self::SetOperation(*operation, pair(parts)),
+            Self::Matrix(rows) => Self::Matrix(rows.iter().map(|row| all(row)).collect()),
+            Self::Relation(first, rest) => {
+                Self::Relation(boxed(first), rest.iter().map(|(relation, part)| (*relation, again(part))).collect())
+            }
+        }
+    }
+
     /// Whether `wanted` holds for this expression or any within it.
     pub(crate) fn any(&self, wanted: impl Fn(&Expr) -> bool) -> bool {
         let mut found = false;

@@ -21,9 +21,13 @@ use super::words;
 /// Deepest nesting of groups.
 const MAX_DEPTH: usize = 48;
 
+/// Most operators that put what stands before them one level deeper: slashes, factorials, unions. With the depth of
+/// groups this bounds the height of the tree, which later steps walk by recursion.
+const MAX_CHAIN: usize = 256;
+
 /// Parses a whole answer.
 pub(crate) fn parse(tokens: &[Lexeme], commas: Commas, budget: &mut Budget) -> Result<Expr, Reason> {
-    let mut parser = Parser { tokens, at: 0, eaten: 0, commas, depth: 0, bars: 0, budget };
+    let mut parser = Parser { tokens, at: 0, eaten: 0, commas, depth: 0, chained: 0, bars: 0, budget };
     let answer = parser.list(&[])?;
     if parser.at < tokens.len() {
         return Err(Reason::NotUnderstood);
@@ -38,6 +42,8 @@ struct Parser<'t, 'a, 'b> {
     eaten: usize,
     commas: Commas,
     depth: usize,
+    /// Operators counted against [`MAX_CHAIN`].
+    chained: usize,
     /// Open absolute value bars of the innermost group.
     bars: usize,
     budget: &'b mut Budget,
@@ -81,6 +87,12 @@ impl<'a> Parser<'_, 'a, '_> {
         self.bars = bars;
         self.depth -= 1;
         result
+    }
+
+    /// Counts an operator that makes the tree higher.
+    fn chain(&mut self) -> Result<(), Reason> {
+        self.chained += 1;
+        if self.chained > MAX_CHAIN { Err(Reason::Budget) } else { Ok(()) }
     }
 
     /// Whether the next token ends an item, given what closes the group.
@@ -250,7 +262,7 @@ impl<'a> Parser<'_, 'a, '_> {
     fn sets(&mut self) -> Result<Expr, Reason> {
         let mut left = self.ratio()?;
         while let Some(Token::Op(operator @ ('∪' | '∩' | '∖'))) = self.peek() {
-            self.budget.spend(1)?;
+            self.chain()?;
             self.at += 1;
             let right = self.ratio()?;
             left = Expr::SetOperation(operator, Box::new((left, right)));
@@ -324,6 +336,7 @@ impl<'a> Parser<'_, 'a, '_> {
                     product = times(product, factor);
                 }
                 Some(Token::Op('/')) => {
+                    self.chain()?;
                     self.at += 1;
                     let divisor = self.factor()?;
                     product = match (product, divisor) {
@@ -336,15 +349,18 @@ impl<'a> Parser<'_, 'a, '_> {
                     };
                 }
                 Some(Token::Construct("mod")) => {
+                    self.chain()?;
                     self.at += 1;
                     let divisor = self.factor()?;
                     product = Expr::Call("mod", vec![product, divisor]);
                 }
                 Some(Token::Op('%')) => {
+                    self.chain()?;
                     self.at += 1;
                     product = Expr::Percent(Box::new(product));
                 }
                 Some(Token::Text(word) | Token::Word(word)) if is_unit(word) => {
+                    self.chain()?;
                     let unit = self.unit()?;
                     product = Expr::Quantity(Box::new(product), unit);
                 }

@@ -71,7 +71,7 @@ impl Rational {
         if bits > MAX_BITS {
             return Err(Reason::Budget);
         }
-        budget.spend(bits / 64 + 1)?;
+        budget.spend(bits / 64 + 4)?;
         let (numerator, denominator) = if denominator.is_negative() {
             (-numerator, -denominator)
         } else {
@@ -305,7 +305,7 @@ impl Rational {
         if left + right > 2 * MAX_BITS / 64 {
             return Err(Reason::Budget);
         }
-        budget.spend(left * right / 16 + 1)
+        budget.spend(left * right / 16 + 8)
     }
 }
 

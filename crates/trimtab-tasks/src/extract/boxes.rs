@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use memchr::memchr3;
+use memchr::memmem;
 
 /// The content of the last `\boxed{...}` or `\fbox{...}` in `text`, without the braces.
 ///
@@ -49,9 +49,13 @@ pub(super) fn boxes(text: &str) -> Boxes {
     let mut depth = 0_usize;
     let mut open: Vec<Open> = Vec::new();
     let mut closed: Vec<Boxed> = Vec::new();
-    let mut at = 0;
-    while let Some(next) = memchr3(b'\\', b'{', b'}', &bytes[at..]) {
-        at += next;
+    // Nothing before the first box matters; most texts have one, at their end.
+    let Some(first) = memmem::find(bytes, b"box") else {
+        return Boxes::Closed(closed);
+    };
+    let name = text[..first].trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let mut at = name.trim_end_matches('\\').len();
+    while at < bytes.len() {
         at += match bytes[at] {
             b'\\' => match box_command(&bytes[at..]) {
                 Some(len) => {
@@ -79,7 +83,6 @@ pub(super) fn boxes(text: &str) -> Boxes {
             }
             _ => 1,
         };
-        at = at.min(bytes.len());
     }
     let end = closed.last().map_or(0, |last| last.content.end);
     if open.iter().any(|open| open.content > end) {

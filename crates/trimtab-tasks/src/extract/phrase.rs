@@ -9,12 +9,15 @@ use super::value::{self, reads_as_value};
 /// Markers that are followed by the answer itself.
 const MARKERS: [&str; 9] = ["####", "<answer>", "答案是", "答案为", "答案：", "答案:", "éponse est", "éponse:", "éponse :"];
 
+/// Longest sentence that is looked at, in bytes.
+const LONGEST: usize = 4_096;
+
 /// What stands between "answer" and the answer itself, in its usual forms.
 const LINKS: [&str; 10] = [":", "=", "is", "are", "was", "would be", "will be", "must be", "should be", "equals"];
 
 /// The answer behind the last phrase that announces one.
 pub(super) fn find(text: &str) -> Option<Cow<'_, str>> {
-    let behind = |marker: &&str| memmem::rfind(text.as_bytes(), marker.as_bytes()).map(|at| at + marker.len());
+    let behind = |marker: &str| memmem::find_iter(text.as_bytes(), marker).last().map(|at| at + marker.len());
     let marked = MARKERS.iter().filter_map(|marker| behind(marker)).max();
     let at = marked.max(announced(text))?;
     clause(&text[at..])
@@ -25,16 +28,10 @@ fn announced(text: &str) -> Option<usize> {
     // Their first letters may be capital ones.
     const NOUNS: [&str; 4] = ["nswer", "NSWER", "esult", "ESULT"];
     let last_of = |noun: &str| {
-        let finder = memmem::FinderRev::new(noun);
+        let nouns: Vec<usize> = memmem::find_iter(text.as_bytes(), noun).collect();
         let mut end = text.len();
         // A verb behind the next noun is that one's.
-        std::iter::from_fn(|| {
-            let at = finder.rfind(&text.as_bytes()[..end])?;
-            let found = link(text, at + noun.len(), end);
-            end = at;
-            Some(found)
-        })
-        .find_map(|found| found)
+        nouns.into_iter().rev().find_map(|at| link(text, at + noun.len(), std::mem::replace(&mut end, at)))
     };
     NOUNS.iter().filter_map(|noun| last_of(noun)).max()
 }
@@ -74,7 +71,11 @@ fn clause(text: &str) -> Option<Cow<'_, str>> {
             return Some(formulas);
         }
     }
-    let line = text.lines().next()?;
+    let mut end = text.len().min(LONGEST);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let line = text[..end].lines().next()?;
     let line = line.find("</").map_or(line, |at| &line[..at]);
     let sentence = sentence(line);
     let answer = trimmed(sentence);

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use memchr::{memchr2, memrchr};
+use memchr::memrchr;
 
 use super::{Source, joins};
 use crate::check::reads_as_mathematics;
@@ -50,8 +50,11 @@ fn formulas(text: &str) -> Vec<Formula> {
     let mut found: Vec<Formula> = Vec::new();
     let mut open: Option<(usize, &'static str, &'static str)> = None;
     let mut at = 0;
-    while let Some(next) = memchr2(b'$', b'\\', bytes.get(at..).unwrap_or_default()) {
-        at += next;
+    while at < bytes.len() {
+        if !matches!(bytes[at], b'$' | b'\\') {
+            at += 1;
+            continue;
+        }
         let rest = &bytes[at..];
         if let Some((start, opener, closer)) = open {
             if rest.starts_with(closer.as_bytes()) {

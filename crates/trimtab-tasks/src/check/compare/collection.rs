@@ -110,27 +110,9 @@ fn both_signs(items: &[Expr]) -> Vec<Expr> {
 
 /// The expression with plus, or minus, for each `±`.
 fn with_sign(expr: &Expr, minus: bool) -> Expr {
-    let again = |expr: &Expr| with_sign(expr, minus);
-    let all = |items: &[Expr]| items.iter().map(again).collect();
-    let pair = |parts: &(Expr, Expr)| Box::new((again(&parts.0), again(&parts.1)));
-    match expr {
-        Expr::PlusMinus { term, flipped } if minus == *flipped => again(term),
-        Expr::PlusMinus { term, .. } => Expr::Negative(Box::new(again(term))),
-        Expr::Sum(items) => Expr::Sum(all(items)),
-        Expr::Product(items) => Expr::Product(all(items)),
-        Expr::Negative(inner) => Expr::Negative(Box::new(again(inner))),
-        Expr::Quotient(parts) => Expr::Quotient(pair(parts)),
-        Expr::Power(parts) => Expr::Power(pair(parts)),
-        Expr::Root(parts) => Expr::Root(pair(parts)),
-        Expr::Call(name, items) => Expr::Call(name, all(items)),
-        Expr::Percent(inner) => Expr::Percent(Box::new(again(inner))),
-        Expr::Degrees(inner) => Expr::Degrees(Box::new(again(inner))),
-        Expr::Quantity(inner, unit) => Expr::Quantity(Box::new(again(inner)), unit.clone()),
-        Expr::Tuple { open, close, items } => Expr::Tuple { open: *open, close: *close, items: all(items) },
-        Expr::Relation(first, rest) => Expr::Relation(
-            Box::new(again(first)),
-            rest.iter().map(|(relation, part)| (*relation, again(part))).collect(),
-        ),
-        other => other.clone(),
-    }
+    expr.rewritten(&|part| match part {
+        Expr::PlusMinus { term, flipped } if minus == *flipped => Some(with_sign(term, minus)),
+        Expr::PlusMinus { term, .. } => Some(Expr::Negative(Box::new(with_sign(term, minus)))),
+        _ => None,
+    })
 }

@@ -157,6 +157,13 @@ impl Comparer<'_> {
                 let Some(variable) = variable(expr) else {
                     return Ok(None);
                 };
+                if let Some(of_size) = by_size(expr, variable) {
+                    let Some(sizes) = self.real_set(&of_size, point)? else {
+                        return Ok(None);
+                    };
+                    let sizes = self.intersection(&sizes, &not_negative())?;
+                    return Ok(Some(self.merged([mirrored(&sizes), sizes].concat())?));
+                }
                 let mut set = all();
                 let mut left = first.as_ref();
                 for (relation, right) in rest {
@@ -303,6 +310,29 @@ fn infinity(negative: bool) -> End {
 
 fn all() -> RealSet {
     vec![Piece { low: infinity(true), high: infinity(false) }]
+}
+
+fn not_negative() -> RealSet {
+    vec![Piece { low: End { at: Value::ZERO, closed: true }, high: infinity(false) }]
+}
+
+/// The set on the other side of zero.
+fn mirrored(set: &RealSet) -> RealSet {
+    let negated = |end: &End| End { at: end.at.clone().negated(), closed: end.closed };
+    set.iter().rev().map(|piece| Piece { low: negated(&piece.high), high: negated(&piece.low) }).collect()
+}
+
+/// A relation of `|variable|` as one of a variable by that name, if it holds the variable in no other way.
+fn by_size(expr: &Expr, variable: &str) -> Option<Expr> {
+    let is_variable = |part: &Expr| matches!(part, Expr::Symbol(name) if name == variable);
+    let changed = expr.rewritten(&|part| match part {
+        Expr::Call("abs", arguments) if arguments.len() == 1 && is_variable(&arguments[0]) => {
+            Some(Expr::Symbol(format!("|{variable}|")))
+        }
+        _ => None,
+    });
+    let sized = changed.symbols().iter().any(|name| name.starts_with('|'));
+    (sized && !changed.any(is_variable)).then_some(changed)
 }
 
 fn complement(set: &RealSet) -> RealSet {

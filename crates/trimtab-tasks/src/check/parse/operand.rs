@@ -1,6 +1,6 @@
 //! Factors: operands with what is attached to them.
 
-use super::{MAX_DEPTH, Parser, negative, over, single, times};
+use super::{Parser, negative, over, single, times};
 use crate::check::Reason;
 use crate::check::expr::{Expr, Integral, Joint, Series};
 use crate::check::lex::{Commas, Token};
@@ -27,6 +27,7 @@ impl<'a> Parser<'_, 'a, '_> {
             self.budget.spend(1)?;
             match self.peek() {
                 Some(Token::Op('^')) => {
+                    self.chain()?;
                     self.at += 1;
                     factor = self.raised(factor)?;
                 }
@@ -36,11 +37,13 @@ impl<'a> Parser<'_, 'a, '_> {
                     factor = indexed(factor, &index)?;
                 }
                 Some(Token::Op('!')) => {
+                    self.chain()?;
                     self.at += 1;
                     let name = if self.eat('!') { "double factorial" } else { "factorial" };
                     factor = Expr::Call(name, vec![factor]);
                 }
                 Some(Token::Op('°')) => {
+                    self.chain()?;
                     self.at += 1;
                     factor = self.degrees(factor)?;
                 }
@@ -243,12 +246,11 @@ impl<'a> Parser<'_, 'a, '_> {
             }
             '|' | '‖' => {
                 // The bar that closes is told from one that opens by its place.
-                self.bars += 1;
-                if self.bars > MAX_DEPTH {
-                    return Err(Reason::Budget);
-                }
-                let inner = self.sum()?;
-                self.bars -= 1;
+                let bars = self.bars + 1;
+                let inner = self.nested(|parser| {
+                    parser.bars = bars;
+                    parser.sum()
+                })?;
                 self.expect(open)?;
                 Ok(Expr::Call(if open == '|' { "abs" } else { "norm" }, vec![inner]))
             }
@@ -409,7 +411,11 @@ impl<'a> Parser<'_, 'a, '_> {
             // The constants are free to be indices.
             "i" | "e" => {
                 let renamed = format!("{index} index");
-                let body = rebind(body, index, &renamed);
+                let body = body.rewritten(&|part| match part {
+                    Expr::I if index == "i" => Some(Expr::Symbol(renamed.clone())),
+                    Expr::E if index == "e" => Some(Expr::Symbol(renamed.clone())),
+                    _ => None,
+                });
                 return Ok(Expr::Series(Box::new(Series { product, index: renamed, from, to, body })));
             }
             index => index.to_owned(),
@@ -420,7 +426,7 @@ impl<'a> Parser<'_, 'a, '_> {
     /// An integral, whose body ends at `dx`.
     fn integral(&mut self) -> Result<Expr, Reason> {
         let bounds = if self.eat('_') {
-            let from = self.exponent()?;
+            let from = self.operand()?;
             self.expect('^')?;
             Some((from, self.exponent()?))
         } else {
@@ -450,6 +456,7 @@ impl<'a> Parser<'_, 'a, '_> {
             eaten: 0,
             commas: self.commas,
             depth: self.depth,
+            chained: self.chained,
             bars: 0,
             budget: &mut *self.budget,
         };
@@ -531,25 +538,5 @@ fn spelling(token: Token) -> String {
         | Token::Begin(text) => text.to_owned(),
         Token::Construct(name) => name.to_owned(),
         Token::Op(operator) => operator.to_string(),
-    }
-}
-
-/// `body` with the constant that the letter `index` otherwise is read as a variable.
-fn rebind(body: Expr, index: &str, name: &str) -> Expr {
-    let again = |expr: Expr| rebind(expr, index, name);
-    let all = |items: Vec<Expr>| items.into_iter().map(again).collect();
-    let pair = |parts: Box<(Expr, Expr)>| Box::new((again(parts.0), again(parts.1)));
-    match body {
-        Expr::I if index == "i" => Expr::Symbol(name.to_owned()),
-        Expr::E if index == "e" => Expr::Symbol(name.to_owned()),
-        Expr::Sum(items) => Expr::Sum(all(items)),
-        Expr::Product(items) => Expr::Product(all(items)),
-        Expr::Negative(inner) => Expr::Negative(Box::new(again(*inner))),
-        Expr::Quotient(parts) => Expr::Quotient(pair(parts)),
-        Expr::Power(parts) => Expr::Power(pair(parts)),
-        Expr::Root(parts) => Expr::Root(pair(parts)),
-        Expr::Call(function, items) => Expr::Call(function, all(items)),
-        Expr::Opaque(function, items) => Expr::Opaque(function, all(items)),
-        other => other,
     }
 }
