@@ -6,7 +6,7 @@ use trimtab_model::{
     Completion, GenerateError, Pretrained, Request, ResidPostHook, Sampling, TokenizerError,
     generate,
 };
-use trimtab_tasks::{Grade, Problem, grade};
+use trimtab_tasks::{Grade, Grader, Problem, Rule};
 
 /// A problem with its graded completions.
 #[derive(Clone, Debug)]
@@ -99,13 +99,15 @@ pub fn rollouts(
         })
         .collect();
     let completed = generate(&base.model, &requests, sampling, hook)?;
+    // The reward pays for the form too: an answer counts in a box only.
+    let grader = Grader::new().with_rules(&[Rule::LastBox]);
     let groups = problems.into_par_iter().zip(prompts).zip(completed).map(
         |((problem, prompt), completions)| {
             let rollouts = completions
                 .into_iter()
                 .map(|completion| {
                     let text = base.tokenizer.decode(&completion.tokens);
-                    let grade = grade(&problem.answer, &text);
+                    let grade = grader.grade(&problem.answer, &text);
                     Rollout {
                         completion,
                         text,

@@ -140,10 +140,9 @@ impl Grader {
 
     /// Grades a text: finds the answer in it and [checks](Self::check) that.
     pub fn grade(&self, gold: &str, text: &str) -> Grade {
-        let gold = gold_answer(gold);
-        match extract(text, &self.rules, choice(&gold)) {
+        match extract(text, &self.rules, choice(&gold_answer(gold))) {
             Some((answer, source)) => Grade {
-                verdict: self.check(&gold, &answer),
+                verdict: self.check(gold, &answer),
                 extracted: Some(answer.into_owned()),
                 source: Some(source),
             },
@@ -322,7 +321,8 @@ fn other_commas(
         let answer = reread(answer, Commas::Decimals, comparer)?;
         return Some(comparer.compare(gold_tree.as_ref().ok()?, &answer));
     }
-    if has_decimal_comma(gold) && is_decimal(answer_tree) {
+    // A gold answer of short numbers is rather a list.
+    if has_decimal_comma(gold) && decimals_behind_comma(gold) > 2 && is_decimal(answer_tree) {
         let gold = reread(gold, Commas::Decimals, comparer)?;
         return Some(comparer.compare(&gold, answer_tree.as_ref().ok()?));
     }
@@ -335,6 +335,10 @@ fn groups_thousands(text: &str) -> bool {
     bytes.windows(5).any(|window| {
         window[0].is_ascii_digit() && window[1] == b',' && window[2..].iter().all(u8::is_ascii_digit)
     })
+}
+
+fn decimals_behind_comma(text: &str) -> usize {
+    text.find(',').map_or(0, |at| text[at + 1..].bytes().take_while(u8::is_ascii_digit).count())
 }
 
 /// Whether the only comma is between digits and separates no thousands: `3,5`, `0,111`.
@@ -393,7 +397,8 @@ fn wording(tokens: &[Lexeme]) -> Option<Wording> {
             Token::Op('∧') => letters.push_str("and"),
             Token::Op('∨') => letters.push_str("or"),
             Token::Op('∈') => letters.push_str("in"),
-            Token::Op(',' | ':' | ';' | '\'' | '-' | '(' | ')' | '{' | '}') => {}
+            Token::Op(',') => letters.push(','),
+            Token::Op(':' | ';' | '\'' | '-' | '(' | ')' | '{' | '}') => {}
             _ => return None,
         }
     }

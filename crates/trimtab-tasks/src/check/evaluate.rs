@@ -163,7 +163,7 @@ impl<'e> Evaluator<'e, '_> {
         let mut hash = Hash::new(self.point.seed);
         hash.text(name);
         Ok(Value::Exact(if self.point.whole {
-            Rational::integer(2 + (hash.finish() % 11) as i64)
+            Rational::integer(1 + (hash.finish() % 30) as i64)
         } else {
             hash.fraction(self.point.seed % 3)
         }))

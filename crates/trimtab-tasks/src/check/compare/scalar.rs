@@ -7,11 +7,13 @@ use crate::check::expr::Expr;
 use crate::check::rational::Rational;
 use crate::check::words;
 
-/// Points at which expressions with variables must agree.
+/// Points at which expressions with variables must agree, and those with steps and factorials, which need whole
+/// numbers and may stay the same from one to the next.
 const POINTS: usize = 3;
+const WHOLE_POINTS: usize = 8;
 
 /// Points tried until so many are found where both sides have a value.
-const TRIES: u64 = 10;
+const TRIES: u64 = 24;
 
 /// Decimals, and significant digits, from which on a decimal may stand for the value that it rounds.
 const ROUNDED: u32 = 6;
@@ -76,8 +78,12 @@ impl Comparer<'_> {
     /// Compares the values at several points; constants have the same everywhere.
     fn at_points(&mut self, gold: &Expr, answer: &Expr, decimal_log: bool) -> Outcome {
         let varies = |expr: &Expr| expr.any(|part| matches!(part, Expr::Symbol(_) | Expr::Opaque(..)));
-        let needed = if varies(gold) || varies(answer) { POINTS } else { 1 };
         let whole = needs_whole(gold) || needs_whole(answer);
+        let needed = match varies(gold) || varies(answer) {
+            true if whole => WHOLE_POINTS,
+            true => POINTS,
+            false => 1,
+        };
         let mut agreed = 0;
         for round in 0..TRIES {
             let point = Point { seed: self.seed.wrapping_add(round), whole, decimal_log, minus: false };

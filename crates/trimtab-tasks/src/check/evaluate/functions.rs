@@ -10,7 +10,7 @@ use crate::check::double::Double;
 use crate::check::rational::Rational;
 
 /// Work of an elementary function.
-const FUNCTION: u64 = 40;
+const FUNCTION: u64 = 20;
 
 /// Largest argument of trigonometric functions: beyond, the reduction loses too many bits.
 const MAX_ANGLE: f64 = 1e9;

@@ -19,7 +19,7 @@ pub(crate) enum Value {
 
 /// Work of a ball's sum or product, and of a function of it.
 const BALL: u64 = 2;
-const FUNCTION: u64 = 40;
+const FUNCTION: u64 = 20;
 
 impl Value {
     pub(crate) const ZERO: Self = Self::Exact(Rational::ZERO);
@@ -152,11 +152,12 @@ impl Value {
                 return Self::Exact(root).integer_power(above, budget);
             }
         }
-        budget.spend(FUNCTION)?;
+        budget.spend(BALL)?;
         let base = self.ball(budget)?;
         if (above, below) == (1, 2) {
             return Self::of(base.sqrt());
         }
+        budget.spend(FUNCTION)?;
         let negative = base.is_real() && base.re.high < 0.0 && below % 2 == 1;
         let magnitude = Self::Ball(if negative { base.negated() } else { base });
         let power = magnitude.ln(budget)?.times(exponent, budget)?.exp(budget)?;

@@ -171,7 +171,8 @@ impl<'a> Parser<'_, 'a, '_> {
                     "pi" => Expr::Pi,
                     "e" if !self.next_is('_') => Expr::E,
                     "i" if !self.next_is('_') => Expr::I,
-                    "f" | "g" if self.next_is('(') => {
+                    // Nobody multiplies a letter by a number behind it: `I(0)`.
+                    _ if self.applies_to_number() || matches!(name, "f" | "g") && self.next_is('(') => {
                         self.at += 1;
                         let arguments = self.nested(|parser| parser.items(&[')']))?;
                         self.expect(')')?;
@@ -215,6 +216,15 @@ impl<'a> Parser<'_, 'a, '_> {
                 self.group(operator)
             }
         }
+    }
+
+    /// Whether a number in parentheses follows without a blank.
+    fn applies_to_number(&self) -> bool {
+        let adjacent = self.tokens.get(self.at).is_some_and(|lexeme| !lexeme.spaced);
+        adjacent
+            && self.next_is('(')
+            && matches!(self.peek_at(1), Some(Token::Number(_)))
+            && self.peek_at(2) == Some(Token::Op(')'))
     }
 
     /// What an opening delimiter encloses.
