@@ -23,7 +23,11 @@ struct Case {
 impl Case {
     fn grade(&self) -> Grade {
         if self.form.as_deref() == Some("answer") {
-            Grade { verdict: check(&self.gold, &self.prediction), extracted: Some(self.prediction.clone()), source: None }
+            Grade {
+                verdict: check(&self.gold, &self.prediction),
+                extracted: Some(self.prediction.clone()),
+                source: None,
+            }
         } else {
             grade(&self.gold, &self.prediction)
         }
@@ -35,7 +39,10 @@ fn main() {
     let path = arguments.next().expect("a file of cases");
     let list = arguments.next().is_some();
     let text = std::fs::read_to_string(path).expect("a readable file");
-    let cases: Vec<Case> = text.lines().map(|line| serde_json::from_str(line).expect("a case")).collect();
+    let cases: Vec<Case> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a case"))
+        .collect();
     let mut counts = [[0_usize; 2]; 4];
     for case in &cases {
         let start = Instant::now();
@@ -54,22 +61,47 @@ fn main() {
             };
             println!(
                 "{} want {} flag {:?} got {:?} in {:?}\n   gold {}\n   pred {}\n   extr {:?} {:?}",
-                case.id, case.expected, case.flag, grade.verdict, elapsed, short(&case.gold), short(&case.prediction),
-                grade.extracted.as_deref().map(short), grade.source
+                case.id,
+                case.expected,
+                case.flag,
+                grade.verdict,
+                elapsed,
+                short(&case.gold),
+                short(&case.prediction),
+                grade.extracted.as_deref().map(short),
+                grade.source
             );
         }
     }
-    for (name, [right, wrong]) in [("all", [counts[0], counts[1]]), ("unflagged", [counts[2], counts[3]])] {
-        let share = |count: [usize; 2]| 100.0 * count[1] as f64 / (count[0] + count[1]).max(1) as f64;
-        println!("{name}: right {:.2} % of {}, wrong {:.2} % of {}", share(right), right[0] + right[1], share(wrong), wrong[0] + wrong[1]);
+    for (name, [right, wrong]) in [
+        ("all", [counts[0], counts[1]]),
+        ("unflagged", [counts[2], counts[3]]),
+    ] {
+        let share =
+            |count: [usize; 2]| 100.0 * count[1] as f64 / (count[0] + count[1]).max(1) as f64;
+        println!(
+            "{name}: right {:.2} % of {}, wrong {:.2} % of {}",
+            share(right),
+            right[0] + right[1],
+            share(wrong),
+            wrong[0] + wrong[1]
+        );
     }
     let mut rates = Vec::new();
     for _ in 0..9 {
         let start = Instant::now();
-        let accepted = cases.iter().filter(|case| case.grade().verdict.is_correct()).count();
+        let accepted = cases
+            .iter()
+            .filter(|case| case.grade().verdict.is_correct())
+            .count();
         rates.push(cases.len() as f64 / start.elapsed().as_secs_f64());
         assert!(accepted <= cases.len());
     }
     rates.sort_by(f64::total_cmp);
-    println!("{:.0} grades a second (median of {}), best {:.0}", rates[rates.len() / 2], rates.len(), rates[rates.len() - 1]);
+    println!(
+        "{:.0} grades a second (median of {}), best {:.0}",
+        rates[rates.len() / 2],
+        rates.len(),
+        rates[rates.len() - 1]
+    );
 }

@@ -6,6 +6,7 @@
 mod ball;
 mod budget;
 mod compare;
+mod date;
 mod double;
 mod evaluate;
 mod expr;
@@ -185,7 +186,11 @@ impl Grader {
             (Ok(gold), Ok(answer)) => (gold, answer),
             (Err(reason), _) | (_, Err(reason)) => return reason.into(),
         };
-        if gold_tokens.iter().map(|lexeme| lexeme.token).eq(answer_tokens.iter().map(|lexeme| lexeme.token)) {
+        if gold_tokens
+            .iter()
+            .map(|lexeme| lexeme.token)
+            .eq(answer_tokens.iter().map(|lexeme| lexeme.token))
+        {
             return Outcome::Equal;
         }
         if let (Some(gold), Some(answer)) = (wording(&gold_tokens), wording(&answer_tokens))
@@ -194,13 +199,27 @@ impl Grader {
         {
             return Outcome::Equal;
         }
+        if let (Some(gold), Some(answer)) = (date::parse(gold), date::parse(answer)) {
+            return if gold == answer {
+                Outcome::Equal
+            } else {
+                Outcome::Different
+            };
+        }
         if let Some(letter) = choice(gold)
             && let Some(outcome) = chosen(letter, answer)
         {
             return outcome;
         }
-        let seed = gold.bytes().chain(answer.bytes()).fold(0_u64, |sum, byte| sum.wrapping_mul(31) + u64::from(byte));
-        let mut comparer = Comparer { budget, seed: seed % 0xffff_ffff, rounded_gold: self.rounded_gold };
+        let seed = gold
+            .bytes()
+            .chain(answer.bytes())
+            .fold(0_u64, |sum, byte| sum.wrapping_mul(31) + u64::from(byte));
+        let mut comparer = Comparer {
+            budget,
+            seed: seed % 0xffff_ffff,
+            rounded_gold: self.rounded_gold,
+        };
         let (gold_tree, answer_tree) = (
             parse(&gold_tokens, Commas::Thousands, comparer.budget),
             parse(&answer_tokens, Commas::Thousands, comparer.budget),
@@ -213,16 +232,21 @@ impl Grader {
         if outcome == Outcome::Equal {
             return outcome;
         }
-        if let Some(Outcome::Equal) = other_commas(gold, answer, &gold_tree, &answer_tree, &mut comparer) {
+        if let Some(Outcome::Equal) =
+            other_commas(gold, answer, &gold_tree, &answer_tree, &mut comparer)
+        {
             return Outcome::Equal;
         }
         // A number and a plain word are both understood, and differ.
         let is_number = |tree: &Result<Expr, Reason>| {
-            tree.as_ref().is_ok_and(|tree| tree.is_scalar() && tree.symbols().is_empty())
+            tree.as_ref()
+                .is_ok_and(|tree| tree.is_scalar() && tree.symbols().is_empty())
         };
         let says_no_number = |tokens: &[Lexeme]| {
             let is_word = |lexeme: &Lexeme| match lexeme.token {
-                Token::Word(word) | Token::Text(word) => word.split_whitespace().all(|word| words::number_word(word).is_none()),
+                Token::Word(word) | Token::Text(word) => word
+                    .split([' ', '-'])
+                    .all(|word| words::number_word(word).is_none()),
                 Token::Symbol(name) => name.len() == 1 && tokens.len() > 1,
                 _ => false,
             };
@@ -307,8 +331,17 @@ fn other_commas(
         let tokens = lex(text, commas, comparer.budget).ok()?;
         parse(&tokens, commas, comparer.budget).ok()
     };
-    let is_list = |tree: &Result<Expr, Reason>| matches!(tree, Ok(Expr::List { .. } | Expr::Set(_)));
-    let is_decimal = |tree: &Result<Expr, Reason>| matches!(tree, Ok(Expr::Number { decimals: Some(_), .. }));
+    let is_list =
+        |tree: &Result<Expr, Reason>| matches!(tree, Ok(Expr::List { .. } | Expr::Set(_)));
+    let is_decimal = |tree: &Result<Expr, Reason>| {
+        matches!(
+            tree,
+            Ok(Expr::Number {
+                decimals: Some(_),
+                ..
+            })
+        )
+    };
     if groups_thousands(answer) && is_list(gold_tree) {
         let answer = reread(answer, Commas::Separators, comparer)?;
         return Some(comparer.compare(gold_tree.as_ref().ok()?, &answer));
@@ -333,12 +366,19 @@ fn other_commas(
 fn groups_thousands(text: &str) -> bool {
     let bytes = text.as_bytes();
     bytes.windows(5).any(|window| {
-        window[0].is_ascii_digit() && window[1] == b',' && window[2..].iter().all(u8::is_ascii_digit)
+        window[0].is_ascii_digit()
+            && window[1] == b','
+            && window[2..].iter().all(u8::is_ascii_digit)
     })
 }
 
 fn decimals_behind_comma(text: &str) -> usize {
-    text.find(',').map_or(0, |at| text[at + 1..].bytes().take_while(u8::is_ascii_digit).count())
+    text.find(',').map_or(0, |at| {
+        text[at + 1..]
+            .bytes()
+            .take_while(u8::is_ascii_digit)
+            .count()
+    })
 }
 
 /// Whether the only comma is between digits and separates no thousands: `3,5`, `0,111`.
@@ -347,8 +387,15 @@ fn has_decimal_comma(text: &str) -> bool {
     let (Some((at, _)), None) = (commas.next(), commas.next()) else {
         return false;
     };
-    let before = text[..at].bytes().rev().take_while(u8::is_ascii_digit).count();
-    let after = text[at + 1..].bytes().take_while(u8::is_ascii_digit).count();
+    let before = text[..at]
+        .bytes()
+        .rev()
+        .take_while(u8::is_ascii_digit)
+        .count();
+    let after = text[at + 1..]
+        .bytes()
+        .take_while(u8::is_ascii_digit)
+        .count();
     let thousands = after == 3 && (1..=3).contains(&before) && &text[at - before..at] != "0";
     before > 0 && after > 0 && !thousands
 }
@@ -368,7 +415,11 @@ fn unescaped(text: &str) -> Cow<'_, str> {
         }
         all && commands
     };
-    if doubled { Cow::Owned(text.replace("\\\\", "\\")) } else { Cow::Borrowed(text) }
+    if doubled {
+        Cow::Owned(text.replace("\\\\", "\\"))
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
 /// An answer that can be read as words.
@@ -387,7 +438,11 @@ fn wording(tokens: &[Lexeme]) -> Option<Wording> {
         match lexeme.token {
             Token::Word(text) | Token::Text(text) => {
                 words += 1;
-                letters.extend(text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase));
+                letters.extend(
+                    text.chars()
+                        .filter(|c| c.is_alphanumeric())
+                        .flat_map(char::to_lowercase),
+                );
             }
             Token::Symbol(text) => {
                 symbols += 1;
@@ -402,7 +457,10 @@ fn wording(tokens: &[Lexeme]) -> Option<Wording> {
             _ => return None,
         }
     }
-    (words > 0 || symbols > 0).then_some(Wording { letters, is_text: words > 0 || symbols > 2 })
+    (words > 0 || symbols > 0).then_some(Wording {
+        letters,
+        is_text: words > 0 || symbols > 2,
+    })
 }
 
 /// The letter of a gold answer that is a choice: `B`, `(B)`, `\text{(B)}`.
@@ -414,7 +472,9 @@ fn choice(gold: &str) -> Option<char> {
         .unwrap_or(inner);
     let inner = inner.trim_matches(|c: char| matches!(c, '(' | ')' | '.' | ' '));
     let mut letters = inner.chars();
-    letters.next().filter(|letter| letter.is_ascii_uppercase() && letters.next().is_none())
+    letters
+        .next()
+        .filter(|letter| letter.is_ascii_uppercase() && letters.next().is_none())
 }
 
 /// Whether the answer picks `letter`: the letter and then what the choice says. `None` if it is no such thing.
@@ -429,11 +489,17 @@ fn chosen(letter: char, answer: &str) -> Option<Outcome> {
     let first = characters.next().filter(char::is_ascii_uppercase)?;
     let rest = characters.as_str();
     // "B because ..." picks too; "A circle" and "I think" may not.
-    let words = rest.strip_prefix(' ').is_some_and(|rest| rest.starts_with(|c: char| c.is_alphabetic()));
+    let words = rest
+        .strip_prefix(' ')
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_alphabetic()));
     let ends = rest.starts_with([')', '.', ':'])
         || matches!(rest.trim_end_matches(['$', ' ', '.']), "" | "}")
         || words && !matches!(first, 'A' | 'I');
-    ends.then_some(if first == letter { Outcome::Equal } else { Outcome::Different })
+    ends.then_some(if first == letter {
+        Outcome::Equal
+    } else {
+        Outcome::Different
+    })
 }
 
 /// Whether the checker reads an answer as mathematics, so that it can be equal to more than its own text.
@@ -475,12 +541,17 @@ fn is_prose(text: &str) -> bool {
         if word.is_empty() {
             continue;
         }
-        if word.chars().any(|c| c.is_alphabetic() && !c.is_ascii() && words::greek(c).is_none()) {
+        if word
+            .chars()
+            .any(|c| c.is_alphabetic() && !c.is_ascii() && words::greek(c).is_none())
+        {
             return true;
         }
         let plain = word.len() > 1
             && !piece.contains(['\\', '{', '}', '_', '^'])
-            && word.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'\'')
+            && word
+                .bytes()
+                .all(|byte| byte.is_ascii_alphabetic() || byte == b'\'')
             && words::plain_word(word).is_none()
             && words::unit(word).is_none();
         if plain && (before || word.len() > 9) {

@@ -22,7 +22,8 @@ pub enum Rule {
     /// The content of the last box, wherever it is; see [`last_boxed`]. For rewards that pay for the form too.
     LastBox,
     /// The last box, `\boxed{..}` or `\fbox{..}`, or the last few with only `,`, `and` or `or` between them, as a list.
-    /// A text that ends within a box was cut off: it has no answer by any rule.
+    /// `\boxed 7`, without braces, is one if there is no other. A text that ends within a box was cut off: it has no
+    /// answer by any rule.
     Boxes,
     /// What follows the last "answer is", "Answer:", `####`, `<answer>` and their like.
     Phrase,
@@ -36,7 +37,13 @@ pub enum Rule {
 
 impl Rule {
     /// The order of [`grade`](crate::grade()).
-    pub const DEFAULT: [Self; 5] = [Self::Boxes, Self::Phrase, Self::Choice, Self::Whole, Self::LastValue];
+    pub const DEFAULT: [Self; 5] = [
+        Self::Boxes,
+        Self::Phrase,
+        Self::Choice,
+        Self::Whole,
+        Self::LastValue,
+    ];
 }
 
 /// Where an answer was found.
@@ -58,7 +65,11 @@ pub enum Source {
 }
 
 /// The answer in `text` by the first of `rules` that finds one; `choice` is the gold answer if that is a letter.
-pub(crate) fn extract<'a>(text: &'a str, rules: &[Rule], choice: Option<char>) -> Option<(Cow<'a, str>, Source)> {
+pub(crate) fn extract<'a>(
+    text: &'a str,
+    rules: &[Rule],
+    choice: Option<char>,
+) -> Option<(Cow<'a, str>, Source)> {
     let said = said(text);
     for rule in rules {
         let found = match rule {
@@ -66,8 +77,16 @@ pub(crate) fn extract<'a>(text: &'a str, rules: &[Rule], choice: Option<char>) -
             Rule::Boxes => match boxes::boxes(said?) {
                 Boxes::CutOff => return None,
                 // "The final answer is" behind the last box takes precedence over it.
-                Boxes::Closed(boxes) if boxes.last().is_some_and(|last| said.is_some_and(|said| said[last.whole.end..].contains("final answer is"))) => None,
-                Boxes::Closed(boxes) => joined(said?, &boxes).map(|answer| (answer, Source::Box)),
+                Boxes::Closed(boxes)
+                    if boxes.last().is_some_and(|last| {
+                        said.is_some_and(|said| said[last.whole.end..].contains("final answer is"))
+                    }) =>
+                {
+                    None
+                }
+                Boxes::Closed(boxes) => joined(said?, &boxes)
+                    .or_else(|| boxes::last_without_braces(said?).map(Cow::Borrowed))
+                    .map(|answer| (answer, Source::Box)),
             },
             Rule::Phrase => phrase::find(said?).map(|answer| (answer, Source::Phrase)),
             Rule::Choice if choice.is_some() => {
@@ -98,14 +117,22 @@ pub(crate) fn gold_answer(text: &str) -> Cow<'_, str> {
 
 /// What the model says for good: after its thinking, before the end of its turn. `None` while it still thinks.
 fn said(text: &str) -> Option<&str> {
-    const ENDS: [&str; 5] = ["<|im_end|>", "<|eot_id|>", "<|endoftext|>", "<|im_start|>user", "</s>"];
+    const ENDS: [&str; 5] = [
+        "<|im_end|>",
+        "<|eot_id|>",
+        "<|endoftext|>",
+        "<|im_start|>user",
+        "</s>",
+    ];
     let bytes = text.as_bytes();
     let text = match memmem::find_iter(bytes, "</think>").last() {
         Some(at) => &text[at + "</think>".len()..],
         None if memmem::find(bytes, b"<think>").is_some() => return None,
         None => text,
     };
-    let ends = ENDS.iter().filter_map(|end| memmem::find(text.as_bytes(), end.as_bytes()));
+    let ends = ENDS
+        .iter()
+        .filter_map(|end| memmem::find(text.as_bytes(), end.as_bytes()));
     let end = ends.min().unwrap_or(text.len());
     Some(&text[..end])
 }
@@ -140,8 +167,10 @@ fn joins(between: &str) -> bool {
     let mut rest = between.trim();
     let mut joined = false;
     while !rest.is_empty() {
-        const NOTHING: [&str; 12] =
-            ["$", "\\)", "\\(", "\\]", "\\[", "\\quad", "\\qquad", "\\ ", "\\,", "\\;", "}", "\\text{"];
+        const NOTHING: [&str; 12] = [
+            "$", "\\)", "\\(", "\\]", "\\[", "\\quad", "\\qquad", "\\ ", "\\,", "\\;", "}",
+            "\\text{",
+        ];
         const JOINTS: [&str; 5] = [",", ";", "and", "or", "&"];
         let strip = |pieces: &[&str]| pieces.iter().find_map(|piece| rest.strip_prefix(piece));
         if let Some(after) = strip(&NOTHING) {

@@ -19,9 +19,9 @@ pub struct Outcome {
     pub pass_at_k: f64,
     /// Share of problems whose most frequent answer is right; the first seen wins a tie.
     pub maj_at_k: f64,
-    /// Share of completions with a closed box.
+    /// Share of completions in which an answer was found: by [`Rule::LastBox`](crate::Rule), those with a closed box.
     pub format_rate: f64,
-    /// Accuracy among the completions with a closed box; `None` when there is none.
+    /// Accuracy among the completions in which an answer was found; `None` when there is none.
     pub accuracy_given_format: Option<f64>,
     /// Share of completions that were cut at the token limit.
     pub truncation_rate: f64,
@@ -119,11 +119,12 @@ fn majority_is_right(scored: &[Scored]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::grade;
+    use crate::check::Grader;
+    use crate::extract::Rule;
 
     fn scored(text: &str) -> Scored {
         Scored {
-            grade: grade("4", text),
+            grade: Grader::new().with_rules(&[Rule::LastBox]).grade("4", text),
             length: text.len(),
             truncated: text.is_empty(),
         }

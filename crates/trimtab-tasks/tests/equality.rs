@@ -64,7 +64,6 @@ fn numbers() {
         ("6.5E3", "6500"),
         ("-3./2", "-1.5"),
         (".5", "0.50"),
-        ("2,5", "2.5"),
         (r"3\frac{1}{4}", "3.25"),
         ("3 1/4", "13/4"),
         (r"-2\frac12", "-2.5"),
@@ -75,6 +74,10 @@ fn numbers() {
         (r"\sqrt{3}", "1.7320508"),
         (r"\pi", "3.14159265"),
         ("twelve", "12"),
+        ("twenty-five", "25"),
+        (r"\text{three hundred and four}", "304"),
+        ("two thousand", "2000"),
+        ("six apples", "6"),
         (r"50\%", "50"),
         (r"50\%", "1/2"),
         (r"12.5\%", "0.125"),
@@ -107,6 +110,8 @@ fn numbers() {
         ("12", "1,2"),
         ("1.234", "1,234"),
         ("10^{40}", r"10^{40}+1"),
+        ("twenty-five", "15"),
+        ("five six", "11"),
     ]);
 }
 
@@ -204,6 +209,8 @@ fn expressions() {
         ("a^b", "b^a"),
         (r"\mathbb{R}", r"\mathbb{C}"),
         (r"\binom{n}{2}", r"\binom{n}{3}"),
+        (r"\lfloor\sqrt{n}\rfloor", "3"),
+        ("I(0)x", "0"),
     ]);
 }
 
@@ -221,10 +228,39 @@ fn lists_sets_and_tuples() {
         ("(1, 2), (3, 4)", "(3,4),(1,2)"),
         ("1,2; 3,4", r"\{(3,4),(1,2)\}"),
         (r"\left(\frac{1}{2}, 3\right)", "(0.5, 3)"),
-        (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"\begin{bmatrix} 1 \\ 2 \end{bmatrix}"),
+        (
+            r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}",
+            r"\begin{bmatrix} 1 \\ 2 \end{bmatrix}",
+        ),
         (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", "(1, 2)"),
-        (r"\begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix}", r"\left[\begin{array}{cc} 1 & 2 \\ 3 & 4 \\ \end{array}\right]"),
-        (r"\begin{matrix} 1/2 & x^2 \end{matrix}", r"\begin{matrix} 0.5 & x \cdot x \end{matrix}"),
+        (
+            r"\begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix}",
+            r"\left[\begin{array}{cc} 1 & 2 \\ 3 & 4 \\ \end{array}\right]",
+        ),
+        (
+            r"\begin{matrix} 1/2 & x^2 \end{matrix}",
+            r"\begin{matrix} 0.5 & x \cdot x \end{matrix}",
+        ),
+        (
+            r"\frac{1}{5}\begin{pmatrix} 1 \\ 2 \end{pmatrix}",
+            r"\begin{pmatrix} 0.2 \\ 0.4 \end{pmatrix}",
+        ),
+        (
+            r"\begin{pmatrix} 1 \\ 2 \end{pmatrix} + t\begin{pmatrix} 0 \\ 1 \end{pmatrix}",
+            r"\begin{pmatrix} 1 \\ 2+t \end{pmatrix}",
+        ),
+        (
+            r"\begin{pmatrix} 1 & 1 \end{pmatrix}\begin{pmatrix} 1 \\ 2 \end{pmatrix}",
+            r"\begin{pmatrix} 3 \end{pmatrix}",
+        ),
+        (
+            r"\begin{pmatrix} 1 & 2 \end{pmatrix}^T",
+            r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}",
+        ),
+        (
+            r"M = \begin{pmatrix} 1 \\ 2 \end{pmatrix}",
+            r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}",
+        ),
         ("100,200", "200, 100"),
         (r"0, \pm 1", "-1, 0, 1"),
         ("{2}", "2"),
@@ -241,8 +277,19 @@ fn lists_sets_and_tuples() {
         ("(1, 2)", "[1, 2]"),
         ("(1, 2)", "(1, 2, 3)"),
         ("a = 1, b = 2", "a = 2, b = 1"),
-        (r"\begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix}", r"\begin{pmatrix} 1 & 3 \\ 2 & 4 \end{pmatrix}"),
-        (r"\begin{pmatrix} 1 & 2 \end{pmatrix}", r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}"),
+        (
+            r"\begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix}",
+            r"\begin{pmatrix} 1 & 3 \\ 2 & 4 \end{pmatrix}",
+        ),
+        (
+            r"\begin{pmatrix} 1 & 2 \end{pmatrix}",
+            r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}",
+        ),
+        (r"\text{A, C}", r"\text{AC}"),
+        (
+            r"2\begin{pmatrix} 1 \\ 2 \end{pmatrix}",
+            r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}",
+        ),
         (r"\emptyset", "0"),
         (r"\emptyset", r"\{0\}"),
     ]);
@@ -257,7 +304,10 @@ fn intervals_and_inequalities() {
         (r"-1 \le x < 3", "[-1, 3)"),
         (r"x \in [-1, 3)", "[-1,3)"),
         (r"x \neq 1", r"(-\infty, 1) \cup (1, \infty)"),
-        (r"\mathbb{R} \setminus \{1\}", r"(-\infty, 1) \cup (1, \infty)"),
+        (
+            r"\mathbb{R} \setminus \{1\}",
+            r"(-\infty, 1) \cup (1, \infty)",
+        ),
         ("-2x < 4", "x > -2"),
         ("2x + 1 > 5", "x > 2"),
         (r"x < 1 \text{ or } x > 2", r"(-\infty, 1) \cup (2, \infty)"),
@@ -368,6 +418,32 @@ fn units() {
 }
 
 #[test]
+fn dates_and_times() {
+    equal(&[
+        ("May 5, 2021", "5 May 2021"),
+        ("2021-05-05", r"\text{May 5th, 2021}"),
+        ("June 3", "the 3rd of June"),
+        ("12:05", r"\text{12:05}"),
+        ("9:30 a.m.", r"9\!:\!30 \text{ AM}"),
+        ("9:30 a.m.", "9:30"),
+    ]);
+    unequal(&[
+        ("May 5, 2021", "May 6, 2021"),
+        ("May 5", "June 5"),
+        ("12:05", "12:50"),
+        ("9:30 a.m.", "9:30 p.m."),
+    ]);
+}
+
+#[test]
+fn decimal_commas_are_read_where_they_can_be_nothing_else() {
+    assert_eq!(check("2.5", "2,5"), Verdict::Correct);
+    assert_eq!(check("0,125", "0.125"), Verdict::Correct);
+    assert_eq!(check("2,5", "2.5"), Verdict::Wrong); // the gold answer is a list
+    assert_eq!(check("1.234", "1,234"), Verdict::Wrong);
+}
+
+#[test]
 fn choices() {
     equal(&[
         ("A", "(A)"),
@@ -378,5 +454,10 @@ fn choices() {
     for answer in ["B. because it is", "B: 12", "(B) 12", r"\text{B) } 12"] {
         assert_eq!(check("B", answer), Verdict::Correct, "{answer}");
     }
-    unequal(&[("A", "B"), ("B", "2B"), ("E", r"\mathrm{E}*2"), ("A", "A circle is round")]);
+    unequal(&[
+        ("A", "B"),
+        ("B", "2B"),
+        ("E", r"\mathrm{E}*2"),
+        ("A", "A circle is round"),
+    ]);
 }

@@ -6,11 +6,73 @@ use trimtab_tasks::{Reason, Source, Verdict, check, grade};
 /// Text made of pieces of mathematics, mostly malformed.
 fn markup() -> impl Strategy<Value = String> {
     const PIECES: [&str; 64] = [
-        "\\frac", "\\sqrt", "\\text", "\\boxed", "\\left", "\\right", "\\{", "\\}", "{", "}", "(", ")", "[", "]", "^", "_", "1", "2", "10", "0.5", "x", "n", "e", "i",
-        "\\pi", "+", "-", "*", "/", "=", "<", "\\le", ",", ";", "\\pm", "\\cup", "\\infty", "|", "!", "%", "\\%", "°", "'", " ", "\\sin", "\\log_", "\\sum_{k=1}^{3}",
-        "\\int", " dx", "\\begin{pmatrix}", "\\end{pmatrix}", "&", "\\\\", "$", " and ", " or ", "\\in", "\\binom", "\\lfloor", "\\rfloor", "é", "√", " cm", ":",
+        "\\frac",
+        "\\sqrt",
+        "\\text",
+        "\\boxed",
+        "\\left",
+        "\\right",
+        "\\{",
+        "\\}",
+        "{",
+        "}",
+        "(",
+        ")",
+        "[",
+        "]",
+        "^",
+        "_",
+        "1",
+        "2",
+        "10",
+        "0.5",
+        "x",
+        "n",
+        "e",
+        "i",
+        "\\pi",
+        "+",
+        "-",
+        "*",
+        "/",
+        "=",
+        "<",
+        "\\le",
+        ",",
+        ";",
+        "\\pm",
+        "\\cup",
+        "\\infty",
+        "|",
+        "!",
+        "%",
+        "\\%",
+        "°",
+        "'",
+        " ",
+        "\\sin",
+        "\\log_",
+        "\\sum_{k=1}^{3}",
+        "\\int",
+        " dx",
+        "\\begin{pmatrix}",
+        "\\end{pmatrix}",
+        "&",
+        "\\\\",
+        "$",
+        " and ",
+        " or ",
+        "\\in",
+        "\\binom",
+        "\\lfloor",
+        "\\rfloor",
+        "é",
+        "√",
+        " cm",
+        ":",
     ];
-    prop::collection::vec(prop::sample::select(&PIECES[..]), 0..24).prop_map(|pieces| pieces.concat())
+    prop::collection::vec(prop::sample::select(&PIECES[..]), 0..24)
+        .prop_map(|pieces| pieces.concat())
 }
 
 /// A formula and its value at `x = 7/5`, `y = 3`.
@@ -24,10 +86,26 @@ struct Formula {
 
 fn formula() -> impl Strategy<Value = Formula> {
     let leaf = prop_oneof![
-        (1..40_i64).prop_map(|n| Formula { latex: n.to_string(), other: format!("{n}.0"), value: n as f64 }),
-        Just(Formula { latex: "x".into(), other: "{x}".into(), value: 1.4 }),
-        Just(Formula { latex: "y".into(), other: "(y)".into(), value: 3.0 }),
-        Just(Formula { latex: "\\pi".into(), other: "π".into(), value: std::f64::consts::PI }),
+        (1..40_i64).prop_map(|n| Formula {
+            latex: n.to_string(),
+            other: format!("{n}.0"),
+            value: n as f64
+        }),
+        Just(Formula {
+            latex: "x".into(),
+            other: "{x}".into(),
+            value: 1.4
+        }),
+        Just(Formula {
+            latex: "y".into(),
+            other: "(y)".into(),
+            value: 3.0
+        }),
+        Just(Formula {
+            latex: "\\pi".into(),
+            other: "π".into(),
+            value: std::f64::consts::PI
+        }),
     ];
     leaf.prop_recursive(4, 24, 2, |inner| {
         prop_oneof![

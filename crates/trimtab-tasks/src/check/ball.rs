@@ -12,15 +12,27 @@ pub(crate) struct Ball {
 
 impl Ball {
     pub(crate) const ONE: Self = Self::exact(Double::ONE);
-    pub(crate) const I: Self = Self { re: Double::ZERO, im: Double::ONE, radius: 0.0 };
+    pub(crate) const I: Self = Self {
+        re: Double::ZERO,
+        im: Double::ONE,
+        radius: 0.0,
+    };
 
     pub(crate) const fn exact(re: Double) -> Self {
-        Self { re, im: Double::ZERO, radius: 0.0 }
+        Self {
+            re,
+            im: Double::ZERO,
+            radius: 0.0,
+        }
     }
 
     /// A real number known to the precision of double-double arithmetic.
     pub(crate) fn rounded(re: Double) -> Self {
-        Self { re, im: Double::ZERO, radius: re.high.abs() * SLACK }
+        Self {
+            re,
+            im: Double::ZERO,
+            radius: re.high.abs() * SLACK,
+        }
     }
 
     pub(crate) fn pi() -> Self {
@@ -52,16 +64,28 @@ impl Ball {
 
     /// The ball with its radius enlarged by the rounding of one operation.
     fn rounding(self) -> Self {
-        Self { radius: self.radius * (1.0 + 1e-12) + self.size() * SLACK, ..self }
+        Self {
+            radius: self.radius * (1.0 + 1e-12) + self.size() * SLACK,
+            ..self
+        }
     }
 
     pub(crate) fn plus(self, other: Self) -> Self {
         let radius = self.radius + other.radius;
-        Self { re: self.re.plus(other.re), im: self.im.plus(other.im), radius }.rounding()
+        Self {
+            re: self.re.plus(other.re),
+            im: self.im.plus(other.im),
+            radius,
+        }
+        .rounding()
     }
 
     pub(crate) fn negated(self) -> Self {
-        Self { re: self.re.negated(), im: self.im.negated(), radius: self.radius }
+        Self {
+            re: self.re.negated(),
+            im: self.im.negated(),
+            radius: self.radius,
+        }
     }
 
     pub(crate) fn minus(self, other: Self) -> Self {
@@ -70,7 +94,9 @@ impl Ball {
 
     pub(crate) fn times(self, other: Self) -> Self {
         let (left, right) = (self.size(), other.size());
-        let radius = left * other.radius + right * self.radius + self.radius * other.radius
+        let radius = left * other.radius
+            + right * self.radius
+            + self.radius * other.radius
             + left * right * SLACK;
         let product = if self.im == Double::ZERO && other.im == Double::ZERO {
             (self.re.times(other.re), Double::ZERO)
@@ -80,7 +106,12 @@ impl Ball {
                 self.re.times(other.im).plus(self.im.times(other.re)),
             )
         };
-        Self { re: product.0, im: product.1, radius }.rounding()
+        Self {
+            re: product.0,
+            im: product.1,
+            radius,
+        }
+        .rounding()
     }
 
     /// `None` if zero is in the ball.
@@ -91,7 +122,14 @@ impl Ball {
         let size = self.size();
         let radius = self.radius / (size * (size - self.radius)) + 4.0 * SLACK / size;
         if self.im == Double::ZERO {
-            return Some(Self { re: Double::ONE.over(self.re), im: Double::ZERO, radius }.rounding());
+            return Some(
+                Self {
+                    re: Double::ONE.over(self.re),
+                    im: Double::ZERO,
+                    radius,
+                }
+                .rounding(),
+            );
         }
         let square = self.re.times(self.re).plus(self.im.times(self.im));
         let (re, im) = (self.re.over(square), self.im.negated().over(square));
@@ -112,7 +150,11 @@ impl Ball {
         };
         // The argument reduction loses as many bits as the argument has before the point.
         let lost = SLACK * (1.0 + self.size());
-        Self { re, im, radius: length.high * (self.radius.exp_m1() + lost) }
+        Self {
+            re,
+            im,
+            radius: length.high * (self.radius.exp_m1() + lost),
+        }
     }
 
     /// Principal logarithm; `None` if zero is in the ball.
@@ -121,12 +163,27 @@ impl Ball {
             return None;
         }
         let square = self.re.times(self.re).plus(self.im.times(self.im));
-        let re = if self.im == Double::ZERO { self.re.abs().ln() } else { square.ln().scaled(0.5) };
+        let re = if self.im == Double::ZERO {
+            self.re.abs().ln()
+        } else {
+            square.ln().scaled(0.5)
+        };
         // An imaginary part that is only error counts as none, so that the branch is the real one.
-        let im = if self.is_real() { Double::ZERO } else { self.im };
+        let im = if self.is_real() {
+            Double::ZERO
+        } else {
+            self.im
+        };
         let angle = Double::atan2(im, self.re);
         let radius = self.radius / (self.size() - self.radius) + SLACK * (1.0 + re.high.abs());
-        Some(Self { re, im: angle, radius }.rounding())
+        Some(
+            Self {
+                re,
+                im: angle,
+                radius,
+            }
+            .rounding(),
+        )
     }
 
     /// Principal square root.
@@ -139,14 +196,22 @@ impl Ball {
         };
         if self.is_real() {
             let root = self.re.abs().sqrt();
-            let (re, im) = if self.re.high < 0.0 { (Double::ZERO, root) } else { (root, Double::ZERO) };
+            let (re, im) = if self.re.high < 0.0 {
+                (Double::ZERO, root)
+            } else {
+                (root, Double::ZERO)
+            };
             return Self { re, im, radius }.rounding();
         }
         let length = self.re.times(self.re).plus(self.im.times(self.im)).sqrt();
         // The half with the larger sum loses no bits; the other follows from re * im = im / 2.
         let larger = length.plus(self.re.abs()).scaled(0.5).sqrt();
         let smaller = self.im.abs().scaled(0.5).over(larger);
-        let (re, im) = if self.re.high < 0.0 { (smaller, larger) } else { (larger, smaller) };
+        let (re, im) = if self.re.high < 0.0 {
+            (smaller, larger)
+        } else {
+            (larger, smaller)
+        };
         let im = if self.im.high < 0.0 { im.negated() } else { im };
         Self { re, im, radius }.rounding()
     }
@@ -157,16 +222,32 @@ impl Ball {
         let lost = self.radius + SLACK * (1.0 + self.size());
         if self.im == Double::ZERO {
             return (
-                Self { re: sin, im: Double::ZERO, radius: lost },
-                Self { re: cos, im: Double::ZERO, radius: lost },
+                Self {
+                    re: sin,
+                    im: Double::ZERO,
+                    radius: lost,
+                },
+                Self {
+                    re: cos,
+                    im: Double::ZERO,
+                    radius: lost,
+                },
             );
         }
         let (up, down) = (self.im.exp(), self.im.negated().exp());
         let (sinh, cosh) = (up.minus(down).scaled(0.5), up.plus(down).scaled(0.5));
         let radius = lost * (cosh.high + 1.0) * 4.0;
         (
-            Self { re: sin.times(cosh), im: cos.times(sinh), radius },
-            Self { re: cos.times(cosh), im: sin.times(sinh).negated(), radius },
+            Self {
+                re: sin.times(cosh),
+                im: cos.times(sinh),
+                radius,
+            },
+            Self {
+                re: cos.times(cosh),
+                im: sin.times(sinh).negated(),
+                radius,
+            },
         )
     }
 
@@ -174,12 +255,20 @@ impl Ball {
     pub(crate) fn atan(self) -> Option<Self> {
         if self.is_real() {
             let re = Double::atan2(self.re, Double::ONE);
-            return Some(Self { re, im: Double::ZERO, radius: self.radius + SLACK * 4.0 });
+            return Some(Self {
+                re,
+                im: Double::ZERO,
+                radius: self.radius + SLACK * 4.0,
+            });
         }
         // (i/2) (ln(1 - iz) - ln(1 + iz))
         let turned = Self::I.times(self);
         let (low, high) = (Self::ONE.minus(turned).ln()?, Self::ONE.plus(turned).ln()?);
-        Some(low.minus(high).times(Self::I).times(Self::exact(Double::new(0.5, 0.0))))
+        Some(
+            low.minus(high)
+                .times(Self::I)
+                .times(Self::exact(Double::new(0.5, 0.0))),
+        )
     }
 
     /// Inverse sine, `-i ln(iz + sqrt(1 - z^2))`, or by the tangent for a real argument.
@@ -187,7 +276,11 @@ impl Ball {
         let rest = Self::ONE.minus(self.times(self)).sqrt();
         if self.is_real() && self.re.high.abs() <= 1.0 {
             let re = Double::atan2(self.re, rest.re);
-            return Some(Self { re, im: Double::ZERO, radius: self.radius + rest.radius + SLACK * 4.0 });
+            return Some(Self {
+                re,
+                im: Double::ZERO,
+                radius: self.radius + rest.radius + SLACK * 4.0,
+            });
         }
         let log = Self::I.times(self).plus(rest).ln()?;
         Some(log.times(Self::I).negated())
@@ -200,10 +293,19 @@ impl Ball {
 
     pub(crate) fn abs(self) -> Self {
         if self.is_real() {
-            return Self { re: self.re.abs(), im: Double::ZERO, radius: self.radius };
+            return Self {
+                re: self.re.abs(),
+                im: Double::ZERO,
+                radius: self.radius,
+            };
         }
         let length = self.re.times(self.re).plus(self.im.times(self.im)).sqrt();
-        Self { re: length, im: Double::ZERO, radius: self.radius }.rounding()
+        Self {
+            re: length,
+            im: Double::ZERO,
+            radius: self.radius,
+        }
+        .rounding()
     }
 
     /// An integer power by squaring.

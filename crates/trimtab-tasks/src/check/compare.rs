@@ -1,6 +1,7 @@
 //! Whether two expressions say the same.
 
 mod collection;
+mod matrix;
 mod names;
 mod real_set;
 mod relation;
@@ -39,8 +40,13 @@ impl Comparer<'_> {
         if let Err(reason) = self.budget.spend(2) {
             return reason.into();
         }
-        if gold.is_scalar() && answer.is_scalar() && !has_sign(gold) && !has_sign(answer) {
+        let is_value =
+            |expr: &Expr| expr.is_scalar() && !has_sign(expr) && !matrix::holds_matrix(expr);
+        if is_value(gold) && is_value(answer) {
             return self.scalars(gold, answer);
+        }
+        if let Some(outcome) = self.matrices(gold, answer) {
+            return outcome;
         }
         if let Some(outcome) = self.relations(gold, answer) {
             return outcome;
@@ -52,33 +58,37 @@ impl Comparer<'_> {
             return outcome;
         }
         match (gold, answer) {
-            (Expr::Tuple { open, close, items }, Expr::Tuple { open: other_open, close: other_close, items: others }) => {
+            (
+                Expr::Tuple { open, close, items },
+                Expr::Tuple {
+                    open: other_open,
+                    close: other_close,
+                    items: others,
+                },
+            ) => {
                 let same = kind(*open) == kind(*other_open) && kind(*close) == kind(*other_close);
                 if !same || items.len() != others.len() {
                     return Outcome::Different;
                 }
                 self.in_order(items.iter().zip(others))
             }
-            (Expr::Matrix(rows), Expr::Matrix(others)) => {
-                let shape = |rows: &[Vec<Expr>]| rows.iter().map(Vec::len).collect::<Vec<_>>();
-                if shape(rows) != shape(others) {
-                    return Outcome::Different;
-                }
-                self.in_order(rows.iter().flatten().zip(others.iter().flatten()))
+            // Collections and times of day with a unit.
+            (Expr::Quantity(left, unit), Expr::Quantity(right, other)) if unit == other => {
+                self.compare(left, right)
             }
-            (Expr::Matrix(rows), Expr::Tuple { items, .. }) | (Expr::Tuple { items, .. }, Expr::Matrix(rows)) => {
-                // A vector may be written as a column, a row or a tuple.
-                let is_vector = rows.len() == 1 || rows.iter().all(|row| row.len() == 1);
-                let entries: Vec<&Expr> = rows.iter().flatten().collect();
-                if !is_vector || entries.len() != items.len() {
-                    return Outcome::Different;
-                }
-                self.in_order(entries.into_iter().zip(items))
-            }
+            (Expr::Quantity(..), Expr::Quantity(..)) => Outcome::Unknown(Reason::Units),
+            (Expr::Quantity(left, _), right) if !left.is_scalar() => self.compare(left, right),
+            (left, Expr::Quantity(right, _)) if !right.is_scalar() => self.compare(left, right),
             (Expr::Ratio(parts), Expr::Ratio(others)) => self.ratios(parts, others),
-            (Expr::Ratio(parts), other) if parts.len() == 2 && other.is_scalar() => self.scalars(gold, other),
-            (other, Expr::Ratio(parts)) if parts.len() == 2 && other.is_scalar() => self.scalars(other, answer),
-            (Expr::Text(gold), Expr::Text(answer)) if gold.eq_ignore_ascii_case(answer) => Outcome::Equal,
+            (Expr::Ratio(parts), other) if parts.len() == 2 && other.is_scalar() => {
+                self.scalars(gold, other)
+            }
+            (other, Expr::Ratio(parts)) if parts.len() == 2 && other.is_scalar() => {
+                self.scalars(other, answer)
+            }
+            (Expr::Text(gold), Expr::Text(answer)) if gold.eq_ignore_ascii_case(answer) => {
+                Outcome::Equal
+            }
             (Expr::Text(_), _) | (_, Expr::Text(_)) => Outcome::Unknown(Reason::NotUnderstood),
             _ => Outcome::Different,
         }

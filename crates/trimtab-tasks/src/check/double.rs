@@ -46,7 +46,10 @@ impl Double {
 
     pub(crate) fn times(self, other: Self) -> Self {
         let (high, error) = two_product(self.high, other.high);
-        renormal(high, error + (self.high * other.low + self.low * other.high))
+        renormal(
+            high,
+            error + (self.high * other.low + self.low * other.high),
+        )
     }
 
     pub(crate) fn scaled(self, factor: f64) -> Self {
@@ -65,7 +68,11 @@ impl Double {
     }
 
     pub(crate) fn abs(self) -> Self {
-        if self.high < 0.0 { self.negated() } else { self }
+        if self.high < 0.0 {
+            self.negated()
+        } else {
+            self
+        }
     }
 
     pub(crate) fn is_finite(self) -> bool {
@@ -104,7 +111,9 @@ impl Double {
             return Self::ZERO;
         }
         let twos = (self.high / LN_2.high).round();
-        let small = self.minus(LN_2.scaled(twos)).scaled(1.0 / f64::from(1 << SQUARINGS));
+        let small = self
+            .minus(LN_2.scaled(twos))
+            .scaled(1.0 / f64::from(1 << SQUARINGS));
         // exp(x) - 1 by its series, then (1 + y)^2 - 1 = 2y + y^2 as often as the argument was halved.
         let mut term = small;
         let mut sum = small;
@@ -116,7 +125,9 @@ impl Double {
             sum = sum.scaled(2.0).plus(sum.times(sum));
         }
         let (half, rest) = ((twos / 2.0).trunc(), twos - (twos / 2.0).trunc());
-        sum.plus(Self::ONE).scaled(2.0_f64.powi(half as i32)).scaled(2.0_f64.powi(rest as i32))
+        sum.plus(Self::ONE)
+            .scaled(2.0_f64.powi(half as i32))
+            .scaled(2.0_f64.powi(rest as i32))
     }
 
     /// Natural logarithm of a positive value, by Newton's method on [`Double::exp`].
@@ -124,7 +135,9 @@ impl Double {
         // Bring the argument near one first, so that the steps are exact enough whatever its size.
         let twos = self.high.log2().round();
         let (half, rest) = ((twos / 2.0).trunc(), twos - (twos / 2.0).trunc());
-        let near = self.scaled(2.0_f64.powi(-half as i32)).scaled(2.0_f64.powi(-rest as i32));
+        let near = self
+            .scaled(2.0_f64.powi(-half as i32))
+            .scaled(2.0_f64.powi(-rest as i32));
         let mut log = Self::new(near.high.ln(), 0.0);
         for _ in 0..2 {
             log = log.plus(near.times(log.negated().exp())).minus(Self::ONE);
@@ -232,11 +245,20 @@ mod tests {
     fn functions_agree_with_known_digits() {
         let two = Double::new(2.0, 0.0);
         // 1.41421356237309504880168872420969807857
-        assert!(close(two.sqrt(), Double::new(std::f64::consts::SQRT_2, -9.667_293_313_452_913e-17)));
+        assert!(close(
+            two.sqrt(),
+            Double::new(std::f64::consts::SQRT_2, -9.667_293_313_452_913e-17)
+        ));
         assert!(close(Double::ONE.exp(), E));
         assert!(close(two.ln(), super::LN_2));
-        assert!(close(Double::atan2(Double::ZERO, Double::ONE.negated()), PI));
-        assert!(close(Double::atan2(Double::ONE, Double::ONE).scaled(4.0), PI));
+        assert!(close(
+            Double::atan2(Double::ZERO, Double::ONE.negated()),
+            PI
+        ));
+        assert!(close(
+            Double::atan2(Double::ONE, Double::ONE).scaled(4.0),
+            PI
+        ));
         let (sin, cos) = PI.over(Double::new(6.0, 0.0)).sin_cos();
         assert!(close(sin, Double::new(0.5, 0.0)));
         assert!(close(cos, Double::new(3.0, 0.0).sqrt().scaled(0.5)));
@@ -251,7 +273,10 @@ mod tests {
             assert!(close(x.sqrt().times(x.sqrt()), x), "{x:?}");
             assert!(close(x.over(PI).times(PI), x), "{x:?}");
             let (sin, cos) = x.sin_cos();
-            assert!(close(sin.times(sin).plus(cos.times(cos)), Double::ONE), "{x:?}");
+            assert!(
+                close(sin.times(sin).plus(cos.times(cos)), Double::ONE),
+                "{x:?}"
+            );
             let (again, _) = Double::atan2(sin, cos).sin_cos();
             assert!(close(again, sin), "{x:?}");
         }

@@ -42,7 +42,12 @@ pub(crate) struct Point {
 
 /// The value of `expr` at `point`.
 pub(crate) fn evaluate(expr: &Expr, point: Point, budget: &mut Budget) -> Result<Value, Fault> {
-    Evaluator { point, bound: Vec::new(), budget }.value(expr)
+    Evaluator {
+        point,
+        bound: Vec::new(),
+        budget,
+    }
+    .value(expr)
 }
 
 /// The same with values for some variables.
@@ -52,7 +57,12 @@ pub(crate) fn evaluate_with<'e>(
     bound: &[(&'e str, Value)],
     budget: &mut Budget,
 ) -> Result<Value, Fault> {
-    Evaluator { point, bound: bound.to_vec(), budget }.value(expr)
+    Evaluator {
+        point,
+        bound: bound.to_vec(),
+        budget,
+    }
+    .value(expr)
 }
 
 struct Evaluator<'e, 'b> {
@@ -91,7 +101,11 @@ impl<'e> Evaluator<'e, '_> {
             Expr::Negative(inner) => Ok(self.value(inner)?.negated()),
             Expr::PlusMinus { term, flipped } => {
                 let value = self.value(term)?;
-                Ok(if self.point.minus == *flipped { value } else { value.negated() })
+                Ok(if self.point.minus == *flipped {
+                    value
+                } else {
+                    value.negated()
+                })
             }
             Expr::Quotient(parts) => {
                 let (above, below) = (self.value(&parts.0)?, self.value(&parts.1)?);
@@ -174,10 +188,15 @@ impl<'e> Evaluator<'e, '_> {
         let (Some(from), Some(to)) = (from.as_i64(), to.as_i64()) else {
             return Err(Fault::Undefined);
         };
-        let mut total = if series.product { Value::ONE } else { Value::ZERO };
+        let mut total = if series.product {
+            Value::ONE
+        } else {
+            Value::ZERO
+        };
         for index in from..=to {
             self.budget.spend(4)?;
-            self.bound.push((&series.index, Value::Exact(Rational::integer(index))));
+            self.bound
+                .push((&series.index, Value::Exact(Rational::integer(index))));
             let term = self.value(&series.body);
             self.bound.pop();
             let term = term?;
@@ -233,7 +252,9 @@ impl<'e> Evaluator<'e, '_> {
             Expr::Sum(terms) => {
                 let mut sum: Vec<Value> = Vec::new();
                 for term in terms {
-                    for (degree, coefficient) in self.polynomial(term, variable)?.into_iter().enumerate() {
+                    for (degree, coefficient) in
+                        self.polynomial(term, variable)?.into_iter().enumerate()
+                    {
                         if degree < sum.len() {
                             sum[degree] = sum[degree].plus(&coefficient, self.budget)?;
                         } else {
@@ -308,7 +329,9 @@ impl Hash {
     }
 
     fn number(&mut self, number: u64) {
-        self.0 = (self.0 ^ number).wrapping_mul(0x0100_0000_01b3).rotate_left(23);
+        self.0 = (self.0 ^ number)
+            .wrapping_mul(0x0100_0000_01b3)
+            .rotate_left(23);
     }
 
     fn finish(&self) -> u64 {

@@ -6,7 +6,10 @@ use super::rational::Rational;
 #[derive(Clone, Debug)]
 pub(crate) enum Expr {
     /// An exact number; `decimals` counts the digits after the point, if it was written with one.
-    Number { value: Rational, decimals: Option<u32> },
+    Number {
+        value: Rational,
+        decimals: Option<u32>,
+    },
     Pi,
     E,
     I,
@@ -25,7 +28,10 @@ pub(crate) enum Expr {
     /// Degree and radicand.
     Root(Box<(Expr, Expr)>),
     /// The two values of `±`; within one answer all signs switch together, `∓` the other way.
-    PlusMinus { term: Box<Expr>, flipped: bool },
+    PlusMinus {
+        term: Box<Expr>,
+        flipped: bool,
+    },
     /// A known function of its arguments.
     Call(&'static str, Vec<Expr>),
     /// An unknown function of its arguments: `f(x)`.
@@ -42,12 +48,19 @@ pub(crate) enum Expr {
     /// `a : b`, or a time of day.
     Ratio(Vec<Expr>),
     /// Ordered items in parentheses or brackets, whose shapes tell intervals apart.
-    Tuple { open: char, close: char, items: Vec<Expr> },
+    Tuple {
+        open: char,
+        close: char,
+        items: Vec<Expr>,
+    },
     Set(Vec<Expr>),
     /// `{ x | condition }`, the condition only.
     SetOf(Box<Expr>),
     /// Bare items, without an order.
-    List { joint: Joint, items: Vec<Expr> },
+    List {
+        joint: Joint,
+        items: Vec<Expr>,
+    },
     /// `∪`, `∩` or `∖`.
     SetOperation(char, Box<(Expr, Expr)>),
     Matrix(Vec<Vec<Expr>>),
@@ -83,14 +96,23 @@ pub(crate) enum Joint {
 
 impl Expr {
     pub(crate) fn integer(value: i64) -> Self {
-        Self::Number { value: Rational::integer(value), decimals: None }
+        Self::Number {
+            value: Rational::integer(value),
+            decimals: None,
+        }
     }
 
     /// Calls `visit` on this expression and all within it.
     pub(crate) fn walk<'a>(&'a self, visit: &mut impl FnMut(&'a Expr)) {
         visit(self);
         match self {
-            Self::Number { .. } | Self::Pi | Self::E | Self::I | Self::Infinity | Self::Symbol(_) | Self::Text(_) => {}
+            Self::Number { .. }
+            | Self::Pi
+            | Self::E
+            | Self::I
+            | Self::Infinity
+            | Self::Symbol(_)
+            | Self::Text(_) => {}
             Self::Sum(items)
             | Self::Product(items)
             | Self::Call(_, items)
@@ -105,7 +127,10 @@ impl Expr {
             | Self::Degrees(inner)
             | Self::Quantity(inner, _)
             | Self::SetOf(inner) => inner.walk(visit),
-            Self::Quotient(pair) | Self::Power(pair) | Self::Root(pair) | Self::SetOperation(_, pair) => {
+            Self::Quotient(pair)
+            | Self::Power(pair)
+            | Self::Root(pair)
+            | Self::SetOperation(_, pair) => {
                 pair.0.walk(visit);
                 pair.1.walk(visit);
             }
@@ -139,16 +164,23 @@ impl Expr {
         let all = |items: &[Expr]| items.iter().map(again).collect();
         let pair = |parts: &(Expr, Expr)| Box::new((again(&parts.0), again(&parts.1)));
         match self {
-            Self::Number { .. } | Self::Pi | Self::E | Self::I | Self::Infinity | Self::Symbol(_) | Self::Text(_) => {
-                self.clone()
-            }
+            Self::Number { .. }
+            | Self::Pi
+            | Self::E
+            | Self::I
+            | Self::Infinity
+            | Self::Symbol(_)
+            | Self::Text(_) => self.clone(),
             Self::Sum(items) => Self::Sum(all(items)),
             Self::Product(items) => Self::Product(all(items)),
             Self::Negative(inner) => Self::Negative(boxed(inner)),
             Self::Quotient(parts) => Self::Quotient(pair(parts)),
             Self::Power(parts) => Self::Power(pair(parts)),
             Self::Root(parts) => Self::Root(pair(parts)),
-            Self::PlusMinus { term, flipped } => Self::PlusMinus { term: boxed(term), flipped: *flipped },
+            Self::PlusMinus { term, flipped } => Self::PlusMinus {
+                term: boxed(term),
+                flipped: *flipped,
+            },
             Self::Call(name, items) => Self::Call(name, all(items)),
             Self::Opaque(name, items) => Self::Opaque(name.clone(), all(items)),
             Self::Series(series) => Self::Series(Box::new(Series {
@@ -160,22 +192,35 @@ impl Expr {
             })),
             Self::Integral(integral) => Self::Integral(Box::new(Integral {
                 variable: integral.variable.clone(),
-                bounds: integral.bounds.as_ref().map(|(from, to)| (again(from), again(to))),
+                bounds: integral
+                    .bounds
+                    .as_ref()
+                    .map(|(from, to)| (again(from), again(to))),
                 body: again(&integral.body),
             })),
             Self::Percent(inner) => Self::Percent(boxed(inner)),
             Self::Degrees(inner) => Self::Degrees(boxed(inner)),
             Self::Quantity(inner, unit) => Self::Quantity(boxed(inner), unit.clone()),
             Self::Ratio(items) => Self::Ratio(all(items)),
-            Self::Tuple { open, close, items } => Self::Tuple { open: *open, close: *close, items: all(items) },
+            Self::Tuple { open, close, items } => Self::Tuple {
+                open: *open,
+                close: *close,
+                items: all(items),
+            },
             Self::Set(items) => Self::Set(all(items)),
             Self::SetOf(inner) => Self::SetOf(boxed(inner)),
-            Self::List { joint, items } => Self::List { joint: *joint, items: all(items) },
+            Self::List { joint, items } => Self::List {
+                joint: *joint,
+                items: all(items),
+            },
             Self::SetOperation(operation, parts) => Self::SetOperation(*operation, pair(parts)),
             Self::Matrix(rows) => Self::Matrix(rows.iter().map(|row| all(row)).collect()),
-            Self::Relation(first, rest) => {
-                Self::Relation(boxed(first), rest.iter().map(|(relation, part)| (*relation, again(part))).collect())
-            }
+            Self::Relation(first, rest) => Self::Relation(
+                boxed(first),
+                rest.iter()
+                    .map(|(relation, part)| (*relation, again(part)))
+                    .collect(),
+            ),
         }
     }
 
@@ -202,9 +247,10 @@ impl Expr {
     /// Whether it is a single value rather than a collection, a relation or a text.
     pub(crate) fn is_scalar(&self) -> bool {
         match self {
-            Self::Percent(inner) | Self::Degrees(inner) | Self::Quantity(inner, _) | Self::Negative(inner) => {
-                inner.is_scalar()
-            }
+            Self::Percent(inner)
+            | Self::Degrees(inner)
+            | Self::Quantity(inner, _)
+            | Self::Negative(inner) => inner.is_scalar(),
             Self::Text(_)
             | Self::Tuple { .. }
             | Self::Set(_)

@@ -84,11 +84,18 @@ impl<'a> Lexer<'a, '_> {
     }
 
     fn byte(&self, offset: usize) -> u8 {
-        self.text.as_bytes().get(self.at + offset).copied().unwrap_or(0)
+        self.text
+            .as_bytes()
+            .get(self.at + offset)
+            .copied()
+            .unwrap_or(0)
     }
 
     fn push(&mut self, token: Token<'a>) {
-        self.tokens.push(Lexeme { token, spaced: self.spaced });
+        self.tokens.push(Lexeme {
+            token,
+            spaced: self.spaced,
+        });
         self.spaced = false;
     }
 
@@ -156,13 +163,17 @@ impl<'a> Lexer<'a, '_> {
         } else if character == '√' {
             self.at += length;
             self.push(Token::Construct("sqrt"));
-        } else if matches!(character, '€' | '£' | '¥' | '₹' | '\u{200b}' | '\u{feff}' | '。' | '“' | '”' | '✓' | '✅')
-            || character.is_whitespace()
+        } else if matches!(
+            character,
+            '€' | '£' | '¥' | '₹' | '\u{200b}' | '\u{feff}' | '。' | '“' | '”' | '✓' | '✅'
+        ) || character.is_whitespace()
         {
             self.spaced = true;
             self.at += length;
         } else if character.is_alphabetic() {
-            let end = rest.find(|c: char| !c.is_alphabetic()).unwrap_or(rest.len());
+            let end = rest
+                .find(|c: char| !c.is_alphabetic())
+                .unwrap_or(rest.len());
             self.at += end;
             self.push(Token::Word(&rest[..end]));
         } else {
@@ -175,7 +186,12 @@ impl<'a> Lexer<'a, '_> {
     fn number(&mut self) {
         let bytes = self.text.as_bytes();
         let start = self.at;
-        let digits = |from: usize| bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let digits = |from: usize| {
+            bytes[from..]
+                .iter()
+                .take_while(|byte| byte.is_ascii_digit())
+                .count()
+        };
         let mut end = start + digits(start);
         let leading = end - start;
         if (1..=3).contains(&leading) && !(leading == 1 && bytes[start] == b'0') {
@@ -189,7 +205,9 @@ impl<'a> Lexer<'a, '_> {
                 end += separator.length + 3;
             }
             // A plain comma is only a separator of thousands if all groups fit.
-            if kind == Some(',') && bytes.get(end) == Some(&b',') && bytes.get(end + 1).is_some_and(u8::is_ascii_digit)
+            if kind == Some(',')
+                && bytes.get(end) == Some(&b',')
+                && bytes.get(end + 1).is_some_and(u8::is_ascii_digit)
             {
                 end = start + leading;
             }
@@ -217,35 +235,66 @@ impl<'a> Lexer<'a, '_> {
     fn thousands_separator(&self, at: usize) -> Option<Separator> {
         let rest = &self.text[at..];
         let behind = |rest: &str, piece: &str| rest.strip_prefix(piece).map(str::len);
-        let (kind, left) = if let Some(left) = behind(rest, ",\\!").or_else(|| behind(rest, ",\\,")) {
+        let (kind, left) = if let Some(left) = behind(rest, ",\\!").or_else(|| behind(rest, ",\\,"))
+        {
             ('!', left)
-        } else if let Some(left) = behind(rest, "\\,").or_else(|| behind(rest, "\\ ")).or_else(|| behind(rest, "\\;")) {
+        } else if let Some(left) = behind(rest, "\\,")
+            .or_else(|| behind(rest, "\\ "))
+            .or_else(|| behind(rest, "\\;"))
+        {
             ('t', left)
         } else if let Some(left) = behind(rest, "\u{202f}").or_else(|| behind(rest, "\u{a0}")) {
             ('u', left)
-        } else if let Some(left) = behind(rest, ",").filter(|_| self.commas == Commas::Thousands && self.depth == 0) {
-            (',', left)
-        } else if let Some(left) = behind(rest, " ")
-            .filter(|left| self.depth == 0 && rest.as_bytes()[rest.len() - left..].first().is_some_and(u8::is_ascii_digit))
+        } else if let Some(left) =
+            behind(rest, ",").filter(|_| self.commas == Commas::Thousands && self.depth == 0)
         {
+            (',', left)
+        } else if let Some(left) = behind(rest, " ").filter(|left| {
+            self.depth == 0
+                && rest.as_bytes()[rest.len() - left..]
+                    .first()
+                    .is_some_and(u8::is_ascii_digit)
+        }) {
             (' ', left)
         } else {
             // A comma in a group of its own.
-            let inner = rest.trim_start_matches(' ').strip_prefix('{')?.trim_start_matches(' ');
-            let left = inner.strip_prefix(',')?.trim_start_matches(' ').strip_prefix('}')?;
+            let inner = rest
+                .trim_start_matches(' ')
+                .strip_prefix('{')?
+                .trim_start_matches(' ');
+            let left = inner
+                .strip_prefix(',')?
+                .trim_start_matches(' ')
+                .strip_prefix('}')?;
             let left = left.strip_prefix("\\!").unwrap_or(left);
             ('{', left.len())
         };
         // Thin spaces as in `1,\! 234` may be followed by a blank.
-        let left = if kind == '!' { self.text[self.text.len() - left..].trim_start_matches(' ').len() } else { left };
+        let left = if kind == '!' {
+            self.text[self.text.len() - left..]
+                .trim_start_matches(' ')
+                .len()
+        } else {
+            left
+        };
         let length = rest.len() - left;
-        let digit = self.text.as_bytes().get(at + length).is_some_and(u8::is_ascii_digit);
+        let digit = self
+            .text
+            .as_bytes()
+            .get(at + length)
+            .is_some_and(u8::is_ascii_digit);
         digit.then_some(Separator { kind, length })
     }
 
     /// Whether what came last is a number, a group or a unit, so that a unit may follow.
     fn after_value(&self) -> bool {
-        let last = |back: usize| self.tokens.iter().rev().nth(back).map(|lexeme| lexeme.token);
+        let last = |back: usize| {
+            self.tokens
+                .iter()
+                .rev()
+                .nth(back)
+                .map(|lexeme| lexeme.token)
+        };
         match last(0) {
             Some(Token::Number(_) | Token::Op('}') | Token::Text(_)) => true,
             Some(Token::Op('/' | '*')) => matches!(last(1), Some(Token::Text(_))),
@@ -258,12 +307,26 @@ impl<'a> Lexer<'a, '_> {
         let rest = self.rest();
         let length = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
         let word = &rest[..length];
-        let after_number = matches!(self.tokens.last(), Some(Lexeme { token: Token::Number(_), .. }));
+        let after_number = matches!(
+            self.tokens.last(),
+            Some(Lexeme {
+                token: Token::Number(_),
+                ..
+            })
+        );
+        if after_number && (rest.starts_with("a.m") || rest.starts_with("p.m")) {
+            self.at += "a.m".len();
+            self.push(Token::Word(if word == "a" { "am" } else { "pm" }));
+            return Ok(());
+        }
         if length == 1 {
             self.at += 1;
             let next = self.rest().trim_start();
             // A lone x between numbers is a multiplication sign.
-            if word == "x" && self.spaced && after_number && next.len() < self.rest().len()
+            if word == "x"
+                && self.spaced
+                && after_number
+                && next.len() < self.rest().len()
                 && next.starts_with(|c: char| c.is_ascii_digit())
             {
                 self.push(Token::Op('*'));
@@ -281,7 +344,9 @@ impl<'a> Lexer<'a, '_> {
             self.push(Token::Op('∈'));
             return Ok(());
         }
-        if length >= 4 || words::unit(word).is_some() && (after_number || length > 2) {
+        let named = words::unit(word).is_some() && (after_number || length > 2)
+            || words::number_word(word).is_some();
+        if length >= 4 || named {
             // A function glued to its argument: `sinx`.
             if let Some(name) = words::function(&word[..length - 1]) {
                 self.at += length - 1;
@@ -349,7 +414,8 @@ impl<'a> Lexer<'a, '_> {
                 '}' => self.operator('⦄'),
                 '%' => self.push(Token::Op('%')),
                 '|' => self.push(Token::Op('‖')),
-                ',' | '!' | ';' | ':' | '>' | ' ' | '$' | '(' | ')' | '[' | ']' | '#' | '&' | '_' | '\n' | '/' => {
+                ',' | '!' | ';' | ':' | '>' | ' ' | '$' | '(' | ')' | '[' | ']' | '#' | '&'
+                | '_' | '\n' | '/' => {
                     self.spaced = true;
                 }
                 _ => return Err(Reason::NotUnderstood),
@@ -358,9 +424,9 @@ impl<'a> Lexer<'a, '_> {
         }
         // An unknown command is one that runs into the letters after it: `\quadx`.
         let name = &rest[..length];
-        let known = (2..=length).rev().find_map(|length| {
-            words::command(&name[..length]).map(|meaning| (length, meaning))
-        });
+        let known = (2..=length)
+            .rev()
+            .find_map(|length| words::command(&name[..length]).map(|meaning| (length, meaning)));
         let (length, meaning) = known.unwrap_or((length, Meaning::Symbol));
         self.at += 1 + length;
         let name = &name[..length];
@@ -403,7 +469,8 @@ impl<'a> Lexer<'a, '_> {
                 return Ok(Some(&self.text[start..start + offset]));
             }
         }
-        self.budget.spend((self.text.len() - start) as u64 / 16 + 1)?;
+        self.budget
+            .spend((self.text.len() - start) as u64 / 16 + 1)?;
         Ok(None)
     }
 
@@ -413,7 +480,8 @@ impl<'a> Lexer<'a, '_> {
         let Some(content) = self.raw_group()? else {
             return Ok(()); // the command alone: nothing
         };
-        let words = content.trim_matches(|c: char| c.is_whitespace() || matches!(c, '.' | '~' | ','));
+        let words =
+            content.trim_matches(|c: char| c.is_whitespace() || matches!(c, '.' | '~' | ','));
         let is_letters = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphabetic());
         if words.is_empty() {
             self.spaced = true;
@@ -423,7 +491,8 @@ impl<'a> Lexer<'a, '_> {
             return Ok(());
         }
         let first = words.split_whitespace().next().unwrap_or("");
-        let single = |piece: &str| piece.len() == 1 || !piece.bytes().any(|byte| byte.is_ascii_alphabetic());
+        let single =
+            |piece: &str| piece.len() == 1 || !piece.bytes().any(|byte| byte.is_ascii_alphabetic());
         if is_letters(words)
             && let Some(meaning) = words::plain_word(words)
         {
@@ -434,7 +503,10 @@ impl<'a> Lexer<'a, '_> {
             || words.contains(['$', '\\'])
             || words.starts_with(|c: char| c.is_ascii_digit() || c == '(');
         // A single upright letter behind a number is a unit.
-        let unit = words.len() == 1 && !matches!(words, "e" | "i" | "d") && is_letters(words) && self.after_value();
+        let unit = words.len() == 1
+            && !matches!(words, "e" | "i" | "d")
+            && is_letters(words)
+            && self.after_value();
         if inline && !unit {
             // Back to the group's content, which the main loop then reads.
             self.at = start + self.text[start..].find('{').unwrap_or(0);

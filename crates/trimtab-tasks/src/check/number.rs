@@ -16,12 +16,21 @@ pub(crate) fn parse(text: &str, commas: Commas, budget: &mut Budget) -> Result<E
         Commas::Decimals => mantissa.rfind(['.', ',']),
         _ => mantissa.find('.'),
     };
-    let (whole, fraction) = point.map_or((mantissa, ""), |at| (&mantissa[..at], &mantissa[at + 1..]));
-    let digits: String = whole.chars().chain(fraction.chars()).filter(char::is_ascii_digit).collect();
+    let (whole, fraction) =
+        point.map_or((mantissa, ""), |at| (&mantissa[..at], &mantissa[at + 1..]));
+    let digits: String = whole
+        .chars()
+        .chain(fraction.chars())
+        .filter(char::is_ascii_digit)
+        .collect();
     let places = fraction.len() as i64;
     let value = Rational::decimal(&digits, exponent.saturating_sub(places), budget)?;
-    let decimals = (point.is_some() || exponent < 0).then(|| places.saturating_sub(exponent).clamp(0, 9_999) as u32);
-    Ok(Expr::Number { value, decimals: decimals.filter(|_| !fraction.is_empty() || exponent < 0) })
+    let decimals = (point.is_some() || exponent < 0)
+        .then(|| places.saturating_sub(exponent).clamp(0, 9_999) as u32);
+    Ok(Expr::Number {
+        value,
+        decimals: decimals.filter(|_| !fraction.is_empty() || exponent < 0),
+    })
 }
 
 fn exponent(text: &str) -> Result<i64, Reason> {
@@ -33,7 +42,10 @@ fn exponent(text: &str) -> Result<i64, Reason> {
     let digits = digits.trim_start_matches('0');
     match digits.len() {
         0 => Ok(0),
-        1..=5 => digits.parse().map(|value: i64| sign * value).map_err(|_| Reason::NotUnderstood),
+        1..=5 => digits
+            .parse()
+            .map(|value: i64| sign * value)
+            .map_err(|_| Reason::NotUnderstood),
         _ => Err(Reason::Budget),
     }
 }
@@ -65,9 +77,14 @@ pub(crate) fn in_base(digits: &str, base: &str, budget: &mut Budget) -> Result<E
             }
             return Err(Reason::NotUnderstood);
         };
-        value = value.times(&radix, budget)?.plus(&Rational::integer(digit.into()), budget)?;
+        value = value
+            .times(&radix, budget)?
+            .plus(&Rational::integer(digit.into()), budget)?;
         places += i64::from(fraction);
     }
     let value = value.times(&radix.power(-places, budget)?, budget)?;
-    Ok(Expr::Number { value, decimals: None })
+    Ok(Expr::Number {
+        value,
+        decimals: None,
+    })
 }

@@ -26,8 +26,21 @@ const MAX_DEPTH: usize = 48;
 const MAX_CHAIN: usize = 256;
 
 /// Parses a whole answer.
-pub(crate) fn parse(tokens: &[Lexeme], commas: Commas, budget: &mut Budget) -> Result<Expr, Reason> {
-    let mut parser = Parser { tokens, at: 0, eaten: 0, commas, depth: 0, chained: 0, bars: 0, budget };
+pub(crate) fn parse(
+    tokens: &[Lexeme],
+    commas: Commas,
+    budget: &mut Budget,
+) -> Result<Expr, Reason> {
+    let mut parser = Parser {
+        tokens,
+        at: 0,
+        eaten: 0,
+        commas,
+        depth: 0,
+        chained: 0,
+        bars: 0,
+        budget,
+    };
     let answer = parser.list(&[])?;
     if parser.at < tokens.len() {
         return Err(Reason::NotUnderstood);
@@ -72,11 +85,18 @@ impl<'a> Parser<'_, 'a, '_> {
     }
 
     fn expect(&mut self, operator: char) -> Result<(), Reason> {
-        if self.eat(operator) { Ok(()) } else { Err(Reason::NotUnderstood) }
+        if self.eat(operator) {
+            Ok(())
+        } else {
+            Err(Reason::NotUnderstood)
+        }
     }
 
     /// Runs `inner` one level deeper, with no absolute value bar open.
-    fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> Result<T, Reason>) -> Result<T, Reason> {
+    fn nested<T>(
+        &mut self,
+        inner: impl FnOnce(&mut Self) -> Result<T, Reason>,
+    ) -> Result<T, Reason> {
         if self.depth >= MAX_DEPTH {
             return Err(Reason::Budget);
         }
@@ -92,7 +112,11 @@ impl<'a> Parser<'_, 'a, '_> {
     /// Counts an operator that makes the tree higher.
     fn chain(&mut self) -> Result<(), Reason> {
         self.chained += 1;
-        if self.chained > MAX_CHAIN { Err(Reason::Budget) } else { Ok(()) }
+        if self.chained > MAX_CHAIN {
+            Err(Reason::Budget)
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether the next token ends an item, given what closes the group.
@@ -132,7 +156,9 @@ impl<'a> Parser<'_, 'a, '_> {
             if let Some(group) = groups.last_mut() {
                 group.push(item);
             }
-            if !matches!(self.peek(), Some(Token::Op(',' | ';' | '∧' | '∨'))) && !self.at_end(closers) {
+            if !matches!(self.peek(), Some(Token::Op(',' | ';' | '∧' | '∨')))
+                && !self.at_end(closers)
+            {
                 return Err(Reason::NotUnderstood);
             }
         }
@@ -140,7 +166,11 @@ impl<'a> Parser<'_, 'a, '_> {
         let tuples = semicolons && commas && groups.len() > 1;
         let mut items = if tuples {
             // "1,2; 3,4" is two pairs.
-            let pair = |items| Expr::Tuple { open: '(', close: ')', items };
+            let pair = |items| Expr::Tuple {
+                open: '(',
+                close: ')',
+                items,
+            };
             groups.into_iter().map(pair).collect()
         } else {
             groups.concat()
@@ -165,18 +195,28 @@ impl<'a> Parser<'_, 'a, '_> {
 
     fn item(&mut self, closers: &[char]) -> Result<Expr, Reason> {
         self.skip_label();
-        let first = if let Some(name) = self.function_name() { name } else { self.sets()? };
+        let first = if let Some(name) = self.function_name() {
+            name
+        } else {
+            self.sets()?
+        };
         let mut rest = Vec::new();
         loop {
             let relation = match self.peek() {
-                Some(Token::Op(relation @ ('=' | '<' | '>' | '≤' | '≥' | '≠' | '≈' | '≡' | '∈' | '→'))) => relation,
+                Some(Token::Op(
+                    relation @ ('=' | '<' | '>' | '≤' | '≥' | '≠' | '≈' | '≡' | '∈' | '→'),
+                )) => relation,
                 Some(Token::Op(':')) if is_worded(&first) => '=',
                 Some(Token::Op('⇒')) => '⇒',
                 _ => break,
             };
             self.at += 1;
             self.eat('='); // "=<", ":="
-            let part = if let Some(name) = self.function_name() { name } else { self.sets()? };
+            let part = if let Some(name) = self.function_name() {
+                name
+            } else {
+                self.sets()?
+            };
             rest.push((relation, part));
         }
         self.skip_condition(closers)?;
@@ -191,10 +231,22 @@ impl<'a> Parser<'_, 'a, '_> {
 
     /// Words before an answer that say nothing of it: `only x = 0`, `Area: 5`.
     fn skip_label(&mut self) {
-        const FILLERS: [&str; 10] =
-            ["only", "about", "approximately", "exactly", "answer", "the answer is", "option", "is", "for", "that is"];
+        const FILLERS: [&str; 10] = [
+            "only",
+            "about",
+            "approximately",
+            "exactly",
+            "answer",
+            "the answer is",
+            "option",
+            "is",
+            "for",
+            "that is",
+        ];
         if let Some(Token::Text(word) | Token::Word(word)) = self.peek()
-            && FILLERS.iter().any(|filler| filler.eq_ignore_ascii_case(word.trim_end_matches(':')))
+            && FILLERS
+                .iter()
+                .any(|filler| filler.eq_ignore_ascii_case(word.trim_end_matches(':')))
             && !matches!(self.peek_at(1), None | Some(Token::Op('=')))
         {
             self.at += 1;
@@ -213,7 +265,9 @@ impl<'a> Parser<'_, 'a, '_> {
         }
         let mut depth = 0_usize;
         while let Some(token) = self.peek() {
-            if depth == 0 && (self.at_end(closers) || matches!(token, Token::Op(',' | ';' | '∧' | '∨'))) {
+            if depth == 0
+                && (self.at_end(closers) || matches!(token, Token::Op(',' | ';' | '∧' | '∨')))
+            {
                 break;
             }
             match token {
@@ -272,13 +326,23 @@ impl<'a> Parser<'_, 'a, '_> {
 
     fn ratio(&mut self) -> Result<Expr, Reason> {
         let first = self.sum()?;
-        if !self.next_is(':') || is_worded(&first) || matches!(self.peek_at(1), Some(Token::Op('='))) {
+        if !self.next_is(':')
+            || is_worded(&first)
+            || matches!(self.peek_at(1), Some(Token::Op('=')))
+        {
             return Ok(first);
         }
         let mut parts = vec![first];
         while self.eat(':') {
             self.budget.spend(1)?;
             parts.push(self.sum()?);
+        }
+        // "9:30 a.m."
+        if let Some(Expr::Quantity(..)) = parts.last()
+            && let Some(Expr::Quantity(last, unit)) = parts.pop()
+        {
+            parts.push(*last);
+            return Ok(Expr::Quantity(Box::new(Expr::Ratio(parts)), unit));
         }
         Ok(Expr::Ratio(parts))
     }
@@ -298,7 +362,10 @@ impl<'a> Parser<'_, 'a, '_> {
             let term = self.product()?;
             terms.push(match sign {
                 '-' => negative(term),
-                '±' | '∓' => Expr::PlusMinus { term: Box::new(term), flipped: sign == '∓' },
+                '±' | '∓' => Expr::PlusMinus {
+                    term: Box::new(term),
+                    flipped: sign == '∓',
+                },
                 _ => term,
             });
         }
@@ -315,7 +382,9 @@ impl<'a> Parser<'_, 'a, '_> {
         // The unit, percent or degree sign at the end of a sum is that of all of it.
         if terms.len() > 1
             && let Some(Expr::Quantity(..)) = terms.last()
-            && !terms[..terms.len() - 1].iter().any(|term| term.any(|part| matches!(part, Expr::Quantity(..))))
+            && !terms[..terms.len() - 1]
+                .iter()
+                .any(|term| term.any(|part| matches!(part, Expr::Quantity(..))))
             && let Some(Expr::Quantity(last, unit)) = terms.pop()
         {
             terms.push(*last);
@@ -341,8 +410,12 @@ impl<'a> Parser<'_, 'a, '_> {
                     let divisor = self.factor()?;
                     product = match (product, divisor) {
                         // A percent or unit sign belongs to the whole fraction: `1/2%`.
-                        (above, Expr::Percent(below)) => Expr::Percent(Box::new(over(above, *below))),
-                        (above, Expr::Quantity(below, unit)) if !matches!(above, Expr::Quantity(..)) => {
+                        (above, Expr::Percent(below)) => {
+                            Expr::Percent(Box::new(over(above, *below)))
+                        }
+                        (above, Expr::Quantity(below, unit))
+                            if !matches!(above, Expr::Quantity(..)) =>
+                        {
                             Expr::Quantity(Box::new(over(above, *below)), unit)
                         }
                         (above, below) => over(above, below),
@@ -417,8 +490,9 @@ impl<'a> Parser<'_, 'a, '_> {
                         if index > 0 {
                             unit.push(' ');
                         }
-                        let word = word.trim_matches(|c: char| matches!(c, '.' | '~'));
-                        unit.push_str(words::unit(word).unwrap_or(word));
+                        let word: String =
+                            word.chars().filter(|c| !matches!(c, '.' | '~')).collect();
+                        unit.push_str(words::unit(&word).unwrap_or(&word));
                     }
                     self.at += 1;
                 }
@@ -427,7 +501,9 @@ impl<'a> Parser<'_, 'a, '_> {
                     unit.push('^');
                     unit.push_str(&self.index()?);
                 }
-                Some(Token::Op('/')) if matches!(self.peek_at(1), Some(Token::Text(_) | Token::Word(_))) => {
+                Some(Token::Op('/'))
+                    if matches!(self.peek_at(1), Some(Token::Text(_) | Token::Word(_))) =>
+                {
                     self.at += 1;
                     unit.push('/');
                 }
@@ -446,14 +522,22 @@ impl<'a> Parser<'_, 'a, '_> {
                 '|' | '‖' => self.bars == 0,
                 _ => false,
             },
-            Token::Word(word) => words::unit(word).is_none() && word.len() > 3 && self.peek_at(1) == Some(Token::Op('=')),
+            Token::Word(word) => {
+                words::unit(word).is_none()
+                    && word.len() > 3
+                    && self.peek_at(1) == Some(Token::Op('='))
+            }
             Token::Text(_) => false,
         }
     }
 }
 
 fn relation(first: Expr, rest: Vec<(char, Expr)>) -> Expr {
-    if rest.is_empty() { first } else { Expr::Relation(Box::new(first), rest) }
+    if rest.is_empty() {
+        first
+    } else {
+        Expr::Relation(Box::new(first), rest)
+    }
 }
 
 /// The only item, or all of them joined.
@@ -498,17 +582,51 @@ fn over(above: Expr, below: Expr) -> Expr {
 /// Whether words behind a value can be a unit: they say nothing that changes or qualifies the value.
 fn is_unit(words: &str) -> bool {
     const QUALIFIERS: [&str; 34] = [
-        "and", "are", "base", "billion", "choose", "dozen", "each", "factorial", "for", "half", "hundred", "if", "is",
-        "million", "mod", "modulo", "more", "less", "not", "or", "per", "pi", "recurring", "remainder", "repeat",
-        "repeating", "squared", "thousand", "to", "trillion", "where", "with", "when", "over",
+        "and",
+        "are",
+        "base",
+        "billion",
+        "choose",
+        "dozen",
+        "each",
+        "factorial",
+        "for",
+        "half",
+        "hundred",
+        "if",
+        "is",
+        "million",
+        "mod",
+        "modulo",
+        "more",
+        "less",
+        "not",
+        "or",
+        "per",
+        "pi",
+        "recurring",
+        "remainder",
+        "repeat",
+        "repeating",
+        "squared",
+        "thousand",
+        "to",
+        "trillion",
+        "where",
+        "with",
+        "when",
+        "over",
     ];
-    !words
-        .split(|c: char| !c.is_alphabetic())
-        .any(|word| QUALIFIERS.iter().any(|qualifier| qualifier.eq_ignore_ascii_case(word)))
+    !words.split(|c: char| !c.is_alphabetic()).any(|word| {
+        QUALIFIERS
+            .iter()
+            .any(|qualifier| qualifier.eq_ignore_ascii_case(word))
+    })
 }
 
 fn is_worded(expr: &Expr) -> bool {
-    matches!(expr, Expr::Text(_)) || matches!(expr, Expr::Symbol(name) if name.len() > 3 && !name.contains(['_', ' ']))
+    matches!(expr, Expr::Text(_))
+        || matches!(expr, Expr::Symbol(name) if name.len() > 3 && !name.contains(['_', ' ']))
 }
 
 /// A whole number without a point, which a fraction may follow to make a mixed number.
@@ -522,10 +640,19 @@ fn is_proper(expr: &Expr) -> bool {
         return false;
     };
     match (&parts.0, &parts.1) {
-        (Expr::Number { value: above, decimals: None }, Expr::Number { value: below, decimals: None }) => {
-            above.as_i64().zip(below.as_i64()).is_some_and(|(above, below)| 0 < above && above < below)
-        }
+        (
+            Expr::Number {
+                value: above,
+                decimals: None,
+            },
+            Expr::Number {
+                value: below,
+                decimals: None,
+            },
+        ) => above
+            .as_i64()
+            .zip(below.as_i64())
+            .is_some_and(|(above, below)| 0 < above && above < below),
         _ => false,
     }
 }
-

@@ -35,7 +35,11 @@ impl Rational {
     }
 
     /// `digits * 10^exponent`, digits being ASCII digits.
-    pub(crate) fn decimal(digits: &str, exponent: i64, budget: &mut Budget) -> Result<Self, Reason> {
+    pub(crate) fn decimal(
+        digits: &str,
+        exponent: i64,
+        budget: &mut Budget,
+    ) -> Result<Self, Reason> {
         let digits = digits.trim_start_matches('0');
         if digits.is_empty() {
             return Ok(Self::ZERO);
@@ -66,7 +70,11 @@ impl Rational {
         }
     }
 
-    pub(crate) fn big(numerator: BigInt, denominator: BigInt, budget: &mut Budget) -> Result<Self, Reason> {
+    pub(crate) fn big(
+        numerator: BigInt,
+        denominator: BigInt,
+        budget: &mut Budget,
+    ) -> Result<Self, Reason> {
         let bits = numerator.bits().max(denominator.bits());
         if bits > MAX_BITS {
             return Err(Reason::Budget);
@@ -85,7 +93,10 @@ impl Rational {
         if !denominator.is_one() && bits <= REDUCE_BITS {
             budget.spend(bits * bits / 512 + 1)?;
             let divisor = gcd(numerator.abs(), denominator.clone());
-            return Ok(Self::Big(Box::new((numerator / &divisor, denominator / divisor))));
+            return Ok(Self::Big(Box::new((
+                numerator / &divisor,
+                denominator / divisor,
+            ))));
         }
         Ok(Self::Big(Box::new((numerator, denominator))))
     }
@@ -182,12 +193,22 @@ impl Rational {
         };
         if let Self::Small(sign @ (0 | 1 | -1), 1) = base {
             let odd = exponent % 2 != 0;
-            let value = if exponent == 0 { 1 } else if odd { sign } else { sign * sign };
+            let value = if exponent == 0 {
+                1
+            } else if odd {
+                sign
+            } else {
+                sign * sign
+            };
             return Ok(Self::integer(value));
         }
         let times = u32::try_from(exponent.unsigned_abs()).map_err(|_| Reason::Budget)?;
         let (numerator, denominator) = base.parts();
-        let size = numerator.bits().max(denominator.bits()).saturating_sub(1).max(1);
+        let size = numerator
+            .bits()
+            .max(denominator.bits())
+            .saturating_sub(1)
+            .max(1);
         if size.saturating_mul(times.into()) > MAX_BITS {
             return Err(Reason::Budget);
         }
@@ -218,7 +239,11 @@ impl Rational {
     }
 
     /// Exact comparison.
-    pub(crate) fn compare(&self, other: &Self, budget: &mut Budget) -> Result<std::cmp::Ordering, Reason> {
+    pub(crate) fn compare(
+        &self,
+        other: &Self,
+        budget: &mut Budget,
+    ) -> Result<std::cmp::Ordering, Reason> {
         if let (Self::Small(a, b), Self::Small(c, d)) = (self, other) {
             let [a, b, c, d] = [*a, *b, *c, *d].map(i128::from);
             return Ok((a * d).cmp(&(c * b)));
@@ -231,7 +256,9 @@ impl Rational {
     /// The largest integer not above the value.
     pub(crate) fn floor(&self, budget: &mut Budget) -> Result<Self, Reason> {
         match self {
-            Self::Small(numerator, denominator) => Ok(Self::integer(numerator.div_euclid(*denominator))),
+            Self::Small(numerator, denominator) => {
+                Ok(Self::integer(numerator.div_euclid(*denominator)))
+            }
             Self::Big(parts) => {
                 self.charge(self, budget)?;
                 let (numerator, denominator) = parts.as_ref();
@@ -251,10 +278,14 @@ impl Rational {
         if let Self::Small(numerator, denominator) = self {
             let exact = |value: i64| {
                 let root = (value as f64).powf(1.0 / f64::from(degree)).round() as i64;
-                let power = u64::try_from(root).ok().and_then(|root| root.checked_pow(degree));
+                let power = u64::try_from(root)
+                    .ok()
+                    .and_then(|root| root.checked_pow(degree));
                 (power == u64::try_from(value).ok()).then_some(root)
             };
-            return Ok(exact(*numerator).zip(exact(*denominator)).and_then(|(n, d)| Self::small(n, d)));
+            return Ok(exact(*numerator)
+                .zip(exact(*denominator))
+                .and_then(|(n, d)| Self::small(n, d)));
         }
         let bits = self.bits();
         if bits > REDUCE_BITS {

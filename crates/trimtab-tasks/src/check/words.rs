@@ -23,23 +23,25 @@ pub(crate) enum Meaning {
 
 /// The meaning of `\name`, if it is a known command.
 pub(crate) fn command(name: &str) -> Option<Meaning> {
-    use Meaning::{Accent, Construct, Nothing, NothingWithGroup, Operator, OperatorName, Symbol, Text};
+    use Meaning::{
+        Accent, Construct, Nothing, NothingWithGroup, Operator, OperatorName, Symbol, Text,
+    };
     Some(match name {
-        "left" | "right" | "middle" | "mleft" | "mright" | "big" | "Big" | "bigg" | "Bigg" | "bigl" | "bigr"
-        | "Bigl" | "Bigr" | "biggl" | "biggr" | "Biggl" | "Biggr" | "bigm" | "quad" | "qquad" | "displaystyle"
-        | "textstyle" | "scriptstyle" | "limits" | "nolimits" | "rm" | "bf" | "it" | "boxed" | "fbox" | "framebox"
-        | "mathbf" | "boldsymbol" | "bm" | "mathit" | "mathnormal" | "underline" | "underbrace" | "thinspace"
-        | "medspace" | "hfill" | "newline" | "euro" | "pounds" | "yen" | "bold" | "displaylimits" | "strut"
-        | "pmb" | "ensuremath" | "medskip" | "smallskip" => Nothing,
-        "hspace" | "vspace" | "color" | "textcolor" | "label" | "tag" | "phantom" | "hphantom" | "vphantom" => {
-            NothingWithGroup
-        }
-        "text" | "textbf" | "textrm" | "textit" | "textnormal" | "textsf" | "texttt" | "textup" | "mbox" | "hbox"
-        | "mathrm" | "mathsf" | "mathtt" | "textsc" | "emph" => Text,
+        "left" | "right" | "middle" | "mleft" | "mright" | "big" | "Big" | "bigg" | "Bigg"
+        | "bigl" | "bigr" | "Bigl" | "Bigr" | "biggl" | "biggr" | "Biggl" | "Biggr" | "bigm"
+        | "quad" | "qquad" | "displaystyle" | "textstyle" | "scriptstyle" | "limits"
+        | "nolimits" | "rm" | "bf" | "it" | "boxed" | "fbox" | "framebox" | "mathbf"
+        | "boldsymbol" | "bm" | "mathit" | "mathnormal" | "underline" | "underbrace"
+        | "thinspace" | "medspace" | "hfill" | "newline" | "euro" | "pounds" | "yen" | "bold"
+        | "displaylimits" | "strut" | "pmb" | "ensuremath" | "medskip" | "smallskip" => Nothing,
+        "hspace" | "vspace" | "color" | "textcolor" | "label" | "tag" | "phantom" | "hphantom"
+        | "vphantom" => NothingWithGroup,
+        "text" | "textbf" | "textrm" | "textit" | "textnormal" | "textsf" | "texttt" | "textup"
+        | "mbox" | "hbox" | "mathrm" | "mathsf" | "mathtt" | "textsc" | "emph" => Text,
         "operatorname" => OperatorName,
-        "vec" | "hat" | "bar" | "dot" | "ddot" | "tilde" | "widehat" | "widetilde" | "overline" | "overrightarrow"
-        | "overleftrightarrow" | "overset" | "mathbb" | "mathcal" | "mathfrak" | "mathscr" | "wideparen"
-        | "overarc" | "underset" | "stackrel" => Accent,
+        "vec" | "hat" | "bar" | "dot" | "ddot" | "tilde" | "widehat" | "widetilde" | "overline"
+        | "overrightarrow" | "overleftrightarrow" | "overset" | "mathbb" | "mathcal"
+        | "mathfrak" | "mathscr" | "wideparen" | "overarc" | "underset" | "stackrel" => Accent,
         "times" | "cdot" | "ast" | "cdotp" | "bullet" => Operator('*'),
         "div" => Operator('/'),
         "pm" => Operator('±'),
@@ -110,8 +112,28 @@ pub(crate) fn command(name: &str) -> Option<Meaning> {
 }
 
 const SYMBOLS: [&str; 22] = [
-    "hbar", "ell", "angle", "measuredangle", "triangle", "partial", "nabla", "Re", "Im", "aleph", "imath", "jmath",
-    "odot", "oplus", "otimes", "perp", "parallel", "cdotp", "forall", "exists", "dagger", "square",
+    "hbar",
+    "ell",
+    "angle",
+    "measuredangle",
+    "triangle",
+    "partial",
+    "nabla",
+    "Re",
+    "Im",
+    "aleph",
+    "imath",
+    "jmath",
+    "odot",
+    "oplus",
+    "otimes",
+    "perp",
+    "parallel",
+    "cdotp",
+    "forall",
+    "exists",
+    "dagger",
+    "square",
 ];
 
 /// The name under which the parser knows a function, given by a command or a plain word.
@@ -174,10 +196,50 @@ pub(crate) fn plain_word(word: &str) -> Option<Meaning> {
 /// Whether `word` is a Greek letter's name.
 pub(crate) fn is_greek(word: &str) -> bool {
     const NAMES: [&str; 44] = [
-        "alpha", "beta", "gamma", "delta", "epsilon", "varepsilon", "zeta", "eta", "theta", "vartheta", "iota",
-        "kappa", "lambda", "mu", "nu", "xi", "omicron", "pi", "rho", "varrho", "sigma", "varsigma", "tau", "upsilon",
-        "phi", "varphi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon",
-        "Phi", "Psi", "Omega", "varpi", "varkappa", "digamma", "Alpha",
+        "alpha",
+        "beta",
+        "gamma",
+        "delta",
+        "epsilon",
+        "varepsilon",
+        "zeta",
+        "eta",
+        "theta",
+        "vartheta",
+        "iota",
+        "kappa",
+        "lambda",
+        "mu",
+        "nu",
+        "xi",
+        "omicron",
+        "pi",
+        "rho",
+        "varrho",
+        "sigma",
+        "varsigma",
+        "tau",
+        "upsilon",
+        "phi",
+        "varphi",
+        "chi",
+        "psi",
+        "omega",
+        "Gamma",
+        "Delta",
+        "Theta",
+        "Lambda",
+        "Xi",
+        "Pi",
+        "Sigma",
+        "Upsilon",
+        "Phi",
+        "Psi",
+        "Omega",
+        "varpi",
+        "varkappa",
+        "digamma",
+        "Alpha",
     ];
     word.len() >= 2 && NAMES.contains(&word)
 }
@@ -209,9 +271,10 @@ pub(crate) fn greek(letter: char) -> Option<&'static str> {
 /// An operator or delimiter that has a Unicode character or another usual spelling.
 pub(crate) fn operator(character: char) -> Option<char> {
     Some(match character {
-        '+' | '-' | '*' | '/' | '^' | '_' | '(' | ')' | '[' | ']' | '{' | '}' | '|' | '!' | '=' | '<' | '>' | ','
-        | ';' | ':' | '%' | '&' | '±' | '∓' | '≤' | '≥' | '≠' | '≈' | '≡' | '∈' | '∪' | '∩' | '∖' | '∞' | '∅' | '∘'
-        | '°' | '\'' | '→' | '⇒' | '∣' | '‖' | '⌊' | '⌋' | '⌈' | '⌉' | '…' | '∧' | '∨' | '⟨' | '⟩' => character,
+        '+' | '-' | '*' | '/' | '^' | '_' | '(' | ')' | '[' | ']' | '{' | '}' | '|' | '!' | '='
+        | '<' | '>' | ',' | ';' | ':' | '%' | '&' | '±' | '∓' | '≤' | '≥' | '≠' | '≈' | '≡'
+        | '∈' | '∪' | '∩' | '∖' | '∞' | '∅' | '∘' | '°' | '\'' | '→' | '⇒' | '∣' | '‖' | '⌊'
+        | '⌋' | '⌈' | '⌉' | '…' | '∧' | '∨' | '⟨' | '⟩' => character,
         '−' | '–' | '—' | '﹣' | '－' => '-',
         '＋' => '+',
         '×' | '·' | '⋅' | '∙' | '•' | '＊' => '*',
@@ -237,7 +300,7 @@ pub(crate) fn operator(character: char) -> Option<char> {
 
 /// The plain form of a word that names a unit: lower case, singular, long form; `None` if it names none.
 pub(crate) fn unit(word: &str) -> Option<&'static str> {
-    const UNITS: [(&str, &str); 64] = [
+    const UNITS: [(&str, &str); 66] = [
         ("cm", "centimeter"),
         ("mm", "millimeter"),
         ("km", "kilometer"),
@@ -301,26 +364,93 @@ pub(crate) fn unit(word: &str) -> Option<&'static str> {
         ("rad", "radian"),
         ("times", "time"),
         ("way", "way"),
+        ("am", "am"),
+        ("pm", "pm"),
         ("erg", "erg"),
     ];
-    let find = |word: &str| UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(word));
+    let find = |word: &str| {
+        UNITS
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(word))
+    };
     let singular = word.strip_suffix('s').filter(|singular| singular.len() > 2);
     find(word)
         .or_else(|| singular.and_then(find))
         .map(|(_, unit)| *unit)
 }
 
-/// The value of a number word up to twenty, a ten, or `hundred`, `thousand`, `million`.
+/// The value of a number in words below a billion: `twelve`, `twenty-five`, `three hundred and four`.
+pub(crate) fn number_phrase(text: &str) -> Option<i64> {
+    let (mut total, mut group) = (0_i64, 0_i64);
+    let mut said = false;
+    for word in text.split([' ', '-']).filter(|word| !word.is_empty()) {
+        if word.eq_ignore_ascii_case("and") && said {
+            continue;
+        }
+        match number_word(word)? {
+            100 => group = group.max(1).checked_mul(100)?,
+            scale @ (1_000 | 1_000_000) => {
+                total = total.checked_add(group.max(1).checked_mul(scale)?)?;
+                group = 0;
+            }
+            value => {
+                // "five six" is no number, nor is "twenty twelve".
+                let room = if group % 100 == 0 {
+                    99
+                } else if group % 10 == 0 {
+                    9
+                } else {
+                    -1
+                };
+                if value > room || said && value == 0 {
+                    return None;
+                }
+                group += value;
+            }
+        }
+        said = true;
+        if total > 1_000_000_000 || group > 999_999 {
+            return None;
+        }
+    }
+    said.then_some(total + group)
+}
+
+/// The value of a single number word.
 pub(crate) fn number_word(word: &str) -> Option<i64> {
-    const SMALL: [&str; 21] = [
-        "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
-        "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty",
+    const SMALL: [&str; 20] = [
+        "zero",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+        "seventeen",
+        "eighteen",
+        "nineteen",
     ];
-    const TENS: [&str; 7] = ["thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
-    let find = |table: &[&str]| table.iter().position(|name| name.eq_ignore_ascii_case(word));
+    const TENS: [&str; 8] = [
+        "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
+    ];
+    let find = |table: &[&str]| {
+        table
+            .iter()
+            .position(|name| name.eq_ignore_ascii_case(word))
+    };
     find(&SMALL)
         .map(|index| index as i64)
-        .or_else(|| find(&TENS).map(|index| 30 + 10 * index as i64))
+        .or_else(|| find(&TENS).map(|index| 20 + 10 * index as i64))
         .or_else(|| find(&["hundred"]).map(|_| 100))
         .or_else(|| find(&["thousand"]).map(|_| 1_000))
         .or_else(|| find(&["million"]).map(|_| 1_000_000))

@@ -59,13 +59,21 @@ pub(super) fn boxes(text: &str) -> Boxes {
         at += match bytes[at] {
             b'\\' => match box_command(&bytes[at..]) {
                 Some(len) => {
-                    open.push(Open { command: at, content: at + len, depth });
+                    open.push(Open {
+                        command: at,
+                        content: at + len,
+                        depth,
+                    });
                     depth += 1;
                     len
                 }
                 None if matches!(bytes.get(at + 1), Some(b'{' | b'}')) => 2,
                 // In `\\{` the brace is a real one; in `\\boxed{` the slash was escaped once too often.
-                None if bytes[at..].starts_with(b"\\\\") && box_command(&bytes[at + 1..]).is_none() => 2,
+                None if bytes[at..].starts_with(b"\\\\")
+                    && box_command(&bytes[at + 1..]).is_none() =>
+                {
+                    2
+                }
                 None => 1,
             },
             b'{' => {
@@ -75,9 +83,14 @@ pub(super) fn boxes(text: &str) -> Boxes {
             b'}' => {
                 depth = depth.saturating_sub(1);
                 if open.last().is_some_and(|last| last.depth == depth)
-                    && let Some(Open { command, content, .. }) = open.pop()
+                    && let Some(Open {
+                        command, content, ..
+                    }) = open.pop()
                 {
-                    closed.push(Boxed { whole: command..at + 1, content: content..at });
+                    closed.push(Boxed {
+                        whole: command..at + 1,
+                        content: content..at,
+                    });
                 }
                 1
             }
@@ -89,6 +102,18 @@ pub(super) fn boxes(text: &str) -> Boxes {
         return Boxes::CutOff;
     }
     Boxes::Closed(closed)
+}
+
+/// What follows the last `\boxed` that has no braces, up to the end of its formula or line.
+pub(super) fn last_without_braces(text: &str) -> Option<&str> {
+    const NAME: &str = "\\boxed";
+    let at = memmem::find_iter(text.as_bytes(), NAME).last()? + NAME.len();
+    let rest = &text[at..];
+    let end = rest.find(['$', '\n']).unwrap_or(rest.len());
+    let content = rest[..end].trim().trim_end_matches(['.', ',']);
+    let is_value = content.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '\\'))
+        && !content.contains(' ');
+    is_value.then_some(content)
 }
 
 /// A box that is not closed yet, and how many braces were open before it.

@@ -7,17 +7,42 @@ use memchr::memmem;
 use super::value::{self, reads_as_value};
 
 /// Markers that are followed by the answer itself.
-const MARKERS: [&str; 9] = ["####", "<answer>", "答案是", "答案为", "答案：", "答案:", "éponse est", "éponse:", "éponse :"];
+const MARKERS: [&str; 9] = [
+    "####",
+    "<answer>",
+    "答案是",
+    "答案为",
+    "答案：",
+    "答案:",
+    "éponse est",
+    "éponse:",
+    "éponse :",
+];
 
 /// Longest sentence that is looked at, in bytes.
 const LONGEST: usize = 4_096;
 
 /// What stands between "answer" and the answer itself, in its usual forms.
-const LINKS: [&str; 10] = [":", "=", "is", "are", "was", "would be", "will be", "must be", "should be", "equals"];
+const LINKS: [&str; 10] = [
+    ":",
+    "=",
+    "is",
+    "are",
+    "was",
+    "would be",
+    "will be",
+    "must be",
+    "should be",
+    "equals",
+];
 
 /// The answer behind the last phrase that announces one.
 pub(super) fn find(text: &str) -> Option<Cow<'_, str>> {
-    let behind = |marker: &str| memmem::find_iter(text.as_bytes(), marker).last().map(|at| at + marker.len());
+    let behind = |marker: &str| {
+        memmem::find_iter(text.as_bytes(), marker)
+            .last()
+            .map(|at| at + marker.len())
+    };
     let marked = MARKERS.iter().filter_map(|marker| behind(marker)).max();
     let at = marked.max(announced(text))?;
     clause(&text[at..])
@@ -31,7 +56,10 @@ fn announced(text: &str) -> Option<usize> {
         let nouns: Vec<usize> = memmem::find_iter(text.as_bytes(), noun).collect();
         let mut end = text.len();
         // A verb behind the next noun is that one's.
-        nouns.into_iter().rev().find_map(|at| link(text, at + noun.len(), std::mem::replace(&mut end, at)))
+        nouns
+            .into_iter()
+            .rev()
+            .find_map(|at| link(text, at + noun.len(), std::mem::replace(&mut end, at)))
     };
     NOUNS.iter().filter_map(|noun| last_of(noun)).max()
 }
@@ -43,9 +71,11 @@ fn link(text: &str, start: usize, end: usize) -> Option<usize> {
     let end = end.min(start + FURTHEST);
     for at in start..end {
         let rest = &bytes[at..];
-        let starts_word = rest[0].is_ascii_alphabetic() && (at == start || !bytes[at - 1].is_ascii_alphanumeric());
+        let starts_word = rest[0].is_ascii_alphabetic()
+            && (at == start || !bytes[at - 1].is_ascii_alphanumeric());
         let is_link = |link: &&&str| {
-            rest.starts_with(link.as_bytes()) && !(starts_word && rest.get(link.len()).is_some_and(u8::is_ascii_alphanumeric))
+            rest.starts_with(link.as_bytes())
+                && !(starts_word && rest.get(link.len()).is_some_and(u8::is_ascii_alphanumeric))
         };
         if (starts_word || matches!(rest[0], b':' | b'='))
             && let Some(link) = LINKS.iter().find(is_link)
@@ -53,7 +83,11 @@ fn link(text: &str, start: usize, end: usize) -> Option<usize> {
             // "is: 5"
             let behind = at + link.len();
             let rest = text[behind..].trim_start_matches(['*', ' ']);
-            return Some(if rest.starts_with(':') { text.len() - rest.len() + 1 } else { behind });
+            return Some(if rest.starts_with(':') {
+                text.len() - rest.len() + 1
+            } else {
+                behind
+            });
         }
         let stops = rest[0] == b'.' && rest.get(1).is_none_or(u8::is_ascii_whitespace);
         if stops || matches!(rest[0], b'\n' | b'?') {
@@ -65,7 +99,9 @@ fn link(text: &str, start: usize, end: usize) -> Option<usize> {
 
 /// The answer at the start of `text`, up to the end of its sentence.
 fn clause(text: &str) -> Option<Cow<'_, str>> {
-    let text = text.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '*' | ':' | '"' | '`' | '_' | '>' | '：'));
+    let text = text.trim_start_matches(|c: char| {
+        c.is_whitespace() || matches!(c, '*' | ':' | '"' | '`' | '_' | '>' | '：')
+    });
     if text.starts_with('$') || text.starts_with("\\(") || text.starts_with("\\[") {
         if let Some(formulas) = value::leading_formulas(text) {
             return Some(formulas);
@@ -103,9 +139,23 @@ fn clause(text: &str) -> Option<Cow<'_, str>> {
 
 /// The first sentence of a line.
 fn sentence(line: &str) -> &str {
-    const STOPS: [&str; 9] = [". ", "。", "! ", " because ", " since ", ", because", ", since", " I hope", ", which "];
+    const STOPS: [&str; 9] = [
+        ". ",
+        "。",
+        "! ",
+        " because ",
+        " since ",
+        ", because",
+        ", since",
+        " I hope",
+        ", which ",
+    ];
     // A full stop ends no sentence within a formula; those have been taken before.
-    let end = STOPS.iter().filter_map(|stop| line.find(stop)).min().unwrap_or(line.len());
+    let end = STOPS
+        .iter()
+        .filter_map(|stop| line.find(stop))
+        .min()
+        .unwrap_or(line.len());
     &line[..end]
 }
 

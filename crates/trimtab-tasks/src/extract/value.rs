@@ -19,7 +19,11 @@ pub(super) fn reads_as_value(text: &str) -> bool {
 /// The text, if it is one line of mathematics.
 pub(super) fn whole(text: &str) -> Option<&str> {
     let text = text.trim();
-    (!text.is_empty() && text.len() <= LONGEST && !text.contains('\n') && reads_as_mathematics(text)).then_some(text)
+    (!text.is_empty()
+        && text.len() <= LONGEST
+        && !text.contains('\n')
+        && reads_as_mathematics(text))
+    .then_some(text)
 }
 
 /// The last formula or number, whichever ends later.
@@ -27,7 +31,9 @@ pub(super) fn last(text: &str) -> Option<(Cow<'_, str>, Source)> {
     let formula = last_formulas(text);
     let number = last_number(text);
     match (formula, number) {
-        (Some((formula, end)), Some(number)) if number.end <= end || text[end..number.end].trim().is_empty() => {
+        (Some((formula, end)), Some(number))
+            if number.end <= end || text[end..number.end].trim().is_empty() =>
+        {
             Some((formula, Source::Formula))
         }
         (_, Some(number)) => Some((Cow::Borrowed(text[number].trim()), Source::Number)),
@@ -64,14 +70,20 @@ fn formulas(text: &str) -> Vec<Formula> {
                     if found.len() == 2 * KEPT {
                         found.drain(..KEPT);
                     }
-                    found.push(Formula { whole: start..at, content });
+                    found.push(Formula {
+                        whole: start..at,
+                        content,
+                    });
                 }
                 open = None;
                 continue;
             }
         } else {
             let pairs = [("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]")];
-            if let Some((opener, closer)) = pairs.into_iter().find(|(opener, _)| rest.starts_with(opener.as_bytes())) {
+            if let Some((opener, closer)) = pairs
+                .into_iter()
+                .find(|(opener, _)| rest.starts_with(opener.as_bytes()))
+            {
                 open = Some((at, opener, closer));
                 at += opener.len();
                 continue;
@@ -102,7 +114,10 @@ pub(super) fn leading_formulas(text: &str) -> Option<Cow<'_, str>> {
     }
     let formulas = formulas(&text[..end]);
     let first = formulas.first().filter(|first| first.whole.start == 0)?;
-    let joined = formulas.windows(2).take_while(|pair| joins(&text[pair[0].whole.end..pair[1].whole.start])).count();
+    let joined = formulas
+        .windows(2)
+        .take_while(|pair| joins(&text[pair[0].whole.end..pair[1].whole.start]))
+        .count();
     let after = text[first.whole.end..].trim_start();
     // "$28$ %": the sign belongs to the formula.
     if joined == 0 && after.starts_with(['%', '°']) {
@@ -116,7 +131,10 @@ fn list<'a>(text: &'a str, formulas: &[Formula]) -> Cow<'a, str> {
     match formulas {
         [only] => Cow::Borrowed(text[only.content.clone()].trim()),
         several => {
-            let contents: Vec<&str> = several.iter().map(|formula| text[formula.content.clone()].trim()).collect();
+            let contents: Vec<&str> = several
+                .iter()
+                .map(|formula| text[formula.content.clone()].trim())
+                .collect();
             Cow::Owned(contents.join(", "))
         }
     }
@@ -144,7 +162,10 @@ fn last_number(text: &str) -> Option<Range<usize>> {
 /// Whether a line calls a function without arguments, takes an item by a quoted name or the like.
 fn is_code(line: &str) -> bool {
     const LONGEST: usize = 512;
-    line.len() <= LONGEST && ["()", "['", "[\"", "==", "__", "):"].iter().any(|sign| line.contains(sign))
+    line.len() <= LONGEST
+        && ["()", "['", "[\"", "==", "__", "):"]
+            .iter()
+            .any(|sign| line.contains(sign))
 }
 
 /// The number around a digit, with its sign, separators, slash and percent sign.
@@ -158,7 +179,9 @@ fn number_at(text: &str, digit: usize) -> Range<usize> {
             b'0'..=b'9' => true,
             b'.' => is_digit(start),
             b',' | b'/' => is_digit(start) && earlier.is_some_and(|byte| byte.is_ascii_digit()),
-            b'-' | b'+' => !earlier.is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b')'),
+            b'-' | b'+' => {
+                !earlier.is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b')')
+            }
             _ => false,
         };
         if !belongs {
@@ -170,7 +193,9 @@ fn number_at(text: &str, digit: usize) -> Range<usize> {
         }
     }
     let end = digit + 1;
-    let sign = ["%", "\\%", "°"].into_iter().find(|sign| text[end..].starts_with(sign));
+    let sign = ["%", "\\%", "°"]
+        .into_iter()
+        .find(|sign| text[end..].starts_with(sign));
     start..end + sign.map_or(0, str::len)
 }
 
@@ -179,8 +204,13 @@ pub(super) fn leading_value(text: &str) -> Option<&str> {
     let mut end = 0;
     let mut values = 0;
     for word in text.split_inclusive(char::is_whitespace) {
-        let bare = word.trim().trim_end_matches([',', ';', ':', ')', '.']).trim_start_matches('(');
-        let is_value = bare.bytes().any(|byte| byte.is_ascii_digit() || byte == b'\\')
+        let bare = word
+            .trim()
+            .trim_end_matches([',', ';', ':', ')', '.'])
+            .trim_start_matches('(');
+        let is_value = bare
+            .bytes()
+            .any(|byte| byte.is_ascii_digit() || byte == b'\\')
             || bare.len() == 1 && !matches!(bare, "a" | "I")
             || bare.is_empty();
         let joins = values > 0 && matches!(bare, "and" | "or" | "x");
@@ -192,7 +222,8 @@ pub(super) fn leading_value(text: &str) -> Option<&str> {
     }
     let value = text[..end].trim().trim_end_matches([',', ';', ':', '.']);
     let value = value.trim_end_matches("and").trim_end_matches("or").trim();
-    let single_letter = value.len() == 1 && value.bytes().all(|byte| byte.is_ascii_lowercase()) && end < text.len();
+    let single_letter =
+        value.len() == 1 && value.bytes().all(|byte| byte.is_ascii_lowercase()) && end < text.len();
     (!value.is_empty() && !single_letter && reads_as_value(value)).then_some(value)
 }
 
@@ -207,15 +238,28 @@ pub(super) fn last_letter(text: &str) -> Option<&str> {
     }
     let bytes = text.as_bytes();
     let alone = |at: usize| {
-        let is_word = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'\'' | b'\\' | b'_'));
-        bytes[at].is_ascii_uppercase() && !is_word(at.checked_sub(1).map(|at| &bytes[at])) && !is_word(bytes.get(at + 1))
+        let is_word = |byte: Option<&u8>| {
+            byte.is_some_and(|byte| {
+                byte.is_ascii_alphanumeric() || matches!(byte, b'\'' | b'\\' | b'_')
+            })
+        };
+        bytes[at].is_ascii_uppercase()
+            && !is_word(at.checked_sub(1).map(|at| &bytes[at]))
+            && !is_word(bytes.get(at + 1))
     };
-    (0..bytes.len()).rev().filter(|at| alone(*at) && bytes[*at] != b'I').find_map(|at| {
-        let before = text[..at].trim_end_matches(['(', ' ', '*', '"', '$']);
-        let denied = ["not", "non", "n't", "不是", "nicht", "neither", "nor"].iter().any(|denial| before.ends_with(denial));
-        // "A" at the start of a sentence is an article.
-        let article = bytes[at] == b'A' && bytes.get(at + 1) == Some(&b' ') && bytes.get(at + 2).is_some_and(u8::is_ascii_lowercase)
-            && (before.is_empty() || before.ends_with(['.', '\n']));
-        (!denied && !article).then(|| &text[at..=at])
-    })
+    (0..bytes.len())
+        .rev()
+        .filter(|at| alone(*at) && bytes[*at] != b'I')
+        .find_map(|at| {
+            let before = text[..at].trim_end_matches(['(', ' ', '*', '"', '$']);
+            let denied = ["not", "non", "n't", "不是", "nicht", "neither", "nor"]
+                .iter()
+                .any(|denial| before.ends_with(denial));
+            // "A" at the start of a sentence is an article.
+            let article = bytes[at] == b'A'
+                && bytes.get(at + 1) == Some(&b' ')
+                && bytes.get(at + 2).is_some_and(u8::is_ascii_lowercase)
+                && (before.is_empty() || before.ends_with(['.', '\n']));
+            (!denied && !article).then(|| &text[at..=at])
+        })
 }

@@ -15,26 +15,51 @@ pub(super) fn named(expr: &Expr) -> Option<Named<'_>> {
         return None;
     };
     if rest.len() == 1 && rest[0].0 == '∈' && is_name(first) {
-        return Some(Named { name: Some(first), value: &rest[0].1 });
+        return Some(Named {
+            name: Some(first),
+            value: &rest[0].1,
+        });
     }
-    if !rest.iter().all(|(relation, _)| matches!(relation, '=' | '≈' | '≡')) {
+    if !rest
+        .iter()
+        .all(|(relation, _)| matches!(relation, '=' | '≈' | '≡'))
+    {
         return None;
     }
     // What comes before an approximation is exact, unless it is only a name.
-    let exact = rest.iter().position(|(relation, _)| *relation == '≈').unwrap_or(rest.len());
-    let rest = if exact == 0 && is_name(first) { &rest[..1] } else { &rest[..exact] };
+    let exact = rest
+        .iter()
+        .position(|(relation, _)| *relation == '≈')
+        .unwrap_or(rest.len());
+    let rest = if exact == 0 && is_name(first) {
+        &rest[..1]
+    } else {
+        &rest[..exact]
+    };
     let Some((_, last)) = rest.last() else {
-        return Some(Named { name: None, value: first });
+        return Some(Named {
+            name: None,
+            value: first,
+        });
     };
     if is_name(first) {
-        return Some(Named { name: Some(first), value: last });
+        return Some(Named {
+            name: Some(first),
+            value: last,
+        });
     }
     if is_name(last) && rest.len() == 1 {
-        return Some(Named { name: Some(last), value: first });
+        return Some(Named {
+            name: Some(last),
+            value: first,
+        });
     }
     // A calculation: `2 + 3 = 5`.
     let is_number = |part: &Expr| part.is_scalar() && part.symbols().is_empty();
-    (is_number(first) && is_number(last)).then_some(Named { name: None, value: last })
+    (is_number(first) && is_number(last)).then_some(Named {
+        name: None,
+        value: last,
+    })
 }
 
 /// Whether an expression only names something.

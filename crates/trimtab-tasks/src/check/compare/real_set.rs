@@ -40,11 +40,18 @@ impl Comparer<'_> {
         // Ends may hold variables; then the sets have to agree at several points.
         let mut outcome = Outcome::Equal;
         for round in 0..3 {
-            let point = Point { seed: self.seed.wrapping_add(round), whole: false, decimal_log: false, minus: false };
+            let point = Point {
+                seed: self.seed.wrapping_add(round),
+                whole: false,
+                decimal_log: false,
+                minus: false,
+            };
             let sets = (self.real_set(gold, point), self.real_set(answer, point));
             let (gold, answer) = match sets {
                 (Ok(Some(gold)), Ok(Some(answer))) => (gold, answer),
-                (Err(Fault::Stop(reason)), _) | (_, Err(Fault::Stop(reason))) => return Some(reason.into()),
+                (Err(Fault::Stop(reason)), _) | (_, Err(Fault::Stop(reason))) => {
+                    return Some(reason.into());
+                }
                 (Err(Fault::Undefined), _) | (_, Err(Fault::Undefined)) => {
                     outcome = Outcome::Unknown(Reason::Precision);
                     continue;
@@ -83,8 +90,10 @@ impl Comparer<'_> {
         self.budget.spend(2)?;
         Ok(match expr {
             Expr::Tuple { open, close, items } if items.len() == 2 => {
-                let (low, high) =
-                    (self.end(&items[0], *open == '[', point)?, self.end(&items[1], *close == ']', point)?);
+                let (low, high) = (
+                    self.end(&items[0], *open == '[', point)?,
+                    self.end(&items[1], *close == ']', point)?,
+                );
                 match self.ordered(&low.at, &high.at)? {
                     Ordering::Less => Some(vec![Piece { low, high }]),
                     Ordering::Equal if low.closed && high.closed => Some(vec![Piece { low, high }]),
@@ -95,14 +104,20 @@ impl Comparer<'_> {
                 let mut set = Vec::new();
                 for item in items {
                     let end = self.end(item, true, point)?;
-                    set.push(Piece { low: end.clone(), high: end });
+                    set.push(Piece {
+                        low: end.clone(),
+                        high: end,
+                    });
                 }
                 Some(self.merged(set)?)
             }
             Expr::Symbol(name) if name == "mathbb R" => Some(all()),
             Expr::SetOf(condition) => self.real_set(condition, point)?,
             Expr::SetOperation(operation, parts) => {
-                let (left, right) = (self.real_set(&parts.0, point)?, self.real_set(&parts.1, point)?);
+                let (left, right) = (
+                    self.real_set(&parts.0, point)?,
+                    self.real_set(&parts.1, point)?,
+                );
                 let (Some(left), Some(right)) = (left, right) else {
                     return Ok(None);
                 };
@@ -117,10 +132,14 @@ impl Comparer<'_> {
             }
             // A difference written with a minus sign.
             Expr::Sum(terms) => match terms.as_slice() {
-                [left, Expr::Negative(right)] if is_region(left) || matches!(**right, Expr::Set(_)) => {
+                [left, Expr::Negative(right)]
+                    if is_region(left) || matches!(**right, Expr::Set(_)) =>
+                {
                     let (left, right) = (self.real_set(left, point)?, self.real_set(right, point)?);
                     match (left, right) {
-                        (Some(left), Some(right)) => Some(self.intersection(&left, &complement(&right))?),
+                        (Some(left), Some(right)) => {
+                            Some(self.intersection(&left, &complement(&right))?)
+                        }
                         _ => None,
                     }
                 }
@@ -130,7 +149,9 @@ impl Comparer<'_> {
                 let unequal = |item: &Expr| matches!(item, Expr::Relation(_, rest) if rest.iter().all(|(r, _)| *r == '≠'));
                 let both = match joint {
                     Joint::Or => false,
-                    Joint::And => !items.iter().all(|item| matches!(item, Expr::Tuple { .. } | Expr::SetOperation(..))),
+                    Joint::And => !items
+                        .iter()
+                        .all(|item| matches!(item, Expr::Tuple { .. } | Expr::SetOperation(..))),
                     Joint::Comma if items.iter().all(unequal) => true,
                     Joint::Comma => return Ok(None),
                 };
@@ -139,7 +160,11 @@ impl Comparer<'_> {
                     let Some(part) = self.real_set(item, point)? else {
                         return Ok(None);
                     };
-                    set = if both { self.intersection(&set, &part)? } else { self.merged([set, part].concat())? };
+                    set = if both {
+                        self.intersection(&set, &part)?
+                    } else {
+                        self.merged([set, part].concat())?
+                    };
                 }
                 Some(set)
             }
@@ -149,7 +174,10 @@ impl Comparer<'_> {
                 {
                     return if found.value.is_scalar() {
                         let end = self.end(found.value, true, point)?;
-                        Ok(Some(vec![Piece { low: end.clone(), high: end }]))
+                        Ok(Some(vec![Piece {
+                            low: end.clone(),
+                            high: end,
+                        }]))
                     } else {
                         self.real_set(found.value, point)
                     };
@@ -192,7 +220,9 @@ impl Comparer<'_> {
         if matches!(right, Expr::Infinity) && relation == '<' {
             return Ok(Some(all()));
         }
-        if matches!(left, Expr::Negative(inner) if matches!(**inner, Expr::Infinity)) && relation == '<' {
+        if matches!(left, Expr::Negative(inner) if matches!(**inner, Expr::Infinity))
+            && relation == '<'
+        {
             return Ok(Some(all()));
         }
         let mut at = |x: i64| -> Result<Value, Fault> {
@@ -206,7 +236,8 @@ impl Comparer<'_> {
         let three_times = Value::Exact(crate::check::rational::Rational::integer(3));
         let slope = one.plus(&start.clone().negated(), self.budget)?;
         let rise = three.plus(&start.clone().negated(), self.budget)?;
-        if sameness(&slope.times(&three_times, self.budget)?, &rise, self.budget)? != Sameness::Same {
+        if sameness(&slope.times(&three_times, self.budget)?, &rise, self.budget)? != Sameness::Same
+        {
             return Ok(None);
         }
         let rising = match slope.order(&Value::ZERO, self.budget)? {
@@ -214,13 +245,24 @@ impl Comparer<'_> {
             Some(Ordering::Less) => false,
             _ => return Ok(None),
         };
-        let root = start.negated().times(&slope.inverse(self.budget)?, self.budget)?;
+        let root = start
+            .negated()
+            .times(&slope.inverse(self.budget)?, self.budget)?;
         let piece = |below: bool, closed: bool| {
-            let end = End { at: root.clone(), closed };
+            let end = End {
+                at: root.clone(),
+                closed,
+            };
             if below {
-                Piece { low: infinity(true), high: end }
+                Piece {
+                    low: infinity(true),
+                    high: end,
+                }
             } else {
-                Piece { low: end, high: infinity(false) }
+                Piece {
+                    low: end,
+                    high: infinity(false),
+                }
             }
         };
         Ok(Some(match relation {
@@ -228,15 +270,24 @@ impl Comparer<'_> {
             '>' | '≥' => vec![piece(!rising, relation == '≥')],
             '≠' => vec![piece(true, false), piece(false, false)],
             '=' => {
-                let end = End { at: root, closed: true };
-                vec![Piece { low: end.clone(), high: end }]
+                let end = End {
+                    at: root,
+                    closed: true,
+                };
+                vec![Piece {
+                    low: end.clone(),
+                    high: end,
+                }]
             }
             _ => return Ok(None),
         }))
     }
 
     fn end(&mut self, expr: &Expr, closed: bool, point: Point) -> Result<End, Fault> {
-        Ok(End { at: evaluate_with(expr, point, &[], self.budget)?, closed })
+        Ok(End {
+            at: evaluate_with(expr, point, &[], self.budget)?,
+            closed,
+        })
     }
 
     fn ordered(&mut self, left: &Value, right: &Value) -> Result<Ordering, Fault> {
@@ -245,12 +296,16 @@ impl Comparer<'_> {
 
     /// The order of two low ends: a closed one starts before an open one.
     fn low_order(&mut self, left: &End, right: &End) -> Result<Ordering, Fault> {
-        Ok(self.ordered(&left.at, &right.at)?.then(right.closed.cmp(&left.closed)))
+        Ok(self
+            .ordered(&left.at, &right.at)?
+            .then(right.closed.cmp(&left.closed)))
     }
 
     /// The order of two high ends: a closed one ends after an open one.
     fn high_order(&mut self, left: &End, right: &End) -> Result<Ordering, Fault> {
-        Ok(self.ordered(&left.at, &right.at)?.then(left.closed.cmp(&right.closed)))
+        Ok(self
+            .ordered(&left.at, &right.at)?
+            .then(left.closed.cmp(&right.closed)))
     }
 
     /// Sorts pieces and joins those that touch.
@@ -288,15 +343,26 @@ impl Comparer<'_> {
         for a in left {
             for b in right {
                 self.budget.spend(2)?;
-                let low = if self.low_order(&a.low, &b.low)?.is_gt() { &a.low } else { &b.low };
-                let high = if self.high_order(&a.high, &b.high)?.is_lt() { &a.high } else { &b.high };
+                let low = if self.low_order(&a.low, &b.low)?.is_gt() {
+                    &a.low
+                } else {
+                    &b.low
+                };
+                let high = if self.high_order(&a.high, &b.high)?.is_lt() {
+                    &a.high
+                } else {
+                    &b.high
+                };
                 let keeps = match self.ordered(&low.at, &high.at)? {
                     Ordering::Less => true,
                     Ordering::Equal => low.closed && high.closed,
                     Ordering::Greater => false,
                 };
                 if keeps {
-                    pieces.push(Piece { low: low.clone(), high: high.clone() });
+                    pieces.push(Piece {
+                        low: low.clone(),
+                        high: high.clone(),
+                    });
                 }
             }
         }
@@ -305,21 +371,42 @@ impl Comparer<'_> {
 }
 
 fn infinity(negative: bool) -> End {
-    End { at: Value::Infinite { negative }, closed: false }
+    End {
+        at: Value::Infinite { negative },
+        closed: false,
+    }
 }
 
 fn all() -> RealSet {
-    vec![Piece { low: infinity(true), high: infinity(false) }]
+    vec![Piece {
+        low: infinity(true),
+        high: infinity(false),
+    }]
 }
 
 fn not_negative() -> RealSet {
-    vec![Piece { low: End { at: Value::ZERO, closed: true }, high: infinity(false) }]
+    vec![Piece {
+        low: End {
+            at: Value::ZERO,
+            closed: true,
+        },
+        high: infinity(false),
+    }]
 }
 
 /// The set on the other side of zero.
 fn mirrored(set: &RealSet) -> RealSet {
-    let negated = |end: &End| End { at: end.at.clone().negated(), closed: end.closed };
-    set.iter().rev().map(|piece| Piece { low: negated(&piece.high), high: negated(&piece.low) }).collect()
+    let negated = |end: &End| End {
+        at: end.at.clone().negated(),
+        closed: end.closed,
+    };
+    set.iter()
+        .rev()
+        .map(|piece| Piece {
+            low: negated(&piece.high),
+            high: negated(&piece.low),
+        })
+        .collect()
 }
 
 /// A relation of `|variable|` as one of a variable by that name, if it holds the variable in no other way.
@@ -342,15 +429,24 @@ fn complement(set: &RealSet) -> RealSet {
         if let Some(low) = low.take()
             && !matches!(piece.low.at, Value::Infinite { .. })
         {
-            let high = End { at: piece.low.at.clone(), closed: !piece.low.closed };
+            let high = End {
+                at: piece.low.at.clone(),
+                closed: !piece.low.closed,
+            };
             rest.push(Piece { low, high });
         }
         if !matches!(piece.high.at, Value::Infinite { .. }) {
-            low = Some(End { at: piece.high.at.clone(), closed: !piece.high.closed });
+            low = Some(End {
+                at: piece.high.at.clone(),
+                closed: !piece.high.closed,
+            });
         }
     }
     if let Some(low) = low {
-        rest.push(Piece { low, high: infinity(false) });
+        rest.push(Piece {
+            low,
+            high: infinity(false),
+        });
     }
     rest
 }
@@ -360,11 +456,14 @@ fn is_region(expr: &Expr) -> bool {
     match expr {
         Expr::SetOf(_) | Expr::SetOperation(..) => true,
         Expr::Symbol(name) => name == "mathbb R",
-        Expr::Relation(_, rest) => rest.iter().any(|(relation, _)| matches!(relation, '<' | '>' | '≤' | '≥' | '≠' | '∈')),
+        Expr::Relation(_, rest) => rest
+            .iter()
+            .any(|(relation, _)| matches!(relation, '<' | '>' | '≤' | '≥' | '≠' | '∈')),
         Expr::List { items, .. } => items.iter().any(is_region),
-        Expr::Sum(terms) => {
-            terms.iter().any(|term| is_region(term) || matches!(term, Expr::Negative(inner) if matches!(**inner, Expr::Set(_))))
-        }
+        Expr::Sum(terms) => terms.iter().any(|term| {
+            is_region(term)
+                || matches!(term, Expr::Negative(inner) if matches!(**inner, Expr::Set(_)))
+        }),
         _ => false,
     }
 }
@@ -383,7 +482,13 @@ fn variable(expr: &Expr) -> Option<&str> {
             let part = match rest.as_slice() {
                 [('∈', _)] => first.as_ref(),
                 [(_, middle), _] if alone(middle) => middle,
-                [(_, right)] if alone(first) != alone(right) => if alone(first) { first.as_ref() } else { right },
+                [(_, right)] if alone(first) != alone(right) => {
+                    if alone(first) {
+                        first.as_ref()
+                    } else {
+                        right
+                    }
+                }
                 _ => return None,
             };
             match part {

@@ -26,16 +26,22 @@ impl Comparer<'_> {
             (Some(Named { value, .. }), None) if !matches!(answer, Expr::Relation(..)) => {
                 Some(self.compare(value, answer))
             }
-            (None, Some(Named { value, .. })) if !matches!(gold, Expr::Relation(..)) => Some(self.compare(gold, value)),
+            (None, Some(Named { value, .. })) if !matches!(gold, Expr::Relation(..)) => {
+                Some(self.compare(gold, value))
+            }
             _ => match (gold, answer) {
                 (Expr::Relation(_, gold_rest), Expr::Relation(_, answer_rest)) => {
-                    if gold_rest.iter().chain(answer_rest).all(|(relation, _)| *relation == '=')
+                    if gold_rest
+                        .iter()
+                        .chain(answer_rest)
+                        .all(|(relation, _)| *relation == '=')
                         || symbols(gold).len() > 1
                         || symbols(answer).len() > 1
                     {
                         return Some(self.chains(gold, answer));
                     }
-                    self.real_sets(gold, answer).or_else(|| Some(self.chains(gold, answer)))
+                    self.real_sets(gold, answer)
+                        .or_else(|| Some(self.chains(gold, answer)))
                 }
                 _ => None,
             },
@@ -53,25 +59,34 @@ impl Comparer<'_> {
 
     /// Part by part, forwards or backwards, or as single equations up to a factor.
     fn chains(&mut self, gold: &Expr, answer: &Expr) -> Outcome {
-        let (Expr::Relation(first, rest), Expr::Relation(other_first, other_rest)) = (gold, answer) else {
+        let (Expr::Relation(first, rest), Expr::Relation(other_first, other_rest)) = (gold, answer)
+        else {
             return Outcome::Different;
         };
         if rest.len() != other_rest.len() {
             return Outcome::Unknown(Reason::NotUnderstood);
         }
         let parts = |first: &Expr, rest: &[(char, Expr)]| -> Vec<Expr> {
-            std::iter::once(first.clone()).chain(rest.iter().map(|(_, part)| part.clone())).collect()
+            std::iter::once(first.clone())
+                .chain(rest.iter().map(|(_, part)| part.clone()))
+                .collect()
         };
         let (golds, mut answers) = (parts(first, rest), parts(other_first, other_rest));
-        let relations = |rest: &[(char, Expr)]| -> Vec<char> { rest.iter().map(|(relation, _)| *relation).collect() };
+        let relations = |rest: &[(char, Expr)]| -> Vec<char> {
+            rest.iter().map(|(relation, _)| *relation).collect()
+        };
         let (gold_relations, mut answer_relations) = (relations(rest), relations(other_rest));
         for _ in 0..2 {
-            if gold_relations == answer_relations && self.in_order(golds.iter().zip(&answers)) == Outcome::Equal {
+            if gold_relations == answer_relations
+                && self.in_order(golds.iter().zip(&answers)) == Outcome::Equal
+            {
                 return Outcome::Equal;
             }
             answers.reverse();
             answer_relations.reverse();
-            answer_relations.iter_mut().for_each(|relation| *relation = mirrored(*relation));
+            answer_relations
+                .iter_mut()
+                .for_each(|relation| *relation = mirrored(*relation));
         }
         if rest.len() == 1 {
             return self.equations(gold, answer);
@@ -82,7 +97,9 @@ impl Comparer<'_> {
     /// Whether two equations, or two inequalities, are the same but for a factor.
     fn equations(&mut self, gold: &Expr, answer: &Expr) -> Outcome {
         const POINTS: usize = 3;
-        let (Some((gold, gold_relation)), Some((answer, answer_relation))) = (difference(gold), difference(answer)) else {
+        let (Some((gold, gold_relation)), Some((answer, answer_relation))) =
+            (difference(gold), difference(answer))
+        else {
             return Outcome::Unknown(Reason::NotUnderstood);
         };
         if gold_relation != answer_relation || has_sign(&gold) || has_sign(&answer) {
@@ -92,12 +109,21 @@ impl Comparer<'_> {
         let mut reference: Option<(Value, Value)> = None;
         let mut agreed = 0;
         for round in 0..10 {
-            let point =
-                Point { seed: self.seed.wrapping_add(round), whole: false, decimal_log: false, minus: false };
-            let values = (evaluate(&gold, point, self.budget), evaluate(&answer, point, self.budget));
+            let point = Point {
+                seed: self.seed.wrapping_add(round),
+                whole: false,
+                decimal_log: false,
+                minus: false,
+            };
+            let values = (
+                evaluate(&gold, point, self.budget),
+                evaluate(&answer, point, self.budget),
+            );
             let (left, right) = match values {
                 (Ok(left), Ok(right)) => (left, right),
-                (Err(Fault::Stop(reason)), _) | (_, Err(Fault::Stop(reason))) => return reason.into(),
+                (Err(Fault::Stop(reason)), _) | (_, Err(Fault::Stop(reason))) => {
+                    return reason.into();
+                }
                 _ => continue,
             };
             let step = match &reference {
@@ -121,12 +147,21 @@ impl Comparer<'_> {
     }
 
     /// The first pair of values that are not zero; `None` if only one is, or their signs forbid it.
-    fn reference(&mut self, left: Value, right: Value, directed: bool) -> Result<Option<(Value, Value)>, Fault> {
-        let is_zero = |value: &Value, comparer: &mut Self| sameness(value, &Value::ZERO, comparer.budget);
+    fn reference(
+        &mut self,
+        left: Value,
+        right: Value,
+        directed: bool,
+    ) -> Result<Option<(Value, Value)>, Fault> {
+        let is_zero =
+            |value: &Value, comparer: &mut Self| sameness(value, &Value::ZERO, comparer.budget);
         match (is_zero(&left, self)?, is_zero(&right, self)?) {
             (Sameness::Different, Sameness::Different) => {
                 if directed {
-                    let signs = (left.order(&Value::ZERO, self.budget)?, right.order(&Value::ZERO, self.budget)?);
+                    let signs = (
+                        left.order(&Value::ZERO, self.budget)?,
+                        right.order(&Value::ZERO, self.budget)?,
+                    );
                     if signs.0.is_none() || signs.0 != signs.1 {
                         return Ok(None);
                     }
@@ -160,7 +195,9 @@ fn difference(expr: &Expr) -> Option<(Expr, char)> {
     if !left.is_scalar() || !right.is_scalar() || symbols(expr).is_empty() {
         return None;
     }
-    let minus = |left: &Expr, right: &Expr| Expr::Sum(vec![left.clone(), Expr::Negative(Box::new(right.clone()))]);
+    let minus = |left: &Expr, right: &Expr| {
+        Expr::Sum(vec![left.clone(), Expr::Negative(Box::new(right.clone()))])
+    };
     Some(match relation {
         '>' | '≥' => (minus(right, left), mirrored(*relation)),
         _ => (minus(left, right), *relation),

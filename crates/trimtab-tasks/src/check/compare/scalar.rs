@@ -33,18 +33,32 @@ impl Comparer<'_> {
         let ((gold, of_gold), (answer, of_answer)) = (measured(gold), measured(answer));
         match (of_gold, of_answer) {
             (left, right) if left == right => self.values(gold, answer),
-            (Measure::Percent, Measure::Plain) => self.either(gold, answer, &hundredth(gold), answer),
-            (Measure::Plain, Measure::Percent) => self.either(gold, answer, gold, &hundredth(answer)),
+            (Measure::Percent, Measure::Plain) => {
+                self.either(gold, answer, &hundredth(gold), answer)
+            }
+            (Measure::Plain, Measure::Percent) => {
+                self.either(gold, answer, gold, &hundredth(answer))
+            }
             (Measure::Degrees, Measure::Plain) => self.either(gold, answer, &radians(gold), answer),
             (Measure::Plain, Measure::Degrees) => self.either(gold, answer, gold, &radians(answer)),
-            (Measure::Unit(unit), Measure::Plain) if may_be_left_out(unit, gold) => self.values(gold, answer),
-            (Measure::Plain, Measure::Unit(unit)) if may_be_left_out(unit, answer) => self.values(gold, answer),
+            (Measure::Unit(unit), Measure::Plain) if may_be_left_out(unit, gold) => {
+                self.values(gold, answer)
+            }
+            (Measure::Plain, Measure::Unit(unit)) if may_be_left_out(unit, answer) => {
+                self.values(gold, answer)
+            }
             _ => Outcome::Unknown(Reason::Units),
         }
     }
 
     /// Equal in one of two readings.
-    fn either(&mut self, gold: &Expr, answer: &Expr, other_gold: &Expr, other_answer: &Expr) -> Outcome {
+    fn either(
+        &mut self,
+        gold: &Expr,
+        answer: &Expr,
+        other_gold: &Expr,
+        other_answer: &Expr,
+    ) -> Outcome {
         match self.values(gold, answer) {
             Outcome::Equal => Outcome::Equal,
             first => match self.values(other_gold, other_answer) {
@@ -56,12 +70,16 @@ impl Comparer<'_> {
 
     /// Compares two plain values: at points, and within the rounding of a decimal.
     fn values(&mut self, gold: &Expr, answer: &Expr) -> Outcome {
-        let has_log = |expr: &Expr| expr.any(|part| matches!(part, Expr::Call("log", arguments) if arguments.len() == 1));
+        let has_log = |expr: &Expr| {
+            expr.any(|part| matches!(part, Expr::Call("log", arguments) if arguments.len() == 1))
+        };
         let outcome = self.at_points(gold, answer, false);
         if outcome == Outcome::Equal {
             return outcome;
         }
-        if (has_log(gold) || has_log(answer)) && self.at_points(gold, answer, true) == Outcome::Equal {
+        if (has_log(gold) || has_log(answer))
+            && self.at_points(gold, answer, true) == Outcome::Equal
+        {
             return Outcome::Equal;
         }
         if outcome == Outcome::Different {
@@ -77,7 +95,8 @@ impl Comparer<'_> {
 
     /// Compares the values at several points; constants have the same everywhere.
     fn at_points(&mut self, gold: &Expr, answer: &Expr, decimal_log: bool) -> Outcome {
-        let varies = |expr: &Expr| expr.any(|part| matches!(part, Expr::Symbol(_) | Expr::Opaque(..)));
+        let varies =
+            |expr: &Expr| expr.any(|part| matches!(part, Expr::Symbol(_) | Expr::Opaque(..)));
         let whole = needs_whole(gold) || needs_whole(answer);
         let needed = match varies(gold) || varies(answer) {
             true if whole => WHOLE_POINTS,
@@ -86,11 +105,21 @@ impl Comparer<'_> {
         };
         let mut agreed = 0;
         for round in 0..TRIES {
-            let point = Point { seed: self.seed.wrapping_add(round), whole, decimal_log, minus: false };
-            let values = (evaluate(gold, point, self.budget), evaluate(answer, point, self.budget));
+            let point = Point {
+                seed: self.seed.wrapping_add(round),
+                whole,
+                decimal_log,
+                minus: false,
+            };
+            let values = (
+                evaluate(gold, point, self.budget),
+                evaluate(answer, point, self.budget),
+            );
             let (gold, answer) = match values {
                 (Ok(gold), Ok(answer)) => (gold, answer),
-                (Err(Fault::Stop(reason)), _) | (_, Err(Fault::Stop(reason))) => return reason.into(),
+                (Err(Fault::Stop(reason)), _) | (_, Err(Fault::Stop(reason))) => {
+                    return reason.into();
+                }
                 _ if needed == 1 => return Outcome::Unknown(Reason::Precision),
                 _ => continue, // no value here
             };
@@ -110,7 +139,8 @@ impl Comparer<'_> {
     /// Whether one side is a decimal that stands for the value of the other.
     fn rounded(&mut self, gold: &Expr, answer: &Expr) -> Result<bool, Fault> {
         let (of_gold, of_answer) = (decimal(gold), decimal(answer));
-        let varies = |expr: &Expr| expr.any(|part| matches!(part, Expr::Symbol(_) | Expr::Opaque(..)));
+        let varies =
+            |expr: &Expr| expr.any(|part| matches!(part, Expr::Symbol(_) | Expr::Opaque(..)));
         if varies(gold) || varies(answer) {
             return Ok(false);
         }
@@ -130,14 +160,22 @@ impl Comparer<'_> {
         }
         let unit = unit_of(decimals, self)?;
         let six_digits = unit.times(&Rational::integer(100_000), self.budget)?;
-        let size = if value.is_negative() { value.negated() } else { value.clone() };
+        let size = if value.is_negative() {
+            value.negated()
+        } else {
+            value.clone()
+        };
         if size.compare(&six_digits, self.budget)?.is_lt() {
             return Ok(false);
         }
         // A value that the decimals could give exactly is not rounded.
         if let Value::Exact(exact) = self.constant(exact)? {
             let scaled = exact.times(&unit.inverse().ok_or(Fault::Undefined)?, self.budget)?;
-            if scaled.floor(self.budget)?.compare(&scaled, self.budget)?.is_eq() {
+            if scaled
+                .floor(self.budget)?
+                .compare(&scaled, self.budget)?
+                .is_eq()
+            {
                 return Ok(false);
             }
         }
@@ -149,12 +187,22 @@ impl Comparer<'_> {
         let value = self.constant(expr)?;
         let low = Value::Exact(centre.plus(&radius.negated(), self.budget)?);
         let high = Value::Exact(centre.plus(radius, self.budget)?);
-        let above = value.order(&low, self.budget)?.is_some_and(std::cmp::Ordering::is_ge);
-        Ok(above && value.order(&high, self.budget)?.is_some_and(std::cmp::Ordering::is_le))
+        let above = value
+            .order(&low, self.budget)?
+            .is_some_and(std::cmp::Ordering::is_ge);
+        Ok(above
+            && value
+                .order(&high, self.budget)?
+                .is_some_and(std::cmp::Ordering::is_le))
     }
 
     pub(super) fn constant(&mut self, expr: &Expr) -> Result<Value, Fault> {
-        let point = Point { seed: self.seed, whole: false, decimal_log: false, minus: false };
+        let point = Point {
+            seed: self.seed,
+            whole: false,
+            decimal_log: false,
+            minus: false,
+        };
         evaluate(expr, point, self.budget)
     }
 
@@ -201,7 +249,10 @@ fn radians(expr: &Expr) -> Expr {
 
 /// Any unit of a number, and known units of an expression, may be missing on the other side.
 fn may_be_left_out(unit: &str, value: &Expr) -> bool {
-    let first = unit.split(|c: char| !c.is_alphabetic()).next().unwrap_or("");
+    let first = unit
+        .split(|c: char| !c.is_alphabetic())
+        .next()
+        .unwrap_or("");
     value.symbols().is_empty() || words::unit(first).is_some()
 }
 
@@ -210,7 +261,17 @@ fn needs_whole(expr: &Expr) -> bool {
     expr.any(|part| match part {
         Expr::Series(_) => true,
         Expr::Call(name, _) => {
-            matches!(*name, "factorial" | "double factorial" | "binom" | "floor" | "ceil" | "mod" | "gcd" | "lcm")
+            matches!(
+                *name,
+                "factorial"
+                    | "double factorial"
+                    | "binom"
+                    | "floor"
+                    | "ceil"
+                    | "mod"
+                    | "gcd"
+                    | "lcm"
+            )
         }
         _ => false,
     })
@@ -219,14 +280,22 @@ fn needs_whole(expr: &Expr) -> bool {
 /// The value and the number of decimals of a number that is written with some.
 fn decimal(expr: &Expr) -> Option<(Rational, u32)> {
     match expr {
-        Expr::Number { value, decimals: Some(decimals) } => Some((value.clone(), *decimals)),
-        Expr::Negative(inner) => decimal(inner).map(|(value, decimals)| (value.negated(), decimals)),
+        Expr::Number {
+            value,
+            decimals: Some(decimals),
+        } => Some((value.clone(), *decimals)),
+        Expr::Negative(inner) => {
+            decimal(inner).map(|(value, decimals)| (value.negated(), decimals))
+        }
         Expr::Percent(inner) => {
             let (value, decimals) = decimal(inner)?;
             let Rational::Small(above, below) = value else {
                 return None;
             };
-            Some((Rational::small(above, below.checked_mul(100)?)?, decimals + 2))
+            Some((
+                Rational::small(above, below.checked_mul(100)?)?,
+                decimals + 2,
+            ))
         }
         _ => None,
     }

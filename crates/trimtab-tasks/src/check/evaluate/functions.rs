@@ -19,7 +19,12 @@ const MAX_ANGLE: f64 = 1e9;
 const MAX_CHOSEN: i64 = 1_000;
 
 /// The value of the function `name`.
-pub(super) fn call(name: &str, arguments: &[Value], point: Point, budget: &mut Budget) -> Result<Value, Fault> {
+pub(super) fn call(
+    name: &str,
+    arguments: &[Value],
+    point: Point,
+    budget: &mut Budget,
+) -> Result<Value, Fault> {
     budget.spend(1)?;
     let [first, rest @ ..] = arguments else {
         return Err(Fault::Undefined);
@@ -28,7 +33,9 @@ pub(super) fn call(name: &str, arguments: &[Value], point: Point, budget: &mut B
         ("ln", []) => first.ln(budget),
         ("lg", []) => logarithm(first, &Value::Exact(Rational::integer(10)), budget),
         ("log", [base]) => logarithm(first, base, budget),
-        ("log", []) if point.decimal_log => logarithm(first, &Value::Exact(Rational::integer(10)), budget),
+        ("log", []) if point.decimal_log => {
+            logarithm(first, &Value::Exact(Rational::integer(10)), budget)
+        }
         ("log", []) => first.ln(budget),
         ("exp", []) => first.exp(budget),
         ("sqrt", []) => first.power(&Value::Exact(Rational::Small(1, 2)), budget),
@@ -106,7 +113,10 @@ fn floor(value: &Value, budget: &mut Budget) -> Result<Value, Fault> {
     match value {
         Value::Exact(exact) => Ok(Value::Exact(exact.floor(budget)?)),
         Value::Ball(ball) if ball.is_real() && ball.size() < 1e15 => {
-            let (low, high) = (Double::new(-ball.radius, 0.0), Double::new(ball.radius, 0.0));
+            let (low, high) = (
+                Double::new(-ball.radius, 0.0),
+                Double::new(ball.radius, 0.0),
+            );
             let (low, high) = (ball.re.plus(low).floor(), ball.re.plus(high).floor());
             if low != high {
                 return Err(Fault::Undefined); // the bound does not tell on which side of a whole number it is
@@ -117,8 +127,17 @@ fn floor(value: &Value, budget: &mut Budget) -> Result<Value, Fault> {
     }
 }
 
-fn extreme(first: &Value, rest: &[Value], largest: bool, budget: &mut Budget) -> Result<Value, Fault> {
-    let wanted = if largest { Ordering::Greater } else { Ordering::Less };
+fn extreme(
+    first: &Value,
+    rest: &[Value],
+    largest: bool,
+    budget: &mut Budget,
+) -> Result<Value, Fault> {
+    let wanted = if largest {
+        Ordering::Greater
+    } else {
+        Ordering::Less
+    };
     let mut best = first;
     for value in rest {
         if value.order(best, budget)?.ok_or(Fault::Undefined)? == wanted {
@@ -129,7 +148,12 @@ fn extreme(first: &Value, rest: &[Value], largest: bool, budget: &mut Budget) ->
 }
 
 fn common(first: &Value, rest: &[Value], multiple: bool) -> Result<Value, Fault> {
-    let whole = |value: &Value| value.as_i64().filter(|value| *value > 0).ok_or(Fault::Undefined);
+    let whole = |value: &Value| {
+        value
+            .as_i64()
+            .filter(|value| *value > 0)
+            .ok_or(Fault::Undefined)
+    };
     let mut result = whole(first)?;
     for value in rest {
         let value = whole(value)?;
@@ -183,16 +207,26 @@ fn elementary(name: &str, argument: &Value, budget: &mut Budget) -> Result<Value
                 _ => cosh.times(&sinh.inverse(budget)?, budget),
             };
         }
-        "arcsinh" => ball.plus(ball.times(ball).plus(one).sqrt()).ln().ok_or(Fault::Undefined)?,
+        "arcsinh" => ball
+            .plus(ball.times(ball).plus(one).sqrt())
+            .ln()
+            .ok_or(Fault::Undefined)?,
         "arccosh" => {
             let root = ball.minus(one).sqrt().times(ball.plus(one).sqrt());
             ball.plus(root).ln().ok_or(Fault::Undefined)?
         }
         "arctanh" => {
-            let ratio = one.plus(ball).over(one.minus(ball)).ok_or(Fault::Undefined)?;
+            let ratio = one
+                .plus(ball)
+                .over(one.minus(ball))
+                .ok_or(Fault::Undefined)?;
             return Value::Ball(ratio).ln(budget)?.times(&HALF, budget);
         }
         _ => return Err(Fault::Stop(Reason::NotUnderstood)),
     };
-    if value.is_finite() { Ok(Value::Ball(value)) } else { Err(Fault::Undefined) }
+    if value.is_finite() {
+        Ok(Value::Ball(value))
+    } else {
+        Err(Fault::Undefined)
+    }
 }

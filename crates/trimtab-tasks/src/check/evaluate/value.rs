@@ -29,7 +29,9 @@ impl Value {
     pub(crate) fn ball(&self, budget: &mut Budget) -> Result<Ball, Fault> {
         match self {
             Self::Exact(value) => {
-                let (high, low) = value.to_doubles(budget)?.ok_or(Fault::Stop(Reason::Precision))?;
+                let (high, low) = value
+                    .to_doubles(budget)?
+                    .ok_or(Fault::Stop(Reason::Precision))?;
                 Ok(if low == 0.0 && value.as_i64().is_some() {
                     Ball::exact(Double::new(high, 0.0))
                 } else {
@@ -43,16 +45,24 @@ impl Value {
 
     /// A ball as a value, unless it left the range of floats.
     fn of(ball: Ball) -> Result<Self, Fault> {
-        if ball.is_finite() { Ok(Self::Ball(ball)) } else { Err(Fault::Stop(Reason::Precision)) }
+        if ball.is_finite() {
+            Ok(Self::Ball(ball))
+        } else {
+            Err(Fault::Stop(Reason::Precision))
+        }
     }
 
     pub(crate) fn plus(&self, other: &Self, budget: &mut Budget) -> Result<Self, Fault> {
         match (self, other) {
             (Self::Exact(left), Self::Exact(right)) => Ok(Self::Exact(left.plus(right, budget)?)),
-            (Self::Infinite { negative }, other) | (other, Self::Infinite { negative }) => match other {
-                Self::Infinite { negative: also } if also != negative => Err(Fault::Undefined),
-                _ => Ok(Self::Infinite { negative: *negative }),
-            },
+            (Self::Infinite { negative }, other) | (other, Self::Infinite { negative }) => {
+                match other {
+                    Self::Infinite { negative: also } if also != negative => Err(Fault::Undefined),
+                    _ => Ok(Self::Infinite {
+                        negative: *negative,
+                    }),
+                }
+            }
             (left, right) => {
                 budget.spend(BALL)?;
                 Self::of(left.ball(budget)?.plus(right.ball(budget)?))
@@ -63,14 +73,20 @@ impl Value {
     pub(crate) fn times(&self, other: &Self, budget: &mut Budget) -> Result<Self, Fault> {
         match (self, other) {
             (Self::Exact(left), Self::Exact(right)) => Ok(Self::Exact(left.times(right, budget)?)),
-            (Self::Exact(zero), Self::Ball(_)) | (Self::Ball(_), Self::Exact(zero)) if zero.is_zero() => Ok(Self::ZERO),
+            (Self::Exact(zero), Self::Ball(_)) | (Self::Ball(_), Self::Exact(zero))
+                if zero.is_zero() =>
+            {
+                Ok(Self::ZERO)
+            }
             (Self::Infinite { negative }, other) | (other, Self::Infinite { negative }) => {
                 let flip = match other {
                     Self::Exact(value) if !value.is_zero() => value.is_negative(),
                     Self::Infinite { negative } => *negative,
                     _ => return Err(Fault::Undefined),
                 };
-                Ok(Self::Infinite { negative: *negative != flip })
+                Ok(Self::Infinite {
+                    negative: *negative != flip,
+                })
             }
             (left, right) => {
                 budget.spend(BALL)?;
@@ -83,7 +99,9 @@ impl Value {
         match self {
             Self::Exact(value) => Self::Exact(value.negated()),
             Self::Ball(ball) => Self::Ball(ball.negated()),
-            Self::Infinite { negative } => Self::Infinite { negative: !negative },
+            Self::Infinite { negative } => Self::Infinite {
+                negative: !negative,
+            },
         }
     }
 
@@ -135,7 +153,11 @@ impl Value {
             return self.integer_power(whole, budget);
         }
         if matches!(self, Self::Exact(base) if base.is_zero()) {
-            return if exact.is_negative() { Err(Fault::Undefined) } else { Ok(Self::ZERO) };
+            return if exact.is_negative() {
+                Err(Fault::Undefined)
+            } else {
+                Ok(Self::ZERO)
+            };
         }
         let Rational::Small(above, below) = *exact else {
             return Err(Fault::Stop(Reason::Budget)); // the base is no matter: exponents of that size are hostile
@@ -144,11 +166,19 @@ impl Value {
             && let Ok(degree) = u32::try_from(below)
             && degree <= 64
         {
-            let magnitude = if base.is_negative() { base.negated() } else { base.clone() };
+            let magnitude = if base.is_negative() {
+                base.negated()
+            } else {
+                base.clone()
+            };
             if (!base.is_negative() || below % 2 == 1)
                 && let Some(root) = magnitude.root(degree, budget)?
             {
-                let root = if base.is_negative() { root.negated() } else { root };
+                let root = if base.is_negative() {
+                    root.negated()
+                } else {
+                    root
+                };
                 return Self::Exact(root).integer_power(above, budget);
             }
         }
@@ -161,7 +191,11 @@ impl Value {
         let negative = base.is_real() && base.re.high < 0.0 && below % 2 == 1;
         let magnitude = Self::Ball(if negative { base.negated() } else { base });
         let power = magnitude.ln(budget)?.times(exponent, budget)?.exp(budget)?;
-        Ok(if negative && above % 2 != 0 { power.negated() } else { power })
+        Ok(if negative && above % 2 != 0 {
+            power.negated()
+        } else {
+            power
+        })
     }
 
     fn integer_power(&self, exponent: i64, budget: &mut Budget) -> Result<Self, Fault> {
@@ -187,23 +221,37 @@ impl Value {
     pub(crate) fn fingerprint(&self, budget: &mut Budget) -> Result<u64, Fault> {
         let ball = self.ball(budget)?;
         let rounded = |part: Double| {
-            let kept = if part.high.abs() <= ball.radius { 0.0 } else { part.high };
+            let kept = if part.high.abs() <= ball.radius {
+                0.0
+            } else {
+                part.high
+            };
             (kept as f32 + 0.0).to_bits()
         };
         Ok(u64::from(rounded(ball.re)) << 32 | u64::from(rounded(ball.im)))
     }
 
     /// The order of two real values; `None` where it cannot be told.
-    pub(crate) fn order(&self, other: &Self, budget: &mut Budget) -> Result<Option<Ordering>, Reason> {
+    pub(crate) fn order(
+        &self,
+        other: &Self,
+        budget: &mut Budget,
+    ) -> Result<Option<Ordering>, Reason> {
         match (self, other) {
             (Self::Exact(left), Self::Exact(right)) => left.compare(right, budget).map(Some),
-            (Self::Infinite { negative: left }, Self::Infinite { negative: right }) => Ok(Some(right.cmp(left))),
-            (Self::Infinite { negative }, _) => {
-                Ok(Some(if *negative { Ordering::Less } else { Ordering::Greater }))
+            (Self::Infinite { negative: left }, Self::Infinite { negative: right }) => {
+                Ok(Some(right.cmp(left)))
             }
-            (_, Self::Infinite { negative }) => {
-                Ok(Some(if *negative { Ordering::Greater } else { Ordering::Less }))
-            }
+            (Self::Infinite { negative }, _) => Ok(Some(if *negative {
+                Ordering::Less
+            } else {
+                Ordering::Greater
+            })),
+            (_, Self::Infinite { negative }) => Ok(Some(if *negative {
+                Ordering::Greater
+            } else {
+                Ordering::Less
+            })),
             (left, right) => {
                 budget.spend(BALL)?;
                 let (Ok(left), Ok(right)) = (left.ball(budget), right.ball(budget)) else {
@@ -234,14 +282,22 @@ pub(crate) enum Sameness {
 }
 
 /// Compares two values.
-pub(crate) fn sameness(left: &Value, right: &Value, budget: &mut Budget) -> Result<Sameness, Fault> {
+pub(crate) fn sameness(
+    left: &Value,
+    right: &Value,
+    budget: &mut Budget,
+) -> Result<Sameness, Fault> {
     match (left, right) {
         (Value::Exact(left), Value::Exact(right)) => Ok(match left.compare(right, budget)? {
             Ordering::Equal => Sameness::Same,
             _ => Sameness::Different,
         }),
         (Value::Infinite { negative: left }, Value::Infinite { negative: right }) => {
-            Ok(if left == right { Sameness::Same } else { Sameness::Different })
+            Ok(if left == right {
+                Sameness::Same
+            } else {
+                Sameness::Different
+            })
         }
         (Value::Infinite { .. }, _) | (_, Value::Infinite { .. }) => Ok(Sameness::Different),
         _ => {
@@ -253,7 +309,11 @@ pub(crate) fn sameness(left: &Value, right: &Value, budget: &mut Budget) -> Resu
             }
             let size = left.size().max(right.size());
             let precise = difference.radius <= 1e-20 * size || difference.radius <= 1e-26;
-            Ok(if precise { Sameness::Same } else { Sameness::Unclear })
+            Ok(if precise {
+                Sameness::Same
+            } else {
+                Sameness::Unclear
+            })
         }
     }
 }

@@ -39,7 +39,11 @@ impl<'a> Parser<'_, 'a, '_> {
                 Some(Token::Op('!')) => {
                     self.chain()?;
                     self.at += 1;
-                    let name = if self.eat('!') { "double factorial" } else { "factorial" };
+                    let name = if self.eat('!') {
+                        "double factorial"
+                    } else {
+                        "factorial"
+                    };
                     factor = Expr::Call(name, vec![factor]);
                 }
                 Some(Token::Op('°')) => {
@@ -68,7 +72,9 @@ impl<'a> Parser<'_, 'a, '_> {
                 self.at += 1 + 2 * braced;
                 return self.degrees(base);
             }
-            Some(Token::Op(mark @ ('\'' | '*' | '+' | '-'))) if closed && (braced == 1 || matches!(mark, '\'' | '*')) => {
+            Some(Token::Op(mark @ ('\'' | '*' | '+' | '-')))
+                if closed && (braced == 1 || matches!(mark, '\'' | '*')) =>
+            {
                 let Expr::Symbol(name) = base else {
                     return Err(Reason::NotUnderstood);
                 };
@@ -113,7 +119,9 @@ impl<'a> Parser<'_, 'a, '_> {
 
     /// Degrees, perhaps with minutes: `60° 42'`.
     fn degrees(&mut self, angle: Expr) -> Result<Expr, Reason> {
-        if let (Some(Token::Number(minutes)), Some(Token::Op('\''))) = (self.peek(), self.peek_at(1)) {
+        if let (Some(Token::Number(minutes)), Some(Token::Op('\''))) =
+            (self.peek(), self.peek_at(1))
+        {
             self.at += 2;
             let minutes = number::parse(minutes, self.commas, self.budget)?;
             let angle = Expr::Sum(vec![angle, over(minutes, Expr::integer(60))]);
@@ -172,7 +180,9 @@ impl<'a> Parser<'_, 'a, '_> {
                     "e" if !self.next_is('_') => Expr::E,
                     "i" if !self.next_is('_') => Expr::I,
                     // Nobody multiplies a letter by a number behind it: `I(0)`.
-                    _ if self.applies_to_number() || matches!(name, "f" | "g") && self.next_is('(') => {
+                    _ if self.applies_to_number()
+                        || matches!(name, "f" | "g") && self.next_is('(') =>
+                    {
                         self.at += 1;
                         let arguments = self.nested(|parser| parser.items(&[')']))?;
                         self.expect(')')?;
@@ -190,15 +200,15 @@ impl<'a> Parser<'_, 'a, '_> {
                 Ok(Expr::Symbol(name))
             }
             Token::Word(word) => {
+                if let Some(value) = self.number_in_words() {
+                    return Ok(Expr::integer(value));
+                }
                 self.at += 1;
-                Ok(match words::number_word(word) {
-                    Some(value) => Expr::integer(value),
-                    None => Expr::Symbol(word.to_owned()),
-                })
+                Ok(Expr::Symbol(word.to_owned()))
             }
             Token::Text(text) => {
                 self.at += 1;
-                Ok(match words::number_word(text) {
+                Ok(match words::number_phrase(text) {
                     Some(value) => Expr::integer(value),
                     None => Expr::Text(text.to_owned()),
                 })
@@ -218,9 +228,33 @@ impl<'a> Parser<'_, 'a, '_> {
         }
     }
 
+    /// The number that the next words make: `twenty-five`.
+    fn number_in_words(&mut self) -> Option<i64> {
+        const MOST: usize = 16;
+        let mut phrase = String::new();
+        let mut end = 0;
+        for offset in 0..MOST {
+            match self.peek_at(offset) {
+                Some(Token::Word(word)) if words::number_word(word).is_some() => {
+                    phrase.push(' ');
+                    phrase.push_str(word);
+                    end = offset + 1;
+                }
+                Some(Token::Op('-' | '∧')) if offset > 0 => {}
+                _ => break,
+            }
+        }
+        let value = words::number_phrase(&phrase)?;
+        self.at += end;
+        Some(value)
+    }
+
     /// Whether a number in parentheses follows without a blank.
     fn applies_to_number(&self) -> bool {
-        let adjacent = self.tokens.get(self.at).is_some_and(|lexeme| !lexeme.spaced);
+        let adjacent = self
+            .tokens
+            .get(self.at)
+            .is_some_and(|lexeme| !lexeme.spaced);
         adjacent
             && self.next_is('(')
             && matches!(self.peek_at(1), Some(Token::Number(_)))
@@ -245,7 +279,10 @@ impl<'a> Parser<'_, 'a, '_> {
                 let inner = self.nested(|parser| parser.list(&['}']))?;
                 self.expect('}')?;
                 Ok(match inner {
-                    Expr::List { joint: Joint::Comma, items } => Expr::Set(items),
+                    Expr::List {
+                        joint: Joint::Comma,
+                        items,
+                    } => Expr::Set(items),
                     inner => inner,
                 })
             }
@@ -262,10 +299,17 @@ impl<'a> Parser<'_, 'a, '_> {
                     parser.sum()
                 })?;
                 self.expect(open)?;
-                Ok(Expr::Call(if open == '|' { "abs" } else { "norm" }, vec![inner]))
+                Ok(Expr::Call(
+                    if open == '|' { "abs" } else { "norm" },
+                    vec![inner],
+                ))
             }
             '⌊' | '⌈' => {
-                let (name, close) = if open == '⌊' { ("floor", '⌋') } else { ("ceil", '⌉') };
+                let (name, close) = if open == '⌊' {
+                    ("floor", '⌋')
+                } else {
+                    ("ceil", '⌉')
+                };
                 let inner = self.nested(Self::sum)?;
                 self.expect(close)?;
                 Ok(Expr::Call(name, vec![inner]))
@@ -282,7 +326,11 @@ impl<'a> Parser<'_, 'a, '_> {
         let is_bar = |token| matches!(token, Some(Token::Op('|' | '∣' | ':')));
         let mut bar = 1;
         if self.peek_at(1) == Some(Token::Op('∈')) {
-            bar = if matches!(self.peek_at(2), Some(Token::Accent(_))) { 4 } else { 3 };
+            bar = if matches!(self.peek_at(2), Some(Token::Accent(_))) {
+                4
+            } else {
+                3
+            };
             if self.peek_at(3) == Some(Token::Op('{')) {
                 bar = 6;
             }
@@ -298,7 +346,10 @@ impl<'a> Parser<'_, 'a, '_> {
     fn construct(&mut self, name: &'static str) -> Result<Expr, Reason> {
         match name {
             "frac" => Ok(over(self.argument()?, self.argument()?)),
-            "binom" => Ok(Expr::Call("binom", vec![self.argument()?, self.argument()?])),
+            "binom" => Ok(Expr::Call(
+                "binom",
+                vec![self.argument()?, self.argument()?],
+            )),
             "sqrt" => {
                 let degree = if self.eat('[') {
                     let degree = self.sum()?;
@@ -315,17 +366,37 @@ impl<'a> Parser<'_, 'a, '_> {
             "sum" | "prod" => self.series(name == "prod"),
             "int" => self.integral(),
             "lim" => {
-                let limit = if self.eat('_') { self.index()? } else { String::new() };
+                let limit = if self.eat('_') {
+                    self.index()?
+                } else {
+                    String::new()
+                };
                 let body = self.product()?;
                 Ok(Expr::Opaque(format!("lim {limit}"), vec![body]))
             }
             "e" => Ok(Expr::E),
             "i" => Ok(Expr::I),
             "min" | "max" | "gcd" | "lcm" => {
-                self.expect('(')?;
-                let items = self.items(&[')'])?;
-                self.expect(')')?;
-                Ok(Expr::Call(name, items))
+                let Some(Token::Op(open @ ('(' | '[' | '{' | '⦃'))) = self.peek() else {
+                    return Err(Reason::NotUnderstood);
+                };
+                self.at += 1;
+                let close = match open {
+                    '(' => ')',
+                    '[' => ']',
+                    '{' => '}',
+                    _ => '⦄',
+                };
+                let items = self.items(&[close])?;
+                self.expect(close)?;
+                // `\max\{(1, 2)\}` and `\max{(1, 2)}` group twice.
+                Ok(Expr::Call(
+                    name,
+                    match items.as_slice() {
+                        [Expr::Set(inner) | Expr::Tuple { items: inner, .. }] => inner.clone(),
+                        _ => items,
+                    },
+                ))
             }
             "end" | "choose" | "over" | "mod" | "pmod" | "begin" => Err(Reason::NotUnderstood),
             _ => self.function(name),
@@ -426,11 +497,23 @@ impl<'a> Parser<'_, 'a, '_> {
                     Expr::E if index == "e" => Some(Expr::Symbol(renamed.clone())),
                     _ => None,
                 });
-                return Ok(Expr::Series(Box::new(Series { product, index: renamed, from, to, body })));
+                return Ok(Expr::Series(Box::new(Series {
+                    product,
+                    index: renamed,
+                    from,
+                    to,
+                    body,
+                })));
             }
             index => index.to_owned(),
         };
-        Ok(Expr::Series(Box::new(Series { product, index, from, to, body })))
+        Ok(Expr::Series(Box::new(Series {
+            product,
+            index,
+            from,
+            to,
+            body,
+        })))
     }
 
     /// An integral, whose body ends at `dx`.
@@ -451,14 +534,21 @@ impl<'a> Parser<'_, 'a, '_> {
         };
         let rest = &self.tokens[self.at..];
         let is_end = |at: usize| {
-            rest[at].token == Token::Symbol("d") && matches!(rest.get(at + 1).map(|next| next.token), Some(Token::Symbol(_)))
+            rest[at].token == Token::Symbol("d")
+                && matches!(
+                    rest.get(at + 1).map(|next| next.token),
+                    Some(Token::Symbol(_))
+                )
         };
         self.budget.spend(rest.len() as u64 / 8 + 1)?;
-        let end = (1..rest.len()).find(|at| is_end(*at)).ok_or(Reason::NotUnderstood)?;
+        let end = (1..rest.len())
+            .find(|at| is_end(*at))
+            .ok_or(Reason::NotUnderstood)?;
         let Token::Symbol(variable) = rest[end + 1].token else {
             return Err(Reason::NotUnderstood);
         };
-        let close = close.filter(|close| rest.get(end + 2).map(|next| next.token) == Some(Token::Op(*close)));
+        let close = close
+            .filter(|close| rest.get(end + 2).map(|next| next.token) == Some(Token::Op(*close)));
         let body = &rest[usize::from(close.is_some())..end];
         let mut inner = Parser {
             tokens: body,
@@ -472,7 +562,11 @@ impl<'a> Parser<'_, 'a, '_> {
         };
         let body = inner.nested(|parser| parser.sum_of_slice())?;
         self.at += end + 2 + usize::from(close.is_some());
-        Ok(Expr::Integral(Box::new(Integral { variable: variable.to_owned(), bounds, body })))
+        Ok(Expr::Integral(Box::new(Integral {
+            variable: variable.to_owned(),
+            bounds,
+            body,
+        })))
     }
 
     fn matrix(&mut self, environment: &str) -> Result<Expr, Reason> {
@@ -544,7 +638,11 @@ fn inverse(name: &str) -> Option<&'static str> {
 /// How a token reads within an index.
 fn spelling(token: Token) -> String {
     match token {
-        Token::Number(text) | Token::Symbol(text) | Token::Word(text) | Token::Text(text) | Token::Accent(text)
+        Token::Number(text)
+        | Token::Symbol(text)
+        | Token::Word(text)
+        | Token::Text(text)
+        | Token::Accent(text)
         | Token::Begin(text) => text.to_owned(),
         Token::Construct(name) => name.to_owned(),
         Token::Op(operator) => operator.to_string(),
