@@ -5,6 +5,7 @@
 
 mod ball;
 mod budget;
+mod commas;
 mod compare;
 mod date;
 mod double;
@@ -14,6 +15,7 @@ mod lex;
 mod number;
 mod parse;
 mod rational;
+mod wording;
 mod words;
 
 use std::borrow::Cow;
@@ -21,10 +23,12 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use self::budget::Budget;
+use self::commas::other_commas;
 use self::compare::{Comparer, Outcome};
 use self::expr::Expr;
 use self::lex::{Commas, Lexeme, Token, lex};
 use self::parse::parse;
+use self::wording::{choice, chosen, is_prose, wording};
 use crate::extract::{Rule, Source, extract, gold_answer};
 
 /// Longest answer that is parsed, in bytes; longer ones are compared as text only.
@@ -319,87 +323,6 @@ pub fn check(gold: &str, answer: &str) -> Verdict {
     Grader::new().check(gold, answer)
 }
 
-/// The comparison with commas read another way, where the texts allow that.
-fn other_commas(
-    gold: &str,
-    answer: &str,
-    gold_tree: &Result<Expr, Reason>,
-    answer_tree: &Result<Expr, Reason>,
-    comparer: &mut Comparer,
-) -> Option<Outcome> {
-    let reread = |text: &str, commas: Commas, comparer: &mut Comparer| {
-        let tokens = lex(text, commas, comparer.budget).ok()?;
-        parse(&tokens, commas, comparer.budget).ok()
-    };
-    let is_list =
-        |tree: &Result<Expr, Reason>| matches!(tree, Ok(Expr::List { .. } | Expr::Set(_)));
-    let is_decimal = |tree: &Result<Expr, Reason>| {
-        matches!(
-            tree,
-            Ok(Expr::Number {
-                decimals: Some(_),
-                ..
-            })
-        )
-    };
-    if groups_thousands(answer) && is_list(gold_tree) {
-        let answer = reread(answer, Commas::Separators, comparer)?;
-        return Some(comparer.compare(gold_tree.as_ref().ok()?, &answer));
-    }
-    if groups_thousands(gold) && is_list(answer_tree) {
-        let gold = reread(gold, Commas::Separators, comparer)?;
-        return Some(comparer.compare(&gold, answer_tree.as_ref().ok()?));
-    }
-    if has_decimal_comma(answer) && is_decimal(gold_tree) {
-        let answer = reread(answer, Commas::Decimals, comparer)?;
-        return Some(comparer.compare(gold_tree.as_ref().ok()?, &answer));
-    }
-    // A gold answer of short numbers is rather a list.
-    if has_decimal_comma(gold) && decimals_behind_comma(gold) > 2 && is_decimal(answer_tree) {
-        let gold = reread(gold, Commas::Decimals, comparer)?;
-        return Some(comparer.compare(&gold, answer_tree.as_ref().ok()?));
-    }
-    None
-}
-
-/// Whether some comma could separate thousands as well as items.
-fn groups_thousands(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    bytes.windows(5).any(|window| {
-        window[0].is_ascii_digit()
-            && window[1] == b','
-            && window[2..].iter().all(u8::is_ascii_digit)
-    })
-}
-
-fn decimals_behind_comma(text: &str) -> usize {
-    text.find(',').map_or(0, |at| {
-        text[at + 1..]
-            .bytes()
-            .take_while(u8::is_ascii_digit)
-            .count()
-    })
-}
-
-/// Whether the only comma is between digits and separates no thousands: `3,5`, `0,111`.
-fn has_decimal_comma(text: &str) -> bool {
-    let mut commas = text.match_indices(',');
-    let (Some((at, _)), None) = (commas.next(), commas.next()) else {
-        return false;
-    };
-    let before = text[..at]
-        .bytes()
-        .rev()
-        .take_while(u8::is_ascii_digit)
-        .count();
-    let after = text[at + 1..]
-        .bytes()
-        .take_while(u8::is_ascii_digit)
-        .count();
-    let thousands = after == 3 && (1..=3).contains(&before) && &text[at - before..at] != "0";
-    before > 0 && after > 0 && !thousands
-}
-
 /// An answer with doubled backslashes, as left by one escaping too many, with single ones.
 fn unescaped(text: &str) -> Cow<'_, str> {
     let doubled = text.contains("\\\\") && {
@@ -420,86 +343,6 @@ fn unescaped(text: &str) -> Cow<'_, str> {
     } else {
         Cow::Borrowed(text)
     }
-}
-
-/// An answer that can be read as words.
-struct Wording {
-    /// Its letters and digits.
-    letters: String,
-    /// Whether it has to be: it holds words, or more letters than a product.
-    is_text: bool,
-}
-
-fn wording(tokens: &[Lexeme]) -> Option<Wording> {
-    let mut letters = String::new();
-    let mut symbols = 0;
-    let mut words = 0;
-    for lexeme in tokens {
-        match lexeme.token {
-            Token::Word(text) | Token::Text(text) => {
-                words += 1;
-                letters.extend(
-                    text.chars()
-                        .filter(|c| c.is_alphanumeric())
-                        .flat_map(char::to_lowercase),
-                );
-            }
-            Token::Symbol(text) => {
-                symbols += 1;
-                letters.extend(text.chars().flat_map(char::to_lowercase));
-            }
-            Token::Number(text) => letters.push_str(text),
-            Token::Op('∧') => letters.push_str("and"),
-            Token::Op('∨') => letters.push_str("or"),
-            Token::Op('∈') => letters.push_str("in"),
-            Token::Op(',') => letters.push(','),
-            Token::Op(':' | ';' | '\'' | '-' | '(' | ')' | '{' | '}') => {}
-            _ => return None,
-        }
-    }
-    (words > 0 || symbols > 0).then_some(Wording {
-        letters,
-        is_text: words > 0 || symbols > 2,
-    })
-}
-
-/// The letter of a gold answer that is a choice: `B`, `(B)`, `\text{(B)}`.
-fn choice(gold: &str) -> Option<char> {
-    let inner = gold.trim().trim_matches('$').trim();
-    let inner = ["\\text{", "\\mathrm{", "\\textbf{", "\\mathbf{"]
-        .iter()
-        .find_map(|command| inner.strip_prefix(command)?.strip_suffix('}'))
-        .unwrap_or(inner);
-    let inner = inner.trim_matches(|c: char| matches!(c, '(' | ')' | '.' | ' '));
-    let mut letters = inner.chars();
-    letters
-        .next()
-        .filter(|letter| letter.is_ascii_uppercase() && letters.next().is_none())
-}
-
-/// Whether the answer picks `letter`: the letter and then what the choice says. `None` if it is no such thing.
-fn chosen(letter: char, answer: &str) -> Option<Outcome> {
-    let answer = answer.trim_start_matches(|c: char| matches!(c, '$' | '(' | ' ' | '*'));
-    let answer = ["\\text{", "\\mathrm{", "\\textbf{", "\\mathbf{"]
-        .iter()
-        .find_map(|command| answer.strip_prefix(command))
-        .unwrap_or(answer)
-        .trim_start_matches('(');
-    let mut characters = answer.chars();
-    let first = characters.next().filter(char::is_ascii_uppercase)?;
-    let rest = characters.as_str();
-    // "B because ..." picks too; "A circle" and "I think" may not.
-    let words = rest
-        .strip_prefix(' ')
-        .is_some_and(|rest| rest.starts_with(|c: char| c.is_alphabetic()));
-    let ends = rest.starts_with([')', '.', ':'])
-        || matches!(rest.trim_end_matches(['$', ' ', '.']), "" | "}")
-        || words && !matches!(first, 'A' | 'I');
-    ends.then_some(if first == letter {
-        Outcome::Equal
-    } else {
-        Outcome::Different
-    })
 }
 
 /// Whether the checker reads an answer as mathematics, so that it can be equal to more than its own text.
@@ -531,33 +374,4 @@ pub(crate) fn reads_as_mathematics(text: &str) -> bool {
         return false;
     }
     parse(&tokens, Commas::Thousands, &mut budget).is_ok_and(|tree| !matches!(tree, Expr::Text(_)))
-}
-
-/// Whether a text has two plain words in a row, or one of another script.
-fn is_prose(text: &str) -> bool {
-    let mut before = false;
-    for piece in text.split([' ', '\n']) {
-        let word = piece.trim_matches(|c: char| c.is_ascii_punctuation());
-        if word.is_empty() {
-            continue;
-        }
-        if word
-            .chars()
-            .any(|c| c.is_alphabetic() && !c.is_ascii() && words::greek(c).is_none())
-        {
-            return true;
-        }
-        let plain = word.len() > 1
-            && !piece.contains(['\\', '{', '}', '_', '^'])
-            && word
-                .bytes()
-                .all(|byte| byte.is_ascii_alphabetic() || byte == b'\'')
-            && words::plain_word(word).is_none()
-            && words::unit(word).is_none();
-        if plain && (before || word.len() > 9) {
-            return true;
-        }
-        before = plain;
-    }
-    false
 }

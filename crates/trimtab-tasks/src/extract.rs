@@ -105,14 +105,10 @@ pub(crate) fn extract<'a>(
 
 /// The answer that a gold text gives: what is in its boxes, if it has any, or itself.
 pub(crate) fn gold_answer(text: &str) -> Cow<'_, str> {
-    if text.contains("boxed") || text.contains("fbox") {
-        if let Boxes::Closed(boxes) = boxes::boxes(text)
-            && let Some(answer) = joined(text, &boxes)
-        {
-            return answer;
-        }
+    match boxes::boxes(text) {
+        Boxes::Closed(boxes) => joined(text, &boxes).unwrap_or(Cow::Borrowed(text)),
+        Boxes::CutOff => Cow::Borrowed(text),
     }
-    Cow::Borrowed(text)
 }
 
 /// What the model says for good: after its thinking, before the end of its turn. `None` while it still thinks.

@@ -19,15 +19,8 @@ impl Budget {
 
     /// Takes `work` units, or fails for good once they are used up.
     pub(crate) fn spend(&mut self, work: u64) -> Result<(), Reason> {
-        match self.left.checked_sub(work) {
-            Some(left) => {
-                self.left = left;
-                Ok(())
-            }
-            None => {
-                self.left = 0;
-                Err(Reason::Budget)
-            }
-        }
+        let enough = self.left >= work;
+        self.left = self.left.saturating_sub(work);
+        if enough { Ok(()) } else { Err(Reason::Budget) }
     }
 }

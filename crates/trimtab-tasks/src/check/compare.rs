@@ -3,6 +3,7 @@
 mod collection;
 mod matrix;
 mod names;
+mod pieces;
 mod real_set;
 mod relation;
 mod scalar;

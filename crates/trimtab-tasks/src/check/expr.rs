@@ -149,7 +149,9 @@ impl Expr {
             Self::Matrix(rows) => rows.iter().flatten().for_each(|item| item.walk(visit)),
             Self::Relation(first, rest) => {
                 first.walk(visit);
-                rest.iter().for_each(|(_, part)| part.walk(visit));
+                for (_, part) in rest {
+                    part.walk(visit);
+                }
             }
         }
     }

@@ -10,13 +10,15 @@
 //! factor   = operand ("^" exponent | "_" index | "!" | "%" | "°" | unit)*
 //! ```
 
+mod construct;
+mod item;
 mod operand;
+mod product;
 
 use super::Reason;
 use super::budget::Budget;
 use super::expr::{Expr, Joint};
 use super::lex::{Commas, Lexeme, Token};
-use super::words;
 
 /// Deepest nesting of groups.
 const MAX_DEPTH: usize = 48;
@@ -122,9 +124,8 @@ impl<'a> Parser<'_, 'a, '_> {
     /// Whether the next token ends an item, given what closes the group.
     fn at_end(&self, closers: &[char]) -> bool {
         match self.peek() {
-            None => true,
+            None | Some(Token::Construct("end")) => true,
             Some(Token::Op(operator)) => closers.contains(&operator),
-            Some(Token::Construct("end")) => true,
             _ => false,
         }
     }
@@ -191,126 +192,6 @@ impl<'a> Parser<'_, 'a, '_> {
             Expr::List { items, .. } => items,
             item => vec![item],
         })
-    }
-
-    fn item(&mut self, closers: &[char]) -> Result<Expr, Reason> {
-        self.skip_label();
-        let first = if let Some(name) = self.function_name() {
-            name
-        } else {
-            self.sets()?
-        };
-        let mut rest = Vec::new();
-        loop {
-            let relation = match self.peek() {
-                Some(Token::Op(
-                    relation @ ('=' | '<' | '>' | '≤' | '≥' | '≠' | '≈' | '≡' | '∈' | '→'),
-                )) => relation,
-                Some(Token::Op(':')) if is_worded(&first) => '=',
-                Some(Token::Op('⇒')) => '⇒',
-                _ => break,
-            };
-            self.at += 1;
-            self.eat('='); // "=<", ":="
-            let part = if let Some(name) = self.function_name() {
-                name
-            } else {
-                self.sets()?
-            };
-            rest.push((relation, part));
-        }
-        self.skip_condition(closers)?;
-        if let Some(last) = rest.iter().rposition(|(relation, _)| *relation == '⇒') {
-            // What follows from the rest is what is meant.
-            let tail = rest.split_off(last + 1);
-            let (_, first) = rest.pop().ok_or(Reason::NotUnderstood)?;
-            return Ok(relation(first, tail));
-        }
-        Ok(relation(first, rest))
-    }
-
-    /// Words before an answer that say nothing of it: `only x = 0`, `Area: 5`.
-    fn skip_label(&mut self) {
-        const FILLERS: [&str; 10] = [
-            "only",
-            "about",
-            "approximately",
-            "exactly",
-            "answer",
-            "the answer is",
-            "option",
-            "is",
-            "for",
-            "that is",
-        ];
-        if let Some(Token::Text(word) | Token::Word(word)) = self.peek()
-            && FILLERS
-                .iter()
-                .any(|filler| filler.eq_ignore_ascii_case(word.trim_end_matches(':')))
-            && !matches!(self.peek_at(1), None | Some(Token::Op('=')))
-        {
-            self.at += 1;
-            self.eat(':');
-        }
-    }
-
-    /// A condition at the end of an item, which is left out: `for all x in R`, `where k is an integer`.
-    fn skip_condition(&mut self, closers: &[char]) -> Result<(), Reason> {
-        let Some(Token::Text(word) | Token::Word(word)) = self.peek() else {
-            return Ok(());
-        };
-        let first = word.split_whitespace().next().unwrap_or("");
-        if !["for", "where", "with", "For", "Where", "With"].contains(&first) {
-            return Ok(());
-        }
-        let mut depth = 0_usize;
-        while let Some(token) = self.peek() {
-            if depth == 0
-                && (self.at_end(closers) || matches!(token, Token::Op(',' | ';' | '∧' | '∨')))
-            {
-                break;
-            }
-            match token {
-                Token::Op('(' | '[' | '{' | '⦃') => depth += 1,
-                Token::Op(')' | ']' | '}' | '⦄') => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            self.budget.spend(1)?;
-            self.at += 1;
-        }
-        Ok(())
-    }
-
-    /// `f(x)` as one side of an equation, whatever the letter: `T(10) = 2`, `x(t) = ...`, `1 = f(x)`.
-    fn function_name(&mut self) -> Option<Expr> {
-        let Some(Token::Symbol(name)) = self.peek() else {
-            return None;
-        };
-        if self.peek_at(1) != Some(Token::Op('(')) {
-            return None;
-        }
-        let mut offset = 2;
-        let mut arguments = Vec::new();
-        loop {
-            arguments.push(match self.peek_at(offset)? {
-                Token::Symbol(name) => Expr::Symbol(name.to_owned()),
-                Token::Number(digits) => Expr::integer(digits.parse().ok()?),
-                _ => return None,
-            });
-            match self.peek_at(offset + 1)? {
-                Token::Op(',') => offset += 2,
-                Token::Op(')') => break,
-                _ => return None,
-            }
-        }
-        let left = matches!(self.peek_at(offset + 2), Some(Token::Op('=' | '≡' | '≈')));
-        let before = self.at.checked_sub(1).map(|at| self.tokens[at].token);
-        let right = before == Some(Token::Op('=')) && self.tokens.len() == self.at + offset + 2;
-        if !(left || right) {
-            return None;
-        }
-        self.at += offset + 2;
-        Some(Expr::Opaque(name.to_owned(), arguments))
     }
 
     fn sets(&mut self) -> Result<Expr, Reason> {
@@ -392,152 +273,6 @@ impl<'a> Parser<'_, 'a, '_> {
         }
         single(terms, Expr::Sum)
     }
-
-    fn product(&mut self) -> Result<Expr, Reason> {
-        let mut product = self.factor()?;
-        loop {
-            self.budget.spend(1)?;
-            let spaced = self.tokens.get(self.at).is_some_and(|lexeme| lexeme.spaced);
-            match self.peek() {
-                Some(Token::Op('*')) => {
-                    self.at += 1;
-                    let factor = self.factor()?;
-                    product = times(product, factor);
-                }
-                Some(Token::Op('/')) => {
-                    self.chain()?;
-                    self.at += 1;
-                    let divisor = self.factor()?;
-                    product = match (product, divisor) {
-                        // A percent or unit sign belongs to the whole fraction: `1/2%`.
-                        (above, Expr::Percent(below)) => {
-                            Expr::Percent(Box::new(over(above, *below)))
-                        }
-                        (above, Expr::Quantity(below, unit))
-                            if !matches!(above, Expr::Quantity(..)) =>
-                        {
-                            Expr::Quantity(Box::new(over(above, *below)), unit)
-                        }
-                        (above, below) => over(above, below),
-                    };
-                }
-                Some(Token::Construct("mod")) => {
-                    self.chain()?;
-                    self.at += 1;
-                    let divisor = self.factor()?;
-                    product = Expr::Call("mod", vec![product, divisor]);
-                }
-                Some(Token::Op('%')) => {
-                    self.chain()?;
-                    self.at += 1;
-                    product = Expr::Percent(Box::new(product));
-                }
-                Some(Token::Text(word) | Token::Word(word)) if is_unit(word) => {
-                    self.chain()?;
-                    let unit = self.unit()?;
-                    product = Expr::Quantity(Box::new(product), unit);
-                }
-                Some(Token::Number(_)) if matches!(product, Expr::Number { .. }) => {
-                    // "1 1/2" is a mixed number, other neighbours are no product.
-                    let Some(fraction) = spaced.then(|| self.slashed_fraction()).flatten() else {
-                        return Err(Reason::NotUnderstood);
-                    };
-                    product = Expr::Sum(vec![product, fraction]);
-                }
-                Some(Token::Construct("frac")) if is_whole(&product) => {
-                    let fraction = self.factor()?;
-                    product = if is_proper(&fraction) {
-                        Expr::Sum(vec![product, fraction])
-                    } else {
-                        times(product, fraction)
-                    };
-                }
-                Some(token) if self.starts_operand(token) => {
-                    let factor = self.factor()?;
-                    product = times(product, factor);
-                }
-                _ => return Ok(product),
-            }
-        }
-    }
-
-    /// Two whole numbers around a slash, the first below the second, if that comes next.
-    fn slashed_fraction(&mut self) -> Option<Expr> {
-        let (Token::Number(above), Token::Op('/'), Token::Number(below)) =
-            (self.peek()?, self.peek_at(1)?, self.peek_at(2)?)
-        else {
-            return None;
-        };
-        let (above, below): (i64, i64) = (above.parse().ok()?, below.parse().ok()?);
-        let proper = 0 < above && above < below;
-        proper.then(|| {
-            self.at += 3;
-            over(Expr::integer(above), Expr::integer(below))
-        })
-    }
-
-    /// A unit with its power and what it is divided by: `m/s^2`.
-    fn unit(&mut self) -> Result<String, Reason> {
-        let mut unit = String::new();
-        loop {
-            self.budget.spend(1)?;
-            match self.peek() {
-                Some(Token::Text(word) | Token::Word(word)) if is_unit(word) => {
-                    if !unit.is_empty() && !unit.ends_with('/') {
-                        unit.push(' ');
-                    }
-                    for (index, word) in word.split_whitespace().enumerate() {
-                        if index > 0 {
-                            unit.push(' ');
-                        }
-                        let word: String =
-                            word.chars().filter(|c| !matches!(c, '.' | '~')).collect();
-                        unit.push_str(words::unit(&word).unwrap_or(&word));
-                    }
-                    self.at += 1;
-                }
-                Some(Token::Op('^')) => {
-                    self.at += 1;
-                    unit.push('^');
-                    unit.push_str(&self.index()?);
-                }
-                Some(Token::Op('/'))
-                    if matches!(self.peek_at(1), Some(Token::Text(_) | Token::Word(_))) =>
-                {
-                    self.at += 1;
-                    unit.push('/');
-                }
-                _ => return Ok(unit),
-            }
-        }
-    }
-
-    /// Whether the token can start a factor that multiplies what stands before it.
-    fn starts_operand(&self, token: Token) -> bool {
-        match token {
-            Token::Number(_) | Token::Symbol(_) | Token::Accent(_) | Token::Begin(_) => true,
-            Token::Construct(name) => !matches!(name, "end" | "choose" | "over" | "mod" | "pmod"),
-            Token::Op(operator) => match operator {
-                '(' | '[' | '{' | '⌊' | '⌈' | '∞' | '⟨' | '⦃' => true,
-                '|' | '‖' => self.bars == 0,
-                _ => false,
-            },
-            Token::Word(word) => {
-                words::unit(word).is_none()
-                    && word.len() > 3
-                    && self.peek_at(1) == Some(Token::Op('='))
-            }
-            Token::Text(_) => false,
-        }
-    }
-}
-
-fn relation(first: Expr, rest: Vec<(char, Expr)>) -> Expr {
-    if rest.is_empty() {
-        first
-    } else {
-        Expr::Relation(Box::new(first), rest)
-    }
 }
 
 /// The only item, or all of them joined.
@@ -559,100 +294,7 @@ fn negative(expr: Expr) -> Expr {
     }
 }
 
-fn times(left: Expr, right: Expr) -> Expr {
-    // Braces of a set around one factor only group.
-    let ungroup = |factor| match factor {
-        Expr::Set(mut items) if items.len() == 1 => items.pop().unwrap_or(Expr::Set(Vec::new())),
-        factor => factor,
-    };
-    let right = ungroup(right);
-    match ungroup(left) {
-        Expr::Product(mut factors) => {
-            factors.push(right);
-            Expr::Product(factors)
-        }
-        left => Expr::Product(vec![left, right]),
-    }
-}
-
-fn over(above: Expr, below: Expr) -> Expr {
-    Expr::Quotient(Box::new((above, below)))
-}
-
-/// Whether words behind a value can be a unit: they say nothing that changes or qualifies the value.
-fn is_unit(words: &str) -> bool {
-    const QUALIFIERS: [&str; 34] = [
-        "and",
-        "are",
-        "base",
-        "billion",
-        "choose",
-        "dozen",
-        "each",
-        "factorial",
-        "for",
-        "half",
-        "hundred",
-        "if",
-        "is",
-        "million",
-        "mod",
-        "modulo",
-        "more",
-        "less",
-        "not",
-        "or",
-        "per",
-        "pi",
-        "recurring",
-        "remainder",
-        "repeat",
-        "repeating",
-        "squared",
-        "thousand",
-        "to",
-        "trillion",
-        "where",
-        "with",
-        "when",
-        "over",
-    ];
-    !words.split(|c: char| !c.is_alphabetic()).any(|word| {
-        QUALIFIERS
-            .iter()
-            .any(|qualifier| qualifier.eq_ignore_ascii_case(word))
-    })
-}
-
 fn is_worded(expr: &Expr) -> bool {
     matches!(expr, Expr::Text(_))
         || matches!(expr, Expr::Symbol(name) if name.len() > 3 && !name.contains(['_', ' ']))
-}
-
-/// A whole number without a point, which a fraction may follow to make a mixed number.
-fn is_whole(expr: &Expr) -> bool {
-    matches!(expr, Expr::Number { value, decimals: None } if value.as_i64().is_some_and(|value| value >= 0))
-}
-
-/// A fraction of whole numbers below one.
-fn is_proper(expr: &Expr) -> bool {
-    let Expr::Quotient(parts) = expr else {
-        return false;
-    };
-    match (&parts.0, &parts.1) {
-        (
-            Expr::Number {
-                value: above,
-                decimals: None,
-            },
-            Expr::Number {
-                value: below,
-                decimals: None,
-            },
-        ) => above
-            .as_i64()
-            .zip(below.as_i64())
-            .is_some_and(|(above, below)| 0 < above && above < below),
-        _ => false,
-    }
 }

@@ -191,7 +191,7 @@ impl Rational {
         } else {
             self.clone()
         };
-        if let Self::Small(sign @ (0 | 1 | -1), 1) = base {
+        if let Self::Small(sign @ -1..=1, 1) = base {
             let odd = exponent % 2 != 0;
             let value = if exponent == 0 {
                 1
@@ -222,16 +222,15 @@ impl Rational {
         let mut word = 1_u64;
         let mut factor = value;
         while factor > 1 {
-            match word.checked_mul(factor.into()) {
-                Some(larger) => word = larger,
-                None => {
-                    product *= word;
-                    word = factor.into();
-                    if product.bits() > MAX_BITS {
-                        return Err(Reason::Budget);
-                    }
-                    budget.spend(product.bits() / 1_024 + 1)?;
+            if let Some(larger) = word.checked_mul(factor.into()) {
+                word = larger;
+            } else {
+                product *= word;
+                word = factor.into();
+                if product.bits() > MAX_BITS {
+                    return Err(Reason::Budget);
                 }
+                budget.spend(product.bits() / 1_024 + 1)?;
             }
             factor = factor.saturating_sub(step);
         }

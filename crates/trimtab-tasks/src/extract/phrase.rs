@@ -102,10 +102,8 @@ fn clause(text: &str) -> Option<Cow<'_, str>> {
     let text = text.trim_start_matches(|c: char| {
         c.is_whitespace() || matches!(c, '*' | ':' | '"' | '`' | '_' | '>' | '：')
     });
-    if text.starts_with('$') || text.starts_with("\\(") || text.starts_with("\\[") {
-        if let Some(formulas) = value::leading_formulas(text) {
-            return Some(formulas);
-        }
+    if let Some(formulas) = value::leading_formulas(text) {
+        return Some(formulas);
     }
     let mut end = text.len().min(LONGEST);
     while !text.is_char_boundary(end) {

@@ -69,7 +69,7 @@ impl Comparer<'_> {
                         break;
                     }
                     Outcome::Different => {}
-                    unknown => outcome = unknown,
+                    Outcome::Unknown(reason) => outcome = Outcome::Unknown(reason),
                 }
             }
             if outcome != Outcome::Equal {

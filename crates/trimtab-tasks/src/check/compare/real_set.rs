@@ -3,27 +3,12 @@
 use std::cmp::Ordering;
 
 use super::names::named;
+use super::pieces::{End, Piece, RealSet, all, complement, infinity, mirrored, not_negative};
 use super::{Comparer, Outcome};
 use crate::check::Reason;
 use crate::check::evaluate::{Fault, Point, Sameness, Value, evaluate_with, sameness};
 use crate::check::expr::{Expr, Joint};
-
-/// An interval's end.
-#[derive(Clone, Debug)]
-struct End {
-    at: Value,
-    closed: bool,
-}
-
-/// From `low` to `high`.
-#[derive(Clone, Debug)]
-struct Piece {
-    low: End,
-    high: End,
-}
-
-/// Disjoint pieces in ascending order.
-type RealSet = Vec<Piece>;
+use crate::check::rational::Rational;
 
 impl Comparer<'_> {
     /// Compares two sets of real numbers where at least one side is written as more than a list or a tuple; `None`
@@ -66,23 +51,6 @@ impl Comparer<'_> {
             }
         }
         Some(outcome)
-    }
-
-    fn same_pieces(&mut self, gold: &RealSet, answer: &RealSet) -> Result<bool, Fault> {
-        if gold.len() != answer.len() {
-            return Ok(false);
-        }
-        for (left, right) in gold.iter().zip(answer) {
-            for (left, right) in [(&left.low, &right.low), (&left.high, &right.high)] {
-                let open = matches!(left.at, Value::Infinite { .. }) || left.closed == right.closed;
-                match sameness(&left.at, &right.at, self.budget)? {
-                    Sameness::Same if open => {}
-                    Sameness::Unclear => return Err(Fault::Undefined),
-                    _ => return Ok(false),
-                }
-            }
-        }
-        Ok(true)
     }
 
     /// The set that `expr` describes at `point`; `None` if it describes none.
@@ -145,66 +113,79 @@ impl Comparer<'_> {
                 }
                 _ => None,
             },
-            Expr::List { joint, items } => {
-                let unequal = |item: &Expr| matches!(item, Expr::Relation(_, rest) if rest.iter().all(|(r, _)| *r == '≠'));
-                let both = match joint {
-                    Joint::Or => false,
-                    Joint::And => !items
-                        .iter()
-                        .all(|item| matches!(item, Expr::Tuple { .. } | Expr::SetOperation(..))),
-                    Joint::Comma if items.iter().all(unequal) => true,
-                    Joint::Comma => return Ok(None),
-                };
-                let mut set = if both { all() } else { Vec::new() };
-                for item in items {
-                    let Some(part) = self.real_set(item, point)? else {
-                        return Ok(None);
-                    };
-                    set = if both {
-                        self.intersection(&set, &part)?
-                    } else {
-                        self.merged([set, part].concat())?
-                    };
-                }
-                Some(set)
-            }
-            Expr::Relation(first, rest) => {
-                if let Some(found) = named(expr)
-                    && found.name.is_some()
-                {
-                    return if found.value.is_scalar() {
-                        let end = self.end(found.value, true, point)?;
-                        Ok(Some(vec![Piece {
-                            low: end.clone(),
-                            high: end,
-                        }]))
-                    } else {
-                        self.real_set(found.value, point)
-                    };
-                }
-                let Some(variable) = variable(expr) else {
-                    return Ok(None);
-                };
-                if let Some(of_size) = by_size(expr, variable) {
-                    let Some(sizes) = self.real_set(&of_size, point)? else {
-                        return Ok(None);
-                    };
-                    let sizes = self.intersection(&sizes, &not_negative())?;
-                    return Ok(Some(self.merged([mirrored(&sizes), sizes].concat())?));
-                }
-                let mut set = all();
-                let mut left = first.as_ref();
-                for (relation, right) in rest {
-                    let Some(part) = self.solved(left, *relation, right, variable, point)? else {
-                        return Ok(None);
-                    };
-                    set = self.intersection(&set, &part)?;
-                    left = right;
-                }
-                Some(set)
-            }
+            Expr::List { joint, items } => return self.joined_sets(*joint, items, point),
+            Expr::Relation(..) => return self.related(expr, point),
             _ => None,
         })
+    }
+
+    /// What several conditions leave: all of them, or any.
+    fn joined_sets(
+        &mut self,
+        joint: Joint,
+        items: &[Expr],
+        point: Point,
+    ) -> Result<Option<RealSet>, Fault> {
+        let unequal = |item: &Expr| matches!(item, Expr::Relation(_, rest) if rest.iter().all(|(r, _)| *r == '≠'));
+        let both = match joint {
+            Joint::Or => false,
+            Joint::And => !items
+                .iter()
+                .all(|item| matches!(item, Expr::Tuple { .. } | Expr::SetOperation(..))),
+            Joint::Comma if items.iter().all(unequal) => true,
+            Joint::Comma => return Ok(None),
+        };
+        let mut set = if both { all() } else { Vec::new() };
+        for item in items {
+            let Some(part) = self.real_set(item, point)? else {
+                return Ok(None);
+            };
+            set = if both {
+                self.intersection(&set, &part)?
+            } else {
+                self.merged([set, part].concat())?
+            };
+        }
+        Ok(Some(set))
+    }
+
+    /// The numbers for which a relation holds.
+    fn related(&mut self, expr: &Expr, point: Point) -> Result<Option<RealSet>, Fault> {
+        let Expr::Relation(first, rest) = expr else {
+            return Ok(None);
+        };
+        if let Some(found) = named(expr)
+            && found.name.is_some()
+        {
+            if !found.value.is_scalar() {
+                return self.real_set(found.value, point);
+            }
+            let end = self.end(found.value, true, point)?;
+            return Ok(Some(vec![Piece {
+                low: end.clone(),
+                high: end,
+            }]));
+        }
+        let Some(variable) = variable(expr) else {
+            return Ok(None);
+        };
+        if let Some(of_size) = by_size(expr, variable) {
+            let Some(sizes) = self.real_set(&of_size, point)? else {
+                return Ok(None);
+            };
+            let sizes = self.intersection(&sizes, &not_negative())?;
+            return Ok(Some(self.merged([mirrored(&sizes), sizes].concat())?));
+        }
+        let mut set = all();
+        let mut left = first.as_ref();
+        for (relation, right) in rest {
+            let Some(part) = self.solved(left, *relation, right, variable, point)? else {
+                return Ok(None);
+            };
+            set = self.intersection(&set, &part)?;
+            left = right;
+        }
+        Ok(Some(set))
     }
 
     /// The values of `variable` for which a linear relation holds.
@@ -226,14 +207,14 @@ impl Comparer<'_> {
             return Ok(Some(all()));
         }
         let mut at = |x: i64| -> Result<Value, Fault> {
-            let x = Value::Exact(crate::check::rational::Rational::integer(x));
+            let x = Value::Exact(Rational::integer(x));
             let bound = [(variable, x)];
             let left = evaluate_with(left, point, &bound, self.budget)?;
             let right = evaluate_with(right, point, &bound, self.budget)?;
             left.plus(&right.negated(), self.budget)
         };
         let (start, one, three) = (at(0)?, at(1)?, at(3)?);
-        let three_times = Value::Exact(crate::check::rational::Rational::integer(3));
+        let three_times = Value::Exact(Rational::integer(3));
         let slope = one.plus(&start.clone().negated(), self.budget)?;
         let rise = three.plus(&start.clone().negated(), self.budget)?;
         if sameness(&slope.times(&three_times, self.budget)?, &rise, self.budget)? != Sameness::Same
@@ -289,124 +270,6 @@ impl Comparer<'_> {
             closed,
         })
     }
-
-    fn ordered(&mut self, left: &Value, right: &Value) -> Result<Ordering, Fault> {
-        left.order(right, self.budget)?.ok_or(Fault::Undefined)
-    }
-
-    /// The order of two low ends: a closed one starts before an open one.
-    fn low_order(&mut self, left: &End, right: &End) -> Result<Ordering, Fault> {
-        Ok(self
-            .ordered(&left.at, &right.at)?
-            .then(right.closed.cmp(&left.closed)))
-    }
-
-    /// The order of two high ends: a closed one ends after an open one.
-    fn high_order(&mut self, left: &End, right: &End) -> Result<Ordering, Fault> {
-        Ok(self
-            .ordered(&left.at, &right.at)?
-            .then(left.closed.cmp(&right.closed)))
-    }
-
-    /// Sorts pieces and joins those that touch.
-    fn merged(&mut self, pieces: Vec<Piece>) -> Result<RealSet, Fault> {
-        let mut sorted: RealSet = Vec::with_capacity(pieces.len());
-        for piece in pieces {
-            let mut at = sorted.len();
-            while at > 0 && self.low_order(&piece.low, &sorted[at - 1].low)?.is_lt() {
-                at -= 1;
-            }
-            sorted.insert(at, piece);
-        }
-        let mut merged: RealSet = Vec::with_capacity(sorted.len());
-        for piece in sorted {
-            if let Some(last) = merged.last_mut() {
-                let touches = match self.ordered(&piece.low.at, &last.high.at)? {
-                    Ordering::Less => true,
-                    Ordering::Equal => piece.low.closed || last.high.closed,
-                    Ordering::Greater => false,
-                };
-                if touches {
-                    if self.high_order(&piece.high, &last.high)?.is_gt() {
-                        last.high = piece.high;
-                    }
-                    continue;
-                }
-            }
-            merged.push(piece);
-        }
-        Ok(merged)
-    }
-
-    fn intersection(&mut self, left: &RealSet, right: &RealSet) -> Result<RealSet, Fault> {
-        let mut pieces = Vec::new();
-        for a in left {
-            for b in right {
-                self.budget.spend(2)?;
-                let low = if self.low_order(&a.low, &b.low)?.is_gt() {
-                    &a.low
-                } else {
-                    &b.low
-                };
-                let high = if self.high_order(&a.high, &b.high)?.is_lt() {
-                    &a.high
-                } else {
-                    &b.high
-                };
-                let keeps = match self.ordered(&low.at, &high.at)? {
-                    Ordering::Less => true,
-                    Ordering::Equal => low.closed && high.closed,
-                    Ordering::Greater => false,
-                };
-                if keeps {
-                    pieces.push(Piece {
-                        low: low.clone(),
-                        high: high.clone(),
-                    });
-                }
-            }
-        }
-        self.merged(pieces)
-    }
-}
-
-fn infinity(negative: bool) -> End {
-    End {
-        at: Value::Infinite { negative },
-        closed: false,
-    }
-}
-
-fn all() -> RealSet {
-    vec![Piece {
-        low: infinity(true),
-        high: infinity(false),
-    }]
-}
-
-fn not_negative() -> RealSet {
-    vec![Piece {
-        low: End {
-            at: Value::ZERO,
-            closed: true,
-        },
-        high: infinity(false),
-    }]
-}
-
-/// The set on the other side of zero.
-fn mirrored(set: &RealSet) -> RealSet {
-    let negated = |end: &End| End {
-        at: end.at.clone().negated(),
-        closed: end.closed,
-    };
-    set.iter()
-        .rev()
-        .map(|piece| Piece {
-            low: negated(&piece.high),
-            high: negated(&piece.low),
-        })
-        .collect()
 }
 
 /// A relation of `|variable|` as one of a variable by that name, if it holds the variable in no other way.
@@ -420,35 +283,6 @@ fn by_size(expr: &Expr, variable: &str) -> Option<Expr> {
     });
     let sized = changed.symbols().iter().any(|name| name.starts_with('|'));
     (sized && !changed.any(is_variable)).then_some(changed)
-}
-
-fn complement(set: &RealSet) -> RealSet {
-    let mut rest = Vec::with_capacity(set.len() + 1);
-    let mut low = Some(infinity(true));
-    for piece in set {
-        if let Some(low) = low.take()
-            && !matches!(piece.low.at, Value::Infinite { .. })
-        {
-            let high = End {
-                at: piece.low.at.clone(),
-                closed: !piece.low.closed,
-            };
-            rest.push(Piece { low, high });
-        }
-        if !matches!(piece.high.at, Value::Infinite { .. }) {
-            low = Some(End {
-                at: piece.high.at.clone(),
-                closed: !piece.high.closed,
-            });
-        }
-    }
-    if let Some(low) = low {
-        rest.push(Piece {
-            low,
-            high: infinity(false),
-        });
-    }
-    rest
 }
 
 /// Whether the way it is written makes it a set of reals: more than a list or a tuple.

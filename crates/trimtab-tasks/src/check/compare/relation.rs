@@ -84,9 +84,9 @@ impl Comparer<'_> {
             }
             answers.reverse();
             answer_relations.reverse();
-            answer_relations
-                .iter_mut()
-                .for_each(|relation| *relation = mirrored(*relation));
+            for relation in &mut answer_relations {
+                *relation = mirrored(*relation);
+            }
         }
         if rest.len() == 1 {
             return self.equations(gold, answer);

@@ -30,16 +30,15 @@ pub(super) fn call(
         return Err(Fault::Undefined);
     };
     match (name, rest) {
-        ("ln", []) => first.ln(budget),
         ("lg", []) => logarithm(first, &Value::Exact(Rational::integer(10)), budget),
         ("log", [base]) => logarithm(first, base, budget),
         ("log", []) if point.decimal_log => {
             logarithm(first, &Value::Exact(Rational::integer(10)), budget)
         }
-        ("log", []) => first.ln(budget),
+        ("ln" | "log", []) => first.ln(budget),
         ("exp", []) => first.exp(budget),
         ("sqrt", []) => first.power(&Value::Exact(Rational::Small(1, 2)), budget),
-        ("abs" | "norm", []) => absolute(first),
+        ("abs" | "norm", []) => Ok(absolute(first)),
         ("factorial", []) => factorial(first, 1, budget),
         ("double factorial", []) => factorial(first, 2, budget),
         ("binom", [chosen]) => binomial(first, chosen, budget),
@@ -63,13 +62,13 @@ fn logarithm(value: &Value, base: &Value, budget: &mut Budget) -> Result<Value, 
     value.times(&base.inverse(budget)?, budget)
 }
 
-fn absolute(value: &Value) -> Result<Value, Fault> {
-    Ok(match value {
+fn absolute(value: &Value) -> Value {
+    match value {
         Value::Exact(exact) if exact.is_negative() => Value::Exact(exact.negated()),
         Value::Exact(_) => value.clone(),
         Value::Ball(ball) => Value::Ball(ball.abs()),
         Value::Infinite { .. } => Value::Infinite { negative: false },
-    })
+    }
 }
 
 fn factorial(value: &Value, step: u32, budget: &mut Budget) -> Result<Value, Fault> {
