@@ -46,7 +46,13 @@ impl Parser<'_, '_, '_> {
                     self.at += 1;
                     product = Expr::Percent(Box::new(product));
                 }
-                Some(Token::Text(word) | Token::Word(word)) if is_unit(word) => {
+                // Outside of text groups, only what stands behind a number can be any unit.
+                Some(Token::Text(word) | Token::Word(word))
+                    if is_unit(word)
+                        && (matches!(self.peek(), Some(Token::Text(_)))
+                            || words::unit(word).is_some()
+                            || product.symbols().is_empty()) =>
+                {
                     self.chain()?;
                     let unit = self.unit()?;
                     product = Expr::Quantity(Box::new(product), unit);
