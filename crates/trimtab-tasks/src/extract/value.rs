@@ -58,6 +58,10 @@ fn formulas(text: &str) -> Vec<Formula> {
     let mut at = 0;
     while at < bytes.len() {
         if !matches!(bytes[at], b'$' | b'\\') {
+            // A single dollar that its line does not close is money.
+            if bytes[at] == b'\n' && open.is_some_and(|(_, opener, _)| opener == "$") {
+                open = None;
+            }
             at += 1;
             continue;
         }
