@@ -215,6 +215,11 @@ impl Grader {
         {
             return outcome;
         }
+        if let Some(letter) = choice(answer)
+            && chosen(letter, gold) == Some(Outcome::Equal)
+        {
+            return Outcome::Equal;
+        }
         let seed = gold
             .bytes()
             .chain(answer.bytes())

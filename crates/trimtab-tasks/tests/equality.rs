@@ -72,6 +72,7 @@ fn numbers() {
         ("1/2004!", r"\frac{2005}{2005!}"),
         ("0.333333", "1/3"),
         (r"\sqrt{3}", "1.7320508"),
+        (r"\sqrt{2}", "1.4142135623730951"), // as a float is printed
         (r"\pi", "3.14159265"),
         ("twelve", "12"),
         ("twenty-five", "25"),
@@ -186,7 +187,16 @@ fn expressions() {
         (r"\mathrm{e}^2", "e^2"),
         (r"2 \times 3", "6"),
         (r"\cot^2\theta + 1", r"\csc^2\theta"),
+        (r"\sqrt{x^2}", "|x|"),
+        (r"|xy|", "|x||y|"),
+        (r"\lfloor x+1\rfloor", r"\lfloor x\rfloor+1"),
+        ("1.5x10^3", "1500"),
+        ("e", "2.718281828"),
     ]);
+}
+
+#[test]
+fn expressions_that_differ() {
     unequal(&[
         (r"\sqrt{8}", r"\sqrt{2}"),
         (r"\sqrt{2}+10^{-15}", r"\sqrt{2}"),
@@ -210,6 +220,11 @@ fn expressions() {
         (r"\mathbb{R}", r"\mathbb{C}"),
         (r"\binom{n}{2}", r"\binom{n}{3}"),
         (r"\lfloor\sqrt{n}\rfloor", "3"),
+        (r"\lfloor x\rfloor", "x"),
+        ("|x|", "x"),
+        (r"|x+1|-1", "x"),
+        (r"\frac{dy}{dx}", r"\frac{y}{x}"),
+        ("e", "2.718281830"),
         ("I(0)x", "0"),
     ]);
 }
@@ -267,6 +282,8 @@ fn lists_sets_and_tuples() {
         ("a = 1, b = 2", "b = 2, a = 1"),
         ("a = 1, b = 2", "1, 2"),
         ("(x, y) = (3, 4)", "(3, 4)"),
+        ("(3, 4)", "x = 3, y = 4"),
+        (r"\begin{cases} x = 1 \\ y = 2 \end{cases}", "x = 1, y = 2"),
         (r"\langle 1, 2 \rangle", "(1, 2)"),
     ]);
     unequal(&[
@@ -277,6 +294,7 @@ fn lists_sets_and_tuples() {
         ("(1, 2)", "[1, 2]"),
         ("(1, 2)", "(1, 2, 3)"),
         ("a = 1, b = 2", "a = 2, b = 1"),
+        ("(3, 4)", "x = 4, y = 3"),
         (
             r"\begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix}",
             r"\begin{pmatrix} 1 & 3 \\ 2 & 4 \end{pmatrix}",
@@ -451,6 +469,10 @@ fn choices() {
         (r"\mathrm{C}", r"\textbf{C}"),
         ("A, C", r"\text{C, A}"),
     ]);
+    for gold in ["B) 12", r"\text{(B)} 12", "B. twelve"] {
+        assert_eq!(check(gold, "B"), Verdict::Correct, "{gold}");
+        assert_ne!(check(gold, "C"), Verdict::Correct, "{gold}");
+    }
     for answer in ["B. because it is", "B: 12", "(B) 12", r"\text{B) } 12"] {
         assert_eq!(check("B", answer), Verdict::Correct, "{answer}");
     }

@@ -131,7 +131,10 @@ fn formulas_and_numbers() {
                 "They had $3$ left, which makes 7 in all",
                 Some(("7", Source::Number)),
             ),
-            ("It costs $5 a piece.\nSo $x = 7$ of them", Some(("x = 7", Source::Formula))),
+            (
+                "It costs $5 a piece.\nSo $x = 7$ of them",
+                Some(("x = 7", Source::Formula)),
+            ),
             (r"It costs \$7.50 in total.", Some(("7.50", Source::Number))),
             ("There were 1,234 of them.", Some(("1,234", Source::Number))),
             ("It grew by 25%.", Some(("25%", Source::Number))),

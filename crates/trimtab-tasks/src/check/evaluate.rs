@@ -32,12 +32,34 @@ impl From<Reason> for Fault {
 pub(crate) struct Point {
     /// Picks the values of the variables.
     pub(crate) seed: u64,
-    /// Whether the variables are whole numbers.
-    pub(crate) whole: bool,
+    pub(crate) variables: Variables,
     /// Whether `log` without a base is the decimal logarithm rather than the natural one.
     pub(crate) decimal_log: bool,
     /// Whether `±` is minus.
     pub(crate) minus: bool,
+}
+
+/// What the variables are.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Variables {
+    /// Positive fractions.
+    Positive,
+    /// Whole numbers from one to thirty.
+    Whole,
+    /// Fractions of both signs; values that are not real then are none.
+    Signed,
+}
+
+impl Point {
+    /// Positive variables, natural logarithms.
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            variables: Variables::Positive,
+            decimal_log: false,
+            minus: false,
+        }
+    }
 }
 
 /// The value of `expr` at `point`.
@@ -75,6 +97,16 @@ struct Evaluator<'e, 'b> {
 impl<'e> Evaluator<'e, '_> {
     fn value(&mut self, expr: &'e Expr) -> Result<Value, Fault> {
         self.budget.spend(1)?;
+        let value = self.any_value(expr)?;
+        match value {
+            Value::Ball(ball) if self.point.variables == Variables::Signed && !ball.is_real() => {
+                Err(Fault::Undefined)
+            }
+            value => Ok(value),
+        }
+    }
+
+    fn any_value(&mut self, expr: &'e Expr) -> Result<Value, Fault> {
         match expr {
             Expr::Number { value, .. } => Ok(Value::Exact(value.clone())),
             Expr::Pi => Ok(Value::Ball(Ball::pi())),
@@ -176,10 +208,12 @@ impl<'e> Evaluator<'e, '_> {
         }
         let mut hash = Hash::new(self.point.seed);
         hash.text(name);
-        Ok(Value::Exact(if self.point.whole {
-            Rational::integer(1 + (hash.finish() % 30) as i64)
-        } else {
-            hash.fraction(self.point.seed % 3)
+        let fraction = hash.fraction(self.point.seed % 3);
+        Ok(Value::Exact(match self.point.variables {
+            Variables::Positive => fraction,
+            Variables::Whole => Rational::integer(1 + (hash.finish() % 30) as i64),
+            Variables::Signed if hash.finish().is_multiple_of(2) => fraction,
+            Variables::Signed => fraction.negated(),
         }))
     }
 

@@ -322,13 +322,11 @@ impl<'a> Lexer<'a, '_> {
         if length == 1 {
             self.at += 1;
             let next = self.rest().trim_start();
-            // A lone x between numbers is a multiplication sign.
-            if word == "x"
-                && self.spaced
-                && after_number
-                && next.len() < self.rest().len()
-                && next.starts_with(|c: char| c.is_ascii_digit())
-            {
+            // A lone x between numbers is a multiplication sign, as is one before a power of ten.
+            let scientific = after_number && next.starts_with("10^");
+            let spaced = self.spaced && next.len() < self.rest().len();
+            let between = after_number && spaced && next.starts_with(|c: char| c.is_ascii_digit());
+            if word == "x" && (between || scientific) {
                 self.push(Token::Op('*'));
             } else {
                 self.push(Token::Symbol(word));

@@ -149,6 +149,9 @@ impl<'a> Parser<'_, 'a, '_> {
                     _ => commas = true,
                 }
             }
+            if groups.iter().any(|group| !group.is_empty()) {
+                self.skip_condition(closers)?;
+            }
             if self.at_end(closers) {
                 break;
             }

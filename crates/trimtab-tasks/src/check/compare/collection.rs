@@ -7,6 +7,24 @@ use crate::check::expr::Expr;
 impl Comparer<'_> {
     /// Compares where at least one side is a collection; `None` if neither is.
     pub(super) fn collections(&mut self, gold: &Expr, answer: &Expr) -> Option<Outcome> {
+        if let (
+            Expr::Tuple {
+                open: '(', items, ..
+            },
+            Expr::List { items: others, .. },
+        )
+        | (
+            Expr::List { items: others, .. },
+            Expr::Tuple {
+                open: '(', items, ..
+            },
+        ) = (gold, answer)
+            && items.len() == others.len()
+            && others.iter().all(|item| matches!(item, Expr::Relation(..)))
+        {
+            // "x = 2, y = 3" gives the point (2, 3).
+            return Some(self.in_order(items.iter().zip(others)));
+        }
         let (golds, answers) = (collection(gold), collection(answer));
         if golds.is_none() && answers.is_none() {
             return None;

@@ -25,12 +25,7 @@ impl Comparer<'_> {
         // Ends may hold variables; then the sets have to agree at several points.
         let mut outcome = Outcome::Equal;
         for round in 0..3 {
-            let point = Point {
-                seed: self.seed.wrapping_add(round),
-                whole: false,
-                decimal_log: false,
-                minus: false,
-            };
+            let point = Point::new(self.seed.wrapping_add(round));
             let sets = (self.real_set(gold, point), self.real_set(answer, point));
             let (gold, answer) = match sets {
                 (Ok(Some(gold)), Ok(Some(answer))) => (gold, answer),

@@ -109,12 +109,7 @@ impl Comparer<'_> {
         let mut reference: Option<(Value, Value)> = None;
         let mut agreed = 0;
         for round in 0..10 {
-            let point = Point {
-                seed: self.seed.wrapping_add(round),
-                whole: false,
-                decimal_log: false,
-                minus: false,
-            };
+            let point = Point::new(self.seed.wrapping_add(round));
             let values = (
                 evaluate(&gold, point, self.budget),
                 evaluate(&answer, point, self.budget),

@@ -4,7 +4,7 @@ use super::operand::power;
 use super::product::{over, times};
 use super::{Parser, single};
 use crate::check::Reason;
-use crate::check::expr::{Expr, Integral, Series};
+use crate::check::expr::{Expr, Integral, Joint, Series};
 use crate::check::lex::{Commas, Token};
 use crate::check::number;
 use crate::check::words;
@@ -12,7 +12,16 @@ use crate::check::words;
 impl Parser<'_, '_, '_> {
     pub(super) fn construct(&mut self, name: &'static str) -> Result<Expr, Reason> {
         match name {
-            "frac" => Ok(over(self.argument()?, self.argument()?)),
+            "frac" => {
+                let (above, below) = (self.argument()?, self.argument()?);
+                // A derivative is no quotient, but a name for itself.
+                if is_differential(&above)
+                    && matches!(&below, Expr::Product(factors) if is_differential(&factors[0]))
+                {
+                    return Ok(Expr::Symbol(format!("{above:?}/{below:?}")));
+                }
+                Ok(over(above, below))
+            }
             "binom" => Ok(Expr::Call(
                 "binom",
                 vec![self.argument()?, self.argument()?],
@@ -258,6 +267,15 @@ impl Parser<'_, '_, '_> {
         }
         self.at += 1;
         rows.retain(|row| !row.is_empty());
+        // A system of equations, or the cases of a function with their conditions.
+        if matches!(environment, "cases" | "aligned" | "align" | "gathered")
+            && rows.iter().all(|row| row.len() == 1)
+        {
+            return single(rows.concat(), |items| Expr::List {
+                joint: Joint::And,
+                items,
+            });
+        }
         let matrix = Expr::Matrix(rows);
         Ok(match environment {
             "vmatrix" | "Vmatrix" => Expr::Opaque("determinant".to_owned(), vec![matrix]),
@@ -272,6 +290,16 @@ impl Parser<'_, '_, '_> {
             return Err(Reason::NotUnderstood);
         }
         Ok(sum)
+    }
+}
+
+/// Whether a part of a fraction starts with the d of a derivative.
+fn is_differential(expr: &Expr) -> bool {
+    match expr {
+        Expr::Symbol(name) => name == "d" || name == "partial",
+        Expr::Power(parts) => is_differential(&parts.0),
+        Expr::Product(factors) => factors.first().is_some_and(is_differential),
+        _ => false,
     }
 }
 

@@ -67,20 +67,20 @@ impl Parser<'_, '_, '_> {
         }
     }
 
-    /// A condition at the end of an item, which is left out: `for all x in R`, `where k is an integer`.
-    fn skip_condition(&mut self, closers: &[char]) -> Result<(), Reason> {
+    /// A condition at the end of an item or of all of them, which is left out: `for all x in R`, `where k is an integer`.
+    pub(super) fn skip_condition(&mut self, closers: &[char]) -> Result<(), Reason> {
         let Some(Token::Text(word) | Token::Word(word)) = self.peek() else {
             return Ok(());
         };
-        let first = word.split_whitespace().next().unwrap_or("");
-        if !["for", "where", "with", "For", "Where", "With"].contains(&first) {
+        let first = word.split_whitespace().next().unwrap_or("").to_lowercase();
+        let of_all = matches!(first.as_str(), "where" | "with");
+        if !of_all && first != "for" {
             return Ok(());
         }
         let mut depth = 0_usize;
         while let Some(token) = self.peek() {
-            if depth == 0
-                && (self.at_end(closers) || matches!(token, Token::Op(',' | ';' | '∧' | '∨')))
-            {
+            let separates = !of_all && matches!(token, Token::Op(',' | ';' | '∧' | '∨'));
+            if depth == 0 && (self.at_end(closers) || separates) {
                 break;
             }
             match token {
