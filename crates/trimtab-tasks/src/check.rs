@@ -28,7 +28,7 @@ use self::compare::{Comparer, Outcome};
 use self::expr::Expr;
 use self::lex::{Commas, Lexeme, Token, lex};
 use self::parse::parse;
-use self::wording::{choice, chosen, is_prose, wording};
+use self::wording::{choice, chosen, is_prose, says_no_number, wording};
 use crate::extract::{Rule, Source, extract, gold_answer};
 
 /// Longest answer that is parsed, in bytes; longer ones are compared as text only.
@@ -220,13 +220,13 @@ impl Grader {
         {
             return Outcome::Equal;
         }
-        let seed = gold
-            .bytes()
-            .chain(answer.bytes())
-            .fold(0_u64, |sum, byte| sum.wrapping_mul(31) + u64::from(byte));
+        let bytes = gold.bytes().chain(answer.bytes());
+        let seed = bytes.fold(0_u64, |sum, byte| {
+            sum.wrapping_mul(31).wrapping_add(byte.into())
+        });
         let mut comparer = Comparer {
             budget,
-            seed: seed % 0xffff_ffff,
+            seed,
             rounded_gold: self.rounded_gold,
         };
         let (gold_tree, answer_tree) = (
@@ -250,16 +250,6 @@ impl Grader {
         let is_number = |tree: &Result<Expr, Reason>| {
             tree.as_ref()
                 .is_ok_and(|tree| tree.is_scalar() && tree.symbols().is_empty())
-        };
-        let says_no_number = |tokens: &[Lexeme]| {
-            let is_word = |lexeme: &Lexeme| match lexeme.token {
-                Token::Word(word) | Token::Text(word) => word
-                    .split([' ', '-'])
-                    .all(|word| words::number_word(word).is_none()),
-                Token::Symbol(name) => name.len() == 1 && tokens.len() > 1,
-                _ => false,
-            };
-            tokens.iter().all(is_word)
         };
         if outcome == Outcome::Unknown(Reason::NotUnderstood)
             && (is_number(&gold_tree) && says_no_number(&answer_tokens)

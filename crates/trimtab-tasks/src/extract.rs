@@ -76,19 +76,14 @@ pub(crate) fn extract<'a>(
             Rule::LastBox => last_boxed(text).map(|answer| (Cow::Borrowed(answer), Source::Box)),
             Rule::Boxes => match boxes::boxes(said?) {
                 Boxes::CutOff => return None,
-                // "The final answer is" behind the last box takes precedence over it.
-                Boxes::Closed(boxes)
-                    if boxes.last().is_some_and(|last| {
-                        said.is_some_and(|said| said[last.whole.end..].contains("final answer is"))
-                    }) =>
-                {
-                    None
-                }
-                Boxes::Closed(boxes) => joined(said?, &boxes)
-                    .or_else(|| boxes::last_without_braces(said?).map(Cow::Borrowed))
-                    .map(|answer| (answer, Source::Box)),
+                Boxes::Closed(boxes) => boxed(said?, &boxes).map(|answer| (answer, Source::Box)),
             },
-            Rule::Phrase => phrase::find(said?).map(|answer| (answer, Source::Phrase)),
+            Rule::Phrase => phrase::find(said?).map(|answer| {
+                match choice.and_then(|_| value::last_letter(&answer)) {
+                    Some(letter) => (Cow::Owned(letter.to_owned()), Source::Phrase),
+                    None => (answer, Source::Phrase),
+                }
+            }),
             Rule::Choice if choice.is_some() => {
                 value::last_letter(said?).map(|answer| (Cow::Borrowed(answer), Source::Choice))
             }
@@ -131,6 +126,15 @@ fn said(text: &str) -> Option<&str> {
         .filter_map(|end| memmem::find(text.as_bytes(), end.as_bytes()));
     let end = ends.min().unwrap_or(text.len());
     Some(&text[..end])
+}
+
+/// The answer in the last box or boxes, unless "the final answer is" comes behind them.
+fn boxed<'a>(text: &'a str, boxes: &[boxes::Boxed]) -> Option<Cow<'a, str>> {
+    match boxes.last() {
+        Some(last) if text[last.whole.end..].contains("final answer is") => None,
+        Some(_) => joined(text, boxes),
+        None => boxes::last_without_braces(text).map(Cow::Borrowed),
+    }
 }
 
 /// The last box, or the last few that are joined.

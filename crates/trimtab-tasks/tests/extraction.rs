@@ -159,7 +159,11 @@ fn choices() {
     extracts(
         "B",
         &[
-            ("The answer is (B).", Some(("(B)", Source::Phrase))),
+            ("The answer is (B).", Some(("B", Source::Phrase))),
+            (
+                "The answer is clearly the second one, B.",
+                Some(("B", Source::Phrase)),
+            ),
             ("B. Because it fits.", Some(("B", Source::Choice))),
             (
                 "It cannot be A, so it must be B",

@@ -45,6 +45,17 @@ pub(super) fn wording(tokens: &[Lexeme]) -> Option<Wording> {
     })
 }
 
+/// Whether an answer is plain words that name no number.
+pub(super) fn says_no_number(tokens: &[Lexeme]) -> bool {
+    tokens.iter().all(|lexeme| match lexeme.token {
+        Token::Word(word) | Token::Text(word) => word
+            .split([' ', '-'])
+            .all(|word| words::number_word(word).is_none()),
+        Token::Symbol(name) => name.len() == 1 && tokens.len() > 1,
+        _ => false,
+    })
+}
+
 /// The letter of a gold answer that is a choice: `B`, `(B)`, `\text{(B)}`.
 pub(super) fn choice(gold: &str) -> Option<char> {
     let inner = gold.trim().trim_matches('$').trim();

@@ -22,19 +22,8 @@ const MARKERS: [&str; 9] = [
 /// Longest sentence that is looked at, in bytes.
 const LONGEST: usize = 4_096;
 
-/// What stands between "answer" and the answer itself, in its usual forms.
-const LINKS: [&str; 10] = [
-    ":",
-    "=",
-    "is",
-    "are",
-    "was",
-    "would be",
-    "will be",
-    "must be",
-    "should be",
-    "equals",
-];
+/// Verbs between "answer" and the answer itself.
+const VERBS: [&str; 4] = ["is", "are", "was", "would be"];
 
 /// The answer behind the last phrase that announces one.
 pub(super) fn find(text: &str) -> Option<Cow<'_, str>> {
@@ -48,50 +37,41 @@ pub(super) fn find(text: &str) -> Option<Cow<'_, str>> {
     clause(&text[at..])
 }
 
-/// Behind the last "answer" or "result" and its verb.
+/// Behind the last "answer" and its verb or colon.
 fn announced(text: &str) -> Option<usize> {
-    // Their first letters may be capital ones.
-    const NOUNS: [&str; 4] = ["nswer", "NSWER", "esult", "ESULT"];
+    // The first letter may be a capital one.
     let last_of = |noun: &str| {
         let nouns: Vec<usize> = memmem::find_iter(text.as_bytes(), noun).collect();
         let mut end = text.len();
         // A verb behind the next noun is that one's.
-        nouns
-            .into_iter()
-            .rev()
-            .find_map(|at| link(text, at + noun.len(), std::mem::replace(&mut end, at)))
+        let mut behind = nouns.into_iter().rev();
+        behind.find_map(|at| link(text, at + noun.len(), std::mem::replace(&mut end, at)))
     };
-    NOUNS.iter().filter_map(|noun| last_of(noun)).max()
+    last_of("nswer").max(last_of("NSWER"))
 }
 
 /// The end of the verb or colon that follows at `start`, in the same sentence and before `end`.
 fn link(text: &str, start: usize, end: usize) -> Option<usize> {
-    const FURTHEST: usize = 80;
+    const FURTHEST_COLON: usize = 32;
+    const FURTHEST_VERB: usize = 80;
     let bytes = text.as_bytes();
-    let end = end.min(start + FURTHEST);
-    for at in start..end {
+    for at in start..end.min(start + FURTHEST_VERB) {
         let rest = &bytes[at..];
-        let starts_word = rest[0].is_ascii_alphabetic()
-            && (at == start || !bytes[at - 1].is_ascii_alphanumeric());
-        let is_link = |link: &&&str| {
-            rest.starts_with(link.as_bytes())
-                && !(starts_word && rest.get(link.len()).is_some_and(u8::is_ascii_alphanumeric))
+        let starts_word = !bytes[at - 1].is_ascii_alphanumeric();
+        let is_verb = |verb: &&&str| {
+            starts_word
+                && rest.starts_with(verb.as_bytes())
+                && !rest.get(verb.len()).is_some_and(u8::is_ascii_alphanumeric)
         };
-        if (starts_word || matches!(rest[0], b':' | b'='))
-            && let Some(link) = LINKS.iter().find(is_link)
-        {
-            // "is: 5"
-            let behind = at + link.len();
-            let rest = text[behind..].trim_start_matches(['*', ' ']);
-            return Some(if rest.starts_with(':') {
-                text.len() - rest.len() + 1
-            } else {
-                behind
-            });
+        if let Some(verb) = VERBS.iter().find(is_verb) {
+            return Some(at + verb.len());
         }
         let stops = rest[0] == b'.' && rest.get(1).is_none_or(u8::is_ascii_whitespace);
         if stops || matches!(rest[0], b'\n' | b'?') {
             return None;
+        }
+        if matches!(rest[0], b':' | b'=') && at < start + FURTHEST_COLON {
+            return Some(at + 1);
         }
     }
     None
