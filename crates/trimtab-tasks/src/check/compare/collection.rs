@@ -34,59 +34,34 @@ impl Comparer<'_> {
             None => vec![whole.clone()],
         };
         let (golds, answers) = (items(golds, gold), items(answers, answer));
-        Some(if golds.len() == answers.len() {
-            self.matched(&golds, &answers)
-        } else if golds.len().min(answers.len()) > 1 {
-            // What is listed twice counts once.
-            match self.covered(&golds, &answers) {
-                Outcome::Equal => self.covered(&answers, &golds),
-                outcome => outcome,
-            }
-        } else {
-            Outcome::Different
-        })
-    }
-
-    /// Whether the items can be paired off.
-    fn matched(&mut self, golds: &[Expr], answers: &[Expr]) -> Outcome {
-        let mut used = vec![false; answers.len()];
-        let mut unknown = None;
-        for (index, gold) in golds.iter().enumerate() {
-            let mut found = false;
-            // Usually the order is the same.
-            for at in std::iter::once(index).chain((0..answers.len()).filter(|at| *at != index)) {
-                if used[at] {
-                    continue;
-                }
-                match self.compare(gold, &answers[at]) {
-                    Outcome::Equal => {
-                        used[at] = true;
-                        found = true;
-                        break;
-                    }
-                    Outcome::Different => {}
-                    Outcome::Unknown(Reason::Budget) => return Reason::Budget.into(),
-                    Outcome::Unknown(reason) => unknown = Some(reason),
-                }
-            }
-            if !found {
-                return unknown.map_or(Outcome::Different, Outcome::Unknown);
-            }
+        // What is listed twice counts once; but one item is no list.
+        if golds.len() != answers.len() && golds.len().min(answers.len()) < 2 {
+            return Some(Outcome::Different);
         }
-        Outcome::Equal
+        Some(match self.covered(&golds, &answers) {
+            Outcome::Equal => self.covered(&answers, &golds),
+            outcome => outcome,
+        })
     }
 
     /// Whether each of `items` is equal to one of `others`.
     fn covered(&mut self, items: &[Expr], others: &[Expr]) -> Outcome {
-        for item in items {
+        for (index, item) in items.iter().enumerate() {
             let mut outcome = Outcome::Different;
-            for other in others {
+            // Usually the order is the same.
+            let rest = others
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| *at != index)
+                .map(|(_, other)| other);
+            for other in others.get(index).into_iter().chain(rest) {
                 match self.compare(item, other) {
                     Outcome::Equal => {
                         outcome = Outcome::Equal;
                         break;
                     }
                     Outcome::Different => {}
+                    Outcome::Unknown(Reason::Budget) => return Reason::Budget.into(),
                     Outcome::Unknown(reason) => outcome = Outcome::Unknown(reason),
                 }
             }

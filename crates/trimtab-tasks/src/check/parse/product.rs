@@ -22,18 +22,7 @@ impl Parser<'_, '_, '_> {
                     self.chain()?;
                     self.at += 1;
                     let divisor = self.factor()?;
-                    product = match (product, divisor) {
-                        // A percent or unit sign belongs to the whole fraction: `1/2%`.
-                        (above, Expr::Percent(below)) => {
-                            Expr::Percent(Box::new(over(above, *below)))
-                        }
-                        (above, Expr::Quantity(below, unit))
-                            if !matches!(above, Expr::Quantity(..)) =>
-                        {
-                            Expr::Quantity(Box::new(over(above, *below)), unit)
-                        }
-                        (above, below) => over(above, below),
-                    };
+                    product = over(product, divisor);
                 }
                 Some(Token::Construct("mod")) => {
                     self.chain()?;
