@@ -91,7 +91,7 @@ impl Rational {
             return Ok(small);
         }
         if !denominator.is_one() && bits <= REDUCE_BITS {
-            budget.spend(bits * bits / 512 + 1)?;
+            budget.spend(bits * bits / 256 + 32)?;
             let divisor = gcd(numerator.abs(), denominator.clone());
             return Ok(Self::Big(Box::new((
                 numerator / &divisor,
@@ -335,7 +335,7 @@ impl Rational {
         if left + right > 2 * MAX_BITS / 64 {
             return Err(Reason::Budget);
         }
-        budget.spend(left * right / 16 + 8)
+        budget.spend(left * right / 16 + 12)
     }
 }
 
