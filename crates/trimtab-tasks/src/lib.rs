@@ -1,6 +1,13 @@
 //! Maths tasks, answer checking and evaluation statistics for language models.
 //!
 //! This crate needs no tensor library: add it alone to check a maths answer.
+//!
+//! ```
+//! use trimtab_tasks::{check, grade};
+//!
+//! assert!(check(r"\frac{1}{2}", "0.5").is_correct()); // two bare answers
+//! assert!(grade("12", r"So she has $\boxed{12}$ apples.").verdict.is_correct()); // a text
+//! ```
 
 mod check;
 mod corpus;

@@ -154,6 +154,14 @@ proptest! {
     }
 
     #[test]
+    fn what_is_extracted_grades_as_its_text(gold in markup(), before in "[a-z .$]{0,20}", text in markup(), after in any::<String>()) {
+        let graded = grade(&gold, &format!("{before} answer is {text} {after}"));
+        if let Some(extracted) = &graded.extracted {
+            prop_assert_eq!(graded.verdict, check(&gold, extracted));
+        }
+    }
+
+    #[test]
     fn an_answer_equals_itself(answer in markup()) {
         let verdict = check(&answer, &answer);
         prop_assert!(verdict == Verdict::Correct || answer.trim().is_empty() || answer.contains("boxed"), "{verdict:?}");
