@@ -4,8 +4,9 @@
 //! cargo run --release --example check_answers -- --cases FILE.jsonl > verdicts.jsonl
 //! ```
 //!
-//! A line with `"form": "answer"` holds a bare answer; from any other the last box is extracted. Where the
-//! lines carry `expected`, the summary on standard error says how many right and wrong ones were accepted.
+//! A line with `"form": "answer"` holds a bare answer; from any other the answer is extracted, and `source` says by
+//! which rule (`docs/answer-checking.md`). Where the lines carry `expected`, the summary on standard error says how
+//! many right and wrong ones were accepted.
 //! Many thousand lines take about a second.
 
 use std::fmt::Write as _;
@@ -19,7 +20,7 @@ use clap::Parser;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use trimtab::tasks::{Grade, Verdict, check, grade};
+use trimtab::tasks::{Grade, Source, Verdict, check, grade};
 
 /// Grades answers and prints one JSON object a line.
 #[derive(Parser)]
@@ -52,6 +53,7 @@ struct Line<'a> {
     id: &'a Value,
     verdict: &'static str,
     extracted: Option<&'a str>,
+    source: Option<Source>,
     reason: Option<String>,
 }
 
@@ -118,6 +120,7 @@ fn grade_case(case: &Case) -> Grade {
         Grade {
             verdict: check(&case.gold, &case.prediction),
             extracted: Some(case.prediction.clone()),
+            source: None,
         }
     } else {
         grade(&case.gold, &case.prediction)
@@ -129,7 +132,7 @@ fn write_lines(out: impl Write, cases: &[Case], grades: &[Grade]) -> io::Result<
     for (case, grade) in cases.iter().zip(grades) {
         let reason = match grade.verdict {
             Verdict::Undecided(reason) => Some(reason.to_string()),
-            _ if grade.extracted.is_none() => Some("no closed box in the response".to_owned()),
+            _ if grade.extracted.is_none() => Some("no answer in the response".to_owned()),
             _ => None,
         };
         let (verdict, extracted) = (grade.verdict.name(), grade.extracted.as_deref());
@@ -139,6 +142,7 @@ fn write_lines(out: impl Write, cases: &[Case], grades: &[Grade]) -> io::Result<
                 id: &case.id,
                 verdict,
                 extracted,
+                source: grade.source,
                 reason,
             },
         )?;

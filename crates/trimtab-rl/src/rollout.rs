@@ -6,7 +6,7 @@ use trimtab_model::{
     Completion, GenerateError, GenerateOptions, Hook, Pretrained, Request, Sampling,
     TokenizerError, generate,
 };
-use trimtab_tasks::{Grade, Problem, grade};
+use trimtab_tasks::{Grade, Grader, Problem, Rule};
 
 /// A problem with its graded completions.
 #[derive(Clone, Debug)]
@@ -103,13 +103,15 @@ pub fn rollouts(
         ..GenerateOptions::default()
     };
     let completed = generate(&base.model, &requests, sampling, options)?;
+    // The reward pays for the form too: an answer counts in a box only.
+    let grader = Grader::new().with_rules(&[Rule::LastBox]);
     let groups = problems.into_par_iter().zip(prompts).zip(completed).map(
         |((problem, prompt), completions)| {
             let rollouts = completions
                 .into_iter()
                 .map(|completion| {
                     let text = base.tokenizer.decode(&completion.tokens);
-                    let grade = grade(&problem.answer, &text);
+                    let grade = problem.grade(&grader, &text);
                     Rollout {
                         completion,
                         text,

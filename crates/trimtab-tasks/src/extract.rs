@@ -1,161 +1,186 @@
-//! Finding the answer in a response.
+//! Finding the answer in a text.
 
-/// The content of the last `\boxed{...}` or `\fbox{...}` in `text`, without the braces.
+mod boxes;
+mod phrase;
+mod value;
+
+use std::borrow::Cow;
+
+use memchr::memmem;
+use serde::{Deserialize, Serialize};
+
+use self::boxes::Boxes;
+pub use self::boxes::last_boxed;
+
+/// A way to find an answer. A [`Grader`](crate::Grader) tries several in order, and the first that finds one wins.
 ///
-/// - Braces nest; `\{` and `\}` are characters, not braces.
-/// - The box that closes last counts, so of a box within a box it is the outer one.
-/// - A response that ends inside a box was cut off: it has no answer, whatever closed box came
-///   before. A box that was never closed but is followed by a closed one is a slip, and ignored.
-/// - `\boxed 7`, without braces, is no box.
-///
-/// One pass over the bytes, no recursion; the only memory is a stack of open braces.
-///
-/// ```
-/// use trimtab_tasks::last_boxed;
-///
-/// assert_eq!(last_boxed(r"so $\boxed{3}$, no: $\boxed{\frac{1}{2}}$."), Some(r"\frac{1}{2}"));
-/// assert_eq!(last_boxed(r"so $\boxed{3}$, no: $\boxed{\frac{1}"), None);
-/// ```
-pub fn last_boxed(text: &str) -> Option<&str> {
-    let bytes = text.as_bytes();
-    let mut open: Vec<Brace> = Vec::new();
-    let mut last = None;
-    let mut at = 0;
-    while at < bytes.len() {
-        at += match bytes[at] {
-            b'\\' => match box_command(&bytes[at..]) {
-                Some(len) => {
-                    open.push(Brace::Box { content: at + len });
-                    len
-                }
-                None if matches!(bytes.get(at + 1), Some(b'{' | b'}')) => 2,
-                // In `\\{` the brace is a real one; in `\\boxed{` the slash was escaped once too often.
-                None if bytes[at..].starts_with(b"\\\\")
-                    && box_command(&bytes[at + 1..]).is_none() =>
-                {
-                    2
-                }
-                None => 1,
+/// All but [`Rule::LastBox`] look only at what the model says for good: after the last `</think>`, before the end of
+/// its turn; a text with a `<think>` that never ends has no answer.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// The content of the last box, wherever it is; see [`last_boxed`]. For rewards that pay for the form too.
+    LastBox,
+    /// The last box, `\boxed{..}` or `\fbox{..}`, or the last few with only `,`, `and` or `or` between them, as a list.
+    /// `\boxed 7`, without braces, is one if there is no other. A text that ends within a box was cut off: it has no
+    /// answer by any rule.
+    Boxes,
+    /// What follows the last "answer is", "Answer:", `####`, `<answer>` and their like.
+    Phrase,
+    /// The last letter that stands alone and is not denied; only if the gold answer is such a letter.
+    Choice,
+    /// The whole text, if it is one line of mathematics.
+    Whole,
+    /// The last formula or number, whichever ends later.
+    LastValue,
+}
+
+impl Rule {
+    /// The order of [`grade`](crate::grade()).
+    pub const DEFAULT: [Self; 5] = [
+        Self::Boxes,
+        Self::Phrase,
+        Self::Choice,
+        Self::Whole,
+        Self::LastValue,
+    ];
+}
+
+/// Where an answer was found.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// In a box, or several.
+    Box,
+    /// After a phrase that announces it.
+    Phrase,
+    /// A letter by itself.
+    Choice,
+    /// The text is nothing else.
+    Whole,
+    /// The last formula.
+    Formula,
+    /// The last number.
+    Number,
+}
+
+/// The answer in `text` by the first of `rules` that finds one; `choice` is the gold answer if that is a letter.
+pub(crate) fn extract<'a>(
+    text: &'a str,
+    rules: &[Rule],
+    choice: Option<char>,
+) -> Option<(Cow<'a, str>, Source)> {
+    let said = said(text);
+    for rule in rules {
+        let found = match rule {
+            Rule::LastBox => last_boxed(text).map(|answer| (Cow::Borrowed(answer), Source::Box)),
+            Rule::Boxes => match boxes::boxes(said?) {
+                Boxes::CutOff => return None,
+                Boxes::Closed(boxes) => boxed(said?, &boxes).map(|answer| (answer, Source::Box)),
             },
-            b'{' => {
-                open.push(Brace::Group);
-                1
-            }
-            b'}' => {
-                if let Some(Brace::Box { content }) = open.pop() {
-                    last = Some((content, at));
+            Rule::Phrase => phrase::find(said?).map(|answer| {
+                match choice.and_then(|_| value::last_letter(&answer)) {
+                    Some(letter) => (Cow::Owned(letter.to_owned()), Source::Phrase),
+                    None => (answer, Source::Phrase),
                 }
-                1
+            }),
+            Rule::Choice if choice.is_some() => {
+                value::last_letter(said?).map(|answer| (Cow::Borrowed(answer), Source::Choice))
             }
-            _ => 1,
+            Rule::Choice => None,
+            Rule::Whole => value::whole(said?).map(|answer| (Cow::Borrowed(answer), Source::Whole)),
+            Rule::LastValue => value::last(said?),
         };
+        if found.is_some() {
+            return found;
+        }
     }
-    let (start, end) = last?;
-    let cut_off = open
+    None
+}
+
+/// The answer that a gold text gives: what is in its boxes, if it has any, or itself.
+pub(crate) fn gold_answer(text: &str) -> Cow<'_, str> {
+    match boxes::boxes(text) {
+        Boxes::Closed(boxes) => joined(text, &boxes).unwrap_or(Cow::Borrowed(text)),
+        Boxes::CutOff => Cow::Borrowed(text),
+    }
+}
+
+/// What the model says for good: after its thinking, before the end of its turn. `None` while it still thinks.
+fn said(text: &str) -> Option<&str> {
+    const ENDS: [&str; 5] = [
+        "<|im_end|>",
+        "<|eot_id|>",
+        "<|endoftext|>",
+        "<|im_start|>user",
+        "</s>",
+    ];
+    let bytes = text.as_bytes();
+    let text = match memmem::find_iter(bytes, "</think>").last() {
+        Some(at) => &text[at + "</think>".len()..],
+        None if memmem::find(bytes, b"<think>").is_some() => return None,
+        None => text,
+    };
+    let ends = ENDS
         .iter()
-        .any(|brace| matches!(brace, Brace::Box { content } if *content > end));
-    (!cut_off).then(|| &text[start..end])
+        .filter_map(|end| memmem::find(text.as_bytes(), end.as_bytes()));
+    let end = ends.min().unwrap_or(text.len());
+    Some(&text[..end])
 }
 
-/// An open brace, and for that of a box where its content starts.
-enum Brace {
-    Group,
-    Box { content: usize },
+/// The answer in the last box or boxes, unless "the final answer is" comes behind them.
+fn boxed<'a>(text: &'a str, boxes: &[boxes::Boxed]) -> Option<Cow<'a, str>> {
+    match boxes.last() {
+        Some(last) if text[last.whole.end..].contains("final answer is") => None,
+        Some(_) => joined(text, boxes),
+        None => boxes::last_without_braces(text).map(Cow::Borrowed),
+    }
 }
 
-/// The length of `\boxed{` or `\fbox{` at the start of `bytes`; up to eight blanks may precede the brace.
-fn box_command(bytes: &[u8]) -> Option<usize> {
-    const MAX_BLANKS: usize = 8; // keeps the look-ahead constant, so that the whole is linear
-    let name = [&b"\\boxed"[..], b"\\fbox"]
-        .into_iter()
-        .find(|name| bytes.starts_with(name))?;
-    let after = &bytes[name.len()..];
-    let blanks = after
-        .iter()
-        .take(MAX_BLANKS)
-        .take_while(|byte| byte.is_ascii_whitespace())
-        .count();
-    (after.get(blanks) == Some(&b'{')).then_some(name.len() + blanks + 1)
+/// The last box, or the last few that are joined.
+fn joined<'a>(text: &'a str, boxes: &[boxes::Boxed]) -> Option<Cow<'a, str>> {
+    const MOST: usize = 64;
+    let last = boxes.last()?;
+    let mut first = boxes.len() - 1;
+    let mut start = last.whole.start;
+    for (index, found) in boxes.iter().enumerate().rev().skip(1).take(MOST) {
+        if found.whole.end > start || !joins(&text[found.whole.end..start]) {
+            break;
+        }
+        first = index;
+        start = found.whole.start;
+    }
+    let content = |found: &boxes::Boxed| &text[found.content.clone()];
+    if first + 1 == boxes.len() {
+        return Some(Cow::Borrowed(content(last)));
+    }
+    let contents: Vec<&str> = boxes[first..].iter().map(content).collect();
+    Some(Cow::Owned(contents.join(", ")))
 }
 
-#[cfg(test)]
-mod tests {
-    use std::time::{Duration, Instant};
-
-    use proptest::prelude::*;
-
-    use super::last_boxed;
-
-    #[test]
-    fn finds_the_last_closed_box() {
-        let table = [
-            (r"\boxed{7}", Some("7")),
-            (r"\fbox{7}", Some("7")),
-            (r"\boxed {7}", Some("7")),
-            (r"\boxed{}", Some("")),
-            (r"$\boxed{3}$, wait, $\boxed{4}$.", Some("4")),
-            (r"\boxed{3} or \fbox{4}", Some("4")),
-            (r"\boxed{\frac{1}{2}} in {braces}", Some(r"\frac{1}{2}")),
-            (r"\boxed{\{1, 2\}}", Some(r"\{1, 2\}")),
-            (r"\boxed{\left\{ 1 \right.}", Some(r"\left\{ 1 \right.")),
-            (r"\boxed{a \\{b}}", Some(r"a \\{b}")),
-            (r"\\\boxed{5}", Some("5")),
-            (r"\\boxed{5}", Some("5")),
-            (r"stray } and \boxed{5}", Some("5")),
-            (r"stray { and \boxed{5}", Some("5")),
-            (r"\boxed{\boxed{3} + 4}", Some(r"\boxed{3} + 4")),
-            (r"\boxed{é}", Some("é")),
-            // a slip, corrected later
-            (r"\boxed{\frac{1}{2}, that is \boxed{0.5}", Some("0.5")),
-            // cut off
-            (r"\boxed{3} or \boxed{4", None),
-            (r"\boxed{\frac{1}{2}", None),
-            (r"\boxed{1\}", None),
-            // no box
-            ("the answer is 7", None),
-            (r"\boxed 7", None),
-            (r"\boxedtext{7}", None),
-            (r"boxed{7}", None),
-            ("", None),
-            ("\\", None),
+/// Whether what stands between two formulas makes one list of them: a comma, "and" or "or", and no more.
+fn joins(between: &str) -> bool {
+    const LONGEST: usize = 48;
+    if between.len() > LONGEST {
+        return false;
+    }
+    let mut rest = between.trim();
+    let mut joined = false;
+    while !rest.is_empty() {
+        const NOTHING: [&str; 12] = [
+            "$", "\\)", "\\(", "\\]", "\\[", "\\quad", "\\qquad", "\\ ", "\\,", "\\;", "}",
+            "\\text{",
         ];
-        for (text, expected) in table {
-            assert_eq!(last_boxed(text), expected, "{text}");
+        const JOINTS: [&str; 5] = [",", ";", "and", "or", "&"];
+        let strip = |pieces: &[&str]| pieces.iter().find_map(|piece| rest.strip_prefix(piece));
+        if let Some(after) = strip(&NOTHING) {
+            rest = after.trim_start();
+        } else if let Some(after) = strip(&JOINTS) {
+            joined = true;
+            rest = after.trim_start();
+        } else {
+            return false;
         }
     }
-
-    #[test]
-    fn long_input_is_linear() {
-        let started = Instant::now();
-        for unit in [
-            r"\boxed{",
-            r"\boxed{1}",
-            "{",
-            "}",
-            "\\",
-            r"\boxed  ",
-            r"\boxed{\}",
-        ] {
-            last_boxed(&unit.repeat(200_000));
-        }
-        assert!(
-            started.elapsed() < Duration::from_secs(5),
-            "{:?}",
-            started.elapsed()
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn never_panics(text in any::<String>(), markup in r"(\\boxed\{|\\fbox|[\\{} aé]){0,40}") {
-            last_boxed(&text);
-            last_boxed(&markup);
-        }
-
-        #[test]
-        fn a_box_is_found_whatever_precedes_it(before in "[^\\\\]{0,40}", content in "[a-z0-9 +,.]{0,20}") {
-            let text = format!("{before}\\boxed{{{content}}}");
-            prop_assert_eq!(last_boxed(&text), Some(content.as_str()));
-        }
-    }
+    joined
 }

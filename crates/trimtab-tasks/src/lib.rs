@@ -1,6 +1,13 @@
 //! Maths tasks, answer checking and evaluation statistics for language models.
 //!
 //! This crate needs no tensor library: add it alone to check a maths answer.
+//!
+//! ```
+//! use trimtab_tasks::{check, grade};
+//!
+//! assert!(check(r"\frac{1}{2}", "0.5").is_correct()); // two bare answers
+//! assert!(grade("12", r"So she has $\boxed{12}$ apples.").verdict.is_correct()); // a text
+//! ```
 
 mod check;
 mod compare;
@@ -25,7 +32,7 @@ mod stream;
 mod task;
 mod verifier;
 
-pub use check::{Grade, MAX_DIGITS, Reason, Verdict, check, grade};
+pub use check::{Grade, Grader, Reason, Verdict, check, grade, is_understood};
 pub use compare::{CompareError, Comparison, Difference};
 pub use contamination::{Overlap, contamination};
 pub use corpus::{document, document_with_request};
@@ -34,7 +41,7 @@ pub use dataset::{
     Purpose, RowError, UnknownDataset, UsualProtocol, content_sha256,
 };
 pub use evaluation_run::{EvaluationError, EvaluationRun, read_evaluation, samples_path};
-pub use extract::last_boxed;
+pub use extract::{Rule, Source, last_boxed};
 pub use outcome::{Breakdown, Outcome, majority};
 pub use problem::{Family, Problem, Split, UnknownFamily};
 pub use problems::Problems;
@@ -45,5 +52,5 @@ pub use sample::{Item, Sample, Tags};
 pub use select::{Filter, set_aside};
 pub use stats::{Z95, bootstrap95, mcnemar, mean, mean95, pass_at_k, wilson_interval};
 pub use stream::{Cursor, Stream, StreamError};
-pub use task::{Source, Task, UnknownTask};
+pub use task::{DataSource, Task, UnknownTask};
 pub use verifier::Verifier;

@@ -28,7 +28,7 @@ pub struct Outcome {
     pub pass_curve: Vec<f64>,
     /// Share of completions with a closed box.
     pub format_rate: f64,
-    /// Accuracy among the completions with a closed box; `None` when there is none.
+    /// Accuracy among the completions in which an answer was found; `None` when there is none.
     pub accuracy_given_format: Option<f64>,
     /// Share of completions on which the checker could not decide; they count as wrong.
     pub undecided_rate: f64,

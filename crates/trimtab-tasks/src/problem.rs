@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::check::Grade;
+use crate::check::{Grade, Grader};
 use crate::draw::Draw;
 use crate::verifier::Verifier;
 use crate::{nano_gsm, nano_math};
@@ -36,17 +36,17 @@ impl Problem {
         format!("Problem: {}\nAnswer:", self.question)
     }
 
-    /// Grades a response: finds the answer as [`grade`] does and gives it to the problem's [`Verifier`].
+    /// Grades a response: finds the answer as `grader` does and gives it to the problem's [`Verifier`].
     ///
     /// ```
-    /// use trimtab_tasks::{Level, Procedure, Split};
+    /// use trimtab_tasks::{Grader, Level, Procedure, Split};
     ///
     /// let problem = Procedure::Countdown.problem(Level::EASIEST, Split::Train, 0, 0);
     /// let response = format!(r"I tried a few, so \boxed{{{}}}.", problem.answer);
-    /// assert!(problem.grade(&response).verdict.is_correct());
+    /// assert!(problem.grade(&Grader::new(), &response).verdict.is_correct());
     /// ```
-    pub fn grade(&self, text: &str) -> Grade {
-        self.verifier.grade(&self.answer, text)
+    pub fn grade(&self, grader: &Grader, text: &str) -> Grade {
+        self.verifier.grade(grader, &self.answer, text)
     }
 
     /// The tag `level` as a number.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::check::Grader;
 use crate::extract::last_boxed;
 use crate::problem::{Family, Problem, Split};
 use crate::verifier::Verifier;
@@ -94,7 +95,7 @@ impl Sample {
         length: usize,
         truncated: bool,
     ) -> Self {
-        let grade = item.verifier.grade(&item.gold, &prediction);
+        let grade = item.verifier.grade(&Grader::new(), &item.gold, &prediction);
         Self {
             id: format!("{}#{sample}", item.id),
             problem: item.id.clone(),

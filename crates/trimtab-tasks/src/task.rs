@@ -40,12 +40,12 @@ pub enum Task {
     /// Generated problems of a level.
     Generated(Procedure, Level),
     /// A data set and where it is read from.
-    Dataset(&'static Dataset, Source),
+    Dataset(&'static Dataset, DataSource),
 }
 
 /// Where a data set is read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum DataSource {
     /// A file or a folder.
     Path(PathBuf),
     /// A file on the hub, `hf://datasets/OWNER/NAME[@REVISION]/PATH`.
@@ -92,7 +92,7 @@ impl Task {
     }
 }
 
-impl Source {
+impl DataSource {
     fn load(&self, dataset: &Dataset) -> Result<Loaded, LoadError> {
         match self {
             Self::Path(path) => dataset.load(path, Malformed::Refuse),
@@ -142,10 +142,10 @@ impl FromStr for Task {
         }
         let dataset = Dataset::named(name).map_err(|_| unknown())?;
         let source = match place {
-            None => Source::Hub,
+            None => DataSource::Hub,
             Some("") => return Err(unknown()),
-            Some(uri) if uri.starts_with("hf://") => Source::Uri(uri.to_owned()),
-            Some(path) => Source::Path(path.into()),
+            Some(uri) if uri.starts_with("hf://") => DataSource::Uri(uri.to_owned()),
+            Some(path) => DataSource::Path(path.into()),
         };
         Ok(Self::Dataset(dataset, source))
     }
@@ -156,9 +156,9 @@ impl fmt::Display for Task {
         match self {
             Self::Nano(family) => f.write_str(family.name()),
             Self::Generated(procedure, level) => write!(f, "{}:{}", procedure.name(), level.get()),
-            Self::Dataset(dataset, Source::Hub) => f.write_str(dataset.name),
-            Self::Dataset(dataset, Source::Uri(uri)) => write!(f, "{}:{uri}", dataset.name),
-            Self::Dataset(dataset, Source::Path(path)) => {
+            Self::Dataset(dataset, DataSource::Hub) => f.write_str(dataset.name),
+            Self::Dataset(dataset, DataSource::Uri(uri)) => write!(f, "{}:{uri}", dataset.name),
+            Self::Dataset(dataset, DataSource::Path(path)) => {
                 write!(f, "{}:{}", dataset.name, path.display())
             }
         }

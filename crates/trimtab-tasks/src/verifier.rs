@@ -6,7 +6,7 @@ use num_rational::BigRational;
 use serde::{Deserialize, Serialize};
 
 use self::expression::Expression;
-use crate::check::{Grade, Verdict, check, grade};
+use crate::check::{Grade, Grader, Verdict, check};
 
 /// How an answer to a problem is told right from wrong.
 ///
@@ -41,9 +41,9 @@ impl Verifier {
         *self == Self::Equal
     }
 
-    /// Finds the answer in a response as [`grade`] does, and judges that.
-    pub fn grade(&self, gold: &str, text: &str) -> Grade {
-        let mut grade = grade(gold, text);
+    /// Finds the answer in a response as `grader` does, and judges that.
+    pub fn grade(&self, grader: &Grader, gold: &str, text: &str) -> Grade {
+        let mut grade = grader.grade(gold, text);
         if let (Some(answer), false) = (&grade.extracted, self.is_default()) {
             grade.verdict = self.check(gold, answer);
         }

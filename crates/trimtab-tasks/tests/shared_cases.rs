@@ -1,12 +1,13 @@
-//! The checker on the case files that lie beside the workspace, where they do.
+//! The checker on the files of cases and gold answers that lie beside the workspace, where they do.
 //!
-//! The floors are what general rules reach; nothing here was tuned case by case.
+//! The floors are the figures of `docs/answer-checking.md`; nothing here is decided case by case.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
-use trimtab_tasks::{Grade, check, grade};
+use serde_json::Value;
+use trimtab_tasks::{Grade, check, grade, is_understood};
 
 #[derive(Deserialize)]
 struct Case {
@@ -14,16 +15,16 @@ struct Case {
     prediction: String,
     expected: bool,
     form: String,
-    kind: String,
+    flag: Option<String>,
 }
 
 impl Case {
     fn grade(&self) -> Grade {
         if self.form == "answer" {
-            let verdict = check(&self.gold, &self.prediction);
             Grade {
-                verdict,
+                verdict: check(&self.gold, &self.prediction),
                 extracted: Some(self.prediction.clone()),
+                source: None,
             }
         } else {
             grade(&self.gold, &self.prediction)
@@ -31,48 +32,75 @@ impl Case {
     }
 }
 
-/// The cases of a file; none, with a note, if the file is not there.
-fn cases(name: &str) -> Option<Vec<Case>> {
+/// The text of a shared file; none, with a note, if the file is not there.
+fn shared(path: &str) -> Option<String> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/grader")
-        .join(name);
-    let Ok(text) = std::fs::read_to_string(&path) else {
+        .join("../../../shared")
+        .join(path);
+    let text = std::fs::read_to_string(&path).ok();
+    if text.is_none() {
         eprintln!("skipped: no {}", path.display());
-        return None;
-    };
+    }
+    text
+}
+
+fn cases(name: &str) -> Option<Vec<Case>> {
+    let text = shared(&format!("grader/{name}"))?;
     Some(
         text.lines()
-            .map(|line| serde_json::from_str(line).expect("a case per line"))
+            .map(|line| serde_json::from_str(line).expect("a case a line"))
             .collect(),
     )
 }
 
-/// How many of the cases are accepted, and how many there are.
-#[derive(Clone, Copy, Default)]
-struct Tally {
-    accepted: usize,
-    cases: usize,
+/// Share of the right and of the wrong cases that are accepted, in percent.
+fn accepted<'c>(cases: impl Iterator<Item = &'c Case> + Clone) -> [f64; 2] {
+    [true, false].map(|expected| {
+        let cases: Vec<&Case> = cases
+            .clone()
+            .filter(|case| case.expected == expected)
+            .collect();
+        let accepted = cases
+            .iter()
+            .filter(|case| case.grade().verdict.is_correct())
+            .count();
+        100.0 * accepted as f64 / cases.len().max(1) as f64
+    })
 }
 
-impl Tally {
-    fn percent(self) -> f64 {
-        100.0 * self.accepted as f64 / self.cases.max(1) as f64
-    }
+/// Checks the shares against a floor and a ceiling.
+fn expect(name: &str, [right, wrong]: [f64; 2], floor: f64, ceiling: f64) {
+    eprintln!(
+        "{name}: {right:.2} % of the right cases and {wrong:.2} % of the wrong ones are accepted"
+    );
+    assert!(right >= floor, "{name}: {right:.2} % < {floor} %");
+    assert!(wrong <= ceiling, "{name}: {wrong:.2} % > {ceiling} %");
 }
 
-fn graded(cases: Vec<Case>) -> Vec<(Case, Grade)> {
-    let graded = cases.into_iter().map(|case| (case.grade(), case));
-    graded.map(|(grade, case)| (case, grade)).collect()
+#[test]
+fn suite_cases() {
+    let Some(cases) = cases("cases.jsonl") else {
+        return;
+    };
+    expect("suites", accepted(cases.iter()), 92.0, 4.3);
+    let unflagged = cases.iter().filter(|case| case.flag.is_none());
+    expect("suites, unflagged", accepted(unflagged), 99.0, 0.0);
 }
 
-/// Counts the cases for which `counts` holds.
-fn tally(graded: &[(Case, Grade)], counts: impl Fn(&Case) -> bool) -> Tally {
-    let mut tally = Tally::default();
-    for (_, grade) in graded.iter().filter(|(case, _)| counts(case)) {
-        tally.cases += 1;
-        tally.accepted += usize::from(grade.verdict.is_correct());
-    }
-    tally
+#[test]
+fn perturbed_cases() {
+    let Some(cases) = cases("perturbed.jsonl") else {
+        return;
+    };
+    expect("perturbed", accepted(cases.iter()), 99.9, 0.0);
+}
+
+#[test]
+fn cases_beyond_the_reference() {
+    let Some(cases) = cases("beyond.jsonl") else {
+        return;
+    };
+    expect("beyond", accepted(cases.iter()), 100.0, 0.0);
 }
 
 #[test]
@@ -81,79 +109,55 @@ fn hostile_cases_are_refused_at_once() {
         return;
     };
     let started = Instant::now();
-    let accepted = cases
-        .iter()
-        .filter(|case| case.grade().verdict.is_correct())
-        .count();
+    expect("hostile", accepted(cases.iter()), 0.0, 0.0);
     let elapsed = started.elapsed();
-    eprintln!(
-        "hostile: {accepted} of {} accepted in {elapsed:?}",
-        cases.len()
-    );
-    assert_eq!(accepted, 0);
-    assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
+    assert!(elapsed < Duration::from_millis(500), "{elapsed:?}");
 }
 
+/// The 7,866 gold answers of the eight evaluation sets that peers are measured on.
 #[test]
-fn perturbed_cases() {
-    let Some(cases) = cases("perturbed.jsonl") else {
-        return;
-    };
-    let graded = graded(cases);
-    let wrong = tally(&graded, |case| !case.expected);
-    let right = tally(&graded, |case| case.expected);
-    eprintln!(
-        "perturbed: right {:.1} % of {}, wrong {:.2} % of {}",
-        right.percent(),
-        right.cases,
-        wrong.percent(),
-        wrong.cases
-    );
-    assert!(
-        wrong.percent() <= 0.5,
-        "{:.2} % of the wrong cases are accepted",
-        wrong.percent()
-    );
-
-    // Only boxed answers are extracted so far; a case without a box cannot be accepted.
-    let boxed: Vec<_> = graded
-        .into_iter()
-        .filter(|(_, grade)| grade.extracted.is_some())
-        .collect();
-    let right = tally(&boxed, |case| case.expected);
-    eprintln!(
-        "perturbed, boxed: right {:.1} % of {}",
-        right.percent(),
-        right.cases
-    );
-    for (kind, floor) in [("number", 80.0), ("fraction", 95.0)] {
-        let right = tally(&boxed, |case| case.expected && case.kind == kind);
-        eprintln!(
-            "perturbed, boxed, {kind}: right {:.1} % of {}",
-            right.percent(),
-            right.cases
-        );
-        assert!(
-            right.percent() >= floor,
-            "{kind}: {:.1} % < {floor} %",
-            right.percent()
-        );
+fn every_gold_answer_is_understood_and_equals_itself_in_a_box() {
+    let mut failures = Vec::new();
+    let mut count = 0;
+    for (file, gold_of) in [
+        ("math_test.jsonl", last_box as fn(&Value) -> Option<String>),
+        ("math500.jsonl", |row| text(&row["answer"])),
+        ("aime24.jsonl", |row| text(&row["answer"])),
+        ("aime25.jsonl", |row| text(&row["expected_answer"])),
+        ("amc23.jsonl", |row| text(&row["answer"])),
+        ("minerva_math.jsonl", last_box),
+        ("olympiadbench.jsonl", |row| text(&row["final_answer"][0])),
+        ("gsm8k_test.jsonl", |row| {
+            row["answer"]
+                .as_str()?
+                .rsplit_once("####")
+                .map(|(_, gold)| gold.trim().to_owned())
+        }),
+    ] {
+        let Some(lines) = shared(&format!("data/{file}")) else {
+            return;
+        };
+        for line in lines.lines() {
+            let row: Value = serde_json::from_str(line).expect("a row a line");
+            let gold = gold_of(&row).expect("a gold answer");
+            count += 1;
+            let graded = grade(&gold, &format!("so $\\boxed{{{gold}}}$."));
+            if !graded.verdict.is_correct() || !is_understood(&gold) {
+                failures.push(format!("{file}: {gold:?}: {graded:?}"));
+            }
+        }
     }
+    assert_eq!(count, 7_866);
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-#[test]
-fn suite_cases() {
-    let Some(cases) = cases("cases.jsonl") else {
-        return;
-    };
-    let graded = graded(cases);
-    let [right, wrong] =
-        [true, false].map(|expected| tally(&graded, |case| case.expected == expected));
-    eprintln!(
-        "suites: right {:.1} % of {}, wrong {:.2} % of {}",
-        right.percent(),
-        right.cases,
-        wrong.percent(),
-        wrong.cases
-    );
+fn text(value: &Value) -> Option<String> {
+    value
+        .as_str()
+        .map(str::to_owned)
+        .or_else(|| value.is_number().then(|| value.to_string()))
+}
+
+fn last_box(row: &Value) -> Option<String> {
+    trimtab_tasks::last_boxed(row["solution"].as_str()?).map(str::to_owned)
 }

@@ -4,6 +4,7 @@ use num_rational::Rational64;
 use proptest::prelude::*;
 
 use super::*;
+use crate::check::Grader;
 use crate::check::Verdict;
 
 fn cells() -> impl Iterator<Item = (Procedure, Level)> {
@@ -30,11 +31,11 @@ proptest! {
         let procedure = Procedure::ALL[kind];
         let problem = procedure.problem(level, split, seed, index);
         prop_assert_eq!(&problem, &procedure.problem(level, split, seed, index));
-        prop_assert_eq!(problem.grade(&boxed(&problem.answer)).verdict, Verdict::Correct);
+        prop_assert_eq!(problem.grade(&Grader::new(), &boxed(&problem.answer)).verdict, Verdict::Correct);
         prop_assert_eq!(problem.level(), Some(u32::from(level.get())));
         let next = procedure.problem(level, split, seed, index.wrapping_add(1));
         if next.answer != problem.answer {
-            prop_assert_eq!(problem.grade(&boxed(&next.answer)).verdict, Verdict::Wrong);
+            prop_assert_eq!(problem.grade(&Grader::new(), &boxed(&next.answer)).verdict, Verdict::Wrong);
         }
     }
 }
@@ -61,12 +62,12 @@ fn cheap_answers_score_nothing() {
                 boxed(r"\boxed{}"),
             ];
             for text in &cheap {
-                let verdict = problem.grade(text).verdict;
+                let verdict = problem.grade(&Grader::new(), text).verdict;
                 assert!(!verdict.is_correct(), "{}: {text}", problem.id);
             }
             // The expressions that the question itself contains are not answers.
             for expression in question.split(['=', '?', '.', ':', ',']) {
-                let verdict = problem.grade(&boxed(expression)).verdict;
+                let verdict = problem.grade(&Grader::new(), &boxed(expression)).verdict;
                 assert!(!verdict.is_correct(), "{}: {expression}", problem.id);
             }
         }

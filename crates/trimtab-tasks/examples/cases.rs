@@ -1,0 +1,107 @@
+//! Scores the checker on a file of cases and lists what it says otherwise than the file.
+//!
+//! ```text
+//! cargo run --release -p trimtab-tasks --example cases -- FILE.jsonl [--list]
+//! ```
+#![expect(clippy::print_stdout, reason = "a program that prints")]
+
+use std::time::Instant;
+
+use serde::Deserialize;
+use trimtab_tasks::{Grade, check, grade};
+
+#[derive(Deserialize)]
+struct Case {
+    id: serde_json::Value,
+    gold: String,
+    prediction: String,
+    expected: bool,
+    form: Option<String>,
+    flag: Option<String>,
+}
+
+impl Case {
+    fn grade(&self) -> Grade {
+        if self.form.as_deref() == Some("answer") {
+            Grade {
+                verdict: check(&self.gold, &self.prediction),
+                extracted: Some(self.prediction.clone()),
+                source: None,
+            }
+        } else {
+            grade(&self.gold, &self.prediction)
+        }
+    }
+}
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let path = arguments.next().expect("a file of cases");
+    let list = arguments.next().is_some();
+    let text = std::fs::read_to_string(path).expect("a readable file");
+    let cases: Vec<Case> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a case"))
+        .collect();
+    let mut counts = [[0_usize; 2]; 4];
+    for case in &cases {
+        let start = Instant::now();
+        let grade = case.grade();
+        let elapsed = start.elapsed();
+        let accepted = grade.verdict.is_correct();
+        let side = usize::from(!case.expected);
+        counts[side][usize::from(accepted)] += 1;
+        if case.flag.is_none() {
+            counts[2 + side][usize::from(accepted)] += 1;
+        }
+        if list && (accepted != case.expected || elapsed.as_millis() > 9) {
+            let short = |text: &str| {
+                let end: String = text.chars().rev().take(110).collect();
+                end.chars().rev().collect::<String>().replace('\n', "\\n")
+            };
+            println!(
+                "{} want {} flag {:?} got {:?} in {:?}\n   gold {}\n   pred {}\n   extr {:?} {:?}",
+                case.id,
+                case.expected,
+                case.flag,
+                grade.verdict,
+                elapsed,
+                short(&case.gold),
+                short(&case.prediction),
+                grade.extracted.as_deref().map(short),
+                grade.source
+            );
+        }
+    }
+    for (name, [right, wrong]) in [
+        ("all", [counts[0], counts[1]]),
+        ("unflagged", [counts[2], counts[3]]),
+    ] {
+        let share =
+            |count: [usize; 2]| 100.0 * count[1] as f64 / (count[0] + count[1]).max(1) as f64;
+        println!(
+            "{name}: right {:.2} % of {}, wrong {:.2} % of {}",
+            share(right),
+            right[0] + right[1],
+            share(wrong),
+            wrong[0] + wrong[1]
+        );
+    }
+    let mut rates = Vec::new();
+    for _ in 0..9 {
+        let start = Instant::now();
+        let accepted = cases
+            .iter()
+            .filter(|case| case.grade().verdict.is_correct())
+            .count();
+        rates.push(cases.len() as f64 / start.elapsed().as_secs_f64());
+        assert!(accepted <= cases.len());
+    }
+    rates.sort_by(f64::total_cmp);
+    println!(
+        "{:.0} grades a second (median of {}), best {:.0}",
+        rates[rates.len() / 2],
+        rates.len(),
+        rates[rates.len() - 1]
+    );
+}

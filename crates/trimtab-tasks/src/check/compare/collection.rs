@@ -1,0 +1,111 @@
+//! Lists and sets: items without an order.
+
+use super::{Comparer, Outcome, has_sign};
+use crate::check::Reason;
+use crate::check::expr::Expr;
+
+impl Comparer<'_> {
+    /// Compares where at least one side is a collection; `None` if neither is.
+    pub(super) fn collections(&mut self, gold: &Expr, answer: &Expr) -> Option<Outcome> {
+        if let (
+            Expr::Tuple {
+                open: '(', items, ..
+            },
+            Expr::List { items: others, .. },
+        )
+        | (
+            Expr::List { items: others, .. },
+            Expr::Tuple {
+                open: '(', items, ..
+            },
+        ) = (gold, answer)
+            && items.len() == others.len()
+            && others.iter().all(|item| matches!(item, Expr::Relation(..)))
+        {
+            // "x = 2, y = 3" gives the point (2, 3).
+            return Some(self.in_order(items.iter().zip(others)));
+        }
+        let (golds, answers) = (collection(gold), collection(answer));
+        if golds.is_none() && answers.is_none() {
+            return None;
+        }
+        let items = |found: Option<Vec<Expr>>, whole: &Expr| match found {
+            Some(items) => items,
+            None => vec![whole.clone()],
+        };
+        let (golds, answers) = (items(golds, gold), items(answers, answer));
+        // What is listed twice counts once; but one item is no list.
+        if golds.len() != answers.len() && golds.len().min(answers.len()) < 2 {
+            return Some(Outcome::Different);
+        }
+        Some(match self.covered(&golds, &answers) {
+            Outcome::Equal => self.covered(&answers, &golds),
+            outcome => outcome,
+        })
+    }
+
+    /// Whether each of `items` is equal to one of `others`.
+    fn covered(&mut self, items: &[Expr], others: &[Expr]) -> Outcome {
+        for (index, item) in items.iter().enumerate() {
+            let mut outcome = Outcome::Different;
+            // Usually the order is the same.
+            let rest = others
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| *at != index)
+                .map(|(_, other)| other);
+            for other in others.get(index).into_iter().chain(rest) {
+                match self.compare(item, other) {
+                    Outcome::Equal => {
+                        outcome = Outcome::Equal;
+                        break;
+                    }
+                    Outcome::Different => {}
+                    Outcome::Unknown(Reason::Budget) => return Reason::Budget.into(),
+                    Outcome::Unknown(reason) => outcome = Outcome::Unknown(reason),
+                }
+            }
+            if outcome != Outcome::Equal {
+                return outcome;
+            }
+        }
+        Outcome::Equal
+    }
+}
+
+/// The items of a collection.
+fn collection(expr: &Expr) -> Option<Vec<Expr>> {
+    match expr {
+        Expr::List { items, .. } | Expr::Set(items) => Some(both_signs(items)),
+        Expr::SetOperation('∪', parts) => {
+            let mut items = collection(&parts.0)?;
+            items.extend(collection(&parts.1)?);
+            Some(items)
+        }
+        expr if has_sign(expr) => Some(both_signs(std::slice::from_ref(expr))),
+        _ => None,
+    }
+}
+
+/// The items, those with `±` once for each sign.
+fn both_signs(items: &[Expr]) -> Vec<Expr> {
+    let mut all = Vec::with_capacity(items.len());
+    for item in items {
+        if has_sign(item) {
+            all.push(with_sign(item, false));
+            all.push(with_sign(item, true));
+        } else {
+            all.push(item.clone());
+        }
+    }
+    all
+}
+
+/// The expression with plus, or minus, for each `±`.
+fn with_sign(expr: &Expr, minus: bool) -> Expr {
+    expr.rewritten(&|part| match part {
+        Expr::PlusMinus { term, flipped } if minus == *flipped => Some(with_sign(term, minus)),
+        Expr::PlusMinus { term, .. } => Some(Expr::Negative(Box::new(with_sign(term, minus)))),
+        _ => None,
+    })
+}

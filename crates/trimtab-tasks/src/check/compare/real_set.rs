@@ -1,0 +1,330 @@
+//! Sets of real numbers: intervals, unions, and what inequalities allow.
+
+use std::cmp::Ordering;
+
+use super::names::named;
+use super::pieces::{End, Piece, RealSet, all, complement, infinity, mirrored, not_negative};
+use super::{Comparer, Outcome};
+use crate::check::Reason;
+use crate::check::evaluate::{Fault, Point, Sameness, Value, evaluate_with, sameness};
+use crate::check::expr::{Expr, Joint};
+use crate::check::rational::Rational;
+
+impl Comparer<'_> {
+    /// Compares two sets of real numbers where at least one side is written as more than a list or a tuple; `None`
+    /// where that does not apply.
+    pub(super) fn real_sets(&mut self, gold: &Expr, answer: &Expr) -> Option<Outcome> {
+        if !is_region(gold) && !is_region(answer) {
+            return None;
+        }
+        if let (Some(left), Some(right)) = (variable(gold), variable(answer))
+            && left != right
+        {
+            return Some(Outcome::Unknown(Reason::Names));
+        }
+        // Ends may hold variables; then the sets have to agree at several points.
+        let mut outcome = Outcome::Equal;
+        for round in 0..3 {
+            let point = Point::new(self.seed.wrapping_add(round));
+            let sets = (self.real_set(gold, point), self.real_set(answer, point));
+            let (gold, answer) = match sets {
+                (Ok(Some(gold)), Ok(Some(answer))) => (gold, answer),
+                (Err(Fault::Stop(reason)), _) | (_, Err(Fault::Stop(reason))) => {
+                    return Some(reason.into());
+                }
+                (Err(Fault::Undefined), _) | (_, Err(Fault::Undefined)) => {
+                    outcome = Outcome::Unknown(Reason::Precision);
+                    continue;
+                }
+                _ => return None,
+            };
+            match self.same_pieces(&gold, &answer) {
+                Ok(true) => {}
+                Ok(false) => return Some(Outcome::Different),
+                Err(Fault::Undefined) => outcome = Outcome::Unknown(Reason::Precision),
+                Err(Fault::Stop(reason)) => return Some(reason.into()),
+            }
+        }
+        Some(outcome)
+    }
+
+    /// The set that `expr` describes at `point`; `None` if it describes none.
+    fn real_set(&mut self, expr: &Expr, point: Point) -> Result<Option<RealSet>, Fault> {
+        self.budget.spend(2)?;
+        Ok(match expr {
+            Expr::Tuple { open, close, items } if items.len() == 2 => {
+                let (low, high) = (
+                    self.end(&items[0], *open == '[', point)?,
+                    self.end(&items[1], *close == ']', point)?,
+                );
+                match self.ordered(&low.at, &high.at)? {
+                    Ordering::Less => Some(vec![Piece { low, high }]),
+                    Ordering::Equal if low.closed && high.closed => Some(vec![Piece { low, high }]),
+                    _ => None,
+                }
+            }
+            Expr::Set(items) => {
+                let mut set = Vec::new();
+                for item in items {
+                    let end = self.end(item, true, point)?;
+                    set.push(Piece {
+                        low: end.clone(),
+                        high: end,
+                    });
+                }
+                Some(self.merged(set)?)
+            }
+            Expr::Symbol(name) if name == "mathbb R" => Some(all()),
+            Expr::SetOf(condition) => self.real_set(condition, point)?,
+            Expr::SetOperation(operation, parts) => {
+                let (left, right) = (
+                    self.real_set(&parts.0, point)?,
+                    self.real_set(&parts.1, point)?,
+                );
+                let (Some(left), Some(right)) = (left, right) else {
+                    return Ok(None);
+                };
+                Some(match operation {
+                    '∪' => self.merged([left, right].concat())?,
+                    '∩' => self.intersection(&left, &right)?,
+                    _ => {
+                        let rest = complement(&right);
+                        self.intersection(&left, &rest)?
+                    }
+                })
+            }
+            // A difference written with a minus sign.
+            Expr::Sum(terms) => match terms.as_slice() {
+                [left, Expr::Negative(right)]
+                    if is_region(left) || matches!(**right, Expr::Set(_)) =>
+                {
+                    let (left, right) = (self.real_set(left, point)?, self.real_set(right, point)?);
+                    match (left, right) {
+                        (Some(left), Some(right)) => {
+                            Some(self.intersection(&left, &complement(&right))?)
+                        }
+                        _ => None,
+                    }
+                }
+                _ => None,
+            },
+            Expr::List { joint, items } => return self.joined_sets(*joint, items, point),
+            Expr::Relation(..) => return self.related(expr, point),
+            _ => None,
+        })
+    }
+
+    /// What several conditions leave: all of them, or any.
+    fn joined_sets(
+        &mut self,
+        joint: Joint,
+        items: &[Expr],
+        point: Point,
+    ) -> Result<Option<RealSet>, Fault> {
+        let unequal = |item: &Expr| matches!(item, Expr::Relation(_, rest) if rest.iter().all(|(r, _)| *r == '≠'));
+        let both = match joint {
+            Joint::Or => false,
+            Joint::And => !items
+                .iter()
+                .all(|item| matches!(item, Expr::Tuple { .. } | Expr::SetOperation(..))),
+            Joint::Comma if items.iter().all(unequal) => true,
+            Joint::Comma => return Ok(None),
+        };
+        let mut set = if both { all() } else { Vec::new() };
+        for item in items {
+            let Some(part) = self.real_set(item, point)? else {
+                return Ok(None);
+            };
+            set = if both {
+                self.intersection(&set, &part)?
+            } else {
+                self.merged([set, part].concat())?
+            };
+        }
+        Ok(Some(set))
+    }
+
+    /// The numbers for which a relation holds.
+    fn related(&mut self, expr: &Expr, point: Point) -> Result<Option<RealSet>, Fault> {
+        let Expr::Relation(first, rest) = expr else {
+            return Ok(None);
+        };
+        if let Some(found) = named(expr)
+            && found.name.is_some()
+        {
+            if !found.value.is_scalar() {
+                return self.real_set(found.value, point);
+            }
+            let end = self.end(found.value, true, point)?;
+            return Ok(Some(vec![Piece {
+                low: end.clone(),
+                high: end,
+            }]));
+        }
+        let Some(variable) = variable(expr) else {
+            return Ok(None);
+        };
+        if let Some(of_size) = by_size(expr, variable) {
+            let Some(sizes) = self.real_set(&of_size, point)? else {
+                return Ok(None);
+            };
+            let sizes = self.intersection(&sizes, &not_negative())?;
+            return Ok(Some(self.merged([mirrored(&sizes), sizes].concat())?));
+        }
+        let mut set = all();
+        let mut left = first.as_ref();
+        for (relation, right) in rest {
+            let Some(part) = self.solved(left, *relation, right, variable, point)? else {
+                return Ok(None);
+            };
+            set = self.intersection(&set, &part)?;
+            left = right;
+        }
+        Ok(Some(set))
+    }
+
+    /// The values of `variable` for which a linear relation holds.
+    fn solved(
+        &mut self,
+        left: &Expr,
+        relation: char,
+        right: &Expr,
+        variable: &str,
+        point: Point,
+    ) -> Result<Option<RealSet>, Fault> {
+        // A relation with infinity only bounds the other side.
+        if matches!(right, Expr::Infinity) && relation == '<' {
+            return Ok(Some(all()));
+        }
+        if matches!(left, Expr::Negative(inner) if matches!(**inner, Expr::Infinity))
+            && relation == '<'
+        {
+            return Ok(Some(all()));
+        }
+        let mut at = |x: i64| -> Result<Value, Fault> {
+            let x = Value::Exact(Rational::integer(x));
+            let bound = [(variable, x)];
+            let left = evaluate_with(left, point, &bound, self.budget)?;
+            let right = evaluate_with(right, point, &bound, self.budget)?;
+            left.plus(&right.negated(), self.budget)
+        };
+        let (start, one, three) = (at(0)?, at(1)?, at(3)?);
+        let three_times = Value::Exact(Rational::integer(3));
+        let slope = one.plus(&start.clone().negated(), self.budget)?;
+        let rise = three.plus(&start.clone().negated(), self.budget)?;
+        if sameness(&slope.times(&three_times, self.budget)?, &rise, self.budget)? != Sameness::Same
+        {
+            return Ok(None);
+        }
+        let rising = match slope.order(&Value::ZERO, self.budget)? {
+            Some(Ordering::Greater) => true,
+            Some(Ordering::Less) => false,
+            _ => return Ok(None),
+        };
+        let root = start
+            .negated()
+            .times(&slope.inverse(self.budget)?, self.budget)?;
+        let piece = |below: bool, closed: bool| {
+            let end = End {
+                at: root.clone(),
+                closed,
+            };
+            if below {
+                Piece {
+                    low: infinity(true),
+                    high: end,
+                }
+            } else {
+                Piece {
+                    low: end,
+                    high: infinity(false),
+                }
+            }
+        };
+        Ok(Some(match relation {
+            '<' | '≤' => vec![piece(rising, relation == '≤')],
+            '>' | '≥' => vec![piece(!rising, relation == '≥')],
+            '≠' => vec![piece(true, false), piece(false, false)],
+            '=' => {
+                let end = End {
+                    at: root,
+                    closed: true,
+                };
+                vec![Piece {
+                    low: end.clone(),
+                    high: end,
+                }]
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    fn end(&mut self, expr: &Expr, closed: bool, point: Point) -> Result<End, Fault> {
+        Ok(End {
+            at: evaluate_with(expr, point, &[], self.budget)?,
+            closed,
+        })
+    }
+}
+
+/// A relation of `|variable|` as one of a variable by that name, if it holds the variable in no other way.
+fn by_size(expr: &Expr, variable: &str) -> Option<Expr> {
+    let is_variable = |part: &Expr| matches!(part, Expr::Symbol(name) if name == variable);
+    let changed = expr.rewritten(&|part| match part {
+        Expr::Call("abs", arguments) if arguments.len() == 1 && is_variable(&arguments[0]) => {
+            Some(Expr::Symbol(format!("|{variable}|")))
+        }
+        _ => None,
+    });
+    let sized = changed.symbols().iter().any(|name| name.starts_with('|'));
+    (sized && !changed.any(is_variable)).then_some(changed)
+}
+
+/// Whether the way it is written makes it a set of reals: more than a list or a tuple.
+fn is_region(expr: &Expr) -> bool {
+    match expr {
+        Expr::SetOf(_) | Expr::SetOperation(..) => true,
+        Expr::Symbol(name) => name == "mathbb R",
+        Expr::Relation(_, rest) => rest
+            .iter()
+            .any(|(relation, _)| matches!(relation, '<' | '>' | '≤' | '≥' | '≠' | '∈')),
+        Expr::List { items, .. } => items.iter().any(is_region),
+        Expr::Sum(terms) => terms.iter().any(|term| {
+            is_region(term)
+                || matches!(term, Expr::Negative(inner) if matches!(**inner, Expr::Set(_)))
+        }),
+        _ => false,
+    }
+}
+
+/// The variable that inequalities bound: the only symbol, or the one that stands alone in a chain.
+fn variable(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::SetOf(condition) => variable(condition),
+        Expr::List { items, .. } => items.iter().find_map(variable),
+        Expr::Relation(first, rest) => {
+            let symbols = expr.symbols();
+            if let [only] = symbols.as_slice() {
+                return Some(only);
+            }
+            let alone = |part: &Expr| matches!(part, Expr::Symbol(_));
+            let part = match rest.as_slice() {
+                [('∈', _)] => first.as_ref(),
+                [(_, middle), _] if alone(middle) => middle,
+                [(_, right)] if alone(first) != alone(right) => {
+                    if alone(first) {
+                        first.as_ref()
+                    } else {
+                        right
+                    }
+                }
+                _ => return None,
+            };
+            match part {
+                Expr::Symbol(name) => Some(name),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}

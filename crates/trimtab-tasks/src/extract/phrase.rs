@@ -1,0 +1,144 @@
+//! Answers behind words that announce them: "the answer is ...", "Answer: ...", `#### ...`.
+
+use std::borrow::Cow;
+
+use memchr::memmem;
+
+use super::value::{self, reads_as_value};
+
+/// Markers that are followed by the answer itself.
+const MARKERS: [&str; 9] = [
+    "####",
+    "<answer>",
+    "答案是",
+    "答案为",
+    "答案：",
+    "答案:",
+    "éponse est",
+    "éponse:",
+    "éponse :",
+];
+
+/// Longest sentence that is looked at, in bytes.
+const LONGEST: usize = 4_096;
+
+/// Verbs between "answer" and the answer itself.
+const VERBS: [&str; 4] = ["is", "are", "was", "would be"];
+
+/// The answer behind the last phrase that announces one.
+pub(super) fn find(text: &str) -> Option<Cow<'_, str>> {
+    let behind = |marker: &str| {
+        memmem::find_iter(text.as_bytes(), marker)
+            .last()
+            .map(|at| at + marker.len())
+    };
+    let marked = MARKERS.iter().filter_map(|marker| behind(marker)).max();
+    let at = marked.max(announced(text))?;
+    clause(&text[at..])
+}
+
+/// Behind the last "answer" and its verb or colon.
+fn announced(text: &str) -> Option<usize> {
+    // The first letter may be a capital one.
+    let last_of = |noun: &str| {
+        let nouns: Vec<usize> = memmem::find_iter(text.as_bytes(), noun).collect();
+        let mut end = text.len();
+        // A verb behind the next noun is that one's.
+        let mut behind = nouns.into_iter().rev();
+        behind.find_map(|at| link(text, at + noun.len(), std::mem::replace(&mut end, at)))
+    };
+    last_of("nswer").max(last_of("NSWER"))
+}
+
+/// The end of the verb or colon that follows at `start`, in the same sentence and before `end`.
+fn link(text: &str, start: usize, end: usize) -> Option<usize> {
+    const FURTHEST_COLON: usize = 32;
+    const FURTHEST_VERB: usize = 80;
+    let bytes = text.as_bytes();
+    for at in start..end.min(start + FURTHEST_VERB) {
+        let rest = &bytes[at..];
+        let starts_word = !bytes[at - 1].is_ascii_alphanumeric();
+        let is_verb = |verb: &&&str| {
+            starts_word
+                && rest.starts_with(verb.as_bytes())
+                && !rest.get(verb.len()).is_some_and(u8::is_ascii_alphanumeric)
+        };
+        if let Some(verb) = VERBS.iter().find(is_verb) {
+            return Some(at + verb.len());
+        }
+        let stops = rest[0] == b'.' && rest.get(1).is_none_or(u8::is_ascii_whitespace);
+        if stops || matches!(rest[0], b'\n' | b'?') {
+            return None;
+        }
+        if matches!(rest[0], b':' | b'=') && at < start + FURTHEST_COLON {
+            return Some(at + 1);
+        }
+    }
+    None
+}
+
+/// The answer at the start of `text`, up to the end of its sentence.
+fn clause(text: &str) -> Option<Cow<'_, str>> {
+    let text = text.trim_start_matches(|c: char| {
+        c.is_whitespace() || matches!(c, '*' | ':' | '"' | '`' | '_' | '>' | '：')
+    });
+    if let Some(formulas) = value::leading_formulas(text) {
+        return Some(formulas);
+    }
+    let mut end = text.len().min(LONGEST);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let line = text[..end].lines().next()?;
+    let line = line.find("</").map_or(line, |at| &line[..at]);
+    let sentence = sentence(line);
+    let answer = trimmed(sentence);
+    if answer.is_empty() {
+        return None;
+    }
+    if reads_as_value(answer) {
+        return Some(Cow::Borrowed(answer));
+    }
+    if let Some(leading) = value::leading_value(answer) {
+        return Some(Cow::Borrowed(leading));
+    }
+    // A whole sentence: what it says is, or else its last value.
+    let says = answer.rfind(" is ").map(|at| trimmed(&answer[at + 4..]));
+    if let Some(says) = says
+        && let Some(leading) = value::leading_value(says)
+    {
+        return Some(Cow::Borrowed(leading));
+    }
+    if let Some((value, _)) = value::last(answer) {
+        return Some(value);
+    }
+    Some(Cow::Borrowed(answer))
+}
+
+/// The first sentence of a line.
+fn sentence(line: &str) -> &str {
+    const STOPS: [&str; 9] = [
+        ". ",
+        "。",
+        "! ",
+        " because ",
+        " since ",
+        ", because",
+        ", since",
+        " I hope",
+        ", which ",
+    ];
+    // A full stop ends no sentence within a formula; those have been taken before.
+    let end = STOPS
+        .iter()
+        .filter_map(|stop| line.find(stop))
+        .min()
+        .unwrap_or(line.len());
+    &line[..end]
+}
+
+fn trimmed(text: &str) -> &str {
+    let text = text.trim();
+    let text = text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '"' | '`' | '_'));
+    text.trim_end_matches(['.', '!', ',', ';', ' ', '*'])
+}

@@ -1,0 +1,235 @@
+//! Which answer [`grade`] finds in a text, and where, by table.
+
+use trimtab_tasks::{Grader, Rule, Source, Verdict, grade};
+
+/// `(text, answer and where it is found)`, for a gold answer that is a number.
+type Row = (&'static str, Option<(&'static str, Source)>);
+
+fn extracts(gold: &str, table: &[Row]) {
+    for (text, expected) in table {
+        let graded = grade(gold, text);
+        let found = graded.extracted.as_deref().zip(graded.source);
+        assert_eq!(found, *expected, "{text:?}");
+        if found.is_none() {
+            assert_eq!(graded.verdict, Verdict::Wrong, "{text:?}");
+        }
+    }
+}
+
+#[test]
+fn boxes() {
+    extracts(
+        "7",
+        &[
+            (r"so $\boxed{7}$.", Some(("7", Source::Box))),
+            (r"\fbox{7}", Some(("7", Source::Box))),
+            (r"first \boxed{6}. No: \boxed{7}", Some(("7", Source::Box))),
+            (r"\boxed{6}, no, it is 8", Some(("6", Source::Box))),
+            (
+                r"\boxed{\frac{14}{2}} apples",
+                Some((r"\frac{14}{2}", Source::Box)),
+            ),
+            (r"\boxed{1} and $\boxed{2}$", Some(("1, 2", Source::Box))),
+            (
+                r"\boxed{1}, \boxed{2} \text{ or } \boxed{3}",
+                Some(("1, 2, 3", Source::Box)),
+            ),
+            (r"\boxed{1} then \boxed{2}", Some(("2", Source::Box))),
+            (r"\[\boxed{1}\] \[\boxed{2}\]", Some(("2", Source::Box))),
+            (r"the answer is $\boxed 7$.", Some(("7", Source::Box))),
+            (
+                r"\boxed{6}. The final answer is $7$. I hope it is correct.",
+                Some(("7", Source::Phrase)),
+            ),
+            // cut off
+            (r"it is 7, so \boxed{7", None),
+            (r"\boxed{6} or \boxed{7", None),
+        ],
+    );
+}
+
+#[test]
+fn thinking_and_turns() {
+    extracts(
+        "7",
+        &[
+            (
+                r"<think>\boxed{6}</think> \boxed{7}",
+                Some(("7", Source::Box)),
+            ),
+            (
+                r"<think>it is 6</think> The answer is 7.",
+                Some(("7", Source::Phrase)),
+            ),
+            (r"\boxed{7}</think>", None),
+            (r"<think>surely \boxed{7}", None),
+            (r"\boxed{7}<|im_end|> \boxed{8}", Some(("7", Source::Box))),
+        ],
+    );
+}
+
+#[test]
+fn phrases() {
+    extracts(
+        "7",
+        &[
+            ("The answer is 7.", Some(("7", Source::Phrase))),
+            ("The answer is: **7**", Some(("7", Source::Phrase))),
+            ("Answer: 7", Some(("7", Source::Phrase))),
+            ("ANSWER: $7$", Some(("7", Source::Phrase))),
+            (
+                "**Final Answer**: 7 apples",
+                Some(("7 apples", Source::Phrase)),
+            ),
+            ("So 3 + 4 = 7\n#### 7", Some(("7", Source::Phrase))),
+            ("<answer> 7 </answer>", Some(("7", Source::Phrase))),
+            (
+                "The final answer is $7$. I hope it is correct.",
+                Some(("7", Source::Phrase)),
+            ),
+            (
+                "The answer is 6. Wait, the answer is 7.",
+                Some(("7", Source::Phrase)),
+            ),
+            (
+                "The answer is 7 because 3 + 4 = 7",
+                Some(("7", Source::Phrase)),
+            ),
+            (
+                "The answer to the question is 7",
+                Some(("7", Source::Phrase)),
+            ),
+            ("The answer is $3$ and $4$.", Some(("3, 4", Source::Phrase))),
+            (
+                "Final answer: the smallest $n$ is 7.",
+                Some(("7", Source::Phrase)),
+            ),
+            (
+                "The answer is a circle.",
+                Some(("a circle", Source::Phrase)),
+            ),
+            ("The answer is 2.5.", Some(("2.5", Source::Phrase))),
+            ("The answer is", None),
+        ],
+    );
+}
+
+#[test]
+fn formulas_and_numbers() {
+    extracts(
+        "7",
+        &[
+            ("7", Some(("7", Source::Whole))),
+            ("$x = 7$", Some(("$x = 7$", Source::Whole))),
+            (r"\frac{14}{2}", Some((r"\frac{14}{2}", Source::Whole))),
+            (
+                "We get $x = 7$ in the end",
+                Some(("x = 7", Source::Formula)),
+            ),
+            (r"We get \(3\) and then \[7\]", Some(("7", Source::Formula))),
+            (
+                "They had $3$ left, which makes 7 in all",
+                Some(("7", Source::Number)),
+            ),
+            (
+                "It costs $5 a piece.\nSo $x = 7$ of them",
+                Some(("x = 7", Source::Formula)),
+            ),
+            (r"It costs \$7.50 in total.", Some(("7.50", Source::Number))),
+            ("There were 1,234 of them.", Some(("1,234", Source::Number))),
+            ("It grew by 25%.", Some(("25%", Source::Number))),
+            ("The ratio was 3/4 then.", Some(("3/4", Source::Number))),
+            ("It fell to -7 at night.", Some(("-7", Source::Number))),
+            (
+                "They met in room #12, all 7 of them, in house #3",
+                Some(("7", Source::Number)),
+            ),
+            (
+                "There are 7 left.\nprint(count(3)['8'])",
+                Some(("7", Source::Number)),
+            ),
+            ("I do not know.", None),
+            ("", None),
+        ],
+    );
+}
+
+#[test]
+fn choices() {
+    extracts(
+        "B",
+        &[
+            ("The answer is (B).", Some(("B", Source::Phrase))),
+            (
+                "The answer is clearly the second one, B.",
+                Some(("B", Source::Phrase)),
+            ),
+            ("B. Because it fits.", Some(("B", Source::Choice))),
+            (
+                "It cannot be A, so it must be B",
+                Some(("B", Source::Choice)),
+            ),
+            ("It is B, not C", Some(("B", Source::Choice))),
+            ("I would go for (B) here", Some(("B", Source::Choice))),
+        ],
+    );
+    assert_eq!(
+        grade("B", "A good question. Surely B").verdict,
+        Verdict::Correct
+    );
+    // Letters are looked for only where the gold answer is one.
+    assert_eq!(grade("7", "It must be B").extracted, None);
+}
+
+#[test]
+fn rules_and_their_order() {
+    let text = r"\boxed{6}, so the answer is 7, or 8";
+    let by = |rules: &[Rule]| Grader::new().with_rules(rules).grade("7", text).source;
+    assert_eq!(by(&[Rule::Boxes, Rule::Phrase]), Some(Source::Box));
+    assert_eq!(by(&[Rule::Phrase, Rule::Boxes]), Some(Source::Phrase));
+    assert_eq!(by(&[Rule::LastValue]), Some(Source::Number));
+    assert_eq!(by(&[]), None);
+
+    // The fallback is left out.
+    let strict = Grader::new().with_rules(&[Rule::Boxes, Rule::Phrase]);
+    assert_eq!(strict.grade("7", "We have 7 of them").extracted, None);
+
+    // Rewards that pay for the box.
+    let boxed = Grader::new().with_rules(&[Rule::LastBox]);
+    assert_eq!(boxed.grade("7", "The answer is 7").verdict, Verdict::Wrong);
+    assert_eq!(
+        boxed.grade("7", r"\boxed{1}, \boxed{7}").verdict,
+        Verdict::Correct
+    );
+}
+
+#[test]
+fn a_gold_solution_gives_its_box() {
+    assert_eq!(
+        grade(r"Since $2 + 5 = 7$, it is $\boxed{7}$.", "7").verdict,
+        Verdict::Correct
+    );
+    assert_eq!(
+        grade(r"\boxed{1} and \boxed{2}", "2, 1").verdict,
+        Verdict::Correct
+    );
+}
+
+#[test]
+fn a_rounded_gold_stands_for_what_rounds_to_it() {
+    let rounded = Grader::new().with_rounded_gold();
+    for (gold, answer, expected) in [
+        ("0.33", r"\frac{1}{3}", Verdict::Correct),
+        ("0.33", "0.334", Verdict::Correct),
+        ("0.33", "0.34", Verdict::Wrong),
+        ("3.14", r"\pi", Verdict::Correct),
+        ("-1.5", "-1.46", Verdict::Correct),
+        (r"6.7\%", r"\frac{1}{15}", Verdict::Correct),
+        ("2.65", "2.653", Verdict::Correct),
+        (r"\frac{1}{3}", "0.33", Verdict::Wrong), // the gold answer is exact
+        ("3", "3.1", Verdict::Wrong),             // nor is a whole number rounded
+    ] {
+        assert_eq!(rounded.check(gold, answer), expected, "{gold} and {answer}");
+    }
+    assert_eq!(Grader::new().check("0.33", r"\frac{1}{3}"), Verdict::Wrong);
+}
