@@ -42,13 +42,13 @@ impl Default for Recipe {
     fn default() -> Self {
         Self {
             task: Family::NanoGsm,
-            steps: 100,
+            steps: 80,
             prompts_per_step: 32,
             group_size: 16,
             temperature: 1.0,
             max_new_tokens: 96,
             learning_rate: 0.45,
-            depth_ratio: 3.0,
+            depth_ratio: 1.0,
             warmup_steps: 5,
             schedule: Schedule::Cosine,
             max_grad_norm: 1.0,
