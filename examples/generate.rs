@@ -66,7 +66,7 @@ fn main() -> Result<()> {
     let mut generation = Generation::start(&base.model, &request, &sampling, options)?;
     let mut printed = String::new();
     let mut tokens = vec![];
-    while let Some(drawn) = generation.next() {
+    for drawn in generation.by_ref() {
         tokens.push(drawn?.token);
         print_rest(&base.tokenizer.decode(&tokens), &mut printed, args.json)?;
         if stop.requested() {

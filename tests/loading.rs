@@ -43,6 +43,9 @@ fn shards_make_the_same_model_as_one_file() {
     assert_eq!(whole.sha256, sha256_hex(&single));
 }
 
+/// A number format on disk and in memory, how a number is rounded to it, and its bytes.
+type Format = (Dtype, FloatDType, fn(f32) -> f32, fn(f32) -> Vec<u8>);
+
 #[test]
 fn every_number_format_is_converted_to_every_other() {
     let numbers = [
@@ -55,7 +58,7 @@ fn every_number_format_is_converted_to_every_other() {
         1.0e-7,
         3.0,
     ];
-    let formats: [(Dtype, FloatDType, fn(f32) -> f32, fn(f32) -> Vec<u8>); 3] = [
+    let formats: [Format; 3] = [
         (
             Dtype::F32,
             FloatDType::F32,
@@ -293,7 +296,7 @@ fn hostile_headers_are_malformed() {
         let error = open_file(&with_header(header.as_bytes(), 16))
             .expect_err(&header[..header.len().min(80)]);
         let right = matches!(error, LoadError::Weights(TensorFileError::Malformed { .. }));
-        assert!(right, "{:.80}: {error:?}", header);
+        assert!(right, "{header:.80}: {error:?}");
     }
     for len in [1, 1 << 20, 16 << 20, 1 << 40, u64::MAX] {
         let error = open_file(&len.to_le_bytes()).expect_err("nothing behind it");
@@ -562,7 +565,7 @@ fn a_template_is_taken_from_the_first_file_that_has_one() {
         )
     };
     let write = |name: &str, content: &str| {
-        fs::write(folder.path().join(name), content).expect("a writable folder")
+        fs::write(folder.path().join(name), content).expect("a writable folder");
     };
     assert_eq!(render(), None);
     write(
@@ -683,11 +686,11 @@ proptest! {
         tokenizer[key] = serde_json::from_str(&value).unwrap_or(Value::Null);
         fs::write(folder.path().join("tokenizer.json"), tokenizer.to_string()).expect("a writable folder");
         fs::write(folder.path().join("tokenizer_config.json"), config).expect("a writable folder");
-        if let Ok(tokenizer) = Tokenizer::from_dir(folder.path(), 89) {
-            if let Ok(ids) = tokenizer.encode(&text) {
-                prop_assert!(ids.iter().all(|&id| id < 89));
-                tokenizer.decode(&ids);
-            }
+        if let Ok(tokenizer) = Tokenizer::from_dir(folder.path(), 89)
+            && let Ok(ids) = tokenizer.encode(&text)
+        {
+            prop_assert!(ids.iter().all(|&id| id < 89));
+            tokenizer.decode(&ids);
         }
         drop(ChatTemplate::from_dir(folder.path()));
     }

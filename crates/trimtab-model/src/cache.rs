@@ -14,7 +14,7 @@ pub struct Prompt {
     /// Length in tokens.
     pub(crate) len: usize,
     /// Length of the part that was not generated.
-    pub(crate) prompt_len: usize,
+    pub(crate) given: usize,
     /// By layer.
     pub(crate) layers: Vec<PromptKeys>,
 }
@@ -24,7 +24,7 @@ impl Prompt {
         TokenAt {
             prompt: self.index,
             position,
-            generated: position >= self.prompt_len,
+            generated: position >= self.given,
         }
     }
 }

@@ -55,12 +55,8 @@ pub struct Architecture {
     pub norm_offset: f64,
     /// Norms on queries and keys before they are rotated.
     pub qk_norm: Option<QkNorm>,
-    /// Whether queries, keys and values have a bias.
-    pub qkv_bias: bool,
-    /// Whether the attention output has a bias.
-    pub o_bias: bool,
-    /// Whether the three projections of the MLP have a bias.
-    pub mlp_bias: bool,
+    /// Which projections have a bias.
+    pub biases: Biases,
     /// Whether queries, keys and values are one tensor (`qkv_proj`), and gate and up another (`gate_up_proj`).
     pub fused: bool,
     /// The function on the gate of the MLP.
@@ -73,6 +69,17 @@ pub struct Architecture {
     pub layers: Vec<LayerConfig>,
     /// The rotary embeddings in use.
     pub ropes: Vec<RopeConfig>,
+}
+
+/// Which projections have a bias.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Biases {
+    /// Queries, keys and values.
+    pub qkv: bool,
+    /// The attention output.
+    pub o: bool,
+    /// The three projections of the MLP.
+    pub mlp: bool,
 }
 
 /// What may differ from layer to layer.

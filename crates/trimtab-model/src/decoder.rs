@@ -163,7 +163,7 @@ impl Model {
             .map(|sequence| Prompt {
                 index: sequence.index,
                 len: sequence.tokens.len(),
-                prompt_len: sequence.prompt_len,
+                given: sequence.prompt_len,
                 layers: Vec::with_capacity(self.layers.len()),
             })
             .collect();

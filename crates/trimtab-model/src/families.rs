@@ -12,7 +12,8 @@ mod qwen3;
 use serde::Deserialize;
 
 use crate::config::{
-    Activation, Architecture, ConfigError, Keys, LayerConfig, ModelConfig, Names, Norms, refuse,
+    Activation, Architecture, Biases, ConfigError, Keys, LayerConfig, ModelConfig, Names, Norms,
+    refuse,
 };
 use crate::rope::RopeConfig;
 
@@ -31,17 +32,15 @@ const FAMILIES: [(&str, Family); 8] = [
 ];
 
 pub(crate) fn read(keys: Keys) -> Result<ModelConfig, ConfigError> {
-    match FAMILIES.iter().find(|(name, _)| *name == keys.model_type) {
-        Some((_, family)) => family(keys),
-        None => {
-            let known: Vec<&str> = FAMILIES.iter().map(|(name, _)| *name).collect();
-            refuse(
-                "model_type",
-                format!("`{}`", keys.model_type),
-                format!("these are computed: {}", known.join(", ")),
-            )
-        }
+    if let Some((_, family)) = FAMILIES.iter().find(|(name, _)| *name == keys.model_type) {
+        return family(keys);
     }
+    let known: Vec<&str> = FAMILIES.iter().map(|(name, _)| *name).collect();
+    refuse(
+        "model_type",
+        format!("`{}`", keys.model_type),
+        format!("these are computed: {}", known.join(", ")),
+    )
 }
 
 /// Where most families keep their tensors.
@@ -129,9 +128,7 @@ fn plain(keys: &mut Keys, defaults: &Defaults) -> Result<ModelConfig, ConfigErro
             norms: PRE_NORMS,
             norm_offset: 0.0,
             qk_norm: None,
-            qkv_bias: false,
-            o_bias: false,
-            mlp_bias: false,
+            biases: Biases::default(),
             fused: false,
             activation: activation(keys, "hidden_act", Activation::Silu)?,
             embedding_scale: 1.0,

@@ -24,6 +24,9 @@ pub struct Request<'a> {
     pub samples: usize,
 }
 
+/// Whether a completion with these tokens is over.
+pub type Stop<'a> = &'a (dyn Fn(&[u32]) -> bool + Sync);
+
 /// What acts while completions are made.
 #[derive(Clone, Copy, Default)]
 pub struct GenerateOptions<'a> {
@@ -31,7 +34,7 @@ pub struct GenerateOptions<'a> {
     /// can be steered by vectors of its own.
     pub hook: Option<Hook<'a>>,
     /// Asked after each token with the completion so far; `true` ends it. [`stop_at`](crate::stop_at) makes one from texts.
-    pub stop: Option<&'a (dyn Fn(&[u32]) -> bool + Sync)>,
+    pub stop: Option<Stop<'a>>,
     /// Once it is `true`, no token is added any more.
     pub cancel: Option<&'a AtomicBool>,
 }

@@ -90,9 +90,9 @@ impl<T> Layer<T> {
             ("self_attn.k_proj", keys),
             ("self_attn.v_proj", keys),
         ];
-        let qkv = read(&qkv, "self_attn.qkv_proj", architecture.qkv_bias)?;
+        let qkv = read(&qkv, "self_attn.qkv_proj", architecture.biases.qkv)?;
         let gate_up = [("mlp.gate_proj", inner), ("mlp.up_proj", inner)];
-        let gate_up = read(&gate_up, "mlp.gate_up_proj", architecture.mlp_bias)?;
+        let gate_up = read(&gate_up, "mlp.gate_up_proj", architecture.biases.mlp)?;
         let mut write = |name: &str, inputs: usize, bias: bool| {
             Linear::assemble(
                 format!("{prefix}.{name}"),
@@ -102,8 +102,8 @@ impl<T> Layer<T> {
                 take,
             )
         };
-        let o_proj = write("self_attn.o_proj", queries, architecture.o_bias)?;
-        let down_proj = write("mlp.down_proj", inner, architecture.mlp_bias)?;
+        let o_proj = write("self_attn.o_proj", queries, architecture.biases.o)?;
+        let down_proj = write("mlp.down_proj", inner, architecture.biases.mlp)?;
         let [q_proj, k_proj, v_proj] = exactly(qkv);
         let [gate_proj, up_proj] = exactly(gate_up);
         Ok(Self {
@@ -168,7 +168,7 @@ impl Layer<Tensor<2>> {
         } = config.architecture;
         let [count, _] = resid.dims();
         let head_dim = config.head_dim;
-        let heads = |x: Tensor<2>, norm: &Option<RmsNorm<Tensor<2>>>, heads: usize| {
+        let heads = |x: Tensor<2>, norm: Option<&RmsNorm<Tensor<2>>>, heads: usize| {
             let x = match (norm, qk_norm) {
                 (Some(norm), Some(QkNorm::Projection)) => norm.forward(x),
                 (Some(norm), Some(QkNorm::Head)) => {
@@ -179,34 +179,37 @@ impl Layer<Tensor<2>> {
             x.reshape([count, heads, head_dim])
         };
         let resid = hook(Site::ResidPre, resid);
-        let normed = RmsNorm::maybe(&self.pre_attention_norm, resid.clone());
+        let normed = RmsNorm::maybe(self.pre_attention_norm.as_ref(), resid.clone());
         let q = heads(
             self.q_proj.forward(normed.clone()),
-            &self.q_norm,
+            self.q_norm.as_ref(),
             config.num_attention_heads,
         );
         let k = heads(
             self.k_proj.forward(normed.clone()),
-            &self.k_norm,
+            self.k_norm.as_ref(),
             config.num_key_value_heads,
         );
         let v = heads(
             self.v_proj.forward(normed),
-            &None,
+            None,
             config.num_key_value_heads,
         );
         let mixed = attend(rotation.rotate(q), rotation.rotate(k), v);
-        let attn_out = RmsNorm::maybe(&self.post_attention_norm, self.o_proj.forward(mixed));
+        let attn_out = RmsNorm::maybe(
+            self.post_attention_norm.as_ref(),
+            self.o_proj.forward(mixed),
+        );
         let resid = hook(Site::ResidMid, resid + hook(Site::AttnOut, attn_out));
 
-        let normed = RmsNorm::maybe(&self.pre_mlp_norm, resid.clone());
+        let normed = RmsNorm::maybe(self.pre_mlp_norm.as_ref(), resid.clone());
         let gate = self.gate_proj.forward(normed.clone());
         let gate = match activation {
             Activation::Silu => activation::silu(gate),
             Activation::GeluTanh => activation::gelu_approximate(gate),
         };
         let mlp_out = self.down_proj.forward(gate * self.up_proj.forward(normed));
-        let mlp_out = RmsNorm::maybe(&self.post_mlp_norm, mlp_out);
+        let mlp_out = RmsNorm::maybe(self.post_mlp_norm.as_ref(), mlp_out);
         hook(Site::ResidPost, resid + hook(Site::MlpOut, mlp_out))
     }
 }
@@ -260,7 +263,7 @@ impl RmsNorm<Tensor<2>> {
         }
     }
 
-    fn maybe(norm: &Option<Self>, x: Tensor<2>) -> Tensor<2> {
+    fn maybe(norm: Option<&Self>, x: Tensor<2>) -> Tensor<2> {
         match norm {
             Some(norm) => norm.forward(x),
             None => x,

@@ -26,11 +26,12 @@ pub use burn::tensor::{Device, FloatDType};
 pub use cache::{Prompt, Rows};
 pub use chat::{ChatError, ChatTemplate, Message};
 pub use config::{
-    Activation, Architecture, ConfigError, LayerConfig, ModelConfig, Names, Norms, QkNorm,
+    Activation, Architecture, Biases, ConfigError, LayerConfig, ModelConfig, Names, Norms, QkNorm,
 };
 pub use decoder::Model;
 pub use generate::{
-    Completion, Drawn, FinishReason, GenerateError, GenerateOptions, Generation, Request, generate,
+    Completion, Drawn, FinishReason, GenerateError, GenerateOptions, Generation, Request, Stop,
+    generate,
 };
 pub use hook::{At, Hook, Site, TokenAt, UnknownSite, at_resid_post};
 #[cfg(feature = "hub")]

@@ -69,9 +69,12 @@ fn sample(
     };
     let prompts = items
         .iter()
-        .map(|item| match item.chat {
-            true => base.tokenizer.encode_rendered(&item.prompt),
-            false => base.tokenizer.encode(&item.prompt),
+        .map(|item| {
+            if item.chat {
+                base.tokenizer.encode_rendered(&item.prompt)
+            } else {
+                base.tokenizer.encode(&item.prompt)
+            }
         })
         .collect::<Result<Vec<_>, _>>()?;
     let requests: Vec<Request> = prompts

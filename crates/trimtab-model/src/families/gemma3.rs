@@ -55,8 +55,8 @@ pub(super) fn read(mut keys: Keys) -> Result<ModelConfig, ConfigError> {
     };
     architecture.norm_offset = 1.0;
     architecture.qk_norm = Some(QkNorm::Head);
-    architecture.qkv_bias = attention_bias;
-    architecture.o_bias = attention_bias;
+    architecture.biases.qkv = attention_bias;
+    architecture.biases.o = attention_bias;
     architecture.activation = activation(&mut keys, "hidden_activation", Activation::GeluTanh)?;
     architecture.embedding_scale = (config.hidden_size as f64).sqrt();
     architecture.attention_scale = 1.0 / query_pre_attn_scalar.sqrt();

@@ -16,9 +16,9 @@ pub(super) fn read(mut keys: Keys) -> Result<ModelConfig, ConfigError> {
         },
     )?;
     let attention_bias = keys.or("attention_bias", false)?;
-    config.architecture.qkv_bias = attention_bias;
-    config.architecture.o_bias = attention_bias;
-    config.architecture.mlp_bias = keys.or("mlp_bias", false)?;
+    config.architecture.biases.qkv = attention_bias;
+    config.architecture.biases.o = attention_bias;
+    config.architecture.biases.mlp = keys.or("mlp_bias", false)?;
     keys.finish()?;
     Ok(config)
 }

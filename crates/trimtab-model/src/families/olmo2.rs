@@ -16,8 +16,8 @@ pub(super) fn read(mut keys: Keys) -> Result<ModelConfig, ConfigError> {
         },
     )?;
     let attention_bias = keys.or("attention_bias", false)?;
-    config.architecture.qkv_bias = attention_bias;
-    config.architecture.o_bias = attention_bias;
+    config.architecture.biases.qkv = attention_bias;
+    config.architecture.biases.o = attention_bias;
     config.architecture.qk_norm = Some(QkNorm::Projection);
     config.architecture.norms = Norms {
         pre_attention: None,

@@ -15,7 +15,7 @@ pub(super) fn read(mut keys: Keys) -> Result<ModelConfig, ConfigError> {
             head_dim: None,
         },
     )?;
-    config.architecture.qkv_bias = true;
+    config.architecture.biases.qkv = true;
     read_windows(&mut keys, &mut config)?;
     keys.finish()?;
     Ok(config)
