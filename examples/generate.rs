@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use trimtab::model::{GenerateOptions, Generation, write_atomically};
+use trimtab::model::{GenerateOptions, Generation, Message, stop_at, write_atomically};
 use trimtab::{Request, Sampling, SteeringVectors};
 use trimtab_examples::{ModelArgs, Stop, load_vectors};
 
@@ -29,6 +29,24 @@ struct Args {
     /// Sampling temperature; 0 is greedy.
     #[arg(long, default_value_t = 1.0)]
     temperature: f32,
+    /// Draw from the so many most likely tokens only; 0 is all.
+    #[arg(long, default_value_t = 0)]
+    top_k: usize,
+    /// Draw from the fewest tokens that together have this probability.
+    #[arg(long, default_value_t = 1.0)]
+    top_p: f32,
+    /// Draw from tokens at least this many times as likely as the likeliest.
+    #[arg(long, default_value_t = 0.0)]
+    min_p: f32,
+    /// Push down tokens that the text already has; 1 does not.
+    #[arg(long, default_value_t = 1.0)]
+    repetition_penalty: f32,
+    /// End at this text; may be given several times.
+    #[arg(long, value_name = "TEXT")]
+    stop: Vec<String>,
+    /// Put the prompt to the model as a user's message, through its chat template.
+    #[arg(long)]
+    chat: bool,
     /// Seed of the sampling.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -46,9 +64,23 @@ fn main() -> Result<()> {
     let base = args.model.load()?;
     let vectors = load_vectors(args.vectors.as_deref(), &base)?;
     let hook = vectors.as_ref().map(SteeringVectors::hook);
-    let prompt = base.tokenizer.encode(&args.prompt.replace("\\n", "\n"))?;
+    let text = args.prompt.replace("\\n", "\n");
+    let prompt = if args.chat {
+        let template = base
+            .chat_template
+            .as_ref()
+            .context("this model has no chat template")?;
+        let rendered = template.render(&[Message::new("user", text)], true)?;
+        base.tokenizer.encode_rendered(&rendered)?
+    } else {
+        base.tokenizer.encode(&text)?
+    };
     let sampling = Sampling {
+        repetition_penalty: args.repetition_penalty,
         temperature: args.temperature,
+        top_k: args.top_k,
+        top_p: args.top_p,
+        min_p: args.min_p,
         max_new_tokens: args.max_new_tokens,
         stop_tokens: base.model.config.eos_token_id.clone(),
         seed: args.seed,
@@ -59,18 +91,20 @@ fn main() -> Result<()> {
         index: 0,
         samples: 1,
     }];
+    let at_text = stop_at(&base.tokenizer, &args.stop);
     let options = GenerateOptions {
         hook: hook.as_ref().map(|hook| hook as _),
-        ..GenerateOptions::default()
+        stop: (!args.stop.is_empty()).then_some(&at_text),
+        cancel: None,
     };
     let mut generation = Generation::start(&base.model, &request, &sampling, options)?;
     let mut printed = String::new();
     let mut tokens = vec![];
-    for drawn in generation.by_ref() {
+    while let Some(drawn) = generation.next() {
         tokens.push(drawn?.token);
         print_rest(&base.tokenizer.decode(&tokens), &mut printed, args.json)?;
         if stop.requested() {
-            break;
+            generation.cancel(0, 0);
         }
     }
     let completion = generation.finish().remove(0).remove(0);

@@ -85,7 +85,7 @@ fn a_config_that_is_no_config_is_a_parse_error() {
     }
     let error = load_with("config.json", b"\xff\xfe{}").expect_err("no UTF-8");
     assert!(
-        matches!(error, LoadError::Config(ConfigError::Read { .. })),
+        matches!(error, LoadError::Config(ConfigError::Parse { .. })),
         "{error:?}"
     );
 }

@@ -166,6 +166,9 @@ pub enum ConfigError {
     },
 }
 
+/// Longest text of any model, in tokens.
+const MAX_LEN: usize = 1 << 24;
+
 /// Largest `config.json` that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 4 << 20;
 
@@ -223,7 +226,9 @@ impl ModelConfig {
     /// Longest text that can be run, in tokens: `max_position_embeddings`, or what a rotary scaling stretches it to.
     pub fn max_len(&self) -> usize {
         let stretched = self.architecture.ropes.iter().map(RopeConfig::max_len);
-        stretched.fold(self.max_position_embeddings, usize::max)
+        stretched
+            .fold(self.max_position_embeddings, usize::max)
+            .min(MAX_LEN)
     }
 
     /// Refuses sizes that no checkpoint has and that do not fit together.
@@ -239,7 +244,7 @@ impl ModelConfig {
             (
                 "max_position_embeddings",
                 self.max_position_embeddings,
-                1 << 24,
+                MAX_LEN,
             ),
         ] {
             if !(1..=most).contains(&value) {

@@ -137,6 +137,9 @@ const MOST_ROWS: usize = 256;
 /// Bytes that the keys and values of rows that decode together may take.
 const MOST_CACHE_BYTES: usize = 1 << 30;
 
+/// Tokens that rows have room for at first; the room grows with them.
+const FIRST_CAPACITY: usize = 1024;
+
 /// Most lanes that requests are spread over.
 const MOST_LANES: usize = 64;
 
@@ -261,7 +264,7 @@ impl<'a> Generation<'a> {
             next_sample: 0,
             open_prompt: None,
             most_rows: rows_at_once(model, sampling),
-            rows: model.rows(vec![], sampling.max_new_tokens),
+            rows: model.rows(vec![], sampling.max_new_tokens.min(FIRST_CAPACITY)),
             live: vec![],
             resid: Tensor::zeros([1, width], (&model.device(), model.dtype())), // of no row; never read
             completions,

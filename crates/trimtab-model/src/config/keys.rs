@@ -69,14 +69,13 @@ impl Keys {
         Ok(self)
     }
 
-    /// The object under `key` as keys of their own, and with it all that stood beside it is dropped.
-    pub(crate) fn inside(mut self, key: &'static str) -> Result<Self, ConfigError> {
-        let inner: Option<Map<String, Value>> = self.optional(key)?;
-        let Some(inner) = inner else {
-            return Err(self.missing(key));
+    /// The object under `key` as keys of their own.
+    pub(crate) fn take_inside(&mut self, key: &'static str) -> Result<Self, ConfigError> {
+        let inner = Self {
+            model_type: self.model_type.clone(),
+            left: self.required(key)?,
         };
-        self.left = inner;
-        self.typed()
+        inner.typed()
     }
 
     /// The value of `key`; `null` counts as absent.

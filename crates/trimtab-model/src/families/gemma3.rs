@@ -7,8 +7,22 @@ use crate::config::{
 use crate::rope::RopeConfig;
 
 /// The decoder inside a checkpoint that also sees pictures; what sees them is left out.
-pub(super) fn read_multimodal(keys: Keys) -> Result<ModelConfig, ConfigError> {
-    let mut config = read(keys.inside("text_config")?)?;
+pub(super) fn read_multimodal(mut keys: Keys) -> Result<ModelConfig, ConfigError> {
+    let mut config = read(keys.take_inside("text_config")?)?;
+    for without_effect_on_text in [
+        "vision_config",
+        "mm_tokens_per_image",
+        "image_token_index",
+        "boi_token_index",
+        "eoi_token_index",
+    ] {
+        keys.optional::<serde_json::Value>(without_effect_on_text)?;
+    }
+    let eos_token_id = keys.tokens("eos_token_id")?;
+    if !eos_token_id.is_empty() {
+        config.eos_token_id = eos_token_id;
+    }
+    keys.finish()?;
     config.architecture.names = Names {
         decoder: "language_model.model",
         lm_head: "language_model.lm_head",
