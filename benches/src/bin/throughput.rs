@@ -47,24 +47,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             samples: 1,
         })
         .collect();
-    let seconds = |max_new_tokens: usize| -> Result<f64, Box<dyn std::error::Error>> {
-        let sampling = Sampling {
-            temperature: 0.0,
-            max_new_tokens,
-            ..Sampling::default()
+    let seconds =
+        |requests: &[Request], max_new_tokens: usize| -> Result<f64, Box<dyn std::error::Error>> {
+            let sampling = Sampling {
+                temperature: 0.0,
+                max_new_tokens,
+                ..Sampling::default()
+            };
+            let started = Instant::now();
+            generate(&base.model, requests, &sampling, GenerateOptions::default())?;
+            Ok(started.elapsed().as_secs_f64())
         };
-        let started = Instant::now();
-        generate(
-            &base.model,
-            &requests,
-            &sampling,
-            GenerateOptions::default(),
-        )?;
-        Ok(started.elapsed().as_secs_f64())
-    };
-    seconds(1)?; // warm-up
-    let prefill = seconds(1)?;
-    let decode = seconds(1 + args.new_tokens)? - prefill;
+    seconds(&requests[..1], 1)?; // warm-up
+    let prefill = seconds(&requests, 1)?;
+    let decode = seconds(&requests, 1 + args.new_tokens)? - prefill;
     let tokens = |per_row: usize, seconds: f64| (args.batch * per_row) as f64 / seconds;
     println!(
         "{}",
