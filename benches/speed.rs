@@ -15,9 +15,11 @@ use std::path::Path;
 
 use burn::tensor::{Device, Distribution, Tensor};
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
-use trimtab::model::{Completion, FinishReason, GenerateOptions, HostTensor, Model, ModelConfig};
+use trimtab::model::{
+    Completion, FinishReason, GenerateOptions, Hook, HostTensor, Model, ModelConfig,
+};
 use trimtab::rl::group_gradient;
-use trimtab::{FloatDType, Pretrained, Request, Sampling, generate};
+use trimtab::{FloatDType, Pretrained, Request, Sampling, SteeringVectors, generate};
 use trimtab_examples::peak_memory_bytes;
 
 const ROWS: usize = 32;
@@ -131,5 +133,55 @@ fn measure(
     }
 }
 
-criterion_group!(benches, nano, qwen);
+/// 64 prompts completed 4 times each: not steered, steered by one set of vectors, and each prompt by a set of its own.
+fn steered(criterion: &mut Criterion) {
+    const PROMPTS: usize = 64;
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/assets/nano");
+    let model = Pretrained::load(&dir, FloatDType::F32, &Device::flex())
+        .expect("the bundled model")
+        .model;
+    let zeros = SteeringVectors::zeros(
+        model.config.num_hidden_layers,
+        model.config.hidden_size,
+        &Device::flex(),
+    );
+    let one = zeros.hook();
+    let many =
+        SteeringVectors::hook_by_prompt(&vec![zeros; PROMPTS], (0..PROMPTS).map(Some).collect());
+    let prompt: Vec<u32> = (0..PROMPT_LEN as u32).map(|token| token % 50 + 2).collect();
+    let requests: Vec<Request> = (0..PROMPTS as u64)
+        .map(|index| Request {
+            prompt: &prompt,
+            index,
+            samples: 4,
+        })
+        .collect();
+    let sampling = Sampling {
+        max_new_tokens: 64,
+        ..Sampling::default()
+    };
+    let mut group = criterion.benchmark_group("steered");
+    group.sample_size(10).sampling_mode(SamplingMode::Flat);
+    group.throughput(Throughput::Elements((PROMPTS * 4 * 64) as u64));
+    let hooks: [(&str, Option<Hook>); 3] = [
+        ("none", None),
+        ("one set", Some(&one)),
+        ("64 sets", Some(&many)),
+    ];
+    for (name, hook) in hooks {
+        let options = GenerateOptions {
+            hook,
+            ..GenerateOptions::default()
+        };
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                generate(&model, black_box(&requests), &sampling, options)
+                    .expect("prompts that fit")
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, nano, steered, qwen);
 criterion_main!(benches);

@@ -14,8 +14,8 @@ use clap::{Parser, ValueEnum};
 use serde::Serialize;
 use trimtab::model::{Message, sha256_hex, write_atomically};
 use trimtab::tasks::{
-    Arm, Comparison, Decoding, EvaluationRun, Item, Problem, Prompt, Protocol, Report, Split, Task,
-    Template, read_evaluation,
+    Arm, Comparison, Decoding, EvaluationRun, FewShot, Item, Problem, Prompt, Protocol, Report,
+    Split, Task, Template, read_evaluation,
 };
 use trimtab::{Pretrained, SteeringVectors, evaluate};
 use trimtab_examples::{ModelArgs, Stop, load_vectors, progress};
@@ -32,6 +32,9 @@ struct Args {
     /// How a question is put: nano, plain, zero_shot, qwen_math, r1 or chat [default: as the task usually is].
     #[arg(long)]
     template: Option<Template>,
+    /// Put eight worked problems of this task before each question, drawn by the seed, such as gsm8k-train:FILE.
+    #[arg(long, value_name = "NAME[:PATH]", conflicts_with = "template")]
+    shots: Option<Task>,
     /// Steering vectors.
     #[arg(long, value_name = "FILE")]
     vectors: Option<PathBuf>,
@@ -55,7 +58,7 @@ struct Args {
     out: Option<PathBuf>,
     /// Compare two finished results of one protocol instead, problem by problem; runs no model.
     #[arg(long, num_args = 2, value_names = ["BEFORE", "AFTER"], conflicts_with_all = [
-        "model", "vectors", "task", "template", "limit", "samples", "temperature", "max_new_tokens", "seed",
+        "model", "vectors", "task", "template", "shots", "limit", "samples", "temperature", "max_new_tokens", "seed",
     ])]
     compare: Option<Vec<PathBuf>>,
     /// Print one JSON object on standard output instead of a table.
@@ -124,12 +127,16 @@ fn measure(args: &Args) -> Result<Report> {
 /// The problems of the task, and how they are measured.
 fn protocol(args: &Args, base: &Pretrained) -> Result<(Vec<Item>, Protocol)> {
     let usual = args.task.protocol();
-    let template = args.template.as_ref().unwrap_or(&usual.template);
+    let template = match (&args.template, &args.shots) {
+        (Some(template), _) => template.clone(),
+        (None, Some(task)) => few_shot(task, args.seed)?,
+        (None, None) => usual.template,
+    };
     let problems = args.task.problems(Split::HeldOut, args.seed)?;
     let items = problems
         .iter()
         .take(args.limit)
-        .map(|problem| item(&problem, template, base));
+        .map(|problem| item(&problem, &template, base));
     let items = items.collect::<Result<Vec<Item>>>()?;
     ensure!(!items.is_empty(), "{} has no problems", args.task);
     let mut longest = 0;
@@ -156,6 +163,27 @@ fn protocol(args: &Args, base: &Pretrained) -> Result<(Vec<Item>, Protocol)> {
     let task = args.task.to_string();
     let protocol = Protocol::new(&task, &template.pattern(), &items, decoding, dtype);
     Ok((items, protocol))
+}
+
+/// Eight worked problems before each question, as GSM8K is usually put to base models.
+fn few_shot(task: &Task, seed: u64) -> Result<Template> {
+    const SHOTS: usize = 8;
+    const MOST: usize = 100_000; // generated problems have no end
+    let problems: Vec<Problem> = task
+        .problems(Split::Train, seed)?
+        .iter()
+        .take(MOST)
+        .collect();
+    let name = task.to_string();
+    let name = name.split(':').next().unwrap_or(&name);
+    let worked = problems.iter().filter(|problem| !problem.steps.is_empty());
+    ensure!(
+        worked.count() >= SHOTS,
+        "{task} has no {SHOTS} worked problems"
+    );
+    Ok(Template::FewShot(FewShot::draw(
+        name, &problems, SHOTS, seed,
+    )))
 }
 
 fn item(problem: &Problem, template: &Template, base: &Pretrained) -> Result<Item> {

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use burn::tensor::{Device, Tensor};
+use proptest::prelude::*;
+use serde_json::Value;
 use tempfile::TempDir;
 use trimtab_model::{At, FloatDType, Hook, Model, ModelConfig, Pretrained, Site, Weights};
 
@@ -113,4 +115,30 @@ pub fn captured(steer: Hook, forward: impl FnOnce(Hook)) -> Vec<Matrix> {
         steered
     });
     layers.into_inner().expect("no hook panicked")
+}
+
+/// JSON values built of the words given, cut short now and then.
+pub fn json_text(words: &'static [&'static str]) -> impl Strategy<Value = String> {
+    let word = prop::sample::select(words);
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        (0..20_u64).prop_map(Value::from),
+        word.clone().prop_map(Value::from),
+    ];
+    let tree = leaf.prop_recursive(5, 40, 5, move |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            proptest::collection::btree_map(word.clone().prop_map(str::to_owned), inner, 0..4)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    });
+    (tree, 0..8_usize).prop_map(|(tree, cut)| {
+        let mut text = tree.to_string();
+        if cut == 0 {
+            text.pop();
+        }
+        text
+    })
 }

@@ -20,6 +20,7 @@ use crate::rope::RopeConfig;
 pub struct Model {
     /// The shape of the model.
     pub config: ModelConfig,
+    /// `[hidden_size, vocab_size]`, as the unembedding, with which it may share its numbers.
     embed_tokens: Tensor<2>,
     layers: Vec<Layer<Tensor<2>>>,
     norm: RmsNorm<Tensor<2>>,
@@ -61,9 +62,8 @@ impl Model {
         let parts = Parts::assemble(&config, &mut take)?;
         Ok(Self {
             config,
-            // The embedding is the one matrix that is used as the checkpoint has it.
             unembedding: parts.lm_head.unwrap_or_else(|| parts.embed_tokens.clone()),
-            embed_tokens: parts.embed_tokens.transpose(),
+            embed_tokens: parts.embed_tokens,
             layers: parts.layers,
             norm: parts.norm,
         })
@@ -102,6 +102,8 @@ impl<T> Parts<T> {
             rows: None,
         };
         let embed_tokens = take(matrix(format!("{}.embed_tokens", names.decoder)))?;
+        let lm_head = (!config.tie_word_embeddings).then(|| take(matrix(names.lm_head.to_owned())));
+        let lm_head = lm_head.transpose()?;
         let layers = (0..config.num_hidden_layers)
             .map(|index| Layer::assemble(config, index, take))
             .collect::<Result<_, E>>()?;
@@ -111,12 +113,11 @@ impl<T> Parts<T> {
             config.hidden_size,
             take,
         )?;
-        let lm_head = (!config.tie_word_embeddings).then(|| take(matrix(names.lm_head.to_owned())));
         Ok(Self {
             embed_tokens,
             layers,
             norm,
-            lm_head: lm_head.transpose()?,
+            lm_head,
         })
     }
 }
@@ -327,7 +328,7 @@ impl Model {
         let at: Vec<TokenAt> = at.iter().map(|&(token, _)| token).collect();
         let ids: Vec<i64> = tokens.iter().map(|&token| i64::from(token)).collect();
         let ids = Tensor::<1, Int>::from_data(TensorData::new(ids, [tokens.len()]), &device);
-        let mut resid = self.embed_tokens.clone().select(0, ids); // [tokens, hidden_size]
+        let mut resid = self.embed_tokens.clone().select(1, ids).transpose(); // [tokens, hidden_size]
         if architecture.embedding_scale != 1.0 {
             resid = resid * architecture.embedding_scale;
         }

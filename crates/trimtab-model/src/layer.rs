@@ -274,7 +274,7 @@ impl RmsNorm<Tensor<2>> {
 /// `x W^T + b`. All projections of all families are computed here.
 #[derive(Clone, Debug)]
 pub(crate) struct Linear<T> {
-    /// `[inputs, outputs]`, a transposed view of the checkpoint's tensor.
+    /// `[inputs, outputs]`
     weight: T,
     /// `[1, outputs]`
     bias: Option<T>,

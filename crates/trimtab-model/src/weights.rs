@@ -38,6 +38,9 @@ const MAX_SHARDS: usize = 1024;
 /// How many numbers are read and converted at a time.
 const CHUNK: usize = 1 << 16;
 
+/// How many numbers are turned round at a time.
+const BAND: usize = 1 << 20;
+
 /// How many bytes are read at a time where they are only looked at.
 const BUFFER: usize = 1 << 20;
 
@@ -271,7 +274,9 @@ impl Weights {
         })
     }
 
-    /// The tensor `name` in the number format `dtype`; a vector of `n` numbers comes as `[1, n]`.
+    /// The tensor `name` in the number format `dtype`; a vector of `n` numbers comes as `[1, n]`. In memory the numbers lie
+    /// column by column, so that a projection's weight, used as `[inputs, outputs]`, is read in order by products with few
+    /// rows instead of being packed for each.
     ///
     /// # Errors
     ///
@@ -304,13 +309,14 @@ impl Weights {
             });
         };
         let shape = [rows, columns];
+        let turned = [columns, rows];
         let data = match dtype {
-            FloatDType::F32 => TensorData::new(self.read::<f32>(name, location)?, shape),
-            FloatDType::F16 => TensorData::new(self.read::<f16>(name, location)?, shape),
-            FloatDType::BF16 => TensorData::new(self.read::<bf16>(name, location)?, shape),
+            FloatDType::F32 => TensorData::new(self.read::<f32>(name, location, shape)?, turned),
+            FloatDType::F16 => TensorData::new(self.read::<f16>(name, location, shape)?, turned),
+            FloatDType::BF16 => TensorData::new(self.read::<bf16>(name, location, shape)?, turned),
             FloatDType::F64 | FloatDType::Flex32 => return Err(LoadError::ComputeDtype { dtype }),
         };
-        Ok(Tensor::from_data(data, (device, DType::from(dtype))))
+        Ok(Tensor::<2>::from_data(data, (device, DType::from(dtype))).transpose())
     }
 
     /// Reads every number and counts those that are not finite, by tensor; those without any are left out.
@@ -356,26 +362,47 @@ impl Weights {
         Ok(hex(&hash.finalize()))
     }
 
-    /// All numbers of a tensor, read by as many threads as there are.
-    fn read<E: Element>(&self, name: &str, location: &Location) -> Result<Vec<E>, LoadError> {
-        let mut values = vec![E::from_elem(0.0_f32); location.count()];
-        values.par_chunks_mut(CHUNK).enumerate().try_for_each_init(
-            || vec![0.0_f32; CHUNK],
-            |buffer, (index, chunk)| {
-                let buffer = &mut buffer[..chunk.len()];
-                self.read_chunk(name, location, index * CHUNK, buffer)?;
-                for (value, &number) in chunk.iter_mut().zip(buffer.iter()) {
-                    *value = E::from_elem(number);
-                }
-                if chunk.iter().all(|value| value.elem::<f32>().is_finite()) {
-                    return Ok(());
-                }
-                Err(LoadError::from(TensorFileError::NonFinite {
-                    path: self.files[location.file].0.clone(),
-                    name: name.to_owned(),
-                }))
-            },
-        )?;
+    /// All numbers of a matrix, column by column: some rows at a time are read and turned round, by as many threads as
+    /// there are.
+    fn read<E: Element>(
+        &self,
+        name: &str,
+        location: &Location,
+        [rows, columns]: [usize; 2],
+    ) -> Result<Vec<E>, LoadError> {
+        let mut values = vec![E::from_elem(0.0_f32); rows * columns];
+        let band = (BAND / columns.max(1)).clamp(1, rows.max(1));
+        let mut buffer = vec![0.0_f32; band * columns];
+        for first in (0..rows).step_by(band) {
+            let count = band.min(rows - first);
+            let buffer = &mut buffer[..count * columns];
+            buffer
+                .par_chunks_mut(CHUNK)
+                .enumerate()
+                .try_for_each(|(index, chunk)| {
+                    let start = first * columns + index * CHUNK;
+                    self.read_chunk(name, location, start, chunk)?;
+                    if chunk
+                        .iter()
+                        .all(|&number| E::from_elem(number).elem::<f32>().is_finite())
+                    {
+                        return Ok(());
+                    }
+                    Err(LoadError::from(TensorFileError::NonFinite {
+                        path: self.files[location.file].0.clone(),
+                        name: name.to_owned(),
+                    }))
+                })?;
+            values
+                .par_chunks_mut(rows)
+                .enumerate()
+                .for_each(|(column, values)| {
+                    let numbers = buffer[column..].iter().step_by(columns);
+                    for (value, &number) in values[first..first + count].iter_mut().zip(numbers) {
+                        *value = E::from_elem(number);
+                    }
+                });
+        }
         Ok(values)
     }
 

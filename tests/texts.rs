@@ -1,0 +1,331 @@
+//! Tokenizers and chat templates, held to what transformers makes of them; and hostile ones, which give an error in bounded
+//! time.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use burn::tensor::Device;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use trimtab_model::{
+    ChatError, ChatTemplate, FloatDType, LoadError, Message, Pretrained, Tokenizer,
+};
+use trimtab_tests::{TINY_TOKENIZER, fixture, json_text, tiny_checkpoint};
+
+/// Texts, ids and the script that made them: `fixtures/tokenizers`.
+#[test]
+fn texts_become_the_tokens_of_transformers() {
+    let expected: Value = read_json(&fixture("tokenizers").join("expected.json"));
+    for (name, case) in expected["cases"].as_object().expect("cases") {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for (file, key) in [
+            ("tokenizer.json", "tokenizer"),
+            ("tokenizer_config.json", "config"),
+        ] {
+            fs::write(folder.path().join(file), case[key].to_string()).expect("a writable folder");
+        }
+        let vocab_size = case["vocab_size"].as_u64().expect("a size") as usize;
+        let tokenizer = Tokenizer::from_dir(folder.path(), vocab_size).expect(name);
+        for (index, text) in expected["texts"]
+            .as_array()
+            .expect("texts")
+            .iter()
+            .enumerate()
+        {
+            let text = text.as_str().expect("a text");
+            let ids = |key: &str| -> Vec<u32> {
+                serde_json::from_value(case[key][index].clone()).expect("ids")
+            };
+            assert_eq!(
+                tokenizer.encode(text).expect(text),
+                ids("ids"),
+                "{name}: {text:?}"
+            );
+            let rendered = tokenizer.encode_rendered(text).expect(text);
+            assert_eq!(rendered, ids("rendered_ids"), "{name}: {text:?}");
+        }
+    }
+}
+
+#[test]
+fn added_tokens_may_lie_beyond_the_model_until_a_text_has_one() {
+    let folder = tiny_checkpoint();
+    let mut tokenizer: Value = serde_json::from_str(TINY_TOKENIZER).expect("JSON");
+    tokenizer["model"]["vocab"]["<image>"] = 89.into();
+    tokenizer["added_tokens"] = json!([{
+        "id": 89, "content": "<image>", "special": true, "single_word": false, "lstrip": false, "rstrip": false,
+        "normalized": false,
+    }]);
+    fs::write(folder.path().join("tokenizer.json"), tokenizer.to_string())
+        .expect("a writable folder");
+    let tokenizer = load(folder.path()).expect("a good checkpoint").tokenizer;
+    assert_eq!(tokenizer.encode("one two").expect("known words"), [1, 2]);
+    tokenizer
+        .encode("one <image>")
+        .expect_err("a token that the model does not know");
+}
+
+/// Conversations, texts and the script that made them: `fixtures/chat`.
+#[test]
+fn conversations_become_the_text_of_transformers() {
+    type Ordered = minijinja::Value; // maps in the order of the file, which `tojson` shows
+    let expected: BTreeMap<String, Ordered> = read_json(&fixture("chat").join("expected.json"));
+    let text = |value: &Ordered, key: &str| {
+        value
+            .get_attr(key)
+            .ok()
+            .and_then(|text| text.as_str().map(str::to_owned))
+    };
+    let mut count = 0;
+    for case in expected["cases"].try_iter().expect("a list") {
+        let field = |key: &str| text(&case, key).expect(key);
+        let template = fixture("chat")
+            .join(field("template"))
+            .with_extension("jinja");
+        let template = fs::read_to_string(template).expect("the fixture is committed");
+        let mut config: Value = serde_json::to_value(&expected["special_tokens"]).expect("JSON");
+        config["chat_template"] = match count % 2 {
+            0 => template.into(),
+            _ => {
+                json!([{"name": "tool_use", "template": "?"}, {"name": "default", "template": template}])
+            }
+        };
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        fs::write(
+            folder.path().join("tokenizer_config.json"),
+            config.to_string(),
+        )
+        .expect("a writable folder");
+        let template = ChatTemplate::from_dir(folder.path())
+            .expect("Jinja")
+            .expect("a template");
+        let messages = expected["conversations"]
+            .get_attr(&field("conversation"))
+            .expect("messages");
+        let variables = expected["variables"]
+            .get_attr(&field("variables"))
+            .expect("variables");
+        let prompt = case
+            .get_attr("add_generation_prompt")
+            .expect("a flag")
+            .is_true();
+        let rendered = template.render_with(&messages, prompt, &variables);
+        match (rendered, text(&case, "text")) {
+            (Ok(rendered), Some(expected)) => assert_eq!(rendered, expected, "{case}"),
+            (Err(ChatError::Refused { message }), None) => assert_eq!(message, field("error")),
+            (Err(ChatError::Render { .. }), None) => {} // Python's own words for a wrong type
+            (rendered, _) => panic!("{rendered:?} for {case}"),
+        }
+        count += 1;
+    }
+    assert!(count > 100, "{count} cases");
+}
+
+#[test]
+fn a_template_is_taken_from_the_first_file_that_has_one() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let render = || -> Option<String> {
+        let template = ChatTemplate::from_dir(folder.path()).expect("good files")?;
+        Some(
+            template
+                .render(&[Message::new("user", "hello")], true)
+                .expect("a simple template"),
+        )
+    };
+    let write = |name: &str, content: &str| {
+        fs::write(folder.path().join(name), content).expect("a writable folder");
+    };
+    assert_eq!(render(), None);
+    write(
+        "tokenizer_config.json",
+        r#"{"bos_token": {"content": "<s>"}, "eos_token": null}"#,
+    );
+    assert_eq!(render(), None);
+    write(
+        "chat_template.json",
+        r#"{"chat_template": "{{ bos_token }}3"}"#,
+    );
+    assert_eq!(render().as_deref(), Some("<s>3"));
+    write(
+        "tokenizer_config.json",
+        r#"{"bos_token": "<b>", "chat_template": "{{ bos_token }}2{{ eos_token }}"}"#,
+    );
+    assert_eq!(render().as_deref(), Some("<b>2"));
+    write("chat_template.jinja", "{{ bos_token }}1\n");
+    assert_eq!(render().as_deref(), Some("<b>1"));
+    write(
+        "chat_template.jinja",
+        "{{ strftime_now('%Y')|length }} {{ strftime_now('%d %b') != '' }}",
+    );
+    assert_eq!(render().as_deref(), Some("4 True"));
+}
+
+#[test]
+fn hostile_templates_come_to_an_end() {
+    let start = "{% set x = [1] %}";
+    for source in [
+        "{% for a in range(10000) %}{% for b in range(10000) %}{% endfor %}{% endfor %}".to_owned(),
+        "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}".to_owned(),
+        "{% include 'chat template' %}".to_owned(),
+        "{{ range(10**18) | list }}".to_owned(),
+        "{{ 'x' * 10**12 }}".to_owned(),
+        "{{ '%1000000000d' | format(1) }} {{ '{:>1000000000}'.format(1) }}".to_owned(),
+        "{{ strftime_now('%99999999Y') }}".to_owned(),
+        "{{ strftime_now('%') }}".to_owned(),
+        "{{ messages[7].content }}".to_owned(),
+        format!("{{% set x = 'x' * 64 %}}{}{{{{ x }}}}", "{% set x = x ~ x %}".repeat(50)),
+        format!("{start}{}{{{{ x }}}}", "{% set x = [x, x] %}".repeat(50)),
+        format!("{start}{}{{{{ x | string }}}}", "{% set x = [x, x] %}".repeat(50)),
+        format!("{start}{}{{{{ x | tojson }}}}", "{% set x = {'a': x, 'b': x} %}".repeat(50)),
+        "{% set ns = namespace(x=[]) %}{% for i in range(50000) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x.no_such() }}".to_owned(),
+        format!("{{{{ {}1 }}}}{{% for %}}", "not ".repeat(16_000)),
+        format!("{{{{ {}1{} }}}}", "(".repeat(30_000), ")".repeat(30_000)),
+        format!("{{{{ x{} }}}}", ".a".repeat(30_000)),
+        format!("{{{{ 1{} }}}}{{{{ raise_exception('') }}}}", "+1".repeat(30_000)),
+        "{% generation %}".repeat(4000),
+        "{%".to_owned(),
+        "{% generation".to_owned(),
+        "x".repeat(1 << 20),
+    ] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        fs::write(folder.path().join("chat_template.jinja"), &source).expect("a writable folder");
+        let clock = Instant::now();
+        let rendered = ChatTemplate::from_dir(folder.path())
+            .and_then(|template| template.expect("a template").render(&[Message::new("user", "x")], true));
+        assert!(rendered.is_err(), "{source:.80} gives {:.80}", rendered.expect("checked"));
+        assert!(clock.elapsed() < Duration::from_secs(9), "{source:.80}: {:?}", clock.elapsed());
+    }
+}
+
+#[test]
+fn templates_refuse_in_their_own_words() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::write(
+        folder.path().join("chat_template.jinja"),
+        "{{ raise_exception('no ' ~ messages[0].role) }}",
+    )
+    .expect("a writable folder");
+    let template = ChatTemplate::from_dir(folder.path())
+        .expect("Jinja")
+        .expect("a template");
+    let error = template.render(&[Message::new("system", "x")], false);
+    assert!(
+        matches!(&error, Err(ChatError::Refused { message }) if message == "no system"),
+        "{error:?}"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn no_tokenizer_is_too_strange(
+        key in prop_oneof![Just("normalizer"), Just("pre_tokenizer"), Just("post_processor"), Just("decoder"), Just("added_tokens"), Just("model")],
+        value in json_text(&["type", "id", "content", "Sequence", "Replace", "TemplateProcessing", "single", "special_tokens", "WordLevel", "BPE", "vocab", "merges", "Regex"]),
+        config in json_text(&["tokenizer_class", "LlamaTokenizer", "bos_token", "<s>", "one", "add_bos_token", "added_tokens_decoder", "89", "content", "chat_template", "name", "default"]),
+        text in "\\PC{0,20}",
+    ) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut tokenizer: Value = serde_json::from_str(TINY_TOKENIZER).expect("JSON");
+        tokenizer[key] = serde_json::from_str(&value).unwrap_or(Value::Null);
+        fs::write(folder.path().join("tokenizer.json"), tokenizer.to_string()).expect("a writable folder");
+        fs::write(folder.path().join("tokenizer_config.json"), config).expect("a writable folder");
+        if let Ok(tokenizer) = Tokenizer::from_dir(folder.path(), 89)
+            && let Ok(ids) = tokenizer.encode(&text)
+        {
+            prop_assert!(ids.iter().all(|&id| id < 89));
+            tokenizer.decode(&ids);
+        }
+        drop(ChatTemplate::from_dir(folder.path()));
+    }
+
+    #[test]
+    fn no_template_is_too_strange(source in template_text()) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        fs::write(folder.path().join("chat_template.jinja"), &source).expect("a writable folder");
+        let clock = Instant::now();
+        if let Ok(Some(template)) = ChatTemplate::from_dir(folder.path()) {
+            drop(template.render(&[Message::new("user", "one"), Message::new("assistant", "two")], true));
+        }
+        prop_assert!(clock.elapsed() < Duration::from_secs(9), "{}", source);
+    }
+}
+
+/// Pieces of templates in any order, most of which are no template.
+fn template_text() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec![
+        "{{ ",
+        " }}",
+        "{% ",
+        " %}",
+        "{%- ",
+        " -%}",
+        "{#",
+        "#}",
+        "for m in messages",
+        "endfor",
+        "if ",
+        "else",
+        "endif",
+        "set x = ",
+        "set ns = namespace(a=[])",
+        "generation",
+        "endgeneration",
+        "m.content",
+        "m['role']",
+        "x",
+        "loop.index0",
+        " + ",
+        " ~ ",
+        " * ",
+        " ** ",
+        " == ",
+        " in ",
+        " | ",
+        "tojson",
+        "trim",
+        "join",
+        "list",
+        "length",
+        "[",
+        "]",
+        "(",
+        ")",
+        "'a'",
+        "99999",
+        "-1",
+        "{",
+        "}",
+        ":",
+        ",",
+        "range",
+        ".items()",
+        ".split('a')",
+        "raise_exception",
+        "strftime_now",
+        "macro f(a)",
+        "endmacro",
+        "f(",
+        "break",
+        "continue",
+        "\n",
+        "é",
+        "{% raw %}",
+        "{% endraw %}",
+        "not ",
+        " is defined",
+        "[::2]",
+    ]);
+    proptest::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+}
+
+fn load(folder: &Path) -> Result<Pretrained, LoadError> {
+    Pretrained::load(folder, FloatDType::F32, &Device::flex())
+}
+
+fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> T {
+    let text = fs::read(path).expect("the fixture is committed");
+    serde_json::from_slice(&text).expect("JSON")
+}
