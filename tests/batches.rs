@@ -213,6 +213,30 @@ fn what_is_cancelled_ends_and_the_others_go_on() {
         }
     }
 
+    // Those that wait take the place of rows that were cancelled all at once.
+    let request = [Request {
+        prompt: &prompt,
+        index: 0,
+        samples: 300,
+    }];
+    let mut generation =
+        Generation::start(&model, &request, &sampling, with(None)).expect("a prompt that fits");
+    for sample in 0..256 {
+        generation.cancel(0, sample);
+    }
+    assert!(generation.by_ref().all(|drawn| drawn.is_ok()));
+    for (sample, completion) in generation.completions()[0].iter().enumerate() {
+        let expected = if sample < 256 {
+            (0, FinishReason::Cancelled)
+        } else {
+            (9, FinishReason::Length)
+        };
+        assert_eq!(
+            (completion.tokens.len(), completion.finish_reason),
+            expected
+        );
+    }
+
     let cancel = AtomicBool::new(false);
     let hook = |at: At, x| {
         cancel.fetch_or(at.tokens[0].position == 7, Ordering::Relaxed); // once the third token is run

@@ -124,7 +124,9 @@ pub fn generate(
         .par_iter()
         .map(|lane| {
             let mut generation = Generation::of(model, lane.to_vec(), sampling, options)?;
-            while generation.step()? {}
+            while generation.step()? {
+                generation.drawn.clear(); // nobody listens
+            }
             Ok(generation.finish())
         })
         .collect::<Result<_, GenerateError>>()?;
@@ -270,9 +272,10 @@ impl<'a> Generation<'a> {
             completions,
             drawn: VecDeque::new(),
         };
-        if sampling.max_new_tokens > 0 {
-            generation.begin();
+        if sampling.max_new_tokens == 0 {
+            generation.next_request = generation.requests.len(); // all are complete
         }
+        generation.begin();
         Ok(generation)
     }
 
@@ -306,6 +309,12 @@ impl<'a> Generation<'a> {
             self.cancel_all();
         }
         if self.live.iter().all(|row| row.finished) {
+            // All rows were cancelled, or nothing is left.
+            self.rows.refill(&vec![false; self.live.len()], vec![]);
+            self.live.clear();
+            self.begin();
+        }
+        if self.live.is_empty() {
             return Ok(false);
         }
         let tokens = self.draw()?;
@@ -546,7 +555,8 @@ impl<'a> Generation<'a> {
     }
 
     fn cancel_all(&mut self) {
-        for row in self.live.drain(..).filter(|row| !row.finished) {
+        for row in self.live.iter_mut().filter(|row| !row.finished) {
+            row.finished = true;
             self.completions[row.request][row.sample].finish_reason = FinishReason::Cancelled;
         }
         // What has not been begun ends before its first token.
