@@ -74,11 +74,6 @@ impl Rows {
         }
     }
 
-    /// Number of rows.
-    pub fn count(&self) -> usize {
-        self.starts.len()
-    }
-
     /// Leaves out the rows that `keep` says no to, and adds `count` rows behind each prompt of `new` at the end.
     pub fn refill(&mut self, keep: &[bool], new: Vec<(Prompt, usize)>) {
         let device = self.layers[0].keys.device();
