@@ -1,0 +1,77 @@
+//! The exponential function, several numbers at a time.
+
+use pulp::Simd;
+
+use crate::tile::mul_add;
+
+/// `exp(x)`, within 2 units in the last place where the result is a normal number; 0 below -87.3.
+#[inline(always)]
+pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    // x = n ln 2 + r with |r| <= ln 2 / 2: exp(x) = 2^n exp(r). Adding 1.5 * 2^23 rounds to an integer and leaves it in the
+    // low bits.
+    const ROUND: f32 = 12_582_912.0;
+    const LN2_HIGH: f32 = 0.693_145_75; // its last bits are zero, so that n times it is exact
+    const LN2_LOW: f32 = 1.428_606_8e-6;
+    /// `1 / k!`; the terms left out are below 2^-24.
+    const SERIES: [f32; 7] = [1.0, 1.0, 0.5, 1.0 / 6.0, 1.0 / 24.0, 1.0 / 120.0, 1.0 / 720.0];
+    let constant = |value: f32| simd.splat_f32s(value);
+    let smallest = constant(-87.3);
+    let clamped = simd.min_f32s(simd.max_f32s(x, smallest), constant(88.7));
+    let shifted = mul_add(simd, clamped, constant(std::f32::consts::LOG2_E), constant(ROUND));
+    let n = simd.sub_f32s(shifted, constant(ROUND));
+    let r = mul_add(simd, n, constant(-LN2_HIGH), clamped);
+    let r = mul_add(simd, n, constant(-LN2_LOW), r);
+    let mut power = constant(SERIES[6]);
+    for &term in SERIES[..6].iter().rev() {
+        power = mul_add(simd, power, r, constant(term));
+    }
+    let exponent = simd.wrapping_dyn_shl_u32s(simd.transmute_u32s_f32s(shifted), simd.splat_u32s(23));
+    let power = simd.transmute_f32s_u32s(simd.add_u32s(simd.transmute_u32s_f32s(power), exponent));
+    simd.select_f32s(simd.less_than_f32s(x, smallest), constant(0.0), power)
+}
+
+/// `1 / (1 + exp(-x))`
+#[inline(always)]
+pub(crate) fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    let one = simd.splat_f32s(1.0);
+    simd.div_f32s(one, simd.add_f32s(one, exp(simd, simd.neg_f32s(x))))
+}
+
+#[cfg(test)]
+mod tests {
+    use pulp::WithSimd;
+
+    use super::*;
+    use crate::isa::Isa;
+
+    struct Exp<'a>(&'a mut [f32]);
+
+    impl WithSimd for Exp<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) {
+            for x in self.0.chunks_mut(S::F32_LANES) {
+                let value = exp(simd, simd.partial_load_f32s(x));
+                simd.partial_store_f32s(x, value);
+            }
+        }
+    }
+
+    #[test]
+    fn the_exponential_is_within_two_units() {
+        for isa in Isa::available() {
+            let x: Vec<f32> = (-87_000..88_700).map(|i| i as f32 / 1000.0).collect();
+            let mut y = x.clone();
+            isa.run(Exp(&mut y));
+            for (x, y) in x.into_iter().zip(y) {
+                let exact = f64::from(x).exp();
+                let unit = f64::from(f32::EPSILON) * exact;
+                assert!((f64::from(y) - exact).abs() < 2.0 * unit, "{isa:?}: exp({x}) = {y}, not {exact}");
+            }
+            let mut ends = [f32::NEG_INFINITY, -1000.0, -0.0, 0.0, 1e-20];
+            isa.run(Exp(&mut ends));
+            assert_eq!(ends, [0.0, 0.0, 1.0, 1.0, 1.0], "{isa:?}");
+        }
+    }
+}

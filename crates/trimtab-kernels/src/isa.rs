@@ -1,0 +1,92 @@
+//! What the processor can do, asked once.
+
+use std::sync::OnceLock;
+
+use pulp::WithSimd;
+
+/// A set of vector instructions that the kernels have a path for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Isa {
+    /// What every processor of the architecture has: SSE2 on x86-64, NEON on AArch64.
+    Portable,
+    /// x86-64 with AVX2 and FMA.
+    Avx2,
+    /// x86-64 with AVX-512.
+    Avx512,
+    /// x86-64 with AVX-512 and dot products of bfloat16 pairs.
+    Avx512Bf16,
+}
+
+impl Isa {
+    /// The best path of this processor, or the one that the environment variable `TRIMTAB_ISA` names (`portable`, `avx2`,
+    /// `avx512`, `avx512_bf16`) if the processor has it. The choice holds for the whole process.
+    pub fn current() -> Self {
+        static CURRENT: OnceLock<Isa> = OnceLock::new();
+        *CURRENT.get_or_init(|| {
+            let best = Self::detect();
+            let wanted = std::env::var("TRIMTAB_ISA").ok();
+            wanted
+                .and_then(|name| Self::named(&name))
+                .map_or(best, |wanted| wanted.min(best))
+        })
+    }
+
+    /// Every path that this processor has.
+    #[cfg(test)]
+    pub(crate) fn available() -> Vec<Self> {
+        let all = [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Bf16];
+        all.into_iter().filter(|&isa| isa <= Self::detect()).collect()
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "portable" => Some(Self::Portable),
+            "avx2" => Some(Self::Avx2),
+            "avx512" => Some(Self::Avx512),
+            "avx512_bf16" => Some(Self::Avx512Bf16),
+            _ => None,
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn detect() -> Self {
+        if pulp::x86::V4::try_new().is_some() {
+            if is_x86_feature_detected!("avx512bf16") {
+                Self::Avx512Bf16
+            } else {
+                Self::Avx512
+            }
+        } else if pulp::x86::V3::try_new().is_some() {
+            Self::Avx2
+        } else {
+            Self::Portable
+        }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn detect() -> Self {
+        Self::Portable
+    }
+
+    /// Runs `op` compiled for these instructions.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn run<Op: WithSimd>(self, op: Op) -> Op::Output {
+        match self {
+            Self::Avx512 | Self::Avx512Bf16 => match pulp::x86::V4::try_new() {
+                Some(simd) => pulp::Simd::vectorize(simd, op),
+                None => op.with_simd(pulp::Scalar256b),
+            },
+            Self::Avx2 => match pulp::x86::V3::try_new() {
+                Some(simd) => pulp::Simd::vectorize(simd, op),
+                None => op.with_simd(pulp::Scalar256b),
+            },
+            Self::Portable => op.with_simd(pulp::Scalar256b),
+        }
+    }
+
+    /// Runs `op` compiled for these instructions.
+    #[cfg(not(target_arch = "x86_64"))]
+    pub(crate) fn run<Op: WithSimd>(self, op: Op) -> Op::Output {
+        pulp::Arch::new().dispatch(op)
+    }
+}

@@ -1,0 +1,333 @@
+//! The operations of a frozen decoder on tensors of the CPU. Inputs and results are f32; gradients flow to activations only.
+
+use std::sync::Arc;
+
+use burn::backend::{DispatchDevice, Flex};
+use burn::tensor::{Device, Tensor, TensorData};
+
+use crate::attention::{self, Given, Group, Heads, Keys};
+use crate::gate::{self, Activation};
+use crate::isa::Isa;
+use crate::matrix::Matrix;
+use crate::step::{Step, apply1, apply2, apply3, apply5};
+use crate::{norm, rotary, softmax};
+
+/// Whether tensors of `device`, differentiating or not, are what the operations of this crate work on.
+pub fn is_cpu(device: &Device) -> bool {
+    matches!(device.clone().inner().as_dispatch(), DispatchDevice::Flex(_))
+}
+
+/// `x W + bias`: `x` is `[tokens, inputs]`, the result `[tokens, outputs]`.
+pub fn linear(x: Tensor<2>, matrix: Arc<Matrix>, bias: Option<Arc<[f32]>>) -> Tensor<2> {
+    let tokens = x.dims()[0];
+    apply1(x, Linear { tokens, matrix, bias })
+}
+
+#[derive(Debug)]
+struct Linear {
+    tokens: usize,
+    matrix: Arc<Matrix>,
+    bias: Option<Arc<[f32]>>,
+}
+
+impl Step<1> for Linear {
+    fn shape(&self) -> Vec<usize> {
+        vec![self.tokens, self.matrix.outputs()]
+    }
+
+    fn forward(&self, [x]: [&[f32]; 1]) -> Vec<f32> {
+        self.matrix.multiply(x, self.bias.as_deref())
+    }
+
+    fn backward(&self, _: [&[f32]; 1], gradient: &[f32]) -> [Vec<f32>; 1] {
+        [self.matrix.multiply_transposed(gradient)]
+    }
+
+    fn needs_inputs(&self) -> bool {
+        false
+    }
+}
+
+/// `x w / sqrt(mean(x^2) + eps)` over each row of `x`, `[tokens, width]` (arXiv:1910.07467, eq. 4).
+pub fn rms_norm(x: Tensor<2>, weight: Arc<[f32]>, eps: f32) -> Tensor<2> {
+    let shape = x.dims();
+    apply1(x, RmsNorm { shape, weight, eps })
+}
+
+#[derive(Debug)]
+struct RmsNorm {
+    shape: [usize; 2],
+    weight: Arc<[f32]>,
+    eps: f32,
+}
+
+impl Step<1> for RmsNorm {
+    fn shape(&self) -> Vec<usize> {
+        self.shape.to_vec()
+    }
+
+    fn forward(&self, [x]: [&[f32]; 1]) -> Vec<f32> {
+        norm::forward(Isa::current(), x, &self.weight, self.eps)
+    }
+
+    fn backward(&self, [x]: [&[f32]; 1], gradient: &[f32]) -> [Vec<f32>; 1] {
+        [norm::backward(Isa::current(), x, &self.weight, self.eps, gradient)]
+    }
+}
+
+/// `activation(gate) * up`, `[tokens, width]` each.
+pub fn gated(activation: Activation, gate: Tensor<2>, up: Tensor<2>) -> Tensor<2> {
+    let shape = gate.dims();
+    apply2([gate, up], Gated { shape, activation })
+}
+
+#[derive(Debug)]
+struct Gated {
+    shape: [usize; 2],
+    activation: Activation,
+}
+
+impl Step<2> for Gated {
+    fn shape(&self) -> Vec<usize> {
+        self.shape.to_vec()
+    }
+
+    fn forward(&self, [gate, up]: [&[f32]; 2]) -> Vec<f32> {
+        gate::forward(Isa::current(), self.activation, gate, up)
+    }
+
+    fn backward(&self, [gate, up]: [&[f32]; 2], gradient: &[f32]) -> [Vec<f32>; 2] {
+        gate::backward(Isa::current(), self.activation, gate, up, gradient)
+    }
+}
+
+/// Angles of a rotary position embedding, `[tokens, rotary_dim / 2]` each.
+#[derive(Clone, Debug)]
+pub struct Angles {
+    /// Their cosines.
+    pub cos: Vec<f32>,
+    /// Their sines.
+    pub sin: Vec<f32>,
+}
+
+/// Turns the pairs `(x[i], x[i + rotary_dim / 2])` of every head of `x`, `[tokens, heads, head_dim]`
+/// (arXiv:2104.09864, with the halves paired).
+pub fn rotate(x: Tensor<3>, angles: Arc<Angles>) -> Tensor<3> {
+    let shape = x.dims();
+    apply1(x, Rotate { shape, angles })
+}
+
+#[derive(Debug)]
+struct Rotate {
+    shape: [usize; 3],
+    angles: Arc<Angles>,
+}
+
+impl Rotate {
+    fn run(&self, x: &[f32], back: bool) -> Vec<f32> {
+        rotary::rotate(x, self.shape, [&self.angles.cos, &self.angles.sin], back)
+    }
+}
+
+impl Step<1> for Rotate {
+    fn shape(&self) -> Vec<usize> {
+        self.shape.to_vec()
+    }
+
+    fn forward(&self, [x]: [&[f32]; 1]) -> Vec<f32> {
+        self.run(x, false)
+    }
+
+    fn backward(&self, _: [&[f32]; 1], gradient: &[f32]) -> [Vec<f32>; 1] {
+        [self.run(gradient, true)]
+    }
+
+    fn needs_inputs(&self) -> bool {
+        false
+    }
+}
+
+/// A prompt that rows look back at: its keys and values `[tokens, num_key_value_heads, head_dim]`, and [`Keys`] made of them.
+#[derive(Clone, Debug)]
+pub struct SharedPrompt {
+    /// The keys.
+    pub keys: Tensor<3>,
+    /// The values.
+    pub values: Tensor<3>,
+    /// Both, by key head.
+    pub packed: Arc<[Keys]>,
+}
+
+/// Rows that are run whole, each token looking at its own past and at the prompt: `q` is
+/// `[tokens, num_attention_heads, head_dim]`, `k` and `v` are `[tokens, num_key_value_heads, head_dim]`, rows end to end, as
+/// long as `lens` says; the result is `[tokens, num_attention_heads * head_dim]`.
+///
+/// `softmax(scale q k^T) v` (arXiv:1706.03762, eq. 1). Also returns the rows' packed keys.
+pub fn attend_rows(
+    heads: Heads,
+    [q, k, v]: [Tensor<3>; 3],
+    lens: &[usize],
+    prompt: Option<&SharedPrompt>,
+) -> (Tensor<2>, Arc<[Arc<[Keys]>]>) {
+    let rows: Arc<[Arc<[Keys]>]> = read(&k, |k| {
+        read(&v, |v| {
+            let width = heads.num_key_value_heads * heads.head_dim;
+            let mut start = 0;
+            let rows = lens.iter().map(|&len| {
+                let own = start * width..(start + len) * width;
+                start += len;
+                Keys::of_row(&heads, &k[own.clone()], &v[own]).into()
+            });
+            rows.collect()
+        })
+    });
+    let tokens = q.dims()[0];
+    let attend = |packed: Arc<[Keys]>| Attend {
+        tokens,
+        heads,
+        lens: lens.to_vec(),
+        rows: rows.clone(),
+        prompt: packed,
+    };
+    let mixed = match prompt {
+        None => apply3([q, k, v], attend([].into())),
+        Some(prompt) => {
+            let inputs = [q, k, v, prompt.keys.clone(), prompt.values.clone()];
+            apply5(inputs, attend(prompt.packed.clone()))
+        }
+    };
+    (mixed, rows)
+}
+
+#[derive(Debug)]
+struct Attend {
+    tokens: usize,
+    heads: Heads,
+    lens: Vec<usize>,
+    rows: Arc<[Arc<[Keys]>]>,
+    prompt: Arc<[Keys]>,
+}
+
+impl Attend {
+    fn shape(&self) -> Vec<usize> {
+        vec![self.tokens, self.heads.num_attention_heads * self.heads.head_dim]
+    }
+
+    fn forward(&self, q: &[f32]) -> Vec<f32> {
+        let rows: Vec<&[Keys]> = self.rows.iter().map(|row| &row[..]).collect();
+        let group = Group { prompt: &self.prompt, rows };
+        attention::attend(&self.heads, q, &[group], &[self.lens.clone()])
+    }
+}
+
+impl Step<3> for Attend {
+    fn shape(&self) -> Vec<usize> {
+        self.shape()
+    }
+
+    fn forward(&self, [q, _, _]: [&[f32]; 3]) -> Vec<f32> {
+        self.forward(q)
+    }
+
+    fn backward(&self, [q, k, v]: [&[f32]; 3], gradient: &[f32]) -> [Vec<f32>; 3] {
+        let given = Given { q, kv: [k, v], prompt: None, lens: &self.lens };
+        let gradient = attention::backward(Isa::current(), &self.heads, given, gradient);
+        let [k, v] = gradient.kv;
+        [gradient.q, k, v]
+    }
+}
+
+impl Step<5> for Attend {
+    fn shape(&self) -> Vec<usize> {
+        self.shape()
+    }
+
+    fn forward(&self, [q, ..]: [&[f32]; 5]) -> Vec<f32> {
+        self.forward(q)
+    }
+
+    fn backward(&self, [q, k, v, pk, pv]: [&[f32]; 5], gradient: &[f32]) -> [Vec<f32>; 5] {
+        let given = Given { q, kv: [k, v], prompt: Some([pk, pv]), lens: &self.lens };
+        let gradient = attention::backward(Isa::current(), &self.heads, given, gradient);
+        let ([k, v], [pk, pv]) = (gradient.kv, gradient.prompt.expect("one was given"));
+        [gradient.q, k, v, pk, pv]
+    }
+}
+
+/// The next token of every row: `k` and `v`, `[rows, num_key_value_heads, head_dim]`, are added to the keys of the rows, and `q`,
+/// `[rows, num_attention_heads, head_dim]`, looks at them and at the prompt. `groups` are the prompts in the order of
+/// the rows, each with its number of rows. No gradient.
+pub fn attend_next(
+    heads: Heads,
+    [q, k, v]: [Tensor<3>; 3],
+    groups: &[(&[Keys], usize)],
+    rows: &mut [Vec<Keys>],
+) -> Tensor<2> {
+    let device = q.device();
+    let [count, ..] = q.dims();
+    read(&k, |k| {
+        read(&v, |v| {
+            let width = heads.num_key_value_heads * heads.head_dim;
+            let tokens = k.chunks_exact(width).zip(v.chunks_exact(width));
+            for (row, (key, value)) in rows.iter_mut().zip(tokens) {
+                let parts = key.chunks_exact(heads.head_dim).zip(value.chunks_exact(heads.head_dim));
+                for (own, (key, value)) in row.iter_mut().zip(parts) {
+                    own.push(key, value);
+                }
+            }
+        });
+    });
+    let mut rest = &*rows;
+    let groups: Vec<Group> = groups
+        .iter()
+        .map(|&(prompt, count)| {
+            let (own, others) = rest.split_at(count);
+            rest = others;
+            Group { prompt, rows: own.iter().map(|row| &row[..]).collect() }
+        })
+        .collect();
+    let counts: Vec<Vec<usize>> = groups.iter().map(|group| vec![1; group.rows.len()]).collect();
+    let mixed = read(&q, |q| attention::attend(&heads, q, &groups, &counts));
+    let shape = [count, heads.num_attention_heads * heads.head_dim];
+    Tensor::from_data(TensorData::new(mixed, shape), &device)
+}
+
+/// `ln softmax(scale * logits)` of one token in each row of `logits`, `[tokens, vocab_size]`: the result is `[tokens]` in nats,
+/// to the bit what [`Weights::logprob`](crate::Weights::logprob) says of the same logits.
+pub fn logprobs(logits: Tensor<2>, targets: Arc<[u32]>, scale: f32) -> Tensor<1> {
+    apply1(logits, Logprobs { targets, scale })
+}
+
+#[derive(Debug)]
+struct Logprobs {
+    targets: Arc<[u32]>,
+    scale: f32,
+}
+
+impl Step<1> for Logprobs {
+    fn shape(&self) -> Vec<usize> {
+        vec![self.targets.len()]
+    }
+
+    fn forward(&self, [logits]: [&[f32]; 1]) -> Vec<f32> {
+        softmax::logprobs(Isa::current(), logits, &self.targets, self.scale)
+    }
+
+    fn backward(&self, [logits]: [&[f32]; 1], gradient: &[f32]) -> [Vec<f32>; 1] {
+        [softmax::logprob_gradients(Isa::current(), logits, &self.targets, self.scale, gradient)]
+    }
+}
+
+/// What the numbers of a tensor of the CPU, in f32, say to `act`.
+///
+/// # Panics
+///
+/// Panics if the tensor lives elsewhere.
+pub fn read<const D: usize, R>(x: &Tensor<D>, act: impl FnOnce(&[f32]) -> R) -> R {
+    let x = if x.device().is_autodiff() { x.clone().inner() } else { x.clone() };
+    let primitive = x.try_into_primitive::<Flex>().expect("a tensor of the CPU");
+    match primitive.as_slice::<f32>() {
+        Some(numbers) => act(numbers),
+        None => act(primitive.to_contiguous().storage::<f32>()),
+    }
+}

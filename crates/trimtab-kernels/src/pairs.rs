@@ -1,0 +1,248 @@
+//! Products of bfloat16 pairs with AVX-512 (`vdpbf16ps`): `c += a0 b0 + a1 b1` in f32, 16 columns at a time.
+//!
+//! A *word* is two bfloat16 numbers that are multiplied by another two: the one of even depth in its low half.
+
+#![cfg(target_arch = "x86_64")]
+
+use std::arch::x86_64::{
+    __m512, __m512bh, __m512i, _mm256_loadu_si256, _mm512_add_ps, _mm512_and_si512, _mm512_cvtepi8_epi32,
+    _mm512_cvtepi32_ps, _mm512_cvtne2ps_pbh, _mm512_dpbf16_ps,
+    _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_mul_ps, _mm512_or_si512, _mm512_set1_epi32,
+    _mm512_set1_ps, _mm512_setzero_ps, _mm512_shuffle_i32x4, _mm512_slli_epi32, _mm512_srli_epi32, _mm512_storeu_si512,
+    _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64, _mm256_extracti128_si256,
+    _mm256_castsi256_si128,
+};
+use std::mem::transmute;
+
+use crate::tile::PANEL;
+
+/// Rows of activations as words, each row padded with zeros.
+#[derive(Debug, Default)]
+pub(crate) struct Words {
+    pub(crate) data: Vec<u32>,
+    /// Words from one row to the next.
+    pub(crate) row: usize,
+}
+
+impl Words {
+    /// Words per row of `depth` numbers: an odd number of cache lines, so that rows do not fall on each other in the cache.
+    pub(crate) fn row_len(depth: usize) -> usize {
+        (depth.div_ceil(2).div_ceil(16) | 1) * 16
+    }
+}
+
+/// Rounds the numbers of one row to the nearest bfloat16, `scales` times them if given.
+#[target_feature(enable = "avx512f,avx512bf16")]
+pub(crate) fn round(x: &[f32], scales: Option<&[f32]>, words: &mut [u32]) {
+    assert!(words.len() * 2 >= x.len() && scales.is_none_or(|scales| scales.len() >= x.len()));
+    for (index, word) in words.chunks_mut(16).enumerate() {
+        let start = (index * 32).min(x.len());
+        let mut halves = [_mm512_setzero_ps(); 2];
+        for (half, value) in halves.iter_mut().enumerate() {
+            let start = (start + half * 16).min(x.len());
+            let count = 16.min(x.len() - start);
+            let mask = ((1u32 << count) - 1) as u16;
+            // SAFETY: the mask lets `count` numbers be read, which both slices have behind `start`.
+            unsafe {
+                *value = _mm512_maskz_loadu_ps(mask, x.as_ptr().add(start));
+                if let Some(scales) = scales {
+                    *value = _mm512_mul_ps(*value, _mm512_maskz_loadu_ps(mask, scales.as_ptr().add(start)));
+                }
+            }
+        }
+        // SAFETY: both types are 512 bits without structure.
+        let pairs: __m512i = unsafe { transmute(_mm512_cvtne2ps_pbh(halves[1], halves[0])) };
+        let mut out = [0u32; 16];
+        // SAFETY: `out` has 512 bits.
+        unsafe { _mm512_storeu_si512(out.as_mut_ptr().cast(), pairs) };
+        word.copy_from_slice(&out[..word.len()]);
+    }
+}
+
+/// Where the rows of a product go, and what they are multiplied by and added to on the way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output<'a> {
+    /// The first of `columns` numbers of the first row.
+    pub(crate) data: *mut f32,
+    /// Numbers from one row to the next.
+    pub(crate) row: usize,
+    /// At most [`PANEL`].
+    pub(crate) columns: usize,
+    pub(crate) scale: Option<&'a [f32]>,
+    pub(crate) bias: Option<&'a [f32]>,
+}
+
+/// `output = scale * (a panel) + bias` for `rows` rows of words and a panel of `depth` rows of [`PANEL`] words.
+///
+/// Every number is one chain of additions from depth 0 upwards, whatever the other rows are.
+///
+/// # Safety
+///
+/// `output` can be written for `rows` rows of `columns` numbers, and nobody else reads or writes them meanwhile.
+#[target_feature(enable = "avx512f,avx512bf16")]
+pub(crate) unsafe fn multiply(rows: usize, depth: usize, a: &[u32], a_row: usize, panel: &[u32], output: Output) {
+    if rows == 0 {
+        return;
+    }
+    assert!(panel.len() >= depth * PANEL && (rows - 1) * a_row + depth <= a.len() && output.columns <= PANEL);
+    let fits = |x: Option<&[f32]>| x.is_none_or(|x| x.len() >= output.columns);
+    assert!(fits(output.scale) && fits(output.bias));
+    let tiles = rows.div_ceil(12);
+    let mut row = 0;
+    for tile in 0..tiles {
+        let end = rows * (tile + 1) / tiles;
+        // SAFETY: `row < rows`.
+        let (a, out) = unsafe {
+            (
+                a.as_ptr().add(row * a_row),
+                Output {
+                    data: output.data.add(row * output.row),
+                    ..output
+                },
+            )
+        };
+        let panel = panel.as_ptr();
+        // SAFETY: the assertions and the caller's promise hold for these rows.
+        unsafe {
+            match end - row {
+                1 => rows_of::<1>(depth, a, a_row, panel, out),
+                2 => rows_of::<2>(depth, a, a_row, panel, out),
+                3 => rows_of::<3>(depth, a, a_row, panel, out),
+                4 => rows_of::<4>(depth, a, a_row, panel, out),
+                5 => rows_of::<5>(depth, a, a_row, panel, out),
+                6 => rows_of::<6>(depth, a, a_row, panel, out),
+                7 => rows_of::<7>(depth, a, a_row, panel, out),
+                8 => rows_of::<8>(depth, a, a_row, panel, out),
+                9 => rows_of::<9>(depth, a, a_row, panel, out),
+                10 => rows_of::<10>(depth, a, a_row, panel, out),
+                11 => rows_of::<11>(depth, a, a_row, panel, out),
+                12 => rows_of::<12>(depth, a, a_row, panel, out),
+                _ => unreachable!("tiles have at most 12 rows"),
+            }
+        }
+        row = end;
+    }
+}
+
+/// # Safety
+///
+/// `a` can be read for `ROWS` rows of `depth` words, `panel` for `depth` rows of [`PANEL`] words, and the output is as
+/// [`multiply`] asks for.
+#[target_feature(enable = "avx512f,avx512bf16")]
+unsafe fn rows_of<const ROWS: usize>(depth: usize, a: *const u32, a_row: usize, panel: *const u32, output: Output) {
+    let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
+    for depth in 0..depth {
+        // SAFETY: inside the panel.
+        let b = unsafe {
+            let b = panel.add(depth * PANEL);
+            [_mm512_loadu_si512(b.cast()), _mm512_loadu_si512(b.add(16).cast())]
+        };
+        // SAFETY: both types are 512 bits without structure.
+        let b: [__m512bh; 2] = unsafe { transmute(b) };
+        for (row, sums) in sums.iter_mut().enumerate() {
+            // SAFETY: inside `a`; as above.
+            let a: __m512bh = unsafe { transmute(_mm512_set1_epi32(*a.add(row * a_row + depth).cast::<i32>())) };
+            sums[0] = _mm512_dpbf16_ps(sums[0], a, b[0]);
+            sums[1] = _mm512_dpbf16_ps(sums[1], a, b[1]);
+        }
+    }
+    for half in 0..2 {
+        let start = (half * 16).min(output.columns);
+        let count = 16.min(output.columns - start);
+        let mask = ((1u32 << count) - 1) as u16;
+        // SAFETY: the masks let `count` numbers be read and written, which all have behind `start`.
+        unsafe {
+            let load = |x: &[f32]| _mm512_maskz_loadu_ps(mask, x.as_ptr().add(start));
+            let scale = output.scale.map_or(_mm512_set1_ps(1.0), load);
+            let bias = output.bias.map_or(_mm512_setzero_ps(), load);
+            for (row, sums) in sums.iter().enumerate() {
+                let value: __m512 = _mm512_add_ps(_mm512_mul_ps(sums[half], scale), bias);
+                _mm512_mask_storeu_ps(output.data.add(row * output.row + start), mask, value);
+            }
+        }
+    }
+}
+
+/// Turns a block of a packed matrix over: from 16 words of rows `2i, 2i + 1` by [`PANEL`] columns to 16 words of columns
+/// `2j, 2j + 1` by 32 rows. `words` has a row of [`PANEL`] words for each `i`, missing ones are zeros.
+#[target_feature(enable = "avx512f")]
+pub(crate) fn turn(words: &[u32], turned: &mut [u32]) {
+    assert!(turned.len() >= 16 * PANEL && words.len().is_multiple_of(PANEL) && words.len() <= 16 * PANEL);
+    for half in 0..2 {
+        let mut rows = [_mm512_set1_epi32(0); 16];
+        for (row, words) in rows.iter_mut().zip(words.chunks_exact(PANEL)) {
+            // SAFETY: a row has 32 words.
+            *row = unsafe { _mm512_loadu_si512(words.as_ptr().add(half * 16).cast()) };
+        }
+        let columns = transpose(rows);
+        let low = _mm512_set1_epi32(0xffff);
+        for pair in 0..8 {
+            let (even, odd) = (columns[2 * pair], columns[2 * pair + 1]);
+            // Lane `i` holds rows `2i` (low half) and `2i + 1` of a column.
+            let first = _mm512_or_si512(_mm512_and_si512(even, low), _mm512_slli_epi32::<16>(odd));
+            let second = _mm512_or_si512(
+                _mm512_srli_epi32::<16>(even),
+                _mm512_slli_epi32::<16>(_mm512_srli_epi32::<16>(odd)),
+            );
+            // Rows back in order: 0, 1, 2, ...
+            let (a, b) = (_mm512_unpacklo_epi32(first, second), _mm512_unpackhi_epi32(first, second));
+            // a: rows 0 1 2 3 | 8 9 10 11 | 16.. | 24..; b: rows 4 5 6 7 | 12.. | 20.. | 28..
+            let low_rows = _mm512_shuffle_i32x4::<0b01_00_01_00>(a, b); // a0 a1 b0 b1
+            let high_rows = _mm512_shuffle_i32x4::<0b11_10_11_10>(a, b); // a2 a3 b2 b3
+            let low_rows = _mm512_shuffle_i32x4::<0b11_01_10_00>(low_rows, low_rows); // a0 b0 a1 b1
+            let high_rows = _mm512_shuffle_i32x4::<0b11_01_10_00>(high_rows, high_rows);
+            let at = (half * 8 + pair) * PANEL;
+            // SAFETY: `turned` has 16 rows of 32 words.
+            unsafe {
+                let out = turned.as_mut_ptr().add(at);
+                _mm512_storeu_si512(out.cast(), low_rows);
+                _mm512_storeu_si512(out.add(16).cast(), high_rows);
+            }
+        }
+    }
+}
+
+#[target_feature(enable = "avx512f")]
+fn transpose(rows: [__m512i; 16]) -> [__m512i; 16] {
+    let mut a = rows;
+    for i in 0..8 {
+        a[2 * i] = _mm512_unpacklo_epi32(rows[2 * i], rows[2 * i + 1]);
+        a[2 * i + 1] = _mm512_unpackhi_epi32(rows[2 * i], rows[2 * i + 1]);
+    }
+    let mut b = a;
+    for i in 0..4 {
+        b[4 * i] = _mm512_unpacklo_epi64(a[4 * i], a[4 * i + 2]);
+        b[4 * i + 1] = _mm512_unpackhi_epi64(a[4 * i], a[4 * i + 2]);
+        b[4 * i + 2] = _mm512_unpacklo_epi64(a[4 * i + 1], a[4 * i + 3]);
+        b[4 * i + 3] = _mm512_unpackhi_epi64(a[4 * i + 1], a[4 * i + 3]);
+    }
+    // b[4 i + j] holds, in its 128-bit part p, column 4 p + j of rows 4 i .. 4 i + 4.
+    let mut columns = b;
+    for j in 0..4 {
+        let x = _mm512_shuffle_i32x4::<0b10_00_10_00>(b[j], b[4 + j]); // parts 0, 2 of rows 0-3 and of rows 4-7
+        let y = _mm512_shuffle_i32x4::<0b10_00_10_00>(b[8 + j], b[12 + j]);
+        let z = _mm512_shuffle_i32x4::<0b11_01_11_01>(b[j], b[4 + j]); // parts 1, 3
+        let w = _mm512_shuffle_i32x4::<0b11_01_11_01>(b[8 + j], b[12 + j]);
+        columns[j] = _mm512_shuffle_i32x4::<0b10_00_10_00>(x, y);
+        columns[8 + j] = _mm512_shuffle_i32x4::<0b11_01_11_01>(x, y);
+        columns[4 + j] = _mm512_shuffle_i32x4::<0b10_00_10_00>(z, w);
+        columns[12 + j] = _mm512_shuffle_i32x4::<0b11_01_11_01>(z, w);
+    }
+    columns
+}
+
+/// Pairs of 8-bit integers to words; every such integer is a bfloat16 number.
+#[target_feature(enable = "avx512f,avx512bf16")]
+pub(crate) fn widen(pairs: &[[i8; 2]], words: &mut [u32]) {
+    assert!(pairs.len().is_multiple_of(16) && pairs.len() == words.len());
+    for (pairs, words) in pairs.chunks_exact(16).zip(words.chunks_exact_mut(16)) {
+        // SAFETY: 16 pairs are 256 bits, 16 words 512; the last cast is between types without structure.
+        unsafe {
+            let bytes = _mm256_loadu_si256(pairs.as_ptr().cast());
+            let low = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_castsi256_si128(bytes)));
+            let high = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_extracti128_si256::<1>(bytes)));
+            let pairs: __m512i = transmute(_mm512_cvtne2ps_pbh(high, low));
+            _mm512_storeu_si512(words.as_mut_ptr().cast(), pairs);
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! How an operation on slices becomes one on tensors, with a gradient.
+
+use std::borrow::Cow;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension};
+use burn::tensor::{Tensor, TensorData};
+use burn_flex::FlexTensor;
+
+/// A function of `N` tensors in f32 and its gradient.
+pub(crate) trait Step<const N: usize>: Debug + Send + Sync + 'static {
+    /// Shape of the result.
+    fn shape(&self) -> Vec<usize>;
+
+    fn forward(&self, inputs: [&[f32]; N]) -> Vec<f32>;
+
+    /// Gradients with respect to the inputs, given that with respect to the result. Where [`Self::needs_inputs`] says no, the
+    /// inputs are empty.
+    fn backward(&self, inputs: [&[f32]; N], gradient: &[f32]) -> [Vec<f32>; N];
+
+    /// Whether the gradient depends on the inputs, which are then kept until it is asked for.
+    fn needs_inputs(&self) -> bool {
+        true
+    }
+}
+
+/// Runs `step` on a tensor of the CPU.
+pub(crate) fn apply1<const A: usize, const D: usize>(x: Tensor<A>, step: impl Step<1>) -> Tensor<D> {
+    let step: Step1 = Arc::new(step);
+    Tensor::from_dispatch(<Dispatch as Steps>::step1(x.into_dispatch(), step))
+}
+
+/// Runs `step` on two tensors of the CPU.
+pub(crate) fn apply2<const A: usize, const D: usize>(
+    [x, y]: [Tensor<A>; 2],
+    step: impl Step<2>,
+) -> Tensor<D> {
+    let step: Step2 = Arc::new(step);
+    Tensor::from_dispatch(<Dispatch as Steps>::step2(x.into_dispatch(), y.into_dispatch(), step))
+}
+
+/// Runs `step` on three tensors of the CPU.
+pub(crate) fn apply3<const A: usize, const D: usize>(
+    [x, y, z]: [Tensor<A>; 3],
+    step: impl Step<3>,
+) -> Tensor<D> {
+    let [x, y, z] = [x, y, z].map(Tensor::into_dispatch);
+    let step: Step3 = Arc::new(step);
+    Tensor::from_dispatch(<Dispatch as Steps>::step3(x, y, z, step))
+}
+
+/// Runs `step` on five tensors of the CPU.
+pub(crate) fn apply5<const A: usize, const D: usize>(
+    inputs: [Tensor<A>; 5],
+    step: impl Step<5>,
+) -> Tensor<D> {
+    let [a, b, c, d, e] = inputs.map(Tensor::into_dispatch);
+    let step: Step5 = Arc::new(step);
+    Tensor::from_dispatch(<Dispatch as Steps>::step5(a, b, c, d, e, step))
+}
+
+type Step1 = Arc<dyn Step<1>>;
+type Step2 = Arc<dyn Step<2>>;
+type Step3 = Arc<dyn Step<3>>;
+type Step5 = Arc<dyn Step<5>>;
+
+/// One operation for each number of inputs.
+#[backend_extension(Flex, Autodiff)]
+trait Steps: Backend {
+    fn step1(x: FloatTensor<Self>, step: Step1) -> FloatTensor<Self>;
+    fn step2(x: FloatTensor<Self>, y: FloatTensor<Self>, step: Step2) -> FloatTensor<Self>;
+    fn step3(
+        x: FloatTensor<Self>,
+        y: FloatTensor<Self>,
+        z: FloatTensor<Self>,
+        step: Step3,
+    ) -> FloatTensor<Self>;
+    fn step5(
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        c: FloatTensor<Self>,
+        d: FloatTensor<Self>,
+        e: FloatTensor<Self>,
+        step: Step5,
+    ) -> FloatTensor<Self>;
+}
+
+impl Steps for Flex {
+    fn step1(x: FlexTensor, step: Step1) -> FlexTensor {
+        forward(&[x], &*step)
+    }
+
+    fn step2(x: FlexTensor, y: FlexTensor, step: Step2) -> FlexTensor {
+        forward(&[x, y], &*step)
+    }
+
+    fn step3(x: FlexTensor, y: FlexTensor, z: FlexTensor, step: Step3) -> FlexTensor {
+        forward(&[x, y, z], &*step)
+    }
+
+    fn step5(
+        a: FlexTensor,
+        b: FlexTensor,
+        c: FlexTensor,
+        d: FlexTensor,
+        e: FlexTensor,
+        step: Step5,
+    ) -> FlexTensor {
+        forward(&[a, b, c, d, e], &*step)
+    }
+}
+
+impl<C: CheckpointStrategy> Steps for Autodiff<Flex, C> {
+    fn step1(x: FloatTensor<Self>, step: Step1) -> FloatTensor<Self> {
+        record::<C, 1>([x], step)
+    }
+
+    fn step2(x: FloatTensor<Self>, y: FloatTensor<Self>, step: Step2) -> FloatTensor<Self> {
+        record::<C, 2>([x, y], step)
+    }
+
+    fn step3(
+        x: FloatTensor<Self>,
+        y: FloatTensor<Self>,
+        z: FloatTensor<Self>,
+        step: Step3,
+    ) -> FloatTensor<Self> {
+        record::<C, 3>([x, y, z], step)
+    }
+
+    fn step5(
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        c: FloatTensor<Self>,
+        d: FloatTensor<Self>,
+        e: FloatTensor<Self>,
+        step: Step5,
+    ) -> FloatTensor<Self> {
+        record::<C, 5>([a, b, c, d, e], step)
+    }
+}
+
+fn forward<const N: usize>(inputs: &[FlexTensor; N], step: &dyn Step<N>) -> FlexTensor {
+    let inputs = inputs.each_ref().map(host);
+    tensor(step.forward(inputs.each_ref().map(|input| &input[..])), step.shape())
+}
+
+fn record<C: CheckpointStrategy, const N: usize>(
+    inputs: [FloatTensor<Autodiff<Flex, C>>; N],
+    step: Arc<dyn Step<N>>,
+) -> FloatTensor<Autodiff<Flex, C>> {
+    let nodes = inputs.each_ref().map(|input| input.node());
+    let inputs = inputs.map(|input| input.into_primitive());
+    match Recorded.prepare::<C>(nodes).compute_bound().stateful() {
+        OpsKind::UnTracked(prepared) => prepared.finish(forward(&inputs, &*step)),
+        OpsKind::Tracked(prepared) => {
+            let result = forward(&inputs, &*step);
+            let shapes = inputs.each_ref().map(|input| input.layout().shape().to_vec());
+            let inputs = step.needs_inputs().then_some(inputs);
+            prepared.finish(Kept { step, inputs, shapes }, result)
+        }
+    }
+}
+
+/// The backward pass of every [`Step`].
+#[derive(Debug)]
+struct Recorded;
+
+/// What a step needs for its gradient.
+#[derive(Clone, Debug)]
+struct Kept<const N: usize> {
+    step: Arc<dyn Step<N>>,
+    inputs: Option<[FlexTensor; N]>,
+    /// Of the inputs.
+    shapes: [Vec<usize>; N],
+}
+
+impl<const N: usize> Backward<Flex, N> for Recorded {
+    type State = Kept<N>;
+
+    fn backward(self, ops: Ops<Kept<N>, N>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let gradient = grads.consume::<Flex>(&ops.node);
+        let Kept { step, inputs, shapes } = ops.state;
+        let hosted = inputs.as_ref().map(|inputs| inputs.each_ref().map(host));
+        let slices = match &hosted {
+            Some(hosted) => hosted.each_ref().map(|input| &input[..]),
+            None => [&[][..]; N],
+        };
+        let gradients = step.backward(slices, &host(&gradient));
+        for ((node, gradient), shape) in ops.parents.into_iter().zip(gradients).zip(shapes) {
+            if let Some(node) = node {
+                grads.register::<Flex>(node.id, tensor(gradient, shape));
+            }
+        }
+    }
+}
+
+/// The numbers of a tensor, one row after the other.
+fn host(tensor: &FlexTensor) -> Cow<'_, [f32]> {
+    match tensor.as_slice::<f32>() {
+        Some(numbers) => Cow::Borrowed(numbers),
+        None => Cow::Owned(tensor.to_contiguous().storage::<f32>().to_vec()),
+    }
+}
+
+fn tensor(numbers: Vec<f32>, shape: Vec<usize>) -> FlexTensor {
+    FlexTensor::from_data(TensorData::new(numbers, shape))
+}
