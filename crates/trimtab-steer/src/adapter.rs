@@ -114,6 +114,10 @@ impl Adapter {
         &self.form
     }
 
+    pub(crate) fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
     /// What is trained, by name.
     pub fn parameters(&self) -> &[(String, HostTensor)] {
         &self.parameters
