@@ -240,6 +240,80 @@ fn forms_that_are_vectors_equal_the_vectors_that_they_stand_for() {
     }
 }
 
+/// `a_l v_l` and `A B`, computed here in f64, with layer 1 left out.
+#[test]
+fn products_are_those_of_the_equations() {
+    let layers = Some(vec![0, 2]);
+    let scaled = Form::Scaled(Scaled {
+        layers: layers.clone(),
+        ..Scaled::default()
+    });
+    let low_rank = Form::LowRank(LowRank {
+        rank: 2,
+        layers,
+        ..LowRank::default()
+    });
+    for form in [scaled, low_rank] {
+        let mut adapter = init(form);
+        shake(&mut adapter, 1.0);
+        let (_, vectors) = adapter.materialise().expect("these are vectors");
+        let [left, right] = [0, 1].map(|index| adapter.parameters()[index].1.clone());
+        let value = |row: usize, column: usize| -> f64 {
+            match adapter.form() {
+                Form::Scaled(_) => {
+                    f64::from(left.data[row * 36 + column]) * f64::from(right.data[row])
+                }
+                _ => (0..2)
+                    .map(|rank| {
+                        f64::from(left.data[row * 2 + rank])
+                            * f64::from(right.data[rank * 36 + column])
+                    })
+                    .sum(),
+            }
+        };
+        for (index, found) in vectors.data.iter().enumerate() {
+            let expected = match index / 36 {
+                0 => value(0, index % 36),
+                2 => value(1, index % 36),
+                _ => 0.0,
+            };
+            assert!(
+                (f64::from(*found) - expected).abs() < 1e-5,
+                "{:?}",
+                adapter.form()
+            );
+        }
+    }
+}
+
+/// `x + sigmoid(g . x) v`, computed here in f64 from the residual stream of the base.
+#[test]
+fn a_gate_is_that_of_the_equation() {
+    let mut adapter = init(Form::Gated(Gated {
+        layers: Some(vec![2]),
+        ..Gated::default()
+    }));
+    shake(&mut adapter, 0.05);
+    let base = base(&Device::flex());
+    let leaves = adapter.leaves(&Device::flex());
+    let steered = resid_posts(&base, Some(&leaves.intervention()));
+    let [gate, vector] = [0, 1].map(|index| &adapter.parameters()[index].1.data);
+    let mut strengths = vec![];
+    for (x, steered) in resid_posts(&base, None).iter().zip(steered) {
+        let strength = 1.0 / (1.0 + (-dot(gate, x)).exp());
+        strengths.push(strength);
+        for ((x, v), found) in x.iter().zip(vector).zip(steered) {
+            let expected = f64::from(*x) + strength * f64::from(*v);
+            assert!((f64::from(found) - expected).abs() < 1e-5);
+        }
+    }
+    let [low, high] = [f64::min, f64::max].map(|of| strengths.iter().copied().reduce(of));
+    assert!(
+        low < Some(0.4) && high > Some(0.6),
+        "tokens differ: {strengths:?}"
+    );
+}
+
 /// What a layer gets must not depend on which other layers have vectors, and another seed must give something else.
 #[test]
 fn random_numbers_have_an_address() {
