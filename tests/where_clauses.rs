@@ -234,6 +234,37 @@ fn a_condition_steers_the_tokens_whose_residual_points_that_way() {
         assert_eq!(expected.len(), 7, "of 15 tokens, all with other cosines");
         assert_eq!(steering.take_trace(), expected, "layer {layer}");
     }
+    // With a clause beside, both must hold; where they do not, the next set in line acts.
+    let mut in_prompts = place.clone();
+    in_prompts.only.part = Part::Prompt;
+    let leaves = vectors(&model, Some(vec![2]));
+    let sets = vec![
+        (leaves.clone(), in_prompts),
+        (leaves.clone(), place.clone()),
+        (leaves, Where::default()),
+    ];
+    let steering = Steering::new(sets, Conflict::Priority)
+        .expect("sound clauses")
+        .traced();
+    run(&model, &steering);
+    let mut expected: Vec<(usize, usize, usize)> = base[0]
+        .iter()
+        .zip(&by_token)
+        .map(|((token, _), cosine)| {
+            let set = match (*cosine > threshold, token.is_generated()) {
+                (true, false) => 0,
+                (true, true) => 1,
+                (false, _) => 2,
+            };
+            (set, token.prompt, token.position)
+        })
+        .collect();
+    expected.sort_unstable();
+    assert!((0..3).all(|set| expected.iter().any(|place| place.0 == set)));
+    let found = steering.take_trace().into_iter();
+    let found: Vec<_> = found.map(|s| (s.set, s.prompt, s.position)).collect();
+    assert_eq!(found, expected);
+
     // No residual is behind a cosine of 1, and all are before one of -1.
     for (threshold, count) in [(1.0, 0), (-1.01, 15)] {
         let mut place = place.clone();
