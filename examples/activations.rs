@@ -9,7 +9,7 @@ use anyhow::{Result, bail, ensure};
 use burn::tensor::Tensor;
 use clap::Parser;
 use trimtab::SteeringVectors;
-use trimtab::model::{At, HostTensor, Site, TensorFile};
+use trimtab::model::{At, Hook, HostTensor, Intervention, Pass, Site, TensorFile};
 use trimtab_examples::{ModelArgs, load_vectors};
 
 /// Writes logits and residual streams of one sequence to a file.
@@ -70,30 +70,16 @@ fn main() -> Result<()> {
     }
     let vectors = load_vectors(args.vectors.as_deref(), &base)?;
     let steer = vectors.as_ref().map(SteeringVectors::hook);
-    let file = Mutex::new(TensorFile::default());
-    let keep = |name: String, tensor: Tensor<2>| {
-        let shape = tensor.dims().to_vec();
-        let data = tensor
-            .try_into_vec_as()
-            .expect("activations convert to f32");
-        file.lock()
-            .expect("no other thread")
-            .tensors
-            .insert(name, HostTensor { shape, data });
+    let capture = Capture {
+        steer: steer.as_ref().map(|steer| steer as Hook),
+        sites: &args.sites,
+        file: Mutex::new(TensorFile::default()),
     };
-    let hook = |at: At, x: Tensor<2>| {
-        let x = match &steer {
-            Some(steer) => steer(at, x),
-            None => x,
-        };
-        if args.sites.contains(&at.site) {
-            keep(format!("{}.{}", at.site.name(), at.layer), x.clone());
-        }
-        x
-    };
-    let (resid_post, _) = base.model.read(&[&tokens], Some(&hook));
-    keep("logits".to_owned(), base.model.logits(resid_post));
-    file.into_inner()
+    let (resid_post, _) = base.model.read(&[&tokens], Some(&capture));
+    capture.keep("logits".to_owned(), base.model.logits(resid_post));
+    capture
+        .file
+        .into_inner()
         .expect("no other thread")
         .write(&args.out)?;
     if args.json {
@@ -110,4 +96,42 @@ fn main() -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Keeps what is found at some sites, after steering.
+struct Capture<'a> {
+    steer: Option<Hook<'a>>,
+    sites: &'a [Site],
+    file: Mutex<TensorFile>,
+}
+
+impl Capture<'_> {
+    fn keep(&self, name: String, tensor: Tensor<2>) {
+        let shape = tensor.dims().to_vec();
+        let data = tensor
+            .try_into_vec_as()
+            .expect("activations convert to f32");
+        let mut file = self.file.lock().expect("no other thread");
+        file.tensors.insert(name, HostTensor { shape, data });
+    }
+}
+
+impl Intervention for Capture<'_> {
+    fn begin(&self) -> Pass<'_> {
+        let mut steer = self.steer.map(|steer| (steer, steer.begin()));
+        Box::new(move |at: At, x| {
+            let x = match &mut steer {
+                Some((hook, pass)) if hook.sees(at.layer, at.site) => pass(at, x),
+                _ => x,
+            };
+            if self.sites.contains(&at.site) {
+                self.keep(format!("{}.{}", at.site.name(), at.layer), x.clone());
+            }
+            x
+        })
+    }
+
+    fn sees(&self, layer: usize, site: Site) -> bool {
+        self.sites.contains(&site) || self.steer.is_some_and(|steer| steer.sees(layer, site))
+    }
 }

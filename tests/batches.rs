@@ -7,10 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use burn::tensor::{Device, Tensor};
 use trimtab_model::{
     At, Completion, Drawn, FinishReason, FloatDType, GenerateOptions, Generation, Hook, HostTensor,
-    Pretrained, Request, Sampling, Site, TokenAt, generate, stop_at,
+    Intervention, LoadError, Model, ModelConfig, Pass, Pretrained, Request, Sampling, Site,
+    TokenAt, Weights, generate, stop_at,
 };
 use trimtab_steer::SteeringVectors;
-use trimtab_tests::{Matrix, bits, bundled_model, fixture_model, matrix, max_difference, tiny};
+use trimtab_tests::{
+    Matrix, bits, bundled_model, fixture, fixture_model, matrix, max_difference, tiny,
+};
 
 /// Largest difference of a log-probability between a row in a batch and the same row alone; see docs/performance.md.
 const TOLERANCE: f32 = 2e-5;
@@ -277,7 +280,8 @@ fn sites_add_up() {
     model.read(&[&tokens], Some(&keep));
     let seen = seen.into_inner().expect("one thread");
     let sites: Vec<(usize, Site)> = seen.iter().map(|&(layer, site, _)| (layer, site)).collect();
-    let order = (0..3).flat_map(|layer| Site::ALL.map(|site| (layer, site)));
+    let resid_sites = Site::ALL.into_iter().filter(|site| !site.is_projection());
+    let order = (0..3).flat_map(|layer| resid_sites.clone().map(move |site| (layer, site)));
     assert_eq!(sites, order.collect::<Vec<_>>());
     let at = |layer: usize, site: usize| &seen[5 * layer + site].2;
     for layer in 0..3 {
@@ -298,6 +302,60 @@ fn sites_add_up() {
         bits(&sum(at(1, 4), at(1, 4))),
         "the hook doubled it"
     );
+}
+
+/// Doubling what a projection gives is doubling its weights and its bias; and a pass is called only where it is asked for.
+#[test]
+fn every_projection_is_seen_where_it_is_asked_for() {
+    struct Doubled {
+        layer: usize,
+        projection: Site,
+    }
+
+    impl Intervention for Doubled {
+        fn begin(&self) -> Pass<'_> {
+            Box::new(|at: At, x| {
+                assert_eq!((at.layer, at.site), (self.layer, self.projection));
+                let input = at.input.expect("a projection reads something");
+                assert_eq!(input.dims()[0], at.tokens.len());
+                x * 2.0
+            })
+        }
+
+        fn sees(&self, layer: usize, site: Site) -> bool {
+            (layer, site) == (self.layer, self.projection)
+        }
+    }
+
+    let folder = fixture("tiny_qwen2");
+    let config = ModelConfig::from_dir(&folder).expect("a good configuration");
+    let weights = Weights::open(&folder).expect("a whole file");
+    let build = |doubled: &str| {
+        Model::build(config.clone(), &mut |name, _| {
+            let tensor = weights.tensor(name, FloatDType::F32, &Device::flex())?;
+            Ok::<_, LoadError>(if name.contains(doubled) {
+                tensor * 2.0
+            } else {
+                tensor
+            })
+        })
+        .expect("sound tensors")
+    };
+    let model = build("no such tensor");
+    let tokens = words(0, 9);
+    let read = |model: &Model, hook: Option<Hook>| matrix(model.read(&[&tokens], hook).0);
+    let plain = read(&model, None);
+    for projection in Site::ALL.into_iter().filter(|site| site.is_projection()) {
+        let name = format!("layers.1.{}.", projection.module().expect("a projection"));
+        let expected = read(&build(&name), None);
+        assert!(max_difference(&expected, &plain) > 0.1, "{name}");
+        let doubled = Doubled {
+            layer: 1,
+            projection,
+        };
+        let difference = max_difference(&read(&model, Some(&doubled)), &expected);
+        assert!(difference < 1e-4, "{name} {difference}");
+    }
 }
 
 #[test]
@@ -323,36 +381,44 @@ fn a_hook_is_told_which_tokens_it_sees() {
     let mut generation = Generation::start(&model, &requests, &sampling, with(Some(&hook)))
         .expect("prompts that fit");
     assert!(generation.all(|drawn| drawn.is_ok()));
-    let text =
-        |prompt: usize, generated: bool, positions: std::ops::Range<usize>| -> Vec<TokenAt> {
-            positions
-                .map(|position| TokenAt {
-                    prompt,
-                    position,
-                    generated,
-                })
-                .collect()
-        };
+    let completions = generation.finish();
+    let text = |prompt: usize, sample: usize, positions: std::ops::Range<usize>| -> Vec<TokenAt> {
+        let written = &completions[prompt][sample].tokens;
+        let ids = [&prompts[prompt][..], written].concat();
+        positions
+            .map(|position| TokenAt {
+                prompt,
+                position,
+                prompt_len: prompts[prompt].len(),
+                id: ids[position],
+            })
+            .collect()
+    };
     let step = |step: usize, with_first: bool| {
         let first = if with_first {
-            text(0, true, 37 + step..38 + step)
+            text(0, 0, 37 + step..38 + step)
         } else {
             vec![]
         };
-        let other = text(1, true, 2 + step..3 + step);
-        [first, other.clone(), other].concat()
+        let other = |sample| text(1, sample, 2 + step..3 + step);
+        [first, other(0), other(1)].concat()
     };
-    let again = [text(0, false, 0..37), text(0, true, 37..41)].concat();
+    let again = text(0, 0, 0..41);
     let expected = vec![
-        [text(0, false, 0..37), text(1, false, 0..2)].concat(),
+        [text(0, 0, 0..37), text(1, 0, 0..2)].concat(),
         step(0, true),
         step(1, true),
         step(2, true),
         step(3, false),
         again,
-        [step(4, false), text(0, true, 41..42)].concat(),
+        [step(4, false), text(0, 0, 41..42)].concat(),
     ];
-    assert_eq!(seen.into_inner().expect("one thread"), expected);
+    let seen = seen.into_inner().expect("one thread");
+    assert!(
+        seen[0].iter().all(|token| !token.is_generated())
+            && seen[1].iter().all(TokenAt::is_generated)
+    );
+    assert_eq!(seen, expected);
 }
 
 fn with(hook: Option<Hook>) -> GenerateOptions {

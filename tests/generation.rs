@@ -31,7 +31,7 @@ fn cached_logits_equal_uncached_logits() {
     let model = tiny().model;
     let batch = Batch::sample();
     let steer = steering(&model, &[0.3, -0.2, 0.1]);
-    for (name, hook) in [("base", None), ("steered", Some(&*steer as Hook))] {
+    for (name, hook) in [("base", None), ("steered", Some(&steer as Hook))] {
         let naive = batch.naive(&model, hook);
         assert_close(
             &format!("{name}, complete"),
@@ -208,7 +208,7 @@ fn greedy_generation_is_that_of_the_plain_forward_pass_token_for_token() {
     let model = tiny().model;
     let prompts = Batch::sample();
     let steer = steering(&model, &[0.3, -0.2, 0.1]);
-    for hook in [None, Some(&*steer as Hook)] {
+    for hook in [None, Some(&steer as Hook)] {
         let sampling = sampling(0.0, 41);
         let requests = requests(&prompts, 2);
         let generated =

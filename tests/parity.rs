@@ -6,7 +6,9 @@ use std::path::Path;
 use burn::tensor::Device;
 use safetensors::SafeTensors;
 use serde_json::Value;
-use trimtab_model::{FloatDType, GenerateOptions, Model, Pretrained, Request, Sampling, generate};
+use trimtab_model::{
+    At, FloatDType, GenerateOptions, Model, Pretrained, Request, Sampling, generate,
+};
 use trimtab_tests::{
     Matrix, bundled_model, captured, fixture, fixture_model, matrix, max_difference, tiny,
 };
@@ -108,7 +110,7 @@ impl Expected {
         for (index, _) in self.sequences() {
             let tokens = self.tokens(&format!("{index}.token_ids"));
             let mut logits = Matrix::new();
-            let resid_posts = captured(&|_, resid_post| resid_post, |hook| {
+            let resid_posts = captured(&|_: At, resid_post| resid_post, |hook| {
                 logits = matrix(model.logits(model.read(&[&tokens], Some(hook)).0));
             });
             let error = max_difference(&logits, &self.matrix(&format!("{index}.logits")));

@@ -104,7 +104,7 @@ pub fn bits(matrix: &[Vec<f32>]) -> Vec<Vec<u32>> {
 pub fn captured(steer: Hook, forward: impl FnOnce(Hook)) -> Vec<Matrix> {
     let layers = Mutex::new(Vec::<Matrix>::new());
     forward(&|at: At, x| {
-        let steered = steer(at, x);
+        let steered = steer.begin()(at, x);
         if at.site == Site::ResidPost {
             let mut layers = layers.lock().expect("no hook panicked");
             if layers.len() <= at.layer {

@@ -20,11 +20,12 @@ pub struct Prompt {
 }
 
 impl Prompt {
-    pub(crate) fn token(&self, position: usize) -> TokenAt {
+    pub(crate) fn token(&self, position: usize, id: u32) -> TokenAt {
         TokenAt {
             prompt: self.index,
             position,
-            generated: position >= self.given,
+            prompt_len: self.given,
+            id,
         }
     }
 }
@@ -116,15 +117,16 @@ impl Rows {
         self.groups.retain(|&(_, count)| count > 0);
     }
 
-    /// The token that each row computes next.
-    pub(crate) fn tokens(&self) -> Vec<TokenAt> {
+    /// The token that each row computes next, which is that of `ids`.
+    pub(crate) fn tokens(&self, ids: &[u32]) -> Vec<TokenAt> {
         let prompts = self
             .groups
             .iter()
             .flat_map(|(prompt, count)| vec![prompt; *count]);
         prompts
             .zip(&self.starts)
-            .map(|(prompt, start)| prompt.token(prompt.len + self.now - start))
+            .zip(ids)
+            .map(|((prompt, start), &id)| prompt.token(prompt.len + self.now - start, id))
             .collect()
     }
 

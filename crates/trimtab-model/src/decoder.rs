@@ -11,7 +11,7 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation};
 use crate::attention::{AttentionConfig, attend_completions, attend_next, attend_prompts};
 use crate::cache::{Prompt, Rows};
 use crate::config::ModelConfig;
-use crate::hook::{At, Hook, TokenAt};
+use crate::hook::{Hook, LayerPass, TokenAt};
 use crate::layer::{Layer, RmsNorm, Source};
 use crate::rope::RopeConfig;
 
@@ -172,7 +172,8 @@ impl Model {
         let (mut tokens, mut at) = (vec![], vec![]);
         for (sequence, prompt) in sequences.iter().zip(&prompts) {
             tokens.extend_from_slice(sequence.tokens);
-            at.extend((0..prompt.len).map(|position| (prompt.token(position), prompt.len)));
+            let ids = sequence.tokens.iter().enumerate();
+            at.extend(ids.map(|(position, &id)| (prompt.token(position, id), prompt.len)));
         }
         let resid = self.run(&tokens, &at, hook, |config, _, q, k, v| {
             let (mixed, keys) = attend_prompts(config, q, k, v, &lens);
@@ -201,8 +202,9 @@ impl Model {
             for row in group {
                 tokens.extend_from_slice(row);
                 at.extend(
-                    (prompt.len..prompt.len + row.len())
-                        .map(|position| (prompt.token(position), position + 1)),
+                    (prompt.len..)
+                        .zip(*row)
+                        .map(|(position, &id)| (prompt.token(position, id), position + 1)),
                 );
             }
         }
@@ -222,7 +224,7 @@ impl Model {
     pub fn next(&self, rows: &mut Rows, tokens: &[u32], hook: Option<Hook>) -> Tensor<2> {
         rows.make_room();
         let at: Vec<(TokenAt, usize)> = rows
-            .tokens()
+            .tokens(tokens)
             .into_iter()
             .map(|token| (token, token.position + 1))
             .collect();
@@ -332,6 +334,7 @@ impl Model {
         if architecture.embedding_scale != 1.0 {
             resid = resid * architecture.embedding_scale;
         }
+        let mut pass = hook.map(|hook| (hook, hook.begin()));
         for (index, (layer, layer_config)) in
             self.layers.iter().zip(&architecture.layers).enumerate()
         {
@@ -344,16 +347,10 @@ impl Model {
                 resid,
                 &rotations[layer_config.rope],
                 |q, k, v| attend(attention, index, q, k, v),
-                |site, x| match hook {
-                    Some(hook) => hook(
-                        At {
-                            layer: index,
-                            site,
-                            tokens: &at,
-                        },
-                        x,
-                    ),
-                    None => x,
+                LayerPass {
+                    hook: pass.as_mut().map(|(hook, pass)| (*hook, pass)),
+                    layer: index,
+                    tokens: &at,
                 },
             );
         }
@@ -366,30 +363,56 @@ mod tests {
     use super::*;
     use crate::hook::at_resid_post;
 
-    /// `mlp.down_proj` and a tied unembedding included: back-propagation makes gradients of activations only.
-    #[test]
-    fn no_weight_gets_a_gradient() {
-        let config = ModelConfig::from_json(
+    fn tied_qwen2() -> ModelConfig {
+        ModelConfig::from_json(
             r#"{"model_type": "qwen2", "vocab_size": 11, "hidden_size": 12, "intermediate_size": 17,
                 "num_hidden_layers": 3, "num_attention_heads": 2, "num_key_value_heads": 1,
                 "max_position_embeddings": 32, "rms_norm_eps": 1e-6, "rope_theta": 1e4, "tie_word_embeddings": true}"#,
         )
-        .expect("a sound configuration");
-        let model = Model::build(config, &mut |_, shape| {
-            let [rows, columns] = if let [rows, columns] = *shape {
-                [rows, columns]
-            } else {
-                [1, shape[0]]
-            };
-            let data: Vec<f32> = (0..rows * columns)
-                .map(|index| (index % 7) as f32 / 7.0 - 0.4)
-                .collect();
-            Ok::<_, Infallible>(Tensor::from_data(
-                TensorData::new(data, [rows, columns]),
-                &Device::flex(),
-            ))
+        .expect("a sound configuration")
+    }
+
+    fn some_tensor(shape: &[usize], device: &Device) -> Tensor<2> {
+        let [rows, columns] = match *shape {
+            [rows, columns] => [rows, columns],
+            _ => [1, shape[0]],
+        };
+        let data: Vec<f32> = (0..rows * columns)
+            .map(|index| (index % 7) as f32 / 7.0 - 0.4)
+            .collect();
+        Tensor::from_data(TensorData::new(data, [rows, columns]), device)
+    }
+
+    /// A model of leaves, each of which gets its gradient: what full tuning needs.
+    #[test]
+    fn every_tensor_that_asks_gets_a_gradient() {
+        let device = Device::flex().autodiff();
+        let mut leaves = vec![];
+        let Ok(model) = Model::build(tied_qwen2(), &mut |name, shape| {
+            let leaf = some_tensor(shape, &device).require_grad();
+            leaves.push((name.to_owned(), leaf.clone()));
+            Ok::<_, Infallible>(leaf)
         });
-        let Ok(model) = model;
+        assert_eq!(leaves.len(), 2 + 3 * (2 + 7 + 3), "tied embeddings once");
+        let (resid, prompts) = model.read(&[&[1, 2, 3]], None);
+        let completed = model.complete(&prompts, &[vec![&[4, 5], &[6]]], None);
+        let resid = Tensor::cat(vec![resid, completed], 0);
+        let loss = model.logprobs(resid, &[2, 3, 4, 5, 6, 7], 1.0).sum();
+        let grads = loss.backward();
+        for (name, leaf) in leaves {
+            let grad = leaf.grad(&grads).expect(&name).abs().sum();
+            let grad = grad.into_scalar::<f32>();
+            // A bias of all keys shifts all scores of a query alike, but for the rotation.
+            assert!(grad > 1e-6, "{name} {grad}");
+        }
+    }
+
+    /// `mlp.down_proj` and a tied unembedding included: back-propagation makes gradients of activations only.
+    #[test]
+    fn no_weight_gets_a_gradient() {
+        let Ok(model) = Model::build(tied_qwen2(), &mut |_, shape| {
+            Ok::<_, Infallible>(some_tensor(shape, &Device::flex()))
+        });
         let mut model = model.autodiff();
         let vector = Tensor::<2>::zeros([1, 12], &model.device()).require_grad();
         let steer = at_resid_post(|_, resid_post| resid_post + vector.clone());

@@ -2,9 +2,13 @@
 
 use burn::tensor::Tensor;
 
-/// Something that is called at every [`Site`] of every layer with what is computed there, and returns what the model goes
-/// on with. The tensor is `[tokens, hidden_size]`. The same function serves capture, steering and patching; where it returns
-/// what it got, nothing changes and nothing is copied.
+/// What looks at and acts on a forward pass: capture, steering and patching are all of this kind.
+pub type Hook<'a> = &'a dyn Intervention;
+
+/// Something that is shown what a model computes and says what the model goes on with.
+///
+/// A function of [`At`] and the tensor found there is one; it is called at every site of every layer but the projections.
+/// Where it returns what it got, nothing changes and nothing is copied. A closure must name the type of its first argument.
 ///
 /// ```
 /// use burn::tensor::Tensor;
@@ -15,13 +19,34 @@ use burn::tensor::Tensor;
 ///     if (at.site, at.layer) != (Site::MlpOut, 3) {
 ///         return x;
 ///     }
-///     let kept: Vec<f32> = at.tokens.iter().map(|token| if token.generated { 0.0 } else { 1.0 }).collect();
+///     let kept: Vec<f32> = at.tokens.iter().map(|token| if token.is_generated() { 0.0 } else { 1.0 }).collect();
 ///     let kept = Tensor::<1>::from_floats(&kept[..], &x.device());
 ///     x * kept.unsqueeze_dim(1)
 /// };
 /// # let _: trimtab_model::Hook = &hook;
 /// ```
-pub type Hook<'a> = &'a (dyn Fn(At, Tensor<2>) -> Tensor<2> + Sync);
+///
+/// What keeps something from one layer to the next, or wants to see projections, implements the trait.
+pub trait Intervention: Sync {
+    /// Begins a forward pass. Passes may run at the same time; what one keeps is its own.
+    fn begin(&self) -> Pass<'_>;
+
+    /// Whether the pass is called at `site` of `layer`. A projection that nobody sees may be computed together with others.
+    fn sees(&self, layer: usize, site: Site) -> bool {
+        let _ = layer;
+        !site.is_projection()
+    }
+}
+
+/// An [`Intervention`] in one forward pass: called with the tensor at a site, `[tokens, width]`, layer after layer, each in
+/// the order of [`Site::ALL`]; the model goes on with what it returns.
+pub type Pass<'a> = Box<dyn FnMut(At, Tensor<2>) -> Tensor<2> + 'a>;
+
+impl<F: Fn(At, Tensor<2>) -> Tensor<2> + Sync> Intervention for F {
+    fn begin(&self) -> Pass<'_> {
+        Box::new(self)
+    }
+}
 
 /// Where in a forward pass a [`Hook`] is called.
 #[derive(Clone, Copy, Debug)]
@@ -32,9 +57,11 @@ pub struct At<'a> {
     pub site: Site,
     /// What each row of the tensor belongs to.
     pub tokens: &'a [TokenAt],
+    /// At a projection, what it reads, `[tokens, inputs]`; nothing elsewhere.
+    pub input: Option<&'a Tensor<2>>,
 }
 
-/// Places in a decoder layer, in the order in which they are passed.
+/// Places in a decoder layer. The tensor is `[tokens, hidden_size]`, at a projection `[tokens, outputs]`.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Deserialize, serde::Serialize,
 )]
@@ -42,11 +69,25 @@ pub struct At<'a> {
 pub enum Site {
     /// The residual stream before the layer.
     ResidPre,
-    /// What attention adds to it, after its norm if the family has one there.
+    /// The queries, bias included, before norm and rotation.
+    QProj,
+    /// The keys, bias included, before norm and rotation.
+    KProj,
+    /// The values, bias included.
+    VProj,
+    /// The output projection of attention, bias included.
+    OProj,
+    /// What attention adds to the residual stream, after its norm if the family has one there.
     AttnOut,
     /// The residual stream between attention and MLP.
     ResidMid,
-    /// What the MLP adds to it, after its norm if the family has one there.
+    /// The gate of the MLP, before its activation function.
+    GateProj,
+    /// What the gate is multiplied by.
+    UpProj,
+    /// The output projection of the MLP, bias included.
+    DownProj,
+    /// What the MLP adds to the residual stream, after its norm if the family has one there.
     MlpOut,
     /// The residual stream after the layer.
     ResidPost,
@@ -54,23 +95,58 @@ pub enum Site {
 
 impl Site {
     /// All sites, in the order in which a layer passes them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 12] = [
         Self::ResidPre,
+        Self::QProj,
+        Self::KProj,
+        Self::VProj,
+        Self::OProj,
         Self::AttnOut,
         Self::ResidMid,
+        Self::GateProj,
+        Self::UpProj,
+        Self::DownProj,
         Self::MlpOut,
         Self::ResidPost,
     ];
 
-    /// The name in files and flags: `resid_pre`, `attn_out`, `resid_mid`, `mlp_out`, `resid_post`.
+    /// The name in files and flags: `resid_pre`, `q_proj` and so on.
     pub fn name(self) -> &'static str {
         match self {
             Self::ResidPre => "resid_pre",
+            Self::QProj => "q_proj",
+            Self::KProj => "k_proj",
+            Self::VProj => "v_proj",
+            Self::OProj => "o_proj",
             Self::AttnOut => "attn_out",
             Self::ResidMid => "resid_mid",
+            Self::GateProj => "gate_proj",
+            Self::UpProj => "up_proj",
+            Self::DownProj => "down_proj",
             Self::MlpOut => "mlp_out",
             Self::ResidPost => "resid_post",
         }
+    }
+
+    /// The name of the projection in its layer of a checkpoint, `self_attn.q_proj` and so on; none at other sites.
+    pub fn module(self) -> Option<&'static str> {
+        match self {
+            Self::QProj => Some("self_attn.q_proj"),
+            Self::KProj => Some("self_attn.k_proj"),
+            Self::VProj => Some("self_attn.v_proj"),
+            Self::OProj => Some("self_attn.o_proj"),
+            Self::GateProj => Some("mlp.gate_proj"),
+            Self::UpProj => Some("mlp.up_proj"),
+            Self::DownProj => Some("mlp.down_proj"),
+            Self::ResidPre | Self::AttnOut | Self::ResidMid | Self::MlpOut | Self::ResidPost => {
+                None
+            }
+        }
+    }
+
+    /// Whether it is the output of one of the seven projections.
+    pub fn is_projection(self) -> bool {
+        self.module().is_some()
     }
 }
 
@@ -85,9 +161,7 @@ impl std::str::FromStr for Site {
 
 /// A name that no [`Site`] has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "there is no site `{0}`; the sites are resid_pre, attn_out, resid_mid, mlp_out and resid_post"
-)]
+#[error("there is no site `{0}`; the sites are {names}", names = Site::ALL.map(Site::name).join(", "))]
 pub struct UnknownSite(String);
 
 /// A token of a forward pass.
@@ -98,8 +172,17 @@ pub struct TokenAt {
     pub prompt: usize,
     /// Its place in the text, from 0.
     pub position: usize,
+    /// Number of tokens of the prompt; those behind were generated.
+    pub prompt_len: usize,
+    /// The token.
+    pub id: u32,
+}
+
+impl TokenAt {
     /// Whether it stands behind the prompt.
-    pub generated: bool,
+    pub fn is_generated(&self) -> bool {
+        self.position >= self.prompt_len
+    }
 }
 
 /// A hook that acts on `resid_post` alone: `act` gets the layer and the residual stream after it.
@@ -109,5 +192,51 @@ pub fn at_resid_post(
     move |at: At, x| match at.site {
         Site::ResidPost => act(at.layer, x),
         _ => x,
+    }
+}
+
+/// A pass as one layer sees it.
+pub(crate) struct LayerPass<'a, 'b> {
+    pub(crate) hook: Option<(Hook<'a>, &'b mut Pass<'a>)>,
+    pub(crate) layer: usize,
+    pub(crate) tokens: &'b [TokenAt],
+}
+
+impl LayerPass<'_, '_> {
+    /// What goes on from a `site` that is no projection.
+    pub(crate) fn at(&mut self, site: Site, x: Tensor<2>) -> Tensor<2> {
+        self.call(site, None, x)
+    }
+
+    /// `forward(x)`, and what goes on from it.
+    pub(crate) fn project(
+        &mut self,
+        site: Site,
+        x: Tensor<2>,
+        forward: impl FnOnce(Tensor<2>) -> Tensor<2>,
+    ) -> Tensor<2> {
+        if !self.sees(site) {
+            return forward(x);
+        }
+        let y = forward(x.clone());
+        self.call(site, Some(&x), y)
+    }
+
+    fn sees(&self, site: Site) -> bool {
+        let hook = self.hook.as_ref();
+        hook.is_some_and(|(hook, _)| hook.sees(self.layer, site))
+    }
+
+    fn call(&mut self, site: Site, input: Option<&Tensor<2>>, x: Tensor<2>) -> Tensor<2> {
+        let at = At {
+            layer: self.layer,
+            site,
+            tokens: self.tokens,
+            input,
+        };
+        match &mut self.hook {
+            Some((hook, pass)) if hook.sees(at.layer, site) => pass(at, x),
+            _ => x,
+        }
     }
 }

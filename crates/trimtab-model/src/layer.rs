@@ -5,7 +5,7 @@ use std::ops::Range;
 use burn::tensor::{DType, Tensor, activation};
 
 use crate::config::{Activation, Architecture, ModelConfig, QkNorm};
-use crate::hook::Site;
+use crate::hook::{LayerPass, Site};
 use crate::rope::Rotation;
 
 /// The tensors of a layer. `T` is a tensor in a model, and nothing where only names and shapes are asked for.
@@ -152,14 +152,14 @@ impl<T> Layer<T> {
 
 impl Layer<Tensor<2>> {
     /// The residual stream `[tokens, hidden_size]` after the layer. `attend` mixes rotated queries, rotated keys and values
-    /// (`[tokens, heads, head_dim]`) into `[tokens, num_attention_heads * head_dim]`; `hook` is called at every site.
+    /// (`[tokens, heads, head_dim]`) into `[tokens, num_attention_heads * head_dim]`; `hook` is shown every site that it sees.
     pub(crate) fn forward(
         &self,
         config: &ModelConfig,
         resid: Tensor<2>,
         rotation: &Rotation,
         attend: impl FnOnce(Tensor<3>, Tensor<3>, Tensor<3>) -> Tensor<2>,
-        hook: impl Fn(Site, Tensor<2>) -> Tensor<2>,
+        mut hook: LayerPass,
     ) -> Tensor<2> {
         let Architecture {
             qk_norm,
@@ -178,39 +178,48 @@ impl Layer<Tensor<2>> {
             };
             x.reshape([count, heads, head_dim])
         };
-        let resid = hook(Site::ResidPre, resid);
+        let resid = hook.at(Site::ResidPre, resid);
         let normed = RmsNorm::maybe(self.pre_attention_norm.as_ref(), resid.clone());
+        let mut project = |site, linear: &Linear<Tensor<2>>, x: &Tensor<2>| {
+            hook.project(site, x.clone(), |x| linear.forward(x))
+        };
         let q = heads(
-            self.q_proj.forward(normed.clone()),
+            project(Site::QProj, &self.q_proj, &normed),
             self.q_norm.as_ref(),
             config.num_attention_heads,
         );
         let k = heads(
-            self.k_proj.forward(normed.clone()),
+            project(Site::KProj, &self.k_proj, &normed),
             self.k_norm.as_ref(),
             config.num_key_value_heads,
         );
         let v = heads(
-            self.v_proj.forward(normed),
+            project(Site::VProj, &self.v_proj, &normed),
             None,
             config.num_key_value_heads,
         );
         let mixed = attend(rotation.rotate(q), rotation.rotate(k), v);
         let attn_out = RmsNorm::maybe(
             self.post_attention_norm.as_ref(),
-            self.o_proj.forward(mixed),
+            project(Site::OProj, &self.o_proj, &mixed),
         );
-        let resid = hook(Site::ResidMid, resid + hook(Site::AttnOut, attn_out));
+        let attn_out = hook.at(Site::AttnOut, attn_out);
+        let resid = hook.at(Site::ResidMid, resid + attn_out);
 
         let normed = RmsNorm::maybe(self.pre_mlp_norm.as_ref(), resid.clone());
-        let gate = self.gate_proj.forward(normed.clone());
+        let mut project = |site, linear: &Linear<Tensor<2>>, x: &Tensor<2>| {
+            hook.project(site, x.clone(), |x| linear.forward(x))
+        };
+        let gate = project(Site::GateProj, &self.gate_proj, &normed);
         let gate = match activation {
             Activation::Silu => activation::silu(gate),
             Activation::GeluTanh => activation::gelu_approximate(gate),
         };
-        let mlp_out = self.down_proj.forward(gate * self.up_proj.forward(normed));
+        let up = project(Site::UpProj, &self.up_proj, &normed);
+        let mlp_out = project(Site::DownProj, &self.down_proj, &(gate * up));
         let mlp_out = RmsNorm::maybe(self.post_mlp_norm.as_ref(), mlp_out);
-        hook(Site::ResidPost, resid + hook(Site::MlpOut, mlp_out))
+        let mlp_out = hook.at(Site::MlpOut, mlp_out);
+        hook.at(Site::ResidPost, resid + mlp_out)
     }
 }
 

@@ -33,7 +33,7 @@ pub use generate::{
     Completion, Drawn, FinishReason, GenerateError, GenerateOptions, Generation, Request, Stop,
     generate,
 };
-pub use hook::{At, Hook, Site, TokenAt, UnknownSite, at_resid_post};
+pub use hook::{At, Hook, Intervention, Pass, Site, TokenAt, UnknownSite, at_resid_post};
 #[cfg(feature = "hub")]
 pub use hub::{Download, Hub, HubError};
 pub use pretrained::{LoadError, Pretrained};

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
-use trimtab_model::{At, HostTensor, Site, at_resid_post};
+use trimtab_model::{At, HostTensor, Intervention, Pass, Site, TokenAt, at_resid_post};
 
 /// Steering vectors: one per layer, added to `resid_post` at every position.
 #[derive(Module, Debug)]
@@ -50,10 +50,9 @@ impl SteeringVectors {
     pub fn hook_by_prompt(
         sets: &[Self],
         set_of_prompt: Vec<Option<usize>>,
-    ) -> impl Fn(At, Tensor<2>) -> Tensor<2> + Sync + use<> {
+    ) -> impl Intervention + use<> {
         let layers = sets.first().map_or(0, |set| set.vectors.dims()[0]);
-        // By layer `[sets + 1, hidden_size]`, the last row for unsteered prompts.
-        let by_layer: Vec<Tensor<2>> = (0..layers)
+        let by_layer = (0..layers)
             .map(|layer| {
                 let rows: Vec<Tensor<2>> = sets
                     .iter()
@@ -63,27 +62,10 @@ impl SteeringVectors {
                 Tensor::cat(rows.into_iter().chain([none]).collect(), 0)
             })
             .collect();
-        let unsteered = sets.len();
-        move |at: At, x| {
-            if at.site != Site::ResidPost || by_layer.is_empty() {
-                return x;
-            }
-            let set_of = |prompt: usize| {
-                set_of_prompt
-                    .get(prompt)
-                    .copied()
-                    .flatten()
-                    .unwrap_or(unsteered)
-            };
-            let sets: Vec<i64> = at
-                .tokens
-                .iter()
-                .map(|token| set_of(token.prompt) as i64)
-                .collect();
-            let count = sets.len();
-            let sets = Tensor::<1, Int>::from_data(TensorData::new(sets, [count]), &x.device());
-            let vectors = by_layer[at.layer].clone().select(0, sets);
-            x.clone() + vectors.cast(x.dtype())
+        ByPrompt {
+            by_layer,
+            unsteered: sets.len(),
+            set_of_prompt,
         }
     }
 
@@ -121,6 +103,41 @@ impl SteeringVectors {
             TensorData::new(data, [layers, width]),
             &self.vectors.device(),
         ))
+    }
+}
+
+/// Sets of vectors, of which each prompt has one.
+struct ByPrompt {
+    /// By layer `[sets + 1, hidden_size]`, the last row for unsteered prompts.
+    by_layer: Vec<Tensor<2>>,
+    unsteered: usize,
+    set_of_prompt: Vec<Option<usize>>,
+}
+
+impl Intervention for ByPrompt {
+    fn begin(&self) -> Pass<'_> {
+        let mut sets = None; // of each token, the same in all layers
+        Box::new(move |at: At, x| {
+            let sets = sets.get_or_insert_with(|| self.sets(at.tokens, &x.device()));
+            let vectors = self.by_layer[at.layer].clone().select(0, sets.clone());
+            let vectors = vectors.cast(x.dtype());
+            x + vectors
+        })
+    }
+
+    fn sees(&self, _: usize, site: Site) -> bool {
+        site == Site::ResidPost && !self.by_layer.is_empty()
+    }
+}
+
+impl ByPrompt {
+    fn sets(&self, tokens: &[TokenAt], device: &Device) -> Tensor<1, Int> {
+        let set_of = |token: &TokenAt| {
+            let set = self.set_of_prompt.get(token.prompt).copied().flatten();
+            set.unwrap_or(self.unsteered) as i64
+        };
+        let sets: Vec<i64> = tokens.iter().map(set_of).collect();
+        Tensor::from_data(TensorData::new(sets, [tokens.len()]), device)
     }
 }
 

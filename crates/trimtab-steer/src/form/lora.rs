@@ -1,0 +1,107 @@
+use burn::tensor::Tensor;
+use rand_distr::{Distribution, Uniform};
+use serde::{Deserialize, Serialize};
+use trimtab_model::{ModelConfig, Site};
+
+use super::{FormError, Parameter, checked, chosen, draws, filled, in_range, width, zeros};
+use crate::action::{Action, Actions};
+
+/// A low-rank update of weights: `y + (alpha / rank) B A x` at each target projection (arXiv:2106.09685, eq. 3).
+///
+/// `A` begins with draws of `U(-1 / sqrt(inputs), 1 / sqrt(inputs))` and `B` at zero, as PEFT has it. The defaults are the arm of
+/// arXiv:2505.18706: rank 4, alpha 4, `down_proj`.
+///
+/// Parameters of each chosen layer and target, in that order: `layers.L.MODULE.lora_A`, `[rank, inputs]`, and
+/// `layers.L.MODULE.lora_B`, `[outputs, rank]`.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Lora {
+    /// Rank of the update.
+    pub rank: usize,
+    /// The update is multiplied by `alpha / rank`.
+    pub alpha: f32,
+    /// The projections that are updated.
+    pub target_modules: Vec<Site>,
+    /// The layers whose projections are updated, in rising order; all if left out.
+    pub layers: Option<Vec<usize>>,
+    /// Seed of the first values of `A`.
+    pub seed: u64,
+}
+
+impl Default for Lora {
+    fn default() -> Self {
+        Self {
+            rank: 4,
+            alpha: 4.0,
+            target_modules: vec![Site::DownProj],
+            layers: None,
+            seed: 0,
+        }
+    }
+}
+
+impl Lora {
+    /// Layer, target, and the shape of its weight, `[outputs, inputs]`, in the order of the parameters.
+    pub(crate) fn targets(&self, config: &ModelConfig) -> Vec<(usize, Site, [usize; 2])> {
+        let layers = chosen(self.layers.as_deref(), config.num_hidden_layers);
+        let of_layer = |layer| {
+            self.target_modules.iter().map(move |&site| {
+                let inputs = match site {
+                    Site::OProj => width(config, Site::QProj),
+                    Site::DownProj => config.intermediate_size,
+                    _ => config.hidden_size,
+                };
+                (layer, site, [width(config, site), inputs])
+            })
+        };
+        layers.into_iter().flat_map(of_layer).collect()
+    }
+
+    pub(super) fn initial(&self, config: &ModelConfig) -> Result<Vec<Parameter>, FormError> {
+        checked(self.layers.as_deref(), config)?;
+        let most = config.hidden_size.max(config.intermediate_size);
+        in_range("rank", self.rank, 1..=most)?;
+        if !self.alpha.is_finite() {
+            return Err(FormError::NotFinite { key: "alpha" });
+        }
+        let targets = &self.target_modules;
+        let repeated = (1..targets.len()).any(|index| targets[..index].contains(&targets[index]));
+        if targets.is_empty() || repeated || targets.iter().any(|site| !site.is_projection()) {
+            return Err(FormError::TargetModules);
+        }
+        let pair = |(layer, site, [outputs, inputs]): (usize, Site, [usize; 2])| {
+            let [a, b] = Self::names(layer, site);
+            let bound = 1.0 / (inputs as f32).sqrt();
+            let uniform = Uniform::new(-bound, bound).expect("a finite range");
+            let values = uniform.sample_iter(draws(self.seed, layer as u64, site as u64));
+            [
+                filled(
+                    &a,
+                    [self.rank, inputs],
+                    values.take(self.rank * inputs).collect(),
+                ),
+                zeros(&b, [outputs, self.rank]),
+            ]
+        };
+        Ok(self.targets(config).into_iter().flat_map(pair).collect())
+    }
+
+    /// The names of the two factors of a target.
+    pub(crate) fn names(layer: usize, site: Site) -> [String; 2] {
+        let module = site.module().unwrap_or_default();
+        ["lora_A", "lora_B"].map(|factor| format!("layers.{layer}.{module}.{factor}"))
+    }
+
+    pub(super) fn actions(&self, config: &ModelConfig, leaves: &[Tensor<2>]) -> Actions {
+        let mut actions = Actions::none(config.num_hidden_layers);
+        for ((layer, site, _), pair) in self.targets(config).into_iter().zip(leaves.chunks(2)) {
+            let action = Action::Project {
+                a: pair[0].clone().transpose(),
+                b: pair[1].clone().transpose(),
+                scale: self.alpha / self.rank as f32,
+            };
+            actions.push(layer, site, action);
+        }
+        actions
+    }
+}
