@@ -21,7 +21,7 @@ use trimtab::model::{
 };
 use trimtab::rl::group_gradient;
 use trimtab::steer::{Adapter, Conflict, Form, Gated, Lora, Part, Steering, Tokens, Where};
-use trimtab::{FloatDType, Pretrained, Request, Sampling, SteeringVectors, generate};
+use trimtab::{Precision, Pretrained, Request, Sampling, SteeringVectors, generate};
 use trimtab_examples::peak_memory_bytes;
 
 const ROWS: usize = 32;
@@ -29,7 +29,7 @@ const PROMPT_LEN: usize = 64;
 
 fn nano(criterion: &mut Criterion) {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/assets/nano");
-    let model = Pretrained::load(&dir, FloatDType::F32, &Device::flex())
+    let model = Pretrained::load(&dir, Precision::F32, &Device::flex())
         .expect("the bundled model")
         .model;
     measure(criterion, "nano", &model, 128, 45);
@@ -142,7 +142,7 @@ fn steered(criterion: &mut Criterion) {
     const PROMPTS: usize = 64;
     const TURNS: usize = 24;
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/assets/nano");
-    let model = Pretrained::load(&dir, FloatDType::F32, &Device::flex())
+    let model = Pretrained::load(&dir, Precision::F32, &Device::flex())
         .expect("the bundled model")
         .model;
     let zeros = SteeringVectors::zeros(

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use serde::Serialize;
 use trimtab::model::{Message, sha256_hex, write_atomically};
 use trimtab::tasks::{
@@ -158,8 +158,7 @@ fn protocol(args: &Args, base: &Pretrained) -> Result<(Vec<Item>, Protocol)> {
             .collect(),
         seed: args.seed,
     };
-    let dtype = args.model.dtype.to_possible_value();
-    let dtype = dtype.as_ref().map_or("f32", |value| value.get_name());
+    let dtype = args.model.precision()?.name();
     let task = args.task.to_string();
     let protocol = Protocol::new(&task, &template.pattern(), &items, decoding, dtype);
     Ok((items, protocol))

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::{Device, Tensor};
 use trimtab_model::{
-    At, Completion, Drawn, FinishReason, FloatDType, GenerateOptions, Generation, Hook, HostTensor,
+    At, Completion, Drawn, FinishReason, FloatDType, Precision, GenerateOptions, Generation, Hook, HostTensor,
     Intervention, LoadError, Model, ModelConfig, Pass, Pretrained, Request, Sampling, Site,
     TokenAt, Weights, generate, stop_at,
 };
@@ -130,7 +130,7 @@ fn every_request_may_have_vectors_of_its_own() {
 
 #[test]
 fn a_completion_ends_where_a_text_is_complete() {
-    let nano = Pretrained::load(&bundled_model(), FloatDType::F32, &Device::flex())
+    let nano = Pretrained::load(&bundled_model(), Precision::F32, &Device::flex())
         .expect("the bundled model");
     let prompt = nano
         .tokenizer

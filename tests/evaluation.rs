@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use burn::tensor::Device;
-use trimtab_model::{FloatDType, Pretrained};
+use trimtab_model::{Precision, Pretrained};
 use trimtab_rl::evaluate;
 use trimtab_tasks::{Arm, Decoding, EvaluationRun, Family, Item, Protocol, Template, samples_path};
 use trimtab_tests::bundled_model;
@@ -49,7 +49,7 @@ fn measure(base: &Pretrained, out: &Path, batches: usize) {
 
 #[test]
 fn a_cut_evaluation_ends_in_the_same_bytes() {
-    let base = Pretrained::load(&bundled_model(), FloatDType::F32, &Device::flex())
+    let base = Pretrained::load(&bundled_model(), Precision::F32, &Device::flex())
         .expect("the bundled model");
     let folder = tempfile::tempdir().expect("a temporary folder");
     let bytes = |out: &Path| {

@@ -21,7 +21,7 @@ use half::{bf16, f16};
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 use trimtab_model::{
-    ConfigError, FloatDType, HostTensor, LoadError, Mismatch, Model, Pretrained, TensorFile,
+    ConfigError, HostTensor, LoadError, Mismatch, Model, Precision, Pretrained, TensorFile,
     TensorFileError, TokenizerError,
 };
 use trimtab_tests::{TINY_TOKENIZER, bits, fixture, matrix, tiny, tiny_checkpoint};
@@ -571,7 +571,7 @@ fn mismatches(error: &LoadError) -> &[Mismatch] {
 }
 
 fn load(folder: &Path) -> Result<Pretrained, LoadError> {
-    Pretrained::load(folder, FloatDType::F32, &Device::flex())
+    Pretrained::load(folder, Precision::F32, &Device::flex())
 }
 
 /// Loads the tiny checkpoint with one file replaced.

@@ -13,8 +13,8 @@ use proptest::prelude::*;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use trimtab_model::{
-    FloatDType, HostTensor, LoadError, Mismatch, Pretrained, TensorFile, TensorFileError, Weights,
+use trimtab_model::{FloatDType, 
+    HostTensor, LoadError, Mismatch, Precision, Pretrained, TensorFile, TensorFileError, Weights,
     sha256_hex,
 };
 use trimtab_tests::{fixture, json_text, tiny, tiny_checkpoint};
@@ -28,7 +28,7 @@ const SHARDS: [&str; 3] = [
 #[test]
 fn shards_make_the_same_model_as_one_file() {
     let folder = sharded();
-    let loaded = Pretrained::load(folder.path(), FloatDType::F32, &Device::flex()).expect("shards");
+    let loaded = Pretrained::load(folder.path(), Precision::F32, &Device::flex()).expect("shards");
     let whole = tiny();
     let logits = |base: &Pretrained| {
         let (resid, _) = base.model.read(&[&[67, 84, 63, 22, 6]], None);
@@ -492,7 +492,7 @@ fn header_text() -> impl Strategy<Value = String> {
 }
 
 fn load(folder: &Path) -> Result<Pretrained, LoadError> {
-    Pretrained::load(folder, FloatDType::F32, &Device::flex())
+    Pretrained::load(folder, Precision::F32, &Device::flex())
 }
 
 fn is_non_finite(error: &LoadError) -> bool {

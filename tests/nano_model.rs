@@ -3,14 +3,14 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use trimtab_model::{Device, FloatDType, Pretrained};
+use trimtab_model::{Device, Precision, Pretrained};
 use trimtab_rl::evaluate;
 use trimtab_tasks::{Decoding, Family, Item, Outcome, Sample, Split, document};
 
 #[test]
 fn shown_work_is_right_but_seldom_shown() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/assets/nano");
-    let base = Pretrained::load(&dir, FloatDType::F32, &Device::flex()).expect("the bundled model");
+    let base = Pretrained::load(&dir, Precision::F32, &Device::flex()).expect("the bundled model");
     let items = Item::held_out(Family::NanoGsm, 0, 2000);
     let decoding = Decoding {
         samples: 1,

@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use safetensors::SafeTensors;
 use serde_json::Value;
 use trimtab_model::{
-    At, FloatDType, GenerateOptions, Model, Pretrained, Request, Sampling, generate,
+    At, GenerateOptions, Model, Precision, Pretrained, Request, Sampling, generate,
 };
 use trimtab_tests::{
     Matrix, bundled_model, captured, fixture, fixture_model, matrix, max_difference, tiny,
@@ -47,7 +47,7 @@ fn the_bundled_model_computes_what_transformers_computes() {
         "cargo run --release --example pretrain",
     );
     let nano =
-        Pretrained::load(&folder, FloatDType::F32, &Device::flex()).expect("a good checkpoint");
+        Pretrained::load(&folder, Precision::F32, &Device::flex()).expect("a good checkpoint");
     Expected::read("nano").check(&nano.model);
 }
 
@@ -59,7 +59,7 @@ fn the_bundled_tokenizer_gives_the_tokens_and_texts_of_transformers() {
         "cargo run --release --example pretrain",
     );
     let nano =
-        Pretrained::load(&folder, FloatDType::F32, &Device::flex()).expect("a good checkpoint");
+        Pretrained::load(&folder, Precision::F32, &Device::flex()).expect("a good checkpoint");
     let expected = Expected::read("nano");
     for (index, facts) in expected.sequences() {
         let text = |key: &str| {

@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
 use tempfile::TempDir;
-use trimtab_model::{FloatDType, Pretrained, TensorFile, TensorFileError};
+use trimtab_model::{Precision, Pretrained, TensorFile, TensorFileError};
 use trimtab_rl::{AdamWConfig, CheckpointError, Recipe, Run, RunError};
 use trimtab_tests::bundled_model;
 
@@ -686,7 +686,7 @@ fn started() -> Files {
 
 fn nano() -> &'static Pretrained {
     static NANO: LazyLock<Pretrained> = LazyLock::new(|| {
-        Pretrained::load(&bundled_model(), FloatDType::F32, &Device::flex())
+        Pretrained::load(&bundled_model(), Precision::F32, &Device::flex())
             .expect("the bundled model")
     });
     &NANO

@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 
 use burn::tensor::Device;
 use serde_json::json;
-use trimtab_model::{FloatDType, HostTensor, Pretrained, TensorFile, TensorFileError};
+use trimtab_model::{HostTensor, Precision, Pretrained, TensorFile, TensorFileError};
 use trimtab_steer::{SteeringError, SteeringFile, SteeringVectors};
 use trimtab_tests::bundled_model;
 
@@ -294,7 +294,7 @@ fn shape() -> Vec<usize> {
 
 fn nano() -> &'static Pretrained {
     static NANO: LazyLock<Pretrained> = LazyLock::new(|| {
-        Pretrained::load(&bundled_model(), FloatDType::F32, &Device::flex())
+        Pretrained::load(&bundled_model(), Precision::F32, &Device::flex())
             .expect("the bundled model")
     });
     &NANO

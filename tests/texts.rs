@@ -10,7 +10,7 @@ use burn::tensor::Device;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use trimtab_model::{
-    ChatError, ChatTemplate, FloatDType, LoadError, Message, Pretrained, Tokenizer,
+    ChatError, ChatTemplate, LoadError, Message, Precision, Pretrained, Tokenizer,
 };
 use trimtab_tests::{TINY_TOKENIZER, fixture, json_text, tiny_checkpoint};
 
@@ -322,7 +322,7 @@ fn template_text() -> impl Strategy<Value = String> {
 }
 
 fn load(folder: &Path) -> Result<Pretrained, LoadError> {
-    Pretrained::load(folder, FloatDType::F32, &Device::flex())
+    Pretrained::load(folder, Precision::F32, &Device::flex())
 }
 
 fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> T {

@@ -15,7 +15,7 @@ use std::sync::LazyLock;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use trimtab_model::{
-    At, Completion, FinishReason, FloatDType, GenerateOptions, Hook, HostTensor, Model,
+    At, Completion, FinishReason, Precision, GenerateOptions, Hook, HostTensor, Model,
     ModelConfig, Pretrained, Request, Sampling, generate,
 };
 use trimtab_rl::{GroupGradient, Recipe, Run, group_gradient};
@@ -659,7 +659,7 @@ impl Group {
 
 fn nano() -> &'static Pretrained {
     static NANO: LazyLock<Pretrained> = LazyLock::new(|| {
-        Pretrained::load(&bundled_model(), FloatDType::F32, &Device::flex())
+        Pretrained::load(&bundled_model(), Precision::F32, &Device::flex())
             .expect("the bundled model")
     });
     &NANO

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use trimtab::{FloatDType, Pretrained, SteeringFile, SteeringVectors};
+use trimtab::{Precision, Pretrained, SteeringFile, SteeringVectors};
 use trimtab_model::Hub;
 
 /// Flags of every program that runs a model.
@@ -20,40 +20,38 @@ pub struct ModelArgs {
     /// Where it runs: flex (the CPU), or cuda:N, wgpu, vulkan, metal, rocm:N in builds with that feature.
     #[arg(long, default_value = "flex")]
     pub device: String,
-    /// Number format of weights and activations.
-    #[arg(long, default_value = "f32")]
-    pub dtype: Dtype,
-}
-
-/// Number formats of weights and activations.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Dtype {
-    /// 32-bit floating point.
-    F32,
-    /// 16-bit floating point with the range of 32 bits.
-    Bf16,
+    /// How weights are kept [default: the fastest on this machine without a measurable loss].
+    #[arg(long, value_name = "f32|bf16|int8")]
+    pub dtype: Option<Precision>,
 }
 
 impl ModelArgs {
+    /// What the flags say, or else what suits the device.
+    ///
+    /// # Errors
+    ///
+    /// The device is not in this build.
+    pub fn precision(&self) -> Result<Precision> {
+        let device = device(&self.device)?;
+        Ok(self.dtype.unwrap_or_else(|| Precision::fastest(&device)))
+    }
+
     /// Loads the model.
     ///
     /// # Errors
     ///
     /// The device is not in this build, or the checkpoint cannot be used.
     pub fn load(&self) -> Result<Pretrained> {
-        let dtype = match self.dtype {
-            Dtype::F32 => FloatDType::F32,
-            Dtype::Bf16 => FloatDType::BF16,
-        };
         let device = device(&self.device)?;
+        let precision = self.precision()?;
         let bundled = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/nano");
         let model = self.model.as_deref().unwrap_or(bundled);
         let load = || -> Result<Pretrained> {
             if Path::new(model).is_dir() {
-                return Ok(Pretrained::load(Path::new(model), dtype, &device)?);
+                return Ok(Pretrained::load(Path::new(model), precision, &device)?);
             }
             let dir = fetch(model)?;
-            let mut base = Pretrained::load(&dir, dtype, &device)?;
+            let mut base = Pretrained::load(&dir, precision, &device)?;
             let id = model.split('@').next().unwrap_or(model);
             base.name = id.rsplit('/').next().unwrap_or(id).to_owned(); // the folder is named by the commit
             Ok(base)

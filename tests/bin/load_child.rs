@@ -4,13 +4,13 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use trimtab_model::{FloatDType, Pretrained};
+use trimtab_model::{Precision, Pretrained};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let dtype = match arguments[2].as_str() {
-        "bf16" => FloatDType::BF16,
-        _ => FloatDType::F32,
+        "bf16" => Precision::Bf16,
+        _ => Precision::F32,
     };
     let base = Pretrained::load(Path::new(&arguments[1]), dtype, &Device::flex());
     let base = base.expect("a good checkpoint");

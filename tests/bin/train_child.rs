@@ -7,12 +7,12 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use burn::tensor::Device;
-use trimtab_model::{FloatDType, Pretrained};
+use trimtab_model::{Precision, Pretrained};
 use trimtab_rl::{Recipe, Run};
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let base = Pretrained::load(Path::new(&args[0]), FloatDType::F32, &Device::flex())
+    let base = Pretrained::load(Path::new(&args[0]), Precision::F32, &Device::flex())
         .expect("a model folder");
     let recipe = std::fs::read_to_string(&args[1]).expect("a recipe");
     let recipe: Recipe = toml::from_str(&recipe).expect("a recipe");

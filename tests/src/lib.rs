@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor};
 use proptest::prelude::*;
 use serde_json::Value;
 use tempfile::TempDir;
-use trimtab_model::{At, FloatDType, Hook, Model, ModelConfig, Pretrained, Site, Weights};
+use trimtab_model::{At, FloatDType, Hook, Model, ModelConfig, Precision, Pretrained, Site, Weights};
 
 /// The numbers of a tensor with one row per token.
 pub type Matrix = Vec<Vec<f32>>;
@@ -47,7 +47,7 @@ pub fn tiny_checkpoint() -> TempDir {
 
 /// The checkpoint of [`tiny_checkpoint`], loaded on the CPU.
 pub fn tiny() -> Pretrained {
-    Pretrained::load(tiny_checkpoint().path(), FloatDType::F32, &Device::flex())
+    Pretrained::load(tiny_checkpoint().path(), Precision::F32, &Device::flex())
         .expect("a good checkpoint")
 }
 
@@ -60,7 +60,7 @@ pub fn fixture_model(name: &str) -> Model {
         .check(&Model::tensors(&config), &[])
         .expect("all tensors and no others");
     let device = Device::flex();
-    Model::build(config, &mut |name, _| {
+    Model::frozen(config, Precision::F32, &mut |name, _| {
         weights.tensor(name, FloatDType::F32, &device)
     })
     .expect("sound tensors")

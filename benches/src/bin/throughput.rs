@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Parser;
-use trimtab::model::{FloatDType, GenerateOptions};
-use trimtab::{Device, Pretrained, Request, Sampling, generate};
+use trimtab::model::GenerateOptions;
+use trimtab::{Device, Precision, Pretrained, Request, Sampling, generate};
 use trimtab_examples::peak_memory_bytes;
 
 /// Measures loading, prompt reading and decoding.
@@ -24,12 +24,17 @@ struct Args {
     /// Tokens of each completion, all of them decoded.
     #[arg(long, default_value_t = 32)]
     new_tokens: usize,
+    /// How weights are kept [default: the fastest].
+    #[arg(long)]
+    dtype: Option<Precision>,
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args = Args::parse();
+    let device = Device::flex();
+    let precision = args.dtype.unwrap_or_else(|| Precision::fastest(&device));
     let started = Instant::now();
-    let base = Pretrained::load(&args.model, FloatDType::F32, &Device::flex())?;
+    let base = Pretrained::load(&args.model, precision, &device)?;
     let load_seconds = started.elapsed().as_secs_f64();
     let words = base.model.config.vocab_size.min(5000);
     let prompts: Vec<Vec<u32>> = (0..args.batch)

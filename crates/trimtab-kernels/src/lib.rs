@@ -29,5 +29,5 @@ pub use attention::{Heads, Keys};
 pub use gate::Activation;
 pub use isa::Isa;
 pub use matrix::{Format, Matrix, Weight};
-pub use ops::{Angles, SharedPrompt, attend_next, attend_rows, gated, is_cpu, linear, logprobs, read, rms_norm, rotate};
+pub use ops::{Angles, SharedPrompt, attend_next, attend_rows, gated, is_cpu, linear, logprobs, pack, read, rms_norm, rotate};
 pub use softmax::Weights;

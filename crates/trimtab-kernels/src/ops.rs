@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use burn::backend::{DispatchDevice, Flex};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use half::{bf16, f16};
 
 use crate::attention::{self, Given, Group, Heads, Keys};
 use crate::gate::{self, Activation};
 use crate::isa::Isa;
-use crate::matrix::Matrix;
+use crate::matrix::{Format, Matrix};
 use crate::step::{Step, apply1, apply2, apply3, apply5};
 use crate::{norm, rotary, softmax};
 
@@ -315,6 +316,25 @@ impl Step<1> for Logprobs {
 
     fn backward(&self, [logits]: [&[f32]; 1], gradient: &[f32]) -> [Vec<f32>; 1] {
         [softmax::logprob_gradients(Isa::current(), logits, &self.targets, self.scale, gradient)]
+    }
+}
+
+/// Packs a tensor `[inputs, outputs]` of the CPU, in f32, bfloat16 or float16.
+///
+/// # Panics
+///
+/// Panics if the tensor lives elsewhere or is of another type.
+pub fn pack(format: Format, weight: Tensor<2>) -> Matrix {
+    let shape = weight.dims();
+    let weight = weight.try_into_primitive::<Flex>().expect("a tensor of the CPU");
+    let layout = weight.layout();
+    let strides = [layout.strides()[0], layout.strides()[1]].map(|stride| stride as usize);
+    let start = layout.start_offset();
+    match weight.dtype() {
+        DType::F32 => Matrix::pack(format, shape, &weight.storage::<f32>()[start..], strides),
+        DType::BF16 => Matrix::pack(format, shape, &weight.storage::<bf16>()[start..], strides),
+        DType::F16 => Matrix::pack(format, shape, &weight.storage::<f16>()[start..], strides),
+        dtype => panic!("weights of type {dtype:?}"),
     }
 }
 

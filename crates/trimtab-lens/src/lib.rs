@@ -61,7 +61,7 @@ pub fn read_vectors(
 mod tests {
     use std::path::Path;
 
-    use trimtab_model::{Device, FloatDType, HostTensor, Pretrained, TensorFile};
+    use trimtab_model::{Device, HostTensor, Precision, Pretrained, TensorFile};
 
     use super::*;
 
@@ -70,7 +70,7 @@ mod tests {
     fn a_row_of_the_unembedding_raises_its_token_first() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/assets/nano");
         let base =
-            Pretrained::load(&folder, FloatDType::F32, &Device::flex()).expect("the bundled model");
+            Pretrained::load(&folder, Precision::F32, &Device::flex()).expect("the bundled model");
         let weights =
             TensorFile::read(&folder.join("model.safetensors")).expect("the bundled weights");
         let (embedding, norm) = (

@@ -1,6 +1,11 @@
 //! Grouped-query attention over ragged rows that may share a prompt. All attention of all families is computed here.
 
+use std::sync::Arc;
+
 use burn::tensor::{Bool, DType, Device, Int, Tensor, TensorData, activation};
+use trimtab_kernels::{self as kernels, Heads, Keys, SharedPrompt};
+
+use crate::weight::is_fast;
 
 /// Queries of one prompt whose scores are held at once.
 const QUERIES_AT_ONCE: usize = 512;
@@ -14,18 +19,52 @@ pub(crate) struct AttentionConfig {
     pub(crate) sliding_window: Option<usize>,
 }
 
-/// Keys and values of one prompt in one layer, `[num_key_value_heads, prompt_len, head_dim]`.
-#[derive(Clone, Debug)]
-pub(crate) struct PromptKeys {
-    keys: Tensor<3>,
-    values: Tensor<3>,
+impl AttentionConfig {
+    fn heads(self, q: &Tensor<3>, k: &Tensor<3>) -> Heads {
+        let [_, num_attention_heads, head_dim] = q.dims();
+        Heads {
+            num_attention_heads,
+            num_key_value_heads: k.dims()[1],
+            head_dim,
+            scale: self.scale as f32,
+            sliding_window: self.sliding_window,
+        }
+    }
 }
 
-/// Keys and values of all rows in one layer, `[rows, num_key_value_heads, capacity, head_dim]`.
+/// Keys and values of one prompt in one layer.
+#[derive(Clone, Debug)]
+pub(crate) struct PromptKeys {
+    /// `[prompt_len, num_key_value_heads, head_dim]` each; on the CPU packed as well.
+    shared: SharedPrompt,
+}
+
+impl PromptKeys {
+    fn len(&self) -> usize {
+        self.shared.keys.dims()[0]
+    }
+
+    /// `[num_key_value_heads, prompt_len, head_dim]`
+    fn keys(&self) -> Tensor<3> {
+        self.shared.keys.clone().swap_dims(0, 1)
+    }
+
+    /// `[num_key_value_heads, prompt_len, head_dim]`
+    fn values(&self) -> Tensor<3> {
+        self.shared.values.clone().swap_dims(0, 1)
+    }
+}
+
+/// Keys and values of all rows in one layer.
 #[derive(Debug)]
-pub(crate) struct RowKeys {
-    pub(crate) keys: Tensor<4>,
-    pub(crate) values: Tensor<4>,
+pub(crate) enum RowKeys {
+    /// `[rows, num_key_value_heads, capacity, head_dim]` each.
+    Tensors {
+        keys: Tensor<4>,
+        values: Tensor<4>,
+    },
+    /// On the CPU: by row and key head.
+    Packed(Vec<Vec<Keys>>),
 }
 
 /// Which rows the keys of a step belong to.
@@ -47,10 +86,14 @@ pub(crate) fn attend_prompts(
     v: Tensor<3>,
     lens: &[usize],
 ) -> (Tensor<2>, Vec<PromptKeys>) {
+    if is_fast(&q) {
+        let heads = config.heads(&q, &k);
+        let (mixed, packed) = kernels::attend_rows(heads, [q, k.clone(), v.clone()], lens, None);
+        return (mixed, split(&k, &v, lens, packed.to_vec()));
+    }
     let device = q.device();
     let mut start = 0;
     let mut mixed = vec![];
-    let mut prompts = vec![];
     for &len in lens {
         let heads = |x: &Tensor<3>| {
             x.clone()
@@ -81,13 +124,36 @@ pub(crate) fn attend_prompts(
             };
             mixed.push(attend(config.scale, q, own, None));
         }
-        prompts.push(PromptKeys {
-            keys: keys.squeeze_dim(0),
-            values: values.squeeze_dim(0),
-        });
         start += len;
     }
-    (Tensor::cat(mixed, 0), prompts)
+    let packed = vec![Arc::from([]); lens.len()];
+    (Tensor::cat(mixed, 0), split(&k, &v, lens, packed))
+}
+
+/// The keys and values of each prompt.
+fn split(k: &Tensor<3>, v: &Tensor<3>, lens: &[usize], packed: Vec<Arc<[Keys]>>) -> Vec<PromptKeys> {
+    let mut start = 0;
+    let prompts = lens.iter().zip(packed).map(|(&len, packed)| {
+        let own = |x: &Tensor<3>| part(x, start, len);
+        let (keys, values) = (own(k), own(v));
+        start += len;
+        let shared = SharedPrompt {
+            keys,
+            values,
+            packed,
+        };
+        PromptKeys { shared }
+    });
+    prompts.collect()
+}
+
+/// Some tokens of `x`, `[tokens, heads, head_dim]`; nothing is recorded where they are all.
+fn part(x: &Tensor<3>, start: usize, len: usize) -> Tensor<3> {
+    if (start, len) == (0, x.dims()[0]) {
+        x.clone()
+    } else {
+        x.clone().narrow(0, start, len)
+    }
 }
 
 /// Completions attend to their group's prompt and to their own past; `lens[g]` are the lengths of the rows of group `g`.
@@ -101,6 +167,21 @@ pub(crate) fn attend_completions(
 ) -> Tensor<2> {
     let device = q.device();
     let mut start = 0;
+    if is_fast(&q) {
+        let heads = config.heads(&q, &k);
+        let groups = lens.iter().zip(prompts).map(|(lens, prompt)| {
+            let count = lens.iter().sum();
+            let own = [&q, &k, &v].map(|x| part(x, start, count));
+            start += count;
+            kernels::attend_rows(heads, own, lens, Some(&prompt.shared)).0
+        });
+        let mut mixed: Vec<Tensor<2>> = groups.collect();
+        return if mixed.len() == 1 {
+            mixed.remove(0)
+        } else {
+            Tensor::cat(mixed, 0)
+        };
+    }
     let mixed = lens
         .iter()
         .zip(prompts)
@@ -113,7 +194,7 @@ pub(crate) fn attend_completions(
                 block(&v).swap_dims(1, 2),
             );
             start += lens.iter().sum::<usize>();
-            let (longest, prompt_len) = (padding.longest, prompt.keys.dims()[1]);
+            let (longest, prompt_len) = (padding.longest, prompt.len());
             let own = Part {
                 keys: k,
                 values: v,
@@ -141,14 +222,23 @@ pub(crate) fn attend_next(
     rows: &mut RowKeys,
     slots: &Slots,
 ) -> Tensor<2> {
+    let (keys, values) = match rows {
+        RowKeys::Packed(rows) => {
+            let groups: Vec<(&[Keys], usize)> = slots
+                .groups
+                .iter()
+                .map(|&(prompt, count)| (&prompt.shared.packed[..], count))
+                .collect();
+            return kernels::attend_next(config.heads(&q, &k), [q, k, v], &groups, rows);
+        }
+        RowKeys::Tensors { keys, values } => (keys, values),
+    };
     let device = q.device();
     let [count, kv_heads, head_dim] = k.dims();
     let now = slots.now;
     let slot = [0..count, 0..kv_heads, now..now + 1, 0..head_dim];
-    rows.keys
-        .inplace(|keys| keys.slice_assign(slot.clone(), k.unsqueeze_dim(2)));
-    rows.values
-        .inplace(|values| values.slice_assign(slot, v.unsqueeze_dim(2)));
+    keys.inplace(|keys| keys.slice_assign(slot.clone(), k.unsqueeze_dim(2)));
+    values.inplace(|values| values.slice_assign(slot, v.unsqueeze_dim(2)));
     let mut first = 0;
     let mixed = slots
         .groups
@@ -165,8 +255,8 @@ pub(crate) fn attend_next(
                     .narrow(2, oldest, now + 1 - oldest)
             };
             let own = Part {
-                keys: block(&rows.keys),
-                values: block(&rows.values),
+                keys: block(keys),
+                values: block(values),
                 hidden: if starts.iter().all(|&start| start <= oldest) {
                     None
                 } else {
@@ -175,7 +265,7 @@ pub(crate) fn attend_next(
                     })
                 },
             };
-            let prompt_len = prompt.keys.dims()[1];
+            let prompt_len = prompt.len();
             let prompt_hidden = config.sliding_window.and_then(|window| {
                 hidden([count, 1, prompt_len], &device, |row, _, key| {
                     is_hidden(prompt_len + now - starts[row], key, Some(window))
@@ -232,14 +322,14 @@ fn attend(
             .cast(dtype)
             .matmul(own.values),
         Some((prompt, prompt_hidden)) => {
-            let prompt_len = prompt.keys.dims()[1];
+            let prompt_len = prompt.len();
             // One product per key head for all rows of the group: the prompt is not repeated.
             let by_head =
                 |x: Tensor<4>, width| x.swap_dims(0, 1).reshape([kv_heads, rows * stacked, width]);
             let by_row =
                 |x: Tensor<3>, width| x.reshape([kv_heads, rows, stacked, width]).swap_dims(0, 1);
             let prompt_scores = by_row(
-                by_head(q, head_dim).matmul(prompt.keys.clone().transpose()),
+                by_head(q, head_dim).matmul(prompt.keys().transpose()),
                 prompt_len,
             );
             let prompt_scores = hide(prompt_scores, prompt_hidden);
@@ -247,7 +337,7 @@ fn attend(
             let scores = Tensor::cat(vec![prompt_scores, own_scores], 3);
             let weights = activation::softmax(scores, 3).cast(dtype);
             let prompt_weights = by_head(weights.clone().narrow(3, 0, prompt_len), prompt_len);
-            by_row(prompt_weights.matmul(prompt.values.clone()), head_dim)
+            by_row(prompt_weights.matmul(prompt.values()), head_dim)
                 + weights.narrow(3, prompt_len, own_len).matmul(own.values)
         }
     };

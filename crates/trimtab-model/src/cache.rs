@@ -1,6 +1,7 @@
 //! Keys and values: of prompts, each computed once, and of the rows that go on behind them.
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use trimtab_kernels::{Keys, is_cpu};
 
 use crate::attention::{PromptKeys, RowKeys, Slots};
 use crate::config::ModelConfig;
@@ -41,6 +42,8 @@ pub struct Rows {
     /// The next slot to be written.
     now: usize,
     capacity: usize,
+    /// A row of packed keys without tokens.
+    empty: Vec<Keys>,
     /// By layer.
     layers: Vec<RowKeys>,
 }
@@ -60,10 +63,17 @@ impl Rows {
         let capacity = capacity.max(1);
         let shape = [rows, config.num_key_value_heads, capacity, config.head_dim];
         let zeros = || Tensor::zeros(shape, (device, dtype));
+        let empty = vec![Keys::new(config.head_dim); config.num_key_value_heads];
         let layers = (0..config.num_hidden_layers)
-            .map(|_| RowKeys {
-                keys: zeros(),
-                values: zeros(),
+            .map(|_| {
+                if is_cpu(device) && dtype == DType::F32 {
+                    RowKeys::Packed(vec![empty.clone(); rows])
+                } else {
+                    RowKeys::Tensors {
+                        keys: zeros(),
+                        values: zeros(),
+                    }
+                }
             })
             .collect();
         Self {
@@ -71,13 +81,13 @@ impl Rows {
             starts: vec![0; rows],
             now: 0,
             capacity,
+            empty,
             layers,
         }
     }
 
     /// Leaves out the rows that `keep` says no to, and adds `count` rows behind each prompt of `new` at the end.
     pub fn refill(&mut self, keep: &[bool], new: Vec<(Prompt, usize)>) {
-        let device = self.layers[0].keys.device();
         let kept: Vec<i64> = (0i64..)
             .zip(keep)
             .filter_map(|(row, &keep)| keep.then_some(row))
@@ -88,12 +98,25 @@ impl Rows {
             self.now = 0;
         }
         let kept_rows = kept.len();
-        let kept = Tensor::<1, Int>::from_data(TensorData::new(kept, [kept_rows]), &device);
         for layer in &mut self.layers {
-            for x in [&mut layer.keys, &mut layer.values] {
+            let (keys, values) = match layer {
+                RowKeys::Packed(rows) => {
+                    let mut keep = keep.iter();
+                    rows.retain(|_| *keep.next().expect("one mark per row"));
+                    rows.extend(vec![self.empty.clone(); new_rows]);
+                    continue;
+                }
+                RowKeys::Tensors { keys, values } => (keys, values),
+            };
+            for x in [keys, values] {
                 let [_, heads, capacity, head_dim] = x.dims();
+                let device = x.device();
                 let room =
                     Tensor::zeros([new_rows, heads, capacity, head_dim], (&device, x.dtype()));
+                let kept = Tensor::<1, Int>::from_data(
+                    TensorData::new(kept.clone(), [kept_rows]),
+                    &device,
+                );
                 x.inplace(|x| match (kept_rows, new_rows) {
                     (0, _) => room,
                     (_, 0) if all_kept => x,
@@ -144,7 +167,10 @@ impl Rows {
         let len = self.now - oldest;
         self.capacity += more;
         for layer in &mut self.layers {
-            for x in [&mut layer.keys, &mut layer.values] {
+            let RowKeys::Tensors { keys, values } = layer else {
+                return; // packed rows have slots of their own
+            };
+            for x in [keys, values] {
                 let [rows, heads, _, head_dim] = x.dims();
                 let shape = [rows, heads, self.capacity - len, head_dim];
                 let room = Tensor::zeros(shape, (&x.device(), x.dtype()));

@@ -4,6 +4,8 @@ mod keys;
 
 use std::path::{Path, PathBuf};
 
+pub use trimtab_kernels::Activation;
+
 use crate::families;
 use crate::file::read_limited;
 use crate::rope::RopeConfig;
@@ -122,15 +124,6 @@ pub enum QkNorm {
     Head,
     /// All heads together, with a weight for each of their numbers.
     Projection,
-}
-
-/// The function on the gate of the MLP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Activation {
-    /// `x * sigmoid(x)`.
-    Silu,
-    /// `0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))`, the tanh form of GELU.
-    GeluTanh,
 }
 
 /// Why a `config.json` cannot be used.

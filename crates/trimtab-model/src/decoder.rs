@@ -7,6 +7,7 @@
 use std::convert::Infallible;
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation};
+use trimtab_kernels as kernels;
 
 use crate::attention::{AttentionConfig, attend_completions, attend_next, attend_prompts};
 use crate::cache::{Prompt, Rows};
@@ -14,6 +15,7 @@ use crate::config::ModelConfig;
 use crate::hook::{Hook, LayerPass, TokenAt};
 use crate::layer::{Layer, RmsNorm, Source};
 use crate::rope::RopeConfig;
+use crate::weight::{Precision, Weight, is_fast};
 
 /// A frozen decoder. Cloning is cheap: tensors are shared.
 #[derive(Clone, Debug)]
@@ -21,16 +23,22 @@ pub struct Model {
     /// The shape of the model.
     pub config: ModelConfig,
     /// `[hidden_size, vocab_size]`, as the unembedding, with which it may share its numbers.
-    embed_tokens: Tensor<2>,
-    layers: Vec<Layer<Tensor<2>>>,
-    norm: RmsNorm<Tensor<2>>,
+    embed_tokens: Weight,
+    layers: Vec<Layer<Weight>>,
+    norm: RmsNorm<Weight>,
     /// `[hidden_size, vocab_size]`
-    unembedding: Tensor<2>,
+    unembedding: Weight,
+    device: Device,
+    /// The number format of activations.
+    dtype: DType,
 }
 
 impl Model {
     /// Builds a model from a function that yields each tensor by its checkpoint name and shape; a vector of `n`
     /// numbers (shape `[n]`) comes as `[1, n]`. Every name is asked for once.
+    ///
+    /// The tensors are used as they are, on their device and in their type, and may ask for gradients; [`Self::frozen`]
+    /// computes faster with weights that do not change.
     ///
     /// # Errors
     ///
@@ -43,29 +51,78 @@ impl Model {
         config: ModelConfig,
         tensor: &mut dyn FnMut(&str, &[usize]) -> Result<Tensor<2>, E>,
     ) -> Result<Self, E> {
+        Self::assemble(config, tensor, |weight, _| Weight::Tensor(weight))
+    }
+
+    /// As [`Self::build`], with weights that never change: tensors on the CPU are packed for its kernels one after the other,
+    /// and those of other devices used as they are.
+    ///
+    /// # Errors
+    ///
+    /// Whatever `tensor` returns.
+    #[expect(
+        clippy::type_complexity,
+        reason = "a named type would hide what the function is given"
+    )]
+    pub fn frozen<E>(
+        config: ModelConfig,
+        precision: Precision,
+        tensor: &mut dyn FnMut(&str, &[usize]) -> Result<Tensor<2>, E>,
+    ) -> Result<Self, E> {
+        Self::assemble(config, tensor, |weight, source| {
+            if !kernels::is_cpu(&weight.device()) {
+                Weight::Tensor(weight)
+            } else if source.shape.len() == 2 {
+                Weight::Matrix(kernels::pack(precision.format(), weight).into())
+            } else {
+                let weight = weight.cast(DType::F32) + source.offset;
+                Weight::Vector(kernels::read(&weight, |row| row.into()))
+            }
+        })
+    }
+
+    #[expect(
+        clippy::type_complexity,
+        reason = "a named type would hide what the function is given"
+    )]
+    fn assemble<E>(
+        config: ModelConfig,
+        tensor: &mut dyn FnMut(&str, &[usize]) -> Result<Tensor<2>, E>,
+        keep: impl Fn(Tensor<2>, &Source) -> Weight,
+    ) -> Result<Self, E> {
         let mut last: Option<(String, Tensor<2>)> = None; // fused projections ask for one tensor several times
+        let mut place = None;
         let mut take = |source: Source| {
             let whole = match last.take() {
                 Some((name, tensor)) if name == source.name => tensor,
                 _ => tensor(&source.name, &source.shape)?,
             };
+            place = Some((whole.device(), whole.dtype()));
             let is_matrix = source.shape.len() == 2;
-            let part = match source.rows {
+            let part = match source.rows.clone() {
                 Some(rows) => {
-                    last = Some((source.name, whole.clone()));
+                    last = Some((source.name.clone(), whole.clone()));
                     whole.narrow(usize::from(!is_matrix), rows.start, rows.len())
                 }
                 None => whole,
             };
-            Ok(if is_matrix { part.transpose() } else { part })
+            let part = if is_matrix { part.transpose() } else { part };
+            Ok(keep(part, &source))
         };
         let parts = Parts::assemble(&config, &mut take)?;
+        let (device, dtype) = place.expect("a model has tensors");
+        let dtype = match &parts.embed_tokens {
+            Weight::Tensor(_) => dtype,
+            Weight::Matrix(_) | Weight::Vector(_) => DType::F32,
+        };
         Ok(Self {
             config,
             unembedding: parts.lm_head.unwrap_or_else(|| parts.embed_tokens.clone()),
             embed_tokens: parts.embed_tokens,
             layers: parts.layers,
             norm: parts.norm,
+            device,
+            dtype,
         })
     }
 
@@ -100,6 +157,7 @@ impl<T> Parts<T> {
             name: name + ".weight",
             shape: vec![config.vocab_size, config.hidden_size],
             rows: None,
+            offset: 0.0,
         };
         let embed_tokens = take(matrix(format!("{}.embed_tokens", names.decoder)))?;
         let lm_head = (!config.tie_word_embeddings).then(|| take(matrix(names.lm_head.to_owned())));
@@ -238,21 +296,22 @@ impl Model {
 
     /// Logits `[tokens, vocab_size]` in f32 of a residual stream `[tokens, hidden_size]` after the last layer.
     pub fn logits(&self, resid_post: Tensor<2>) -> Tensor<2> {
-        let logits = self
-            .norm
-            .forward(resid_post)
-            .matmul(self.unembedding.clone());
-        logits.cast(DType::F32)
+        let normed = self.norm.forward(resid_post);
+        self.unembedding.multiply(normed, None).cast(DType::F32)
     }
 
     /// Log-probability of each of `targets` under `softmax(logits / temperature)`, `[tokens]` in nats; `resid_post` is
     /// the residual stream after the last layer at the positions that predict them.
     pub fn logprobs(&self, resid_post: Tensor<2>, targets: &[u32], temperature: f32) -> Tensor<1> {
+        let logits = self.logits(resid_post);
+        if is_fast(&logits) {
+            return kernels::logprobs(logits, targets.into(), 1.0 / temperature);
+        }
         let targets: Vec<i64> = targets.iter().map(|&token| i64::from(token)).collect();
         let count = targets.len();
         let targets =
-            Tensor::<2, Int>::from_data(TensorData::new(targets, [count, 1]), &resid_post.device());
-        let logprobs = activation::log_softmax(self.logits(resid_post) / temperature, 1);
+            Tensor::<2, Int>::from_data(TensorData::new(targets, [count, 1]), &self.device);
+        let logprobs = activation::log_softmax(logits / temperature, 1);
         logprobs.gather(1, targets).squeeze_dim(1)
     }
 
@@ -260,8 +319,10 @@ impl Model {
     /// weight `g` of the final norm and without its division. `directions` is `[n, hidden_size]`, the result
     /// `[n, vocab_size]`.
     pub fn direct_logits(&self, directions: Tensor<2>) -> Tensor<2> {
-        let scaled = (directions.cast(DType::F32) * self.norm.scale()).cast(self.dtype());
-        scaled.matmul(self.unembedding.clone()).cast(DType::F32)
+        let directions = directions.cast(DType::F32);
+        let scale = self.norm.scale(&directions);
+        let scaled = (directions * scale).cast(self.dtype());
+        self.unembedding.multiply(scaled, None).cast(DType::F32)
     }
 
     /// The length over which a growing text must be read anew, because its rotary frequencies change there (LongRoPE).
@@ -275,14 +336,14 @@ impl Model {
             .find_map(RopeConfig::changes_at)
     }
 
-    /// The device that holds the weights.
+    /// The device that activations live on.
     pub fn device(&self) -> Device {
-        self.embed_tokens.device()
+        self.device.clone()
     }
 
-    /// The number format of weights and activations.
+    /// The number format of activations.
     pub fn dtype(&self) -> DType {
-        self.embed_tokens.dtype()
+        self.dtype
     }
 
     /// The same weights on the differentiating side of their device, still asking for no gradient.
@@ -292,9 +353,11 @@ impl Model {
         for tensor in model.tensors_mut() {
             tensor.inplace(Tensor::autodiff);
         }
+        model.device = model.device.autodiff();
         model
     }
 
+    /// Those that are not packed.
     fn tensors_mut(&mut self) -> Vec<&mut Tensor<2>> {
         let outer = [
             &mut self.embed_tokens,
@@ -304,6 +367,7 @@ impl Model {
         outer
             .into_iter()
             .chain(self.layers.iter_mut().flat_map(Layer::tensors_mut))
+            .filter_map(Weight::tensor_mut)
             .collect()
     }
 
@@ -328,9 +392,7 @@ impl Model {
             .map(|rope| rope.at(&positions, &device))
             .collect();
         let at: Vec<TokenAt> = at.iter().map(|&(token, _)| token).collect();
-        let ids: Vec<i64> = tokens.iter().map(|&token| i64::from(token)).collect();
-        let ids = Tensor::<1, Int>::from_data(TensorData::new(ids, [tokens.len()]), &device);
-        let mut resid = self.embed_tokens.clone().select(1, ids).transpose(); // [tokens, hidden_size]
+        let mut resid = self.embed_tokens.columns(tokens, &device); // [tokens, hidden_size]
         if architecture.embedding_scale != 1.0 {
             resid = resid * architecture.embedding_scale;
         }

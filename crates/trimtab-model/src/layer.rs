@@ -3,10 +3,12 @@
 use std::ops::Range;
 
 use burn::tensor::{DType, Tensor, activation};
+use trimtab_kernels as kernels;
 
 use crate::config::{Activation, Architecture, ModelConfig, QkNorm};
 use crate::hook::{LayerPass, Site};
 use crate::rope::Rotation;
+use crate::weight::{Weight, is_fast};
 
 /// The tensors of a layer. `T` is a tensor in a model, and nothing where only names and shapes are asked for.
 #[derive(Clone, Debug)]
@@ -31,6 +33,8 @@ pub(crate) struct Source {
     pub(crate) name: String,
     pub(crate) shape: Vec<usize>,
     pub(crate) rows: Option<Range<usize>>,
+    /// What its numbers are short of those that are meant: 1 in norms of which a checkpoint stores the difference from 1.
+    pub(crate) offset: f64,
 }
 
 impl<T> Layer<T> {
@@ -150,7 +154,7 @@ impl<T> Layer<T> {
     }
 }
 
-impl Layer<Tensor<2>> {
+impl Layer<Weight> {
     /// The residual stream `[tokens, hidden_size]` after the layer. `attend` mixes rotated queries, rotated keys and values
     /// (`[tokens, heads, head_dim]`) into `[tokens, num_attention_heads * head_dim]`; `hook` is shown every site that it sees.
     pub(crate) fn forward(
@@ -168,7 +172,7 @@ impl Layer<Tensor<2>> {
         } = config.architecture;
         let [count, _] = resid.dims();
         let head_dim = config.head_dim;
-        let heads = |x: Tensor<2>, norm: Option<&RmsNorm<Tensor<2>>>, heads: usize| {
+        let heads = |x: Tensor<2>, norm: Option<&RmsNorm<Weight>>, heads: usize| {
             let x = match (norm, qk_norm) {
                 (Some(norm), Some(QkNorm::Projection)) => norm.forward(x),
                 (Some(norm), Some(QkNorm::Head)) => {
@@ -180,7 +184,7 @@ impl Layer<Tensor<2>> {
         };
         let resid = hook.at(Site::ResidPre, resid);
         let normed = RmsNorm::maybe(self.pre_attention_norm.as_ref(), resid.clone());
-        let mut project = |site, linear: &Linear<Tensor<2>>, x: &Tensor<2>| {
+        let mut project = |site, linear: &Linear<Weight>, x: &Tensor<2>| {
             hook.project(site, x.clone(), |x| linear.forward(x))
         };
         let q = heads(
@@ -207,20 +211,28 @@ impl Layer<Tensor<2>> {
         let resid = hook.at(Site::ResidMid, resid + attn_out);
 
         let normed = RmsNorm::maybe(self.pre_mlp_norm.as_ref(), resid.clone());
-        let mut project = |site, linear: &Linear<Tensor<2>>, x: &Tensor<2>| {
+        let mut project = |site, linear: &Linear<Weight>, x: &Tensor<2>| {
             hook.project(site, x.clone(), |x| linear.forward(x))
         };
         let gate = project(Site::GateProj, &self.gate_proj, &normed);
-        let gate = match activation {
-            Activation::Silu => activation::silu(gate),
-            Activation::GeluTanh => activation::gelu_approximate(gate),
-        };
         let up = project(Site::UpProj, &self.up_proj, &normed);
-        let mlp_out = project(Site::DownProj, &self.down_proj, &(gate * up));
+        let mlp_out = project(Site::DownProj, &self.down_proj, &gated(activation, gate, up));
         let mlp_out = RmsNorm::maybe(self.post_mlp_norm.as_ref(), mlp_out);
         let mlp_out = hook.at(Site::MlpOut, mlp_out);
         hook.at(Site::ResidPost, resid + mlp_out)
     }
+}
+
+/// `activation(gate) * up`
+fn gated(activation: Activation, gate: Tensor<2>, up: Tensor<2>) -> Tensor<2> {
+    if is_fast(&gate) {
+        return kernels::gated(activation, gate, up);
+    }
+    let gate = match activation {
+        Activation::Silu => activation::silu(gate),
+        Activation::GeluTanh => activation::gelu_approximate(gate),
+    };
+    gate * up
 }
 
 /// `x * weight / sqrt(mean(x^2) + eps)` over the last axis (arXiv:1910.07467, eq. 4), in f32.
@@ -229,7 +241,7 @@ pub(crate) struct RmsNorm<T> {
     /// `[1, width]`
     pub(crate) weight: T,
     eps: f64,
-    /// Added to the weight: 1 where a checkpoint stores the difference from 1.
+    /// Added to the weight if it is a tensor as it was read.
     offset: f64,
 }
 
@@ -240,35 +252,41 @@ impl<T> RmsNorm<T> {
         width: usize,
         take: &mut dyn FnMut(Source) -> Result<T, E>,
     ) -> Result<Self, E> {
+        let offset = config.architecture.norm_offset;
         let source = Source {
             name: name + ".weight",
             shape: vec![width],
             rows: None,
+            offset,
         };
         Ok(Self {
             weight: take(source)?,
             eps: config.rms_norm_eps,
-            offset: config.architecture.norm_offset,
+            offset,
         })
     }
 }
 
-impl RmsNorm<Tensor<2>> {
+impl RmsNorm<Weight> {
     pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        if let Weight::Vector(weight) = &self.weight {
+            return kernels::rms_norm(x, weight.clone(), self.eps as f32);
+        }
         let dtype = x.dtype();
         let x = x.cast(DType::F32);
         let mean_square = (x.clone() * x.clone()).mean_dim(1); // [tokens, 1]
+        let scale = self.scale(&x);
         let normed = x * (mean_square + self.eps).sqrt().recip();
-        (normed * self.scale()).cast(dtype)
+        (normed * scale).cast(dtype)
     }
 
-    /// What normed numbers are multiplied by, `[1, width]` in f32.
-    pub(crate) fn scale(&self) -> Tensor<2> {
-        let weight = self.weight.clone().cast(DType::F32);
-        if self.offset == 0.0 {
-            weight
-        } else {
-            weight + self.offset
+    /// What normed numbers are multiplied by, `[1, width]` in f32, where `like` is.
+    pub(crate) fn scale(&self, like: &Tensor<2>) -> Tensor<2> {
+        match &self.weight {
+            Weight::Tensor(weight) if self.offset != 0.0 => {
+                weight.clone().cast(DType::F32) + self.offset
+            }
+            weight => weight.row(like).cast(DType::F32),
         }
     }
 
@@ -297,18 +315,16 @@ impl<T> Linear<T> {
         bias: bool,
         take: &mut dyn FnMut(Source) -> Result<T, E>,
     ) -> Result<Self, E> {
-        let weight = take(Source {
-            name: format!("{name}.weight"),
-            shape: vec![outputs, inputs],
-            rows: rows.clone(),
-        })?;
-        let bias = bias.then(|| {
+        let mut part = |name: String, shape: Vec<usize>| {
             take(Source {
-                name: format!("{name}.bias"),
-                shape: vec![outputs],
-                rows,
+                name,
+                shape,
+                rows: rows.clone(),
+                offset: 0.0,
             })
-        });
+        };
+        let weight = part(format!("{name}.weight"), vec![outputs, inputs])?;
+        let bias = bias.then(|| part(format!("{name}.bias"), vec![outputs]));
         Ok(Self {
             weight,
             bias: bias.transpose()?,
@@ -316,13 +332,9 @@ impl<T> Linear<T> {
     }
 }
 
-impl Linear<Tensor<2>> {
+impl Linear<Weight> {
     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let y = x.matmul(self.weight.clone());
-        match &self.bias {
-            Some(bias) => y + bias.clone(),
-            None => y,
-        }
+        self.weight.multiply(x, self.bias.as_ref())
     }
 }
 

@@ -20,9 +20,11 @@ mod stop;
 mod tensor_file;
 mod tokenizer;
 mod tokenizer_config;
+mod weight;
 mod weights;
 
 pub use burn::tensor::{Device, FloatDType};
+pub use weight::{Precision, UnknownPrecision};
 pub use cache::{Prompt, Rows};
 pub use chat::{ChatError, ChatTemplate, Message};
 pub use config::{

@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, FloatDType};
+use trimtab_kernels::is_cpu;
 
 use crate::chat::{ChatError, ChatTemplate};
 use crate::config::{ConfigError, ModelConfig};
 use crate::decoder::Model;
 use crate::tensor_file::TensorFileError;
 use crate::tokenizer::{Tokenizer, TokenizerError};
+use crate::weight::Precision;
 use crate::weights::{Mismatch, Weights, list};
 
 /// A model with what belongs to it.
@@ -50,17 +52,26 @@ pub enum LoadError {
     },
     #[error("this device does not compute in {dtype:?}; F32 is always there")]
     ComputeDtype { dtype: FloatDType },
+    #[error("8-bit weights are for the CPU (`flex`) only; take bf16 or f32 on this device")]
+    Int8,
 }
 
 impl Pretrained {
-    /// Loads the checkpoint folder `dir` onto `device`, its weights converted to `dtype`.
+    /// Loads the checkpoint folder `dir` onto `device`, its weights kept in `precision`.
     ///
     /// Nothing is kept in memory beside the weights but what is being read of one tensor.
     ///
     /// # Errors
     ///
     /// See [`LoadError`]: names, shapes and types of all tensors are checked before the first is read.
-    pub fn load(dir: &Path, dtype: FloatDType, device: &Device) -> Result<Self, LoadError> {
+    pub fn load(dir: &Path, precision: Precision, device: &Device) -> Result<Self, LoadError> {
+        // As exact as the file: packing rounds.
+        let dtype = match precision {
+            Precision::F32 => FloatDType::F32,
+            Precision::Bf16 => FloatDType::BF16,
+            Precision::Int8 if is_cpu(device) => FloatDType::F32,
+            Precision::Int8 => return Err(LoadError::Int8),
+        };
         let config = ModelConfig::from_dir(dir)?;
         let tokenizer = Tokenizer::from_dir(dir, config.vocab_size)?;
         let chat_template = ChatTemplate::from_dir(dir)?;
@@ -74,7 +85,7 @@ impl Pretrained {
         }
         weights.check(&wanted, &tolerated)?;
         let (model, sha256) = rayon::join(
-            || Model::build(config, &mut |name, _| weights.tensor(name, dtype, device)),
+            || Model::frozen(config, precision, &mut |name, _| weights.tensor(name, dtype, device)),
             || weights.sha256(),
         );
         let name = dir.file_name().map_or_else(

@@ -2,11 +2,14 @@
 //! over longer texts.
 
 use std::f64::consts::PI;
+use std::sync::Arc;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use serde::Deserialize;
+use trimtab_kernels::Angles;
 
 use crate::config::{ConfigError, Keys, refuse};
+use crate::weight::is_fast;
 
 /// A rotary embedding: `rotary_dim / 2` frequencies, of which pair `i` has `rope_theta^(-2i / rotary_dim)` before scaling
 /// (RoFormer, arXiv:2104.09864, eq. 15).
@@ -437,29 +440,38 @@ impl RopeConfig {
                 sin.push(factor * s);
             }
         }
-        let shape = [tokens.len(), 1, half];
         Rotation {
-            cos: Tensor::from_data(TensorData::new(cos, shape), device),
-            sin: Tensor::from_data(TensorData::new(sin, shape), device),
+            angles: Arc::new(Angles { cos, sin }),
+            device: device.clone(),
+            half,
         }
     }
 }
 
-/// The rotation of each token, as two `[tokens, 1, rotary_dim / 2]` tensors in f32.
+/// The rotation of each token.
 pub(crate) struct Rotation {
-    cos: Tensor<3>,
-    sin: Tensor<3>,
+    angles: Arc<Angles>,
+    device: Device,
+    /// Half the rotary dimension.
+    half: usize,
 }
 
 impl Rotation {
     /// Rotates the pairs `(x[i], x[i + rotary_dim / 2])` of `x`, `[tokens, heads, head_dim]`, in f32.
     pub(crate) fn rotate(&self, x: Tensor<3>) -> Tensor<3> {
+        if is_fast(&x) {
+            return trimtab_kernels::rotate(x, self.angles.clone());
+        }
         let dtype = x.dtype();
         let x = x.cast(DType::F32);
-        let (half, head_dim) = (self.cos.dims()[2], x.dims()[2]);
+        let (half, [tokens, _, head_dim]) = (self.half, x.dims());
         let part = |start, len| x.clone().narrow(2, start, len);
         let (first, second) = (part(0, half), part(half, half));
-        let (cos, sin) = (self.cos.clone(), self.sin.clone());
+        let table = |numbers: &[f32]| {
+            let numbers = TensorData::new(numbers.to_vec(), [tokens, 1, half]);
+            Tensor::<3>::from_data(numbers, &self.device)
+        };
+        let (cos, sin) = (table(&self.angles.cos), table(&self.angles.sin));
         let mut parts = vec![
             first.clone() * cos.clone() - second.clone() * sin.clone(),
             second * cos + first * sin,

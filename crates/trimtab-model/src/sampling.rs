@@ -2,6 +2,7 @@
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
+use trimtab_kernels::Weights;
 
 /// How completions are drawn. Filters apply in the order of the fields, each to what the one before it left.
 ///
@@ -144,8 +145,7 @@ impl Sampling {
             None => self.pick(logits, &plain, uniform),
             Some(penalised) => self.pick(penalised, &Weights::of(penalised, scale), uniform),
         };
-        let logprob = f64::from((logits[token] - plain.max) * scale) - plain.total.ln();
-        Some((token as u32, logprob as f32))
+        Some((token as u32, plain.logprob(logits[token])))
     }
 
     fn penalise(&self, logits: &[f32], text: [&[u32]; 2]) -> Vec<f32> {
@@ -207,25 +207,6 @@ impl Sampling {
         kept.retain(|&token| weights[token] >= self.min_p * largest);
         kept.sort_unstable();
         kept
-    }
-}
-
-/// `exp(scale (logit - max))` of every logit.
-struct Weights {
-    max: f32,
-    each: Vec<f32>,
-    total: f64,
-}
-
-impl Weights {
-    fn of(logits: &[f32], scale: f32) -> Self {
-        let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let each: Vec<f32> = logits
-            .iter()
-            .map(|logit| ((logit - max) * scale).exp())
-            .collect();
-        let total = each.iter().map(|&weight| f64::from(weight)).sum();
-        Self { max, each, total }
     }
 }
 

@@ -38,9 +38,6 @@ const MAX_SHARDS: usize = 1024;
 /// How many numbers are read and converted at a time.
 const CHUNK: usize = 1 << 16;
 
-/// How many numbers are turned round at a time.
-const BAND: usize = 1 << 20;
-
 /// How many bytes are read at a time where they are only looked at.
 const BUFFER: usize = 1 << 20;
 
@@ -274,9 +271,7 @@ impl Weights {
         })
     }
 
-    /// The tensor `name` in the number format `dtype`; a vector of `n` numbers comes as `[1, n]`. In memory the numbers lie
-    /// column by column, so that a projection's weight, used as `[inputs, outputs]`, is read in order by products with few
-    /// rows instead of being packed for each.
+    /// The tensor `name` in the number format `dtype`; a vector of `n` numbers comes as `[1, n]`.
     ///
     /// # Errors
     ///
@@ -309,14 +304,13 @@ impl Weights {
             });
         };
         let shape = [rows, columns];
-        let turned = [columns, rows];
         let data = match dtype {
-            FloatDType::F32 => TensorData::new(self.read::<f32>(name, location, shape)?, turned),
-            FloatDType::F16 => TensorData::new(self.read::<f16>(name, location, shape)?, turned),
-            FloatDType::BF16 => TensorData::new(self.read::<bf16>(name, location, shape)?, turned),
+            FloatDType::F32 => TensorData::new(self.read::<f32>(name, location, shape)?, shape),
+            FloatDType::F16 => TensorData::new(self.read::<f16>(name, location, shape)?, shape),
+            FloatDType::BF16 => TensorData::new(self.read::<bf16>(name, location, shape)?, shape),
             FloatDType::F64 | FloatDType::Flex32 => return Err(LoadError::ComputeDtype { dtype }),
         };
-        Ok(Tensor::<2>::from_data(data, (device, DType::from(dtype))).transpose())
+        Ok(Tensor::from_data(data, (device, DType::from(dtype))))
     }
 
     /// Reads every number and counts those that are not finite, by tensor; those without any are left out.
@@ -362,8 +356,7 @@ impl Weights {
         Ok(hex(&hash.finalize()))
     }
 
-    /// All numbers of a matrix, column by column: some rows at a time are read and turned round, by as many threads as
-    /// there are.
+    /// All numbers of a matrix, read by as many threads as there are.
     fn read<E: Element>(
         &self,
         name: &str,
@@ -371,38 +364,21 @@ impl Weights {
         [rows, columns]: [usize; 2],
     ) -> Result<Vec<E>, LoadError> {
         let mut values = vec![E::from_elem(0.0_f32); rows * columns];
-        let band = (BAND / columns.max(1)).clamp(1, rows.max(1));
-        let mut buffer = vec![0.0_f32; band * columns];
-        for first in (0..rows).step_by(band) {
-            let count = band.min(rows - first);
-            let buffer = &mut buffer[..count * columns];
-            buffer
-                .par_chunks_mut(CHUNK)
-                .enumerate()
-                .try_for_each(|(index, chunk)| {
-                    let start = first * columns + index * CHUNK;
-                    self.read_chunk(name, location, start, chunk)?;
-                    if chunk
-                        .iter()
-                        .all(|&number| E::from_elem(number).elem::<f32>().is_finite())
-                    {
-                        return Ok(());
-                    }
-                    Err(LoadError::from(TensorFileError::NonFinite {
+        let chunks = values.par_chunks_mut(CHUNK).enumerate();
+        chunks.try_for_each(|(index, chunk)| {
+            let mut buffer = vec![0.0; chunk.len()];
+            self.read_chunk(name, location, index * CHUNK, &mut buffer)?;
+            for (value, number) in chunk.iter_mut().zip(buffer) {
+                *value = E::from_elem(number);
+                if !value.elem::<f32>().is_finite() {
+                    return Err(LoadError::from(TensorFileError::NonFinite {
                         path: self.files[location.file].0.clone(),
                         name: name.to_owned(),
-                    }))
-                })?;
-            values
-                .par_chunks_mut(rows)
-                .enumerate()
-                .for_each(|(column, values)| {
-                    let numbers = buffer[column..].iter().step_by(columns);
-                    for (value, &number) in values[first..first + count].iter_mut().zip(numbers) {
-                        *value = E::from_elem(number);
-                    }
-                });
-        }
+                    }));
+                }
+            }
+            Ok(())
+        })?;
         Ok(values)
     }
 

@@ -7,7 +7,7 @@ pub use trimtab_steer as steer;
 pub use trimtab_tasks as tasks;
 
 pub use trimtab_lens::read_vectors;
-pub use trimtab_model::{Device, FloatDType, Pretrained, Request, Sampling, generate};
+pub use trimtab_model::{Device, Precision, Pretrained, Request, Sampling, generate};
 pub use trimtab_rl::{Recipe, Run, Trainer, evaluate};
 pub use trimtab_steer::{SteeringFile, SteeringVectors};
 pub use trimtab_tasks::{Family, Grader, Outcome, Verdict, check, grade};
