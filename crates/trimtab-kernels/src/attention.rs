@@ -201,7 +201,10 @@ pub(crate) fn attend_with(
     }
     assert_eq!(token * heads.query_width(), queries.len(), "a query for every token");
     // Each block writes the queries of its tokens and its head alone.
-    let one = |block: &Block| isa.run(Forward { block, queries, result: shared });
+    let one = |block: &Block| {
+        let len = block.rows() * (2 * heads.head_dim + block.width() + 1);
+        scratch(len, |memory| isa.run(Forward { block, queries, result: shared, memory }));
+    };
     if work < 1 << 17 {
         blocks.iter().for_each(one);
     } else {
@@ -327,6 +330,7 @@ struct Forward<'a> {
     block: &'a Block<'a>,
     queries: &'a [f32],
     result: Shared,
+    memory: &'a mut [f32],
 }
 
 impl WithSimd for Forward<'_> {
@@ -341,38 +345,36 @@ impl WithSimd for Forward<'_> {
             block.heads.head_dim,
             block.heads.ratio(),
         );
-        scratch(rows * (2 * dim + width + 1), |memory: &mut [f32]| {
-            let (queries, memory) = memory.split_at_mut(rows * dim);
-            let (mixed, memory) = memory.split_at_mut(rows * dim);
-            let (weights, totals) = memory.split_at_mut(rows * width);
-            block.gather(self.queries, block.heads.scale, queries);
-            block.weigh(simd, queries, weights, totals);
-            if let Some(prompt) = block.prompt {
-                let values = View::rows(&prompt.values, dim);
-                multiply(simd, [rows, prompt.len, dim], View::rows(weights, width), values, mixed, dim, false);
-            }
-            let mut row = 0;
-            for segment in &block.segments {
-                let count = segment.count * ratio;
-                let shape = [count, segment.start + segment.count, dim];
-                let weights = View::rows(&weights[row * width + block.shared()..], width);
-                let values = View::rows(&segment.own[block.head].values, dim);
-                let mixed = &mut mixed[row * dim..];
-                multiply(simd, shape, weights, values, mixed, dim, block.prompt.is_some());
-                row += count;
-            }
-            let tokens = mixed.chunks_exact(ratio * dim).zip(totals.chunks_exact(ratio));
-            for (place, (mixed, totals)) in block.places().zip(tokens) {
-                // SAFETY: these numbers are the queries of one token of this block, which belong to it alone.
-                let to = unsafe { std::slice::from_raw_parts_mut(self.result.at(place), ratio * dim) };
-                for ((to, mixed), total) in to.chunks_exact_mut(dim).zip(mixed.chunks_exact(dim)).zip(totals) {
-                    let share = 1.0 / total;
-                    for (to, mixed) in to.iter_mut().zip(mixed) {
-                        *to = mixed * share;
-                    }
+        let (queries, memory) = self.memory.split_at_mut(rows * dim);
+        let (mixed, memory) = memory.split_at_mut(rows * dim);
+        let (weights, totals) = memory.split_at_mut(rows * width);
+        block.gather(self.queries, block.heads.scale, queries);
+        block.weigh(simd, queries, weights, totals);
+        if let Some(prompt) = block.prompt {
+            let values = View::rows(&prompt.values, dim);
+            multiply(simd, [rows, prompt.len, dim], View::rows(weights, width), values, mixed, dim, false);
+        }
+        let mut row = 0;
+        for segment in &block.segments {
+            let count = segment.count * ratio;
+            let shape = [count, segment.start + segment.count, dim];
+            let weights = View::rows(&weights[row * width + block.shared()..], width);
+            let values = View::rows(&segment.own[block.head].values, dim);
+            let mixed = &mut mixed[row * dim..];
+            multiply(simd, shape, weights, values, mixed, dim, block.prompt.is_some());
+            row += count;
+        }
+        let tokens = mixed.chunks_exact(ratio * dim).zip(totals.chunks_exact(ratio));
+        for (place, (mixed, totals)) in block.places().zip(tokens) {
+            // SAFETY: these numbers are the queries of one token of this block, which belong to it alone.
+            let to = unsafe { std::slice::from_raw_parts_mut(self.result.at(place), ratio * dim) };
+            for ((to, mixed), total) in to.chunks_exact_mut(dim).zip(mixed.chunks_exact(dim)).zip(totals) {
+                let share = 1.0 / total;
+                for (to, mixed) in to.iter_mut().zip(mixed) {
+                    *to = mixed * share;
                 }
             }
-        });
+        }
     }
 }
 
@@ -410,8 +412,12 @@ pub(crate) fn backward(isa: Isa, heads: &Heads, given: Given, out: &[f32]) -> Gr
         kv: gradient.kv.each_mut().map(|x| Shared(x.as_mut_ptr())),
         prompt: gradient.prompt.as_mut().map(|prompt| prompt.each_mut().map(|x| Shared(x.as_mut_ptr()))),
     };
+    let prompt_len = given.prompt.map_or(0, |[keys, _]| keys.len() / heads.key_width());
+    let longest = given.lens.iter().max().copied().unwrap_or(0);
+    let rows = heads.ratio() * QUERIES.div_ceil(heads.ratio()).min(longest);
+    let len = rows * (3 * heads.head_dim + 2 * (prompt_len + longest) + 1);
     (0..heads.num_key_value_heads).into_par_iter().for_each(|head| {
-        isa.run(Backward { heads, head, given, out, to: shared });
+        scratch(len, |memory| isa.run(Backward { heads, head, given, out, to: shared, memory }));
     });
     gradient
 }
@@ -429,13 +435,14 @@ struct Backward<'a> {
     given: Given<'a>,
     out: &'a [f32],
     to: Targets,
+    memory: &'a mut [f32],
 }
 
 impl WithSimd for Backward<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn with_simd<S: Simd>(mut self, simd: S) {
         let Self { heads, head, given, .. } = self;
         let (dim, key_width) = (heads.head_dim, heads.key_width());
         let keys_of = |kv: [&[f32]; 2], first: usize, len: usize| Keys {
@@ -475,63 +482,62 @@ impl Backward<'_> {
     /// Adds what the queries of `block`, of a row that begins at token `first`, contribute; `values` are panels of those of the
     /// prompt and of the row.
     #[inline(always)]
-    fn block<S: Simd>(&self, simd: S, block: &Block, values: [&[f32]; 2], first: usize) {
-        let Self { heads, head, given, out, to } = *self;
+    fn block<S: Simd>(&mut self, simd: S, block: &Block, values: [&[f32]; 2], first: usize) {
+        let Self { heads, head, given, out, to, .. } = *self;
         let (rows, width, dim, ratio) = (block.rows(), block.width(), heads.head_dim, heads.ratio());
         let (shared, key_width) = (block.shared(), heads.key_width());
         let own = width - shared;
-        scratch(rows * (3 * dim + 2 * width + 1), |memory: &mut [f32]| {
-            let (q, memory) = memory.split_at_mut(rows * dim);
-            let (d_out, memory) = memory.split_at_mut(rows * dim);
-            let (d_q, memory) = memory.split_at_mut(rows * dim);
-            let (weights, memory) = memory.split_at_mut(rows * width);
-            let (d_scores, totals) = memory.split_at_mut(rows * width);
-            block.gather(given.q, heads.scale, q);
-            block.gather(out, 1.0, d_out);
-            block.weigh(simd, q, weights, totals);
-            // dP = dO V^T
-            for (values, start, len) in [(values[0], 0, shared), (values[1], shared, own)] {
-                for key in (0..len).step_by(PANEL) {
-                    let panel = View::rows(&values[key * dim..], PANEL);
-                    let shape = [rows, dim, PANEL.min(len - key)];
-                    multiply(simd, shape, View::rows(d_out, dim), panel, &mut d_scores[start + key..], width, false);
+        let (q, memory) = self.memory.split_at_mut(rows * dim);
+        let (d_out, memory) = memory.split_at_mut(rows * dim);
+        let (d_q, memory) = memory.split_at_mut(rows * dim);
+        let (weights, memory) = memory.split_at_mut(rows * width);
+        let (d_scores, memory) = memory.split_at_mut(rows * width);
+        let totals = &mut memory[..rows];
+        block.gather(given.q, heads.scale, q);
+        block.gather(out, 1.0, d_out);
+        block.weigh(simd, q, weights, totals);
+        // dP = dO V^T
+        for (values, start, len) in [(values[0], 0, shared), (values[1], shared, own)] {
+            for key in (0..len).step_by(PANEL) {
+                let panel = View::rows(&values[key * dim..], PANEL);
+                let shape = [rows, dim, PANEL.min(len - key)];
+                multiply(simd, shape, View::rows(d_out, dim), panel, &mut d_scores[start + key..], width, false);
+            }
+        }
+        let pairs = weights.chunks_exact_mut(width).zip(d_scores.chunks_exact_mut(width));
+        for ((weights, d_scores), &total) in pairs.zip(totals.iter()) {
+            score_gradients(simd, weights, d_scores, 1.0 / total);
+        }
+        // dQ = scale dS K
+        let d_scores_view = View::rows(d_scores, width);
+        let own_scores = View { data: &d_scores[shared..], ..d_scores_view };
+        if let Some([keys, _]) = given.prompt {
+            multiply(simd, [rows, shared, dim], d_scores_view, heads.of(keys, head, 0), d_q, dim, false);
+        }
+        multiply(simd, [rows, own, dim], own_scores, heads.of(given.kv[0], head, first), d_q, dim, shared > 0);
+        for (place, d_q) in block.places().zip(d_q.chunks_exact(ratio * dim)) {
+            for (index, value) in d_q.iter().enumerate() {
+                // SAFETY: the queries of this head at this token are written by nobody else.
+                unsafe { *to.q.at(place + index) = value * heads.scale };
+            }
+        }
+        // dK = dS^T (scale Q), dV = P^T dO
+        let weights_view = View::rows(weights, width);
+        let own_weights = View { data: &weights[shared..], ..weights_view };
+        let sides = [(d_scores_view, own_scores, &*q), (weights_view, own_weights, &*d_out)];
+        for (side, (of_prompt, of_own, with)) in sides.into_iter().enumerate() {
+            let with = View::rows(with, dim);
+            // SAFETY: this key head of the prompt and of this row is written by this thread alone, and the sizes are
+            // those of the tensors.
+            unsafe {
+                if let Some(prompt) = to.prompt {
+                    let c = prompt[side].at(head * dim);
+                    multiply_at(simd, [shared, rows, dim], of_prompt.transposed(), with, c, key_width, true);
                 }
+                let c = to.kv[side].at(first * key_width + head * dim);
+                multiply_at(simd, [own, rows, dim], of_own.transposed(), with, c, key_width, true);
             }
-            let pairs = weights.chunks_exact_mut(width).zip(d_scores.chunks_exact_mut(width));
-            for ((weights, d_scores), &total) in pairs.zip(totals.iter()) {
-                score_gradients(simd, weights, d_scores, 1.0 / total);
-            }
-            // dQ = scale dS K
-            let d_scores_view = View::rows(d_scores, width);
-            let own_scores = View { data: &d_scores[shared..], ..d_scores_view };
-            if let Some([keys, _]) = given.prompt {
-                multiply(simd, [rows, shared, dim], d_scores_view, heads.of(keys, head, 0), d_q, dim, false);
-            }
-            multiply(simd, [rows, own, dim], own_scores, heads.of(given.kv[0], head, first), d_q, dim, shared > 0);
-            for (place, d_q) in block.places().zip(d_q.chunks_exact(ratio * dim)) {
-                for (index, value) in d_q.iter().enumerate() {
-                    // SAFETY: the queries of this head at this token are written by nobody else.
-                    unsafe { *to.q.at(place + index) = value * heads.scale };
-                }
-            }
-            // dK = dS^T (scale Q), dV = P^T dO
-            let weights_view = View::rows(weights, width);
-            let own_weights = View { data: &weights[shared..], ..weights_view };
-            let sides = [(d_scores_view, own_scores, &*q), (weights_view, own_weights, &*d_out)];
-            for (side, (of_prompt, of_own, with)) in sides.into_iter().enumerate() {
-                let with = View::rows(with, dim);
-                // SAFETY: this key head of the prompt and of this row is written by this thread alone, and the sizes are
-                // those of the tensors.
-                unsafe {
-                    if let Some(prompt) = to.prompt {
-                        let c = prompt[side].at(head * dim);
-                        multiply_at(simd, [shared, rows, dim], of_prompt.transposed(), with, c, key_width, true);
-                    }
-                    let c = to.kv[side].at(first * key_width + head * dim);
-                    multiply_at(simd, [own, rows, dim], of_own.transposed(), with, c, key_width, true);
-                }
-            }
-        });
+        }
     }
 }
 
