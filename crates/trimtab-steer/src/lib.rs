@@ -3,8 +3,20 @@
 //! "Steering LLM Reasoning Through Bias-Only Adaptation" (arXiv:2505.18706) trains one vector `s_l` per decoder layer
 //! and adds it to the residual stream after that layer, at every token, with all weights frozen.
 
+mod control_vector;
+mod export;
 mod file;
+mod gguf;
+mod merged_checkpoint;
+mod merged_gguf;
+mod npy;
 mod vectors;
 
-pub use file::{SteeringError, SteeringFile, SteeringMetadata};
+pub use control_vector::{FirstLayer, write_control_vector};
+pub use export::{ExportError, TOLERANCE, compare_probes, probe, write_npy};
+pub use file::{SteeringError, SteeringFile, SteeringMetadata, Transfer};
+pub use gguf::GgufError;
+pub use merged_checkpoint::{Window, merge_checkpoint};
+pub use merged_gguf::{Checked, merge_gguf};
+pub use npy::NpyError;
 pub use vectors::SteeringVectors;
