@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 
 use burn::tensor::Device;
 use serde_json::json;
-use trimtab_model::{FloatDType, HostTensor, Pretrained, TensorFile, TensorFileError};
+use trimtab_model::{FloatDType, HostTensor, Pretrained, Site, TensorFile, TensorFileError};
 use trimtab_steer::{SteeringError, SteeringFile, SteeringVectors};
 use trimtab_tests::bundled_model;
 
@@ -25,8 +25,8 @@ fn what_is_written_is_read() {
     assert_eq!(read, file);
     let metadata = read.metadata;
     assert_eq!(
-        (metadata.format.as_str(), metadata.site.as_str()),
-        ("trimtab-steering-1", "resid_post")
+        (metadata.format.as_str(), metadata.site),
+        ("trimtab-steering-1", Site::ResidPost)
     );
     assert_eq!(
         (metadata.base_model.as_str(), metadata.base_sha256),

@@ -77,18 +77,15 @@ fn fetch(name: &str) -> Result<PathBuf> {
     Ok(dir)
 }
 
-/// Loads the vectors of `path` for `base`.
+/// Loads the vectors of `path` (native, GGUF control vector or npy) for `base`.
 ///
 /// # Errors
 ///
 /// The file cannot be used with this base.
 pub fn load_vectors(path: Option<&Path>, base: &Pretrained) -> Result<Option<SteeringVectors>> {
     let Some(path) = path else { return Ok(None) };
-    let file = SteeringFile::read(path, base).context("cannot load the steering vectors")?;
-    Ok(Some(SteeringVectors::from_host(
-        &file.vectors,
-        &base.model.device(),
-    )))
+    let load = || SteeringFile::read(path, base)?.steering(&base.model.device());
+    Ok(Some(load().context("cannot load the steering vectors")?))
 }
 
 /// Turns `flex`, `cuda:1` and the like into a device.
