@@ -41,24 +41,47 @@ impl ModelArgs {
     ///
     /// The device is not in this build, or the checkpoint cannot be used.
     pub fn load(&self) -> Result<Pretrained> {
+        self.load_dir(&self.dir()?)
+    }
+
+    /// The folder of the checkpoint, which comes from the hub if there is no such folder.
+    ///
+    /// # Errors
+    ///
+    /// The hub has no such checkpoint, or cannot be reached.
+    pub fn dir(&self) -> Result<PathBuf> {
+        match Path::new(self.name()) {
+            dir if dir.is_dir() => Ok(dir.to_owned()),
+            _ => fetch(self.name()).with_context(|| self.failure()),
+        }
+    }
+
+    /// Loads the model from [`Self::dir`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::load`].
+    pub fn load_dir(&self, dir: &Path) -> Result<Pretrained> {
         let dtype = match self.dtype {
             Dtype::F32 => FloatDType::F32,
             Dtype::Bf16 => FloatDType::BF16,
         };
         let device = device(&self.device)?;
-        let bundled = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/nano");
-        let model = self.model.as_deref().unwrap_or(bundled);
-        let load = || -> Result<Pretrained> {
-            if Path::new(model).is_dir() {
-                return Ok(Pretrained::load(Path::new(model), dtype, &device)?);
-            }
-            let dir = fetch(model)?;
-            let mut base = Pretrained::load(&dir, dtype, &device)?;
-            let id = model.split('@').next().unwrap_or(model);
+        let mut base = Pretrained::load(dir, dtype, &device).with_context(|| self.failure())?;
+        if !Path::new(self.name()).is_dir() {
+            let id = self.name().split('@').next().unwrap_or_default();
             base.name = id.rsplit('/').next().unwrap_or(id).to_owned(); // the folder is named by the commit
-            Ok(base)
-        };
-        load().with_context(|| format!("cannot load the model {model}"))
+        }
+        Ok(base)
+    }
+
+    fn name(&self) -> &str {
+        let bundled = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/nano");
+        self.model.as_deref().unwrap_or(bundled)
+    }
+
+    fn failure(&self) -> String {
+        format!("cannot load the model {}", self.name())
     }
 }
 

@@ -90,7 +90,14 @@ pub fn compare_probes(left: &[f32], right: &[f32]) -> Result<f32, ExportError> {
         let pairs = left.iter().zip(right);
         pairs
             .map(|(left, right)| (left - right).abs())
-            .fold(0.0, |most, next| if next <= most { most } else { next })
+            .map(|difference| {
+                if difference.is_nan() {
+                    f32::INFINITY
+                } else {
+                    difference
+                }
+            })
+            .fold(0.0, f32::max)
     } else {
         f32::INFINITY
     };
