@@ -458,6 +458,26 @@ mod tests {
         Gguf::open(&path)
     }
 
+    /// `tests/interop/llama_cpp_vectors.py` wrote the sizes down as the package `gguf` 0.19.0 has them.
+    #[test]
+    fn types_have_the_sizes_that_llama_cpp_gives_them() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../tests/interop/golden/llama_cpp/expected.json"
+        );
+        let text = std::fs::read_to_string(path).expect("it is committed");
+        let expected: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let expected = expected["quant_sizes"].as_object().expect("an object");
+        assert_eq!(expected.len(), TYPES.len());
+        for (kind, block, bytes) in TYPES {
+            assert_eq!(
+                expected[&kind.to_string()],
+                serde_json::json!([block, bytes]),
+                "type {kind}"
+            );
+        }
+    }
+
     #[test]
     fn what_is_written_is_read() {
         let file = open(&sample()).expect("a good file");

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Holds the files of trimtab to the programs that they are for, and writes what these programs compute to golden/, which
+# tests/interop.rs reads. Not part of CI: it needs the packages of requirements.txt.
+#
+#     pip install -r tests/interop/requirements.txt      (repeng asks for an older NumPy: pip install --no-deps repeng==0.4.0)
+#     tests/interop/run.sh
+set -euo pipefail
+cd "$(dirname "$0")"
+cargo build --release --workspace --examples
+for script in merged_checkpoint.py llama_cpp_vectors.py repeng_vectors.py; do
+  printf '\n== %s\n' "$script"
+  "${PYTHON:-python3}" "$script"
+done
