@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, ValueEnum};
+use indicatif::ProgressBar;
 use serde_json::json;
 use trimtab::model::ModelConfig;
 use trimtab::steer::{
@@ -15,7 +16,7 @@ use trimtab::steer::{
     write_control_vector, write_npy,
 };
 use trimtab::{Pretrained, SteeringFile};
-use trimtab_examples::{Dtype, ModelArgs};
+use trimtab_examples::{Dtype, ModelArgs, progress};
 
 /// Writes steering vectors for another runtime.
 #[derive(Parser)]
@@ -75,7 +76,9 @@ fn main() -> Result<()> {
     let dir = args.model.dir()?;
     let base = args.model.load_dir(&dir)?;
     let file = load(&args, &base)?;
-    let checked = write(&args, &dir, base, file)?;
+    let bar = progress("exporting", 3);
+    let checked = write(&args, &dir, base, file, &bar)?;
+    bar.finish_and_clear();
     let target = args.to.to_possible_value().expect("no target is skipped");
     let (what, difference) = match checked {
         Checked::Logits(difference) => ("logits", Some(difference)),
@@ -112,13 +115,20 @@ fn load(args: &Args, base: &Pretrained) -> Result<SteeringFile> {
 }
 
 /// Writes the export, reloads it and compares.
-fn write(args: &Args, dir: &Path, base: Pretrained, mut file: SteeringFile) -> Result<Checked> {
+fn write(
+    args: &Args,
+    dir: &Path,
+    base: Pretrained,
+    mut file: SteeringFile,
+    bar: &ProgressBar,
+) -> Result<Checked> {
     let (out, config) = (&args.out, base.model.config.clone());
     if args.to == Target::Gguf && args.drop_layer_0 {
         let kept: Vec<usize> = (1..config.num_hidden_layers).collect();
         file.vectors = algebra::select_layers(&file.vectors, &kept)?;
     }
     let expected = steered(&base, &file)?;
+    bar.inc(1);
     match args.to {
         Target::Safetensors => file.write(out)?,
         Target::Npy => write_npy(&file, out)?,
@@ -131,6 +141,7 @@ fn write(args: &Args, dir: &Path, base: Pretrained, mut file: SteeringFile) -> R
                 Window::Refuse
             };
             merge_checkpoint(dir, &file, window, out)?;
+            bar.inc(1);
             let merged = args.model.load_dir(out)?.model;
             let found = probe(&merged, None, longest(&config));
             return Ok(Checked::Logits(compare_probes(&expected, &found)?));
@@ -143,6 +154,7 @@ fn write(args: &Args, dir: &Path, base: Pretrained, mut file: SteeringFile) -> R
             return Ok(merge_gguf(source, &config, &file, out)?);
         }
     }
+    bar.inc(1);
     let found = steered(&base, &SteeringFile::read(out, &base)?)?;
     Ok(Checked::Logits(compare_probes(&expected, &found)?))
 }

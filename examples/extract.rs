@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use trimtab::steer::{
     Contrast, Method, ReadAt, Strength, algebra, extract, strongest_within, sweep,
@@ -40,10 +40,10 @@ struct Args {
     norms_of: Option<PathBuf>,
     /// What the vectors are multiplied by.
     #[arg(long, default_value_t = 1.0, conflicts_with = "strengths")]
-    strength: f32,
+    strength: f64,
     /// Try these strengths and take the strongest that leaves the neutral text alone.
     #[arg(long, value_delimiter = ',', requires = "neutral")]
-    strengths: Option<Vec<f32>>,
+    strengths: Option<Vec<f64>>,
     /// Neutral text, one a paragraph, for --strengths.
     #[arg(long, value_name = "FILE", requires = "strengths")]
     neutral: Option<PathBuf>,
@@ -69,13 +69,25 @@ enum Line {
     Labelled { prompt: String, positive: bool },
 }
 
+/// What is printed.
+#[derive(Serialize)]
+struct Report<'a> {
+    out: &'a Path,
+    strength: f64,
+    /// Length of each layer's vector.
+    norms: Vec<f32>,
+    sweep: Vec<Strength>,
+}
+
 fn main() -> Result<()> {
     let args = Args::parse();
     let base = args.model.load()?;
     let contrast = contrast(&args.pairs, &base)?;
-    let bar = progress("extracting", 2);
-    let mut vectors = extract(&base.model, &contrast, args.method, args.read_at)?;
-    bar.inc(1);
+    let prompts = contrast.positive.len() + contrast.negative.len();
+    let bar = progress("reading", prompts as u64);
+    let mut read = |count| bar.inc(count as u64);
+    let mut vectors = extract(&base.model, &contrast, args.method, args.read_at, &mut read)?;
+    bar.finish_and_clear();
     if let Some(layers) = &args.layers {
         vectors = algebra::select_layers(&vectors, layers)?;
     }
@@ -88,7 +100,10 @@ fn main() -> Result<()> {
             let neutral = paragraphs(neutral, &base)?;
             let texts: Vec<&[u32]> = contrast.negative.iter().map(Vec::as_slice).collect();
             let neutral: Vec<&[u32]> = neutral.iter().map(Vec::as_slice).collect();
+            let bar = progress("measuring", strengths.len() as u64);
             let rows = sweep(&base.model, &vectors, strengths, &texts, &neutral)?;
+            let rows = bar.wrap_iter(rows).collect::<Result<Vec<_>, _>>()?;
+            bar.finish_and_clear();
             let Some(best) = strongest_within(&rows, args.max_perplexity_ratio) else {
                 bail!(
                     "no strength keeps the perplexity of the neutral text within {} of the base:\n{}",
@@ -100,8 +115,7 @@ fn main() -> Result<()> {
         }
         _ => (args.strength, vec![]),
     };
-    bar.finish_and_clear();
-    let vectors = algebra::scale(&vectors, strength);
+    let vectors = algebra::scale(&vectors, strength as f32);
     let norms = algebra::norms(&vectors);
     let recipe = json!({
         "extracted": args.method, "read_at": format!("{:?}", args.read_at), "layers": args.layers, "strength": strength,
@@ -109,10 +123,13 @@ fn main() -> Result<()> {
     });
     SteeringFile::new(vectors, &base, 0, recipe).write(&args.out)?;
     if args.json {
-        println!(
-            "{}",
-            json!({ "out": args.out, "strength": strength, "norms": norms, "sweep": rows })
-        );
+        let report = Report {
+            out: &args.out,
+            strength,
+            norms,
+            sweep: rows,
+        };
+        println!("{}", serde_json::to_string(&report)?);
     } else {
         print!("{}", table(&rows));
         println!(

@@ -7,8 +7,8 @@ use burn::tensor::Device;
 use safetensors::SafeTensors;
 use trimtab_model::{HostTensor, Model};
 use trimtab_steer::{
-    Contrast, EffectError, ExtractError, Method, ReadAt, SteeringVectors, algebra, effect, extract,
-    pairwise_effects, perplexity, strongest_within, sweep,
+    Contrast, EffectError, ExtractError, Method, ReadAt, SteeringVectors, Strength, algebra,
+    effect, extract, pairwise_effects, perplexity, strongest_within, sweep,
 };
 use trimtab_tests::{captured, matrix, tiny};
 
@@ -43,7 +43,8 @@ fn directions_are_those_of_repeng_and_scikit_learn() {
         (Method::PcaCenter, "pca_center"),
         (Method::Logistic, "logistic"),
     ] {
-        let found = extract(&model, &contrast, method, ReadAt::Last).expect("good prompts");
+        let found =
+            extract(&model, &contrast, method, ReadAt::Last, &mut |_| ()).expect("good prompts");
         let cosines = algebra::cosines(&found, &expected(name)).expect("one shape");
         for (layer, cosine) in cosines.into_iter().enumerate() {
             let cosine = cosine.expect("no vector is zero");
@@ -75,7 +76,13 @@ fn the_residual_stream_is_read_at_the_token_that_was_asked_for() {
         (ReadAt::Index(1), 1..2, 1..2),
         (ReadAt::Mean, 0..5, 0..3),
     ] {
-        let found = extract(&model, &contrast, Method::MeanDifference, read_at);
+        let found = extract(
+            &model,
+            &contrast,
+            Method::MeanDifference,
+            read_at,
+            &mut |_| (),
+        );
         let found = found.expect("good prompts");
         for (layer, row) in found.data.chunks(found.shape[1]).enumerate() {
             for (column, value) in row.iter().enumerate() {
@@ -106,7 +113,7 @@ fn prompts_that_say_nothing_are_refused() {
             negative: owned(negative),
             paired,
         };
-        extract(&model, &contrast, method, read_at)
+        extract(&model, &contrast, method, read_at, &mut |_| ())
     };
     let mean = |positive: &[&[u32]], negative: &[&[u32]]| {
         extracted(
@@ -242,13 +249,14 @@ fn a_sweep_tells_what_each_strength_does() {
     let texts: [&[u32]; 2] = [&[3, 1, 4, 1, 5, 9, 2, 6], &[5, 3, 5, 8, 9, 7, 9]];
     let strengths = [0.0, 0.02, 0.5, -0.5];
     let rows = sweep(&model, &vectors, &strengths, &texts, &texts).expect("good texts");
+    let rows: Vec<Strength> = rows.collect::<Result<_, _>>().expect("good texts");
     assert_eq!((rows[0].kl, rows[0].perplexity_ratio), (0.0, 1.0));
     assert!(
         rows[1].kl > 0.0 && rows[2].kl > 10.0 * rows[1].kl,
         "{rows:?}"
     );
     for (row, strength) in rows.iter().zip(strengths) {
-        let steering = steering(&model, strength);
+        let steering = steering(&model, strength as f32);
         let hook = steering.hook();
         let alone = perplexity(&model, &texts, Some(&hook)).expect("good texts");
         assert!(

@@ -8,7 +8,7 @@ use crate::algebra;
 use crate::vectors::SteeringVectors;
 
 /// Most tokens of one forward pass over several texts.
-pub(crate) const BATCH_TOKENS: usize = 4096;
+pub(crate) const BATCH_TOKENS: usize = 2048;
 /// How many tokens' logits are in memory at a time.
 const CHUNK: usize = 128;
 
@@ -29,7 +29,7 @@ pub struct Effect {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Strength {
     /// What the vectors were multiplied by.
-    pub strength: f32,
+    pub strength: f64,
     /// `KL(steered || base)` after the tokens of the texts that should change, in nats a token.
     pub kl: f64,
     /// Perplexity of neutral text.
@@ -157,8 +157,8 @@ pub fn perplexity(model: &Model, texts: &[&[u32]], hook: Option<Hook>) -> Result
     }
 }
 
-/// What `vectors` do at each of `strengths`: to `texts`, which they should change, and to `neutral` texts, which they
-/// should leave alone.
+/// What `vectors` do at each of `strengths`, measured as the iterator goes on: to `texts`, which they should change, and to
+/// `neutral` texts, which they should leave alone.
 ///
 /// # Errors
 ///
@@ -166,13 +166,13 @@ pub fn perplexity(model: &Model, texts: &[&[u32]], hook: Option<Hook>) -> Result
 pub fn sweep(
     model: &Model,
     vectors: &HostTensor,
-    strengths: &[f32],
+    strengths: &[f64],
     texts: &[&[u32]],
     neutral: &[&[u32]],
-) -> Result<Vec<Strength>, EffectError> {
+) -> Result<impl Iterator<Item = Result<Strength, EffectError>>, EffectError> {
     let base = perplexity(model, neutral, None)?;
-    let row = |&strength: &f32| {
-        let scaled = algebra::scale(vectors, strength);
+    Ok(strengths.iter().map(move |&strength| {
+        let scaled = algebra::scale(vectors, strength as f32);
         let steering = SteeringVectors::from_host(&scaled, &model.device());
         let hook = steering.hook();
         let perplexity = perplexity(model, neutral, Some(&hook))?;
@@ -182,8 +182,7 @@ pub fn sweep(
             perplexity,
             perplexity_ratio: perplexity / base,
         })
-    };
-    strengths.iter().map(row).collect()
+    }))
 }
 
 /// The strongest of `rows` that keeps the perplexity of neutral text within `max_ratio` times that of the base.

@@ -86,7 +86,7 @@ pub enum ExtractError {
 /// Vectors `[num_hidden_layers, hidden_size]` that lead from the negative prompts to the positive ones.
 ///
 /// Whatever the method, each is as long as the difference of the means in its layer, so that one strength means the same
-/// for all.
+/// for all. `progress` is told how many prompts were read since it was told last.
 ///
 /// # Errors
 ///
@@ -96,6 +96,7 @@ pub fn extract(
     contrast: &Contrast,
     method: Method,
     read_at: ReadAt,
+    progress: &mut dyn FnMut(usize),
 ) -> Result<HostTensor, ExtractError> {
     let (positive, negative) = (contrast.positive.len(), contrast.negative.len());
     if contrast.paired && positive != negative {
@@ -104,8 +105,8 @@ pub fn extract(
     if method == Method::PcaDiff && !contrast.paired {
         return Err(ExtractError::Unpaired);
     }
-    let positive = read(model, &contrast.positive, read_at, "positive")?;
-    let negative = read(model, &contrast.negative, read_at, "negative")?;
+    let positive = read(model, &contrast.positive, read_at, "positive", progress)?;
+    let negative = read(model, &contrast.negative, read_at, "negative", progress)?;
     let mut data = vec![];
     for (positive, negative) in positive.iter().zip(&negative) {
         data.extend(
@@ -147,6 +148,7 @@ fn read(
     prompts: &[Vec<u32>],
     read_at: ReadAt,
     kind: &'static str,
+    progress: &mut dyn FnMut(usize),
 ) -> Result<Vec<DMatrix<f64>>, ExtractError> {
     let texts: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
     check(model, &texts).map_err(|error| ExtractError::Prompts { kind, error })?;
@@ -168,6 +170,7 @@ fn read(
             resid_post
         });
         model.read(batch, Some(&hook));
+        progress(batch.len());
     }
     let layers = layers.into_inner().expect("no hook panicked");
     let matrix = |(layer, values): (usize, Vec<f64>)| {
