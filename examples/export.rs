@@ -20,6 +20,7 @@ use trimtab_examples::{Dtype, ModelArgs, progress};
 
 /// Writes steering vectors for another runtime.
 #[derive(Parser)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 struct Args {
     #[command(flatten)]
     model: ModelArgs,

@@ -62,7 +62,9 @@ pub fn interpolate(
 /// Every number times `factor`.
 pub fn scale(vectors: &HostTensor, factor: f32) -> HostTensor {
     map_rows(vectors, |_, row| {
-        row.iter_mut().for_each(|x| *x *= factor);
+        for x in row {
+            *x *= factor;
+        }
     })
 }
 
@@ -107,8 +109,9 @@ pub fn match_norms(vectors: &HostTensor, norms: &[f32]) -> Result<HostTensor, Al
         let norm = dot(row, row).sqrt();
         if norm > 0.0 {
             let factor = f64::from(norms[layer]) / norm;
-            row.iter_mut()
-                .for_each(|x| *x = (f64::from(*x) * factor) as f32);
+            for x in row {
+                *x = (f64::from(*x) * factor) as f32;
+            }
         }
     }))
 }

@@ -85,9 +85,12 @@ pub fn effect(
             let len = CHUNK.min(count - start);
             let logits = |resid: &Tensor<2>| model.logits(resid.clone().narrow(0, start, len));
             let (p, q) = (logits(&p), logits(&q));
-            let changes = p.clone().argmax(1).not_equal(q.clone().argmax(1));
-            let changes: Vec<bool> = changes.into_data().iter::<bool>().collect();
-            changed += changes.into_iter().filter(|&changes| changes).count();
+            let differs = p.clone().argmax(1).not_equal(q.clone().argmax(1));
+            changed += differs
+                .into_data()
+                .iter::<bool>()
+                .filter(|&differs| differs)
+                .count();
             let (p, q) = (activation::log_softmax(p, 1), activation::log_softmax(q, 1));
             let kl = (p.clone().exp() * (p - q)).sum_dim(1);
             for kl in kl.try_into_vec_as::<f32>().expect("logits are f32") {

@@ -166,7 +166,10 @@ impl SteeringFile {
             });
         }
         file.check_shape(path, base)?;
-        file.belong_to(base);
+        if file.metadata.base_sha256.is_empty() {
+            file.belong_to(base);
+        }
+        file.metadata.model_type = Some(model_type.clone());
         Ok(file)
     }
 

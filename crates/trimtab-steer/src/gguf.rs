@@ -497,7 +497,7 @@ mod tests {
         for len in 0..bytes.len() - 30 {
             assert!(open(&bytes[..len]).is_err(), "cut to {len} bytes");
         }
-        for bit in 0..8 * (bytes.len() - 128) {
+        for bit in (0..8 * (bytes.len() - 128)).step_by(5) {
             let mut damaged = bytes.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
             if let Ok(file) = open(&damaged) {

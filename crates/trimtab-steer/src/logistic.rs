@@ -138,7 +138,7 @@ mod tests {
             let residual = |b: f64| &targets - scores.add_scalar(b).map(sigmoid);
             let (mut low, mut high) = (-1e6, 1e6);
             for _ in 0..200 {
-                let middle = (low + high) / 2.0;
+                let middle = f64::midpoint(low, high);
                 if residual(middle).sum() > 0.0 {
                     low = middle;
                 } else {

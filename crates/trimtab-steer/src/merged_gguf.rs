@@ -322,7 +322,7 @@ fn run(file: &Gguf, config: &ModelConfig, is_llama: bool) -> Result<Model, Expor
             found => found,
         };
         let mut values = match tensor {
-            None if name.ends_with(".bias") => vec![0.0; count],
+            None if shape.len() == 1 && !name.contains("norm") => vec![0.0; count], // a bias
             None => return Err(file.malformed(format!("`{name}` is missing")).into()),
             Some(tensor) => numbers(file, tensor)?,
         };
