@@ -7,7 +7,8 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 cargo build --release --workspace --examples
-for script in merged_checkpoint.py llama_cpp_vectors.py repeng_vectors.py; do
+for script in *.py; do
+  [[ $script == common.py ]] && continue
   printf '\n== %s\n' "$script"
   "${PYTHON:-python3}" "$script"
 done
