@@ -66,6 +66,19 @@ pub enum EffectError {
 /// `KL(p || q)` between the distributions of the next token after every token of `texts`, with the hooks `p` and `q`;
 /// `None` is the base.
 ///
+/// ```no_run
+/// # use trimtab_model::{Device, FloatDType, Pretrained};
+/// # use trimtab_steer::{SteeringFile, effect};
+/// # let device = Device::flex();
+/// # let base = Pretrained::load("checkpoint".as_ref(), FloatDType::F32, &device)?;
+/// let run = |path: &str| SteeringFile::read(path.as_ref(), &base)?.steering(&device);
+/// let (one, other) = (run("one.safetensors")?.hook(), run("other.safetensors")?.hook());
+/// let text = base.tokenizer.encode("What is 6 * 7?")?;
+/// let effect = effect(&base.model, &[&text], Some(&one), Some(&other))?;
+/// println!("{} nats a token apart", effect.mean_kl);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 ///
 /// A text is empty, too long or has unknown tokens, or a logit is not finite.

@@ -88,6 +88,21 @@ pub enum ExtractError {
 /// Whatever the method, each is as long as the difference of the means in its layer, so that one strength means the same
 /// for all. `progress` is told how many prompts were read since it was told last.
 ///
+/// ```no_run
+/// use trimtab_model::{Device, FloatDType, Pretrained};
+/// use trimtab_steer::{Contrast, Method, ReadAt, SteeringFile, extract};
+///
+/// let base = Pretrained::load("checkpoint".as_ref(), FloatDType::F32, &Device::flex())?;
+/// let contrast = Contrast {
+///     positive: vec![base.tokenizer.encode("The film was wonderful")?],
+///     negative: vec![base.tokenizer.encode("The film was dreadful")?],
+///     paired: true,
+/// };
+/// let vectors = extract(&base.model, &contrast, Method::MeanDifference, ReadAt::Last, &mut |_| ())?;
+/// SteeringFile::new(vectors, &base, 0, "two films".into()).write("mood.safetensors".as_ref())?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 ///
 /// See [`ExtractError`].

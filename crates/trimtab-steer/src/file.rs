@@ -140,6 +140,17 @@ impl SteeringFile {
     ///
     /// A control vector has no vector for layer 0 and may leave others out: these are zero.
     ///
+    /// ```no_run
+    /// use trimtab_model::{Device, FloatDType, Pretrained};
+    /// use trimtab_steer::SteeringFile;
+    ///
+    /// let device = Device::flex();
+    /// let base = Pretrained::load("checkpoint".as_ref(), FloatDType::F32, &device)?;
+    /// let vectors = SteeringFile::read("steering.gguf".as_ref(), &base)?.steering(&device)?;
+    /// let (resid_post, _) = base.model.read(&[&base.tokenizer.encode("Hello")?], Some(&vectors.hook()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// The file is damaged, holds something else, or was made for another base ([`Self::transfer`] takes it none the

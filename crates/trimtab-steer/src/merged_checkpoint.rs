@@ -63,6 +63,17 @@ const KEPT: &[&str] = &[
 /// appears under its name when it is whole. [`probe`](crate::probe) and [`compare_probes`](crate::compare_probes) tell
 /// whether it computes the same.
 ///
+/// ```no_run
+/// use trimtab_model::{Device, FloatDType, Pretrained};
+/// use trimtab_steer::{SteeringFile, Window, merge_checkpoint};
+///
+/// let source = "checkpoint".as_ref();
+/// let base = Pretrained::load(source, FloatDType::F32, &Device::flex())?;
+/// let steering = SteeringFile::read("steering.safetensors".as_ref(), &base)?;
+/// merge_checkpoint(source, &steering, Window::Refuse, "merged".as_ref())?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 ///
 /// The family is not Llama, Qwen2 or Mistral, the vectors act elsewhere than at `resid_post` or at some tokens only, the

@@ -4,8 +4,9 @@
 //! (`src/models/llama.cpp`), and `qwen2` does not, but `llama` also reads the biases of Qwen2. The two differ in the order
 //! of a head's numbers: `llama` rotates neighbours, `qwen2` halves, so rows of queries and keys change places.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
@@ -53,7 +54,11 @@ pub fn merge_gguf(
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
-    let temporary = tempfile::NamedTempFile::new_in(folder).map_err(unwritten)?;
+    let temporary = tempfile::Builder::new()
+        .prefix(".merging-")
+        .permissions(Permissions::from_mode(0o644))
+        .tempfile_in(folder)
+        .map_err(unwritten)?;
     write(&input, &plan, temporary.as_file())?;
     temporary.as_file().sync_all().map_err(unwritten)?;
     let checked = check(&input, temporary.path(), config, vectors, heads.as_ref())?;
