@@ -223,6 +223,7 @@ fn files_that_do_not_fit_are_refused() {
         ("step", json!(-1)),
         ("hidden_size", json!("wide")),
         ("base_sha256", json!(null)),
+        ("base_sha256", json!("")),
     ] {
         format(key, &|file| {
             drop(file.metadata.insert(key.to_owned(), value.clone()))

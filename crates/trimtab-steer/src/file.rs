@@ -1,7 +1,7 @@
 //! Files of steering vectors: the native one, which knows its base, and those of others.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
@@ -254,6 +254,9 @@ impl SteeringFile {
             path: path.into(),
             source,
         };
+        if !std::fs::metadata(path).map_err(read)?.is_file() {
+            return Err(read(io::Error::other("it is not a file")).into()); // a pipe would wait
+        }
         let file = File::open(path).map_err(read)?;
         file.take(6).read_to_end(&mut magic).map_err(read)?;
         if magic.starts_with(gguf::MAGIC) {
@@ -283,6 +286,11 @@ impl SteeringFile {
                 .map_err(|error| format(error.to_string()))?;
         if metadata.format != FORMAT {
             return Err(format(format!("format `{}`", metadata.format)));
+        }
+        if metadata.base_sha256.is_empty() {
+            return Err(format(
+                "it does not say which weights it belongs to".to_owned(),
+            ));
         }
         let site = metadata.site.name();
         let vectors = file
