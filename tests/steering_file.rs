@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 
 use burn::tensor::Device;
 use serde_json::json;
-use trimtab_model::{HostTensor, Precision, Pretrained, TensorFile, TensorFileError};
+use trimtab_model::{HostTensor, Precision, Pretrained, Site, TensorFile, TensorFileError};
 use trimtab_steer::{SteeringError, SteeringFile, SteeringVectors};
 use trimtab_tests::bundled_model;
 
@@ -25,8 +25,8 @@ fn what_is_written_is_read() {
     assert_eq!(read, file);
     let metadata = read.metadata;
     assert_eq!(
-        (metadata.format.as_str(), metadata.site.as_str()),
-        ("trimtab-steering-1", "resid_post")
+        (metadata.format.as_str(), metadata.site),
+        ("trimtab-steering-1", Site::ResidPost)
     );
     assert_eq!(
         (metadata.base_model.as_str(), metadata.base_sha256),
@@ -93,6 +93,88 @@ fn files_of_other_models_are_refused() {
 }
 
 #[test]
+fn vectors_move_to_another_model_when_asked_and_say_what_differs() {
+    let other = Pretrained {
+        sha256: "0".repeat(64),
+        name: "other".to_owned(),
+        ..nano().clone()
+    };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("steering.safetensors");
+    sample().write(&path).expect("a writable folder");
+    let moved = SteeringFile::transfer(&path, &other).expect("one shape");
+    assert_eq!(moved.differences.len(), 1, "{:?}", moved.differences);
+    assert!(
+        moved.differences[0].contains(&nano().sha256) && moved.differences[0].contains("`other`")
+    );
+    assert_eq!(moved.file.vectors, sample().vectors);
+    let metadata = &moved.file.metadata;
+    assert_eq!(
+        (metadata.base_model.as_str(), &metadata.base_sha256),
+        ("other", &other.sha256)
+    );
+    assert_eq!(metadata.recipe["transferred_from"]["base_model"], "nano");
+    assert_eq!(metadata.recipe["recipe"], sample().metadata.recipe);
+    // What was moved belongs there; at home nothing differs.
+    let again = folder.path().join("moved.safetensors");
+    moved.file.write(&again).expect("a writable folder");
+    assert_eq!(
+        SteeringFile::read(&again, &other).expect("its base now"),
+        moved.file
+    );
+    let at_home = SteeringFile::transfer(&path, nano()).expect("its own base");
+    assert_eq!((at_home.differences.len(), at_home.file), (0, sample()));
+    // Another type of model is one more difference, another width an error.
+    let mut llama = sample();
+    llama.metadata.model_type = Some("llama".to_owned());
+    llama.write(&path).expect("a writable folder");
+    let refused = SteeringFile::read(&path, nano());
+    assert!(
+        matches!(refused, Err(SteeringError::OtherType { .. })),
+        "{refused:?}"
+    );
+    let moved = SteeringFile::transfer(&path, &other).expect("one shape");
+    assert_eq!(moved.differences.len(), 2, "{:?}", moved.differences);
+    let refused = SteeringFile::transfer(&path, &trimtab_tests::tiny());
+    assert!(
+        matches!(refused, Err(SteeringError::Shape { .. })),
+        "{refused:?}"
+    );
+}
+
+/// Files from before `where` and `model_type`, and files whose vectors act elsewhere.
+#[test]
+fn what_a_file_does_not_say_is_the_default_and_what_it_says_is_kept() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("steering.safetensors");
+    sample().write(&path).expect("a writable folder");
+    let mut old = TensorFile::read(&path).expect("just written");
+    assert!(old.metadata.remove("model_type").is_some() && !old.metadata.contains_key("where"));
+    old.write(&path).expect("a writable folder");
+    let read = SteeringFile::read(&path, nano()).expect("an old file");
+    assert_eq!(read, sample());
+    read.steering(&Device::flex()).expect("at every token");
+
+    let mut other = sample();
+    other.metadata.site = Site::AttnOut;
+    other.metadata.where_clause = Some(json!({ "generated": true }));
+    other.write(&path).expect("a writable folder");
+    let names: Vec<String> = TensorFile::read(&path)
+        .expect("just written")
+        .tensors
+        .into_keys()
+        .collect();
+    assert_eq!(names, ["attn_out"]);
+    let read = SteeringFile::read(&path, nano()).expect("just written");
+    assert_eq!(read, other);
+    let refused = read.steering(&Device::flex());
+    let Err(SteeringError::NotEverywhere { site, conditional }) = refused else {
+        panic!("it would act elsewhere")
+    };
+    assert_eq!((site, conditional), (Site::AttnOut, true));
+}
+
+#[test]
 fn files_that_do_not_fit_are_refused() {
     let shaped = |shape: &[usize]| {
         let vectors = HostTensor {
@@ -141,6 +223,7 @@ fn files_that_do_not_fit_are_refused() {
         ("step", json!(-1)),
         ("hidden_size", json!("wide")),
         ("base_sha256", json!(null)),
+        ("base_sha256", json!("")),
     ] {
         format(key, &|file| {
             drop(file.metadata.insert(key.to_owned(), value.clone()))

@@ -42,21 +42,43 @@ impl ModelArgs {
     ///
     /// The device is not in this build, or the checkpoint cannot be used.
     pub fn load(&self) -> Result<Pretrained> {
+        self.load_dir(&self.dir()?)
+    }
+
+    /// The folder of the checkpoint, which comes from the hub if there is no such folder.
+    ///
+    /// # Errors
+    ///
+    /// The hub has no such checkpoint, or cannot be reached.
+    pub fn dir(&self) -> Result<PathBuf> {
+        match Path::new(self.name()) {
+            dir if dir.is_dir() => Ok(dir.to_owned()),
+            _ => fetch(self.name()).with_context(|| self.failure()),
+        }
+    }
+
+    /// Loads the model from [`Self::dir`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::load`].
+    pub fn load_dir(&self, dir: &Path) -> Result<Pretrained> {
         let device = device(&self.device)?;
-        let precision = self.precision()?;
-        let bundled = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/nano");
-        let model = self.model.as_deref().unwrap_or(bundled);
-        let load = || -> Result<Pretrained> {
-            if Path::new(model).is_dir() {
-                return Ok(Pretrained::load(Path::new(model), precision, &device)?);
-            }
-            let dir = fetch(model)?;
-            let mut base = Pretrained::load(&dir, precision, &device)?;
-            let id = model.split('@').next().unwrap_or(model);
+        let mut base = Pretrained::load(dir, self.precision()?, &device).with_context(|| self.failure())?;
+        if !Path::new(self.name()).is_dir() {
+            let id = self.name().split('@').next().unwrap_or_default();
             base.name = id.rsplit('/').next().unwrap_or(id).to_owned(); // the folder is named by the commit
-            Ok(base)
-        };
-        load().with_context(|| format!("cannot load the model {model}"))
+        }
+        Ok(base)
+    }
+
+    fn name(&self) -> &str {
+        let bundled = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/nano");
+        self.model.as_deref().unwrap_or(bundled)
+    }
+
+    fn failure(&self) -> String {
+        format!("cannot load the model {}", self.name())
     }
 }
 
@@ -75,18 +97,15 @@ fn fetch(name: &str) -> Result<PathBuf> {
     Ok(dir)
 }
 
-/// Loads the vectors of `path` for `base`.
+/// Loads the vectors of `path` (native, GGUF control vector or npy) for `base`.
 ///
 /// # Errors
 ///
 /// The file cannot be used with this base.
 pub fn load_vectors(path: Option<&Path>, base: &Pretrained) -> Result<Option<SteeringVectors>> {
     let Some(path) = path else { return Ok(None) };
-    let file = SteeringFile::read(path, base).context("cannot load the steering vectors")?;
-    Ok(Some(SteeringVectors::from_host(
-        &file.vectors,
-        &base.model.device(),
-    )))
+    let load = || SteeringFile::read(path, base)?.steering(&base.model.device());
+    Ok(Some(load().context("cannot load the steering vectors")?))
 }
 
 /// Turns `flex`, `cuda:1` and the like into a device.

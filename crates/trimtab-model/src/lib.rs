@@ -44,4 +44,4 @@ pub use sampling::{Sampling, SamplingError};
 pub use stop::stop_at;
 pub use tensor_file::{HostTensor, TensorFile, TensorFileError, sha256_hex, write_atomically};
 pub use tokenizer::{Tokenizer, TokenizerError};
-pub use weights::{Mismatch, Weights};
+pub use weights::{Mismatch, Stored, Weights};

@@ -67,6 +67,17 @@ struct Location {
     shape: Vec<usize>,
 }
 
+/// A tensor on disk.
+#[derive(Clone, Copy, Debug)]
+pub struct Stored<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// The type of its numbers.
+    pub dtype: Dtype,
+    /// Length of each axis.
+    pub shape: &'a [usize],
+}
+
 /// How a checkpoint's tensor departs from what `config.json` asks for.
 #[expect(missing_docs, reason = "the messages document the variants")]
 #[non_exhaustive]
@@ -311,6 +322,47 @@ impl Weights {
             FloatDType::F64 | FloatDType::Flex32 => return Err(LoadError::ComputeDtype { dtype }),
         };
         Ok(Tensor::from_data(data, (device, DType::from(dtype))))
+    }
+
+    /// The files, in the order of their names.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(|(path, _)| path.as_path())
+    }
+
+    /// The tensors of the file `file` of [`Self::files`], in the order of their names.
+    pub fn stored(&self, file: usize) -> impl Iterator<Item = Stored<'_>> {
+        let inside = move |(_, location): &(&String, &Location)| location.file == file;
+        self.tensors
+            .iter()
+            .filter(inside)
+            .map(|(name, location)| Stored {
+                name,
+                dtype: location.dtype,
+                shape: &location.shape,
+            })
+    }
+
+    /// The bytes of the tensor `name` as they lie on disk.
+    ///
+    /// # Errors
+    ///
+    /// There is no such tensor, or it cannot be read.
+    pub fn bytes(&self, name: &str) -> Result<Vec<u8>, LoadError> {
+        let Some(location) = self.tensors.get(name) else {
+            return Err(LoadError::Mismatch {
+                path: self.path.clone(),
+                mismatches: vec![Mismatch::Missing {
+                    name: name.to_owned(),
+                    nearest: None,
+                }],
+            });
+        };
+        let mut bytes = vec![0; location.count() * location.dtype.bitsize() / 8];
+        self.files[location.file]
+            .1
+            .read_exact_at(&mut bytes, location.offset)
+            .map_err(|source| self.unread(location.file, source))?;
+        Ok(bytes)
     }
 
     /// Reads every number and counts those that are not finite, by tensor; those without any are left out.

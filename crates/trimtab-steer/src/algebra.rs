@@ -1,0 +1,335 @@
+//! Arithmetic and comparison of steering vectors, layer by layer.
+//!
+//! All functions take matrices `[num_hidden_layers, hidden_size]` in main memory; sums run in f64.
+//!
+//! ```
+//! use trimtab_model::HostTensor;
+//! use trimtab_steer::algebra;
+//!
+//! let right = HostTensor { shape: vec![1, 2], data: vec![3.0, 0.0] };
+//! let up = HostTensor { shape: vec![1, 2], data: vec![0.0, 4.0] };
+//! let sum = algebra::add(&right, &up)?;
+//! assert_eq!(algebra::norms(&sum), [5.0]);
+//! assert_eq!(algebra::cosines(&sum, &right)?, [Some(0.6)]);
+//! assert_eq!(algebra::project_out(&sum, &right)?, up);
+//! # Ok::<(), algebra::AlgebraError>(())
+//! ```
+
+use trimtab_model::HostTensor;
+
+/// Why vectors could not be combined.
+#[expect(missing_docs, reason = "the messages document the variants")]
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum AlgebraError {
+    #[error("these vectors do not fit together: {left:?} and {right:?} (layers, width)")]
+    Shape { left: Vec<usize>, right: Vec<usize> },
+    #[error("there is no layer {layer}: the vectors have {layers}, numbered from 0")]
+    Layer { layer: usize, layers: usize },
+}
+
+/// `left + right`.
+///
+/// # Errors
+///
+/// Another shape, as in all functions of two matrices.
+pub fn add(left: &HostTensor, right: &HostTensor) -> Result<HostTensor, AlgebraError> {
+    combine(left, right, |left, right| left + right)
+}
+
+/// `left - right`.
+///
+/// # Errors
+///
+/// Another shape.
+pub fn subtract(left: &HostTensor, right: &HostTensor) -> Result<HostTensor, AlgebraError> {
+    combine(left, right, |left, right| left - right)
+}
+
+/// `(1 - t) left + t right`.
+///
+/// # Errors
+///
+/// Another shape.
+pub fn interpolate(
+    left: &HostTensor,
+    right: &HostTensor,
+    t: f32,
+) -> Result<HostTensor, AlgebraError> {
+    combine(left, right, |left, right| (1.0 - t) * left + t * right)
+}
+
+/// Every number times `factor`.
+pub fn scale(vectors: &HostTensor, factor: f32) -> HostTensor {
+    map_rows(vectors, |_, row| {
+        for x in row {
+            *x *= factor;
+        }
+    })
+}
+
+/// The vectors of `layers`, and zeros in the others.
+///
+/// # Errors
+///
+/// There is no such layer.
+pub fn select_layers(vectors: &HostTensor, layers: &[usize]) -> Result<HostTensor, AlgebraError> {
+    let count = vectors.shape[0];
+    if let Some(&layer) = layers.iter().find(|&&layer| layer >= count) {
+        return Err(AlgebraError::Layer {
+            layer,
+            layers: count,
+        });
+    }
+    Ok(map_rows(vectors, |layer, row| {
+        if !layers.contains(&layer) {
+            row.fill(0.0);
+        }
+    }))
+}
+
+/// Vectors of length 1 in the same directions; those that are zero stay zero.
+pub fn normalise(vectors: &HostTensor) -> HostTensor {
+    match_norms(vectors, &vec![1.0; vectors.shape[0]]).expect("one norm for each layer")
+}
+
+/// Vectors of the lengths `norms` in the same directions; those that are zero stay zero.
+///
+/// # Errors
+///
+/// There are not as many norms as layers.
+pub fn match_norms(vectors: &HostTensor, norms: &[f32]) -> Result<HostTensor, AlgebraError> {
+    if norms.len() != vectors.shape[0] {
+        return Err(AlgebraError::Shape {
+            left: vectors.shape.clone(),
+            right: vec![norms.len(), vectors.shape[1]],
+        });
+    }
+    Ok(map_rows(vectors, |layer, row| {
+        let norm = dot(row, row).sqrt();
+        if norm > 0.0 {
+            let factor = f64::from(norms[layer]) / norm;
+            for x in row {
+                *x = (f64::from(*x) * factor) as f32;
+            }
+        }
+    }))
+}
+
+/// `v - (v·d / d·d) d` in every layer: what of `vectors` is orthogonal to `directions`. A direction of zero takes nothing
+/// away.
+///
+/// # Errors
+///
+/// Another shape.
+pub fn project_out(
+    vectors: &HostTensor,
+    directions: &HostTensor,
+) -> Result<HostTensor, AlgebraError> {
+    check(vectors, directions)?;
+    let width = vectors.shape[1];
+    Ok(map_rows(vectors, |layer, row| {
+        let direction = &directions.data[layer * width..][..width];
+        let square = dot(direction, direction);
+        if square > 0.0 {
+            let factor = dot(row, direction) / square;
+            for (x, d) in row.iter_mut().zip(direction) {
+                *x = (f64::from(*x) - factor * f64::from(*d)) as f32;
+            }
+        }
+    }))
+}
+
+/// Sets of vectors made orthogonal to each other in every layer, each to all before it (Gram and Schmidt); norms are not
+/// changed to 1.
+///
+/// # Errors
+///
+/// Sets of different shapes.
+pub fn orthogonalise(sets: &[HostTensor]) -> Result<Vec<HostTensor>, AlgebraError> {
+    let mut done: Vec<HostTensor> = vec![];
+    for set in sets {
+        let mut rest = set.clone();
+        // Twice, since in f32 one pass leaves a remainder where sets are nearly parallel.
+        for other in done.iter().chain(&done) {
+            rest = project_out(&rest, other)?;
+        }
+        done.push(rest);
+    }
+    Ok(done)
+}
+
+/// Length of each layer's vector.
+pub fn norms(vectors: &HostTensor) -> Vec<f32> {
+    rows(vectors)
+        .map(|row| dot(row, row).sqrt() as f32)
+        .collect()
+}
+
+/// Cosine between the two vectors of each layer; `None` where one is zero.
+///
+/// # Errors
+///
+/// Another shape.
+pub fn cosines(left: &HostTensor, right: &HostTensor) -> Result<Vec<Option<f32>>, AlgebraError> {
+    check(left, right)?;
+    Ok(rows(left)
+        .zip(rows(right))
+        .map(|(left, right)| {
+            let norms = (dot(left, left) * dot(right, right)).sqrt();
+            (norms > 0.0).then(|| (dot(left, right) / norms) as f32)
+        })
+        .collect())
+}
+
+/// Cosines between all pairs of runs: `table[layer][i][j]`; `None` where a vector is zero.
+///
+/// # Errors
+///
+/// Runs of different shapes.
+pub fn pairwise_cosines(runs: &[HostTensor]) -> Result<Vec<Vec<Vec<Option<f32>>>>, AlgebraError> {
+    let layers = runs.first().map_or(0, |run| run.shape[0]);
+    let mut table = vec![vec![vec![None; runs.len()]; runs.len()]; layers];
+    for (i, left) in runs.iter().enumerate() {
+        for (j, right) in runs.iter().enumerate() {
+            for (layer, cosine) in cosines(left, right)?.into_iter().enumerate() {
+                table[layer][i][j] = cosine;
+            }
+        }
+    }
+    Ok(table)
+}
+
+fn check(left: &HostTensor, right: &HostTensor) -> Result<(), AlgebraError> {
+    if left.shape == right.shape && left.shape.len() == 2 {
+        Ok(())
+    } else {
+        Err(AlgebraError::Shape {
+            left: left.shape.clone(),
+            right: right.shape.clone(),
+        })
+    }
+}
+
+fn combine(
+    left: &HostTensor,
+    right: &HostTensor,
+    each: impl Fn(f32, f32) -> f32,
+) -> Result<HostTensor, AlgebraError> {
+    check(left, right)?;
+    let pairs = left.data.iter().zip(&right.data);
+    Ok(HostTensor {
+        shape: left.shape.clone(),
+        data: pairs.map(|(&left, &right)| each(left, right)).collect(),
+    })
+}
+
+fn map_rows(vectors: &HostTensor, mut change: impl FnMut(usize, &mut [f32])) -> HostTensor {
+    let mut vectors = vectors.clone();
+    let width = vectors.shape[1].max(1);
+    for (layer, row) in vectors.data.chunks_exact_mut(width).enumerate() {
+        change(layer, row);
+    }
+    vectors
+}
+
+fn rows(vectors: &HostTensor) -> impl Iterator<Item = &[f32]> {
+    vectors.data.chunks_exact(vectors.shape[1].max(1))
+}
+
+fn dot(left: &[f32], right: &[f32]) -> f64 {
+    let pairs = left.iter().zip(right);
+    pairs
+        .map(|(&left, &right)| f64::from(left) * f64::from(right))
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn set() -> impl Strategy<Value = HostTensor> {
+        proptest::collection::vec(-8.0_f32..8.0, 3 * 5).prop_map(|data| HostTensor {
+            shape: vec![3, 5],
+            data,
+        })
+    }
+
+    fn close(left: &HostTensor, right: &HostTensor) -> bool {
+        let pairs = left.data.iter().zip(&right.data);
+        left.shape == right.shape && pairs.into_iter().all(|(a, b)| (a - b).abs() < 1e-4)
+    }
+
+    proptest! {
+        #[test]
+        fn sums_and_mixtures_undo_each_other(a in set(), b in set()) {
+            let sum = add(&a, &b).expect("one shape");
+            prop_assert!(close(&subtract(&sum, &b).expect("one shape"), &a));
+            prop_assert_eq!(interpolate(&a, &b, 0.0).expect("one shape"), a.clone());
+            prop_assert_eq!(interpolate(&a, &b, 1.0).expect("one shape"), b.clone());
+            let half = scale(&sum, 0.5);
+            prop_assert!(close(&interpolate(&a, &b, 0.5).expect("one shape"), &half));
+        }
+
+        #[test]
+        fn what_is_projected_out_is_gone_and_the_rest_stays(a in set(), b in set(), c in set()) {
+            let rest = project_out(&a, &b).expect("one shape");
+            let left = cosines(&rest, &b).expect("one shape");
+            prop_assert!(left.into_iter().flatten().all(|cosine| cosine.abs() < 1e-4));
+            prop_assert!(close(&project_out(&rest, &b).expect("one shape"), &rest));
+            // What was taken away points along b.
+            let taken = cosines(&subtract(&a, &rest).expect("one shape"), &b).expect("one shape");
+            prop_assert!(taken.into_iter().flatten().all(|cosine| cosine.abs() > 0.999));
+            let sets = orthogonalise(&[a.clone(), b, c]).expect("one shape");
+            prop_assert_eq!(&sets[0], &a);
+            for layer in pairwise_cosines(&sets).expect("one shape") {
+                for (i, row) in layer.iter().enumerate() {
+                    for (j, cosine) in row.iter().enumerate() {
+                        let expected = if i == j { 1.0 } else { 0.0 };
+                        prop_assert!(cosine.is_none_or(|cosine| (cosine - expected).abs() < 1e-3));
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn norms_are_what_was_asked_for_and_directions_stay(a in set()) {
+            let wanted = [1.0, 2.5, 7.0];
+            let matched = match_norms(&a, &wanted).expect("three layers");
+            for (norm, wanted) in norms(&matched).into_iter().zip(wanted) {
+                prop_assert!((norm - wanted).abs() < 1e-5);
+            }
+            let same = cosines(&matched, &a).expect("one shape");
+            prop_assert!(same.into_iter().flatten().all(|cosine| cosine > 0.9999));
+        }
+    }
+
+    #[test]
+    fn zeros_stay_zeros_and_what_does_not_fit_is_refused() {
+        let matrix = |layers: usize, width: usize, value: f32| HostTensor {
+            shape: vec![layers, width],
+            data: vec![value; layers * width],
+        };
+        let (zeros, ones) = (matrix(3, 5, 0.0), matrix(3, 5, 1.0));
+        assert_eq!(normalise(&zeros), zeros);
+        assert_eq!(project_out(&ones, &zeros), Ok(ones.clone()));
+        assert_eq!(cosines(&ones, &zeros), Ok(vec![None; 3]));
+        let one_layer = select_layers(&ones, &[1]).expect("there is a layer 1");
+        assert_eq!(norms(&one_layer), [0.0, 5.0_f32.sqrt(), 0.0]);
+        assert_eq!(
+            select_layers(&ones, &[0, 3]),
+            Err(AlgebraError::Layer {
+                layer: 3,
+                layers: 3
+            })
+        );
+        let refused = AlgebraError::Shape {
+            left: vec![3, 5],
+            right: vec![5, 3],
+        };
+        assert_eq!(add(&ones, &matrix(5, 3, 1.0)), Err(refused));
+        assert!(match_norms(&ones, &[1.0]).is_err());
+    }
+}

@@ -1,0 +1,175 @@
+//! Hands steering vectors to other runtimes, reloads what it wrote, and compares before it reports success.
+//!
+//!     cargo run --release --example export -- --vectors runs/quickstart/steering.safetensors --to hf --out runs/merged
+//!
+//! docs/export.md tells which runtime takes what.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::{Parser, ValueEnum};
+use indicatif::ProgressBar;
+use serde_json::json;
+use trimtab::model::ModelConfig;
+use trimtab::steer::{
+    Checked, FirstLayer, Window, algebra, compare_probes, merge_checkpoint, merge_gguf, probe,
+    write_control_vector, write_npy,
+};
+use trimtab::{Pretrained, SteeringFile};
+use trimtab_examples::{Dtype, ModelArgs, progress};
+
+/// Writes steering vectors for another runtime.
+#[derive(Parser)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
+struct Args {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Steering vectors: a native file, a GGUF control vector or an npy matrix.
+    #[arg(long, value_name = "FILE")]
+    vectors: PathBuf,
+    /// What is written.
+    #[arg(long)]
+    to: Target,
+    /// File to write, or folder for `hf`.
+    #[arg(long, value_name = "PATH")]
+    out: PathBuf,
+    /// The GGUF model that `gguf-merged` puts the vectors into.
+    #[arg(long, value_name = "MODEL.gguf", required_if_eq("to", "gguf-merged"))]
+    gguf: Option<PathBuf>,
+    /// For `gguf`: leave out the vector of layer 0, which a control vector cannot express.
+    #[arg(long)]
+    drop_layer_0: bool,
+    /// For `hf`: limit the context of a model with a sliding window to the window.
+    #[arg(long)]
+    limit_context: bool,
+    /// Take vectors that were made for another model of the same shape.
+    #[arg(long)]
+    force: bool,
+    /// Nothing is random here; accepted as every program accepts it.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Print one JSON object on standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is written.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+enum Target {
+    /// Control vector for llama.cpp and repeng.
+    Gguf,
+    /// Hugging Face checkpoint with the vectors inside.
+    Hf,
+    /// GGUF model with the vectors inside.
+    GgufMerged,
+    /// Native file.
+    Safetensors,
+    /// Matrix for NumPy.
+    Npy,
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    ensure!(
+        matches!(args.model.dtype, Dtype::F32),
+        "an export is compared with the steered model in f32; leave out --dtype"
+    );
+    let dir = args.model.dir()?;
+    let base = args.model.load_dir(&dir)?;
+    let file = load(&args, &base)?;
+    let bar = progress("exporting", 3);
+    let checked = write(&args, &dir, base, file, &bar)?;
+    bar.finish_and_clear();
+    let target = args.to.to_possible_value().expect("no target is skipped");
+    let (what, difference) = match checked {
+        Checked::Logits(difference) => ("logits", Some(difference)),
+        Checked::Tensors => ("tensors", None),
+    };
+    if args.json {
+        println!(
+            "{}",
+            json!({ "to": target.get_name(), "out": args.out, "checked": what, "max_logit_difference": difference })
+        );
+    } else {
+        let result = match difference {
+            Some(difference) => format!("logits differ by at most {difference:.1e}"),
+            None => "a quantised model is not run here; every tensor was compared".to_owned(),
+        };
+        println!("{}: {result}", args.out.display());
+    }
+    Ok(())
+}
+
+/// The vectors for `base`, with a warning where they were made for another model.
+fn load(args: &Args, base: &Pretrained) -> Result<SteeringFile> {
+    let path = &args.vectors;
+    if args.force {
+        let transfer = SteeringFile::transfer(path, base)?;
+        for difference in transfer.differences {
+            eprintln!("warning: {difference}");
+        }
+        Ok(transfer.file)
+    } else {
+        SteeringFile::read(path, base)
+            .context("cannot load the steering vectors; --force takes those of another model of the same shape")
+    }
+}
+
+/// Writes the export, reloads it and compares.
+fn write(
+    args: &Args,
+    dir: &Path,
+    base: Pretrained,
+    mut file: SteeringFile,
+    bar: &ProgressBar,
+) -> Result<Checked> {
+    let (out, config) = (&args.out, base.model.config.clone());
+    if args.to == Target::Gguf && args.drop_layer_0 {
+        let kept: Vec<usize> = (1..config.num_hidden_layers).collect();
+        file.vectors = algebra::select_layers(&file.vectors, &kept)?;
+    }
+    let expected = steered(&base, &file)?;
+    bar.inc(1);
+    match args.to {
+        Target::Safetensors => file.write(out)?,
+        Target::Npy => write_npy(&file, out)?,
+        Target::Gguf => write_control_vector(&file, FirstLayer::Refuse, out)?,
+        Target::Hf => {
+            drop(base); // one model at a time in memory
+            let window = if args.limit_context {
+                Window::LimitContext
+            } else {
+                Window::Refuse
+            };
+            merge_checkpoint(dir, &file, window, out)?;
+            bar.inc(1);
+            let merged = args.model.load_dir(out)?.model;
+            let found = probe(&merged, None, longest(&config));
+            return Ok(Checked::Logits(compare_probes(&expected, &found)?));
+        }
+        Target::GgufMerged => {
+            drop(base);
+            let Some(source) = &args.gguf else {
+                bail!("give the GGUF model with --gguf");
+            };
+            return Ok(merge_gguf(source, &config, &file, out)?);
+        }
+    }
+    bar.inc(1);
+    let found = steered(&base, &SteeringFile::read(out, &base)?)?;
+    Ok(Checked::Logits(compare_probes(&expected, &found)?))
+}
+
+/// Logits of the model with the vectors of `file`.
+fn steered(base: &Pretrained, file: &SteeringFile) -> Result<Vec<f32>> {
+    let hook = file.steering(&base.model.device())?.hook();
+    Ok(probe(&base.model, Some(&hook), longest(&base.model.config)))
+}
+
+/// No fixed text outgrows a sliding window, which a merged checkpoint has not.
+fn longest(config: &ModelConfig) -> usize {
+    let windows = config.architecture.layers.iter();
+    windows
+        .filter_map(|layer| layer.sliding_window)
+        .fold(config.max_len(), usize::min)
+}

@@ -1,0 +1,36 @@
+//! Merges vectors into the checkpoint folder of its first argument, to the folder of its second, and prints the largest
+//! resident size that this took, in bytes; for the test of the memory that merging takes.
+
+use std::path::Path;
+
+use trimtab_model::{HostTensor, ModelConfig, Site};
+use trimtab_steer::{SteeringFile, SteeringMetadata, Window, merge_checkpoint};
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let (source, out) = (Path::new(&arguments[1]), Path::new(&arguments[2]));
+    let config = ModelConfig::from_dir(source).expect("a good configuration");
+    let shape = vec![config.num_hidden_layers, config.hidden_size];
+    let data = vec![0.5; shape[0] * shape[1]];
+    let metadata = SteeringMetadata {
+        format: "trimtab-steering-1".to_owned(),
+        site: Site::ResidPost,
+        where_clause: None,
+        base_model: String::new(),
+        base_sha256: String::new(),
+        model_type: None,
+        num_hidden_layers: shape[0],
+        hidden_size: shape[1],
+        step: 0,
+        recipe: serde_json::Value::Null,
+    };
+    let vectors = HostTensor { shape, data };
+    let steering = SteeringFile { vectors, metadata };
+    merge_checkpoint(source, &steering, Window::Refuse, out).expect("a good checkpoint");
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let peak = peak
+        .and_then(|peak| peak.trim().strip_suffix(" kB"))
+        .expect("a peak");
+    println!("{}", peak.trim().parse::<u64>().expect("a number") * 1024);
+}
