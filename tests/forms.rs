@@ -78,6 +78,37 @@ fn before_training_every_form_is_the_base_to_the_bit() {
     }
 }
 
+/// A model in half precision keeps its number format, and the parameters theirs.
+#[test]
+fn forms_act_on_models_in_bf16() {
+    let weights = weights();
+    let base = Model::build(config(), &mut |name, _| {
+        weights.tensor(name, FloatDType::BF16, &Device::flex())
+    })
+    .expect("sound tensors");
+    let autodiff = base.clone().autodiff();
+    let plain = resid_posts(&base, None);
+    for mut adapter in all_forms() {
+        let run = |adapter: &Adapter| {
+            let leaves = adapter.leaves(&base.device());
+            let model = leaves.model(&base);
+            assert_eq!(model.dtype(), base.dtype());
+            resid_posts(&model, Some(&leaves.intervention()))
+        };
+        assert!(bits(&run(&adapter)) == bits(&plain), "{:?}", adapter.form());
+        shake(&mut adapter, 0.5);
+        let difference = max_difference(&run(&adapter), &plain);
+        assert!(
+            difference.is_finite() && difference > 0.1,
+            "{:?}",
+            adapter.form()
+        );
+        let grads = gradient(&autodiff, &adapter);
+        assert!(grads.iter().flatten().all(|grad| grad.is_finite()));
+        assert!(grads.iter().flatten().any(|grad| *grad != 0.0));
+    }
+}
+
 #[test]
 fn before_training_some_parameter_has_a_gradient() {
     let base = base(&Device::flex()).autodiff();
@@ -148,14 +179,14 @@ fn vectors_at_a_projection_are_its_bias() {
         config.architecture.biases.o = site == Site::OProj;
         config.architecture.biases.mlp = site == Site::DownProj;
         let weights = weights();
+        let in_file = Model::tensors(&base.config);
         let biased = Model::build(config, &mut |name, shape| {
-            let is_new = name.ends_with(".bias") && !name.contains("q_proj");
-            let tensor = if is_new && !name.contains("k_proj") && !name.contains("v_proj") {
-                Tensor::zeros([1, shape[0]], &Device::flex())
-            } else {
+            let tensor = if in_file.iter().any(|(of, _)| of == name) {
                 weights
                     .tensor(name, FloatDType::F32, &Device::flex())
                     .expect("in the file")
+            } else {
+                Tensor::zeros([1, shape[0]], &Device::flex())
             };
             let layer = (0..3).find(|layer| name.ends_with(&format!("{layer}.{module}.bias")));
             Ok::<_, Infallible>(match layer {

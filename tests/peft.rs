@@ -135,11 +135,6 @@ fn tensors_that_are_no_whole_adapter_are_refused() {
             ),
         }
     }
-    fn rename(file: &mut TensorFile, from: &str, to: &str) {
-        let tensors = std::mem::take(&mut file.tensors);
-        let renamed = |(name, tensor): (String, HostTensor)| (name.replace(from, to), tensor);
-        file.tensors = tensors.into_iter().map(renamed).collect();
-    }
 }
 
 #[test]
@@ -178,6 +173,12 @@ fn changed(change: impl FnOnce(&mut Value)) -> TempDir {
     let name = "adapter_model.safetensors";
     fs::copy(fixture("peft_lora").join(name), folder.path().join(name)).expect("a fixture");
     folder
+}
+
+fn rename(file: &mut TensorFile, from: &str, to: &str) {
+    let tensors = std::mem::take(&mut file.tensors);
+    let renamed = |(name, tensor): (String, HostTensor)| (name.replace(from, to), tensor);
+    file.tensors = tensors.into_iter().map(renamed).collect();
 }
 
 fn expected(name: &str) -> Matrix {

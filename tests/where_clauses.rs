@@ -504,7 +504,9 @@ fn row(layer: usize) -> Vec<f32> {
 }
 
 /// By layer, every token with the residual stream after it, prompts first.
-fn run(model: &Model, steering: Hook) -> Vec<Vec<(TokenAt, Vec<f32>)>> {
+type Seen = Vec<Vec<(TokenAt, Vec<f32>)>>;
+
+fn run(model: &Model, steering: Hook) -> Seen {
     let watched = Watched {
         steering,
         seen: Mutex::new(vec![vec![]; 3]),
@@ -518,7 +520,7 @@ fn run(model: &Model, steering: Hook) -> Vec<Vec<(TokenAt, Vec<f32>)>> {
 /// Steers, and keeps what then goes on from each layer.
 struct Watched<'a> {
     steering: Hook<'a>,
-    seen: Mutex<Vec<Vec<(TokenAt, Vec<f32>)>>>,
+    seen: Mutex<Seen>,
 }
 
 impl Intervention for Watched<'_> {

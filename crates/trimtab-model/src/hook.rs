@@ -1,4 +1,4 @@
-//! Looking at and acting on the residual stream while a model runs.
+//! Looking at and acting on what a model computes while it runs.
 
 use burn::tensor::Tensor;
 

@@ -1,7 +1,27 @@
 //! Steering vectors: one bias per layer that turns a base model into a reasoning model.
 //!
 //! "Steering LLM Reasoning Through Bias-Only Adaptation" (arXiv:2505.18706) trains one vector `s_l` per decoder layer
-//! and adds it to the residual stream after that layer, at every token, with all weights frozen.
+//! and adds it to the residual stream after that layer, at every token, with all weights frozen. [`SteeringVectors`] is that, and
+//! [`SteeringFile`] its file.
+//!
+//! [`Form`] is everything else that can be trained, the other arms of the paper's comparison included. An [`Adapter`] holds the
+//! parameters of a form, its [`Leaves`] act on a model, and [`Steering`] says at which tokens they do:
+//!
+//! ```
+//! use trimtab_model::{Device, ModelConfig};
+//! use trimtab_steer::{Adapter, Conflict, Form, Gated, Steering, Where};
+//!
+//! # let json = r#"{"model_type": "llama", "vocab_size": 11, "hidden_size": 12, "intermediate_size": 17,
+//! #     "num_hidden_layers": 3, "num_attention_heads": 2, "num_key_value_heads": 1}"#;
+//! let config = ModelConfig::from_json(json)?;
+//! let vectors = Adapter::init(Form::default(), &config)?.leaves(&Device::flex());
+//! let gated = Adapter::init(Form::Gated(Gated::default()), &config)?.leaves(&Device::flex());
+//! let prompt: Where = toml::from_str("only = { part = \"prompt\", last = 4 }")?;
+//! let steering = Steering::new(vec![(vectors, prompt), (gated, Where::default())], Conflict::Sum)?;
+//! let hook: trimtab_model::Hook = &steering; // for `Model::read`, `generate` and the rest
+//! # let _ = hook;
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
 
 mod action;
 mod adapter;

@@ -237,6 +237,10 @@ impl Chosen {
 }
 
 /// Some of the tokens of a pass.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each set at a time"
+)]
 #[derive(Clone)]
 enum Mask {
     Every,
