@@ -67,7 +67,11 @@ fn losses_and_slopes_equal_trl() {
             .map(|(&advantage, tokens)| vec![advantage; tokens.len()])
             .collect();
         let (loss, slopes, count) = total(&expected, case, &advantages);
-        assert!((loss - case.loss).abs() < 1e-6, "{name}: {loss} {}", case.loss);
+        assert!(
+            (loss - case.loss).abs() < 1e-6,
+            "{name}: {loss} {}",
+            case.loss
+        );
         close(name, &slopes, &case.slopes);
         clipped += count;
     }
@@ -87,7 +91,10 @@ fn ppo_equals_its_definition() {
     let mut flat = raw.concat();
     whiten(&mut flat);
     let mut flat = flat.into_iter();
-    let advantages: Rows = (raw.iter().map(|row| flat.by_ref().take(row.len()).collect())).collect();
+    let advantages: Rows = (raw
+        .iter()
+        .map(|row| flat.by_ref().take(row.len()).collect()))
+    .collect();
     close("whitened", &advantages, &ppo.advantages);
     let known = explained_variance(&ppo.values.concat(), &ppo.returns.concat());
     let known = known.expect("returns differ");
@@ -141,6 +148,9 @@ fn close(name: &str, found: &[Vec<f32>], expected: &[Vec<f32>]) {
     let lens = |rows: &[Vec<f32>]| rows.iter().map(Vec::len).collect::<Vec<_>>();
     assert_eq!(lens(found), lens(expected), "{name}");
     for (found, expected) in found.iter().flatten().zip(expected.iter().flatten()) {
-        assert!((found - expected).abs() < 2e-6, "{name}: {found} {expected}");
+        assert!(
+            (found - expected).abs() < 2e-6,
+            "{name}: {found} {expected}"
+        );
     }
 }
