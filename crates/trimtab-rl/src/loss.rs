@@ -220,7 +220,7 @@ pub fn completion_loss(
         found.clipped += usize::from(clipped);
     }
     if shared.is_some() && terms.old_logprobs.is_some() {
-        spread(&mut found.slopes, terms, kl, logprobs, weight);
+        spread(&mut found.slopes, terms, *kl, logprobs, weight);
     }
     found
 }
@@ -253,7 +253,7 @@ impl LossConfig {
 
 /// The ratio of a completion depends on all its log-probabilities equally: each token's slope is the mean of all, beside
 /// the slope of its own penalty.
-fn spread(slopes: &mut [f32], terms: Terms, kl: &KlConfig, logprobs: &[f32], weight: f32) {
+fn spread(slopes: &mut [f32], terms: Terms, kl: KlConfig, logprobs: &[f32], weight: f32) {
     let own: Vec<f32> = logprobs
         .iter()
         .enumerate()

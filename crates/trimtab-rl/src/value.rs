@@ -116,7 +116,9 @@ impl ValueHead {
     pub fn features(&self, mut resid: Vec<f32>) -> Vec<f32> {
         for row in resid.chunks_mut(self.params[0].value.data.len()) {
             let rms = (dot(row, row) / row.len() as f32 + 1e-6).sqrt();
-            row.iter_mut().for_each(|value| *value /= rms);
+            for value in row {
+                *value /= rms;
+            }
         }
         resid
     }

@@ -2,8 +2,8 @@
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, Stdio};
-use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -104,10 +104,7 @@ impl Command {
     /// The reward of each rollout of a group; one group at a time.
     pub(super) fn of(&self, group: &Group) -> Result<Vec<Option<f32>>, CommandError> {
         let program = self.config.program.join(" ");
-        let mut running = self
-            .running
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let mut failure = Failure::Dies;
         for _ in 0..ATTEMPTS {
             if running.is_none() {
