@@ -116,7 +116,7 @@ fn entropy_and_penalty_have_the_gradient_of_their_values() {
         pairs.map(|(&p, &r)| -(r - p).exp_m1()).collect()
     };
     let zeros = vec![0.0; completion.tokens.len()];
-    let cases: [(&str, Vec<f32>, &dyn Fn(&HostTensor) -> f64); 2] = [
+    let cases: [Case; 2] = [
         ("penalty", gradient(Slopes::Of(&slopes), 0.0), &kl),
         ("entropy", gradient(Slopes::Known(zeros), -1.0), &entropy),
     ];
@@ -385,6 +385,9 @@ fn the_value_learns() {
     let loss = |index: usize| steps[index].value_loss.expect("a value");
     assert!(loss(11) < 0.8 * loss(0), "{} {}", loss(0), loss(11));
 }
+
+/// Name, gradient, and the value that it should be the gradient of.
+type Case<'a> = (&'a str, Vec<f32>, &'a dyn Fn(&HostTensor) -> f64);
 
 /// Three steps of four prompts with four short completions, some of which are rewarded, whatever the model answers.
 fn small(mut recipe: Recipe) -> Recipe {

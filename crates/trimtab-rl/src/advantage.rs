@@ -9,7 +9,7 @@ pub enum Advantage {
     /// The mean of the others of its group: RLOO, arXiv:2402.14740, section 3.3. The baseline does not depend on the
     /// completion it is subtracted from, so the gradient is unbiased.
     LeaveOneOut,
-    /// The mean of its group, undivided: Dr. GRPO, arXiv:2503.20783, section 3.2, and version 1 of arXiv:2505.18706.
+    /// The mean of its group, undivided: Dr. GRPO, arXiv:2503.20783, and version 1 of arXiv:2505.18706.
     GroupMean,
     /// The mean of its group, in units of the group's standard deviation: GRPO, arXiv:2402.03300, section 4.1.2.
     GroupStandardised,

@@ -15,7 +15,7 @@ pub enum Surrogate {
     PolicyGradient,
     /// `-min(r A, clip(r) A)`: PPO, arXiv:1707.06347, eq. 7; `high > low` is "Clip-Higher" of DAPO, arXiv:2503.14476.
     Clipped,
-    /// As clipped, and for `A < 0` at most `-dual A`: arXiv:1912.09729, eq. 3.
+    /// As clipped, and for `A < 0` at most `-dual A`: arXiv:1912.09729.
     DualClip,
     /// `-sg(clip(r)) A logprob`, where `sg` stops the gradient: CISPO, arXiv:2506.13585, eq. 4.
     Cispo,

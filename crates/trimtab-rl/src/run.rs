@@ -92,6 +92,7 @@ impl<'a> Run<'a> {
         let mut trainer = Trainer::new(base, recipe)?;
         let damaged = take_up(&mut trainer, folder, &identity)?;
         let step = trainer.state.progress.step;
+        remove_old(folder, step, recipe.keep_checkpoints)?; // a process may have been killed before it did
         let trim_log = |log: &str| {
             let path = folder.join(log);
             trim(&path, step).map_err(|source| disk(&path, source))
@@ -261,15 +262,11 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Writes the checkpoint of now, then removes those that are not kept.
+    /// Writes the checkpoint of now, then removes those that are not kept any more.
     fn save(&self) -> Result<(), RunError> {
         let path = checkpoint_path(&self.folder, self.step());
         self.trainer.state.write(&path, &self.identity)?;
-        let found = checkpoints(&self.folder).map_err(|source| disk(&self.folder, source))?;
-        for (_, old) in found.into_iter().skip(self.recipe.keep_checkpoints) {
-            fs::remove_file(&old).map_err(|source| disk(&old, source))?;
-        }
-        Ok(())
+        remove_old(&self.folder, self.step(), self.recipe.keep_checkpoints)
     }
 
     fn append(
@@ -319,6 +316,16 @@ fn take_up(
     } else {
         Err(damaged.remove(0).into())
     }
+}
+
+/// Removes the checkpoints up to `step` but the newest `keep`. Later ones are damaged, and are written again.
+fn remove_old(folder: &Path, step: u64, keep: usize) -> Result<(), RunError> {
+    let found = checkpoints(folder).map_err(|source| disk(folder, source))?;
+    let whole = found.into_iter().filter(|(of, _)| *of <= step);
+    for (_, old) in whole.skip(keep) {
+        fs::remove_file(&old).map_err(|source| disk(&old, source))?;
+    }
+    Ok(())
 }
 
 /// The lock goes with the process, however it ends.

@@ -110,6 +110,32 @@ mod tests {
     }
 
     #[test]
+    fn every_key_is_documented() {
+        let page = include_str!("../../../../docs/recipe.md");
+        let mut tables = vec![(
+            String::new(),
+            Table::try_from(Recipe::default()).expect("data"),
+        )];
+        let mut keys = vec![];
+        while let Some((prefix, table)) = tables.pop() {
+            for (key, value) in table {
+                match value {
+                    toml::Value::Table(inner) => tables.push((format!("{prefix}{key}."), inner)),
+                    _ => keys.push(format!("{prefix}{key}")),
+                }
+            }
+        }
+        assert!(keys.len() > 40, "{keys:?}");
+        let parts = BuiltIn::ALL.map(|part| part.name().to_owned());
+        for key in keys.iter().filter(|key| !key.starts_with("reward.")) {
+            assert!(page.contains(&format!("`{key}`")), "{key}");
+        }
+        for part in parts {
+            assert!(page.contains(&format!("`{part}`")), "{part}");
+        }
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         for (text, setting, named) in [
             ("stepz = 3", "steps=3", "stepz"),

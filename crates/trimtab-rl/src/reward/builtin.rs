@@ -24,12 +24,12 @@ pub enum BuiltIn {
     /// `1 - L / M`.
     LengthLinear,
     /// Between 1 and 0.5 for right answers and between -1 and -0.5 for others, along half a cosine of `L / M`: short right
-    /// answers are the best, short wrong ones the worst (arXiv:2502.03373, section 4.1).
+    /// answers are the best, short wrong ones the worst (arXiv:2502.03373).
     LengthCosine,
     /// `-|L - S| / M` with `S` the shortest right completion of the group, or the mean length where none is right
-    /// (arXiv:2504.21370, eq. 2 and 3).
+    /// (arXiv:2504.21370).
     ShorterBetter,
-    /// Share of repeated word trigrams, negative (arXiv:2502.03373, section 4.2).
+    /// Share of repeated word trigrams, negative (arXiv:2502.03373).
     Repetition,
     /// 0 up to `4 M / 5`, then falling to -1 at `M` (DAPO, arXiv:2503.14476, eq. 13).
     SoftOverlong,
