@@ -432,6 +432,29 @@ fn folders_that_cannot_be_used_give_an_error() {
     );
 }
 
+#[test]
+fn a_folder_that_may_only_be_read_gives_an_error() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = copy(&started());
+    let files = snapshot(folder.path());
+    let allow = |mode| {
+        let permissions = fs::Permissions::from_mode(mode);
+        fs::set_permissions(folder.path(), permissions).expect("a folder of mine");
+    };
+    allow(0o555);
+    if fs::write(folder.path().join("probe"), "").is_ok() {
+        eprintln!("skipped: permissions do not stop this user");
+        return;
+    }
+    let refused = open(&folder).map(|run| run.step());
+    allow(0o755);
+    assert!(
+        matches!(&refused, Err(RunError::Disk { path, .. }) if path.starts_with(folder.path())),
+        "{refused:?}"
+    );
+    assert!(snapshot(folder.path()) == files);
+}
+
 /// The disk fills up in the middle of a step; once there is room the run ends in the same bytes.
 #[test]
 fn a_full_disk_costs_one_step() {

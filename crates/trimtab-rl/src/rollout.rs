@@ -51,9 +51,7 @@ pub enum RolloutError {
     Generate(#[from] GenerateError),
     #[error(transparent)]
     Chat(#[from] ChatError),
-    #[error(
-        "this model has no chat template; set `template` in the recipe, for example to \"qwen_math\""
-    )]
+    #[error("this model has no chat template; choose another template, such as qwen_math")]
     NoChatTemplate,
 }
 
