@@ -19,7 +19,7 @@ use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_
 use trimtab::model::{
     Completion, FinishReason, GenerateOptions, Hook, HostTensor, Model, ModelConfig,
 };
-use trimtab::rl::group_gradient;
+use trimtab::rl::{GroupLoss, Parameter, Slopes, group_gradient};
 use trimtab::steer::{Adapter, Conflict, Form, Gated, Lora, Part, Steering, Tokens, Where};
 use trimtab::{Precision, Pretrained, Request, Sampling, SteeringVectors, generate};
 use trimtab_examples::peak_memory_bytes;
@@ -104,26 +104,23 @@ fn measure(
         })
         .collect();
     let completions: Vec<&Completion> = completions.iter().collect();
-    let shape = vec![model.config.num_hidden_layers, model.config.hidden_size];
-    let vectors = HostTensor {
-        data: vec![0.0; shape.iter().product()],
-        shape,
-    };
+    let shape = [model.config.num_hidden_layers, model.config.hidden_size];
+    let params = [Parameter::zeros("vectors", &shape)];
     let autodiff = model.autodiff();
     group.throughput(Throughput::Elements(
         (PROMPT_LEN + 4 * completion_len) as u64,
     ));
     group.bench_function("train", |bencher| {
-        let advantages = [1.0, -1.0, 0.5, -0.5];
+        let slopes = [-1.0, 1.0, -0.5, 0.5].map(|slope| vec![slope; completion_len]);
         bencher.iter(|| {
-            group_gradient(
-                &autodiff,
-                &vectors,
-                &prompt,
-                black_box(&completions),
-                &advantages,
-                1.0,
-            )
+            let group = GroupLoss {
+                prompt: &prompt,
+                completions: black_box(&completions),
+                temperature: 1.0,
+                slopes: Slopes::Known(slopes.concat()),
+                entropy_weights: vec![],
+            };
+            group_gradient(&autodiff, &params, &group)
         });
     });
     group.finish();

@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use serde::Serialize;
-use trimtab::model::{Message, sha256_hex, write_atomically};
+use trimtab::model::{sha256_hex, write_atomically};
+use trimtab::rl::item;
 use trimtab::tasks::{
-    Arm, Comparison, Decoding, EvaluationRun, FewShot, Item, Problem, Prompt, Protocol, Report,
-    Split, Task, Template, read_evaluation,
+    Arm, Comparison, Decoding, EvaluationRun, FewShot, Item, Problem, Protocol, Report, Split,
+    Task, Template, read_evaluation,
 };
 use trimtab::{Pretrained, SteeringVectors, evaluate};
 use trimtab_examples::{ModelArgs, Stop, load_vectors, progress};
@@ -136,8 +137,8 @@ fn protocol(args: &Args, base: &Pretrained) -> Result<(Vec<Item>, Protocol)> {
     let items = problems
         .iter()
         .take(args.limit)
-        .map(|problem| item(&problem, &template, base));
-    let items = items.collect::<Result<Vec<Item>>>()?;
+        .map(|problem| item(base, &template, &problem));
+    let items = items.collect::<Result<Vec<Item>, _>>()?;
     ensure!(!items.is_empty(), "{} has no problems", args.task);
     let mut longest = 0;
     for item in &items {
@@ -183,26 +184,6 @@ fn few_shot(task: &Task, seed: u64) -> Result<Template> {
     Ok(Template::FewShot(FewShot::draw(
         name, &problems, SHOTS, seed,
     )))
-}
-
-fn item(problem: &Problem, template: &Template, base: &Pretrained) -> Result<Item> {
-    match template.render(&problem.question) {
-        Prompt::Text(text) => Ok(Item::new(problem, text)),
-        Prompt::Chat(messages) => {
-            let chat_template = base.chat_template.as_ref();
-            let chat_template = chat_template
-                .context("this model has no chat template; give another --template")?;
-            let messages: Vec<Message> = messages
-                .into_iter()
-                .map(|message| Message::new(message.role, message.content))
-                .collect();
-            let text = chat_template.render(&messages, true)?;
-            Ok(Item {
-                chat: true,
-                ..Item::new(problem, text)
-            })
-        }
-    }
 }
 
 /// What is measured.

@@ -15,8 +15,8 @@ use trimtab::steer::{
     Checked, FirstLayer, Window, algebra, compare_probes, merge_checkpoint, merge_gguf, probe,
     write_control_vector, write_npy,
 };
-use trimtab::{Pretrained, SteeringFile};
-use trimtab_examples::{Dtype, ModelArgs, progress};
+use trimtab::{Precision, Pretrained, SteeringFile};
+use trimtab_examples::{ModelArgs, progress};
 
 /// Writes steering vectors for another runtime.
 #[derive(Parser)]
@@ -69,9 +69,10 @@ enum Target {
 }
 
 fn main() -> Result<()> {
-    let args = Args::parse();
+    let mut args = Args::parse();
+    let dtype = *args.model.dtype.get_or_insert(Precision::F32);
     ensure!(
-        matches!(args.model.dtype, Dtype::F32),
+        dtype == Precision::F32,
         "an export is compared with the steered model in f32; leave out --dtype"
     );
     let dir = args.model.dir()?;

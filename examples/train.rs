@@ -1,12 +1,15 @@
 //! Trains steering vectors by a recipe; takes up a stopped run from its folder.
 //!
-//!     cargo run --release --example train -- --set steps=60 --set learning_rate=0.01 --out runs/mine
+//!     cargo run --release --example train -- --set preset=dapo --set steps=60 --out runs/mine
 
 use std::path::PathBuf;
+use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Parser;
-use trimtab::{Recipe, Run};
+use indicatif::ProgressBar;
+use trimtab::rl::{StepMetrics, Warning};
+use trimtab::{Recipe, Run, Trainer};
 use trimtab_examples::{ModelArgs, Stop, progress};
 
 /// Trains steering vectors with reward on a task.
@@ -14,7 +17,7 @@ use trimtab_examples::{ModelArgs, Stop, progress};
 struct Args {
     #[command(flatten)]
     model: ModelArgs,
-    /// Recipe in TOML; what it leaves out keeps its default.
+    /// Recipe in TOML; what it leaves out is as in its preset, or as by default.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Sets one key of the recipe, such as `steps=60`; may be given several times.
@@ -26,93 +29,167 @@ struct Args {
     /// Run folder.
     #[arg(long, default_value = "runs/train")]
     out: PathBuf,
+    /// Instead of training, print which layers are worth it: the squared gradient norm of each over so many problems.
+    #[arg(long, value_name = "PROBLEMS", num_args = 0..=1, default_missing_value = "16")]
+    layer_energy: Option<usize>,
+    /// Instead of training, make one completion of the run again, from its address in completions.jsonl.
+    #[arg(long, value_name = "STEP:INDEX:SAMPLE", value_parser = address)]
+    replay: Option<(u64, u64, usize)>,
+    /// Show the first completion of each step.
+    #[arg(long)]
+    show: bool,
     /// Print one JSON object on standard output.
     #[arg(long)]
     json: bool,
 }
+
+/// Steps between two writings of the report.
+const REPORT_EVERY: u64 = 10;
 
 fn main() -> Result<()> {
     let args = Args::parse();
     let stop = Stop::on_ctrl_c()?;
     let recipe = recipe(&args)?;
     let base = args.model.load()?;
+    if let Some(problems) = args.layer_energy {
+        let energy = Trainer::new(&base, &recipe)?.layer_energy(problems)?;
+        if args.json {
+            println!("{}", serde_json::json!({ "layer_energy": energy }));
+        } else {
+            for (layer, energy) in energy.iter().enumerate() {
+                println!("layer {layer:>3}  {energy:.3e}");
+            }
+        }
+        return Ok(());
+    }
     let mut run = Run::open(&args.out, &base, &recipe)?;
+    for error in run.damaged() {
+        eprintln!("left out a damaged checkpoint: {error}");
+    }
+    if let Some((step, index, sample)) = args.replay {
+        println!("{}", run.replay(step, index, sample)?.text);
+        return Ok(());
+    }
+    train(&mut run, &recipe, &args, &stop)?;
+    let (vectors, report) = (run.export()?, run.report()?);
+    if args.json {
+        println!(
+            "{}",
+            serde_json::json!({
+                "steps": run.step(), "last": run.metrics().last(), "selection": run.measured().last(),
+                "vectors": vectors, "report": report, "out": args.out,
+            })
+        );
+    } else {
+        println!(
+            "{} steps done; the vectors are in {}, the curves in {}",
+            run.step(),
+            vectors.display(),
+            report.display()
+        );
+    }
+    Ok(())
+}
+
+fn train(run: &mut Run, recipe: &Recipe, args: &Args, stop: &Stop) -> Result<()> {
     let bar = progress("training", recipe.steps).with_position(run.step());
-    while let Some(metrics) = run.advance()? {
+    bar.reset_eta();
+    let mut told: Vec<Warning> = vec![];
+    loop {
+        let started = Instant::now();
+        let Some(metrics) = run.advance()? else { break };
         bar.set_position(run.step());
-        bar.set_message(format!("right {:.0} %", 100.0 * metrics.accuracy));
-        if bar.is_hidden() {
-            eprintln!(
-                "step {} right {:.1} % length {:.1}",
-                metrics.step,
-                100.0 * metrics.accuracy,
-                metrics.mean_length
-            );
+        tell(&bar, &line(&metrics, started.elapsed().as_secs_f64()));
+        let warnings = run.warnings();
+        for warning in warnings.iter().filter(|warning| !told.contains(warning)) {
+            bar.suspend(|| eprintln!("step {}: {}", run.step(), warning.advice()));
+        }
+        told = warnings;
+        if args.show {
+            bar.suspend(|| show(args, metrics.step));
+        }
+        if run.step().is_multiple_of(REPORT_EVERY) {
+            run.report()?;
         }
         stop.check(&format!(
             "stopped after step {}; the same command goes on from here",
             run.step()
         ));
     }
-    bar.finish();
-    let vectors = run.export()?;
-    let last = run.metrics()?.pop();
-    if args.json {
-        println!(
-            "{}",
-            serde_json::json!({ "steps": run.step(), "last": last, "vectors": vectors, "out": args.out })
-        );
-    } else {
-        println!(
-            "{} steps done; the vectors are in {}",
-            run.step(),
-            vectors.display()
+    bar.finish_and_clear();
+    Ok(())
+}
+
+/// On a terminal beside the bar, elsewhere as a line of its own.
+fn tell(bar: &ProgressBar, line: &str) {
+    bar.set_message(line.to_owned());
+    if bar.is_hidden() {
+        eprintln!("step {} {line}", bar.position());
+    }
+}
+
+fn line(metrics: &StepMetrics, seconds: f64) -> String {
+    let squares = metrics.vector_norms.iter().map(|norm| norm * norm);
+    let mut line = format!(
+        "reward {:.2} right {:.1} % box {:.1} % length {:.1} entropy {:.3} clip {:.1} % grad {:.1e} norm {:.2} {:.0} tokens/s",
+        metrics.reward,
+        100.0 * metrics.accuracy,
+        100.0 * metrics.format_rate,
+        metrics.mean_length,
+        metrics.entropy,
+        100.0 * metrics.clip_fraction,
+        metrics.grad_norm,
+        squares.sum::<f32>().sqrt(),
+        metrics.tokens as f64 / seconds,
+    );
+    if let Some(kl) = metrics.kl {
+        line += &format!(" kl {kl:.4}");
+    }
+    if let Some(reason) = &metrics.skipped {
+        line += &format!(" SKIPPED: {reason}");
+    }
+    line
+}
+
+/// The first completion of a step, from the log.
+fn show(args: &Args, step: u64) {
+    let log = std::fs::read_to_string(args.out.join("completions.jsonl")).unwrap_or_default();
+    let lines = log
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok());
+    let first = lines
+        .filter(|line: &serde_json::Value| line["step"] == step)
+        .find(|line| line["sample"] == 0);
+    if let Some(first) = first {
+        eprintln!(
+            "{} ({}): {}",
+            first["problem"], first["reward"], first["text"]
         );
     }
-    Ok(())
 }
 
 /// The recipe file with the `--set` values put over it.
 fn recipe(args: &Args) -> Result<Recipe> {
-    let mut table: toml::Table = match &args.config {
-        None => toml::Table::new(),
-        Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .with_context(|| format!("cannot read {}", path.display()))?;
-            text.parse()
-                .with_context(|| format!("{} is not TOML", path.display()))?
-        }
+    let text = match &args.config {
+        None => String::new(),
+        Some(path) => std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read {}", path.display()))?,
     };
-    for setting in args
-        .set
-        .iter()
-        .cloned()
-        .chain(args.seed.map(|seed| format!("seed={seed}")))
-    {
-        let Some((key, value)) = setting.split_once('=') else {
-            bail!("`--set {setting}` has no `=`; write it as key=value");
-        };
-        // A word that is no TOML value is meant as a string: `task=nano-math`.
-        let parsed = format!("{key} = {value}")
-            .parse()
-            .or_else(|_| format!("{key} = {value:?}").parse::<toml::Table>());
-        merge(
-            &mut table,
-            parsed.with_context(|| format!("`--set {setting}` is no setting"))?,
-        );
-    }
-    table
-        .try_into()
-        .context("the recipe does not fit; its keys are described in docs/recipe.md")
+    let mut settings = args.set.clone();
+    settings.extend(args.seed.map(|seed| format!("seed={seed}")));
+    Recipe::resolve(&text, &settings)
+        .context("the recipe cannot be used; its keys are described in docs/recipe.md")
 }
 
-fn merge(table: &mut toml::Table, over: toml::Table) {
-    for (key, value) in over {
-        match (table.get_mut(&key), value) {
-            (Some(toml::Value::Table(inner)), toml::Value::Table(over)) => merge(inner, over),
-            (_, value) => {
-                table.insert(key, value);
-            }
-        }
+fn address(text: &str) -> Result<(u64, u64, usize), String> {
+    let parts: Vec<&str> = text.split(':').collect();
+    let [step, index, sample] = parts[..] else {
+        return Err("write STEP:INDEX:SAMPLE, as in 3:64:0".to_owned());
+    };
+    let number = |text: &str| text.parse::<u64>().map_err(|error| error.to_string());
+    let step = number(step)?;
+    if step == 0 {
+        return Err("steps count from 1".to_owned());
     }
+    Ok((step, number(index)?, number(sample)? as usize))
 }

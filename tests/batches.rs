@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::{Device, Tensor};
 use trimtab_model::{
-    At, Completion, Drawn, FinishReason, FloatDType, Precision, GenerateOptions, Generation, Hook, HostTensor,
-    Intervention, LoadError, Model, ModelConfig, Pass, Pretrained, Request, Sampling, Site,
-    TokenAt, Weights, generate, stop_at,
+    At, Completion, Drawn, FinishReason, FloatDType, GenerateOptions, Generation, Hook, HostTensor,
+    Intervention, LoadError, Model, ModelConfig, Pass, Precision, Pretrained, Request, Sampling,
+    Site, TokenAt, Weights, generate, stop_at,
 };
 use trimtab_steer::SteeringVectors;
 use trimtab_tests::{

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use safetensors::SafeTensors;
-use trimtab_model::{HostTensor, Model};
+use trimtab_model::{At, HostTensor, Model};
 use trimtab_steer::{
     Contrast, EffectError, ExtractError, Method, ReadAt, SteeringVectors, Strength, algebra,
     effect, extract, pairwise_effects, perplexity, strongest_within, sweep,
@@ -63,8 +63,11 @@ fn directions_are_those_of_repeng_and_scikit_learn() {
 fn the_residual_stream_is_read_at_the_token_that_was_asked_for() {
     let model = tiny().model;
     let (a, b): (&[u32], &[u32]) = (&[3, 1, 4, 1, 5], &[9, 2, 6]);
-    let resid =
-        |tokens: &[u32]| captured(&|_, x| x, |hook| drop(model.read(&[tokens], Some(hook))));
+    let resid = |tokens: &[u32]| {
+        captured(&|_: At, x| x, |hook| {
+            drop(model.read(&[tokens], Some(hook)))
+        })
+    };
     let (of_a, of_b) = (resid(a), resid(b));
     let contrast = Contrast {
         positive: vec![a.to_vec()],

@@ -11,8 +11,8 @@ use safetensors::tensor::TensorView;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use trimtab_model::{
-    FloatDType, GenerateOptions, HostTensor, Model, ModelConfig, Precision, Pretrained, Request, Sampling,
-    Site, Weights, generate, sha256_hex,
+    FloatDType, GenerateOptions, HostTensor, Model, ModelConfig, Precision, Pretrained, Request,
+    Sampling, Site, Weights, generate, sha256_hex,
 };
 use trimtab_steer::{
     Checked, ExportError, FirstLayer, SteeringError, SteeringFile, SteeringVectors, TOLERANCE,

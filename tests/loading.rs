@@ -13,9 +13,9 @@ use proptest::prelude::*;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use trimtab_model::{FloatDType, 
-    HostTensor, LoadError, Mismatch, Precision, Pretrained, TensorFile, TensorFileError, Weights,
-    sha256_hex,
+use trimtab_model::{
+    FloatDType, HostTensor, LoadError, Mismatch, Precision, Pretrained, TensorFile,
+    TensorFileError, Weights, sha256_hex,
 };
 use trimtab_tests::{fixture, json_text, tiny, tiny_checkpoint};
 

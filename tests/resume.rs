@@ -13,7 +13,6 @@
     clippy::too_many_lines,
     reason = "tables of cases read best as they are"
 )]
-#![expect(clippy::naive_bytecount, reason = "the files are small")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -33,9 +32,12 @@ use trimtab_tests::bundled_model;
 
 const METRICS: &str = "metrics.jsonl";
 const COMPLETIONS: &str = "completions.jsonl";
-const CHECKPOINT: &str = "checkpoint.safetensors";
+const EVENTS: &str = "events.out.tfevents.0.trimtab";
 const STEERING: &str = "steering.safetensors";
-const FILES: [&str; 5] = ["config.toml", METRICS, COMPLETIONS, CHECKPOINT, STEERING];
+
+fn checkpoint(step: u64) -> String {
+    format!("checkpoint-{step:06}.safetensors")
+}
 
 #[test]
 fn a_run_reopened_after_every_step_ends_in_the_same_bytes() {
@@ -75,6 +77,7 @@ fn the_reference_run_moves() {
 /// half written under its temporary name.
 #[test]
 fn what_was_written_after_the_last_checkpoint_is_trimmed() {
+    const NEXT_CHECKPOINT: &str = "checkpoint-000003.safetensors.tmp";
     let [before, after, later] = [2, 3, 4].map(|step| &REFERENCE.after_step[step - 1]);
     let half = |bytes: &[u8], old: &[u8]| bytes[..usize::midpoint(old.len(), bytes.len())].to_vec();
     let junk = |bytes: &[u8], junk: &[u8]| [bytes, junk].concat();
@@ -92,7 +95,7 @@ fn what_was_written_after_the_last_checkpoint_is_trimmed() {
             vec![
                 (METRICS, after[METRICS].clone()),
                 (COMPLETIONS, half(&after[COMPLETIONS], &before[COMPLETIONS])),
-                ("checkpoint.safetensors.tmp", half(&after[CHECKPOINT], b"")),
+                (NEXT_CHECKPOINT, half(&after[&checkpoint(3)], b"")),
             ],
         ),
         (
@@ -100,7 +103,8 @@ fn what_was_written_after_the_last_checkpoint_is_trimmed() {
             vec![
                 (METRICS, after[METRICS].clone()),
                 (COMPLETIONS, after[COMPLETIONS].clone()),
-                ("checkpoint.safetensors.tmp", after[CHECKPOINT].clone()),
+                (NEXT_CHECKPOINT, after[&checkpoint(3)].clone()),
+                (EVENTS, after[EVENTS].clone()),
             ],
         ),
         (
@@ -127,7 +131,7 @@ fn what_was_written_after_the_last_checkpoint_is_trimmed() {
         let run = open(&folder).expect("a good folder");
         assert_eq!(run.step(), 2, "{name}");
         drop(run);
-        for log in [METRICS, COMPLETIONS] {
+        for log in [METRICS, COMPLETIONS, EVENTS] {
             assert!(
                 fs::read(folder.path().join(log)).expect("a log") == before[log],
                 "{name}: {log} is not trimmed"
@@ -156,53 +160,46 @@ fn logs_without_a_checkpoint_are_of_a_run_that_never_was() {
     }
 }
 
-/// SIGKILL at moments that differ by a few milliseconds around the writing of a step, and while the process starts.
+/// SIGKILL fifty times, at moments spread evenly from the start of the process to its usual end: while it loads, samples,
+/// writes logs and checkpoints. Every run that is killed until it ends leaves the bytes of one that never was.
 #[test]
-fn a_killed_process_ends_in_the_same_bytes() {
-    let folder = copy(&started());
-    let recipe = folder.path().join("recipe.toml");
-    fs::write(&recipe, toml::to_string(&*RECIPE).expect("plain data")).expect("a writable folder");
-    let mut killed = 0;
-    // (lines of metrics to wait for, milliseconds from there): the first line is there from the start.
-    for (lines, delay) in [
-        (1, 0),
-        (1, 150),
-        (2, 0),
-        (2, 3),
-        (3, 1),
-        (3, 12),
-        (4, 0),
-        (4, 30),
-        (5, 0),
-        (5, 2),
-    ] {
-        let mut child = spawn(&recipe, &folder, &[]);
-        let given_up = Instant::now() + Duration::from_mins(1);
-        while lines_of(&folder.path().join(METRICS)) < lines
-            && child.try_wait().expect("a child").is_none()
-        {
-            assert!(Instant::now() < given_up, "the child hangs");
-            sleep(Duration::from_millis(1));
+fn killed_processes_end_in_the_same_bytes() {
+    const KILLS: usize = 50;
+    let (mut killed, mut runs) = (0, 0);
+    let mut usual = None;
+    while killed < KILLS {
+        let folder = copy(&started());
+        let recipe = folder.path().join("recipe.toml");
+        fs::write(&recipe, RECIPE.to_toml()).expect("a writable folder");
+        let begun = Instant::now();
+        loop {
+            let mut child = spawn(&recipe, &folder, &[]);
+            if let Some(usual) = usual {
+                // Multiples of the golden ratio less their whole part, which leave no moment out.
+                let share = (killed as f64 * 0.618_033_988_749_895).fract();
+                sleep(Duration::mul_f64(usual, share));
+                child.kill().expect("a child of mine");
+            }
+            let status = child.wait().expect("a child");
+            if status.signal() != Some(9) {
+                assert!(status.success(), "{status}");
+                break;
+            }
+            killed += 1;
+            assert!(killed < 10 * KILLS, "no run comes to its end");
         }
-        sleep(Duration::from_millis(delay));
-        child.kill().expect("a child of mine");
-        killed += usize::from(child.wait().expect("a child").signal() == Some(9));
+        usual.get_or_insert(begun.elapsed());
+        runs += 1;
+        assert_same(&folder, &format!("killed {killed} times so far"));
     }
-    eprintln!("{killed} of 10 processes were killed before their end");
-    assert!(
-        killed >= 3,
-        "{killed} of 10 processes were killed before their end"
-    );
-    let status = spawn(&recipe, &folder, &[]).wait().expect("a child");
-    assert!(status.success(), "{status}");
-    assert_same(&folder, "killed");
+    eprintln!("{killed} processes were killed, {runs} runs came to their end");
 }
 
 #[test]
 fn a_folder_belongs_to_one_process() {
     let folder = copy(&started());
     let recipe = folder.path().join("recipe.toml");
-    fs::write(&recipe, toml::to_string(&*RECIPE).expect("plain data")).expect("a writable folder");
+    fs::write(&recipe, RECIPE.to_toml()).expect("a writable folder");
     let mut child = spawn(&recipe, &folder, &["hold"]);
     let mut line = String::new();
     BufReader::new(child.stdout.take().expect("a pipe"))
@@ -227,11 +224,12 @@ fn a_folder_belongs_to_one_process() {
 
 #[test]
 fn damaged_checkpoints_are_refused() {
-    let good = &REFERENCE.after_step[1][CHECKPOINT];
+    let name = checkpoint(2);
+    let good = &REFERENCE.after_step[1][&name];
     let refuse = |name: &str, bytes: &[u8], expected: fn(&CheckpointError) -> bool| {
         let folder = tempfile::tempdir().expect("a temporary folder");
         restore(&REFERENCE.after_step[1], folder.path());
-        fs::write(folder.path().join(CHECKPOINT), bytes).expect("a writable folder");
+        fs::write(folder.path().join(checkpoint(2)), bytes).expect("a writable folder");
         // A line that a good checkpoint would trim: a folder that is refused stays as it is.
         let metrics = [&REFERENCE.after_step[1][METRICS][..], b"half a line"].concat();
         fs::write(folder.path().join(METRICS), &metrics).expect("a writable folder");
@@ -241,7 +239,7 @@ fn damaged_checkpoints_are_refused() {
             "{name}: {refused:?}"
         );
         assert!(
-            fs::read(folder.path().join(CHECKPOINT)).expect("a file") == bytes,
+            fs::read(folder.path().join(checkpoint(2))).expect("a file") == bytes,
             "{name}: checkpoint changed"
         );
         assert!(
@@ -299,7 +297,7 @@ fn damaged_checkpoints_are_refused() {
     };
     let format: fn(&CheckpointError) -> bool =
         |error| matches!(error, CheckpointError::Format { .. });
-    for name in ["vectors", "moments.first", "moments.second"] {
+    for name in ["vectors", "vectors.moments.first", "vectors.moments.second"] {
         refuse(
             name,
             &changed(&|file| drop(file.tensors.remove(name))),
@@ -311,7 +309,7 @@ fn damaged_checkpoints_are_refused() {
             format,
         );
     }
-    for key in ["step", "recipe_sha256", "base_sha256"] {
+    for key in ["progress", "recipe_sha256", "base_sha256"] {
         refuse(
             key,
             &changed(&|file| drop(file.metadata.remove(key))),
@@ -373,6 +371,14 @@ fn checkpoints_of_other_runs_are_refused() {
         },
         "recipe",
     );
+    let identity = Recipe {
+        keep_checkpoints: 7,
+        checkpoint_every: 2,
+        tokens_at_once: 99,
+        ..RECIPE.clone()
+    };
+    Run::open(folder.path(), nano(), &identity).expect("nothing that the result depends on");
+    fs::write(folder.path().join("config.toml"), &files["config.toml"]).expect("a folder");
     other(
         &Pretrained {
             sha256: "0".repeat(64),
@@ -415,7 +421,7 @@ fn folders_that_cannot_be_used_give_an_error() {
         );
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
-    fs::create_dir(folder.path().join(CHECKPOINT)).expect("a writable folder");
+    fs::create_dir(folder.path().join(checkpoint(1))).expect("a writable folder");
     let refused = open(&folder).map(|run| run.step());
     let unreadable = |error: &CheckpointError| {
         matches!(error, CheckpointError::File(TensorFileError::Read { .. }))
@@ -424,6 +430,29 @@ fn folders_that_cannot_be_used_give_an_error() {
         matches!(&refused, Err(RunError::Checkpoint(error)) if unreadable(error)),
         "{refused:?}"
     );
+}
+
+#[test]
+fn a_folder_that_may_only_be_read_gives_an_error() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = copy(&started());
+    let files = snapshot(folder.path());
+    let allow = |mode| {
+        let permissions = fs::Permissions::from_mode(mode);
+        fs::set_permissions(folder.path(), permissions).expect("a folder of mine");
+    };
+    allow(0o555);
+    if fs::write(folder.path().join("probe"), "").is_ok() {
+        eprintln!("skipped: permissions do not stop this user");
+        return;
+    }
+    let refused = open(&folder).map(|run| run.step());
+    allow(0o755);
+    assert!(
+        matches!(&refused, Err(RunError::Disk { path, .. }) if path.starts_with(folder.path())),
+        "{refused:?}"
+    );
+    assert!(snapshot(folder.path()) == files);
 }
 
 /// The disk fills up in the middle of a step; once there is room the run ends in the same bytes.
@@ -444,7 +473,7 @@ fn a_full_disk_costs_one_step() {
     }
     let mut run = open(&folder).expect("a good folder");
     // What the checkpoint is first written to cannot be written.
-    let temporary = folder.path().join("checkpoint.safetensors.tmp");
+    let temporary = folder.path().join(checkpoint(2) + ".tmp");
     std::os::unix::fs::symlink("/dev/full", &temporary).expect("a writable folder");
     let failed = run.advance();
     let refused = |error: &CheckpointError| {
@@ -588,8 +617,8 @@ fn recipes_that_cannot_work_are_refused() {
             "{key}: a folder was made for a recipe that cannot work"
         );
     }
-    assert_eq!(RECIPE.check(), Ok(()));
-    assert_eq!(Recipe::default().check(), Ok(()));
+    RECIPE.check().expect("a good recipe");
+    Recipe::default().check().expect("a good recipe");
 }
 
 #[test]
@@ -598,7 +627,7 @@ fn recipes_are_read_strictly() {
         ("stepz = 3", "stepz"),
         ("[adamw]\nbeta3 = 0.5", "beta3"),
         ("task = \"nano-chess\"", "nano-chess"),
-        ("schedule = \"linear\"", "linear"),
+        ("schedule = \"square\"", "square"),
         ("steps = -1", "-1"),
         ("steps = 1.5", "1.5"),
         ("steps = \"many\"", "many"),
@@ -624,6 +653,7 @@ static RECIPE: LazyLock<Recipe> = LazyLock::new(|| Recipe {
     group_size: 4,
     max_new_tokens: 24,
     warmup_steps: 2,
+    keep_checkpoints: 1,
     seed: 9,
     ..Recipe::default()
 });
@@ -649,18 +679,18 @@ static REFERENCE: LazyLock<Reference> = LazyLock::new(|| {
     let mut run = open(&folder).expect("an empty folder");
     run.advance().expect("a good step");
     drop(run);
-    let path = folder.path().join(CHECKPOINT);
+    let path = folder.path().join(checkpoint(1));
     let mut checkpoint = TensorFile::read(&path).expect("just written");
     for (name, scale) in [
         ("vectors", 0.05),
-        ("moments.first", 0.01),
-        ("moments.second", 0.001),
+        ("vectors.moments.first", 0.01),
+        ("vectors.moments.second", 0.001),
     ] {
         let numbers = &mut checkpoint.tensors.get_mut(name).expect(name).data;
         for (index, value) in (0_u32..).zip(numbers) {
             let noise =
                 f64::from(index.wrapping_add(1).wrapping_mul(2_654_435_761)) / f64::from(u32::MAX);
-            let noise = if name == "moments.second" {
+            let noise = if name == "vectors.moments.second" {
                 noise
             } else {
                 2.0 * noise - 1.0
@@ -711,16 +741,17 @@ fn finish(folder: &TempDir) {
     run.export().expect("a writable folder");
 }
 
+/// All files but the lock and what tests put there.
 fn snapshot(folder: &Path) -> Files {
-    let present = FILES.iter().filter(|name| folder.join(name).exists());
-    present
-        .map(|&name| {
-            (
-                name.to_owned(),
-                fs::read(folder.join(name)).expect("a file"),
-            )
-        })
-        .collect()
+    let mut files = Files::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("a folder").path();
+        let name = path.file_name().expect("a name").to_string_lossy();
+        if !["lock", "recipe.toml", "kept"].contains(&&*name) && !name.ends_with(".tmp") {
+            files.insert(name.to_string(), fs::read(&path).expect("a file"));
+        }
+    }
+    files
 }
 
 fn restore(files: &Files, folder: &Path) {
@@ -737,9 +768,11 @@ fn copy(files: &Files) -> TempDir {
 
 fn assert_same(folder: &TempDir, name: &str) {
     let found = snapshot(folder.path());
-    for file in FILES {
+    let names = |files: &Files| files.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&found), names(REFERENCE.last()), "{name}");
+    for (file, bytes) in REFERENCE.last() {
         assert!(
-            found.get(file) == Some(&REFERENCE.last()[file]),
+            found[file] == *bytes,
             "{name}: {file} differs from the uninterrupted run"
         );
     }
@@ -753,10 +786,4 @@ fn spawn(recipe: &Path, folder: &TempDir, mode: &[&str]) -> Child {
         .stdout(Stdio::piped())
         .spawn()
         .expect("the binary was built with this test")
-}
-
-fn lines_of(log: &Path) -> usize {
-    fs::read(log).map_or(0, |bytes| {
-        bytes.iter().filter(|&&byte| byte == b'\n').count()
-    })
 }

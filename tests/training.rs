@@ -15,10 +15,10 @@ use std::sync::LazyLock;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use trimtab_model::{
-    At, Completion, FinishReason, Precision, GenerateOptions, Hook, HostTensor, Model,
-    ModelConfig, Pretrained, Request, Sampling, generate,
+    At, Completion, FinishReason, GenerateOptions, Hook, HostTensor, Model, ModelConfig, Precision,
+    Pretrained, Request, Sampling, generate,
 };
-use trimtab_rl::{GroupGradient, Recipe, Run, group_gradient};
+use trimtab_rl::{GroupGradient, GroupLoss, Parameter, Recipe, Run, Slopes, group_gradient};
 use trimtab_steer::SteeringVectors;
 use trimtab_tasks::{Family, Split};
 use trimtab_tests::{Matrix, bits, bundled_model, captured, matrix, max_difference};
@@ -59,7 +59,7 @@ fn gradients_equal_central_differences() {
     let mut grad = vec![0.0; vectors.data.len()];
     for gradient in gradients(&vectors) {
         grad.iter_mut()
-            .zip(gradient.grad)
+            .zip(&gradient.grads[0])
             .for_each(|(sum, value)| *sum += value);
     }
 
@@ -180,10 +180,10 @@ fn loss_and_gradient_of_a_hand_computed_table() {
         );
     }
     let loss = -(2.0 * (five + one) - 0.5 * two - 1.5 * (one + two + five)); // 0.5 (one + five) less 2 two, negated
+    let weighted = group.loss(&found.logprobs);
     assert!(
-        (found.loss - loss).abs() <= 2e-6,
-        "{} instead of {loss}",
-        found.loss
+        (weighted - loss).abs() <= 2e-6,
+        "{weighted} instead of {loss}"
     ); // measured 0 to 5e-7
 
     // At (1, 1) the norm's derivative is [[1/2, -1/2], [-1/2, 1/2]], and d log p_t / d logits = e_t - p. So the gradient
@@ -191,11 +191,11 @@ fn loss_and_gradient_of_a_hand_computed_table() {
     let mean = (2.0 * 2.0_f64.ln() + 5.0 * 5.0_f64.ln()) / 8.0;
     let [one, two, five] = [1.0_f64, 2.0, 5.0].map(|weight| weight.ln() - mean);
     let slope = -0.5 * (2.0 * (five + one) - 0.5 * two - 1.5 * (one + two + five));
-    for (value, expected) in found.grad.iter().zip([slope, -slope, slope, -slope]) {
+    for (value, expected) in found.grads[0].iter().zip([slope, -slope, slope, -slope]) {
         assert!(
             (f64::from(*value) - expected).abs() <= 2e-6,
             "{:?} instead of {slope}",
-            found.grad
+            found.grads[0]
         );
     }
 }
@@ -265,40 +265,22 @@ fn chunks_and_the_shared_prompt_change_nothing() {
 }
 
 #[test]
-fn the_loss_is_the_weighted_sum_of_the_returned_logprobs() {
-    let model = nano().model.autodiff();
-    let vectors = vectors_of_norm(1.0, 11);
-    for group in sampled_groups(&vectors, 1.0) {
-        let found = group.gradient(&model, &vectors, 1.0);
-        let expected = GroupGradient {
-            loss: group.loss(&found.logprobs),
-            ..found.clone()
-        };
-        let [_, error, _] = group.errors(&found, &expected);
-        eprintln!("loss {}: {error:.1e}", found.loss);
-        assert!(error <= 5e-7, "{error:.1e}"); // measured 3e-8: a sum in f32 over one in f64
-    }
-}
-
-#[test]
 fn a_group_is_the_sum_of_its_completions() {
     let model = nano().model.autodiff();
     let vectors = vectors_of_norm(1.0, 11);
     for group in sampled_groups(&vectors, 0.7) {
         let found = group.gradient(&model, &vectors, 0.7);
         let mut sum = GroupGradient {
-            loss: 0.0,
-            grad: vec![0.0; found.grad.len()],
+            grads: vec![vec![0.0; found.grads[0].len()]],
             logprobs: vec![],
         };
         for (completion, &advantage) in group.completions.iter().zip(&group.advantages) {
             let alone = Group::new(&group.prompt, vec![completion.clone()], vec![advantage]);
             let alone = alone.gradient(&model, &vectors, 0.7);
-            sum.grad
+            sum.grads[0]
                 .iter_mut()
-                .zip(alone.grad)
+                .zip(&alone.grads[0])
                 .for_each(|(sum, value)| *sum += value);
-            sum.loss += alone.loss;
             sum.logprobs.extend(alone.logprobs);
         }
         let errors = group.errors(&found, &sum);
@@ -336,7 +318,7 @@ fn one_token_completions_need_no_second_pass() {
     let gap = max_difference(&[found.logprobs], &[expected]);
     eprintln!("log-probabilities {gap:.1e}");
     assert!(gap <= 5e-6, "{gap:.1e}"); // measured 1.9e-6, two units in the last place of -15
-    assert!(found.grad.iter().any(|value| value.abs() > 0.0));
+    assert!(found.grads[0].iter().any(|value| value.abs() > 0.0));
 }
 
 #[test]
@@ -526,8 +508,7 @@ fn the_number_of_threads_changes_no_bit() {
             .iter()
             .map(|group| group.gradient(&nano().model.autodiff(), &vectors, 1.0))
             .map(|found| {
-                found
-                    .grad
+                found.grads[0]
                     .iter()
                     .chain(&found.logprobs)
                     .map(|value| value.to_bits())
@@ -578,14 +559,14 @@ impl Group {
 
     fn gradient(&self, model: &Model, vectors: &HostTensor, temperature: f32) -> GroupGradient {
         let completions: Vec<&Completion> = self.completions.iter().collect();
-        group_gradient(
-            model,
-            vectors,
-            &self.prompt,
-            &completions,
-            &self.advantages,
+        let group = GroupLoss {
+            prompt: &self.prompt,
+            completions: &completions,
             temperature,
-        )
+            slopes: Slopes::Known(self.weights()),
+            entropy_weights: vec![],
+        };
+        group_gradient(model, &[parameter(vectors)], &group)
     }
 
     /// The same from plain tensor operations: `resid` makes the residual stream that predicts the tokens.
@@ -615,8 +596,7 @@ impl Group {
         let logprobs: Vec<f32> = logprobs.try_into_vec_as().expect("f32");
         let grad = grad.try_into_vec_as().expect("f32");
         GroupGradient {
-            loss: self.loss(&logprobs),
-            grad,
+            grads: vec![grad],
             logprobs,
         }
     }
@@ -633,8 +613,8 @@ impl Group {
             .sum::<f64>();
         [
             max_difference(&logprobs[0], &logprobs[1]).into(),
-            (found.loss - expected.loss).abs() / terms,
-            relative(&found.grad, &expected.grad),
+            (self.loss(&found.logprobs) - self.loss(&expected.logprobs)).abs() / terms,
+            relative(&found.grads[0], &expected.grads[0]),
         ]
     }
 
@@ -654,6 +634,14 @@ impl Group {
             .zip(logprobs)
             .map(|(&weight, &logprob)| f64::from(weight) * f64::from(logprob))
             .sum()
+    }
+}
+
+/// The vectors as the trainer holds them.
+fn parameter(vectors: &HostTensor) -> Parameter {
+    Parameter {
+        value: vectors.clone(),
+        ..Parameter::zeros("vectors", &vectors.shape)
     }
 }
 

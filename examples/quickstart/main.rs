@@ -13,6 +13,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use clap::Parser;
 use trimtab::model::write_atomically;
+use trimtab::rl::StepMetrics;
 use trimtab::tasks::{Decoding, Item, Sample, Split};
 use trimtab::{Family, Outcome, Pretrained, Recipe, Run, SteeringVectors, evaluate, read_vectors};
 use trimtab_examples::{ModelArgs, Stop, peak_memory_bytes, progress};
@@ -42,6 +43,8 @@ struct Args {
 const PROBLEMS: u64 = 500;
 /// Tokens shown for each layer.
 const TOP_TOKENS: usize = 8;
+/// The task of the default recipe.
+const TRAINED_ON: Family = Family::NanoGsm;
 /// Problems shown side by side.
 const EXAMPLES: usize = 8;
 /// Seed of the control's directions.
@@ -86,15 +89,15 @@ fn main() -> Result<()> {
         base_parameters: base.num_parameters,
         tasks: Family::ALL.map(|task| TaskRow {
             task,
-            trained_on: task == recipe.task,
+            trained_on: task == TRAINED_ON,
             base: before[&task].clone(),
             steered: after[&task].clone(),
             control: control[&task].clone(),
         }),
-        curve: curve(&run)?,
+        curve: curve(&run),
         norms: vectors.norms(),
         tokens: read_vectors(&base.model, &base.tokenizer, &vectors, TOP_TOKENS),
-        examples: side_by_side(recipe.task, recipe.seed, &base_answers, &steered_answers),
+        examples: side_by_side(TRAINED_ON, recipe.seed, &base_answers, &steered_answers),
         command: command(&args),
     };
     let page = args.out.join("report.html");
@@ -154,7 +157,7 @@ fn measure(
             task,
             Outcome::of(&samples).context("no problem was measured")?,
         );
-        if task == recipe.task {
+        if task == TRAINED_ON {
             trained_on = samples;
         }
     }
@@ -183,14 +186,14 @@ fn train(run: &mut Run, recipe: &Recipe, stop: &Stop) -> Result<()> {
     Ok(())
 }
 
-fn curve(run: &Run) -> Result<Vec<CurvePoint>> {
-    let metrics = run.metrics()?;
-    let points = metrics
-        .iter()
-        .map(|line| serde_json::from_value(line.clone()));
-    points
-        .collect::<Result<_, _>>()
-        .context("metrics.jsonl was changed by hand")
+fn curve(run: &Run) -> Vec<CurvePoint> {
+    let point = |metrics: &StepMetrics| CurvePoint {
+        step: metrics.step,
+        accuracy: metrics.accuracy,
+        mean_length: metrics.mean_length,
+        grad_norm: metrics.grad_norm.into(),
+    };
+    run.metrics().iter().map(point).collect()
 }
 
 /// The first problems that the two models answered, whatever the answers.

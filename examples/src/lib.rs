@@ -64,7 +64,8 @@ impl ModelArgs {
     /// As [`Self::load`].
     pub fn load_dir(&self, dir: &Path) -> Result<Pretrained> {
         let device = device(&self.device)?;
-        let mut base = Pretrained::load(dir, self.precision()?, &device).with_context(|| self.failure())?;
+        let mut base =
+            Pretrained::load(dir, self.precision()?, &device).with_context(|| self.failure())?;
         if !Path::new(self.name()).is_dir() {
             let id = self.name().split('@').next().unwrap_or_default();
             base.name = id.rsplit('/').next().unwrap_or(id).to_owned(); // the folder is named by the commit

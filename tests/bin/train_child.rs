@@ -15,7 +15,7 @@ fn main() {
     let base = Pretrained::load(Path::new(&args[0]), Precision::F32, &Device::flex())
         .expect("a model folder");
     let recipe = std::fs::read_to_string(&args[1]).expect("a recipe");
-    let recipe: Recipe = toml::from_str(&recipe).expect("a recipe");
+    let recipe = Recipe::resolve(&recipe, &[]).expect("a recipe");
     let mut run = Run::open(Path::new(&args[2]), &base, &recipe).expect("a free run folder");
     println!("open at step {}", run.step());
     if args.get(3).is_some_and(|mode| mode == "hold") {

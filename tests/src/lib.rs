@@ -8,7 +8,9 @@ use burn::tensor::{Device, Tensor};
 use proptest::prelude::*;
 use serde_json::Value;
 use tempfile::TempDir;
-use trimtab_model::{At, FloatDType, Hook, Model, ModelConfig, Precision, Pretrained, Site, Weights};
+use trimtab_model::{
+    At, FloatDType, Hook, Model, ModelConfig, Precision, Pretrained, Site, Weights,
+};
 
 /// The numbers of a tensor with one row per token.
 pub type Matrix = Vec<Vec<f32>>;

@@ -87,7 +87,8 @@ impl Keys {
                 own.panels = panels(heads.of(keys, head, 0), [count, heads.head_dim]);
                 own.values.reserve(count * heads.head_dim);
                 for token in values.chunks_exact(heads.key_width()) {
-                    own.values.extend(&token[head * heads.head_dim..][..heads.head_dim]);
+                    own.values
+                        .extend(&token[head * heads.head_dim..][..heads.head_dim]);
                 }
                 own.len = count;
                 own
@@ -99,7 +100,8 @@ impl Keys {
     pub fn push(&mut self, key: &[f32], value: &[f32]) {
         let lane = self.len % PANEL;
         if lane == 0 {
-            self.panels.resize(self.panels.len() + self.head_dim * PANEL, 0.0);
+            self.panels
+                .resize(self.panels.len() + self.head_dim * PANEL, 0.0);
         }
         let panel = &mut self.panels[self.len / PANEL * self.head_dim * PANEL..];
         for (row, &number) in panel.chunks_exact_mut(PANEL).zip(key) {
@@ -157,7 +159,12 @@ pub(crate) struct Group<'a> {
 
 /// The last tokens of each row look at their prompt and at their row. `counts[g][i]` tells how many tokens of row `i` of
 /// group `g` are queries; `queries` is `[tokens, num_attention_heads, head_dim]`, like the result.
-pub(crate) fn attend(heads: &Heads, queries: &[f32], groups: &[Group], counts: &[Vec<usize>]) -> Vec<f32> {
+pub(crate) fn attend(
+    heads: &Heads,
+    queries: &[f32],
+    groups: &[Group],
+    counts: &[Vec<usize>],
+) -> Vec<f32> {
     attend_with(Isa::current(), heads, queries, groups, counts)
 }
 
@@ -178,7 +185,12 @@ pub(crate) fn attend_with(
         let mut segments: Vec<Segment> = vec![];
         let mut tokens = 0;
         let mut flush = |segments: Vec<_>| {
-            let of_head = |head| Block { heads, head, prompt: group.prompt.get(head), segments: segments.clone() };
+            let of_head = |head| Block {
+                heads,
+                head,
+                prompt: group.prompt.get(head),
+                segments: segments.clone(),
+            };
             if !segments.is_empty() {
                 blocks.extend((0..heads.num_key_value_heads).map(of_head));
             }
@@ -189,7 +201,12 @@ pub(crate) fn attend_with(
             let mut start = len - count;
             while start < len {
                 let count = (len - start).min(most - tokens);
-                segments.push(Segment { own, start, token, count });
+                segments.push(Segment {
+                    own,
+                    start,
+                    token,
+                    count,
+                });
                 (start, token, tokens) = (start + count, token + count, tokens + count);
                 if tokens == most {
                     flush(std::mem::take(&mut segments));
@@ -199,11 +216,22 @@ pub(crate) fn attend_with(
         }
         flush(segments);
     }
-    assert_eq!(token * heads.query_width(), queries.len(), "a query for every token");
+    assert_eq!(
+        token * heads.query_width(),
+        queries.len(),
+        "a query for every token"
+    );
     // Each block writes the queries of its tokens and its head alone.
     let one = |block: &Block| {
         let len = block.rows() * (2 * heads.head_dim + block.width() + 1);
-        scratch(len, |memory| isa.run(Forward { block, queries, result: shared, memory }));
+        scratch(len, |memory| {
+            isa.run(Forward {
+                block,
+                queries,
+                result: shared,
+                memory,
+            })
+        });
     };
     if work < 1 << 17 {
         blocks.iter().for_each(one);
@@ -230,28 +258,45 @@ impl Block<'_> {
 
     /// Query rows: the heads of one token lie together.
     fn rows(&self) -> usize {
-        self.segments.iter().map(|segment| segment.count).sum::<usize>() * self.heads.ratio()
+        self.segments
+            .iter()
+            .map(|segment| segment.count)
+            .sum::<usize>()
+            * self.heads.ratio()
     }
 
     /// Keys that some query sees, prompt included.
     fn width(&self) -> usize {
-        let own = self.segments.iter().map(|segment| segment.start + segment.count).max();
+        let own = self
+            .segments
+            .iter()
+            .map(|segment| segment.start + segment.count)
+            .max();
         self.shared() + own.unwrap_or(0)
     }
 
     /// Where the queries of each token lie among those of all heads.
     fn places(&self) -> impl Iterator<Item = usize> {
-        let tokens = self.segments.iter().flat_map(|segment| segment.token..segment.token + segment.count);
+        let tokens = self
+            .segments
+            .iter()
+            .flat_map(|segment| segment.token..segment.token + segment.count);
         let inner = self.head * self.heads.ratio() * self.heads.head_dim;
         tokens.map(move |token| token * self.heads.query_width() + inner)
     }
 
     /// What the queries of each token see: keys `first..end`.
     fn seen(&self) -> impl Iterator<Item = (usize, usize)> {
-        let ends = self.segments.iter().flat_map(|segment| segment.start + 1..=segment.start + segment.count);
+        let ends = self
+            .segments
+            .iter()
+            .flat_map(|segment| segment.start + 1..=segment.start + segment.count);
         ends.map(|end| {
             let end = self.shared() + end;
-            let first = self.heads.sliding_window.map_or(0, |window| end.saturating_sub(window));
+            let first = self
+                .heads
+                .sliding_window
+                .map_or(0, |window| end.saturating_sub(window));
             (first, end)
         })
     }
@@ -277,7 +322,15 @@ impl Block<'_> {
             for key in (first.min(prompt.len)..prompt.len).step_by(PANEL) {
                 let panel = View::rows(&prompt.panels[key * dim..], PANEL);
                 let shape = [rows, dim, PANEL.min(prompt.len - key)];
-                multiply(simd, shape, queries, panel, &mut weights[key..], width, false);
+                multiply(
+                    simd,
+                    shape,
+                    queries,
+                    panel,
+                    &mut weights[key..],
+                    width,
+                    false,
+                );
             }
         }
         let mut row = 0;
@@ -315,7 +368,10 @@ fn soften<S: Simd>(simd: S, scores: &mut [f32]) -> f32 {
     for &part in whole {
         max = simd.max_f32s(max, part);
     }
-    let max = rest.iter().copied().fold(simd.reduce_max_f32s(max), f32::max);
+    let max = rest
+        .iter()
+        .copied()
+        .fold(simd.reduce_max_f32s(max), f32::max);
     let max = simd.splat_f32s(max);
     let mut sum = simd.splat_f32s(0.0);
     for part in scores.chunks_mut(S::F32_LANES) {
@@ -352,7 +408,15 @@ impl WithSimd for Forward<'_> {
         block.weigh(simd, queries, weights, totals);
         if let Some(prompt) = block.prompt {
             let values = View::rows(&prompt.values, dim);
-            multiply(simd, [rows, prompt.len, dim], View::rows(weights, width), values, mixed, dim, false);
+            multiply(
+                simd,
+                [rows, prompt.len, dim],
+                View::rows(weights, width),
+                values,
+                mixed,
+                dim,
+                false,
+            );
         }
         let mut row = 0;
         for segment in &block.segments {
@@ -361,14 +425,28 @@ impl WithSimd for Forward<'_> {
             let weights = View::rows(&weights[row * width + block.shared()..], width);
             let values = View::rows(&segment.own[block.head].values, dim);
             let mixed = &mut mixed[row * dim..];
-            multiply(simd, shape, weights, values, mixed, dim, block.prompt.is_some());
+            multiply(
+                simd,
+                shape,
+                weights,
+                values,
+                mixed,
+                dim,
+                block.prompt.is_some(),
+            );
             row += count;
         }
-        let tokens = mixed.chunks_exact(ratio * dim).zip(totals.chunks_exact(ratio));
+        let tokens = mixed
+            .chunks_exact(ratio * dim)
+            .zip(totals.chunks_exact(ratio));
         for (place, (mixed, totals)) in block.places().zip(tokens) {
             // SAFETY: these numbers are the queries of one token of this block, which belong to it alone.
             let to = unsafe { std::slice::from_raw_parts_mut(self.result.at(place), ratio * dim) };
-            for ((to, mixed), total) in to.chunks_exact_mut(dim).zip(mixed.chunks_exact(dim)).zip(totals) {
+            for ((to, mixed), total) in to
+                .chunks_exact_mut(dim)
+                .zip(mixed.chunks_exact(dim))
+                .zip(totals)
+            {
                 let share = 1.0 / total;
                 for (to, mixed) in to.iter_mut().zip(mixed) {
                     *to = mixed * share;
@@ -410,15 +488,31 @@ pub(crate) fn backward(isa: Isa, heads: &Heads, given: Given, out: &[f32]) -> Gr
     let shared = Targets {
         q: Shared(gradient.q.as_mut_ptr()),
         kv: gradient.kv.each_mut().map(|x| Shared(x.as_mut_ptr())),
-        prompt: gradient.prompt.as_mut().map(|prompt| prompt.each_mut().map(|x| Shared(x.as_mut_ptr()))),
+        prompt: gradient
+            .prompt
+            .as_mut()
+            .map(|prompt| prompt.each_mut().map(|x| Shared(x.as_mut_ptr()))),
     };
-    let prompt_len = given.prompt.map_or(0, |[keys, _]| keys.len() / heads.key_width());
+    let prompt_len = given
+        .prompt
+        .map_or(0, |[keys, _]| keys.len() / heads.key_width());
     let longest = given.lens.iter().max().copied().unwrap_or(0);
     let rows = heads.ratio() * QUERIES.div_ceil(heads.ratio()).min(longest);
     let len = rows * (3 * heads.head_dim + 2 * (prompt_len + longest) + 1);
-    (0..heads.num_key_value_heads).into_par_iter().for_each(|head| {
-        scratch(len, |memory| isa.run(Backward { heads, head, given, out, to: shared, memory }));
-    });
+    (0..heads.num_key_value_heads)
+        .into_par_iter()
+        .for_each(|head| {
+            scratch(len, |memory| {
+                isa.run(Backward {
+                    heads,
+                    head,
+                    given,
+                    out,
+                    to: shared,
+                    memory,
+                })
+            });
+        });
     gradient
 }
 
@@ -443,7 +537,9 @@ impl WithSimd for Backward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        let Self { heads, head, given, .. } = self;
+        let Self {
+            heads, head, given, ..
+        } = self;
         let (dim, key_width) = (heads.head_dim, heads.key_width());
         let keys_of = |kv: [&[f32]; 2], first: usize, len: usize| Keys {
             head_dim: dim,
@@ -451,9 +547,13 @@ impl WithSimd for Backward<'_> {
             panels: panels(heads.of(kv[0], head, first), [len, dim]),
             values: vec![],
         };
-        let turned = |values: &[f32], first: usize, len: usize| panels(heads.of(values, head, first), [len, dim]);
+        let turned = |values: &[f32], first: usize, len: usize| {
+            panels(heads.of(values, head, first), [len, dim])
+        };
         let prompt_len = given.prompt.map_or(0, |[keys, _]| keys.len() / key_width);
-        let prompt = given.prompt.map(|kv| (keys_of(kv, 0, prompt_len), turned(kv[1], 0, prompt_len)));
+        let prompt = given
+            .prompt
+            .map(|kv| (keys_of(kv, 0, prompt_len), turned(kv[1], 0, prompt_len)));
         let most = (QUERIES / heads.ratio()).max(1);
         let mut first = 0;
         for &len in given.lens {
@@ -463,14 +563,22 @@ impl WithSimd for Backward<'_> {
             let own_values = turned(given.kv[1], first, len);
             for start in (0..len).step_by(most) {
                 let count = most.min(len - start);
-                let segment = Segment { own: &own, start, token: first + start, count };
+                let segment = Segment {
+                    own: &own,
+                    start,
+                    token: first + start,
+                    count,
+                };
                 let block = Block {
                     heads,
                     head,
                     prompt: prompt.as_ref().map(|(keys, _)| keys),
                     segments: vec![segment],
                 };
-                let values = [prompt.as_ref().map_or(&[][..], |(_, values)| values), &own_values];
+                let values = [
+                    prompt.as_ref().map_or(&[][..], |(_, values)| values),
+                    &own_values,
+                ];
                 self.block(simd, &block, values, first);
             }
             first += len;
@@ -483,8 +591,16 @@ impl Backward<'_> {
     /// prompt and of the row.
     #[inline(always)]
     fn block<S: Simd>(&mut self, simd: S, block: &Block, values: [&[f32]; 2], first: usize) {
-        let Self { heads, head, given, out, to, .. } = *self;
-        let (rows, width, dim, ratio) = (block.rows(), block.width(), heads.head_dim, heads.ratio());
+        let Self {
+            heads,
+            head,
+            given,
+            out,
+            to,
+            ..
+        } = *self;
+        let (rows, width, dim, ratio) =
+            (block.rows(), block.width(), heads.head_dim, heads.ratio());
         let (shared, key_width) = (block.shared(), heads.key_width());
         let own = width - shared;
         let (q, memory) = self.memory.split_at_mut(rows * dim);
@@ -501,20 +617,49 @@ impl Backward<'_> {
             for key in (0..len).step_by(PANEL) {
                 let panel = View::rows(&values[key * dim..], PANEL);
                 let shape = [rows, dim, PANEL.min(len - key)];
-                multiply(simd, shape, View::rows(d_out, dim), panel, &mut d_scores[start + key..], width, false);
+                multiply(
+                    simd,
+                    shape,
+                    View::rows(d_out, dim),
+                    panel,
+                    &mut d_scores[start + key..],
+                    width,
+                    false,
+                );
             }
         }
-        let pairs = weights.chunks_exact_mut(width).zip(d_scores.chunks_exact_mut(width));
+        let pairs = weights
+            .chunks_exact_mut(width)
+            .zip(d_scores.chunks_exact_mut(width));
         for ((weights, d_scores), &total) in pairs.zip(totals.iter()) {
             score_gradients(simd, weights, d_scores, 1.0 / total);
         }
         // dQ = scale dS K
         let d_scores_view = View::rows(d_scores, width);
-        let own_scores = View { data: &d_scores[shared..], ..d_scores_view };
+        let own_scores = View {
+            data: &d_scores[shared..],
+            ..d_scores_view
+        };
         if let Some([keys, _]) = given.prompt {
-            multiply(simd, [rows, shared, dim], d_scores_view, heads.of(keys, head, 0), d_q, dim, false);
+            multiply(
+                simd,
+                [rows, shared, dim],
+                d_scores_view,
+                heads.of(keys, head, 0),
+                d_q,
+                dim,
+                false,
+            );
         }
-        multiply(simd, [rows, own, dim], own_scores, heads.of(given.kv[0], head, first), d_q, dim, shared > 0);
+        multiply(
+            simd,
+            [rows, own, dim],
+            own_scores,
+            heads.of(given.kv[0], head, first),
+            d_q,
+            dim,
+            shared > 0,
+        );
         for (place, d_q) in block.places().zip(d_q.chunks_exact(ratio * dim)) {
             for (index, value) in d_q.iter().enumerate() {
                 // SAFETY: the queries of this head at this token are written by nobody else.
@@ -523,8 +668,14 @@ impl Backward<'_> {
         }
         // dK = dS^T (scale Q), dV = P^T dO
         let weights_view = View::rows(weights, width);
-        let own_weights = View { data: &weights[shared..], ..weights_view };
-        let sides = [(d_scores_view, own_scores, &*q), (weights_view, own_weights, &*d_out)];
+        let own_weights = View {
+            data: &weights[shared..],
+            ..weights_view
+        };
+        let sides = [
+            (d_scores_view, own_scores, &*q),
+            (weights_view, own_weights, &*d_out),
+        ];
         for (side, (of_prompt, of_own, with)) in sides.into_iter().enumerate() {
             let with = View::rows(with, dim);
             // SAFETY: this key head of the prompt and of this row is written by this thread alone, and the sizes are
@@ -532,10 +683,26 @@ impl Backward<'_> {
             unsafe {
                 if let Some(prompt) = to.prompt {
                     let c = prompt[side].at(head * dim);
-                    multiply_at(simd, [shared, rows, dim], of_prompt.transposed(), with, c, key_width, true);
+                    multiply_at(
+                        simd,
+                        [shared, rows, dim],
+                        of_prompt.transposed(),
+                        with,
+                        c,
+                        key_width,
+                        true,
+                    );
                 }
                 let c = to.kv[side].at(first * key_width + head * dim);
-                multiply_at(simd, [own, rows, dim], of_own.transposed(), with, c, key_width, true);
+                multiply_at(
+                    simd,
+                    [own, rows, dim],
+                    of_own.transposed(),
+                    with,
+                    c,
+                    key_width,
+                    true,
+                );
             }
         }
     }
@@ -555,6 +722,9 @@ fn score_gradients<S: Simd>(simd: S, weights: &mut [f32], d_scores: &mut [f32], 
     let mean = simd.splat_f32s(simd.reduce_sum_f32s(sum));
     for (weight, d_score) in weights.chunks(lanes).zip(d_scores.chunks_mut(lanes)) {
         let difference = simd.sub_f32s(simd.partial_load_f32s(d_score), mean);
-        simd.partial_store_f32s(d_score, simd.mul_f32s(simd.partial_load_f32s(weight), difference));
+        simd.partial_store_f32s(
+            d_score,
+            simd.mul_f32s(simd.partial_load_f32s(weight), difference),
+        );
     }
 }

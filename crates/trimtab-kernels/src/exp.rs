@@ -13,11 +13,24 @@ pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     const LN2_HIGH: f32 = 0.693_145_75; // its last bits are zero, so that n times it is exact
     const LN2_LOW: f32 = 1.428_606_8e-6;
     /// `1 / k!`; the terms left out are below 2^-24.
-    const SERIES: [f32; 7] = [1.0, 1.0, 0.5, 1.0 / 6.0, 1.0 / 24.0, 1.0 / 120.0, 1.0 / 720.0];
+    const SERIES: [f32; 7] = [
+        1.0,
+        1.0,
+        0.5,
+        1.0 / 6.0,
+        1.0 / 24.0,
+        1.0 / 120.0,
+        1.0 / 720.0,
+    ];
     let constant = |value: f32| simd.splat_f32s(value);
     let smallest = constant(-87.3);
     let clamped = simd.min_f32s(simd.max_f32s(x, smallest), constant(88.7));
-    let shifted = mul_add(simd, clamped, constant(std::f32::consts::LOG2_E), constant(ROUND));
+    let shifted = mul_add(
+        simd,
+        clamped,
+        constant(std::f32::consts::LOG2_E),
+        constant(ROUND),
+    );
     let n = simd.sub_f32s(shifted, constant(ROUND));
     let r = mul_add(simd, n, constant(-LN2_HIGH), clamped);
     let r = mul_add(simd, n, constant(-LN2_LOW), r);
@@ -25,7 +38,8 @@ pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     for &term in SERIES[..6].iter().rev() {
         power = mul_add(simd, power, r, constant(term));
     }
-    let exponent = simd.wrapping_dyn_shl_u32s(simd.transmute_u32s_f32s(shifted), simd.splat_u32s(23));
+    let exponent =
+        simd.wrapping_dyn_shl_u32s(simd.transmute_u32s_f32s(shifted), simd.splat_u32s(23));
     let power = simd.transmute_f32s_u32s(simd.add_u32s(simd.transmute_u32s_f32s(power), exponent));
     simd.select_f32s(simd.less_than_f32s(x, smallest), constant(0.0), power)
 }
@@ -67,7 +81,10 @@ mod tests {
             for (x, y) in x.into_iter().zip(y) {
                 let exact = f64::from(x).exp();
                 let unit = f64::from(f32::EPSILON) * exact;
-                assert!((f64::from(y) - exact).abs() < 2.0 * unit, "{isa:?}: exp({x}) = {y}, not {exact}");
+                assert!(
+                    (f64::from(y) - exact).abs() < 2.0 * unit,
+                    "{isa:?}: exp({x}) = {y}, not {exact}"
+                );
             }
             let mut ends = [f32::NEG_INFINITY, -1000.0, -0.0, 0.0, 1e-20];
             isa.run(Exp(&mut ends));

@@ -27,7 +27,12 @@ impl Activation {
                 let scale = 2.0 * (2.0 / std::f32::consts::PI).sqrt();
                 let square = simd.mul_f32s(x, x);
                 let inner = mul_add(simd, square, constant(scale * 0.044_715), constant(scale));
-                let slope = mul_add(simd, square, constant(3.0 * scale * 0.044_715), constant(scale));
+                let slope = mul_add(
+                    simd,
+                    square,
+                    constant(3.0 * scale * 0.044_715),
+                    constant(scale),
+                );
                 (simd.mul_f32s(x, inner), slope)
             }
         };
@@ -48,7 +53,12 @@ pub(crate) fn forward(isa: Isa, activation: Activation, gate: &[f32], up: &[f32]
     by_rows(gate.len(), 1, CHUNK, |first, y| {
         let own = first..first + y.len();
         let (gate, up) = (&gate[own.clone()], &up[own]);
-        isa.run(Forward { activation, gate, up, y });
+        isa.run(Forward {
+            activation,
+            gate,
+            up,
+            y,
+        });
     })
 }
 
@@ -64,7 +74,14 @@ pub(crate) fn backward(
         by_rows(gate.len(), 1, CHUNK, |first, y| {
             let own = first..first + y.len();
             let (gate, up, dy) = (&gate[own.clone()], &up[own.clone()], &dy[own]);
-            isa.run(Backward { activation, gate, up, dy, of_gate, y });
+            isa.run(Backward {
+                activation,
+                gate,
+                up,
+                dy,
+                of_gate,
+                y,
+            });
         })
     };
     [with(true), with(false)]
@@ -106,11 +123,19 @@ impl WithSimd for Backward<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let lanes = S::F32_LANES;
-        let parts = self.gate.chunks(lanes).zip(self.up.chunks(lanes)).zip(self.dy.chunks(lanes));
+        let parts = self
+            .gate
+            .chunks(lanes)
+            .zip(self.up.chunks(lanes))
+            .zip(self.dy.chunks(lanes));
         for (((gate, up), dy), y) in parts.zip(self.y.chunks_mut(lanes)) {
             let [gate, up, dy] = [gate, up, dy].map(|part| simd.partial_load_f32s(part));
             let [value, slope] = self.activation.at(simd, gate);
-            let factor = if self.of_gate { simd.mul_f32s(up, slope) } else { value };
+            let factor = if self.of_gate {
+                simd.mul_f32s(up, slope)
+            } else {
+                value
+            };
             simd.partial_store_f32s(y, simd.mul_f32s(dy, factor));
         }
     }

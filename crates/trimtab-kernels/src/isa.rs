@@ -35,7 +35,9 @@ impl Isa {
     #[cfg(test)]
     pub(crate) fn available() -> Vec<Self> {
         let all = [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Bf16];
-        all.into_iter().filter(|&isa| isa <= Self::detect()).collect()
+        all.into_iter()
+            .filter(|&isa| isa <= Self::detect())
+            .collect()
     }
 
     fn named(name: &str) -> Option<Self> {

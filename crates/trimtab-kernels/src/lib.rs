@@ -8,8 +8,14 @@
 //! Results do not depend on the number of threads or on the other rows of a batch, to the bit.
 //!
 //! All `unsafe` code of the workspace is here.
-#![expect(unsafe_code, reason = "vector instructions and threads that write to one buffer need it; each block says why it is sound")]
-#![expect(clippy::inline_always, reason = "vector code must be inlined into functions that enable the instructions")]
+#![expect(
+    unsafe_code,
+    reason = "vector instructions and threads that write to one buffer need it; each block says why it is sound"
+)]
+#![expect(
+    clippy::inline_always,
+    reason = "vector code must be inlined into functions that enable the instructions"
+)]
 
 mod attention;
 mod exp;
@@ -29,5 +35,8 @@ pub use attention::{Heads, Keys};
 pub use gate::Activation;
 pub use isa::Isa;
 pub use matrix::{Format, Matrix, Weight};
-pub use ops::{Angles, SharedPrompt, attend_next, attend_rows, gated, is_cpu, linear, logprobs, pack, read, rms_norm, rotate};
+pub use ops::{
+    Angles, SharedPrompt, attend_next, attend_rows, gated, is_cpu, linear, logprobs, pack, read,
+    rms_norm, rotate,
+};
 pub use softmax::Weights;

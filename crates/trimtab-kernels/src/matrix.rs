@@ -203,7 +203,11 @@ impl Matrix {
         }
         for (row, &column) in rows.chunks_exact_mut(self.inputs).zip(columns) {
             let column = column as usize;
-            assert!(column < self.outputs, "no column {column} among {}", self.outputs);
+            assert!(
+                column < self.outputs,
+                "no column {column} among {}",
+                self.outputs
+            );
             for (input, value) in row.iter_mut().enumerate() {
                 *value = self.at(input, column);
             }
@@ -276,7 +280,10 @@ impl Matrix {
                     product.run(isa, Panel::F32(&data[own]));
                 }
                 Data::Bf16(words) => {
-                    product.run(isa, Panel::Words(&words[panel * pairs * PANEL..(panel + 1) * pairs * PANEL]));
+                    product.run(
+                        isa,
+                        Panel::Words(&words[panel * pairs * PANEL..(panel + 1) * pairs * PANEL]),
+                    );
                 }
                 Data::Int8 { .. } => scratch(self.inputs * PANEL, |values: &mut [f32]| {
                     for (input, row) in values.chunks_exact_mut(PANEL).enumerate() {
@@ -375,7 +382,10 @@ impl Matrix {
             (0..panels).for_each(one);
         } else {
             let at_once = panels.div_ceil(4 * rayon::current_num_threads());
-            (0..panels).into_par_iter().with_min_len(at_once).for_each(one);
+            (0..panels)
+                .into_par_iter()
+                .with_min_len(at_once)
+                .for_each(one);
         }
         result
     }
@@ -399,7 +409,10 @@ enum Panel<'a> {
 impl<'a> Product<'a> {
     /// The output's columns must belong to the caller alone.
     fn run(self, isa: Isa, panel: Panel<'a>) {
-        isa.run(OnePanel { product: self, panel });
+        isa.run(OnePanel {
+            product: self,
+            panel,
+        });
     }
 }
 
@@ -426,7 +439,15 @@ impl WithSimd for OnePanel<'_> {
             match self.panel {
                 Panel::F32(panel) => {
                     assert!(panel.len() >= shape[1] * PANEL);
-                    tile::multiply_at(simd, shape, a, View::rows(panel, PANEL), output, output_row, false);
+                    tile::multiply_at(
+                        simd,
+                        shape,
+                        a,
+                        View::rows(panel, PANEL),
+                        output,
+                        output_row,
+                        false,
+                    );
                 }
                 Panel::Words(words) => {
                     assert!(words.len() >= shape[1].div_ceil(2) * PANEL);
@@ -435,7 +456,8 @@ impl WithSimd for OnePanel<'_> {
             }
             if let Some(bias) = bias {
                 for row in 0..shape[0] {
-                    let row = std::slice::from_raw_parts_mut(output.add(row * output_row), shape[2]);
+                    let row =
+                        std::slice::from_raw_parts_mut(output.add(row * output_row), shape[2]);
                     for (value, bias) in row.iter_mut().zip(bias) {
                         *value += bias;
                     }
@@ -447,7 +469,10 @@ impl WithSimd for OnePanel<'_> {
 
 /// The two numbers of a word.
 pub(crate) fn unpack(word: u32) -> [f32; 2] {
-    [f32::from_bits(word << 16), f32::from_bits(word & 0xffff_0000)]
+    [
+        f32::from_bits(word << 16),
+        f32::from_bits(word & 0xffff_0000),
+    ]
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -459,9 +484,13 @@ fn round(x: &[f32], width: usize, scales: Option<&[f32]>) -> pairs::Words {
         unsafe { pairs::round(x, scales, words) }
     };
     if x.len() < 1 << 16 {
-        data.chunks_exact_mut(row).zip(x.chunks_exact(width)).for_each(one);
+        data.chunks_exact_mut(row)
+            .zip(x.chunks_exact(width))
+            .for_each(one);
     } else {
-        let rows = data.par_chunks_exact_mut(row).zip(x.par_chunks_exact(width));
+        let rows = data
+            .par_chunks_exact_mut(row)
+            .zip(x.par_chunks_exact(width));
         rows.with_min_len(16).for_each(one);
     }
     pairs::Words { data, row }

@@ -44,7 +44,11 @@ impl WithSimd for Forward<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let width = self.weight.len();
-        for (x, y) in self.x.chunks_exact(width).zip(self.y.chunks_exact_mut(width)) {
+        for (x, y) in self
+            .x
+            .chunks_exact(width)
+            .zip(self.y.chunks_exact_mut(width))
+        {
             let r = simd.splat_f32s(reciprocal_rms(simd, x, self.eps));
             let lanes = S::F32_LANES;
             let parts = x.chunks(lanes).zip(self.weight.chunks(lanes));
@@ -75,7 +79,10 @@ impl WithSimd for Backward<'_> {
         for ((x, dy), dx) in rows.zip(self.dx.chunks_exact_mut(width)) {
             let r = reciprocal_rms(simd, x, self.eps);
             let mut sum = simd.splat_f32s(0.0);
-            let parts = x.chunks(lanes).zip(self.weight.chunks(lanes)).zip(dy.chunks(lanes));
+            let parts = x
+                .chunks(lanes)
+                .zip(self.weight.chunks(lanes))
+                .zip(dy.chunks(lanes));
             for ((x, weight), dy) in parts.clone() {
                 let [x, weight, dy] = [x, weight, dy].map(|part| simd.partial_load_f32s(part));
                 sum = mul_add(simd, x, simd.mul_f32s(weight, dy), sum);

@@ -15,13 +15,23 @@ use crate::{norm, rotary, softmax};
 
 /// Whether tensors of `device`, differentiating or not, are what the operations of this crate work on.
 pub fn is_cpu(device: &Device) -> bool {
-    matches!(device.clone().inner().as_dispatch(), DispatchDevice::Flex(_))
+    matches!(
+        device.clone().inner().as_dispatch(),
+        DispatchDevice::Flex(_)
+    )
 }
 
 /// `x W + bias`: `x` is `[tokens, inputs]`, the result `[tokens, outputs]`.
 pub fn linear(x: Tensor<2>, matrix: Arc<Matrix>, bias: Option<Arc<[f32]>>) -> Tensor<2> {
     let tokens = x.dims()[0];
-    apply1(x, Linear { tokens, matrix, bias })
+    apply1(
+        x,
+        Linear {
+            tokens,
+            matrix,
+            bias,
+        },
+    )
 }
 
 #[derive(Debug)]
@@ -72,7 +82,13 @@ impl Step<1> for RmsNorm {
     }
 
     fn backward(&self, [x]: [&[f32]; 1], gradient: &[f32]) -> [Vec<f32>; 1] {
-        [norm::backward(Isa::current(), x, &self.weight, self.eps, gradient)]
+        [norm::backward(
+            Isa::current(),
+            x,
+            &self.weight,
+            self.eps,
+            gradient,
+        )]
     }
 }
 
@@ -211,12 +227,18 @@ struct Attend {
 
 impl Attend {
     fn shape(&self) -> Vec<usize> {
-        vec![self.tokens, self.heads.num_attention_heads * self.heads.head_dim]
+        vec![
+            self.tokens,
+            self.heads.num_attention_heads * self.heads.head_dim,
+        ]
     }
 
     fn forward(&self, q: &[f32]) -> Vec<f32> {
         let rows: Vec<&[Keys]> = self.rows.iter().map(|row| &row[..]).collect();
-        let group = Group { prompt: &self.prompt, rows };
+        let group = Group {
+            prompt: &self.prompt,
+            rows,
+        };
         attention::attend(&self.heads, q, &[group], &[self.lens.clone()])
     }
 }
@@ -231,7 +253,12 @@ impl Step<3> for Attend {
     }
 
     fn backward(&self, [q, k, v]: [&[f32]; 3], gradient: &[f32]) -> [Vec<f32>; 3] {
-        let given = Given { q, kv: [k, v], prompt: None, lens: &self.lens };
+        let given = Given {
+            q,
+            kv: [k, v],
+            prompt: None,
+            lens: &self.lens,
+        };
         let gradient = attention::backward(Isa::current(), &self.heads, given, gradient);
         let [k, v] = gradient.kv;
         [gradient.q, k, v]
@@ -248,7 +275,12 @@ impl Step<5> for Attend {
     }
 
     fn backward(&self, [q, k, v, pk, pv]: [&[f32]; 5], gradient: &[f32]) -> [Vec<f32>; 5] {
-        let given = Given { q, kv: [k, v], prompt: Some([pk, pv]), lens: &self.lens };
+        let given = Given {
+            q,
+            kv: [k, v],
+            prompt: Some([pk, pv]),
+            lens: &self.lens,
+        };
         let gradient = attention::backward(Isa::current(), &self.heads, given, gradient);
         let ([k, v], [pk, pv]) = (gradient.kv, gradient.prompt.expect("one was given"));
         [gradient.q, k, v, pk, pv]
@@ -271,7 +303,9 @@ pub fn attend_next(
             let width = heads.num_key_value_heads * heads.head_dim;
             let tokens = k.chunks_exact(width).zip(v.chunks_exact(width));
             for (row, (key, value)) in rows.iter_mut().zip(tokens) {
-                let parts = key.chunks_exact(heads.head_dim).zip(value.chunks_exact(heads.head_dim));
+                let parts = key
+                    .chunks_exact(heads.head_dim)
+                    .zip(value.chunks_exact(heads.head_dim));
                 for (own, (key, value)) in row.iter_mut().zip(parts) {
                     own.push(key, value);
                 }
@@ -284,10 +318,16 @@ pub fn attend_next(
         .map(|&(prompt, count)| {
             let (own, others) = rest.split_at(count);
             rest = others;
-            Group { prompt, rows: own.iter().map(|row| &row[..]).collect() }
+            Group {
+                prompt,
+                rows: own.iter().map(|row| &row[..]).collect(),
+            }
         })
         .collect();
-    let counts: Vec<Vec<usize>> = groups.iter().map(|group| vec![1; group.rows.len()]).collect();
+    let counts: Vec<Vec<usize>> = groups
+        .iter()
+        .map(|group| vec![1; group.rows.len()])
+        .collect();
     let mixed = read(&q, |q| attention::attend(&heads, q, &groups, &counts));
     let shape = [count, heads.num_attention_heads * heads.head_dim];
     Tensor::from_data(TensorData::new(mixed, shape), &device)
@@ -315,7 +355,13 @@ impl Step<1> for Logprobs {
     }
 
     fn backward(&self, [logits]: [&[f32]; 1], gradient: &[f32]) -> [Vec<f32>; 1] {
-        [softmax::logprob_gradients(Isa::current(), logits, &self.targets, self.scale, gradient)]
+        [softmax::logprob_gradients(
+            Isa::current(),
+            logits,
+            &self.targets,
+            self.scale,
+            gradient,
+        )]
     }
 }
 
@@ -326,7 +372,9 @@ impl Step<1> for Logprobs {
 /// Panics if the tensor lives elsewhere or is of another type.
 pub fn pack(format: Format, weight: Tensor<2>) -> Matrix {
     let shape = weight.dims();
-    let weight = weight.try_into_primitive::<Flex>().expect("a tensor of the CPU");
+    let weight = weight
+        .try_into_primitive::<Flex>()
+        .expect("a tensor of the CPU");
     let layout = weight.layout();
     let strides = [layout.strides()[0], layout.strides()[1]].map(|stride| stride as usize);
     let start = layout.start_offset();
@@ -344,7 +392,11 @@ pub fn pack(format: Format, weight: Tensor<2>) -> Matrix {
 ///
 /// Panics if the tensor lives elsewhere.
 pub fn read<const D: usize, R>(x: &Tensor<D>, act: impl FnOnce(&[f32]) -> R) -> R {
-    let x = if x.device().is_autodiff() { x.clone().inner() } else { x.clone() };
+    let x = if x.device().is_autodiff() {
+        x.clone().inner()
+    } else {
+        x.clone()
+    };
     let primitive = x.try_into_primitive::<Flex>().expect("a tensor of the CPU");
     match primitive.as_slice::<f32>() {
         Some(numbers) => act(numbers),

@@ -5,12 +5,13 @@
 #![cfg(target_arch = "x86_64")]
 
 use std::arch::x86_64::{
-    __m512, __m512bh, __m512i, _mm256_loadu_si256, _mm512_add_ps, _mm512_and_si512, _mm512_cvtepi8_epi32,
-    _mm512_cvtepi32_ps, _mm512_cvtne2ps_pbh, _mm512_dpbf16_ps,
-    _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_mul_ps, _mm512_or_si512, _mm512_set1_epi32,
-    _mm512_set1_ps, _mm512_setzero_ps, _mm512_shuffle_i32x4, _mm512_slli_epi32, _mm512_srli_epi32, _mm512_storeu_si512,
-    _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64, _mm256_extracti128_si256,
-    _mm256_castsi256_si128,
+    __m512, __m512bh, __m512i, _mm256_castsi256_si128, _mm256_extracti128_si256,
+    _mm256_loadu_si256, _mm512_add_ps, _mm512_and_si512, _mm512_cvtepi8_epi32, _mm512_cvtepi32_ps,
+    _mm512_cvtne2ps_pbh, _mm512_dpbf16_ps, _mm512_loadu_si512, _mm512_mask_storeu_ps,
+    _mm512_maskz_loadu_ps, _mm512_mul_ps, _mm512_or_si512, _mm512_set1_epi32, _mm512_set1_ps,
+    _mm512_setzero_ps, _mm512_shuffle_i32x4, _mm512_slli_epi32, _mm512_srli_epi32,
+    _mm512_storeu_si512, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32,
+    _mm512_unpacklo_epi64,
 };
 use std::mem::transmute;
 
@@ -46,7 +47,10 @@ pub(crate) fn round(x: &[f32], scales: Option<&[f32]>, words: &mut [u32]) {
             unsafe {
                 *value = _mm512_maskz_loadu_ps(mask, x.as_ptr().add(start));
                 if let Some(scales) = scales {
-                    *value = _mm512_mul_ps(*value, _mm512_maskz_loadu_ps(mask, scales.as_ptr().add(start)));
+                    *value = _mm512_mul_ps(
+                        *value,
+                        _mm512_maskz_loadu_ps(mask, scales.as_ptr().add(start)),
+                    );
                 }
             }
         }
@@ -80,11 +84,22 @@ pub(crate) struct Output<'a> {
 ///
 /// `output` can be written for `rows` rows of `columns` numbers, and nobody else reads or writes them meanwhile.
 #[target_feature(enable = "avx512f,avx512bf16")]
-pub(crate) unsafe fn multiply(rows: usize, depth: usize, a: &[u32], a_row: usize, panel: &[u32], output: Output) {
+pub(crate) unsafe fn multiply(
+    rows: usize,
+    depth: usize,
+    a: &[u32],
+    a_row: usize,
+    panel: &[u32],
+    output: Output,
+) {
     if rows == 0 {
         return;
     }
-    assert!(panel.len() >= depth * PANEL && (rows - 1) * a_row + depth <= a.len() && output.columns <= PANEL);
+    assert!(
+        panel.len() >= depth * PANEL
+            && (rows - 1) * a_row + depth <= a.len()
+            && output.columns <= PANEL
+    );
     let fits = |x: Option<&[f32]>| x.is_none_or(|x| x.len() >= output.columns);
     assert!(fits(output.scale) && fits(output.bias));
     let tiles = rows.div_ceil(12);
@@ -129,19 +144,29 @@ pub(crate) unsafe fn multiply(rows: usize, depth: usize, a: &[u32], a_row: usize
 /// `a` can be read for `ROWS` rows of `depth` words, `panel` for `depth` rows of [`PANEL`] words, and the output is as
 /// [`multiply`] asks for.
 #[target_feature(enable = "avx512f,avx512bf16")]
-unsafe fn rows_of<const ROWS: usize>(depth: usize, a: *const u32, a_row: usize, panel: *const u32, output: Output) {
+unsafe fn rows_of<const ROWS: usize>(
+    depth: usize,
+    a: *const u32,
+    a_row: usize,
+    panel: *const u32,
+    output: Output,
+) {
     let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
     for depth in 0..depth {
         // SAFETY: inside the panel.
         let b = unsafe {
             let b = panel.add(depth * PANEL);
-            [_mm512_loadu_si512(b.cast()), _mm512_loadu_si512(b.add(16).cast())]
+            [
+                _mm512_loadu_si512(b.cast()),
+                _mm512_loadu_si512(b.add(16).cast()),
+            ]
         };
         // SAFETY: both types are 512 bits without structure.
         let b: [__m512bh; 2] = unsafe { transmute(b) };
         for (row, sums) in sums.iter_mut().enumerate() {
             // SAFETY: inside `a`; as above.
-            let a: __m512bh = unsafe { transmute(_mm512_set1_epi32(*a.add(row * a_row + depth).cast::<i32>())) };
+            let a: __m512bh =
+                unsafe { transmute(_mm512_set1_epi32(*a.add(row * a_row + depth).cast::<i32>())) };
             sums[0] = _mm512_dpbf16_ps(sums[0], a, b[0]);
             sums[1] = _mm512_dpbf16_ps(sums[1], a, b[1]);
         }
@@ -167,7 +192,11 @@ unsafe fn rows_of<const ROWS: usize>(depth: usize, a: *const u32, a_row: usize, 
 /// `2j, 2j + 1` by 32 rows. `words` has a row of [`PANEL`] words for each `i`, missing ones are zeros.
 #[target_feature(enable = "avx512f")]
 pub(crate) fn turn(words: &[u32], turned: &mut [u32]) {
-    assert!(turned.len() >= 16 * PANEL && words.len().is_multiple_of(PANEL) && words.len() <= 16 * PANEL);
+    assert!(
+        turned.len() >= 16 * PANEL
+            && words.len().is_multiple_of(PANEL)
+            && words.len() <= 16 * PANEL
+    );
     for half in 0..2 {
         let mut rows = [_mm512_set1_epi32(0); 16];
         for (row, words) in rows.iter_mut().zip(words.chunks_exact(PANEL)) {
@@ -185,7 +214,10 @@ pub(crate) fn turn(words: &[u32], turned: &mut [u32]) {
                 _mm512_slli_epi32::<16>(_mm512_srli_epi32::<16>(odd)),
             );
             // Rows back in order: 0, 1, 2, ...
-            let (a, b) = (_mm512_unpacklo_epi32(first, second), _mm512_unpackhi_epi32(first, second));
+            let (a, b) = (
+                _mm512_unpacklo_epi32(first, second),
+                _mm512_unpackhi_epi32(first, second),
+            );
             // a: rows 0 1 2 3 | 8 9 10 11 | 16.. | 24..; b: rows 4 5 6 7 | 12.. | 20.. | 28..
             let low_rows = _mm512_shuffle_i32x4::<0b01_00_01_00>(a, b); // a0 a1 b0 b1
             let high_rows = _mm512_shuffle_i32x4::<0b11_10_11_10>(a, b); // a2 a3 b2 b3
@@ -240,7 +272,8 @@ pub(crate) fn widen(pairs: &[[i8; 2]], words: &mut [u32]) {
         unsafe {
             let bytes = _mm256_loadu_si256(pairs.as_ptr().cast());
             let low = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_castsi256_si128(bytes)));
-            let high = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_extracti128_si256::<1>(bytes)));
+            let high =
+                _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_extracti128_si256::<1>(bytes)));
             let pairs: __m512i = transmute(_mm512_cvtne2ps_pbh(high, low));
             _mm512_storeu_si512(words.as_mut_ptr().cast(), pairs);
         }

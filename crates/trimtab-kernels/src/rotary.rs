@@ -16,7 +16,11 @@ pub(crate) fn rotate(
     by_rows(x.len(), heads * head_dim, 4, |first, y| {
         let width = heads * head_dim;
         let x = &x[first * width..][..y.len()];
-        for (token, (x, y)) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)).enumerate() {
+        for (token, (x, y)) in x
+            .chunks_exact(width)
+            .zip(y.chunks_exact_mut(width))
+            .enumerate()
+        {
             let (cos, sin) = (
                 &cos[(first + token) * half..][..half],
                 &sin[(first + token) * half..][..half],

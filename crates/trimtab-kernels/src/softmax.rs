@@ -23,8 +23,17 @@ impl Weights {
     /// Of finite `logits`.
     pub fn of(logits: &[f32], scale: f32) -> Self {
         let mut each = vec![0.0; logits.len()];
-        let (max, total) = Isa::current().run(Fill { logits, scale, each: &mut each });
-        Self { max, each, total, scale }
+        let (max, total) = Isa::current().run(Fill {
+            logits,
+            scale,
+            each: &mut each,
+        });
+        Self {
+            max,
+            each,
+            total,
+            scale,
+        }
     }
 
     /// `ln(softmax(scale * logits))` of a token with this logit, in nats.
@@ -38,29 +47,50 @@ pub(crate) fn logprobs(isa: Isa, logits: &[f32], targets: &[u32], scale: f32) ->
     let vocab_size = logits.len().checked_div(targets.len()).unwrap_or(0);
     let of_row = |(logits, &target): (&[f32], &u32)| {
         scratch(vocab_size, |each: &mut [f32]| {
-            let (max, total) = isa.run(Fill { logits, scale, each });
+            let (max, total) = isa.run(Fill {
+                logits,
+                scale,
+                each,
+            });
             logprob(max, total, scale, logits[target as usize])
         })
     };
     let rows = logits.par_chunks_exact(vocab_size.max(1)).zip(targets);
-    rows.with_min_len(least_rows(vocab_size)).map(of_row).collect()
+    rows.with_min_len(least_rows(vocab_size))
+        .map(of_row)
+        .collect()
 }
 
 /// The gradient with respect to the logits: `g scale (onehot(target) - softmax(scale * logits))` in each row.
-pub(crate) fn logprob_gradients(isa: Isa, logits: &[f32], targets: &[u32], scale: f32, gradient: &[f32]) -> Vec<f32> {
+pub(crate) fn logprob_gradients(
+    isa: Isa,
+    logits: &[f32],
+    targets: &[u32],
+    scale: f32,
+    gradient: &[f32],
+) -> Vec<f32> {
     let vocab_size = logits.len().checked_div(targets.len()).unwrap_or(0);
-    by_rows(logits.len(), vocab_size, least_rows(vocab_size), |first, out| {
-        for (row, each) in out.chunks_exact_mut(vocab_size).enumerate() {
-            let row = first + row;
-            let logits = &logits[row * vocab_size..][..vocab_size];
-            let (_, total) = isa.run(Fill { logits, scale, each });
-            let share = (-f64::from(gradient[row] * scale) / total) as f32;
-            for weight in &mut *each {
-                *weight *= share;
+    by_rows(
+        logits.len(),
+        vocab_size,
+        least_rows(vocab_size),
+        |first, out| {
+            for (row, each) in out.chunks_exact_mut(vocab_size).enumerate() {
+                let row = first + row;
+                let logits = &logits[row * vocab_size..][..vocab_size];
+                let (_, total) = isa.run(Fill {
+                    logits,
+                    scale,
+                    each,
+                });
+                let share = (-f64::from(gradient[row] * scale) / total) as f32;
+                for weight in &mut *each {
+                    *weight *= share;
+                }
+                each[targets[row] as usize] += gradient[row] * scale;
             }
-            each[targets[row] as usize] += gradient[row] * scale;
-        }
-    })
+        },
+    )
 }
 
 /// Rows that are worth a thread.
@@ -84,7 +114,11 @@ impl WithSimd for Fill<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> (f32, f64) {
         self.each.copy_from_slice(self.logits);
-        InPlace { logits: self.each, scale: self.scale }.with_simd(simd)
+        InPlace {
+            logits: self.each,
+            scale: self.scale,
+        }
+        .with_simd(simd)
     }
 }
 
@@ -104,14 +138,20 @@ impl WithSimd for InPlace<'_> {
         for &part in whole {
             max = simd.max_f32s(max, part);
         }
-        let max = rest.iter().copied().fold(simd.reduce_max_f32s(max), f32::max);
+        let max = rest
+            .iter()
+            .copied()
+            .fold(simd.reduce_max_f32s(max), f32::max);
         let (shift, scale) = (simd.splat_f32s(max), simd.splat_f32s(self.scale));
         let mut total = 0.0;
         // A few hundred numbers are added in f32, the sums of these in f64.
         for part in self.logits.chunks_mut(64 * lanes) {
             let mut sum = simd.splat_f32s(0.0);
             for part in part.chunks_mut(lanes) {
-                let weight = exp(simd, simd.mul_f32s(simd.sub_f32s(simd.partial_load_f32s(part), shift), scale));
+                let weight = exp(
+                    simd,
+                    simd.mul_f32s(simd.sub_f32s(simd.partial_load_f32s(part), shift), scale),
+                );
                 simd.partial_store_f32s(part, weight);
                 sum = simd.add_f32s(sum, simd.partial_load_f32s(part));
             }

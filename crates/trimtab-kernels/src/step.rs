@@ -31,7 +31,10 @@ pub(crate) trait Step<const N: usize>: Debug + Send + Sync + 'static {
 }
 
 /// Runs `step` on a tensor of the CPU.
-pub(crate) fn apply1<const A: usize, const D: usize>(x: Tensor<A>, step: impl Step<1>) -> Tensor<D> {
+pub(crate) fn apply1<const A: usize, const D: usize>(
+    x: Tensor<A>,
+    step: impl Step<1>,
+) -> Tensor<D> {
     let step: Step1 = Arc::new(step);
     Tensor::from_dispatch(<Dispatch as Steps>::step1(x.into_dispatch(), step))
 }
@@ -42,7 +45,11 @@ pub(crate) fn apply2<const A: usize, const D: usize>(
     step: impl Step<2>,
 ) -> Tensor<D> {
     let step: Step2 = Arc::new(step);
-    Tensor::from_dispatch(<Dispatch as Steps>::step2(x.into_dispatch(), y.into_dispatch(), step))
+    Tensor::from_dispatch(<Dispatch as Steps>::step2(
+        x.into_dispatch(),
+        y.into_dispatch(),
+        step,
+    ))
 }
 
 /// Runs `step` on three tensors of the CPU.
@@ -148,7 +155,10 @@ impl<C: CheckpointStrategy> Steps for Autodiff<Flex, C> {
 
 fn forward<const N: usize>(inputs: &[FlexTensor; N], step: &dyn Step<N>) -> FlexTensor {
     let inputs = inputs.each_ref().map(host);
-    tensor(step.forward(inputs.each_ref().map(|input| &input[..])), step.shape())
+    tensor(
+        step.forward(inputs.each_ref().map(|input| &input[..])),
+        step.shape(),
+    )
 }
 
 fn record<C: CheckpointStrategy, const N: usize>(
@@ -161,9 +171,18 @@ fn record<C: CheckpointStrategy, const N: usize>(
         OpsKind::UnTracked(prepared) => prepared.finish(forward(&inputs, &*step)),
         OpsKind::Tracked(prepared) => {
             let result = forward(&inputs, &*step);
-            let shapes = inputs.each_ref().map(|input| input.layout().shape().to_vec());
+            let shapes = inputs
+                .each_ref()
+                .map(|input| input.layout().shape().to_vec());
             let inputs = step.needs_inputs().then_some(inputs);
-            prepared.finish(Kept { step, inputs, shapes }, result)
+            prepared.finish(
+                Kept {
+                    step,
+                    inputs,
+                    shapes,
+                },
+                result,
+            )
         }
     }
 }
@@ -186,7 +205,11 @@ impl<const N: usize> Backward<Flex, N> for Recorded {
 
     fn backward(self, ops: Ops<Kept<N>, N>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gradient = grads.consume::<Flex>(&ops.node);
-        let Kept { step, inputs, shapes } = ops.state;
+        let Kept {
+            step,
+            inputs,
+            shapes,
+        } = ops.state;
         let hosted = inputs.as_ref().map(|inputs| inputs.each_ref().map(host));
         let slices = match &hosted {
             Some(hosted) => hosted.each_ref().map(|input| &input[..]),

@@ -14,7 +14,12 @@ pub(crate) fn is_small(multiplications: usize) -> bool {
 }
 
 /// `len` numbers, computed by `fill` in parts of at least `at_least` rows of `width`; it gets the number of the first row.
-pub(crate) fn by_rows(len: usize, width: usize, at_least: usize, fill: impl Fn(usize, &mut [f32]) + Sync) -> Vec<f32> {
+pub(crate) fn by_rows(
+    len: usize,
+    width: usize,
+    at_least: usize,
+    fill: impl Fn(usize, &mut [f32]) + Sync,
+) -> Vec<f32> {
     let mut result = vec![0.0; len];
     let rows = len.checked_div(width).unwrap_or(0);
     assert_eq!(rows * width, len, "whole rows");
@@ -24,7 +29,9 @@ pub(crate) fn by_rows(len: usize, width: usize, at_least: usize, fill: impl Fn(u
         }
         return result;
     }
-    let part = rows.div_ceil(4 * rayon::current_num_threads()).max(at_least);
+    let part = rows
+        .div_ceil(4 * rayon::current_num_threads())
+        .max(at_least);
     result
         .par_chunks_mut(part * width)
         .enumerate()

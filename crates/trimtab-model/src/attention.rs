@@ -59,10 +59,7 @@ impl PromptKeys {
 #[derive(Debug)]
 pub(crate) enum RowKeys {
     /// `[rows, num_key_value_heads, capacity, head_dim]` each.
-    Tensors {
-        keys: Tensor<4>,
-        values: Tensor<4>,
-    },
+    Tensors { keys: Tensor<4>, values: Tensor<4> },
     /// On the CPU: by row and key head.
     Packed(Vec<Vec<Keys>>),
 }
@@ -131,7 +128,12 @@ pub(crate) fn attend_prompts(
 }
 
 /// The keys and values of each prompt.
-fn split(k: &Tensor<3>, v: &Tensor<3>, lens: &[usize], packed: Vec<Arc<[Keys]>>) -> Vec<PromptKeys> {
+fn split(
+    k: &Tensor<3>,
+    v: &Tensor<3>,
+    lens: &[usize],
+    packed: Vec<Arc<[Keys]>>,
+) -> Vec<PromptKeys> {
     let mut start = 0;
     let prompts = lens.iter().zip(packed).map(|(&len, packed)| {
         let own = |x: &Tensor<3>| part(x, start, len);

@@ -216,7 +216,11 @@ impl Layer<Weight> {
         };
         let gate = project(Site::GateProj, &self.gate_proj, &normed);
         let up = project(Site::UpProj, &self.up_proj, &normed);
-        let mlp_out = project(Site::DownProj, &self.down_proj, &gated(activation, gate, up));
+        let mlp_out = project(
+            Site::DownProj,
+            &self.down_proj,
+            &gated(activation, gate, up),
+        );
         let mlp_out = RmsNorm::maybe(self.post_mlp_norm.as_ref(), mlp_out);
         let mlp_out = hook.at(Site::MlpOut, mlp_out);
         hook.at(Site::ResidPost, resid + mlp_out)

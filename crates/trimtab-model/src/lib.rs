@@ -24,7 +24,6 @@ mod weight;
 mod weights;
 
 pub use burn::tensor::{Device, FloatDType};
-pub use weight::{Precision, UnknownPrecision};
 pub use cache::{Prompt, Rows};
 pub use chat::{ChatError, ChatTemplate, Message};
 pub use config::{
@@ -44,4 +43,5 @@ pub use sampling::{Sampling, SamplingError};
 pub use stop::stop_at;
 pub use tensor_file::{HostTensor, TensorFile, TensorFileError, sha256_hex, write_atomically};
 pub use tokenizer::{Tokenizer, TokenizerError};
+pub use weight::{Precision, UnknownPrecision};
 pub use weights::{Mismatch, Stored, Weights};

@@ -85,7 +85,11 @@ impl Pretrained {
         }
         weights.check(&wanted, &tolerated)?;
         let (model, sha256) = rayon::join(
-            || Model::frozen(config, precision, &mut |name, _| weights.tensor(name, dtype, device)),
+            || {
+                Model::frozen(config, precision, &mut |name, _| {
+                    weights.tensor(name, dtype, device)
+                })
+            },
             || weights.sha256(),
         );
         let name = dir.file_name().map_or_else(

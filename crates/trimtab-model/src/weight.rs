@@ -55,7 +55,9 @@ impl std::str::FromStr for Precision {
     type Err = UnknownPrecision;
 
     fn from_str(name: &str) -> Result<Self, UnknownPrecision> {
-        let precision = Self::ALL.into_iter().find(|precision| precision.name() == name);
+        let precision = Self::ALL
+            .into_iter()
+            .find(|precision| precision.name() == name);
         precision.ok_or_else(|| UnknownPrecision(name.to_owned()))
     }
 }

@@ -1,22 +1,47 @@
 //! What a stopped run needs to go on as if it had not been stopped: one file of a few times the vectors' size.
 
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use trimtab_model::{HostTensor, TensorFile, TensorFileError};
+use trimtab_tasks::Cursor;
 
-use crate::adamw::Moments;
+use crate::update::{Moments, Parameter};
+use crate::value::ValueHead;
 
-/// Vectors, optimiser moments and position of a run. Problems and draws follow from the step, so there is no other
-/// position to keep.
+/// Where a run stands. The draws follow from step and address, so there is no generator to keep.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Checkpoint {
-    /// `[num_hidden_layers, hidden_size]`
-    pub vectors: HostTensor,
-    /// Of the vectors, in the same order.
-    pub moments: Moments,
+pub struct State {
+    /// The steering parameters.
+    pub params: Vec<Parameter>,
+    /// The learned value, where the recipe has one.
+    pub value: Option<ValueHead>,
+    /// Where and how far it is.
+    pub progress: Progress,
+}
+
+/// The whole numbers of a [`State`].
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Progress {
     /// Steps done.
     pub step: u64,
-    /// SHA-256 of the recipe that the run was started with.
+    /// Updates of the steering parameters done.
+    pub updates: u64,
+    /// Updates of the value done.
+    pub value_updates: u64,
+    /// Steps without an update in a row, because of values that were not finite.
+    pub skipped_in_row: u64,
+    /// Where the stream of problems is; it knows its data.
+    pub cursor: Cursor,
+}
+
+/// Which run a checkpoint belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// SHA-256 of what the result depends on in the recipe.
     pub recipe_sha256: String,
     /// SHA-256 of the base model's weights.
     pub base_sha256: String,
@@ -39,94 +64,139 @@ pub enum CheckpointError {
     OtherRun { path: PathBuf, what: &'static str },
 }
 
-impl Checkpoint {
-    /// Replaces the checkpoint at `path`; a crash leaves the old one.
+impl State {
+    /// Writes the checkpoint to `path`; a crash leaves the old file or none.
     ///
     /// # Errors
     ///
     /// A value is not finite, or the disk refuses.
-    pub fn write(&self, path: &Path) -> Result<(), CheckpointError> {
-        let like = |data: &[f32]| HostTensor {
-            shape: self.vectors.shape.clone(),
-            data: data.to_vec(),
-        };
+    pub fn write(&self, path: &Path, identity: &Identity) -> Result<(), CheckpointError> {
         let mut file = TensorFile::default();
-        file.tensors
-            .insert("vectors".to_owned(), self.vectors.clone());
-        file.tensors
-            .insert("moments.first".to_owned(), like(&self.moments.first));
-        file.tensors
-            .insert("moments.second".to_owned(), like(&self.moments.second));
-        file.metadata.insert("step".to_owned(), self.step.into());
-        file.metadata.insert(
-            "recipe_sha256".to_owned(),
-            self.recipe_sha256.clone().into(),
-        );
-        file.metadata
-            .insert("base_sha256".to_owned(), self.base_sha256.clone().into());
+        for param in self.parameters() {
+            let like = |data: &[f32]| HostTensor {
+                shape: param.value.shape.clone(),
+                data: data.to_vec(),
+            };
+            let [value, first, second] = names(&param.name);
+            file.tensors.insert(value, param.value.clone());
+            file.tensors.insert(first, like(&param.moments.first));
+            file.tensors.insert(second, like(&param.moments.second));
+        }
+        let progress = serde_json::to_value(&self.progress).expect("whole numbers are JSON");
+        file.metadata.insert("progress".to_owned(), progress);
+        for (key, value) in identity.entries() {
+            file.metadata.insert(key.to_owned(), value.clone().into());
+        }
         Ok(file.write(path)?)
     }
 
-    /// Reads the checkpoint of the run with this recipe and base.
+    /// Reads the checkpoint of the run that `self` is the beginning of: with these parameters, this stream and this
+    /// identity.
     ///
     /// # Errors
     ///
     /// The file is damaged, or belongs to another run.
-    pub fn read(
-        path: &Path,
-        recipe_sha256: &str,
-        base_sha256: &str,
-    ) -> Result<Self, CheckpointError> {
+    pub fn read(&self, path: &Path, identity: &Identity) -> Result<Self, CheckpointError> {
         let mut file = TensorFile::read(path)?;
         let format = |reason: String| CheckpointError::Format {
             path: path.into(),
             reason,
         };
-        let text = |key: &str| {
-            let value = file.metadata.get(key).and_then(serde_json::Value::as_str);
-            value
-                .map(str::to_owned)
-                .ok_or_else(|| format(format!("no `{key}`")))
-        };
-        for (key, expected, what) in [
-            ("recipe_sha256", recipe_sha256, "recipe"),
-            ("base_sha256", base_sha256, "base model"),
-        ] {
-            if text(key)? != expected {
-                return Err(CheckpointError::OtherRun {
-                    path: path.into(),
-                    what,
-                });
+        for (key, expected) in identity.entries() {
+            match file.metadata.get(key).and_then(serde_json::Value::as_str) {
+                None => return Err(format(format!("no `{key}`"))),
+                Some(found) if found == expected => {}
+                Some(_) => {
+                    let what = if key == RECIPE {
+                        "recipe"
+                    } else {
+                        "base model"
+                    };
+                    let path = path.into();
+                    return Err(CheckpointError::OtherRun { path, what });
+                }
             }
         }
-        let step = file
-            .metadata
-            .get("step")
-            .and_then(serde_json::Value::as_u64);
-        let step = step.ok_or_else(|| format("no `step`".to_owned()))?;
-        let mut take = |name: &str| {
-            file.tensors
-                .remove(name)
-                .ok_or_else(|| format(format!("no tensor `{name}`")))
-        };
-        let (vectors, first, second) = (
-            take("vectors")?,
-            take("moments.first")?,
-            take("moments.second")?,
-        );
-        if first.shape != vectors.shape || second.shape != vectors.shape || vectors.shape.len() != 2
-        {
-            return Err(format("vectors and moments differ in shape".to_owned()));
+        let progress = file.metadata.remove("progress");
+        let progress = progress.ok_or_else(|| format("no `progress`".to_owned()))?;
+        let progress: Progress =
+            serde_json::from_value(progress).map_err(|error| format(error.to_string()))?;
+        if progress.cursor.stream != self.progress.cursor.stream {
+            let (path, what) = (path.into(), "data set");
+            return Err(CheckpointError::OtherRun { path, what });
         }
-        Ok(Self {
-            vectors,
-            moments: Moments {
-                first: first.data,
-                second: second.data,
-            },
-            step,
-            recipe_sha256: recipe_sha256.to_owned(),
-            base_sha256: base_sha256.to_owned(),
-        })
+        let mut take = |name: String, shape: &[usize]| match file.tensors.remove(&name) {
+            Some(tensor) if tensor.shape == shape => Ok(tensor),
+            Some(tensor) => Err(format(format!(
+                "`{name}` is {:?}, not {shape:?}",
+                tensor.shape
+            ))),
+            None => Err(format(format!("no tensor `{name}`"))),
+        };
+        let mut state = self.clone();
+        for param in state.parameters_mut() {
+            let [value, first, second] = names(&param.name);
+            let shape = param.value.shape.clone();
+            param.value = take(value, &shape)?;
+            param.moments = Moments {
+                first: take(first, &shape)?.data,
+                second: take(second, &shape)?.data,
+            };
+        }
+        state.progress = progress;
+        Ok(state)
     }
+
+    fn parameters(&self) -> impl Iterator<Item = &Parameter> {
+        let value = self.value.iter().flat_map(|value| &value.params);
+        self.params.iter().chain(value)
+    }
+
+    fn parameters_mut(&mut self) -> impl Iterator<Item = &mut Parameter> {
+        let value = self.value.iter_mut().flat_map(|value| &mut value.params);
+        self.params.iter_mut().chain(value)
+    }
+}
+
+const RECIPE: &str = "recipe_sha256";
+
+impl Identity {
+    fn entries(&self) -> [(&'static str, &String); 2] {
+        [
+            (RECIPE, &self.recipe_sha256),
+            ("base_sha256", &self.base_sha256),
+        ]
+    }
+}
+
+fn names(param: &str) -> [String; 3] {
+    ["", ".moments.first", ".moments.second"].map(|part| format!("{param}{part}"))
+}
+
+/// The checkpoints in `folder` with their steps, the newest first.
+///
+/// # Errors
+///
+/// The folder cannot be read.
+pub(crate) fn checkpoints(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+    let mut found = vec![];
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let step = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .and_then(|name| {
+                name.strip_prefix("checkpoint-")?
+                    .strip_suffix(".safetensors")
+            })
+            .and_then(|step| step.parse().ok());
+        found.extend(step.map(|step| (step, path)));
+    }
+    found.sort_unstable_by_key(|(step, _)| std::cmp::Reverse(*step));
+    Ok(found)
+}
+
+/// The file of the checkpoint after `step`.
+pub(crate) fn checkpoint_path(folder: &Path, step: u64) -> PathBuf {
+    folder.join(format!("checkpoint-{step:06}.safetensors"))
 }

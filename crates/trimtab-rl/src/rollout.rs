@@ -1,19 +1,27 @@
-//! Rollouts: problems, several completions of each, and what each is worth.
+//! Rollouts: problems, several completions of each, and what the checker says of them.
 
 use rayon::prelude::*;
 use serde::Serialize;
 use trimtab_model::{
-    Completion, GenerateError, GenerateOptions, Hook, Pretrained, Request, Sampling,
-    TokenizerError, generate,
+    ChatError, Completion, GenerateError, GenerateOptions, Hook, Message, Pretrained, Request,
+    Sampling, TokenizerError, generate, stop_at,
 };
-use trimtab_tasks::{Grade, Grader, Problem, Rule};
+use trimtab_tasks::{Grade, Grader, Item, Problem, Prompt, Rule, Template};
+
+use crate::reward::Score;
 
 /// A problem with its graded completions.
 #[derive(Clone, Debug)]
 pub struct Group {
     /// The problem.
     pub problem: Problem,
-    /// Its prompt in tokens.
+    /// Its number in the run's stream of problems; with seed, step and sample the address of the draws.
+    pub index: u64,
+    /// The step it was sampled in.
+    pub step: u64,
+    /// The text that was completed.
+    pub prompt_text: String,
+    /// The same in tokens.
     pub prompt: Vec<u32>,
     /// The completions, by sample.
     pub rollouts: Vec<Rollout>,
@@ -26,19 +34,10 @@ pub struct Rollout {
     pub completion: Completion,
     /// Its text.
     pub text: String,
-    /// What the checker says of it.
+    /// What the checker says of the last closed box.
     pub grade: Grade,
-}
-
-impl Rollout {
-    /// +1 for the right answer, -1 for everything else, as the paper's runs have it.
-    pub fn reward(&self) -> f32 {
-        if self.grade.verdict.is_correct() {
-            1.0
-        } else {
-            -1.0
-        }
-    }
+    /// What it is worth; nothing until it was [rewarded](crate::Rewards::score).
+    pub score: Score,
 }
 
 /// Why no rollouts could be made.
@@ -50,6 +49,10 @@ pub enum RolloutError {
     Tokenizer(#[from] TokenizerError),
     #[error(transparent)]
     Generate(#[from] GenerateError),
+    #[error(transparent)]
+    Chat(#[from] ChatError),
+    #[error("this model has no chat template; choose another template, such as qwen_math")]
+    NoChatTemplate,
 }
 
 /// A line of `completions.jsonl`.
@@ -59,6 +62,8 @@ pub struct RolloutRecord<'a> {
     pub step: u64,
     /// The problem's name.
     pub problem: &'a str,
+    /// Its number in the run's stream of problems.
+    pub index: u64,
     /// Number of the completion in its group.
     pub sample: usize,
     /// The completion.
@@ -67,46 +72,50 @@ pub struct RolloutRecord<'a> {
     pub length: usize,
     /// The answer found in it.
     pub extracted: Option<&'a str>,
-    /// +1 or -1.
+    /// The weighted sum of the parts of its reward.
     pub reward: f32,
+    /// The parts, before their weights.
+    pub parts: &'a std::collections::BTreeMap<String, Option<f32>>,
 }
 
-/// Completes each problem `samples` times and grades the texts. Problem `i` is prompt `first + i` of the stream that
-/// `sampling` names, so any part of it can be made again alone.
+/// Completes each of `problems` (with their numbers in the stream) `samples` times and grades the texts.
 ///
 /// # Errors
 ///
 /// See [`RolloutError`].
 pub fn rollouts(
     base: &Pretrained,
-    problems: Vec<Problem>,
-    first: u64,
+    template: &Template,
+    problems: Vec<(u64, Problem)>,
     samples: usize,
     sampling: &Sampling,
     hook: Option<Hook>,
 ) -> Result<Vec<Group>, RolloutError> {
     let prompts = problems
         .iter()
-        .map(|problem| base.tokenizer.encode(&problem.prompt()))
+        .map(|(_, problem)| prompt(base, template, problem))
         .collect::<Result<Vec<_>, _>>()?;
     let requests: Vec<Request> = prompts
         .iter()
-        .zip(first..)
-        .map(|(prompt, index)| Request {
+        .zip(&problems)
+        .map(|((_, prompt), (index, _))| Request {
             prompt,
-            index,
+            index: *index,
             samples,
         })
         .collect();
+    let texts = stop_texts(template);
+    let stop = stop_at(&base.tokenizer, &texts);
     let options = GenerateOptions {
         hook,
-        ..GenerateOptions::default()
+        stop: (!texts.is_empty()).then_some(&stop),
+        cancel: None,
     };
     let completed = generate(&base.model, &requests, sampling, options)?;
     // The reward pays for the form too: an answer counts in a box only.
     let grader = Grader::new().with_rules(&[Rule::LastBox]);
     let groups = problems.into_par_iter().zip(prompts).zip(completed).map(
-        |((problem, prompt), completions)| {
+        |(((index, problem), (prompt_text, prompt)), completions)| {
             let rollouts = completions
                 .into_iter()
                 .map(|completion| {
@@ -116,11 +125,15 @@ pub fn rollouts(
                         completion,
                         text,
                         grade,
+                        score: Score::default(),
                     }
                 })
                 .collect();
             Group {
                 problem,
+                index,
+                step: sampling.step,
+                prompt_text,
                 prompt,
                 rollouts,
             }
@@ -129,20 +142,129 @@ pub fn rollouts(
     Ok(groups.collect())
 }
 
+/// The problem as an evaluation measures it.
+///
+/// # Errors
+///
+/// The template is a chat and the model has none, or its template refuses.
+pub fn item(
+    base: &Pretrained,
+    template: &Template,
+    problem: &Problem,
+) -> Result<Item, RolloutError> {
+    let messages = match template.render(&problem.question) {
+        Prompt::Text(text) => return Ok(Item::new(problem, text)),
+        Prompt::Chat(messages) => messages,
+    };
+    let chat = base.chat_template.as_ref();
+    let chat = chat.ok_or(RolloutError::NoChatTemplate)?;
+    let messages: Vec<Message> = messages
+        .into_iter()
+        .map(|message| Message::new(message.role, message.content))
+        .collect();
+    Ok(Item {
+        chat: true,
+        ..Item::new(problem, chat.render(&messages, true)?)
+    })
+}
+
+/// Texts after which a completion is over.
+pub(crate) fn stop_texts(template: &Template) -> Vec<String> {
+    template
+        .stop()
+        .iter()
+        .map(|&text| text.to_owned())
+        .collect()
+}
+
+/// Text and tokens that the model completes.
+fn prompt(
+    base: &Pretrained,
+    template: &Template,
+    problem: &Problem,
+) -> Result<(String, Vec<u32>), RolloutError> {
+    let item = item(base, template, problem)?;
+    let tokens = if item.chat {
+        base.tokenizer.encode_rendered(&item.prompt)?
+    } else {
+        base.tokenizer.encode(&item.prompt)?
+    };
+    Ok((item.prompt, tokens))
+}
+
 impl Group {
+    /// The rewards of its completions.
+    pub fn rewards(&self) -> Vec<f32> {
+        self.rollouts.iter().map(|one| one.score.sum).collect()
+    }
+
+    /// Its completions, as the loss takes them.
+    pub fn completions(&self) -> Vec<&Completion> {
+        self.rollouts.iter().map(|one| &one.completion).collect()
+    }
+
+    /// Number of tokens of its completions.
+    pub fn tokens(&self) -> usize {
+        self.rollouts
+            .iter()
+            .map(|one| one.completion.tokens.len())
+            .sum()
+    }
+
     /// The group's lines of `completions.jsonl`.
-    pub fn records(&self, step: u64) -> impl Iterator<Item = RolloutRecord<'_>> {
+    pub fn records(&self) -> impl Iterator<Item = RolloutRecord<'_>> {
         self.rollouts
             .iter()
             .enumerate()
-            .map(move |(sample, rollout)| RolloutRecord {
-                step,
+            .map(|(sample, rollout)| RolloutRecord {
+                step: self.step,
                 problem: &self.problem.id,
+                index: self.index,
                 sample,
                 text: &rollout.text,
                 length: rollout.completion.tokens.len(),
                 extracted: rollout.grade.extracted.as_deref(),
-                reward: rollout.reward(),
+                reward: rollout.score.sum,
+                parts: &rollout.score.parts,
             })
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use trimtab_model::FinishReason;
+    use trimtab_tasks::{Family, Split};
+
+    use super::*;
+
+    /// A group of these texts, one token per word, with its answers graded against `gold`.
+    pub(crate) fn group(texts: &[&str], gold: &str) -> Group {
+        let problem = Problem {
+            id: "p".to_owned(),
+            answer: gold.to_owned(),
+            ..Family::NanoGsm.problem(Split::Train, 0, 0)
+        };
+        let grader = Grader::new().with_rules(&[Rule::LastBox]);
+        let rollout = |text: &&str| {
+            let words = text.split_whitespace().count();
+            Rollout {
+                completion: Completion {
+                    tokens: vec![1; words],
+                    logprobs: vec![-1.0; words],
+                    finish_reason: FinishReason::Stop,
+                },
+                text: (*text).to_owned(),
+                grade: problem.grade(&grader, text),
+                score: Score::default(),
+            }
+        };
+        Group {
+            index: 0,
+            step: 1,
+            prompt_text: problem.prompt(),
+            prompt: vec![1],
+            rollouts: texts.iter().map(rollout).collect(),
+            problem,
+        }
     }
 }

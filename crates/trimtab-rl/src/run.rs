@@ -1,16 +1,23 @@
-//! A run folder: settings, metrics, completions, checkpoint and vectors, kept so that a run can stop at any instant.
+//! A run folder: settings, logs, checkpoints and vectors, kept so that a run can stop at any instant.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use trimtab_model::{Pretrained, sha256_hex, write_atomically};
 use trimtab_steer::{SteeringError, SteeringFile};
+use trimtab_tasks::{Decoding, Item, Outcome, Sample};
 
-use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::checkpoint::{CheckpointError, Identity, checkpoint_path, checkpoints};
+use crate::evaluate::evaluate;
+use crate::log::{append, parse, trim};
+use crate::metrics::StepMetrics;
 use crate::recipe::{Recipe, RecipeError};
-use crate::trainer::{StepError, StepMetrics, Trainer};
+use crate::reward::Rewards;
+use crate::rollout::{Group, Rollout, RolloutError, stop_texts};
+use crate::trainer::{TrainError, Trainer};
+use crate::watch::{self, Events, Warning};
 
 /// A run on disk. While it lives, no other process can open the same folder.
 #[derive(Debug)]
@@ -18,9 +25,23 @@ pub struct Run<'a> {
     folder: PathBuf,
     base: &'a Pretrained,
     recipe: &'a Recipe,
-    recipe_sha256: String,
+    identity: Identity,
     trainer: Trainer<'a>,
+    selection: Vec<Item>,
+    metrics: Vec<StepMetrics>,
+    measured: Vec<Measurement>,
+    damaged: Vec<CheckpointError>,
+    events: Events,
     _lock: File,
+}
+
+/// A measurement on the selection problems, a line of `selection.jsonl`.
+#[derive(Clone, Debug, PartialEq, serde::Deserialize, Serialize)]
+pub struct Measurement {
+    /// The step after which it was made.
+    pub step: u64,
+    /// What the model did.
+    pub outcome: Outcome,
 }
 
 /// Why a run could not be started or go on.
@@ -33,19 +54,29 @@ pub enum RunError {
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
     #[error(transparent)]
-    Step(#[from] StepError),
+    Train(#[from] TrainError),
+    #[error(transparent)]
+    Rollout(#[from] RolloutError),
     #[error(transparent)]
     Steering(#[from] SteeringError),
-    #[error("cannot use {path}: {source}")]
+    #[error(
+        "cannot use {path}: {source}; the run goes on from its last checkpoint once that is mended, or start it in \
+         another folder with --out"
+    )]
     Disk { path: PathBuf, source: io::Error },
     #[error(
         "{folder} is in use by another process; wait for it, or give another folder with --out"
     )]
     Locked { folder: PathBuf },
+    #[error(
+        "{folder} has no checkpoint of step {step}, from which the step after it could be made again; \
+         raise keep_checkpoints"
+    )]
+    NotKept { folder: PathBuf, step: u64 },
 }
 
 impl<'a> Run<'a> {
-    /// Starts a run in `folder`, or takes up the one that was stopped there.
+    /// Starts a run in `folder`, or takes up the one that was stopped there, from its newest checkpoint that is whole.
     ///
     /// # Errors
     ///
@@ -54,39 +85,57 @@ impl<'a> Run<'a> {
         recipe.check()?;
         fs::create_dir_all(folder).map_err(|source| disk(folder, source))?;
         let lock = lock(folder)?;
-        let text = toml::to_string(recipe).expect("a recipe is plain data");
-        let recipe_sha256 = sha256_hex(text.as_bytes());
-        let mut trainer = Trainer::new(base, recipe);
-        let path = folder.join(CHECKPOINT);
-        if path.exists() {
-            let checkpoint = Checkpoint::read(&path, &recipe_sha256, &base.sha256)?;
-            if checkpoint.vectors.shape != trainer.vectors.shape {
-                let (found, expected) = (checkpoint.vectors.shape, trainer.vectors.shape);
-                let reason = format!("its vectors are {found:?}, not {expected:?}");
-                return Err(CheckpointError::Format { path, reason }.into());
-            }
-            (trainer.vectors, trainer.moments, trainer.step) =
-                (checkpoint.vectors, checkpoint.moments, checkpoint.step);
-        }
-        for log in [METRICS, COMPLETIONS] {
+        let identity = Identity {
+            recipe_sha256: sha256_hex(recipe.identity().to_toml().as_bytes()),
+            base_sha256: base.sha256.clone(),
+        };
+        let mut trainer = Trainer::new(base, recipe)?;
+        let damaged = take_up(&mut trainer, folder, &identity)?;
+        let step = trainer.state.progress.step;
+        remove_old(folder, step, recipe.keep_checkpoints)?; // a process may have been killed before it did
+        let trim_log = |log: &str| {
             let path = folder.join(log);
-            drop_lines_after(&path, trainer.step).map_err(|source| disk(&path, source))?;
-        }
-        let config = folder.join(CONFIG);
-        write_atomically(&config, text.as_bytes()).map_err(|source| disk(&config, source))?;
+            trim(&path, step).map_err(|source| disk(&path, source))
+        };
+        trim_log(COMPLETIONS)?;
+        let metrics = parse(&trim_log(METRICS)?);
+        let measured = parse(&trim_log(SELECTION)?);
+        let path = folder.join(CONFIG);
+        write_atomically(&path, recipe.to_toml().as_bytes())
+            .map_err(|source| disk(&path, source))?;
+        let events = Events::rewrite(folder, &metrics, &measured)
+            .map_err(|source| disk(&folder.join(watch::EVENTS), source))?;
+        let selection = if recipe.selection.every > 0 {
+            trainer.data.selection(base, recipe)?
+        } else {
+            vec![]
+        };
         Ok(Self {
             folder: folder.into(),
             base,
             recipe,
-            recipe_sha256,
+            identity,
             trainer,
+            selection,
+            metrics,
+            measured,
+            damaged,
+            events,
             _lock: lock,
         })
     }
 
+    /// The same with other rewards than those that the recipe names. They are no part of the run's identity: give the same
+    /// ones when it is taken up.
+    #[must_use]
+    pub fn with_rewards(mut self, rewards: Rewards) -> Self {
+        self.trainer = self.trainer.with_rewards(rewards);
+        self
+    }
+
     /// Steps done so far.
     pub fn step(&self) -> u64 {
-        self.trainer.step
+        self.trainer.state.progress.step
     }
 
     /// The run in main memory.
@@ -94,30 +143,55 @@ impl<'a> Run<'a> {
         &self.trainer
     }
 
+    /// The figures of the steps so far.
+    pub fn metrics(&self) -> &[StepMetrics] {
+        &self.metrics
+    }
+
+    /// The measurements on the selection problems so far.
+    pub fn measured(&self) -> &[Measurement] {
+        &self.measured
+    }
+
+    /// Checkpoints that were damaged when the run was taken up from an older one.
+    pub fn damaged(&self) -> &[CheckpointError] {
+        &self.damaged
+    }
+
+    /// What a person should know now, with what to try.
+    pub fn warnings(&self) -> Vec<Warning> {
+        watch::warnings(&self.metrics)
+    }
+
     /// Takes one step and writes it down: first the logs, then the checkpoint that makes it count. `None` when all steps
     /// of the recipe are done.
     ///
     /// # Errors
     ///
-    /// See [`RunError`]; the folder then holds the run as it was before the step.
+    /// See [`RunError`]; the folder then holds the run as it was after its last checkpoint.
     pub fn advance(&mut self) -> Result<Option<StepMetrics>, RunError> {
-        if self.trainer.step >= self.recipe.steps {
+        if self.step() >= self.recipe.steps {
             return Ok(None);
         }
         let (metrics, groups) = self.trainer.step()?;
         self.append(METRICS, [&metrics])?;
-        self.append(
-            COMPLETIONS,
-            groups.iter().flat_map(|group| group.records(metrics.step)),
-        )?;
-        let checkpoint = Checkpoint {
-            vectors: self.trainer.vectors.clone(),
-            moments: self.trainer.moments.clone(),
-            step: self.trainer.step,
-            recipe_sha256: self.recipe_sha256.clone(),
-            base_sha256: self.base.sha256.clone(),
-        };
-        checkpoint.write(&self.folder.join(CHECKPOINT))?;
+        let records = groups.iter().flat_map(Group::records);
+        self.append(COMPLETIONS, records)?;
+        let every = self.recipe.selection.every;
+        if every > 0 && metrics.step.is_multiple_of(every) {
+            let measurement = self.measure()?;
+            self.append(SELECTION, [&measurement])?;
+            self.measured.push(measurement);
+        }
+        let measured = self.measured.last().filter(|one| one.step == metrics.step);
+        self.events
+            .append(&metrics, measured)
+            .map_err(|source| disk(&self.folder.join(watch::EVENTS), source))?;
+        self.metrics.push(metrics.clone());
+        let last = metrics.step == self.recipe.steps;
+        if last || metrics.step.is_multiple_of(self.recipe.checkpoint_every) {
+            self.save()?;
+        }
         Ok(Some(metrics))
     }
 
@@ -129,31 +203,70 @@ impl<'a> Run<'a> {
     pub fn export(&self) -> Result<PathBuf, RunError> {
         let path = self.folder.join(STEERING);
         let recipe = serde_json::to_value(self.recipe).expect("a recipe is plain data");
-        SteeringFile::new(
-            self.trainer.vectors.clone(),
-            self.base,
-            self.trainer.step,
-            recipe,
-        )
-        .write(&path)?;
+        let vectors = self.trainer.state.params[0].value.clone();
+        SteeringFile::new(vectors, self.base, self.step(), recipe).write(&path)?;
         Ok(path)
     }
 
-    /// The lines of `metrics.jsonl` so far.
+    /// Writes `report.html`, the curves of the run so far, and returns its path.
     ///
     /// # Errors
     ///
-    /// The file cannot be read.
-    pub fn metrics(&self) -> Result<Vec<serde_json::Value>, RunError> {
-        let path = self.folder.join(METRICS);
-        let text = match fs::read_to_string(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            read => read.map_err(|source| disk(&path, source))?,
+    /// The disk refuses.
+    pub fn report(&self) -> Result<PathBuf, RunError> {
+        let path = self.folder.join(REPORT);
+        let page = watch::page(self.recipe, &self.metrics, &self.measured);
+        write_atomically(&path, page.as_bytes()).map_err(|source| disk(&path, source))?;
+        Ok(path)
+    }
+
+    /// Makes a completion of `step` again, alone, from the checkpoint before it; see [`Trainer::replay`].
+    ///
+    /// # Errors
+    ///
+    /// The checkpoint is not kept; see [`RunError`].
+    pub fn replay(&self, step: u64, index: u64, sample: usize) -> Result<Rollout, RunError> {
+        let before = step.saturating_sub(1);
+        let mut trainer = Trainer::new(self.base, self.recipe)?;
+        if before > 0 {
+            let path = checkpoint_path(&self.folder, before);
+            if !path.exists() {
+                let folder = self.folder.clone();
+                return Err(RunError::NotKept {
+                    folder,
+                    step: before,
+                });
+            }
+            trainer.state = trainer.state.read(&path, &self.identity)?;
+        }
+        Ok(trainer.replay(step, index, sample)?)
+    }
+
+    /// How the model does on the selection problems.
+    fn measure(&self) -> Result<Measurement, RunError> {
+        let decoding = Decoding {
+            samples: self.recipe.selection.samples,
+            temperature: self.recipe.temperature,
+            max_new_tokens: self.recipe.max_new_tokens,
+            seed: self.recipe.seed,
+            stop: stop_texts(&self.recipe.template()),
         };
-        Ok(text
-            .lines()
-            .filter_map(|line| serde_json::from_str(line).ok())
-            .collect())
+        let vectors = self.trainer.vectors(&self.base.model.device());
+        let hook = vectors.hook();
+        let batches = evaluate(self.base, Some(&hook), &self.selection, &decoding, 0);
+        let samples: Vec<Vec<Vec<Sample>>> = batches.collect::<Result<_, _>>()?;
+        let outcome = Outcome::of(&samples.concat()).expect("there are selection problems");
+        Ok(Measurement {
+            step: self.step(),
+            outcome,
+        })
+    }
+
+    /// Writes the checkpoint of now, then removes those that are not kept any more.
+    fn save(&self) -> Result<(), RunError> {
+        let path = checkpoint_path(&self.folder, self.step());
+        self.trainer.state.write(&path, &self.identity)?;
+        remove_old(&self.folder, self.step(), self.recipe.keep_checkpoints)
     }
 
     fn append(
@@ -162,32 +275,57 @@ impl<'a> Run<'a> {
         lines: impl IntoIterator<Item = impl Serialize>,
     ) -> Result<(), RunError> {
         let path = self.folder.join(log);
-        let mut text = String::new();
-        for line in lines {
-            text += &serde_json::to_string(&line).expect("a record is plain data");
-            text.push('\n');
-        }
-        let mut file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .map_err(|source| disk(&path, source))?;
-        file.write_all(text.as_bytes())
-            .map_err(|source| disk(&path, source))
+        append(&path, lines).map_err(|source| disk(&path, source))
     }
 }
 
 const CONFIG: &str = "config.toml";
 const METRICS: &str = "metrics.jsonl";
 const COMPLETIONS: &str = "completions.jsonl";
-const CHECKPOINT: &str = "checkpoint.safetensors";
+const SELECTION: &str = "selection.jsonl";
 const STEERING: &str = "steering.safetensors";
+const REPORT: &str = "report.html";
 
 fn disk(path: &Path, source: io::Error) -> RunError {
     RunError::Disk {
         path: path.into(),
         source,
     }
+}
+
+/// Takes the state of the newest checkpoint that is whole; gives what is wrong with newer ones. Where there are only damaged
+/// ones it is an error: to begin again would throw the run away.
+fn take_up(
+    trainer: &mut Trainer,
+    folder: &Path,
+    identity: &Identity,
+) -> Result<Vec<CheckpointError>, RunError> {
+    let mut damaged = vec![];
+    for (_, path) in checkpoints(folder).map_err(|source| disk(folder, source))? {
+        match trainer.state.read(&path, identity) {
+            Ok(state) => {
+                trainer.state = state;
+                return Ok(damaged);
+            }
+            Err(other @ CheckpointError::OtherRun { .. }) => return Err(other.into()),
+            Err(error) => damaged.push(error),
+        }
+    }
+    if damaged.is_empty() {
+        Ok(damaged)
+    } else {
+        Err(damaged.remove(0).into())
+    }
+}
+
+/// Removes the checkpoints up to `step` but the newest `keep`. Later ones are damaged, and are written again.
+fn remove_old(folder: &Path, step: u64, keep: usize) -> Result<(), RunError> {
+    let found = checkpoints(folder).map_err(|source| disk(folder, source))?;
+    let whole = found.into_iter().filter(|(of, _)| *of <= step);
+    for (_, old) in whole.skip(keep) {
+        fs::remove_file(&old).map_err(|source| disk(&old, source))?;
+    }
+    Ok(())
 }
 
 /// The lock goes with the process, however it ends.
@@ -200,28 +338,5 @@ fn lock(folder: &Path) -> Result<File, RunError> {
             folder: folder.into(),
         }),
         Err(fs::TryLockError::Error(source)) => Err(disk(&path, source)),
-    }
-}
-
-/// Removes what a stopped run wrote after its last checkpoint: lines of later steps, and a line cut in the middle.
-fn drop_lines_after(log: &Path, step: u64) -> io::Result<()> {
-    let bytes = match fs::read(log) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        read => read?,
-    };
-    let step_of = |line: &[u8]| -> Option<u64> {
-        let line: serde_json::Value = serde_json::from_slice(line).ok()?;
-        line.get("step")?.as_u64()
-    };
-    let kept: Vec<u8> = bytes
-        .split_inclusive(|&byte| byte == b'\n')
-        .filter(|line| line.ends_with(b"\n") && step_of(line).is_some_and(|of| of <= step))
-        .flatten()
-        .copied()
-        .collect();
-    if kept.len() == bytes.len() {
-        Ok(())
-    } else {
-        write_atomically(log, &kept)
     }
 }

@@ -2,168 +2,240 @@
 
 use burn::tensor::Device;
 use rayon::prelude::*;
-use serde::Serialize;
-use trimtab_model::{Completion, FinishReason, HostTensor, Model, Pretrained, Sampling};
+use trimtab_model::{Model, Pretrained, Sampling};
 use trimtab_steer::SteeringVectors;
-use trimtab_tasks::{Problem, Split};
 
-use crate::adamw::{Moments, clip_grad_norm};
-use crate::advantage::leave_one_out;
-use crate::loss::{GroupGradient, group_gradient};
-use crate::recipe::Recipe;
+use crate::advantage::differs;
+use crate::batch::{Batch, BatchGroup, by_completion, sampled};
+use crate::checkpoint::{Progress, State};
+use crate::data::{Data, DataError};
+use crate::gradient::{GroupGradient, GroupLoss, group_gradient};
+use crate::metrics::{StepMetrics, UpdateMetrics};
+use crate::recipe::{Recipe, ZeroVariance};
+use crate::reward::{RewardError, Rewards};
 use crate::rollout::{Group, Rollout, RolloutError, rollouts};
+use crate::update::{Parameter, clip_grad_norm};
+use crate::value::ValueHead;
 
-/// A run in main memory: the frozen base, the vectors and the optimiser's moments.
+/// A run in main memory: the frozen base, the steering parameters and the optimiser's state.
 #[derive(Debug)]
 pub struct Trainer<'a> {
     base: &'a Pretrained,
     /// The base on the differentiating side of its device.
     autodiff: Model,
     recipe: &'a Recipe,
-    /// `[num_hidden_layers, hidden_size]`
-    pub(crate) vectors: HostTensor,
-    pub(crate) moments: Moments,
-    /// Steps done.
-    pub(crate) step: u64,
+    rewards: Rewards,
+    pub(crate) data: Data,
+    pub(crate) state: State,
 }
 
-/// The figures of one step, a line of `metrics.jsonl`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct StepMetrics {
-    /// Number of the step, from 1.
-    pub step: u64,
-    /// Mean reward of its rollouts, between -1 and 1.
-    pub reward: f64,
-    /// Share of rollouts with the right answer.
-    pub accuracy: f64,
-    /// Share of rollouts with a closed box.
-    pub format_rate: f64,
-    /// Mean length of a rollout in tokens.
-    pub mean_length: f64,
-    /// Share of rollouts that were cut at `max_new_tokens`.
-    pub truncation_rate: f64,
-    /// Share of groups whose rewards were all equal, which teach nothing.
-    pub zero_variance_rate: f64,
-    /// Policy-gradient loss, per token.
-    pub loss: f64,
-    /// Norm of the gradient before clipping.
-    pub grad_norm: f32,
-    /// Learning rate of the last layer.
-    pub learning_rate: f32,
-    /// Largest difference between a log-probability in sampling and in training, in nats.
-    pub max_logprob_gap: f32,
-    /// Mean negative log-probability of the sampled tokens, in nats: an estimate of the policy's entropy.
-    pub entropy: f64,
-    /// Norm of each layer's vector after the step.
-    pub vector_norms: Vec<f32>,
-}
-
-/// Why a step could not be taken. The vectors are then as they were before it.
+/// Why a step could not be taken. The state is then as it was before it.
 #[expect(missing_docs, reason = "the messages document the variants")]
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
-pub enum StepError {
+pub enum TrainError {
+    #[error(transparent)]
+    Data(#[from] DataError),
     #[error(transparent)]
     Rollout(#[from] RolloutError),
-    #[error("step {step}: the gradient of problem {problem} is not finite; lower learning_rate")]
-    Gradient { step: u64, problem: String },
-    #[error("step {step}: the vectors are not finite after the update; lower learning_rate")]
-    Update { step: u64 },
+    #[error(transparent)]
+    Reward(#[from] RewardError),
+    #[error(
+        "step {step}: {reason}, and {before} steps before it were skipped for the like; lower learning_rate, \
+         or raise most_skipped_steps"
+    )]
+    NonFinite {
+        step: u64,
+        reason: String,
+        before: u64,
+    },
 }
 
 impl<'a> Trainer<'a> {
     /// A run before its first step: vectors of zero.
-    pub fn new(base: &'a Pretrained, recipe: &'a Recipe) -> Self {
-        let shape = vec![
-            base.model.config.num_hidden_layers,
-            base.model.config.hidden_size,
-        ];
-        let len = shape.iter().product();
-        Self {
+    ///
+    /// # Errors
+    ///
+    /// The problems cannot be loaded.
+    pub fn new(base: &'a Pretrained, recipe: &'a Recipe) -> Result<Self, TrainError> {
+        let data = Data::of(recipe)?;
+        let config = &base.model.config;
+        let [layers, width] = [config.num_hidden_layers, config.hidden_size];
+        let learns_value = recipe.advantage == crate::Advantage::Value;
+        let state = State {
+            params: vec![Parameter::zeros("vectors", &[layers, width])],
+            value: learns_value.then(|| ValueHead::new(width)),
+            progress: Progress {
+                step: 0,
+                updates: 0,
+                value_updates: 0,
+                skipped_in_row: 0,
+                cursor: data.stream.cursor(),
+            },
+        };
+        Ok(Self {
             base,
             autodiff: base.model.autodiff(),
             recipe,
-            vectors: HostTensor {
-                shape,
-                data: vec![0.0; len],
-            },
-            moments: Moments::zeros(len),
-            step: 0,
-        }
+            rewards: Rewards::of(recipe),
+            data,
+            state,
+        })
+    }
+
+    /// The same with other rewards than those that the recipe names.
+    #[must_use]
+    pub fn with_rewards(self, rewards: Rewards) -> Self {
+        Self { rewards, ..self }
+    }
+
+    /// Where it stands.
+    pub fn state(&self) -> &State {
+        &self.state
     }
 
     /// The vectors as they are now.
     pub fn vectors(&self, device: &Device) -> SteeringVectors {
-        SteeringVectors::from_host(&self.vectors, device)
+        SteeringVectors::from_host(&self.state.params[0].value, device)
     }
 
-    /// Samples, grades, and moves the vectors once.
+    /// Samples, rewards, and moves the parameters; the groups are all that were sampled.
     ///
     /// # Errors
     ///
-    /// See [`StepError`].
-    pub fn step(&mut self) -> Result<(StepMetrics, Vec<Group>), StepError> {
-        let step = self.step + 1;
-        let groups = self.sample(step)?;
-        let advantages: Vec<Vec<f32>> = groups
-            .iter()
-            .map(|group| {
-                leave_one_out(
-                    &group
-                        .rollouts
-                        .iter()
-                        .map(Rollout::reward)
-                        .collect::<Vec<_>>(),
-                )
-            })
-            .collect();
-        let gradients = self.gradients(&groups, &advantages);
-
-        let tokens: usize = groups
-            .iter()
-            .flat_map(|group| &group.rollouts)
-            .map(|r| r.completion.tokens.len())
-            .sum();
-        let mut grad = vec![vec![0.0; self.vectors.data.len()]];
-        // Added in the order of the groups, so that the sum does not depend on how they were spread over threads.
-        for (gradient, group) in gradients.iter().zip(&groups) {
-            let Some(gradient) = gradient else { continue };
-            if gradient.grad.iter().any(|value| !value.is_finite()) || !gradient.loss.is_finite() {
-                return Err(StepError::Gradient {
-                    step,
-                    problem: group.problem.id.clone(),
-                });
+    /// See [`TrainError`].
+    pub fn step(&mut self) -> Result<(StepMetrics, Vec<Group>), TrainError> {
+        let step = self.state.progress.step + 1;
+        let mut next = self.state.clone();
+        next.progress.step = step;
+        let groups = self.sample(step, self.recipe.prompts_per_step)?;
+        next.progress.cursor = self.data.stream.cursor();
+        let mut metrics = StepMetrics::of_groups(step, &groups);
+        let vectors = self.vectors(&self.base.model.device());
+        let hook = vectors.hook();
+        let taught = groups.iter().filter(|group| self.takes(group)).collect();
+        let value = next.value.as_ref();
+        let mut batch = Batch::new(self.base, &hook, self.recipe, value, taught);
+        metrics.kl = batch.kl();
+        match self.updates(&mut batch, &mut next) {
+            Ok(updates) => {
+                metrics.loss = updates[0].loss;
+                metrics.grad_norm = updates[0].grad_norm;
+                metrics.max_logprob_gap = updates[0].max_logprob_gap;
+                let clipped: usize = updates.iter().map(|update| update.clipped).sum();
+                let tokens = (batch.tokens * updates.len()).max(1);
+                metrics.clip_fraction = clipped as f64 / tokens as f64;
+                next.progress.skipped_in_row = 0;
             }
-            for (sum, value) in grad[0].iter_mut().zip(&gradient.grad) {
-                *sum += value / tokens as f32;
+            Err(reason) => {
+                let before = self.state.progress.skipped_in_row;
+                if before >= self.recipe.most_skipped_steps {
+                    return Err(TrainError::NonFinite {
+                        step,
+                        reason,
+                        before,
+                    });
+                }
+                next.params.clone_from(&self.state.params);
+                next.value.clone_from(&self.state.value);
+                next.progress.updates = self.state.progress.updates;
+                next.progress.skipped_in_row = before + 1;
+                metrics.skipped = Some(reason);
             }
         }
-        let grad_norm = clip_grad_norm(&mut grad, self.recipe.max_grad_norm);
-        let (layers, width) = (self.vectors.shape[0], self.vectors.shape[1]);
-        let rates: Vec<f32> = (0..layers)
-            .map(|layer| self.recipe.layer_rate(layer, layers, step))
-            .collect();
-        let (mut vectors, mut moments) = (self.vectors.clone(), self.moments.clone());
-        let rate = |index: usize| rates[index / width];
-        self.recipe
-            .adamw
-            .update(&mut vectors.data, &grad[0], &mut moments, step, rate);
-        if vectors.data.iter().any(|value| !value.is_finite()) {
-            return Err(StepError::Update { step });
+        if let (None, Some(critic), Some(value)) =
+            (&metrics.skipped, &batch.critic, &mut next.value)
+        {
+            metrics.explained_variance = critic.explained_variance;
+            for _ in 0..self.recipe.value.updates {
+                next.progress.value_updates += 1;
+                let number = next.progress.value_updates;
+                let rate = self.recipe.value.learning_rate;
+                let loss = value.update(&critic.features, &critic.returns, number, rate);
+                metrics.value_loss.get_or_insert(loss);
+            }
         }
-        (self.vectors, self.moments, self.step) = (vectors, moments, step);
-        Ok((self.metrics(&groups, &gradients, tokens, grad_norm), groups))
+        drop(batch);
+        self.state = next;
+        let layers = self.base.model.config.num_hidden_layers;
+        metrics.learning_rate = self.recipe.layer_rate(layers - 1, layers, step);
+        metrics.vector_norms = self.vectors(&self.base.model.device()).norms();
+        Ok((metrics, groups))
     }
 
-    fn sample(&self, step: u64) -> Result<Vec<Group>, RolloutError> {
-        let first = (step - 1) * self.recipe.prompts_per_step as u64;
-        let problems: Vec<Problem> = (first..first + self.recipe.prompts_per_step as u64)
-            .map(|index| {
-                self.recipe
-                    .task
-                    .problem(Split::Train, TRAINING_STREAM ^ self.recipe.seed, index)
-            })
-            .collect();
+    /// Makes one completion again, alone, from its address: the `step` of the run, the number of the problem in its stream,
+    /// and the number of the completion in its group. The parameters are those of now, so it is the completion of the run
+    /// where they are those that `step` started from.
+    ///
+    /// # Errors
+    ///
+    /// See [`TrainError`].
+    pub fn replay(&self, step: u64, index: u64, sample: usize) -> Result<Rollout, TrainError> {
+        let mut data = self.data.clone();
+        let cursor = trimtab_tasks::Cursor {
+            taken: vec![index],
+            ..data.stream.cursor()
+        };
+        data.stream.seek(&cursor).map_err(DataError::from)?;
+        let mut groups = self.roll(step, data.take(1), sample + 1)?;
+        Ok(groups.remove(0).rollouts.remove(sample))
+    }
+
+    /// Which layers are worth training, before a run: the squared norm of each layer's gradient over `problems` problems,
+    /// from vectors of zero. Arrangement and interpretation are those of the label-free bias-only study, which found it
+    /// to go with the accuracy that training a layer alone reaches.
+    ///
+    /// # Errors
+    ///
+    /// See [`TrainError`].
+    pub fn layer_energy(&mut self, problems: usize) -> Result<Vec<f64>, TrainError> {
+        let groups = self.sample(1, problems)?;
+        let vectors = self.vectors(&self.base.model.device());
+        let hook = vectors.hook();
+        let value = self.state.value.as_ref();
+        let taught = groups.iter().filter(|group| self.takes(group)).collect();
+        let batch = Batch::new(self.base, &hook, self.recipe, value, taught);
+        let (grads, _, _) = self
+            .gradient(&batch, &self.state.params)
+            .map_err(|reason| TrainError::NonFinite {
+                step: 1,
+                reason,
+                before: 0,
+            })?;
+        let width = self.base.model.config.hidden_size;
+        let squares = |row: &[f32]| row.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+        Ok(grads[0].chunks(width).map(squares).collect())
+    }
+
+    /// Rewarded groups for a step, from where the state's cursor is: as many as asked for, or with resampling as many as
+    /// it takes.
+    fn sample(&mut self, step: u64, prompts: usize) -> Result<Vec<Group>, TrainError> {
+        let cursor = &self.state.progress.cursor;
+        self.data.stream.seek(cursor).map_err(DataError::from)?;
+        let rounds = match self.recipe.zero_variance {
+            ZeroVariance::Resample => self.recipe.resample_rounds,
+            ZeroVariance::Keep | ZeroVariance::Drop => 1,
+        };
+        let (mut groups, mut missing) = (vec![], prompts);
+        for _ in 0..rounds {
+            let problems = self.data.take(missing);
+            let mut sampled = self.roll(step, problems, self.recipe.group_size)?;
+            self.rewards.score(&mut sampled)?;
+            missing -= sampled.iter().filter(|group| self.takes(group)).count();
+            groups.extend(sampled);
+            if missing == 0 {
+                break;
+            }
+        }
+        Ok(groups)
+    }
+
+    fn roll(
+        &self,
+        step: u64,
+        problems: Vec<(u64, trimtab_tasks::Problem)>,
+        samples: usize,
+    ) -> Result<Vec<Group>, RolloutError> {
         let sampling = Sampling {
             temperature: self.recipe.temperature,
             max_new_tokens: self.recipe.max_new_tokens,
@@ -173,103 +245,149 @@ impl<'a> Trainer<'a> {
             ..Sampling::default()
         };
         let vectors = self.vectors(&self.base.model.device());
+        let template = self.recipe.template();
         let hook = vectors.hook();
         rollouts(
             self.base,
+            &template,
             problems,
-            first,
-            self.recipe.group_size,
+            samples,
             &sampling,
             Some(&hook),
         )
     }
 
-    /// By group; `None` where all advantages are zero and so is the gradient.
-    fn gradients(&self, groups: &[Group], advantages: &[Vec<f32>]) -> Vec<Option<GroupGradient>> {
-        let gradient = |(group, advantages): (&Group, &Vec<f32>)| {
-            if advantages.iter().all(|&advantage| advantage == 0.0) {
-                return None;
-            }
-            let completions: Vec<&Completion> = group
-                .rollouts
-                .iter()
-                .map(|rollout| &rollout.completion)
-                .collect();
-            let temperature = self.recipe.temperature;
-            Some(group_gradient(
-                &self.autodiff,
-                &self.vectors,
-                &group.prompt,
-                &completions,
-                advantages,
-                temperature,
-            ))
-        };
-        groups.par_iter().zip(advantages).map(gradient).collect()
+    /// Whether a step learns from a group.
+    fn takes(&self, group: &Group) -> bool {
+        self.recipe.zero_variance == ZeroVariance::Keep || differs(&group.rewards())
     }
 
-    fn metrics(
+    /// All updates with a batch; an error says which value is not finite.
+    fn updates(&self, batch: &mut Batch, state: &mut State) -> Result<Vec<UpdateMetrics>, String> {
+        let layers = self.base.model.config.num_hidden_layers;
+        let rates: Vec<f32> = (0..layers)
+            .map(|layer| self.recipe.layer_rate(layer, layers, state.progress.step))
+            .collect();
+        let mut updates = vec![];
+        for _ in 0..self.recipe.loss.updates_per_batch {
+            let (mut grads, logprobs, mut metrics) = self.gradient(batch, &state.params)?;
+            metrics.grad_norm = clip_grad_norm(&mut grads, self.recipe.max_grad_norm);
+            state.progress.updates += 1;
+            for (param, grad) in state.params.iter_mut().zip(&grads) {
+                let width = param.value.data.len() / layers;
+                let rate = |index: usize| rates[index / width];
+                let (value, moments) = (&mut param.value.data, &mut param.moments);
+                let adamw = &self.recipe.adamw;
+                adamw.update(value, grad, moments, state.progress.updates, rate);
+                if !param.is_finite() {
+                    return Err(format!("`{}` is not finite after the update", param.name));
+                }
+            }
+            for (group, logprobs) in batch.groups.iter_mut().zip(logprobs) {
+                if group.old_logprobs.is_none() {
+                    group.old_logprobs =
+                        logprobs.map(|logprobs| by_completion(group.group, &logprobs));
+                }
+            }
+            updates.push(metrics);
+        }
+        Ok(updates)
+    }
+
+    /// The gradient of a batch, the log-probabilities of each group that teaches, and figures.
+    #[expect(clippy::type_complexity, reason = "three results of one walk")]
+    fn gradient(
         &self,
-        groups: &[Group],
-        gradients: &[Option<GroupGradient>],
-        tokens: usize,
-        grad_norm: f32,
-    ) -> StepMetrics {
-        let layers = self.vectors.shape[0];
-        let rollouts = || groups.iter().flat_map(|group| &group.rollouts);
-        let count = rollouts().count() as f64;
-        let share = |wanted: &dyn Fn(&Rollout) -> bool| {
-            rollouts().filter(|rollout| wanted(rollout)).count() as f64 / count
+        batch: &Batch,
+        params: &[Parameter],
+    ) -> Result<(Vec<Vec<f32>>, Vec<Option<Vec<f32>>>, UpdateMetrics), String> {
+        let zeros = |param: &Parameter| vec![0.0; param.value.data.len()];
+        let mut grads: Vec<Vec<f32>> = params.iter().map(zeros).collect();
+        let (mut logprobs, mut metrics) = (vec![], UpdateMetrics::default());
+        for wave in waves(&batch.groups, self.recipe.tokens_at_once) {
+            let gradient = |group: &BatchGroup| {
+                group.teaches(self.recipe).then(|| {
+                    let run = |loss: &GroupLoss| group_gradient(&self.autodiff, params, loss);
+                    group.with_loss(self.recipe, run)
+                })
+            };
+            let found: Vec<Option<GroupGradient>> = wave.par_iter().map(gradient).collect();
+            // Added in the order of the groups, so that the sum does not depend on how they were spread over threads and
+            // waves.
+            for (group, found) in wave.iter().zip(found) {
+                let Some(found) = found else {
+                    logprobs.push(None);
+                    continue;
+                };
+                let losses = group.losses(self.recipe, &found.logprobs);
+                let loss: f64 = losses.iter().map(|one| one.loss).sum();
+                let finite = |grad: &Vec<f32>| grad.iter().all(|value| value.is_finite());
+                if !loss.is_finite() || !found.grads.iter().all(finite) {
+                    return Err(self.blame(group, params, &found));
+                }
+                metrics.loss += loss / f64::from(batch.divisor);
+                metrics.clipped += losses.iter().map(|one| one.clipped).sum::<usize>();
+                let gaps = sampled(group.group).into_iter().zip(&found.logprobs);
+                let gap = gaps.map(|(sampled, trained)| (sampled - trained).abs());
+                metrics.max_logprob_gap = gap.fold(metrics.max_logprob_gap, f32::max);
+                for (sum, grad) in grads.iter_mut().zip(&found.grads) {
+                    for (sum, value) in sum.iter_mut().zip(grad) {
+                        *sum += value / batch.divisor;
+                    }
+                }
+                logprobs.push(Some(found.logprobs));
+            }
+        }
+        Ok((grads, logprobs, metrics))
+    }
+
+    /// Which completion of a group made its loss or gradient something that is not finite.
+    fn blame(&self, group: &BatchGroup, params: &[Parameter], found: &GroupGradient) -> String {
+        let not_finite = |numbers: &[f32]| numbers.iter().any(|number| !number.is_finite());
+        let by_logprob = || {
+            let completions = by_completion(group.group, &found.logprobs);
+            completions.iter().position(|one| not_finite(one))
         };
-        let sampled = |group: &Group| -> Vec<f32> {
-            group
-                .rollouts
-                .iter()
-                .flat_map(|rollout| rollout.completion.logprobs.clone())
-                .collect()
+        let by_gradient = || {
+            let slopes = group.losses(self.recipe, &found.logprobs);
+            let completions = group.group.completions();
+            completions.iter().zip(slopes).position(|(one, loss)| {
+                let alone = GroupLoss {
+                    prompt: &group.group.prompt,
+                    completions: &[one],
+                    temperature: self.recipe.temperature,
+                    slopes: crate::gradient::Slopes::Known(loss.slopes),
+                    entropy_weights: vec![],
+                };
+                let alone = group_gradient(&self.autodiff, params, &alone);
+                alone.grads.iter().any(|grad| not_finite(grad))
+            })
         };
-        let gaps = groups.iter().zip(gradients).flat_map(|(group, gradient)| {
-            let trained = gradient
-                .iter()
-                .flat_map(|gradient| gradient.logprobs.clone());
-            sampled(group)
-                .into_iter()
-                .zip(trained)
-                .map(|(sampled, trained)| (sampled - trained).abs())
-                .collect::<Vec<_>>()
-        });
-        let logprobs = || rollouts().flat_map(|rollout| &rollout.completion.logprobs);
-        StepMetrics {
-            step: self.step,
-            reward: rollouts()
-                .map(|rollout| f64::from(rollout.reward()))
-                .sum::<f64>()
-                / count,
-            accuracy: share(&|rollout| rollout.grade.verdict.is_correct()),
-            format_rate: share(&|rollout| rollout.grade.extracted.is_some()),
-            mean_length: tokens as f64 / count,
-            truncation_rate: share(&|rollout| {
-                rollout.completion.finish_reason == FinishReason::Length
-            }),
-            zero_variance_rate: gradients
-                .iter()
-                .filter(|gradient| gradient.is_none())
-                .count() as f64
-                / gradients.len() as f64,
-            loss: gradients
-                .iter()
-                .flatten()
-                .map(|gradient| gradient.loss)
-                .sum::<f64>()
-                / tokens as f64,
-            grad_norm,
-            learning_rate: self.recipe.layer_rate(layers - 1, layers, self.step),
-            max_logprob_gap: gaps.fold(0.0, f32::max),
-            entropy: -logprobs().map(|&logprob| f64::from(logprob)).sum::<f64>() / tokens as f64,
-            vector_norms: self.vectors(&self.base.model.device()).norms(),
+        let sample = group
+            .bad_advantage()
+            .or_else(by_logprob)
+            .or_else(by_gradient);
+        let problem = &group.group.problem.id;
+        match sample {
+            Some(sample) => {
+                format!("the gradient of problem {problem}, completion {sample}, is not finite")
+            }
+            None => format!("the gradient of problem {problem} is not finite"),
         }
     }
 }
 
-/// Keeps the problems of reward training apart from those of the pre-training text, whose seeds are small.
-const TRAINING_STREAM: u64 = 1 << 62;
+/// Cuts groups into runs of at most so many completion tokens, or one group.
+fn waves<'b, 'a>(groups: &'b [BatchGroup<'a>], tokens_at_once: usize) -> Vec<&'b [BatchGroup<'a>]> {
+    let (mut waves, mut start, mut tokens) = (vec![], 0, 0);
+    for (index, group) in groups.iter().enumerate() {
+        let own = group.group.tokens();
+        if index > start && tokens + own > tokens_at_once {
+            waves.push(&groups[start..index]);
+            (start, tokens) = (index, 0);
+        }
+        tokens += own;
+    }
+    waves.push(&groups[start..]);
+    waves
+}

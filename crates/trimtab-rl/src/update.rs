@@ -1,6 +1,7 @@
-//! AdamW and the schedule of its learning rate.
+//! The update: clipped gradients, AdamW, and the learning rate by step and by layer.
 
 use serde::{Deserialize, Serialize};
+use trimtab_model::HostTensor;
 
 /// Settings of AdamW; the defaults are those of the paper's runs (PyTorch's).
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
@@ -46,6 +47,37 @@ impl Moments {
     }
 }
 
+/// A trained tensor with its optimiser state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parameter {
+    /// Its name in files.
+    pub name: String,
+    /// Its numbers; of a tensor with a row for each layer, the row is the layer.
+    pub value: HostTensor,
+    /// In the order of the numbers.
+    pub moments: Moments,
+}
+
+impl Parameter {
+    /// A parameter of zeros before its first update.
+    pub fn zeros(name: &str, shape: &[usize]) -> Self {
+        let len = shape.iter().product();
+        Self {
+            name: name.to_owned(),
+            value: HostTensor {
+                shape: shape.to_vec(),
+                data: vec![0.0; len],
+            },
+            moments: Moments::zeros(len),
+        }
+    }
+
+    /// Whether every number is finite.
+    pub fn is_finite(&self) -> bool {
+        self.value.data.iter().all(|value| value.is_finite())
+    }
+}
+
 impl AdamWConfig {
     /// One update of `params` in place; `step` counts from 1, and `lr` is the learning rate of the parameter with an index.
     ///
@@ -80,6 +112,8 @@ impl AdamWConfig {
 pub enum Schedule {
     /// Stays at its peak.
     Constant,
+    /// Falls to zero along a line.
+    Linear,
     /// Falls to zero along half a cosine.
     Cosine,
 }
@@ -90,12 +124,11 @@ impl Schedule {
         if step <= warmup {
             return step as f32 / warmup as f32;
         }
+        let done = (step - warmup) as f32 / steps.saturating_sub(warmup).max(1) as f32;
         match self {
             Self::Constant => 1.0,
-            Self::Cosine => {
-                let done = (step - warmup) as f32 / (steps - warmup).max(1) as f32;
-                0.5 * (1.0 + (std::f32::consts::PI * done.min(1.0)).cos())
-            }
+            Self::Linear => 1.0 - done.min(1.0),
+            Self::Cosine => 0.5 * (1.0 + (std::f32::consts::PI * done.min(1.0)).cos()),
         }
     }
 }
@@ -146,6 +179,10 @@ mod tests {
         for (rate, expected) in rates.iter().zip(expected) {
             assert!((rate - expected).abs() < 1e-6, "{rates:?}");
         }
+        let rates: Vec<f32> = (1..=6)
+            .map(|step| Schedule::Linear.factor(step, 6, 2))
+            .collect();
+        assert_eq!(rates, [0.5, 1.0, 0.75, 0.5, 0.25, 0.0]);
         assert!((Schedule::Constant.factor(9, 9, 2) - 1.0).abs() < f32::EPSILON);
     }
 

@@ -1,0 +1,185 @@
+//! Known algorithms by name.
+
+use std::collections::BTreeMap;
+
+use super::{Recipe, ZeroVariance};
+use crate::advantage::Advantage;
+use crate::loss::{Aggregation, KlConfig, KlEstimator, KlPlace, LossConfig, Surrogate};
+use crate::reward::BuiltIn;
+use crate::update::Schedule;
+
+/// The settings of a known algorithm. Task, sizes and rates are those of [`Recipe::default`], for the bundled model, but in
+/// the two presets of the paper, which are for models of some billion weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preset {
+    /// Version 1 of arXiv:2505.18706: group mean, KL penalty, 64 completions of each prompt.
+    PaperV1,
+    /// Version 3 of the same: leave-one-out, no penalty, 128 prompts of 16 completions, one epoch of 40,000 problems.
+    PaperV3,
+    /// arXiv:2402.03300: standardised by group, clipped, mean over each completion, KL penalty in the loss.
+    Grpo,
+    /// arXiv:2503.20783: group mean, clipped, divided by a constant.
+    DrGrpo,
+    /// arXiv:2503.14476: clipped higher above than below, mean over tokens, groups resampled, long completions shaped.
+    Dapo,
+    /// arXiv:2507.18071: standardised by group, clipped by completion.
+    Gspo,
+    /// arXiv:1707.06347 as in arXiv:2203.02155: a learned value, clipped, KL penalty in the reward.
+    Ppo,
+    /// arXiv:2402.14740: leave-one-out, KL penalty in the reward.
+    Rloo,
+}
+
+impl Preset {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::PaperV1,
+        Self::PaperV3,
+        Self::Grpo,
+        Self::DrGrpo,
+        Self::Dapo,
+        Self::Gspo,
+        Self::Ppo,
+        Self::Rloo,
+    ];
+
+    /// The name in recipes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PaperV1 => "paper-v1",
+            Self::PaperV3 => "paper-v3",
+            Self::Grpo => "grpo",
+            Self::DrGrpo => "dr-grpo",
+            Self::Dapo => "dapo",
+            Self::Gspo => "gspo",
+            Self::Ppo => "ppo",
+            Self::Rloo => "rloo",
+        }
+    }
+
+    /// Its settings.
+    pub fn recipe(self) -> Recipe {
+        let default = Recipe::default();
+        let clipped = LossConfig {
+            surrogate: Surrogate::Clipped,
+            ..default.loss
+        };
+        let penalty_in_reward = KlConfig {
+            coef: 0.05,
+            estimator: KlEstimator::K1,
+            place: KlPlace::Reward,
+        };
+        match self {
+            Self::PaperV1 => Recipe {
+                advantage: Advantage::GroupMean,
+                group_size: 64,
+                max_new_tokens: 1024,
+                learning_rate: 5e-4,
+                kl: KlConfig {
+                    coef: 0.01,
+                    ..default.kl
+                },
+                ..Self::PaperV3.recipe()
+            },
+            Self::PaperV3 => Recipe {
+                steps: 314,
+                prompts_per_step: 128,
+                max_new_tokens: 8192,
+                learning_rate: 1e-3,
+                warmup_steps: 10, // 3 % of the steps
+                schedule: Schedule::Constant,
+                max_grad_norm: 2.0,
+                ..default
+            },
+            Self::Grpo => Recipe {
+                advantage: Advantage::GroupStandardised,
+                loss: LossConfig {
+                    aggregation: Aggregation::SequenceMean,
+                    ..clipped
+                },
+                kl: KlConfig {
+                    coef: 0.04,
+                    ..default.kl
+                },
+                ..default
+            },
+            Self::DrGrpo => Recipe {
+                advantage: Advantage::GroupMean,
+                loss: LossConfig {
+                    aggregation: Aggregation::ConstantLength,
+                    ..clipped
+                },
+                ..default
+            },
+            Self::Dapo => Recipe {
+                advantage: Advantage::GroupStandardised,
+                zero_variance: ZeroVariance::Resample,
+                reward: BTreeMap::from([(BuiltIn::Correctness, 1.0), (BuiltIn::SoftOverlong, 1.0)]),
+                loss: LossConfig {
+                    clip_high: 0.28,
+                    ..clipped
+                },
+                ..default
+            },
+            Self::Gspo => Recipe {
+                advantage: Advantage::GroupStandardised,
+                loss: LossConfig {
+                    surrogate: Surrogate::Gspo,
+                    aggregation: Aggregation::SequenceMean,
+                    clip_low: 3e-4,
+                    clip_high: 4e-4,
+                    updates_per_batch: 2, // with one there is nothing to clip
+                    ..default.loss
+                },
+                ..default
+            },
+            Self::Ppo => Recipe {
+                advantage: Advantage::Value,
+                loss: LossConfig {
+                    updates_per_batch: 4,
+                    ..clipped
+                },
+                kl: penalty_in_reward,
+                ..default
+            },
+            Self::Rloo => Recipe {
+                kl: penalty_in_reward,
+                ..default
+            },
+        }
+    }
+}
+
+impl std::str::FromStr for Preset {
+    type Err = UnknownPreset;
+
+    fn from_str(name: &str) -> Result<Self, UnknownPreset> {
+        Self::ALL
+            .into_iter()
+            .find(|preset| preset.name() == name)
+            .ok_or_else(|| UnknownPreset(name.to_owned()))
+    }
+}
+
+/// A name that no preset has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "there is no preset `{0}`; there are paper-v1, paper-v3, grpo, dr-grpo, dapo, gspo, ppo and rloo"
+)]
+pub struct UnknownPreset(String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_works_and_has_its_own_name() {
+        for preset in Preset::ALL {
+            assert_eq!(preset.name().parse(), Ok(preset));
+            preset.recipe().check().expect("a good recipe");
+            let toml = format!("preset = '{}'", preset.name());
+            let resolved = Recipe::resolve(&toml, &[]).expect("a good recipe");
+            assert_eq!(resolved, preset.recipe());
+        }
+    }
+}

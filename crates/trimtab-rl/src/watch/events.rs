@@ -1,0 +1,177 @@
+//! Event files as TensorBoard reads them: records of protocol buffers, framed with lengths and checksums.
+//!
+//! A record is `length (u64)`, `masked CRC-32C of length`, `data`, `masked CRC-32C of data`, numbers with the lowest byte first
+//! (tensorflow: tensorflow/core/lib/io/record_writer.h); the data is an `Event` (tensorflow/core/util/event.proto).
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+
+use trimtab_model::write_atomically;
+
+use crate::metrics::StepMetrics;
+use crate::run::Measurement;
+
+/// The event file of a run.
+pub(crate) const EVENTS: &str = "events.out.tfevents.0.trimtab";
+
+/// The open event file. It has no clock, so that equal runs give equal bytes: the time of an event is its step, in seconds.
+#[derive(Debug)]
+pub(crate) struct Events(File);
+
+impl Events {
+    /// Writes the steps so far anew, and stays open for those that follow.
+    pub(crate) fn rewrite(
+        folder: &Path,
+        metrics: &[StepMetrics],
+        measured: &[Measurement],
+    ) -> io::Result<Self> {
+        let path = folder.join(EVENTS);
+        let mut bytes = record(&event(0, &[(3, Field::Bytes(b"brain.Event:2".to_vec()))]));
+        for step in metrics {
+            let measurement = measured.iter().find(|one| one.step == step.step);
+            bytes.extend(record(&scalars(step, measurement)));
+        }
+        write_atomically(&path, &bytes)?;
+        Ok(Self(OpenOptions::new().append(true).open(&path)?))
+    }
+
+    /// Adds a step, with the measurement after it if there was one.
+    pub(crate) fn append(
+        &mut self,
+        metrics: &StepMetrics,
+        measurement: Option<&Measurement>,
+    ) -> io::Result<()> {
+        self.0.write_all(&record(&scalars(metrics, measurement)))
+    }
+}
+
+/// The event with all scalars of a step.
+fn scalars(metrics: &StepMetrics, measurement: Option<&Measurement>) -> Vec<u8> {
+    let norms = metrics.vector_norms.iter().map(|norm| norm * norm);
+    let mut named = vec![
+        ("train/reward".to_owned(), metrics.reward),
+        ("train/accuracy".to_owned(), metrics.accuracy),
+        ("train/format_rate".to_owned(), metrics.format_rate),
+        ("train/mean_length".to_owned(), metrics.mean_length),
+        ("train/truncation_rate".to_owned(), metrics.truncation_rate),
+        (
+            "train/zero_variance_rate".to_owned(),
+            metrics.zero_variance_rate,
+        ),
+        ("policy/loss".to_owned(), metrics.loss),
+        ("policy/entropy".to_owned(), metrics.entropy),
+        ("policy/clip_fraction".to_owned(), metrics.clip_fraction),
+        ("policy/grad_norm".to_owned(), metrics.grad_norm.into()),
+        (
+            "policy/learning_rate".to_owned(),
+            metrics.learning_rate.into(),
+        ),
+        (
+            "policy/vector_norm".to_owned(),
+            norms.sum::<f32>().sqrt().into(),
+        ),
+    ];
+    let optional = [
+        ("policy/kl", metrics.kl),
+        ("value/loss", metrics.value_loss),
+        ("value/explained_variance", metrics.explained_variance),
+        (
+            "selection/accuracy",
+            measurement.map(|one| one.outcome.accuracy),
+        ),
+        (
+            "selection/mean_length",
+            measurement.map(|one| one.outcome.mean_length),
+        ),
+    ];
+    let optional = optional.into_iter();
+    named.extend(optional.filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    let parts = metrics.parts.iter();
+    named.extend(parts.map(|(name, &value)| (format!("reward/{name}"), value)));
+    let mut summary = vec![];
+    for (tag, value) in named {
+        let mut entry = vec![];
+        put(&mut entry, 1, &Field::Bytes(tag.into_bytes()));
+        put(&mut entry, 2, &Field::Float(value as f32));
+        put(&mut summary, 1, &Field::Bytes(entry));
+    }
+    event(metrics.step, &[(5, Field::Bytes(summary))])
+}
+
+/// A value of a protocol buffer.
+enum Field {
+    Double(f64),
+    Float(f32),
+    Varint(u64),
+    Bytes(Vec<u8>),
+}
+
+/// An `Event`: time 1, step 2, then the fields given.
+fn event(step: u64, fields: &[(u8, Field)]) -> Vec<u8> {
+    let mut bytes = vec![];
+    put(&mut bytes, 1, &Field::Double(step as f64));
+    put(&mut bytes, 2, &Field::Varint(step));
+    for (number, field) in fields {
+        put(&mut bytes, *number, field);
+    }
+    bytes
+}
+
+fn put(bytes: &mut Vec<u8>, number: u8, field: &Field) {
+    let wire_type = match field {
+        Field::Varint(_) => 0,
+        Field::Double(_) => 1,
+        Field::Bytes(_) => 2,
+        Field::Float(_) => 5,
+    };
+    bytes.push(number << 3 | wire_type);
+    match field {
+        Field::Varint(value) => varint(bytes, *value),
+        Field::Double(value) => bytes.extend(value.to_le_bytes()),
+        Field::Float(value) => bytes.extend(value.to_le_bytes()),
+        Field::Bytes(value) => {
+            varint(bytes, value.len() as u64);
+            bytes.extend(value);
+        }
+    }
+}
+
+fn varint(bytes: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        bytes.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    bytes.push(value as u8);
+}
+
+fn record(data: &[u8]) -> Vec<u8> {
+    let length = (data.len() as u64).to_le_bytes();
+    let mask = |bytes: &[u8]| {
+        let checksum = crc32c::crc32c(bytes).rotate_right(15);
+        checksum.wrapping_add(0xa282_ead8).to_le_bytes()
+    };
+    [&length[..], &mask(&length), data, &mask(data)].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The bytes that `tensorboard.summary.writer.record_writer.RecordWriter` (tensorboard 2.21.0) writes for
+    /// `Event(wall_time=300, step=300, summary=Summary(value=[Value(tag="a/b", simple_value=0.5)]))`.
+    #[test]
+    fn records_equal_those_of_tensorboard() {
+        let mut entry = vec![];
+        put(&mut entry, 1, &Field::Bytes(b"a/b".to_vec()));
+        put(&mut entry, 2, &Field::Float(0.5));
+        let mut summary = vec![];
+        put(&mut summary, 1, &Field::Bytes(entry));
+        let found = record(&event(300, &[(5, Field::Bytes(summary))]));
+        let hex: String = found.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, TENSORBOARD);
+    }
+
+    const TENSORBOARD: &str =
+        "1a00000000000000129bd82d090000000000c0724010ac022a0c0a0a0a03612f62150000003f38eab80b";
+}

@@ -1,0 +1,476 @@
+//! What a training step promises beyond its gradient: penalties, filters, values that are not finite, replays, checkpoints; for
+//! every algorithm.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use burn::tensor::Device;
+use trimtab_model::{Completion, FinishReason, FloatDType, HostTensor, Pretrained};
+use trimtab_rl::{
+    Advantage, BuiltIn, GroupLoss, KlConfig, KlPlace, LossConfig, Parameter, Preset, Recipe,
+    Rewards, Run, RunError, Selection, Slopes, TrainError, Trainer, Truncated, ZeroVariance,
+    group_gradient, group_logprobs,
+};
+use trimtab_steer::SteeringVectors;
+use trimtab_tests::bundled_model;
+
+/// Every algorithm: the gradient does not depend on memory or threads, and a run that is reopened after every step ends in the
+/// same bytes.
+#[test]
+fn every_preset_runs_the_same_whatever_the_batches_threads_and_stops() {
+    for preset in Preset::ALL {
+        let name = preset.name();
+        let recipe = small(preset.recipe());
+        let whole = in_threads(1, || finished(&recipe, false));
+        let lean = Recipe {
+            tokens_at_once: 1,
+            ..recipe.clone()
+        };
+        let cut = in_threads(3, || finished(&lean, true));
+        assert_eq!(
+            whole.keys().collect::<Vec<_>>(),
+            cut.keys().collect::<Vec<_>>(),
+            "{name}"
+        );
+        for (file, bytes) in &whole {
+            // The two files that hold the recipe itself.
+            if !["config.toml", "steering.safetensors"].contains(&&file[..]) {
+                assert!(cut[file] == *bytes, "{name}: {file} differs");
+            }
+        }
+        let metrics = String::from_utf8_lossy(&whole["metrics.jsonl"]).into_owned();
+        let lines: Vec<serde_json::Value> = metrics
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect();
+        let norm = |line: &serde_json::Value| line["vector_norms"][3].as_f64().expect("a norm");
+        assert!(norm(&lines[1]) > 0.0, "{name}: nothing moves");
+        assert_eq!(
+            lines[1].get("kl").is_some(),
+            preset.recipe().kl.coef > 0.0,
+            "{name}"
+        );
+        let learns_value = preset == Preset::Ppo;
+        assert_eq!(lines[1].get("value_loss").is_some(), learns_value, "{name}");
+    }
+}
+
+/// Entropy bonus and penalty, which the slopes of the policy's loss do not cover, against central differences of what they
+/// should be: the mean entropy and the k3 estimate.
+#[test]
+fn entropy_and_penalty_have_the_gradient_of_their_values() {
+    let model = nano().model.autodiff();
+    let vectors = vectors(1.0);
+    let prompt = nano()
+        .tokenizer
+        .encode("Problem: What is 2 plus 3?\nAnswer:");
+    let prompt = prompt.expect("text of its own kind");
+    let tokens: Vec<u32> = nano().tokenizer.encode(" Let us add. 2+3=5").expect("text");
+    let completion = Completion {
+        logprobs: vec![0.0; tokens.len()],
+        finish_reason: FinishReason::Length,
+        tokens,
+    };
+    let completions = [&completion];
+    let logprobs = |vectors: Option<&HostTensor>| {
+        let steering = vectors.map(|host| SteeringVectors::from_host(host, &Device::flex()));
+        let hook = steering.as_ref().map(SteeringVectors::hook);
+        let hook = hook.as_ref().map(|hook| hook as _);
+        group_logprobs(&nano().model, hook, &prompt, &completions, 0.8)
+    };
+    let reference = logprobs(None).0;
+    let kl = |vectors: &HostTensor| -> f64 {
+        let logprobs = logprobs(Some(vectors)).0;
+        let pairs = logprobs.iter().zip(&reference);
+        pairs
+            .map(|(&p, &r)| f64::from(r - p).exp_m1() - f64::from(r - p))
+            .sum()
+    };
+    let entropy = |vectors: &HostTensor| -> f64 {
+        let logits = nano().model.logits(logprobs(Some(vectors)).1) / 0.8;
+        let [_, vocab] = logits.dims();
+        let logits: Vec<f32> = logits.try_into_vec_as().expect("f32");
+        let of = |row: &[f32]| {
+            let sum: f64 = row.iter().map(|&x| f64::from(x).exp()).sum();
+            let p = row.iter().map(|&x| f64::from(x).exp() / sum);
+            -p.map(|p| p * p.max(1e-300).ln()).sum::<f64>()
+        };
+        logits.chunks(vocab).map(of).sum()
+    };
+    let gradient = |slopes: Slopes, entropy_weight: f32| {
+        let group = GroupLoss {
+            prompt: &prompt,
+            completions: &completions,
+            temperature: 0.8,
+            slopes,
+            entropy_weights: vec![entropy_weight; completion.tokens.len()],
+        };
+        group_gradient(&model, &[parameter(&vectors)], &group)
+            .grads
+            .remove(0)
+    };
+    let slopes = |logprobs: &[f32]| -> Vec<f32> {
+        let pairs = logprobs.iter().zip(&reference);
+        pairs.map(|(&p, &r)| -(r - p).exp_m1()).collect()
+    };
+    let zeros = vec![0.0; completion.tokens.len()];
+    let cases: [Case; 2] = [
+        ("penalty", gradient(Slopes::Of(&slopes), 0.0), &kl),
+        ("entropy", gradient(Slopes::Known(zeros), -1.0), &entropy),
+    ];
+    for (name, grad, value) in cases {
+        let mut order: Vec<usize> = (0..grad.len()).collect();
+        order.sort_by(|&a, &b| grad[b].abs().total_cmp(&grad[a].abs()));
+        for &index in &order[..4] {
+            let at = |step: f32| {
+                let mut moved = vectors.clone();
+                moved.data[index] += step;
+                value(&moved)
+            };
+            let over = |step: f32| (at(step) - at(-step)) / f64::from(2.0 * step);
+            // Richardson: the error of second order goes.
+            let difference = (4.0 * over(0.1) - over(0.2)) / 3.0;
+            let found = f64::from(grad[index]);
+            let error = (difference - found).abs() / found.abs();
+            eprintln!("{name} {index}: {found:.5} {difference:.5} {error:.1e}");
+            assert!(error < 5e-3, "{name}: {found} {difference}");
+        }
+    }
+}
+
+#[test]
+fn the_unsteered_model_is_its_own_reference() {
+    let recipe = Recipe {
+        kl: KlConfig {
+            coef: 0.5,
+            ..KlConfig::default()
+        },
+        ..small(Recipe::default())
+    };
+    let mut trainer = Trainer::new(nano(), &recipe).expect("generated problems");
+    let (first, _) = trainer.step().expect("a good step");
+    let (second, _) = trainer.step().expect("a good step");
+    let (first, second) = (first.kl.expect("a penalty"), second.kl.expect("a penalty"));
+    assert!(first < 1e-9, "vectors of zero: {first}");
+    assert!(second > 1e-6, "vectors that moved: {second}");
+}
+
+#[test]
+fn resampling_replaces_groups_without_variance() {
+    let recipe = Recipe {
+        zero_variance: ZeroVariance::Resample,
+        resample_rounds: 20,
+        prompts_per_step: 6,
+        group_size: 2, // two coins are often alike
+        reward: BTreeMap::from([(BuiltIn::Random, 1.0)]),
+        ..small(Recipe::default())
+    };
+    let mut trainer = Trainer::new(nano(), &recipe).expect("generated problems");
+    let mut taken = 0;
+    for _ in 0..2 {
+        let (metrics, groups) = trainer.step().expect("a good step");
+        let differs = |group: &trimtab_rl::Group| group.rewards()[0] != group.rewards()[1];
+        assert_eq!(groups.iter().filter(|group| differs(group)).count(), 6);
+        assert!(groups.len() > 6, "something was replaced");
+        assert_eq!(metrics.prompts, groups.len());
+        let equal = 1.0 - 6.0 / groups.len() as f64;
+        assert!((metrics.zero_variance_rate - equal).abs() < 1e-12);
+        let numbers: Vec<u64> = groups.iter().map(|group| group.index).collect();
+        let expected: Vec<u64> = (taken..taken + groups.len() as u64).collect();
+        assert_eq!(numbers, expected, "no problem is left out or taken twice");
+        taken += groups.len() as u64;
+    }
+}
+
+/// Groups that teach nothing change the divisor of a token mean, and no other thing.
+#[test]
+fn dropped_groups_do_not_count_in_the_mean() {
+    let norm = |zero_variance| {
+        let recipe = Recipe {
+            zero_variance,
+            group_size: 2,
+            reward: BTreeMap::from([(BuiltIn::Random, 1.0)]),
+            max_grad_norm: 1e9,
+            ..small(Recipe::default())
+        };
+        let mut trainer = Trainer::new(nano(), &recipe).expect("generated problems");
+        let (metrics, groups) = trainer.step().expect("a good step");
+        let tokens = |all: bool| -> usize {
+            let differs =
+                |group: &&trimtab_rl::Group| all || group.rewards()[0] != group.rewards()[1];
+            groups
+                .iter()
+                .filter(differs)
+                .map(trimtab_rl::Group::tokens)
+                .sum()
+        };
+        (
+            metrics.grad_norm,
+            tokens(true) as f32 / tokens(false) as f32,
+        )
+    };
+    let ((keep, ratio), (drop, _)) = (norm(ZeroVariance::Keep), norm(ZeroVariance::Drop));
+    assert!(ratio > 1.0, "some groups are alike");
+    assert!(
+        (drop / keep / ratio - 1.0).abs() < 1e-5,
+        "{keep} {drop} {ratio}"
+    );
+}
+
+#[test]
+fn masked_completions_teach_nothing() {
+    let step = |truncated| {
+        let recipe = Recipe {
+            truncated,
+            max_new_tokens: 3, // all are cut
+            reward: BTreeMap::from([(BuiltIn::Random, 1.0)]),
+            ..small(Recipe::default())
+        };
+        let mut trainer = Trainer::new(nano(), &recipe).expect("generated problems");
+        trainer.step().expect("a good step").0
+    };
+    let (kept, masked) = (step(Truncated::Keep), step(Truncated::Mask));
+    assert_eq!((kept.truncation_rate, masked.truncation_rate), (1.0, 1.0));
+    assert!(kept.grad_norm > 0.0);
+    assert_eq!(masked.grad_norm, 0.0);
+}
+
+/// A reward of 3e38 is finite, its advantage is not: the step is skipped, told with the sample, and the run stops in the end.
+#[test]
+fn what_is_not_finite_is_skipped_and_named_until_the_run_stops() {
+    let recipe = Recipe {
+        most_skipped_steps: 1,
+        ..small(Recipe::default())
+    };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let huge = || {
+        let all = Recipe {
+            reward: BTreeMap::new(),
+            ..recipe.clone()
+        };
+        Rewards::of(&all).with("huge", 1.0, |group, rollout| {
+            let first = std::ptr::eq(rollout, &raw const group.rollouts[0]);
+            Some(if first { -3e38 } else { 3e38 })
+        })
+    };
+    let mut run = Run::open(folder.path(), nano(), &recipe).expect("an empty folder");
+    run = run.with_rewards(huge());
+    let metrics = run.advance().expect("a skipped step").expect("a step");
+    let reason = metrics.skipped.expect("not finite");
+    assert!(reason.contains("completion 0"), "{reason}");
+    assert!(reason.contains("nano-gsm/train/"), "{reason}");
+    assert_eq!(metrics.vector_norms, [0.0; 4]);
+    let error = run.advance().expect_err("the second in a row");
+    let told = matches!(
+        &error,
+        RunError::Train(TrainError::NonFinite { step: 2, .. })
+    );
+    assert!(told, "{error}");
+    assert_eq!(run.step(), 1);
+    drop(run);
+    // With rewards that are right it goes on from the skipped step, whose problems are not seen again.
+    let mut run = Run::open(folder.path(), nano(), &recipe).expect("a good folder");
+    assert_eq!(run.step(), 1);
+    let metrics = run.advance().expect("a good step").expect("a step");
+    assert_eq!((metrics.skipped, metrics.step), (None, 2));
+    assert!(metrics.vector_norms[3] > 0.0);
+}
+
+#[test]
+fn one_completion_is_made_again_from_its_address() {
+    let recipe = Recipe {
+        keep_checkpoints: 10,
+        ..small(Recipe::default())
+    };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut run = Run::open(folder.path(), nano(), &recipe).expect("an empty folder");
+    while run.advance().expect("a good step").is_some() {}
+    let log = fs::read_to_string(folder.path().join("completions.jsonl")).expect("a log");
+    let lines: Vec<serde_json::Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    for line in lines.iter().step_by(7) {
+        let number = |key: &str| line[key].as_u64().expect("a number");
+        let (step, index) = (number("step"), number("index"));
+        let rollout = run.replay(step, index, number("sample") as usize);
+        assert_eq!(rollout.expect("all are kept").text, line["text"], "{line}");
+    }
+    let missing = run.replay(9, 0, 0);
+    assert!(matches!(missing, Err(RunError::NotKept { step: 8, .. })));
+}
+
+#[test]
+fn a_damaged_checkpoint_costs_one_step() {
+    let recipe = small(Recipe::default());
+    let reference = finished(&recipe, false);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut run = Run::open(folder.path(), nano(), &recipe).expect("an empty folder");
+    run.advance().expect("a good step");
+    run.advance().expect("a good step");
+    drop(run);
+    let newest = folder.path().join("checkpoint-000002.safetensors");
+    let bytes = fs::read(&newest).expect("a checkpoint");
+    fs::write(&newest, &bytes[..bytes.len() / 2]).expect("a writable folder");
+    let mut run = Run::open(folder.path(), nano(), &recipe).expect("an older one is whole");
+    assert_eq!((run.step(), run.damaged().len()), (1, 1));
+    while run.advance().expect("a good step").is_some() {}
+    run.export().expect("a writable folder");
+    assert!(snapshot(folder.path()) == reference);
+}
+
+/// Measuring changes nothing of what is trained, and with rare checkpoints a stopped run still ends in the same bytes.
+#[test]
+fn measurements_and_rare_checkpoints_change_no_vector() {
+    let plain = small(Recipe::default());
+    let watched = Recipe {
+        checkpoint_every: 2,
+        selection: Selection {
+            every: 2,
+            problems: 5,
+            ..Selection::default()
+        },
+        ..plain.clone()
+    };
+    let (plain, whole, cut) = (
+        finished(&plain, false),
+        finished(&watched, false),
+        finished(&watched, true),
+    );
+    assert!(whole == cut, "a stop changes the files");
+    assert!(plain["metrics.jsonl"] == whole["metrics.jsonl"]);
+    let selection = String::from_utf8_lossy(&whole["selection.jsonl"]).into_owned();
+    let line: serde_json::Value = serde_json::from_str(&selection).expect("one line");
+    assert_eq!(
+        (&line["step"], &line["outcome"]["problems"]),
+        (&2.into(), &5.into())
+    );
+}
+
+#[test]
+fn layer_energy_is_the_squared_gradient_of_the_first_step() {
+    let recipe = Recipe {
+        max_grad_norm: 1e9,
+        ..small(Recipe::default())
+    };
+    let mut trainer = Trainer::new(nano(), &recipe).expect("generated problems");
+    let energy = trainer.layer_energy(4).expect("a good step");
+    assert_eq!(energy.len(), 4);
+    let (metrics, _) = trainer.step().expect("a good step");
+    let norm = energy.iter().sum::<f64>().sqrt() as f32;
+    assert!((norm / metrics.grad_norm - 1.0).abs() < 1e-5);
+}
+
+/// The learned value sees returns, and the value of a token is a better guess of its return than their mean.
+#[test]
+fn the_value_learns() {
+    let recipe = Recipe {
+        advantage: Advantage::Value,
+        learning_rate: 1e-6, // the policy stays
+        steps: 12,
+        prompts_per_step: 8,
+        loss: LossConfig::default(),
+        kl: KlConfig {
+            place: KlPlace::Reward,
+            ..KlConfig::default()
+        },
+        ..small(Recipe::default())
+    };
+    let mut trainer = Trainer::new(nano(), &recipe).expect("generated problems");
+    let steps: Vec<_> = (0..12)
+        .map(|_| trainer.step().expect("a good step").0)
+        .collect();
+    let loss = |index: usize| steps[index].value_loss.expect("a value");
+    assert!(loss(11) < 0.8 * loss(0), "{} {}", loss(0), loss(11));
+}
+
+/// Name, gradient, and the value that it should be the gradient of.
+type Case<'a> = (&'a str, Vec<f32>, &'a dyn Fn(&HostTensor) -> f64);
+
+/// Three steps of four prompts with four short completions, some of which are rewarded, whatever the model answers.
+fn small(mut recipe: Recipe) -> Recipe {
+    recipe.reward.insert(BuiltIn::Random, 0.5);
+    Recipe {
+        steps: 3,
+        prompts_per_step: 4,
+        group_size: 4,
+        max_new_tokens: 24,
+        learning_rate: 0.3,
+        warmup_steps: 1,
+        seed: 4,
+        ..recipe
+    }
+}
+
+/// The files of a finished run; with `stops` it is reopened after every step.
+fn finished(recipe: &Recipe, stops: bool) -> BTreeMap<String, Vec<u8>> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut stopped_at = 0;
+    loop {
+        let mut run = Run::open(folder.path(), nano(), recipe).expect("a good folder");
+        loop {
+            let step = run
+                .advance()
+                .expect("a good step")
+                .map(|metrics| metrics.step);
+            match step {
+                None => {
+                    run.export().expect("a writable folder");
+                    return snapshot(folder.path());
+                }
+                Some(step) if stops && step > stopped_at => {
+                    stopped_at = step;
+                    break;
+                }
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+fn snapshot(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let files = fs::read_dir(folder).expect("a folder");
+    let paths = files.map(|entry| entry.expect("a file").path());
+    let named = paths.map(|path| {
+        let name = path.file_name().expect("a name").to_string_lossy();
+        (name.into_owned(), fs::read(&path).expect("a file"))
+    });
+    named.filter(|(name, _)| name != "lock").collect()
+}
+
+fn in_threads<T: Send>(threads: usize, run: impl FnOnce() -> T + Send) -> T {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    pool.expect("a thread pool").install(run)
+}
+
+fn nano() -> &'static Pretrained {
+    static NANO: LazyLock<Pretrained> = LazyLock::new(|| {
+        Pretrained::load(&bundled_model(), Precision::F32, &Device::flex())
+            .expect("the bundled model")
+    });
+    &NANO
+}
+
+fn vectors(norm: f32) -> HostTensor {
+    let config = &nano().model.config;
+    let shape = vec![config.num_hidden_layers, config.hidden_size];
+    let each = norm / (shape[1] as f32).sqrt();
+    let even = HostTensor {
+        data: vec![each; shape.iter().product()],
+        shape: shape.clone(),
+    };
+    let vectors = SteeringVectors::from_host(&even, &Device::flex()).random_directions(11);
+    HostTensor {
+        shape,
+        data: vectors.vectors.val().try_into_vec_as().expect("f32"),
+    }
+}
+
+fn parameter(vectors: &HostTensor) -> Parameter {
+    Parameter {
+        value: vectors.clone(),
+        ..Parameter::zeros("vectors", &vectors.shape)
+    }
+}
