@@ -44,7 +44,8 @@ fn qwen(criterion: &mut Criterion) {
     )
     .expect("a sound configuration");
     let device = Device::flex();
-    let built: Result<Model, Infallible> = Model::build(config, &mut |_, shape| {
+    let precision = Precision::fastest(&device);
+    let built: Result<Model, Infallible> = Model::frozen(config, precision, &mut |_, shape| {
         let shape = [
             if shape.len() == 2 { shape[0] } else { 1 },
             shape[shape.len() - 1],

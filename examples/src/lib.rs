@@ -11,6 +11,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use trimtab::{Precision, Pretrained, SteeringFile, SteeringVectors};
 use trimtab_model::Hub;
 
+/// Activations come and go by the megabyte; the system's allocator hands each back and clears it anew.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Flags of every program that runs a model.
 #[derive(Args, Debug)]
 pub struct ModelArgs {

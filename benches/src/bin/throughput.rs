@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Parser;
-use trimtab::model::GenerateOptions;
+use trimtab::model::{Completion, FinishReason, GenerateOptions};
+use trimtab::rl::{GroupLoss, Parameter, Slopes, group_gradient};
 use trimtab::{Device, Precision, Pretrained, Request, Sampling, generate};
 use trimtab_examples::peak_memory_bytes;
 
@@ -24,6 +25,9 @@ struct Args {
     /// Tokens of each completion, all of them decoded.
     #[arg(long, default_value_t = 32)]
     new_tokens: usize,
+    /// Texts of 160 tokens of a training step; 0 for none.
+    #[arg(long, default_value_t = 4)]
+    train_rows: usize,
     /// How weights are kept [default: the fastest].
     #[arg(long)]
     dtype: Option<Precision>,
@@ -66,6 +70,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     seconds(&requests[..1], 1)?; // warm-up
     let prefill = seconds(&requests, 1)?;
     let decode = seconds(&requests, 1 + args.new_tokens)? - prefill;
+    let training = args.train_rows as f64 * 160.0 / training_seconds(&base, args.train_rows);
     let tokens = |per_row: usize, seconds: f64| (args.batch * per_row) as f64 / seconds;
     println!(
         "{}",
@@ -73,8 +78,41 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "load_seconds": load_seconds,
             "prefill_tokens_per_second": tokens(args.prompt_len, prefill),
             "decode_tokens_per_second": tokens(args.new_tokens, decode),
+            "training_tokens_per_second": training,
             "peak_memory_bytes": peak_memory_bytes(),
         })
     );
     Ok(())
+}
+
+/// Seconds of a training step: the log-probabilities of `rows` texts of 160 tokens, of all but their first, and their gradient
+/// with respect to one vector a layer. The median of three.
+fn training_seconds(base: &Pretrained, rows: usize) -> f64 {
+    let model = base.model.autodiff();
+    let shape = [model.config.num_hidden_layers, model.config.hidden_size];
+    let params = [Parameter::zeros("vectors", &shape)];
+    let words = model.config.vocab_size.min(5000);
+    let mut seconds: Vec<f64> = (0..3)
+        .map(|_| {
+            let started = Instant::now();
+            let completions: Vec<Completion> = (0..rows)
+                .map(|row| Completion {
+                    tokens: (1..160).map(|i| ((row * 7919 + i * 104_729) % words) as u32).collect(),
+                    logprobs: vec![0.0; 159],
+                    finish_reason: FinishReason::Length,
+                })
+                .collect();
+            let loss = GroupLoss {
+                prompt: &[0],
+                completions: &completions.iter().collect::<Vec<_>>(),
+                temperature: 1.0,
+                slopes: Slopes::Known(vec![-1.0; 159 * rows]),
+                entropy_weights: vec![],
+            };
+            group_gradient(&model, &params, &loss);
+            started.elapsed().as_secs_f64()
+        })
+        .collect();
+    seconds.sort_by(f64::total_cmp);
+    seconds[1]
 }

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use crate::exp::exp;
 use crate::isa::Isa;
-use crate::tile::{PANEL, View, multiply, multiply_at};
+use crate::tile::{PANEL, View, load, mul_add, multiply, multiply_at, store};
 use crate::work::{Shared, scratch};
 
 /// Queries of one key head that are computed together.
@@ -375,9 +375,9 @@ fn soften<S: Simd>(simd: S, scores: &mut [f32]) -> f32 {
     let max = simd.splat_f32s(max);
     let mut sum = simd.splat_f32s(0.0);
     for part in scores.chunks_mut(S::F32_LANES) {
-        let weight = exp(simd, simd.sub_f32s(simd.partial_load_f32s(part), max));
-        simd.partial_store_f32s(part, weight);
-        sum = simd.add_f32s(sum, simd.partial_load_f32s(part)); // zeros behind the end
+        let weight = exp(simd, simd.sub_f32s(load(simd, part), max));
+        store(simd, part, weight);
+        sum = simd.add_f32s(sum, load(simd, part)); // zeros behind the end
     }
     simd.reduce_sum_f32s(sum)
 }
@@ -715,16 +715,16 @@ fn score_gradients<S: Simd>(simd: S, weights: &mut [f32], d_scores: &mut [f32], 
     let factor = simd.splat_f32s(share);
     let mut sum = simd.splat_f32s(0.0);
     for (weight, d_score) in weights.chunks_mut(lanes).zip(d_scores.chunks(lanes)) {
-        let p = simd.mul_f32s(simd.partial_load_f32s(weight), factor);
-        simd.partial_store_f32s(weight, p);
-        sum = crate::tile::mul_add(simd, p, simd.partial_load_f32s(d_score), sum);
+        let p = simd.mul_f32s(load(simd, weight), factor);
+        store(simd, weight, p);
+        sum = mul_add(simd, p, load(simd, d_score), sum);
     }
     let mean = simd.splat_f32s(simd.reduce_sum_f32s(sum));
     for (weight, d_score) in weights.chunks(lanes).zip(d_scores.chunks_mut(lanes)) {
-        let difference = simd.sub_f32s(simd.partial_load_f32s(d_score), mean);
-        simd.partial_store_f32s(
+        let difference = simd.sub_f32s(load(simd, d_score), mean);
+        store(simd, 
             d_score,
-            simd.mul_f32s(simd.partial_load_f32s(weight), difference),
+            simd.mul_f32s(load(simd, weight), difference),
         );
     }
 }

@@ -57,6 +57,7 @@ mod tests {
 
     use super::*;
     use crate::isa::Isa;
+    use crate::tile::{load, store};
 
     struct Exp<'a>(&'a mut [f32]);
 
@@ -66,8 +67,8 @@ mod tests {
         #[inline(always)]
         fn with_simd<S: Simd>(self, simd: S) {
             for x in self.0.chunks_mut(S::F32_LANES) {
-                let value = exp(simd, simd.partial_load_f32s(x));
-                simd.partial_store_f32s(x, value);
+                let value = exp(simd, load(simd, x));
+                store(simd, x, value);
             }
         }
     }

@@ -4,7 +4,7 @@ use pulp::{Simd, WithSimd};
 
 use crate::exp::sigmoid;
 use crate::isa::Isa;
-use crate::tile::mul_add;
+use crate::tile::{load, mul_add, store};
 use crate::work::by_rows;
 
 /// The function that a gate passes through.
@@ -102,8 +102,8 @@ impl WithSimd for Forward<'_> {
         let lanes = S::F32_LANES;
         let parts = self.gate.chunks(lanes).zip(self.up.chunks(lanes));
         for ((gate, up), y) in parts.zip(self.y.chunks_mut(lanes)) {
-            let [value, _] = self.activation.at(simd, simd.partial_load_f32s(gate));
-            simd.partial_store_f32s(y, simd.mul_f32s(value, simd.partial_load_f32s(up)));
+            let [value, _] = self.activation.at(simd, load(simd, gate));
+            store(simd, y, simd.mul_f32s(value, load(simd, up)));
         }
     }
 }
@@ -129,14 +129,14 @@ impl WithSimd for Backward<'_> {
             .zip(self.up.chunks(lanes))
             .zip(self.dy.chunks(lanes));
         for (((gate, up), dy), y) in parts.zip(self.y.chunks_mut(lanes)) {
-            let [gate, up, dy] = [gate, up, dy].map(|part| simd.partial_load_f32s(part));
+            let [gate, up, dy] = [gate, up, dy].map(|part| load(simd, part));
             let [value, slope] = self.activation.at(simd, gate);
             let factor = if self.of_gate {
                 simd.mul_f32s(up, slope)
             } else {
                 value
             };
-            simd.partial_store_f32s(y, simd.mul_f32s(dy, factor));
+            store(simd, y, simd.mul_f32s(dy, factor));
         }
     }
 }

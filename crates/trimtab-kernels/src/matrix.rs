@@ -105,16 +105,13 @@ impl Matrix {
         let data = match format {
             Format::F32 => {
                 let mut data = vec![0.0; panels * inputs * PANEL];
-                fill(&mut data, inputs * PANEL, |panel, index| {
-                    at(index / PANEL, panel * PANEL + index % PANEL)
-                });
+                fill(&mut data, inputs * PANEL, at);
                 Data::F32(data)
             }
             Format::Bf16 => {
                 let mut data = vec![0; panels * pairs * PANEL];
-                fill(&mut data, pairs * PANEL, |panel, index| {
-                    let (input, output) = (index / PANEL * 2, panel * PANEL + index % PANEL);
-                    let word = [at(input, output), at(input + 1, output)];
+                fill(&mut data, pairs * PANEL, |pair, output| {
+                    let word = [at(2 * pair, output), at(2 * pair + 1, output)];
                     let [low, high] = word.map(|value| u32::from(bf16::from_f32(value).to_bits()));
                     low | high << 16
                 });
@@ -135,9 +132,8 @@ impl Matrix {
                     _ => 0,
                 };
                 let mut data = vec![[0; 2]; panels * pairs * PANEL];
-                fill(&mut data, pairs * PANEL, |panel, index| {
-                    let (input, output) = (index / PANEL * 2, panel * PANEL + index % PANEL);
-                    [step(input, output), step(input + 1, output)]
+                fill(&mut data, pairs * PANEL, |pair, output| {
+                    [step(2 * pair, output), step(2 * pair + 1, output)]
                 });
                 Data::Int8 {
                     pairs: data,
@@ -505,7 +501,7 @@ fn rows_of(x: &[f32], width: usize) -> usize {
     x.len() / width
 }
 
-/// Writes every number of `data`, `panel` numbers at a time, in parallel; `value` gets the panel and the place in it.
+/// Writes every row of every panel of `data`, in parallel; `value` gets the row and the output.
 fn fill<T: Send>(data: &mut [T], panel: usize, value: impl Fn(usize, usize) -> T + Sync) {
     if panel == 0 {
         return;
@@ -513,8 +509,11 @@ fn fill<T: Send>(data: &mut [T], panel: usize, value: impl Fn(usize, usize) -> T
     data.par_chunks_exact_mut(panel)
         .enumerate()
         .for_each(|(number, panel)| {
-            for (index, entry) in panel.iter_mut().enumerate() {
-                *entry = value(number, index);
+            // Output by output, whose weights mostly lie together.
+            for lane in 0..PANEL {
+                for (row, entry) in panel[lane..].iter_mut().step_by(PANEL).enumerate() {
+                    *entry = value(row, number * PANEL + lane);
+                }
             }
         });
 }

@@ -3,7 +3,7 @@
 use pulp::{Simd, WithSimd};
 
 use crate::isa::Isa;
-use crate::tile::mul_add;
+use crate::tile::{load, mul_add, store};
 use crate::work::by_rows;
 
 /// `y`, `[rows, width]` like `x`; `weight` is `[width]`.
@@ -53,8 +53,8 @@ impl WithSimd for Forward<'_> {
             let lanes = S::F32_LANES;
             let parts = x.chunks(lanes).zip(self.weight.chunks(lanes));
             for ((x, weight), y) in parts.zip(y.chunks_mut(lanes)) {
-                let weight = simd.mul_f32s(simd.partial_load_f32s(weight), r);
-                simd.partial_store_f32s(y, simd.mul_f32s(simd.partial_load_f32s(x), weight));
+                let weight = simd.mul_f32s(load(simd, weight), r);
+                store(simd, y, simd.mul_f32s(load(simd, x), weight));
             }
         }
     }
@@ -84,15 +84,15 @@ impl WithSimd for Backward<'_> {
                 .zip(self.weight.chunks(lanes))
                 .zip(dy.chunks(lanes));
             for ((x, weight), dy) in parts.clone() {
-                let [x, weight, dy] = [x, weight, dy].map(|part| simd.partial_load_f32s(part));
+                let [x, weight, dy] = [x, weight, dy].map(|part| load(simd, part));
                 sum = mul_add(simd, x, simd.mul_f32s(weight, dy), sum);
             }
             let pull = r * r * r * simd.reduce_sum_f32s(sum) / width as f32;
             let (r, pull) = (simd.splat_f32s(r), simd.splat_f32s(-pull));
             for (((x, weight), dy), dx) in parts.zip(dx.chunks_mut(lanes)) {
-                let [x, weight, dy] = [x, weight, dy].map(|part| simd.partial_load_f32s(part));
+                let [x, weight, dy] = [x, weight, dy].map(|part| load(simd, part));
                 let scaled = simd.mul_f32s(r, simd.mul_f32s(weight, dy));
-                simd.partial_store_f32s(dx, mul_add(simd, x, pull, scaled));
+                store(simd, dx, mul_add(simd, x, pull, scaled));
             }
         }
     }
@@ -102,7 +102,7 @@ impl WithSimd for Backward<'_> {
 fn reciprocal_rms<S: Simd>(simd: S, x: &[f32], eps: f32) -> f32 {
     let mut sum = simd.splat_f32s(0.0);
     for part in x.chunks(S::F32_LANES) {
-        let part = simd.partial_load_f32s(part);
+        let part = load(simd, part);
         sum = mul_add(simd, part, part, sum);
     }
     1.0 / (simd.reduce_sum_f32s(sum) / x.len() as f32 + eps).sqrt()

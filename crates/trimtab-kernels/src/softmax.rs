@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use crate::exp::exp;
 use crate::isa::Isa;
+use crate::tile::{load, store};
 use crate::work::{by_rows, scratch};
 
 /// `exp(scale (logit - max))` of every logit of one token.
@@ -150,10 +151,10 @@ impl WithSimd for InPlace<'_> {
             for part in part.chunks_mut(lanes) {
                 let weight = exp(
                     simd,
-                    simd.mul_f32s(simd.sub_f32s(simd.partial_load_f32s(part), shift), scale),
+                    simd.mul_f32s(simd.sub_f32s(load(simd, part), shift), scale),
                 );
-                simd.partial_store_f32s(part, weight);
-                sum = simd.add_f32s(sum, simd.partial_load_f32s(part));
+                store(simd, part, weight);
+                sum = simd.add_f32s(sum, load(simd, part));
             }
             total += f64::from(simd.reduce_sum_f32s(sum));
         }

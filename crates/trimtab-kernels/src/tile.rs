@@ -17,6 +17,24 @@ pub(crate) fn mul_add<S: Simd>(simd: S, a: S::f32s, b: S::f32s, c: S::f32s) -> S
     }
 }
 
+/// Up to a register of numbers, zeros behind them.
+#[inline(always)]
+pub(crate) fn load<S: Simd>(simd: S, part: &[f32]) -> S::f32s {
+    match S::as_simd_f32s(part).0 {
+        [whole] => *whole,
+        _ => simd.partial_load_f32s(part),
+    }
+}
+
+/// The first numbers of a register.
+#[inline(always)]
+pub(crate) fn store<S: Simd>(simd: S, part: &mut [f32], value: S::f32s) {
+    match S::as_mut_simd_f32s(part).0 {
+        [whole] => *whole = value,
+        _ => simd.partial_store_f32s(part, value),
+    }
+}
+
 /// A matrix in main memory that is read: entry `(i, j)` lies at `data[i * row + j * column]`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View<'a> {

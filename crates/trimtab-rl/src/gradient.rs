@@ -6,8 +6,8 @@ use trimtab_steer::SteeringVectors;
 
 use crate::update::Parameter;
 
-/// Tokens whose logits are held at once.
-const TOKENS_PER_CHUNK: usize = 1024;
+/// Logits that are held at once, about: 64 MiB of them.
+const LOGITS_PER_CHUNK: usize = 1 << 24;
 
 /// What one group contributes to a step.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,8 +71,9 @@ pub fn group_gradient(model: &Model, params: &[Parameter], group: &GroupLoss) ->
         )),
     };
     let (mut logprobs, mut resid_grads) = (vec![], vec![]);
-    for start in (0..targets.len()).step_by(TOKENS_PER_CHUNK) {
-        let count = TOKENS_PER_CHUNK.min(targets.len() - start);
+    let at_once = tokens_at_once(model);
+    for start in (0..targets.len()).step_by(at_once) {
+        let count = at_once.min(targets.len() - start);
         let of = start..start + count;
         let weighted = |values: Tensor<1>, weights: &[f32]| {
             let weights = TensorData::new(weights[of.clone()].to_vec(), [count]);
@@ -131,6 +132,11 @@ fn leaf(value: &HostTensor, model: &Model) -> Tensor<2> {
         .val()
 }
 
+/// Tokens whose logits are held at once.
+fn tokens_at_once(model: &Model) -> usize {
+    (LOGITS_PER_CHUNK / model.config.vocab_size).clamp(16, 1024)
+}
+
 fn targets(completions: &[&Completion]) -> Vec<u32> {
     completions
         .iter()
@@ -139,13 +145,14 @@ fn targets(completions: &[&Completion]) -> Vec<u32> {
 }
 
 fn logprobs(model: &Model, resid: Tensor<2>, targets: &[u32], temperature: f32) -> Vec<f32> {
+    let at_once = tokens_at_once(model);
     let chunk = |start: usize| {
-        let count = TOKENS_PER_CHUNK.min(targets.len() - start);
+        let count = at_once.min(targets.len() - start);
         let resid = resid.clone().narrow(0, start, count);
         numbers(model.logprobs(resid, &targets[start..start + count], temperature))
     };
     (0..targets.len())
-        .step_by(TOKENS_PER_CHUNK)
+        .step_by(at_once)
         .flat_map(chunk)
         .collect()
 }

@@ -4,7 +4,7 @@ use burn::tensor::{Device, FloatDType, Gradients, Tensor};
 use trimtab_model::{HostTensor, LoadError, Model, ModelConfig, Site, Weights};
 
 use crate::action::Actions;
-use crate::form::{Form, FormError, Full, Parameter, on_device, on_device_by_column};
+use crate::form::{Form, FormError, Full, Parameter, on_device};
 use crate::place::Where;
 use crate::steering::Steering;
 
@@ -141,10 +141,7 @@ impl Adapter {
     /// The parameters on a device; on the differentiating side of one, they ask for gradients.
     pub fn leaves(&self, device: &Device) -> Leaves {
         let leaf = |(_, tensor): &Parameter| {
-            let tensor = match self.form {
-                Form::Full(_) => on_device_by_column(tensor, device),
-                _ => on_device(tensor, device),
-            };
+            let tensor = on_device(tensor, device);
             if device.is_autodiff() {
                 tensor.require_grad()
             } else {

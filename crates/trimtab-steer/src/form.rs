@@ -266,15 +266,6 @@ pub(crate) fn on_device(tensor: &HostTensor, device: &Device) -> Tensor<2> {
     Tensor::from_data(TensorData::new(tensor.data.clone(), shape), device)
 }
 
-/// The same with its numbers column by column in memory, as [`Weights::tensor`](trimtab_model::Weights::tensor) lays them out: products
-/// then sum in the same order.
-pub(crate) fn on_device_by_column(tensor: &HostTensor, device: &Device) -> Tensor<2> {
-    let [rows, columns] = matrix_shape(tensor);
-    let value = |index: usize| tensor.data[index % rows * columns + index / rows];
-    let by_column: Vec<f32> = (0..tensor.data.len()).map(value).collect();
-    Tensor::from_data(TensorData::new(by_column, [columns, rows]), device).transpose()
-}
-
 fn matrix_shape(tensor: &HostTensor) -> [usize; 2] {
     match tensor.shape[..] {
         [rows, columns] => [rows, columns],
