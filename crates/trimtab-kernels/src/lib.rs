@@ -22,6 +22,8 @@ mod pairs;
 mod rotary;
 mod softmax;
 mod step;
+#[cfg(test)]
+mod testing;
 mod tile;
 mod work;
 
