@@ -229,8 +229,9 @@ impl Matrix {
         );
         let pairs = self.inputs.div_ceil(2);
         #[cfg(target_arch = "x86_64")]
-        if isa == Isa::Avx512Bf16 && self.format() != Format::F32 {
-            let words = round(x, self.inputs, None);
+        if isa.multiplies_pairs() && self.format() != Format::F32 {
+            // SAFETY: the processor has the instructions.
+            let words = unsafe { round(x, self.inputs, None) };
             return self.by_panel(rows, self.outputs, |panel, output| {
                 let columns = PANEL.min(self.outputs - panel * PANEL);
                 let own = panel * PANEL..panel * PANEL + columns;
@@ -273,10 +274,13 @@ impl Matrix {
             match &self.data {
                 Data::F32(data) => {
                     let own = panel * self.inputs * PANEL..(panel + 1) * self.inputs * PANEL;
-                    product.run(isa, Panel::F32(&data[own]));
+                    // SAFETY: `x` is whole rows, and this panel's columns of the output are ours.
+                    unsafe { product.run(isa, Panel::F32(&data[own])) };
                 }
                 Data::Bf16(words) => {
-                    product.run(isa, Panel::Words(&words[panel * pairs * PANEL..(panel + 1) * pairs * PANEL]));
+                    let own = panel * pairs * PANEL..(panel + 1) * pairs * PANEL;
+                    // SAFETY: as above.
+                    unsafe { product.run(isa, Panel::Words(&words[own])) };
                 }
                 Data::Int8 { .. } => scratch(self.inputs * PANEL, |values: &mut [f32]| {
                     for (input, row) in values.chunks_exact_mut(PANEL).enumerate() {
@@ -284,7 +288,8 @@ impl Matrix {
                             *value = self.at(input, first + lane);
                         }
                     }
-                    product.run(isa, Panel::F32(values));
+                    // SAFETY: as above.
+                    unsafe { product.run(isa, Panel::F32(values)) };
                 }),
             }
         })
@@ -294,12 +299,13 @@ impl Matrix {
         let rows = rows_of(y, self.outputs);
         let (pairs, panels) = (self.inputs.div_ceil(2), self.outputs.div_ceil(PANEL));
         #[cfg(target_arch = "x86_64")]
-        if isa == Isa::Avx512Bf16 && self.format() != Format::F32 {
+        if isa.multiplies_pairs() && self.format() != Format::F32 {
             let scales = match &self.data {
                 Data::Int8 { scales, .. } => Some(&scales[..]),
                 _ => None,
             };
-            let words = round(y, self.outputs, scales);
+            // SAFETY: the processor has the instructions.
+            let words = unsafe { round(y, self.outputs, scales) };
             let depth = self.outputs.div_ceil(2);
             return self.by_panel(rows, self.inputs, |block, output| {
                 // Inputs `32 block ..`: 16 rows of words in each panel.
@@ -352,7 +358,8 @@ impl Matrix {
                     output_row: self.inputs,
                     bias: None,
                 };
-                product.run(isa, Panel::F32(turned));
+                // SAFETY: `y` is whole rows, and this block's columns of the output are ours.
+                unsafe { product.run(isa, Panel::F32(turned)) };
             });
         })
     }
@@ -397,8 +404,11 @@ enum Panel<'a> {
 }
 
 impl<'a> Product<'a> {
-    /// The output's columns must belong to the caller alone.
-    fn run(self, isa: Isa, panel: Panel<'a>) {
+    /// # Safety
+    ///
+    /// `a` has the rows and the depth of the shape, and the output can be written for its rows and columns, which nobody
+    /// else reads or writes meanwhile.
+    unsafe fn run(self, isa: Isa, panel: Panel<'a>) {
         isa.run(OnePanel { product: self, panel });
     }
 }
@@ -420,8 +430,7 @@ impl WithSimd for OnePanel<'_> {
             output_row,
             bias,
         } = self.product;
-        // SAFETY: `a` and the panel are as large as the shape says, by construction; the columns of the output belong to
-        // this panel alone.
+        // SAFETY: whoever called `Product::run` vouches for `a` and the output; the panel is checked.
         unsafe {
             match self.panel {
                 Panel::F32(panel) => {
@@ -450,12 +459,17 @@ pub(crate) fn unpack(word: u32) -> [f32; 2] {
     [f32::from_bits(word << 16), f32::from_bits(word & 0xffff_0000)]
 }
 
+/// Rows of numbers as words, `scales` times them if given.
+///
+/// # Safety
+///
+/// [`Isa::multiplies_pairs`].
 #[cfg(target_arch = "x86_64")]
-fn round(x: &[f32], width: usize, scales: Option<&[f32]>) -> pairs::Words {
+unsafe fn round(x: &[f32], width: usize, scales: Option<&[f32]>) -> pairs::Words {
     let row = pairs::Words::row_len(width);
     let mut data = vec![0; rows_of(x, width) * row];
     let one = |(words, x): (&mut [u32], &[f32])| {
-        // SAFETY: only called where the processor has the instructions.
+        // SAFETY: the caller knows that the processor has the instructions.
         unsafe { pairs::round(x, scales, words) }
     };
     if x.len() < 1 << 16 {
@@ -503,10 +517,6 @@ mod tests {
         f64::from(bf16::from_f32(x).to_f32())
     }
 
-    fn multiplies_pairs(isa: Isa, matrix: &Matrix) -> bool {
-        isa == Isa::Avx512Bf16 && matrix.format() != Format::F32
-    }
-
     /// Compares `x W + bias`, or `y W^T` if `back`, with a product in f64 of the operands as this path rounds them:
     /// `|difference| <= (depth + 4) eps (sum |a| |b| + |bias|)`. A chain of `depth` products and sums in f32 is off by no
     /// more than `depth eps sum |a| |b|`; the rest is for scales and the bias.
@@ -518,7 +528,7 @@ mod tests {
         assert_eq!(result.len(), rows * width);
         let all: Vec<u32> = (0..outputs as u32).collect();
         let weights = matrix.columns(&all); // [outputs, inputs]
-        let pairs = multiplies_pairs(isa, matrix);
+        let pairs = isa == Isa::Avx512Bf16 && matrix.format() != Format::F32;
         let scales = match &matrix.data {
             Data::Int8 { scales, .. } if pairs && back => Some(scales),
             _ => None,
