@@ -755,7 +755,9 @@ mod tests {
         #[test]
         fn attention_agrees_with_f64(heads in shapes(), lens in lens(70), prompt_len in prompts(), seed in 0u64..1000) {
             let case = Case::new(heads, &lens, prompt_len, seed);
-            Isa::available().into_iter().for_each(|isa| case.check_forward(isa));
+            for isa in Isa::available() {
+                case.check_forward(isa);
+            }
         }
 
         #[test]
@@ -770,10 +772,10 @@ mod tests {
                 let whole = case.forward(isa);
                 prop_assert_eq!(bits(&whole), bits(&case.forward_by_token(isa)), "{:?}", isa);
                 let prompt = case.prompt_keys();
-                for row in 0..lens.len() {
+                for (row, &len) in lens.iter().enumerate() {
                     let (own, keys) = (case.own(row, heads.query_width()), case.row_keys(row));
                     let group = Group { prompt: &prompt, rows: vec![&keys] };
-                    let alone = attend_with(isa, &heads, &case.q[own.clone()], &[group], &[vec![lens[row]]]);
+                    let alone = attend_with(isa, &heads, &case.q[own.clone()], &[group], &[vec![len]]);
                     prop_assert_eq!(bits(&alone), bits(&whole[own]), "{:?}", isa);
                 }
             }
@@ -792,7 +794,9 @@ mod tests {
         ) {
             let heads = Heads { sliding_window: heads.sliding_window.map(|window| window % 12 + 1), ..heads };
             let case = Case::new(heads, &lens, prompt_len, seed);
-            Isa::available().into_iter().for_each(|isa| case.check_backward(isa, 12));
+            for isa in Isa::available() {
+                case.check_backward(isa, 12);
+            }
         }
     }
 
@@ -803,7 +807,9 @@ mod tests {
     fn gradients_of_long_rows_agree_with_differences() {
         for sliding_window in [None, Some(37)] {
             let case = Case::new(Heads { sliding_window, ..HEADS }, &[41, 3], 35, 9);
-            Isa::available().into_iter().for_each(|isa| case.check_backward(isa, 6));
+            for isa in Isa::available() {
+                case.check_backward(isa, 6);
+            }
         }
     }
 

@@ -102,13 +102,12 @@ pub(crate) unsafe fn multiply_at<S: Simd>(
         let end = rows * (tile + 1) / tiles;
         let part = Part {
             depth,
-            // SAFETY: `row < rows`, so both lie inside what the caller vouches for.
-            a: unsafe { a.data.as_ptr().add(row * a.row) },
+            a: a.data.as_ptr().wrapping_add(row * a.row), // nothing lies there if `depth` is 0
             a_row: a.row,
             a_column: a.column,
             b: b.data.as_ptr(),
             b_row: b.row,
-            // SAFETY: as above.
+            // SAFETY: `row < rows`, so this lies inside what the caller vouches for.
             c: unsafe { c.add(row * c_row) },
             c_row,
             accumulate,
