@@ -783,7 +783,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(10))]
+        #![proptest_config(ProptestConfig::with_cases(24))]
 
         #[test]
         fn gradients_agree_with_differences(

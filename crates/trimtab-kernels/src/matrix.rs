@@ -576,7 +576,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(20))]
+        #![proptest_config(ProptestConfig::with_cases(48))]
 
         #[test]
         fn products_are_those_of_the_rounded_operands(
