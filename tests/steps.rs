@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use burn::tensor::Device;
-use trimtab_model::{Completion, FinishReason, Precision, HostTensor, Pretrained};
+use trimtab_model::{Completion, FinishReason, HostTensor, Precision, Pretrained};
 use trimtab_rl::{
     Advantage, BuiltIn, GroupLoss, KlConfig, KlPlace, LossConfig, Parameter, Preset, Recipe,
     Rewards, Run, RunError, Selection, Slopes, TrainError, Trainer, Truncated, ZeroVariance,

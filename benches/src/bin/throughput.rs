@@ -97,7 +97,9 @@ fn training_seconds(base: &Pretrained, rows: usize) -> f64 {
             let started = Instant::now();
             let completions: Vec<Completion> = (0..rows)
                 .map(|row| Completion {
-                    tokens: (1..160).map(|i| ((row * 7919 + i * 104_729) % words) as u32).collect(),
+                    tokens: (1..160)
+                        .map(|i| ((row * 7919 + i * 104_729) % words) as u32)
+                        .collect(),
                     logprobs: vec![0.0; 159],
                     finish_reason: FinishReason::Length,
                 })

@@ -140,3 +140,111 @@ impl WithSimd for Backward<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::{EPS, bits, noise, slope, with_threads};
+
+    fn reference(activation: Activation, x: f64) -> f64 {
+        match activation {
+            Activation::Silu => x / (1.0 + (-x).exp()),
+            Activation::GeluTanh => {
+                // (1 + tanh(z)) / 2 without cancellation where z is far below 0
+                let z = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3));
+                x / (1.0 + (-2.0 * z).exp())
+            }
+        }
+    }
+
+    /// `u` and `u'` of `x s(u(x))`.
+    fn inner(activation: Activation, x: f64) -> [f64; 2] {
+        match activation {
+            Activation::Silu => [x, 1.0],
+            Activation::GeluTanh => {
+                let scale = 2.0 * (2.0 / std::f64::consts::PI).sqrt();
+                [
+                    scale * (x + 0.044_715 * x.powi(3)),
+                    scale * (1.0 + 3.0 * 0.044_715 * x * x),
+                ]
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        /// `s(u)` is off by a few eps, and by `|u| eps` more where it falls like `exp(u)`; below `exp(-87.3)` it may be 0.
+        #[test]
+        fn both_directions_agree_with_f64(len in 1usize..100, reach in 0.1f32..30.0, seed in 0u64..1000) {
+            let gate: Vec<f32> = noise(seed, len).into_iter().map(|x| x * reach).collect();
+            let (up, dy) = (noise(seed + 1, len), noise(seed + 2, len));
+            for (isa, activation) in Isa::available().into_iter().flat_map(|isa| [(isa, Activation::Silu), (isa, Activation::GeluTanh)]) {
+                let y = forward(isa, activation, &gate, &up);
+                let [d_gate, d_up] = backward(isa, activation, &gate, &up, &dy);
+                for i in 0..len {
+                    let [x, up, dy] = [gate[i], up[i], dy[i]].map(f64::from);
+                    let value = reference(activation, x);
+                    let [u, du] = inner(activation, x);
+                    let relative = (16.0 + 4.0 * u.abs()) * EPS;
+                    let close = |got: f32, exact: f64, bound: f64| (f64::from(got) - exact).abs() <= bound;
+                    let bound = relative * value.abs() + 1e-37 * x.abs();
+                    prop_assert!(close(y[i], value * up, bound * up.abs()), "{isa:?} {activation:?} at {x}: {}", y[i]);
+                    prop_assert!(close(d_up[i], value * dy, bound * dy.abs()), "{isa:?} {activation:?} at {x}: {}", d_up[i]);
+                    let s = value / x;
+                    let exact = slope(&mut [x], 0, |x| reference(activation, x[0]));
+                    // The last term is for the differences.
+                    let bound = relative * (s + value.abs() * (1.0 - s) * du) + 1e-8;
+                    prop_assert!(
+                        close(d_gate[i], exact * up * dy, bound * (up * dy).abs()),
+                        "{isa:?} {activation:?} at {x}: {}, not {}", d_gate[i], exact * up * dy
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn far_ends_are_the_limits() {
+        for isa in Isa::available() {
+            for activation in [Activation::Silu, Activation::GeluTanh] {
+                let gate = [-1e4, -200.0, -0.0, 200.0, 1e4];
+                let y = forward(isa, activation, &gate, &[1.0; 5]);
+                let [d_gate, _] = backward(isa, activation, &gate, &[1.0; 5], &[1.0; 5]);
+                for (got, exact) in y.into_iter().zip([0.0, 0.0, 0.0, 200.0, 1e4]) {
+                    assert!(
+                        (got - exact).abs() < 1e-20,
+                        "{isa:?} {activation:?}: {got}, not {exact}"
+                    );
+                }
+                for (got, exact) in d_gate.into_iter().zip([0.0, 0.0, 0.5, 1.0, 1.0]) {
+                    assert!(
+                        (got - exact).abs() < 1e-20,
+                        "{isa:?} {activation:?}: {got}, not {exact}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn results_do_not_depend_on_the_number_of_threads() {
+        let len = 70_001;
+        let (gate, up, dy) = (noise(1, len), noise(2, len), noise(3, len));
+        for isa in Isa::available() {
+            let compute = || {
+                let [d_gate, d_up] = backward(isa, Activation::GeluTanh, &gate, &up, &dy);
+                [forward(isa, Activation::GeluTanh, &gate, &up), d_gate, d_up].map(|x| bits(&x))
+            };
+            let alone = with_threads(1, compute);
+            assert!(
+                [2, 3]
+                    .into_iter()
+                    .all(|threads| with_threads(threads, compute) == alone),
+                "{isa:?}"
+            );
+        }
+    }
+}

@@ -40,6 +40,14 @@ impl Isa {
             .collect()
     }
 
+    /// Whether products of bfloat16 pairs may run: this is their path, and the processor has it, wherever `self` comes from.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn multiplies_pairs(self) -> bool {
+        self == Self::Avx512Bf16
+            && is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bf16")
+    }
+
     fn named(name: &str) -> Option<Self> {
         match name {
             "portable" => Some(Self::Portable),

@@ -28,6 +28,8 @@ mod pairs;
 mod rotary;
 mod softmax;
 mod step;
+#[cfg(test)]
+mod testing;
 mod tile;
 mod work;
 

@@ -229,8 +229,9 @@ impl Matrix {
         );
         let pairs = self.inputs.div_ceil(2);
         #[cfg(target_arch = "x86_64")]
-        if isa == Isa::Avx512Bf16 && self.format() != Format::F32 {
-            let words = round(x, self.inputs, None);
+        if isa.multiplies_pairs() && self.format() != Format::F32 {
+            // SAFETY: the processor has the instructions.
+            let words = unsafe { round(x, self.inputs, None) };
             return self.by_panel(rows, self.outputs, |panel, output| {
                 let columns = PANEL.min(self.outputs - panel * PANEL);
                 let own = panel * PANEL..panel * PANEL + columns;
@@ -273,13 +274,13 @@ impl Matrix {
             match &self.data {
                 Data::F32(data) => {
                     let own = panel * self.inputs * PANEL..(panel + 1) * self.inputs * PANEL;
-                    product.run(isa, Panel::F32(&data[own]));
+                    // SAFETY: `x` is whole rows, and this panel's columns of the output are ours.
+                    unsafe { product.run(isa, Panel::F32(&data[own])) };
                 }
                 Data::Bf16(words) => {
-                    product.run(
-                        isa,
-                        Panel::Words(&words[panel * pairs * PANEL..(panel + 1) * pairs * PANEL]),
-                    );
+                    let own = panel * pairs * PANEL..(panel + 1) * pairs * PANEL;
+                    // SAFETY: as above.
+                    unsafe { product.run(isa, Panel::Words(&words[own])) };
                 }
                 Data::Int8 { .. } => scratch(self.inputs * PANEL, |values: &mut [f32]| {
                     for (input, row) in values.chunks_exact_mut(PANEL).enumerate() {
@@ -287,7 +288,8 @@ impl Matrix {
                             *value = self.at(input, first + lane);
                         }
                     }
-                    product.run(isa, Panel::F32(values));
+                    // SAFETY: as above.
+                    unsafe { product.run(isa, Panel::F32(values)) };
                 }),
             }
         })
@@ -297,12 +299,13 @@ impl Matrix {
         let rows = rows_of(y, self.outputs);
         let (pairs, panels) = (self.inputs.div_ceil(2), self.outputs.div_ceil(PANEL));
         #[cfg(target_arch = "x86_64")]
-        if isa == Isa::Avx512Bf16 && self.format() != Format::F32 {
+        if isa.multiplies_pairs() && self.format() != Format::F32 {
             let scales = match &self.data {
                 Data::Int8 { scales, .. } => Some(&scales[..]),
                 _ => None,
             };
-            let words = round(y, self.outputs, scales);
+            // SAFETY: the processor has the instructions.
+            let words = unsafe { round(y, self.outputs, scales) };
             let depth = self.outputs.div_ceil(2);
             return self.by_panel(rows, self.inputs, |block, output| {
                 // Inputs `32 block ..`: 16 rows of words in each panel.
@@ -355,7 +358,8 @@ impl Matrix {
                     output_row: self.inputs,
                     bias: None,
                 };
-                product.run(isa, Panel::F32(turned));
+                // SAFETY: `y` is whole rows, and this block's columns of the output are ours.
+                unsafe { product.run(isa, Panel::F32(turned)) };
             });
         })
     }
@@ -403,8 +407,11 @@ enum Panel<'a> {
 }
 
 impl<'a> Product<'a> {
-    /// The output's columns must belong to the caller alone.
-    fn run(self, isa: Isa, panel: Panel<'a>) {
+    /// # Safety
+    ///
+    /// `a` has the rows and the depth of the shape, and the output can be written for its rows and columns, which nobody
+    /// else reads or writes meanwhile.
+    unsafe fn run(self, isa: Isa, panel: Panel<'a>) {
         isa.run(OnePanel {
             product: self,
             panel,
@@ -429,8 +436,7 @@ impl WithSimd for OnePanel<'_> {
             output_row,
             bias,
         } = self.product;
-        // SAFETY: `a` and the panel are as large as the shape says, by construction; the columns of the output belong to
-        // this panel alone.
+        // SAFETY: whoever called `Product::run` vouches for `a` and the output; the panel is checked.
         unsafe {
             match self.panel {
                 Panel::F32(panel) => {
@@ -471,12 +477,17 @@ pub(crate) fn unpack(word: u32) -> [f32; 2] {
     ]
 }
 
+/// Rows of numbers as words, `scales` times them if given.
+///
+/// # Safety
+///
+/// [`Isa::multiplies_pairs`].
 #[cfg(target_arch = "x86_64")]
-fn round(x: &[f32], width: usize, scales: Option<&[f32]>) -> pairs::Words {
+unsafe fn round(x: &[f32], width: usize, scales: Option<&[f32]>) -> pairs::Words {
     let row = pairs::Words::row_len(width);
     let mut data = vec![0; rows_of(x, width) * row];
     let one = |(words, x): (&mut [u32], &[f32])| {
-        // SAFETY: only called where the processor has the instructions.
+        // SAFETY: the caller knows that the processor has the instructions.
         unsafe { pairs::round(x, scales, words) }
     };
     if x.len() < 1 << 16 {
@@ -516,4 +527,234 @@ fn fill<T: Send>(data: &mut [T], panel: usize, value: impl Fn(usize, usize) -> T
                 }
             }
         });
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::{EPS, bits, noise, with_threads};
+
+    const FORMATS: [Format; 3] = [Format::F32, Format::Bf16, Format::Int8];
+
+    fn rounded(x: f32) -> f64 {
+        f64::from(bf16::from_f32(x).to_f32())
+    }
+
+    /// Compares `x W + bias`, or `y W^T` if `back`, with a product in f64 of the operands as this path rounds them:
+    /// `|difference| <= (depth + 4) eps (sum |a| |b| + |bias|)`. A chain of `depth` products and sums in f32 is off by no
+    /// more than `depth eps sum |a| |b|`; the rest is for scales and the bias.
+    fn check_product(isa: Isa, matrix: &Matrix, x: &[f32], bias: Option<&[f32]>, back: bool) {
+        let (inputs, outputs) = (matrix.inputs(), matrix.outputs());
+        let (depth, width) = if back {
+            (outputs, inputs)
+        } else {
+            (inputs, outputs)
+        };
+        let result = if back {
+            matrix.multiply_transposed_with(isa, x)
+        } else {
+            matrix.multiply_with(isa, x, bias)
+        };
+        let rows = x.len() / depth;
+        assert_eq!(result.len(), rows * width);
+        let all: Vec<u32> = (0..outputs as u32).collect();
+        let weights = matrix.columns(&all); // [outputs, inputs]
+        let pairs = isa == Isa::Avx512Bf16 && matrix.format() != Format::F32;
+        let scales = match &matrix.data {
+            Data::Int8 { scales, .. } if pairs && back => Some(scales),
+            _ => None,
+        };
+        let weight = |depth: usize, column: usize| {
+            let (input, output) = if back {
+                (column, depth)
+            } else {
+                (depth, column)
+            };
+            let value = f64::from(weights[output * inputs + input]);
+            match scales {
+                Some(scales) if scales[output] > 0.0 => (value / f64::from(scales[output])).round(),
+                _ => value,
+            }
+        };
+        let left = |row: usize, index: usize| {
+            let value = x[row * depth + index] * scales.map_or(1.0, |scales| scales[index]);
+            if pairs {
+                rounded(value)
+            } else {
+                f64::from(value)
+            }
+        };
+        for row in 0..rows {
+            let left: Vec<f64> = (0..depth).map(|index| left(row, index)).collect();
+            for column in 0..width {
+                let bias = bias.map_or(0.0, |bias| f64::from(bias[column]));
+                let (mut exact, mut size) = (bias, bias.abs());
+                for (index, left) in left.iter().enumerate() {
+                    let product = left * weight(index, column);
+                    exact += product;
+                    size += product.abs();
+                }
+                let got = f64::from(result[row * width + column]);
+                let bound = (depth as f64 + 4.0) * EPS * size;
+                assert!(
+                    (got - exact).abs() <= bound,
+                    "{isa:?} {:?} back {back} [{rows}, {inputs}, {outputs}] at ({row}, {column}): {got}, not {exact} +- {bound}",
+                    matrix.format(),
+                );
+            }
+        }
+    }
+
+    /// `W` of random weights that lie with gaps, columns first or rows first, and the weights as `[inputs, outputs]`.
+    fn packed(
+        format: Format,
+        [inputs, outputs]: [usize; 2],
+        turned: bool,
+        gap: usize,
+        seed: u64,
+    ) -> (Matrix, Vec<f32>) {
+        let strides = if turned {
+            [1 + gap, inputs * (1 + gap)]
+        } else {
+            [outputs + gap, 1]
+        };
+        let data = noise(seed, inputs * strides[0] + outputs * strides[1] + 1);
+        let at = |index: usize| data[index / outputs * strides[0] + index % outputs * strides[1]];
+        let plain = (0..inputs * outputs).map(at).collect();
+        (
+            Matrix::pack(format, [inputs, outputs], &data, strides),
+            plain,
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn products_are_those_of_the_rounded_operands(
+            rows in 1usize..40,
+            inputs in 1usize..150,
+            outputs in 1usize..100,
+            turned: bool,
+            gap in 0usize..3,
+            seed in 0u64..1000,
+        ) {
+            let x = noise(seed, rows * inputs);
+            let y = noise(seed + 1, rows * outputs);
+            let bias = noise(seed + 2, outputs);
+            for format in FORMATS {
+                let (matrix, _) = packed(format, [inputs, outputs], turned, gap, seed + 3);
+                for isa in Isa::available() {
+                    check_product(isa, &matrix, &x, (seed % 2 == 0).then_some(&bias), false);
+                    check_product(isa, &matrix, &y, None, true);
+                }
+            }
+        }
+
+        #[test]
+        fn packed_numbers_are_the_nearest_of_their_format(
+            inputs in 1usize..70,
+            outputs in 1usize..70,
+            turned: bool,
+            gap in 0usize..3,
+            seed in 0u64..1000,
+        ) {
+            for format in FORMATS {
+                let (matrix, plain) = packed(format, [inputs, outputs], turned, gap, seed);
+                for output in 0..outputs {
+                    let column: Vec<f32> = (0..inputs).map(|input| plain[input * outputs + output]).collect();
+                    let largest = column.iter().fold(0.0f32, |most, x| most.max(x.abs()));
+                    for (got, x) in matrix.columns(&[output as u32]).into_iter().zip(column) {
+                        match format {
+                            Format::F32 => prop_assert_eq!(got, x),
+                            Format::Bf16 => prop_assert_eq!(f64::from(got), rounded(x)),
+                            // Half a step of `largest / 127`, and the rounding of a division and a product.
+                            Format::Int8 => {
+                                let bound = f64::from(largest) * (0.5 / 127.0 + 2.0 * EPS);
+                                prop_assert!((f64::from(got) - f64::from(x)).abs() <= bound, "{got} for {x}");
+                            }
+                        }
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn a_row_is_the_same_alone_and_in_a_batch(
+            rows in 1usize..40,
+            inputs in 1usize..150,
+            outputs in 1usize..100,
+            seed in 0u64..1000,
+        ) {
+            let x = noise(seed, rows * inputs);
+            let y = noise(seed + 1, rows * outputs);
+            let bias = noise(seed + 2, outputs);
+            for format in FORMATS {
+                let (matrix, _) = packed(format, [inputs, outputs], false, 0, seed + 3);
+                for isa in Isa::available() {
+                    let whole = matrix.multiply_with(isa, &x, Some(&bias));
+                    let back = matrix.multiply_transposed_with(isa, &y);
+                    for (x, whole) in x.chunks(inputs).zip(whole.chunks(outputs)) {
+                        prop_assert_eq!(bits(&matrix.multiply_with(isa, x, Some(&bias))), bits(whole));
+                    }
+                    for (y, back) in y.chunks(outputs).zip(back.chunks(inputs)) {
+                        prop_assert_eq!(bits(&matrix.multiply_transposed_with(isa, y)), bits(back));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn products_do_not_depend_on_the_number_of_threads() {
+        // Large enough for every part to be shared: the product, and the rounding of its rows.
+        let [rows, long, short] = [37, 1801, 70];
+        let x = noise(1, rows * long);
+        for format in FORMATS {
+            let (wide, _) = packed(format, [long, short], false, 0, 2);
+            let (tall, _) = packed(format, [short, long], false, 0, 3);
+            for isa in Isa::available() {
+                let compute = || {
+                    [
+                        wide.multiply_with(isa, &x, None),
+                        tall.multiply_transposed_with(isa, &x),
+                    ]
+                };
+                let alone = with_threads(1, compute);
+                for threads in [2, 3] {
+                    let shared = with_threads(threads, compute);
+                    assert_eq!(
+                        alone.each_ref().map(|x| bits(x)),
+                        shared.each_ref().map(|x| bits(x)),
+                        "{isa:?} {format:?}"
+                    );
+                }
+                let row = wide.multiply_with(isa, &x[5 * long..6 * long], None);
+                assert_eq!(
+                    bits(&row),
+                    bits(&alone[0][5 * short..6 * short]),
+                    "{isa:?} {format:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn no_rows_and_columns_of_zeros_are_fine() {
+        for format in FORMATS {
+            let matrix = Matrix::pack(format, [3, 2], &[0.0f32, 1.0, 0.0, -2.0, 0.0, 0.5], [2, 1]);
+            for isa in Isa::available() {
+                assert_eq!(matrix.multiply_with(isa, &[], None), [0.0f32; 0]);
+                let result = matrix.multiply_with(isa, &[1.0, 0.0, 0.0, 5.0, 1.0, 0.0], None);
+                assert_eq!(result[0], 0.0);
+                assert_eq!(result[2], 0.0);
+                assert!(
+                    (result[3] - 3.0).abs() < 0.05,
+                    "{format:?} {isa:?}: {result:?}"
+                );
+            }
+        }
+    }
 }

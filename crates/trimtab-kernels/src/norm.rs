@@ -107,3 +107,94 @@ fn reciprocal_rms<S: Simd>(simd: S, x: &[f32], eps: f32) -> f32 {
     }
     1.0 / (simd.reduce_sum_f32s(sum) / x.len() as f32 + eps).sqrt()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::{EPS, bits, noise, slope, wide, with_threads};
+
+    fn reference(x: &[f64], weight: &[f64], eps: f64) -> Vec<f64> {
+        let mean = x.iter().map(|x| x * x).sum::<f64>() / x.len() as f64;
+        x.iter()
+            .zip(weight)
+            .map(|(x, weight)| x * weight / (mean + eps).sqrt())
+            .collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        /// Within `(width + 8) eps` of the size of the terms, which a chain of `width` sums and a few operations may be off.
+        #[test]
+        fn both_directions_agree_with_f64(rows in 1usize..20, width in 1usize..100, seed in 0u64..1000) {
+            let (x, dy, weight) = (noise(seed, rows * width), noise(seed + 1, rows * width), noise(seed + 2, width));
+            let eps = 1e-3f32;
+            let (w, tolerance) = (wide(&weight), (width as f64 + 8.0) * EPS);
+            for isa in Isa::available() {
+                let (y, dx) = (forward(isa, &x, &weight, eps), backward(isa, &x, &weight, eps, &dy));
+                for row in 0..rows {
+                    let own = row * width..(row + 1) * width;
+                    let (mut x, g) = (wide(&x[own.clone()]), wide(&dy[own.clone()]));
+                    let exact = reference(&x, &w, eps.into());
+                    for (got, exact) in y[own.clone()].iter().zip(&exact) {
+                        prop_assert!((f64::from(*got) - exact).abs() <= tolerance * exact.abs(), "{isa:?}: {got}, not {exact}");
+                    }
+                    let loss = |x: &[f64]| reference(x, &w, eps.into()).iter().zip(&g).map(|(y, g)| y * g).sum::<f64>();
+                    let r = 1.0 / (x.iter().map(|x| x * x).sum::<f64>() / width as f64 + f64::from(eps)).sqrt();
+                    let mean = (0..width).map(|i| (x[i] * w[i] * g[i]).abs()).sum::<f64>() / width as f64;
+                    for i in 0..width {
+                        let exact = slope(&mut x, i, loss);
+                        let size = r * (w[i] * g[i]).abs() + r.powi(3) * x[i].abs() * mean;
+                        let got = f64::from(dx[row * width + i]);
+                        // Differences with a step of 1e-5 are off by their square times the third derivative, of the order r^3.
+                        let bound = tolerance * size + 1e-9 * (1.0 + r.powi(3));
+                        prop_assert!((got - exact).abs() <= bound, "{isa:?}: {got}, not {exact} +- {bound}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rows_do_not_depend_on_others_nor_on_threads() {
+        let (rows, width) = (353, 97);
+        let (x, dy, weight) = (
+            noise(1, rows * width),
+            noise(2, rows * width),
+            noise(3, width),
+        );
+        for isa in Isa::available() {
+            let compute = || {
+                [
+                    forward(isa, &x, &weight, 1e-6),
+                    backward(isa, &x, &weight, 1e-6, &dy),
+                ]
+            };
+            let alone = with_threads(1, compute);
+            for threads in [2, 3] {
+                assert_eq!(
+                    alone.each_ref().map(|x| bits(x)),
+                    with_threads(threads, compute).map(|x| bits(&x)),
+                    "{isa:?}"
+                );
+            }
+            let own = 200 * width..201 * width;
+            assert_eq!(
+                bits(&forward(isa, &x[own.clone()], &weight, 1e-6)),
+                bits(&alone[0][own.clone()])
+            );
+            assert_eq!(
+                bits(&backward(
+                    isa,
+                    &x[own.clone()],
+                    &weight,
+                    1e-6,
+                    &dy[own.clone()]
+                )),
+                bits(&alone[1][own])
+            );
+        }
+    }
+}

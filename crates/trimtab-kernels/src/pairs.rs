@@ -279,3 +279,132 @@ pub(crate) fn widen(pairs: &[[i8; 2]], words: &mut [u32]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use half::bf16;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::isa::Isa;
+    use crate::matrix::unpack;
+    use crate::testing::{EPS, bits, noise};
+
+    fn is_available() -> bool {
+        let available = Isa::available().contains(&Isa::Avx512Bf16);
+        if !available {
+            eprintln!("skipped: this processor has no dot products of bfloat16 pairs");
+        }
+        available
+    }
+
+    fn word([low, high]: [f32; 2]) -> u32 {
+        let [low, high] = [low, high].map(|x| u32::from(bf16::from_f32(x).to_bits()));
+        low | high << 16
+    }
+
+    fn words_of(x: &[f32]) -> Vec<u32> {
+        x.chunks(2)
+            .map(|pair| word([pair[0], pair.get(1).copied().unwrap_or(0.0)]))
+            .collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn numbers_are_rounded_to_the_nearest_and_padded(len in 1usize..150, scaled: bool, seed in 0u64..1000) {
+            if !is_available() {
+                return Ok(());
+            }
+            let (x, scales) = (noise(seed, len), noise(seed + 1, len));
+            let mut words = vec![u32::MAX; Words::row_len(len)];
+            // SAFETY: the processor has the instructions.
+            unsafe { round(&x, scaled.then_some(&scales), &mut words) };
+            let products: Vec<f32> = x.iter().zip(&scales).map(|(x, scale)| if scaled { x * scale } else { *x }).collect();
+            let mut expected = words_of(&products);
+            expected.resize(words.len(), 0);
+            prop_assert_eq!(words, expected);
+        }
+
+        #[test]
+        fn products_of_words_agree_with_f64(
+            rows in 1usize..40,
+            depth in 0usize..40,
+            columns in 1usize..=PANEL,
+            gaps in [0usize..3, 0..3],
+            with: [bool; 2],
+            seed in 0u64..1000,
+        ) {
+            if !is_available() {
+                return Ok(());
+            }
+            let (a_row, c_row) = (depth + gaps[0], columns + gaps[1]);
+            let (a, panel) = (words_of(&noise(seed, 2 * rows * a_row)), words_of(&noise(seed + 1, 2 * depth * PANEL)));
+            let (scale, bias) = (noise(seed + 2, columns), noise(seed + 3, columns));
+            let mut c = vec![7.0; rows * c_row];
+            let output = Output {
+                data: c.as_mut_ptr(),
+                row: c_row,
+                columns,
+                scale: with[0].then_some(&scale),
+                bias: with[1].then_some(&bias),
+            };
+            // SAFETY: the processor has the instructions, and `c` is as large as the output says.
+            unsafe { multiply(rows, depth, &a, a_row, &panel, output) };
+            for (index, &got) in c.iter().enumerate() {
+                let (row, column) = (index / c_row, index % c_row);
+                if column >= columns {
+                    prop_assert_eq!(got, 7.0, "written behind row {}", row);
+                    continue;
+                }
+                let (mut exact, mut size) = (0.0, 0.0f64);
+                for depth in 0..depth {
+                    let sides = [a[row * a_row + depth], panel[depth * PANEL + column]].map(unpack);
+                    for (a, b) in sides[0].into_iter().zip(sides[1]) {
+                        exact += f64::from(a) * f64::from(b);
+                        size += (f64::from(a) * f64::from(b)).abs();
+                    }
+                }
+                let factor = if with[0] { f64::from(scale[column]) } else { 1.0 };
+                let bias = if with[1] { f64::from(bias[column]) } else { 0.0 };
+                let bound = (2.0 * depth as f64 + 2.0) * EPS * (size * factor.abs() + bias.abs());
+                prop_assert!((f64::from(got) - (exact * factor + bias)).abs() <= bound);
+            }
+        }
+
+        #[test]
+        fn turned_blocks_hold_the_same_numbers(rows in 0usize..=16, seed in 0u64..1000) {
+            if !is_available() {
+                return Ok(());
+            }
+            let words = words_of(&noise(seed, 2 * rows * PANEL));
+            let mut turned = vec![u32::MAX; 16 * PANEL];
+            // SAFETY: the processor has the instructions.
+            unsafe { turn(&words, &mut turned) };
+            for column in 0..PANEL {
+                for row in 0..PANEL {
+                    let number = words.get(row / 2 * PANEL + column).map_or(0.0, |&word| unpack(word)[row % 2]);
+                    let got = unpack(turned[column / 2 * PANEL + row])[column % 2];
+                    prop_assert_eq!(bits(&[got]), bits(&[number]), "row {} column {}", row, column);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_8_bit_pair_is_widened_exactly() {
+        if !is_available() {
+            return;
+        }
+        let pairs: Vec<[i8; 2]> = (-128..=127)
+            .flat_map(|low| [[low, -low.max(-127)], [5, low]])
+            .collect();
+        let mut words = vec![0; pairs.len()];
+        // SAFETY: the processor has the instructions.
+        unsafe { widen(&pairs, &mut words) };
+        for (pair, word) in pairs.into_iter().zip(words) {
+            assert_eq!(unpack(word), pair.map(f32::from));
+        }
+    }
+}

@@ -40,3 +40,71 @@ pub(crate) fn rotate(
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::{EPS, bits, noise, with_threads};
+
+    fn angles(seed: u64, len: usize) -> [Vec<f32>; 2] {
+        let angles = noise(seed, len);
+        [f32::cos, f32::sin].map(|f| angles.iter().map(|x| f(x * 50.0)).collect())
+    }
+
+    proptest! {
+        /// Within `2 eps (|a| + |b|)` of the turn in f64, and turned back within as much again; and
+        /// `<rotate(x), y> = <x, rotate back(y)>`, which makes the turn back the gradient.
+        #[test]
+        fn turns_agree_with_f64_and_are_undone(
+            [tokens, heads, half, behind] in [1usize..9, 1..4, 1..20, 0..4],
+            seed in 0u64..1000,
+        ) {
+            let shape = [tokens, heads, 2 * half + behind];
+            let [x, y] = [noise(seed, shape.iter().product()), noise(seed + 1, shape.iter().product())];
+            let [cos, sin] = angles(seed + 2, tokens * half);
+            let turned = rotate(&x, shape, [&cos, &sin], false);
+            let undone = rotate(&turned, shape, [&cos, &sin], true);
+            let pulled = rotate(&y, shape, [&cos, &sin], true);
+            for (index, &got) in turned.iter().enumerate() {
+                let (token, i) = (index / (heads * shape[2]), index % shape[2]);
+                if i >= 2 * half {
+                    prop_assert_eq!([got, undone[index]], [x[index]; 2]);
+                    continue;
+                }
+                let place = token * half + i % half;
+                let (cos, sin) = (f64::from(cos[place]), f64::from(sin[place]));
+                let (own, other) = (f64::from(x[index]), if i < half { -f64::from(x[index + half]) } else { x[index - half].into() });
+                let bound = 2.0 * EPS * (own.abs() + other.abs());
+                prop_assert!((f64::from(got) - (own * cos + other * sin)).abs() <= bound);
+                // cos^2 + sin^2 is 1 within 2 eps.
+                prop_assert!((f64::from(undone[index]) - own).abs() <= 3.0 * bound);
+            }
+            let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
+            prop_assert!((dot(&turned, &y) - dot(&x, &pulled)).abs() <= 4.0 * EPS * x.len() as f64);
+        }
+    }
+
+    #[test]
+    fn tokens_do_not_depend_on_others_nor_on_threads() {
+        let [tokens, heads, dim] = [301, 7, 20];
+        let x = noise(1, tokens * heads * dim);
+        let [cos, sin] = angles(2, tokens * 10);
+        let compute = || rotate(&x, [tokens, heads, dim], [&cos, &sin], false);
+        let alone = with_threads(1, compute);
+        assert!(
+            [2, 3]
+                .into_iter()
+                .all(|threads| bits(&with_threads(threads, compute)) == bits(&alone))
+        );
+        let own = 123 * heads * dim..124 * heads * dim;
+        let token = rotate(
+            &x[own.clone()],
+            [1, heads, dim],
+            [&cos[1230..1240], &sin[1230..1240]],
+            false,
+        );
+        assert_eq!(bits(&token), bits(&alone[own]));
+    }
+}

@@ -161,3 +161,138 @@ impl WithSimd for InPlace<'_> {
         (max, total)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::{EPS, bits, noise, slope, wide, with_threads};
+
+    fn reference(logits: &[f64], target: usize, scale: f64) -> f64 {
+        let max = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let total: f64 = logits.iter().map(|x| (scale * (x - max)).exp()).sum();
+        scale * (logits[target] - max) - total.ln()
+    }
+
+    struct Case {
+        logits: Vec<f32>,
+        targets: Vec<u32>,
+        gradient: Vec<f32>,
+    }
+
+    fn case([rows, vocab_size]: [usize; 2], reach: f32, seed: u64) -> Case {
+        let logits = noise(seed, rows * vocab_size)
+            .into_iter()
+            .map(|x| x * reach)
+            .collect();
+        let targets = (0..rows as u64)
+            .map(|row| ((seed + 7 * row) % vocab_size as u64) as u32)
+            .collect();
+        Case {
+            logits,
+            targets,
+            gradient: noise(seed + 1, rows),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        /// Sums of 64 numbers in f32 are off by 64 eps, the exponents by eps times their size, which `most` bounds.
+        #[test]
+        fn both_directions_agree_with_f64(
+            rows in 1usize..10,
+            vocab_size in 1usize..150,
+            reach in 0.1f32..20.0,
+            scale in 0.3f32..2.0,
+            seed in 0u64..1000,
+        ) {
+            let Case { logits, targets, gradient } = case([rows, vocab_size], reach, seed);
+            let most = f64::from(2.0 * reach * scale);
+            let bound = (80.0 + 2.0 * most) * EPS;
+            for isa in Isa::available() {
+                let values = logprobs(isa, &logits, &targets, scale);
+                let gradients = logprob_gradients(isa, &logits, &targets, scale, &gradient);
+                for (row, &value) in values.iter().enumerate() {
+                    let mut x = wide(&logits[row * vocab_size..][..vocab_size]);
+                    let target = targets[row] as usize;
+                    let exact = reference(&x, target, scale.into());
+                    prop_assert!((f64::from(value) - exact).abs() <= bound, "{isa:?}: {value}, not {exact}");
+                    let factor = f64::from(gradient[row]);
+                    for i in 0..vocab_size {
+                        let exact = factor * slope(&mut x, i, |x| reference(x, target, scale.into()));
+                        let got = f64::from(gradients[row * vocab_size + i]);
+                        // The differences are off by 1e-10 times the third derivative, at most `scale^3`.
+                        let bound = bound * factor.abs() * f64::from(scale) + 1e-9;
+                        prop_assert!((got - exact).abs() <= bound, "{isa:?}: {got}, not {exact}");
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn sampling_and_training_agree_to_the_bit(
+            rows in 1usize..6,
+            vocab_size in 1usize..2000,
+            scale in 0.3f32..2.0,
+            seed in 0u64..1000,
+        ) {
+            let Case { logits, targets, .. } = case([rows, vocab_size], 10.0, seed);
+            let values = logprobs(Isa::current(), &logits, &targets, scale);
+            for ((logits, &target), value) in logits.chunks(vocab_size).zip(&targets).zip(values) {
+                let weights = Weights::of(logits, scale);
+                prop_assert_eq!(weights.logprob(logits[target as usize]).to_bits(), value.to_bits());
+                // The sampler's shares are the same distribution.
+                let share = f64::from(weights.each[target as usize]) / weights.total;
+                prop_assert!((share.ln() - f64::from(value)).abs() <= 64.0 * EPS);
+                let total: f64 = weights.each.iter().copied().map(f64::from).sum();
+                prop_assert!((total - weights.total).abs() <= 80.0 * EPS * total);
+            }
+        }
+    }
+
+    #[test]
+    fn rows_do_not_depend_on_others_nor_on_threads() {
+        let (rows, vocab_size) = (23, 3001);
+        let Case {
+            logits,
+            targets,
+            gradient,
+        } = case([rows, vocab_size], 10.0, 5);
+        for isa in Isa::available() {
+            let compute = || {
+                let gradients = logprob_gradients(isa, &logits, &targets, 0.7, &gradient);
+                [logprobs(isa, &logits, &targets, 0.7), gradients].map(|x| bits(&x))
+            };
+            let alone = with_threads(1, compute);
+            assert!(
+                [2, 3]
+                    .into_iter()
+                    .all(|threads| with_threads(threads, compute) == alone),
+                "{isa:?}"
+            );
+            let own = &logits[9 * vocab_size..][..vocab_size];
+            assert_eq!(
+                bits(&logprobs(isa, own, &targets[9..10], 0.7)),
+                alone[0][9..10]
+            );
+            let gradients = logprob_gradients(isa, own, &targets[9..10], 0.7, &gradient[9..10]);
+            assert_eq!(bits(&gradients), alone[1][9 * vocab_size..][..vocab_size]);
+        }
+    }
+
+    #[test]
+    fn large_logits_do_not_overflow() {
+        for isa in Isa::available() {
+            let logits = [3e4, -3e4, 3e4];
+            let values = logprobs(isa, &[logits, logits].concat(), &[0, 1], 1.0);
+            assert!(
+                (values[0] + std::f32::consts::LN_2).abs() < 1e-6 && (values[1] + 6e4).abs() < 1.0,
+                "{isa:?}: {values:?}"
+            );
+            let gradients = logprob_gradients(isa, &logits, &[0], 1.0, &[1.0]);
+            assert_eq!(gradients, [0.5, 0.0, -0.5], "{isa:?}");
+        }
+    }
+}

@@ -120,13 +120,12 @@ pub(crate) unsafe fn multiply_at<S: Simd>(
         let end = rows * (tile + 1) / tiles;
         let part = Part {
             depth,
-            // SAFETY: `row < rows`, so both lie inside what the caller vouches for.
-            a: unsafe { a.data.as_ptr().add(row * a.row) },
+            a: a.data.as_ptr().wrapping_add(row * a.row), // nothing lies there if `depth` is 0
             a_row: a.row,
             a_column: a.column,
             b: b.data.as_ptr(),
             b_row: b.row,
-            // SAFETY: as above.
+            // SAFETY: `row < rows`, so this lies inside what the caller vouches for.
             c: unsafe { c.add(row * c_row) },
             c_row,
             accumulate,
@@ -299,6 +298,112 @@ impl Part {
                     simd.partial_store_f32s(std::slice::from_raw_parts_mut(c, width), sum);
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use pulp::WithSimd;
+
+    use super::*;
+    use crate::isa::Isa;
+    use crate::testing::{EPS, noise};
+
+    struct Run<'a> {
+        shape: [usize; 3],
+        a: View<'a>,
+        b: View<'a>,
+        c: &'a mut [f32],
+        c_row: usize,
+        accumulate: bool,
+    }
+
+    impl WithSimd for Run<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) {
+            multiply(
+                simd,
+                self.shape,
+                self.a,
+                self.b,
+                self.c,
+                self.c_row,
+                self.accumulate,
+            );
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// Within `(depth + 1) eps (sum |a| |b| + |c|)` of the product in f64; numbers between the rows of `c` stay.
+        #[test]
+        fn blocks_are_products(
+            rows in 1usize..40,
+            depth in 0usize..50,
+            columns in 1usize..75,
+            turned: bool,
+            accumulate: bool,
+            gaps in [0usize..4, 0..4, 0..4],
+            seed in 0u64..1000,
+        ) {
+            let [a_gap, b_gap, c_gap] = gaps;
+            let a_data = noise(seed, (rows + a_gap) * (depth + a_gap));
+            let mut a = View::rows(&a_data, depth + a_gap);
+            if turned {
+                a = View::rows(&a_data, rows + a_gap).transposed();
+            }
+            let b_data = noise(seed + 1, depth * (columns + b_gap));
+            let b = View::rows(&b_data, columns + b_gap);
+            let c_row = columns + c_gap;
+            let before = noise(seed + 2, rows * c_row);
+            for isa in Isa::available() {
+                let mut c = before.clone();
+                isa.run(Run { shape: [rows, depth, columns], a, b, c: &mut c, c_row, accumulate });
+                for (index, (&c, &before)) in c.iter().zip(&before).enumerate() {
+                    let (row, column) = (index / c_row, index % c_row);
+                    if column >= columns {
+                        prop_assert_eq!(c, before, "{:?} wrote behind row {}", isa, row);
+                        continue;
+                    }
+                    let mut exact = if accumulate { f64::from(before) } else { 0.0 };
+                    let mut size = exact.abs();
+                    for depth in 0..depth {
+                        let a = f64::from(a.data[row * a.row + depth * a.column]);
+                        let product = a * f64::from(b.data[depth * b.row + column]);
+                        exact += product;
+                        size += product.abs();
+                    }
+                    let bound = (depth as f64 + 1.0) * EPS * size;
+                    prop_assert!((f64::from(c) - exact).abs() <= bound, "{isa:?} ({row}, {column}): {c}, not {exact}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn shapes_beyond_a_slice_are_refused() {
+        let (a, b) = ([1.0; 6], [1.0; 6]);
+        let run = |a: &[f32], b: &[f32], len: usize| {
+            let mut c = vec![0.0; len];
+            let [a, b] = [View::rows(a, 3), View::rows(b, 2)];
+            Isa::Portable.run(Run {
+                shape: [2, 3, 2],
+                a,
+                b,
+                c: &mut c,
+                c_row: 2,
+                accumulate: false,
+            });
+        };
+        run(&a, &b, 4);
+        for (a_len, b_len, c_len) in [(5, 6, 4), (6, 5, 4), (6, 6, 3)] {
+            let refused = std::panic::catch_unwind(|| run(&a[..a_len], &b[..b_len], c_len));
+            assert!(refused.is_err(), "{a_len} {b_len} {c_len}");
         }
     }
 }
