@@ -16,9 +16,7 @@ use std::time::Instant;
 
 use burn::tensor::{Device, Distribution, Tensor};
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
-use trimtab::model::{
-    Completion, FinishReason, GenerateOptions, Hook, HostTensor, Model, ModelConfig,
-};
+use trimtab::model::{Completion, FinishReason, GenerateOptions, Hook, Model, ModelConfig};
 use trimtab::rl::{GroupLoss, Parameter, Slopes, group_gradient};
 use trimtab::steer::{Adapter, Conflict, Form, Gated, Lora, Part, Steering, Tokens, Where};
 use trimtab::{Precision, Pretrained, Request, Sampling, SteeringVectors, generate};

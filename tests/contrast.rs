@@ -65,7 +65,7 @@ fn the_residual_stream_is_read_at_the_token_that_was_asked_for() {
     let (a, b): (&[u32], &[u32]) = (&[3, 1, 4, 1, 5], &[9, 2, 6]);
     let resid = |tokens: &[u32]| {
         captured(&|_: At, x| x, |hook| {
-            drop(model.read(&[tokens], Some(hook)))
+            drop(model.read(&[tokens], Some(hook)));
         })
     };
     let (of_a, of_b) = (resid(a), resid(b));

@@ -1,4 +1,4 @@
-//! Loads a checkpoint and measures prompt reading and decoding, once: the side of `benches/peers/transformers_speed.py` that
+//! Loads a checkpoint and measures prompt reading and decoding, once: the side of `benches/peers/engine_speed.py` that
 //! is ours. Prints one JSON object.
 
 use std::path::PathBuf;

@@ -233,7 +233,7 @@ pub(crate) fn attend_with(
                 queries,
                 result: shared,
                 memory,
-            })
+            });
         });
     };
     if work < 1 << 17 {
@@ -513,7 +513,7 @@ pub(crate) fn backward(isa: Isa, heads: &Heads, given: Given, out: &[f32]) -> Gr
                     out,
                     to: shared,
                     memory,
-                })
+                });
             });
         });
     gradient
@@ -592,6 +592,7 @@ impl WithSimd for Backward<'_> {
 impl Backward<'_> {
     /// Adds what the queries of `block`, of a row that begins at token `first`, contribute; `values` are panels of those of the
     /// prompt and of the row.
+    #[expect(clippy::too_many_lines, reason = "one derivation, in its order")]
     #[inline(always)]
     fn block<S: Simd>(&mut self, simd: S, block: &Block, values: [&[f32]; 2], first: usize) {
         let Self {
@@ -679,8 +680,8 @@ impl Backward<'_> {
             (d_scores_view, own_scores, &*q),
             (weights_view, own_weights, &*d_out),
         ];
-        for (side, (of_prompt, of_own, with)) in sides.into_iter().enumerate() {
-            let with = View::rows(with, dim);
+        for (side, (of_prompt, of_own, other)) in sides.into_iter().enumerate() {
+            let other = View::rows(other, dim);
             // SAFETY: this key head of the prompt and of this row is written by this thread alone, and the sizes are
             // those of the tensors.
             unsafe {
@@ -690,7 +691,7 @@ impl Backward<'_> {
                         simd,
                         [shared, rows, dim],
                         of_prompt.transposed(),
-                        with,
+                        other,
                         c,
                         key_width,
                         true,
@@ -701,7 +702,7 @@ impl Backward<'_> {
                     simd,
                     [own, rows, dim],
                     of_own.transposed(),
-                    with,
+                    other,
                     c,
                     key_width,
                     true,

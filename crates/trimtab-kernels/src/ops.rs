@@ -239,7 +239,7 @@ impl Attend {
             prompt: &self.prompt,
             rows,
         };
-        attention::attend(&self.heads, q, &[group], &[self.lens.clone()])
+        attention::attend(&self.heads, q, &[group], std::slice::from_ref(&self.lens))
     }
 }
 

@@ -203,7 +203,7 @@ pub(crate) fn turn(words: &[u32], turned: &mut [u32]) {
             // SAFETY: a row has 32 words.
             *row = unsafe { _mm512_loadu_si512(words.as_ptr().add(half * 16).cast()) };
         }
-        let columns = transpose(rows);
+        let columns = transpose(&rows);
         let low = _mm512_set1_epi32(0xffff);
         for pair in 0..8 {
             let (even, odd) = (columns[2 * pair], columns[2 * pair + 1]);
@@ -235,30 +235,30 @@ pub(crate) fn turn(words: &[u32], turned: &mut [u32]) {
 }
 
 #[target_feature(enable = "avx512f")]
-fn transpose(rows: [__m512i; 16]) -> [__m512i; 16] {
-    let mut a = rows;
+fn transpose(rows: &[__m512i; 16]) -> [__m512i; 16] {
+    let mut pairs = *rows;
     for i in 0..8 {
-        a[2 * i] = _mm512_unpacklo_epi32(rows[2 * i], rows[2 * i + 1]);
-        a[2 * i + 1] = _mm512_unpackhi_epi32(rows[2 * i], rows[2 * i + 1]);
+        pairs[2 * i] = _mm512_unpacklo_epi32(rows[2 * i], rows[2 * i + 1]);
+        pairs[2 * i + 1] = _mm512_unpackhi_epi32(rows[2 * i], rows[2 * i + 1]);
     }
-    let mut b = a;
+    let mut fours = pairs;
     for i in 0..4 {
-        b[4 * i] = _mm512_unpacklo_epi64(a[4 * i], a[4 * i + 2]);
-        b[4 * i + 1] = _mm512_unpackhi_epi64(a[4 * i], a[4 * i + 2]);
-        b[4 * i + 2] = _mm512_unpacklo_epi64(a[4 * i + 1], a[4 * i + 3]);
-        b[4 * i + 3] = _mm512_unpackhi_epi64(a[4 * i + 1], a[4 * i + 3]);
+        fours[4 * i] = _mm512_unpacklo_epi64(pairs[4 * i], pairs[4 * i + 2]);
+        fours[4 * i + 1] = _mm512_unpackhi_epi64(pairs[4 * i], pairs[4 * i + 2]);
+        fours[4 * i + 2] = _mm512_unpacklo_epi64(pairs[4 * i + 1], pairs[4 * i + 3]);
+        fours[4 * i + 3] = _mm512_unpackhi_epi64(pairs[4 * i + 1], pairs[4 * i + 3]);
     }
-    // b[4 i + j] holds, in its 128-bit part p, column 4 p + j of rows 4 i .. 4 i + 4.
-    let mut columns = b;
+    // fours[4 i + j] holds, in its 128-bit part p, column 4 p + j of rows 4 i .. 4 i + 4.
+    let mut columns = fours;
     for j in 0..4 {
-        let x = _mm512_shuffle_i32x4::<0b10_00_10_00>(b[j], b[4 + j]); // parts 0, 2 of rows 0-3 and of rows 4-7
-        let y = _mm512_shuffle_i32x4::<0b10_00_10_00>(b[8 + j], b[12 + j]);
-        let z = _mm512_shuffle_i32x4::<0b11_01_11_01>(b[j], b[4 + j]); // parts 1, 3
-        let w = _mm512_shuffle_i32x4::<0b11_01_11_01>(b[8 + j], b[12 + j]);
-        columns[j] = _mm512_shuffle_i32x4::<0b10_00_10_00>(x, y);
-        columns[8 + j] = _mm512_shuffle_i32x4::<0b11_01_11_01>(x, y);
-        columns[4 + j] = _mm512_shuffle_i32x4::<0b10_00_10_00>(z, w);
-        columns[12 + j] = _mm512_shuffle_i32x4::<0b11_01_11_01>(z, w);
+        let even_top = _mm512_shuffle_i32x4::<0b10_00_10_00>(fours[j], fours[4 + j]); // parts 0, 2 of rows 0-3 and of rows 4-7
+        let even_bottom = _mm512_shuffle_i32x4::<0b10_00_10_00>(fours[8 + j], fours[12 + j]);
+        let odd_top = _mm512_shuffle_i32x4::<0b11_01_11_01>(fours[j], fours[4 + j]); // parts 1, 3
+        let odd_bottom = _mm512_shuffle_i32x4::<0b11_01_11_01>(fours[8 + j], fours[12 + j]);
+        columns[j] = _mm512_shuffle_i32x4::<0b10_00_10_00>(even_top, even_bottom);
+        columns[8 + j] = _mm512_shuffle_i32x4::<0b11_01_11_01>(even_top, even_bottom);
+        columns[4 + j] = _mm512_shuffle_i32x4::<0b10_00_10_00>(odd_top, odd_bottom);
+        columns[12 + j] = _mm512_shuffle_i32x4::<0b11_01_11_01>(odd_top, odd_bottom);
     }
     columns
 }

@@ -12,7 +12,7 @@ pub(crate) fn rotate(
 ) -> Vec<f32> {
     let half = cos.len().checked_div(tokens).unwrap_or(0);
     assert!(2 * half <= head_dim && cos.len() == sin.len() && x.len() == tokens * heads * head_dim);
-    let sign = if back { -1.0 } else { 1.0 };
+    let direction = if back { -1.0 } else { 1.0 };
     by_rows(x.len(), heads * head_dim, 4, |first, y| {
         let width = heads * head_dim;
         let x = &x[first * width..][..y.len()];
@@ -31,7 +31,7 @@ pub(crate) fn rotate(
                 let (ya, rest) = y.split_at_mut(half);
                 let (yb, ystay) = rest.split_at_mut(half);
                 for i in 0..half {
-                    let sin = sign * sin[i];
+                    let sin = direction * sin[i];
                     ya[i] = a[i] * cos[i] - b[i] * sin;
                     yb[i] = b[i] * cos[i] + a[i] * sin;
                 }

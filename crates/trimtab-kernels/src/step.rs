@@ -67,9 +67,9 @@ pub(crate) fn apply5<const A: usize, const D: usize>(
     inputs: [Tensor<A>; 5],
     step: impl Step<5>,
 ) -> Tensor<D> {
-    let [a, b, c, d, e] = inputs.map(Tensor::into_dispatch);
+    let [q, k, v, keys, values] = inputs.map(Tensor::into_dispatch);
     let step: Step5 = Arc::new(step);
-    Tensor::from_dispatch(<Dispatch as Steps>::step5(a, b, c, d, e, step))
+    Tensor::from_dispatch(<Dispatch as Steps>::step5(q, k, v, keys, values, step))
 }
 
 type Step1 = Arc<dyn Step<1>>;
@@ -89,11 +89,11 @@ trait Steps: Backend {
         step: Step3,
     ) -> FloatTensor<Self>;
     fn step5(
-        a: FloatTensor<Self>,
-        b: FloatTensor<Self>,
-        c: FloatTensor<Self>,
-        d: FloatTensor<Self>,
-        e: FloatTensor<Self>,
+        q: FloatTensor<Self>,
+        k: FloatTensor<Self>,
+        v: FloatTensor<Self>,
+        keys: FloatTensor<Self>,
+        values: FloatTensor<Self>,
         step: Step5,
     ) -> FloatTensor<Self>;
 }
@@ -112,14 +112,14 @@ impl Steps for Flex {
     }
 
     fn step5(
-        a: FlexTensor,
-        b: FlexTensor,
-        c: FlexTensor,
-        d: FlexTensor,
-        e: FlexTensor,
+        q: FlexTensor,
+        k: FlexTensor,
+        v: FlexTensor,
+        keys: FlexTensor,
+        values: FlexTensor,
         step: Step5,
     ) -> FlexTensor {
-        forward(&[a, b, c, d, e], &*step)
+        forward(&[q, k, v, keys, values], &*step)
     }
 }
 
@@ -142,14 +142,14 @@ impl<C: CheckpointStrategy> Steps for Autodiff<Flex, C> {
     }
 
     fn step5(
-        a: FloatTensor<Self>,
-        b: FloatTensor<Self>,
-        c: FloatTensor<Self>,
-        d: FloatTensor<Self>,
-        e: FloatTensor<Self>,
+        q: FloatTensor<Self>,
+        k: FloatTensor<Self>,
+        v: FloatTensor<Self>,
+        keys: FloatTensor<Self>,
+        values: FloatTensor<Self>,
         step: Step5,
     ) -> FloatTensor<Self> {
-        record::<C, 5>([a, b, c, d, e], step)
+        record::<C, 5>([q, k, v, keys, values], step)
     }
 }
 
@@ -165,8 +165,10 @@ fn record<C: CheckpointStrategy, const N: usize>(
     inputs: [FloatTensor<Autodiff<Flex, C>>; N],
     step: Arc<dyn Step<N>>,
 ) -> FloatTensor<Autodiff<Flex, C>> {
-    let nodes = inputs.each_ref().map(|input| input.node());
-    let inputs = inputs.map(|input| input.into_primitive());
+    let nodes = inputs
+        .each_ref()
+        .map(FloatTensor::<Autodiff<Flex, C>>::node);
+    let inputs = inputs.map(FloatTensor::<Autodiff<Flex, C>>::into_primitive);
     match Recorded.prepare::<C>(nodes).compute_bound().stateful() {
         OpsKind::UnTracked(prepared) => prepared.finish(forward(&inputs, &*step)),
         OpsKind::Tracked(prepared) => {

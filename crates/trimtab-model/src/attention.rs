@@ -57,6 +57,7 @@ impl PromptKeys {
 
 /// Keys and values of all rows in one layer.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a few for each layer")]
 pub(crate) enum RowKeys {
     /// `[rows, num_key_value_heads, capacity, head_dim]` each.
     Tensors { keys: Tensor<4>, values: Tensor<4> },

@@ -69,6 +69,7 @@ pub struct UnknownPrecision(String);
 
 /// One tensor of a model.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a few for each layer")]
 pub(crate) enum Weight {
     /// As it was given: on other devices, and where gradients with respect to weights are wanted.
     Tensor(Tensor<2>),
