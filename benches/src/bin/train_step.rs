@@ -31,7 +31,11 @@ struct Args {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args = Args::parse();
-    let mut base = Pretrained::load(&args.model, Precision::F32, &Device::flex())?;
+    let mut base = Pretrained::load(
+        &args.model,
+        Precision::fastest(&Device::flex()),
+        &Device::flex(),
+    )?;
     base.model.config.eos_token_id.clear(); // every completion has all its tokens
     let recipe = Recipe {
         prompts_per_step: args.prompts,

@@ -211,6 +211,39 @@ impl Matrix {
         rows
     }
 
+    /// Inputs `first..first + columns` of every output, `[outputs][32]`.
+    fn turn(&self, first: usize, columns: usize, turned: &mut [f32]) {
+        let pairs = self.inputs.div_ceil(2);
+        for (panel, turned) in turned.chunks_mut(PANEL * PANEL).enumerate() {
+            for lane in 0..columns {
+                let input = first + lane;
+                let column = turned[lane..].iter_mut().step_by(PANEL);
+                let pair = (panel * pairs + input / 2) * PANEL;
+                match &self.data {
+                    Data::F32(data) => {
+                        let row = &data[(panel * self.inputs + input) * PANEL..][..PANEL];
+                        column.zip(row).for_each(|(to, &from)| *to = from);
+                    }
+                    Data::Bf16(words) => {
+                        let row = &words[pair..][..PANEL];
+                        column
+                            .zip(row)
+                            .for_each(|(to, &word)| *to = unpack(word)[input % 2]);
+                    }
+                    Data::Int8 {
+                        pairs: data,
+                        scales,
+                    } => {
+                        let row = data[pair..][..PANEL].iter().zip(&scales[panel * PANEL..]);
+                        column.zip(row).for_each(|(to, (pair, scale))| {
+                            *to = f32::from(pair[input % 2]) * scale;
+                        });
+                    }
+                }
+            }
+        }
+    }
+
     fn at(&self, input: usize, output: usize) -> f32 {
         let (panel, lane) = (output / PANEL, output % PANEL);
         let pair = (panel * self.inputs.div_ceil(2) + input / 2) * PANEL + lane;
@@ -346,11 +379,7 @@ impl Matrix {
             let first = block * PANEL;
             let columns = PANEL.min(self.inputs - first);
             scratch(self.outputs * PANEL, |turned: &mut [f32]| {
-                for (output, row) in turned.chunks_exact_mut(PANEL).enumerate() {
-                    for (lane, value) in row[..columns].iter_mut().enumerate() {
-                        *value = self.at(first + lane, output);
-                    }
-                }
+                self.turn(first, columns, turned);
                 let product = Product {
                     shape: [rows, self.outputs, columns],
                     a: View::rows(y, self.outputs),
