@@ -43,17 +43,17 @@ fn qwen(criterion: &mut Criterion) {
     .expect("a sound configuration");
     let device = Device::flex();
     let precision = Precision::fastest(&device);
-    let built: Result<Model, Infallible> = Model::frozen(config, precision, &mut |_, shape| {
-        let shape = [
-            if shape.len() == 2 { shape[0] } else { 1 },
-            shape[shape.len() - 1],
-        ];
+    let random = |shape: [usize; 2]| {
         Ok(Tensor::random(
             shape,
             Distribution::Normal(0.0, 0.02),
             &device,
         ))
-    });
+    };
+    let built: Result<Model, Infallible> =
+        Model::frozen(config, precision, &device, &mut |_, shape, rows| {
+            random([rows.len(), shape[shape.len() - 1]])
+        });
     let Ok(model) = built;
     measure(criterion, "qwen2.5-0.5b-shape", &model, 4, 40);
 }

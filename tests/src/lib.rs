@@ -62,8 +62,8 @@ pub fn fixture_model(name: &str) -> Model {
         .check(&Model::tensors(&config), &[])
         .expect("all tensors and no others");
     let device = Device::flex();
-    Model::frozen(config, Precision::F32, &mut |name, _| {
-        weights.tensor(name, FloatDType::F32, &device)
+    Model::frozen(config, Precision::F32, &device, &mut |name, _, rows| {
+        weights.rows(name, rows, FloatDType::F32, &device)
     })
     .expect("sound tensors")
 }

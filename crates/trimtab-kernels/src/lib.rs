@@ -42,3 +42,4 @@ pub use ops::{
     rms_norm, rotate,
 };
 pub use softmax::Weights;
+pub use tile::PANEL;

@@ -148,6 +148,50 @@ impl Matrix {
         }
     }
 
+    /// A matrix without outputs, with room for `outputs` of them.
+    pub fn empty(format: Format, [inputs, outputs]: [usize; 2]) -> Self {
+        let panels = outputs.div_ceil(PANEL);
+        let words = panels * inputs.div_ceil(2) * PANEL;
+        let data = match format {
+            Format::F32 => Data::F32(Vec::with_capacity(panels * inputs * PANEL)),
+            Format::Bf16 => Data::Bf16(Vec::with_capacity(words)),
+            Format::Int8 => Data::Int8 {
+                pairs: Vec::with_capacity(words),
+                scales: Vec::with_capacity(outputs),
+            },
+        };
+        Self {
+            inputs,
+            outputs: 0,
+            data,
+        }
+    }
+
+    /// Adds the outputs of `other` behind those that are there, which must be whole panels of [`PANEL`].
+    ///
+    /// # Panics
+    ///
+    /// Panics if they are not, or if inputs or format differ.
+    pub fn append(&mut self, other: Self) {
+        assert!(self.inputs == other.inputs && self.outputs.is_multiple_of(PANEL));
+        self.outputs += other.outputs;
+        match (&mut self.data, other.data) {
+            (Data::F32(data), Data::F32(more)) => data.extend(more),
+            (Data::Bf16(data), Data::Bf16(more)) => data.extend(more),
+            (
+                Data::Int8 { pairs, scales },
+                Data::Int8 {
+                    pairs: more,
+                    scales: more_scales,
+                },
+            ) => {
+                pairs.extend(more);
+                scales.extend(more_scales);
+            }
+            _ => panic!("matrices of two formats"),
+        }
+    }
+
     /// Number of inputs.
     pub fn inputs(&self) -> usize {
         self.inputs

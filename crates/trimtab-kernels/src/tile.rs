@@ -5,7 +5,7 @@ use std::any::TypeId;
 use pulp::{Scalar256b, Simd};
 
 /// Columns of a panel of packed weights or keys.
-pub(crate) const PANEL: usize = 32;
+pub const PANEL: usize = 32;
 
 /// `a * b + c`, rounded once where the processor can.
 #[inline(always)]

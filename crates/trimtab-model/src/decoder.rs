@@ -5,9 +5,10 @@
 //! rows are told apart only inside attention. Nothing is padded there but completions of one group, to the longest.
 
 use std::convert::Infallible;
+use std::ops::Range;
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation};
-use trimtab_kernels as kernels;
+use trimtab_kernels::{self as kernels, Matrix, PANEL};
 
 use crate::attention::{AttentionConfig, attend_completions, attend_next, attend_prompts};
 use crate::cache::{Prompt, Rows};
@@ -51,45 +52,6 @@ impl Model {
         config: ModelConfig,
         tensor: &mut dyn FnMut(&str, &[usize]) -> Result<Tensor<2>, E>,
     ) -> Result<Self, E> {
-        Self::assemble(config, tensor, |weight, _| Weight::Tensor(weight))
-    }
-
-    /// As [`Self::build`], with weights that never change: tensors on the CPU are packed for its kernels one after the other,
-    /// and those of other devices used as they are.
-    ///
-    /// # Errors
-    ///
-    /// Whatever `tensor` returns.
-    #[expect(
-        clippy::type_complexity,
-        reason = "a named type would hide what the function is given"
-    )]
-    pub fn frozen<E>(
-        config: ModelConfig,
-        precision: Precision,
-        tensor: &mut dyn FnMut(&str, &[usize]) -> Result<Tensor<2>, E>,
-    ) -> Result<Self, E> {
-        Self::assemble(config, tensor, |weight, source| {
-            if !kernels::is_cpu(&weight.device()) {
-                Weight::Tensor(weight)
-            } else if source.shape.len() == 2 {
-                Weight::Matrix(kernels::pack(precision.format(), weight).into())
-            } else {
-                let weight = weight.cast(DType::F32) + source.offset;
-                Weight::Vector(kernels::read(&weight, |row| row.into()))
-            }
-        })
-    }
-
-    #[expect(
-        clippy::type_complexity,
-        reason = "a named type would hide what the function is given"
-    )]
-    fn assemble<E>(
-        config: ModelConfig,
-        tensor: &mut dyn FnMut(&str, &[usize]) -> Result<Tensor<2>, E>,
-        keep: impl Fn(Tensor<2>, &Source) -> Weight,
-    ) -> Result<Self, E> {
         let mut last: Option<(String, Tensor<2>)> = None; // fused projections ask for one tensor several times
         let mut place = None;
         let mut take = |source: Source| {
@@ -99,23 +61,72 @@ impl Model {
             };
             place = Some((whole.device(), whole.dtype()));
             let is_matrix = source.shape.len() == 2;
-            let part = match source.rows.clone() {
+            let part = match source.rows {
                 Some(rows) => {
-                    last = Some((source.name.clone(), whole.clone()));
+                    last = Some((source.name, whole.clone()));
                     whole.narrow(usize::from(!is_matrix), rows.start, rows.len())
                 }
                 None => whole,
             };
-            let part = if is_matrix { part.transpose() } else { part };
-            Ok(keep(part, &source))
+            Ok(Weight::Tensor(if is_matrix {
+                part.transpose()
+            } else {
+                part
+            }))
         };
         let parts = Parts::assemble(&config, &mut take)?;
         let (device, dtype) = place.expect("a model has tensors");
-        let dtype = match &parts.embed_tokens {
-            Weight::Tensor(_) => dtype,
-            Weight::Matrix(_) | Weight::Vector(_) => DType::F32,
+        Ok(Self::of_parts(config, parts, device, dtype))
+    }
+
+    /// A model on `device` with weights that never change, from a function that yields some rows of each tensor by its checkpoint
+    /// name and shape; a vector of `n` numbers is one row. On the CPU, matrices are packed for its kernels some rows at a
+    /// time, so that none is there twice; other devices use the tensors as they are.
+    ///
+    /// # Errors
+    ///
+    /// Whatever `rows` returns.
+    #[expect(
+        clippy::type_complexity,
+        reason = "a named type would hide what the function is given"
+    )]
+    pub fn frozen<E>(
+        config: ModelConfig,
+        precision: Precision,
+        device: &Device,
+        rows: &mut dyn FnMut(&str, &[usize], Range<usize>) -> Result<Tensor<2>, E>,
+    ) -> Result<Self, E> {
+        let mut dtype = DType::F32;
+        let mut take = |source: Source| {
+            let mut read = |wanted| rows(&source.name, &source.shape, wanted);
+            let [count, width] = source.shape[..] else {
+                let row = read(0..1)?;
+                let row = match source.rows.clone() {
+                    Some(part) => row.narrow(1, part.start, part.len()),
+                    None => row,
+                };
+                return Ok(Weight::vector(row, source.offset));
+            };
+            let wanted = source.rows.clone().unwrap_or(0..count);
+            if !kernels::is_cpu(device) {
+                let weight = read(wanted)?.transpose();
+                dtype = weight.dtype();
+                return Ok(Weight::Tensor(weight));
+            }
+            let format = precision.format();
+            let mut matrix = Matrix::empty(format, [width, wanted.len()]);
+            for start in wanted.clone().step_by(band(width)) {
+                let end = wanted.end.min(start + band(width));
+                matrix.append(kernels::pack(format, read(start..end)?.transpose()));
+            }
+            Ok(Weight::Matrix(matrix.into()))
         };
-        Ok(Self {
+        let parts = Parts::assemble(&config, &mut take)?;
+        Ok(Self::of_parts(config, parts, device.clone(), dtype))
+    }
+
+    fn of_parts(config: ModelConfig, parts: Parts<Weight>, device: Device, dtype: DType) -> Self {
+        Self {
             config,
             unembedding: parts.lm_head.unwrap_or_else(|| parts.embed_tokens.clone()),
             embed_tokens: parts.embed_tokens,
@@ -123,7 +134,7 @@ impl Model {
             norm: parts.norm,
             device,
             dtype,
-        })
+        }
     }
 
     /// The checkpoint's tensors that [`Self::build`] asks for, by name and shape, in its order.
@@ -137,6 +148,11 @@ impl Model {
         });
         tensors
     }
+}
+
+/// Rows of `width` numbers that are read and packed at a time: about a million numbers, whole panels.
+fn band(width: usize) -> usize {
+    ((1 << 20) / (width * PANEL)).max(1) * PANEL
 }
 
 /// The tensors of a model, or nothing in their place.

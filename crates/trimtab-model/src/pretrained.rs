@@ -86,8 +86,8 @@ impl Pretrained {
         weights.check(&wanted, &tolerated)?;
         let (model, sha256) = rayon::join(
             || {
-                Model::frozen(config, precision, &mut |name, _| {
-                    weights.tensor(name, dtype, device)
+                Model::frozen(config, precision, device, &mut |name, _, rows| {
+                    weights.rows(name, rows, dtype, device)
                 })
             },
             || weights.sha256(),

@@ -80,6 +80,15 @@ pub(crate) enum Weight {
 }
 
 impl Weight {
+    /// A vector given as `[1, width]`, `offset` short of what is meant.
+    pub(crate) fn vector(row: Tensor<2>, offset: f64) -> Self {
+        if !kernels::is_cpu(&row.device()) {
+            return Self::Tensor(row);
+        }
+        let row = row.cast(DType::F32) + offset;
+        Self::Vector(kernels::read(&row, |row| row.into()))
+    }
+
     /// `x W + bias`: `x` is `[tokens, inputs]`, the result `[tokens, outputs]`.
     pub(crate) fn multiply(&self, x: Tensor<2>, bias: Option<&Self>) -> Tensor<2> {
         match (self, bias) {

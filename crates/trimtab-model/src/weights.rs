@@ -294,11 +294,34 @@ impl Weights {
         dtype: FloatDType,
         device: &Device,
     ) -> Result<Tensor<2>, LoadError> {
+        let rows = match self.tensors.get(name).map(|location| &location.shape[..]) {
+            Some(&[rows, _]) => rows,
+            _ => 1,
+        };
+        self.rows(name, 0..rows, dtype, device)
+    }
+
+    /// Some rows of the tensor `name`; a vector is one row.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::tensor`].
+    ///
+    /// # Panics
+    ///
+    /// Panics if the tensor does not have these rows.
+    pub fn rows(
+        &self,
+        name: &str,
+        rows: Range<usize>,
+        dtype: FloatDType,
+        device: &Device,
+    ) -> Result<Tensor<2>, LoadError> {
         if !device.supports_dtype(dtype) {
             return Err(LoadError::ComputeDtype { dtype });
         }
         let location = self.tensors.get(name);
-        let Some((location, [rows, columns])) = location.and_then(|location| {
+        let Some((location, [count, columns])) = location.and_then(|location| {
             let shape = match location.shape[..] {
                 [columns] => [1, columns],
                 [rows, columns] => [rows, columns],
@@ -314,11 +337,19 @@ impl Weights {
                 }],
             });
         };
-        let shape = [rows, columns];
+        assert!(rows.end <= count, "no such rows in `{name}`");
+        let shape = [rows.len(), columns];
+        let start = rows.start * columns;
         let data = match dtype {
-            FloatDType::F32 => TensorData::new(self.read::<f32>(name, location, shape)?, shape),
-            FloatDType::F16 => TensorData::new(self.read::<f16>(name, location, shape)?, shape),
-            FloatDType::BF16 => TensorData::new(self.read::<bf16>(name, location, shape)?, shape),
+            FloatDType::F32 => {
+                TensorData::new(self.read::<f32>(name, location, start, shape)?, shape)
+            }
+            FloatDType::F16 => {
+                TensorData::new(self.read::<f16>(name, location, start, shape)?, shape)
+            }
+            FloatDType::BF16 => {
+                TensorData::new(self.read::<bf16>(name, location, start, shape)?, shape)
+            }
             FloatDType::F64 | FloatDType::Flex32 => return Err(LoadError::ComputeDtype { dtype }),
         };
         Ok(Tensor::from_data(data, (device, DType::from(dtype))))
@@ -408,18 +439,19 @@ impl Weights {
         Ok(hex(&hash.finalize()))
     }
 
-    /// All numbers of a matrix, read by as many threads as there are.
+    /// Rows of a matrix from number `start` on, read by as many threads as there are.
     fn read<E: Element>(
         &self,
         name: &str,
         location: &Location,
+        start: usize,
         [rows, columns]: [usize; 2],
     ) -> Result<Vec<E>, LoadError> {
         let mut values = vec![E::from_elem(0.0_f32); rows * columns];
         let chunks = values.par_chunks_mut(CHUNK).enumerate();
         chunks.try_for_each(|(index, chunk)| {
             let mut buffer = vec![0.0; chunk.len()];
-            self.read_chunk(name, location, index * CHUNK, &mut buffer)?;
+            self.read_chunk(name, location, start + index * CHUNK, &mut buffer)?;
             for (value, number) in chunk.iter_mut().zip(buffer) {
                 *value = E::from_elem(number);
                 if !value.elem::<f32>().is_finite() {

@@ -15,7 +15,11 @@ use crate::steering::Steering;
 /// ```no_run
 /// # use trimtab_model::Model;
 /// # use trimtab_steer::{Adapter, Form};
-/// # fn loss(model: &Model, hook: trimtab_model::Hook) -> burn::tensor::Tensor<1> { unimplemented!() }
+/// fn loss(model: &Model, hook: trimtab_model::Hook) -> burn::tensor::Tensor<1> {
+///     let (resid, _) = model.read(&[&[1, 2, 3]], Some(hook));
+///     -model.logprobs(resid, &[2, 3, 4], 1.0).sum()
+/// }
+///
 /// # fn step(base: &Model) -> Result<(), trimtab_steer::FormError> {
 /// let base = base.autodiff();
 /// let mut adapter = Adapter::init(Form::default(), &base.config)?;
