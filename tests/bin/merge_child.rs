@@ -27,10 +27,5 @@ fn main() {
     let vectors = HostTensor { shape, data };
     let steering = SteeringFile { vectors, metadata };
     merge_checkpoint(source, &steering, Window::Refuse, out).expect("a good checkpoint");
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let peak = peak
-        .and_then(|peak| peak.trim().strip_suffix(" kB"))
-        .expect("a peak");
-    println!("{}", peak.trim().parse::<u64>().expect("a number") * 1024);
+    println!("{}", trimtab_tests::peak_memory_bytes());
 }

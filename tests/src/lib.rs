@@ -144,3 +144,13 @@ pub fn json_text(words: &'static [&'static str]) -> impl Strategy<Value = String
         text
     })
 }
+
+/// Largest resident size of this process so far, in bytes.
+pub fn peak_memory_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let peak = peak
+        .and_then(|peak| peak.trim().strip_suffix(" kB"))
+        .expect("a peak");
+    peak.trim().parse::<u64>().expect("a number") * 1024
+}

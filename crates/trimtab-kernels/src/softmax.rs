@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use crate::exp::exp;
 use crate::isa::Isa;
-use crate::tile::{load, store};
+use crate::tile::{largest, load, store};
 use crate::work::{by_rows, scratch};
 
 /// `exp(scale (logit - max))` of every logit of one token.
@@ -134,15 +134,7 @@ impl WithSimd for InPlace<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> (f32, f64) {
         let lanes = S::F32_LANES;
-        let (whole, rest) = S::as_simd_f32s(self.logits);
-        let mut max = simd.splat_f32s(f32::NEG_INFINITY);
-        for &part in whole {
-            max = simd.max_f32s(max, part);
-        }
-        let max = rest
-            .iter()
-            .copied()
-            .fold(simd.reduce_max_f32s(max), f32::max);
+        let max = largest(simd, self.logits);
         let (shift, scale) = (simd.splat_f32s(max), simd.splat_f32s(self.scale));
         let mut total = 0.0;
         // A few hundred numbers are added in f32, the sums of these in f64.

@@ -35,6 +35,19 @@ pub(crate) fn store<S: Simd>(simd: S, part: &mut [f32], value: S::f32s) {
     }
 }
 
+/// The largest of some numbers.
+#[inline(always)]
+pub(crate) fn largest<S: Simd>(simd: S, numbers: &[f32]) -> f32 {
+    let (whole, rest) = S::as_simd_f32s(numbers);
+    let mut most = simd.splat_f32s(f32::NEG_INFINITY);
+    for &part in whole {
+        most = simd.max_f32s(most, part);
+    }
+    rest.iter()
+        .copied()
+        .fold(simd.reduce_max_f32s(most), f32::max)
+}
+
 /// A matrix in main memory that is read: entry `(i, j)` lies at `data[i * row + j * column]`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View<'a> {

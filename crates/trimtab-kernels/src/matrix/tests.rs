@@ -1,0 +1,228 @@
+//! Packed products against f64, and the identities that make them reproducible.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::testing::{EPS, bits, noise, with_threads};
+
+const FORMATS: [Format; 3] = [Format::F32, Format::Bf16, Format::Int8];
+
+fn rounded(x: f32) -> f64 {
+    f64::from(bf16::from_f32(x).to_f32())
+}
+
+/// Compares `x W + bias`, or `y W^T` if `back`, with a product in f64 of the operands as this path rounds them:
+/// `|difference| <= (depth + 4) eps (sum |a| |b| + |bias|)`. A chain of `depth` products and sums in f32 is off by no
+/// more than `depth eps sum |a| |b|`; the rest is for scales and the bias.
+fn check_product(isa: Isa, matrix: &Matrix, x: &[f32], bias: Option<&[f32]>, back: bool) {
+    let (inputs, outputs) = (matrix.inputs(), matrix.outputs());
+    let (depth, width) = if back {
+        (outputs, inputs)
+    } else {
+        (inputs, outputs)
+    };
+    let result = if back {
+        matrix.multiply_transposed_with(isa, x)
+    } else {
+        matrix.multiply_with(isa, x, bias)
+    };
+    let rows = x.len() / depth;
+    assert_eq!(result.len(), rows * width);
+    let all: Vec<u32> = (0..outputs as u32).collect();
+    let weights = matrix.columns(&all); // [outputs, inputs]
+    let pairs = isa == Isa::Avx512Bf16 && matrix.format() != Format::F32;
+    let scales = match &matrix.data {
+        Data::Int8 { scales, .. } if pairs && back => Some(scales),
+        _ => None,
+    };
+    let weight = |depth: usize, column: usize| {
+        let (input, output) = if back {
+            (column, depth)
+        } else {
+            (depth, column)
+        };
+        let value = f64::from(weights[output * inputs + input]);
+        match scales {
+            Some(scales) if scales[output] > 0.0 => (value / f64::from(scales[output])).round(),
+            _ => value,
+        }
+    };
+    let left = |row: usize, index: usize| {
+        let value = x[row * depth + index] * scales.map_or(1.0, |scales| scales[index]);
+        if pairs {
+            rounded(value)
+        } else {
+            f64::from(value)
+        }
+    };
+    for row in 0..rows {
+        let left: Vec<f64> = (0..depth).map(|index| left(row, index)).collect();
+        for column in 0..width {
+            let bias = bias.map_or(0.0, |bias| f64::from(bias[column]));
+            let (mut exact, mut size) = (bias, bias.abs());
+            for (index, left) in left.iter().enumerate() {
+                let product = left * weight(index, column);
+                exact += product;
+                size += product.abs();
+            }
+            let got = f64::from(result[row * width + column]);
+            let bound = (depth as f64 + 4.0) * EPS * size;
+            assert!(
+                (got - exact).abs() <= bound,
+                "{isa:?} {:?} back {back} [{rows}, {inputs}, {outputs}] at ({row}, {column}): {got}, not {exact} +- {bound}",
+                matrix.format(),
+            );
+        }
+    }
+}
+
+/// `W` of random weights that lie with gaps, columns first or rows first, and the weights as `[inputs, outputs]`.
+fn packed(
+    format: Format,
+    [inputs, outputs]: [usize; 2],
+    turned: bool,
+    gap: usize,
+    seed: u64,
+) -> (Matrix, Vec<f32>) {
+    let strides = if turned {
+        [1 + gap, inputs * (1 + gap)]
+    } else {
+        [outputs + gap, 1]
+    };
+    let data = noise(seed, inputs * strides[0] + outputs * strides[1] + 1);
+    let at = |index: usize| data[index / outputs * strides[0] + index % outputs * strides[1]];
+    let plain = (0..inputs * outputs).map(at).collect();
+    (
+        Matrix::pack(format, [inputs, outputs], &data, strides),
+        plain,
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn products_are_those_of_the_rounded_operands(
+        rows in 1usize..40,
+        inputs in 1usize..150,
+        outputs in 1usize..100,
+        turned: bool,
+        gap in 0usize..3,
+        seed in 0u64..1000,
+    ) {
+        let x = noise(seed, rows * inputs);
+        let y = noise(seed + 1, rows * outputs);
+        let bias = noise(seed + 2, outputs);
+        for format in FORMATS {
+            let (matrix, _) = packed(format, [inputs, outputs], turned, gap, seed + 3);
+            for isa in Isa::available() {
+                check_product(isa, &matrix, &x, (seed % 2 == 0).then_some(&bias), false);
+                check_product(isa, &matrix, &y, None, true);
+            }
+        }
+    }
+
+    #[test]
+    fn packed_numbers_are_the_nearest_of_their_format(
+        inputs in 1usize..70,
+        outputs in 1usize..70,
+        turned: bool,
+        gap in 0usize..3,
+        seed in 0u64..1000,
+    ) {
+        for format in FORMATS {
+            let (matrix, plain) = packed(format, [inputs, outputs], turned, gap, seed);
+            for output in 0..outputs {
+                let column: Vec<f32> = (0..inputs).map(|input| plain[input * outputs + output]).collect();
+                let largest = column.iter().fold(0.0f32, |most, x| most.max(x.abs()));
+                for (got, x) in matrix.columns(&[output as u32]).into_iter().zip(column) {
+                    match format {
+                        Format::F32 => prop_assert_eq!(got, x),
+                        Format::Bf16 => prop_assert_eq!(f64::from(got), rounded(x)),
+                        // Half a step of `largest / 127`, and the rounding of a division and a product.
+                        Format::Int8 => {
+                            let bound = f64::from(largest) * (0.5 / 127.0 + 2.0 * EPS);
+                            prop_assert!((f64::from(got) - f64::from(x)).abs() <= bound, "{got} for {x}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_is_the_same_alone_and_in_a_batch(
+        rows in 1usize..40,
+        inputs in 1usize..150,
+        outputs in 1usize..100,
+        seed in 0u64..1000,
+    ) {
+        let x = noise(seed, rows * inputs);
+        let y = noise(seed + 1, rows * outputs);
+        let bias = noise(seed + 2, outputs);
+        for format in FORMATS {
+            let (matrix, _) = packed(format, [inputs, outputs], false, 0, seed + 3);
+            for isa in Isa::available() {
+                let whole = matrix.multiply_with(isa, &x, Some(&bias));
+                let back = matrix.multiply_transposed_with(isa, &y);
+                for (x, whole) in x.chunks(inputs).zip(whole.chunks(outputs)) {
+                    prop_assert_eq!(bits(&matrix.multiply_with(isa, x, Some(&bias))), bits(whole));
+                }
+                for (y, back) in y.chunks(outputs).zip(back.chunks(inputs)) {
+                    prop_assert_eq!(bits(&matrix.multiply_transposed_with(isa, y)), bits(back));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn products_do_not_depend_on_the_number_of_threads() {
+    // Large enough for every part to be shared: the product, and the rounding of its rows.
+    let [rows, long, short] = [37, 1801, 70];
+    let x = noise(1, rows * long);
+    for format in FORMATS {
+        let (wide, _) = packed(format, [long, short], false, 0, 2);
+        let (tall, _) = packed(format, [short, long], false, 0, 3);
+        for isa in Isa::available() {
+            let compute = || {
+                [
+                    wide.multiply_with(isa, &x, None),
+                    tall.multiply_transposed_with(isa, &x),
+                ]
+            };
+            let alone = with_threads(1, compute);
+            for threads in [2, 3] {
+                let shared = with_threads(threads, compute);
+                assert_eq!(
+                    alone.each_ref().map(|x| bits(x)),
+                    shared.each_ref().map(|x| bits(x)),
+                    "{isa:?} {format:?}"
+                );
+            }
+            let row = wide.multiply_with(isa, &x[5 * long..6 * long], None);
+            assert_eq!(
+                bits(&row),
+                bits(&alone[0][5 * short..6 * short]),
+                "{isa:?} {format:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn no_rows_and_columns_of_zeros_are_fine() {
+    for format in FORMATS {
+        let matrix = Matrix::pack(format, [3, 2], &[0.0f32, 1.0, 0.0, -2.0, 0.0, 0.5], [2, 1]);
+        for isa in Isa::available() {
+            assert_eq!(matrix.multiply_with(isa, &[], None), [0.0f32; 0]);
+            let result = matrix.multiply_with(isa, &[1.0, 0.0, 0.0, 5.0, 1.0, 0.0], None);
+            assert_eq!(result[0], 0.0);
+            assert_eq!(result[2], 0.0);
+            assert!(
+                (result[3] - 3.0).abs() < 0.05,
+                "{format:?} {isa:?}: {result:?}"
+            );
+        }
+    }
+}
