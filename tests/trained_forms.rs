@@ -601,7 +601,7 @@ fn snapshot(folder: &Path) -> BTreeMap<String, Vec<u8>> {
         if path.is_dir() {
             let inside = snapshot(&path).into_iter();
             files.extend(inside.map(|(file, bytes)| (format!("{name}/{file}"), bytes)));
-        } else if name != "lock" && !name.ends_with(".tmp") {
+        } else if name != "lock" && path.extension().is_none_or(|end| end != "tmp") {
             files.insert(name, fs::read(&path).expect("a file"));
         }
     }

@@ -41,7 +41,7 @@ impl Policy {
     }
 
     /// The policy as it samples and is measured.
-    pub(crate) fn sampler<'a>(&self, base: &'a Pretrained) -> Sampler<'a> {
+    pub(crate) fn acting<'a>(&self, base: &'a Pretrained) -> Acting<'a> {
         let base = if self.leaves.is_model() {
             Cow::Owned(Pretrained {
                 model: self.leaves.frozen(&base.model),
@@ -50,7 +50,7 @@ impl Policy {
         } else {
             Cow::Borrowed(base)
         };
-        Sampler {
+        Acting {
             base,
             steering: self.steering(),
         }
@@ -74,9 +74,9 @@ impl Policy {
     }
 }
 
-/// A policy that samples.
+/// A policy that samples: a model, and what acts on it.
 #[derive(Debug)]
-pub(crate) struct Sampler<'a> {
+pub(crate) struct Acting<'a> {
     /// The base, under full tuning with other weights.
     pub(crate) base: Cow<'a, Pretrained>,
     pub(crate) steering: Steering,

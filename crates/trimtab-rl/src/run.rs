@@ -254,9 +254,9 @@ impl<'a> Run<'a> {
             seed: self.recipe.seed,
             stop: stop_texts(&self.recipe.template()),
         };
-        let sampler = self.trainer.sampler();
-        let hook = Some(&sampler.steering as _);
-        let batches = evaluate(&sampler.base, hook, &self.selection, &decoding, 0);
+        let acting = self.trainer.acting();
+        let hook = Some(&acting.steering as _);
+        let batches = evaluate(&acting.base, hook, &self.selection, &decoding, 0);
         let samples: Vec<Vec<Vec<Sample>>> = batches.collect::<Result<_, _>>()?;
         let outcome = Outcome::of(&samples.concat()).expect("there are selection problems");
         Ok(Measurement {

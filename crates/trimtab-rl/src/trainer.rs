@@ -11,7 +11,7 @@ use crate::checkpoint::State;
 use crate::data::{Data, DataError};
 use crate::gradient::{GroupGradient, GroupLoss, group_gradient};
 use crate::metrics::{StepMetrics, UpdateMetrics};
-use crate::policy::{Policy, Sampler};
+use crate::policy::{Acting, Policy};
 use crate::recipe::{Recipe, ZeroVariance};
 use crate::reward::{RewardError, Rewards};
 use crate::rollout::{Group, Rollout, RolloutError, rollouts};
@@ -120,8 +120,8 @@ impl<'a> Trainer<'a> {
     }
 
     /// The policy as it samples now.
-    pub(crate) fn sampler(&self) -> Sampler<'a> {
-        self.policy().sampler(self.base)
+    pub(crate) fn acting(&self) -> Acting<'a> {
+        self.policy().acting(self.base)
     }
 
     /// Samples, rewards, and moves the parameters; the groups are all that were sampled.
@@ -133,13 +133,13 @@ impl<'a> Trainer<'a> {
         let step = self.state.progress.step + 1;
         let mut next = self.state.clone();
         next.progress.step = step;
-        let sampler = self.sampler();
-        let groups = self.sample(&sampler, step, self.recipe.prompts_per_step)?;
+        let acting = self.acting();
+        let groups = self.sample(&acting, step, self.recipe.prompts_per_step)?;
         next.progress.cursor = self.data.stream.cursor();
         let mut metrics = StepMetrics::of_groups(step, &groups);
         let taught = groups.iter().filter(|group| self.takes(group)).collect();
         let value = next.value.as_ref();
-        let mut batch = Batch::new(&self.base.model, &sampler, self.recipe, value, taught);
+        let mut batch = Batch::new(&self.base.model, &acting, self.recipe, value, taught);
         metrics.kl = batch.kl();
         match self.updates(&mut batch, &mut next) {
             Ok(updates) => {
@@ -205,7 +205,7 @@ impl<'a> Trainer<'a> {
             ..data.stream.cursor()
         };
         data.stream.seek(&cursor).map_err(DataError::from)?;
-        let mut groups = self.roll(&self.sampler(), step, data.take(1), sample + 1)?;
+        let mut groups = self.roll(&self.acting(), step, data.take(1), sample + 1)?;
         Ok(groups.remove(0).rollouts.remove(sample))
     }
 
@@ -221,11 +221,11 @@ impl<'a> Trainer<'a> {
         if !matches!(form, Form::PerLayer(_)) {
             return Err(TrainError::NoVectors { form: form.name() });
         }
-        let sampler = self.sampler();
-        let groups = self.sample(&sampler, 1, problems)?;
+        let acting = self.acting();
+        let groups = self.sample(&acting, 1, problems)?;
         let value = self.state.value.as_ref();
         let taught = groups.iter().filter(|group| self.takes(group)).collect();
-        let batch = Batch::new(&self.base.model, &sampler, self.recipe, value, taught);
+        let batch = Batch::new(&self.base.model, &acting, self.recipe, value, taught);
         let (grads, _, _) = self
             .gradient(&batch, &self.state.adapter)
             .map_err(|reason| TrainError::NonFinite {
@@ -247,7 +247,7 @@ impl<'a> Trainer<'a> {
     /// it takes.
     fn sample(
         &mut self,
-        sampler: &Sampler,
+        acting: &Acting,
         step: u64,
         prompts: usize,
     ) -> Result<Vec<Group>, TrainError> {
@@ -260,7 +260,7 @@ impl<'a> Trainer<'a> {
         let (mut groups, mut missing) = (vec![], prompts);
         for _ in 0..rounds {
             let problems = self.data.take(missing);
-            let mut sampled = self.roll(sampler, step, problems, self.recipe.group_size)?;
+            let mut sampled = self.roll(acting, step, problems, self.recipe.group_size)?;
             self.rewards.score(&mut sampled)?;
             missing -= sampled.iter().filter(|group| self.takes(group)).count();
             groups.extend(sampled);
@@ -273,7 +273,7 @@ impl<'a> Trainer<'a> {
 
     fn roll(
         &self,
-        sampler: &Sampler,
+        acting: &Acting,
         step: u64,
         problems: Vec<(u64, trimtab_tasks::Problem)>,
         samples: usize,
@@ -287,12 +287,12 @@ impl<'a> Trainer<'a> {
             ..Sampling::default()
         };
         rollouts(
-            &sampler.base,
+            &acting.base,
             &self.recipe.template(),
             problems,
             samples,
             &sampling,
-            Some(&sampler.steering),
+            Some(&acting.steering),
         )
     }
 

@@ -360,15 +360,16 @@ impl SteeringFile {
             let tensor = file.tensors.remove(name);
             tensor.ok_or_else(|| format(format!("no tensor `{name}`")))
         };
-        let parameters = match metadata.plain() {
-            Some(site) => vec![(NAME.to_owned(), take(site.name())?)],
-            None => {
-                let names = metadata.form.initial(config)?.into_iter();
-                names
-                    .map(|(name, _)| Ok((name.clone(), take(&name)?)))
-                    .collect::<Result<_, SteeringError>>()?
-            }
+        let names: Vec<(String, String)> = if let Some(site) = metadata.plain() {
+            vec![(NAME.to_owned(), site.name().to_owned())]
+        } else {
+            let parameters = metadata.form.initial(config)?.into_iter();
+            parameters.map(|(name, _)| (name.clone(), name)).collect()
         };
+        let parameters = names
+            .into_iter()
+            .map(|(name, stored)| Ok((name, take(&stored)?)))
+            .collect::<Result<_, SteeringError>>()?;
         Ok(Self {
             parameters,
             metadata,
