@@ -12,14 +12,13 @@
 use std::convert::Infallible;
 use std::hint::black_box;
 use std::path::Path;
-use std::time::Instant;
 
 use burn::tensor::{Device, Distribution, Tensor};
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
-use trimtab::model::{Completion, FinishReason, GenerateOptions, Hook, Model, ModelConfig};
-use trimtab::rl::{GroupLoss, Parameter, Slopes, group_gradient};
-use trimtab::steer::{Adapter, Conflict, Form, Gated, Lora, Part, Steering, Tokens, Where};
-use trimtab::{Precision, Pretrained, Request, Sampling, SteeringVectors, generate};
+use trimtab::model::{Completion, FinishReason, GenerateOptions, Model, ModelConfig};
+use trimtab::rl::{GroupLoss, Policy, Slopes, group_gradient};
+use trimtab::steer::{Adapter, Form, Where};
+use trimtab::{Precision, Pretrained, Request, Sampling, generate};
 use trimtab_examples::peak_memory_bytes;
 
 const ROWS: usize = 32;
@@ -103,8 +102,9 @@ fn measure(
         })
         .collect();
     let completions: Vec<&Completion> = completions.iter().collect();
-    let shape = [model.config.num_hidden_layers, model.config.hidden_size];
-    let params = [Parameter::zeros("vectors", &shape)];
+    let vectors = Adapter::init(Form::default(), &model.config).expect("a vector for each layer");
+    let policy = Policy::new(vectors.leaves(&model.device()), Where::default());
+    let policy = policy.expect("every token");
     let autodiff = model.autodiff();
     group.throughput(Throughput::Elements(
         (PROMPT_LEN + 4 * completion_len) as u64,
@@ -119,7 +119,7 @@ fn measure(
                 slopes: Slopes::Known(slopes.concat()),
                 entropy_weights: vec![],
             };
-            group_gradient(&autodiff, &params, &group)
+            group_gradient(&autodiff, &policy, &group)
         });
     });
     group.finish();
@@ -131,97 +131,5 @@ fn measure(
     }
 }
 
-/// 64 prompts completed 4 times each: not steered, by one set of vectors, by a set for each prompt, and by other forms. The
-/// variants take turns, and the fastest of each is printed beside the median: the speed of a machine that does something else too
-/// changes more from minute to minute than steering costs.
-fn steered(criterion: &mut Criterion) {
-    const PROMPTS: usize = 64;
-    const TURNS: usize = 24;
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/assets/nano");
-    let model = Pretrained::load(&dir, Precision::F32, &Device::flex())
-        .expect("the bundled model")
-        .model;
-    let zeros = SteeringVectors::zeros(
-        model.config.num_hidden_layers,
-        model.config.hidden_size,
-        &Device::flex(),
-    );
-    let one = zeros.hook();
-    let many =
-        SteeringVectors::hook_by_prompt(&vec![zeros; PROMPTS], (0..PROMPTS).map(Some).collect());
-    let form = |form: Form, place: Where| {
-        let adapter = Adapter::init(form, &model.config).expect("a form that fits");
-        let leaves = adapter.leaves(&Device::flex());
-        Steering::new(vec![(leaves, place)], Conflict::Sum).expect("a sound clause")
-    };
-    let everywhere = form(Form::default(), Where::default());
-    let prompt_only = Tokens {
-        part: Part::Prompt,
-        last: Some(2),
-        ..Tokens::default()
-    };
-    let some = Where {
-        only: prompt_only,
-        ..Where::default()
-    };
-    let some = form(Form::default(), some);
-    let gated = form(Form::Gated(Gated::default()), Where::default());
-    let lora = form(Form::Lora(Lora::default()), Where::default());
-    let prompt: Vec<u32> = (0..PROMPT_LEN as u32).map(|token| token % 50 + 2).collect();
-    let requests: Vec<Request> = (0..PROMPTS as u64)
-        .map(|index| Request {
-            prompt: &prompt,
-            index,
-            samples: 4,
-        })
-        .collect();
-    let sampling = Sampling {
-        max_new_tokens: 32,
-        ..Sampling::default()
-    };
-    let run = |hook: Option<Hook>| {
-        let options = GenerateOptions {
-            hook,
-            ..GenerateOptions::default()
-        };
-        generate(&model, black_box(&requests), &sampling, options).expect("prompts that fit")
-    };
-    let hooks: [(&str, Option<Hook>); 7] = [
-        ("none", None),
-        ("one set", Some(&one)),
-        ("64 sets", Some(&many)),
-        ("per_layer", Some(&everywhere)),
-        ("last two of the prompt", Some(&some)),
-        ("gated", Some(&gated)),
-        ("lora on down_proj", Some(&lora)),
-    ];
-    let mut group = criterion.benchmark_group("steered");
-    group.sample_size(10).sampling_mode(SamplingMode::Flat);
-    group.throughput(Throughput::Elements((PROMPTS * 4 * 32) as u64));
-    for (name, hook) in &hooks[..3] {
-        group.bench_function(*name, |bencher| bencher.iter(|| run(*hook)));
-    }
-    group.finish();
-
-    let mut seconds = vec![vec![]; hooks.len()];
-    for turn in 0..TURNS {
-        for place in 0..hooks.len() {
-            let index = (place + turn) % hooks.len(); // nobody is always first
-            let start = Instant::now();
-            black_box(run(hooks[index].1));
-            seconds[index].push(start.elapsed().as_secs_f64());
-        }
-    }
-    for seconds in &mut seconds {
-        seconds.sort_by(f64::total_cmp);
-    }
-    for ((name, _), times) in hooks.iter().zip(&seconds) {
-        let [fastest, median] = [0, TURNS / 2].map(|place| times[place] / seconds[0][place]);
-        println!(
-            "steered/{name}: {fastest:.4} of the time of none (fastest), {median:.4} (median)"
-        );
-    }
-}
-
-criterion_group!(benches, nano, steered, qwen);
+criterion_group!(benches, nano, qwen);
 criterion_main!(benches);
