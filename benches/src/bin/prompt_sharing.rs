@@ -1,12 +1,13 @@
-//! What sharing a prompt saves: the work of one training step, sampling a group of completions and computing its gradient, with the
-//! completions behind one prompt and with each behind a prompt of its own. Same code, same tokens, in turns. Prints one JSON object.
+//! What sharing a prompt saves: the work of one training step, sampling groups of completions and computing their gradient, with the
+//! completions of a group behind one prompt and with each behind a prompt of its own. Same code, same tokens, in turns. Prints one
+//! JSON object.
 
 use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Parser;
 use rayon::prelude::*;
-use trimtab::model::{Completion, GenerateOptions, Model};
+use trimtab::model::{Completion, GenerateError, GenerateOptions, Model};
 use trimtab::rl::{GroupLoss, Parameter, Slopes, group_gradient};
 use trimtab::{Device, Precision, Pretrained, Request, Sampling, generate};
 
@@ -19,58 +20,75 @@ struct Args {
     /// Tokens of the prompt.
     #[arg(long, default_value_t = 512)]
     prompt_len: usize,
-    /// Completions.
+    /// Prompts, all different.
+    #[arg(long, default_value_t = 1)]
+    prompts: usize,
+    /// Completions of each prompt.
     #[arg(long, default_value_t = 16)]
     group: usize,
     /// Tokens of each completion, all of them sampled.
     #[arg(long, default_value_t = 64)]
     new_tokens: usize,
-    /// Rounds that are measured, after one that is not.
-    #[arg(long, default_value_t = 5)]
-    rounds: usize,
+    /// Rounds; medians are printed.
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u64).range(1..))]
+    rounds: u64,
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args = Args::parse();
     let device = Device::flex();
-    let model = Pretrained::load(&args.model, Precision::fastest(&device), &device)?.model;
+    let mut model = Pretrained::load(&args.model, Precision::fastest(&device), &device)?.model;
+    // What a token costs does not depend on whether the model was trained at its position.
+    model.config.max_position_embeddings = usize::MAX;
     let words = model.config.vocab_size.min(5000);
-    let prompt: Vec<u32> = (0..args.prompt_len)
-        .map(|i| (i * 104_729 % words) as u32)
+    let prompts: Vec<Vec<u32>> = (0..args.prompts)
+        .map(|row| {
+            (0..args.prompt_len)
+                .map(|i| ((row * 7919 + i * 104_729) % words) as u32)
+                .collect()
+        })
         .collect();
-    let requests = |count: u64, samples| -> Vec<Request> {
-        let request = |index| Request {
-            prompt: &prompt,
-            index,
-            samples,
-        };
-        (0..count).map(request).collect()
+    let request = |index: usize, prompt: usize, samples| Request {
+        prompt: &prompts[prompt],
+        index: index as u64,
+        samples,
     };
-    let (shared, apart) = (requests(1, args.group), requests(args.group as u64, 1));
+    let shared: Vec<Request> = (0..args.prompts)
+        .map(|prompt| request(prompt, prompt, args.group))
+        .collect();
+    let apart: Vec<Request> = (0..args.prompts * args.group)
+        .map(|index| request(index, index / args.group, 1))
+        .collect();
     let sampling = Sampling {
         max_new_tokens: args.new_tokens,
         ..Sampling::default()
     };
-    let sample = |requests: &[Request]| -> Result<(Vec<Completion>, f64), _> {
+    let sample = |requests: &[Request]| {
         let started = Instant::now();
         let completed = generate(&model, requests, &sampling, GenerateOptions::default())?;
-        let seconds = started.elapsed().as_secs_f64();
-        Ok::<_, Box<dyn std::error::Error>>((completed.concat(), seconds))
+        Ok::<_, GenerateError>((completed, started.elapsed().as_secs_f64()))
     };
     let autodiff = model.autodiff();
-    let learn = |groups: &[Vec<&Completion>]| {
+    let learn = |groups: &[(&[u32], Vec<&Completion>)]| {
         let started = Instant::now();
-        let gradient = gradient(&autodiff, &prompt, groups);
+        let gradient = gradient(&autodiff, groups);
         (gradient, started.elapsed().as_secs_f64())
     };
     let mut seconds = [vec![], vec![], vec![], vec![]];
     let mut difference = 0.0;
-    for _ in 0..=args.rounds {
-        let (completions, sampled) = sample(&shared)?;
+    for _ in 0..args.rounds {
+        let (completed, sampled) = sample(&shared)?;
         let (_, sampled_apart) = sample(&apart)?;
-        let group: Vec<&Completion> = completions.iter().collect();
-        let (together, learned) = learn(std::slice::from_ref(&group));
-        let alone: Vec<Vec<&Completion>> = group.into_iter().map(|one| vec![one]).collect();
+        let groups: Vec<(&[u32], Vec<&Completion>)> = prompts
+            .iter()
+            .zip(&completed)
+            .map(|(prompt, group)| (&prompt[..], group.iter().collect()))
+            .collect();
+        let alone: Vec<(&[u32], Vec<&Completion>)> = groups
+            .iter()
+            .flat_map(|(prompt, group)| group.iter().map(|&one| (*prompt, vec![one])))
+            .collect();
+        let (together, learned) = learn(&groups);
         let (single, learned_apart) = learn(&alone);
         difference = relative_difference(&together, &single);
         let measured = [sampled, learned, sampled_apart, learned_apart];
@@ -78,7 +96,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             all.push(one);
         }
     }
-    let [sampled, learned, sampled_apart, learned_apart] = seconds.map(|all| median(&all[1..]));
+    let [sampled, learned, sampled_apart, learned_apart] = seconds.map(median);
     println!(
         "{}",
         serde_json::json!({
@@ -91,11 +109,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// The gradient of all groups, which have one prompt, computed as in a training step.
-fn gradient(model: &Model, prompt: &[u32], groups: &[Vec<&Completion>]) -> Vec<f32> {
+/// The gradient of all groups, each with its prompt, computed as in a training step.
+fn gradient(model: &Model, groups: &[(&[u32], Vec<&Completion>)]) -> Vec<f32> {
     let shape = [model.config.num_hidden_layers, model.config.hidden_size];
     let params = [Parameter::zeros("vectors", &shape)];
-    let of_group = |completions: &Vec<&Completion>| {
+    let of_group = |(prompt, completions): &(&[u32], Vec<&Completion>)| {
         let tokens = completions.iter().map(|one| one.tokens.len()).sum();
         let loss = GroupLoss {
             prompt,
@@ -119,13 +137,15 @@ fn gradient(model: &Model, prompt: &[u32], groups: &[Vec<&Completion>]) -> Vec<f
 /// `|a - b| / |b|`, Euclidean.
 fn relative_difference(a: &[f32], b: &[f32]) -> f64 {
     let norm = |numbers: &mut dyn Iterator<Item = f32>| -> f64 {
-        numbers.map(|x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt()
+        numbers
+            .map(|x| f64::from(x) * f64::from(x))
+            .sum::<f64>()
+            .sqrt()
     };
     norm(&mut a.iter().zip(b).map(|(a, b)| a - b)) / norm(&mut b.iter().copied())
 }
 
-fn median(seconds: &[f64]) -> f64 {
-    let mut sorted = seconds.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted[sorted.len() / 2]
+fn median(mut seconds: Vec<f64>) -> f64 {
+    seconds.sort_by(f64::total_cmp);
+    seconds[seconds.len() / 2]
 }
