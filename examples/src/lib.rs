@@ -1,5 +1,7 @@
 //! What the programs share: the flags of every program that runs a model, progress bars, a clean stop on Ctrl-C.
 
+mod memory;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,9 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use trimtab::{Precision, Pretrained, SteeringFile, SteeringVectors};
 use trimtab_model::Hub;
 
-/// Activations come and go by the megabyte; the system's allocator hands each back and clears it anew.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+pub use memory::{keep_freed_memory, peak_memory_bytes};
 
 /// Flags of every program that runs a model.
 #[derive(Args, Debug)]
@@ -67,6 +67,7 @@ impl ModelArgs {
     ///
     /// As [`Self::load`].
     pub fn load_dir(&self, dir: &Path) -> Result<Pretrained> {
+        keep_freed_memory();
         let device = device(&self.device)?;
         let mut base =
             Pretrained::load(dir, self.precision()?, &device).with_context(|| self.failure())?;
@@ -185,22 +186,6 @@ pub fn progress(label: &'static str, steps: u64) -> ProgressBar {
     ProgressBar::new(steps)
         .with_style(style.expect("a constant template"))
         .with_prefix(label)
-}
-
-/// Largest resident size of this process so far, in bytes, where the system tells.
-pub fn peak_memory_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(
-        line.trim()
-            .strip_suffix(" kB")?
-            .trim()
-            .parse::<u64>()
-            .ok()?
-            * 1024,
-    )
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use clap::Parser;
 use trimtab::model::{Completion, FinishReason, GenerateOptions};
 use trimtab::rl::{GroupLoss, Parameter, Slopes, group_gradient};
 use trimtab::{Device, Precision, Pretrained, Request, Sampling, generate};
-use trimtab_examples::peak_memory_bytes;
+use trimtab_examples::{keep_freed_memory, peak_memory_bytes};
 
 /// Measures loading, prompt reading and decoding.
 #[derive(Parser)]
@@ -35,6 +35,7 @@ struct Args {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args = Args::parse();
+    keep_freed_memory();
     let device = Device::flex();
     let precision = args.dtype.unwrap_or_else(|| Precision::fastest(&device));
     let started = Instant::now();

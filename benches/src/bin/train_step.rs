@@ -7,7 +7,7 @@ use std::time::Instant;
 use clap::Parser;
 use trimtab::rl::{BuiltIn, Schedule};
 use trimtab::{Device, Precision, Pretrained, Recipe, Trainer};
-use trimtab_examples::peak_memory_bytes;
+use trimtab_examples::{keep_freed_memory, peak_memory_bytes};
 
 /// Measures training steps.
 #[derive(Parser)]
@@ -31,6 +31,7 @@ struct Args {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args = Args::parse();
+    keep_freed_memory();
     let mut base = Pretrained::load(
         &args.model,
         Precision::fastest(&Device::flex()),

@@ -109,7 +109,12 @@ pub fn generate(
 ) -> Result<Vec<Vec<Completion>>, GenerateError> {
     let numbered: Vec<(usize, Request)> = requests.iter().copied().enumerate().collect();
     let rows: usize = requests.iter().map(|request| request.samples).sum();
-    let rows_per_lane = rows_at_once(model, sampling).max(rows.div_ceil(MOST_LANES));
+    let rows_per_lane = if is_small(model) {
+        rows.div_ceil(SMALL_LANES).clamp(FEWEST_ROWS, MOST_ROWS)
+    } else {
+        rows_at_once(model, sampling)
+    };
+    let rows_per_lane = rows_per_lane.max(rows.div_ceil(MOST_LANES));
     let mut lanes: Vec<&[(usize, Request)]> = vec![];
     let (mut start, mut room) = (0, rows_per_lane);
     for (index, request) in requests.iter().enumerate() {
@@ -145,6 +150,15 @@ const FIRST_CAPACITY: usize = 1024;
 /// Most lanes that requests are spread over.
 const MOST_LANES: usize = 64;
 
+/// Lanes that the rows of a small model are spread over: its operations are too short to be shared by threads.
+const SMALL_LANES: usize = 16;
+
+/// Rows below which a lane of a small model is not worth its own.
+const FEWEST_ROWS: usize = 16;
+
+/// Weights of a layer below which a model is small.
+const SMALL_LAYER: usize = 1 << 20;
+
 /// Logits that are held at once, in numbers: a wide vocabulary is walked in pieces.
 const MOST_LOGITS: usize = 1 << 24;
 
@@ -153,6 +167,13 @@ const MOST_PROMPT_TOKENS: usize = 8192;
 
 /// Finished rows are left out, and new ones let in, once they are one in this many: both copy the cache of the rest.
 const FINISHED_SHARE: usize = 8;
+
+fn is_small(model: &Model) -> bool {
+    let config = &model.config;
+    let heads = config.num_attention_heads + config.num_key_value_heads;
+    let width = 2 * heads * config.head_dim + 3 * config.intermediate_size;
+    config.hidden_size * width < SMALL_LAYER
+}
 
 fn rows_at_once(model: &Model, sampling: &Sampling) -> usize {
     let config = &model.config;
@@ -301,6 +322,11 @@ impl<'a> Generation<'a> {
 
     /// Draws one token for every completion in progress; `false` when there is none left.
     fn step(&mut self) -> Result<bool, GenerateError> {
+        // From a thread of the pool, products share their work at once; from outside, each would wait to be let in.
+        rayon::scope(|_| self.step_in_pool())
+    }
+
+    fn step_in_pool(&mut self) -> Result<bool, GenerateError> {
         if self
             .options
             .cancel
