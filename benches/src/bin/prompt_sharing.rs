@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use trimtab::model::{Completion, GenerateError, GenerateOptions, Model};
 use trimtab::rl::{GroupLoss, Parameter, Slopes, group_gradient};
 use trimtab::{Device, Precision, Pretrained, Request, Sampling, generate};
+use trimtab_examples::peak_memory_bytes;
 
 /// Measures what sharing a prompt saves.
 #[derive(Parser)]
@@ -104,6 +105,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "apart": { "sample_seconds": sampled_apart, "gradient_seconds": learned_apart },
             "times": (sampled_apart + learned_apart) / (sampled + learned),
             "gradient_difference": difference,
+            "peak_memory_bytes": peak_memory_bytes(),
         })
     );
     Ok(())
