@@ -17,7 +17,7 @@ use std::time::Instant;
 use burn::tensor::{Device, Distribution, Tensor};
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use trimtab::model::{Completion, FinishReason, GenerateOptions, Hook, Model, ModelConfig};
-use trimtab::rl::{GroupLoss, Parameter, Slopes, group_gradient};
+use trimtab::rl::{GroupLoss, Policy, Slopes, group_gradient};
 use trimtab::steer::{Adapter, Conflict, Form, Gated, Lora, Part, Steering, Tokens, Where};
 use trimtab::{Precision, Pretrained, Request, Sampling, SteeringVectors, generate};
 use trimtab_examples::peak_memory_bytes;
@@ -103,8 +103,9 @@ fn measure(
         })
         .collect();
     let completions: Vec<&Completion> = completions.iter().collect();
-    let shape = [model.config.num_hidden_layers, model.config.hidden_size];
-    let params = [Parameter::zeros("vectors", &shape)];
+    let vectors = Adapter::init(Form::default(), &model.config).expect("a vector for each layer");
+    let policy = Policy::new(vectors.leaves(&model.device()), Where::default());
+    let policy = policy.expect("every token");
     let autodiff = model.autodiff();
     group.throughput(Throughput::Elements(
         (PROMPT_LEN + 4 * completion_len) as u64,
@@ -119,7 +120,7 @@ fn measure(
                 slopes: Slopes::Known(slopes.concat()),
                 entropy_weights: vec![],
             };
-            group_gradient(&autodiff, &params, &group)
+            group_gradient(&autodiff, &policy, &group)
         });
     });
     group.finish();

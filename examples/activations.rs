@@ -8,9 +8,8 @@ use std::sync::Mutex;
 use anyhow::{Result, bail, ensure};
 use burn::tensor::Tensor;
 use clap::Parser;
-use trimtab::SteeringVectors;
 use trimtab::model::{At, Hook, HostTensor, Intervention, Pass, Site, TensorFile};
-use trimtab_examples::{ModelArgs, load_vectors};
+use trimtab_examples::ModelArgs;
 
 /// Writes logits and residual streams of one sequence to a file.
 #[derive(Parser)]
@@ -47,7 +46,8 @@ struct Args {
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    let base = args.model.load()?;
+    let steered = args.model.load_steered(args.vectors.as_deref())?;
+    let base = &steered.base;
     let tokens = match (&args.tokens, &args.prompt) {
         (Some(tokens), _) => tokens.clone(),
         (None, Some(prompt)) => base.tokenizer.encode(&prompt.replace("\\n", "\n"))?,
@@ -68,10 +68,8 @@ fn main() -> Result<()> {
             config.vocab_size
         );
     }
-    let vectors = load_vectors(args.vectors.as_deref(), &base)?;
-    let steer = vectors.as_ref().map(SteeringVectors::hook);
     let capture = Capture {
-        steer: steer.as_ref().map(|steer| steer as Hook),
+        steer: steered.hook(),
         sites: &args.sites,
         file: Mutex::new(TensorFile::default()),
     };

@@ -12,14 +12,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use serde::Serialize;
-use trimtab::model::{sha256_hex, write_atomically};
+use trimtab::model::write_atomically;
 use trimtab::rl::item;
 use trimtab::tasks::{
     Arm, Comparison, Decoding, EvaluationRun, FewShot, Item, Problem, Protocol, Report, Split,
     Task, Template, read_evaluation,
 };
-use trimtab::{Pretrained, SteeringVectors, evaluate};
-use trimtab_examples::{ModelArgs, Stop, load_vectors, progress};
+use trimtab::{Pretrained, evaluate};
+use trimtab_examples::{ModelArgs, Steered, Stop, progress};
 
 /// Measures a model on a task, or compares two results.
 #[derive(Parser)]
@@ -36,8 +36,8 @@ struct Args {
     /// Put eight worked problems of this task before each question, drawn by the seed, such as gsm8k-train:FILE.
     #[arg(long, value_name = "NAME[:PATH]", conflicts_with = "template")]
     shots: Option<Task>,
-    /// Steering vectors.
-    #[arg(long, value_name = "FILE")]
+    /// What steers the model: a file of vectors, a LoRA folder of PEFT, or the folder of a tuned checkpoint.
+    #[arg(long, value_name = "FILE|DIR")]
     vectors: Option<PathBuf>,
     /// Most problems that are taken, from the first on.
     #[arg(long, default_value_t = 500)]
@@ -96,20 +96,18 @@ fn measure(args: &Args) -> Result<Report> {
         "--limit and --samples must be at least 1"
     );
     let stop = Stop::on_ctrl_c()?;
-    let base = args.model.load()?;
-    let vectors = load_vectors(args.vectors.as_deref(), &base)?;
-    let hook = vectors.as_ref().map(SteeringVectors::hook);
-    let hook = hook.as_ref().map(|hook| hook as _);
-    let (items, protocol) = protocol(args, &base)?;
+    let steered = args.model.load_steered(args.vectors.as_deref())?;
+    let base = &steered.base;
+    let (items, protocol) = protocol(args, base)?;
     let decoding = protocol.decoding.clone();
-    let mut run = EvaluationRun::open(args.out.as_deref(), protocol, arm(args, &base)?, &items)?;
+    let mut run = EvaluationRun::open(args.out.as_deref(), protocol, arm(args, &steered), &items)?;
     let first = run.samples().len();
     if first > 0 {
         eprintln!("{first} of {} problems are done already", items.len());
     }
     let bar = progress("evaluating", items.len() as u64).with_position(first as u64);
     let mut told = Instant::now();
-    for batch in evaluate(&base, hook, &items, &decoding, first) {
+    for batch in evaluate(base, steered.hook(), &items, &decoding, first) {
         run.append(batch?)?;
         bar.set_position(run.samples().len() as u64);
         if bar.is_hidden() && told.elapsed() > Duration::from_secs(5) {
@@ -187,14 +185,13 @@ fn few_shot(task: &Task, seed: u64) -> Result<Template> {
 }
 
 /// What is measured.
-fn arm(args: &Args, base: &Pretrained) -> Result<Arm> {
-    let vectors = args.vectors.as_ref().map(std::fs::read).transpose()?;
-    Ok(Arm {
-        model: base.name.clone(),
-        model_sha256: base.sha256.clone(),
-        vectors_sha256: vectors.map(|bytes| sha256_hex(&bytes)),
+fn arm(args: &Args, steered: &Steered) -> Arm {
+    Arm {
+        model: steered.base.name.clone(),
+        model_sha256: steered.base.sha256.clone(),
+        vectors_sha256: steered.sha256.clone(),
         device: args.model.device.clone(),
-    })
+    }
 }
 
 fn compare(before: &Path, after: &Path) -> Result<Comparison> {

@@ -127,7 +127,7 @@ fn write(
     let (out, config) = (&args.out, base.model.config.clone());
     if args.to == Target::Gguf && args.drop_layer_0 {
         let kept: Vec<usize> = (1..config.num_hidden_layers).collect();
-        file.vectors = algebra::select_layers(&file.vectors, &kept)?;
+        file.parameters[0].1 = algebra::select_layers(file.vectors()?, &kept)?;
     }
     let expected = steered(&base, &file)?;
     bar.inc(1);

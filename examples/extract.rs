@@ -92,7 +92,7 @@ fn main() -> Result<()> {
         vectors = algebra::select_layers(&vectors, layers)?;
     }
     if let Some(path) = &args.norms_of {
-        let norms = algebra::norms(&SteeringFile::read(path, &base)?.vectors);
+        let norms = algebra::norms(SteeringFile::read(path, &base)?.vectors()?);
         vectors = algebra::match_norms(&vectors, &norms)?;
     }
     let (strength, rows) = match (&args.strengths, &args.neutral) {

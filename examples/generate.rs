@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Parser;
 use trimtab::model::{GenerateOptions, Generation, Message, stop_at, write_atomically};
-use trimtab::{Request, Sampling, SteeringVectors};
-use trimtab_examples::{ModelArgs, Stop, load_vectors};
+use trimtab::{Request, Sampling};
+use trimtab_examples::{ModelArgs, Stop};
 
 /// Completes a prompt.
 #[derive(Parser)]
@@ -61,9 +61,8 @@ struct Args {
 fn main() -> Result<()> {
     let args = Args::parse();
     let stop = Stop::on_ctrl_c()?;
-    let base = args.model.load()?;
-    let vectors = load_vectors(args.vectors.as_deref(), &base)?;
-    let hook = vectors.as_ref().map(SteeringVectors::hook);
+    let steered = args.model.load_steered(args.vectors.as_deref())?;
+    let base = &steered.base;
     let text = args.prompt.replace("\\n", "\n");
     let prompt = if args.chat {
         let template = base
@@ -93,7 +92,7 @@ fn main() -> Result<()> {
     }];
     let at_text = stop_at(&base.tokenizer, &args.stop);
     let options = GenerateOptions {
-        hook: hook.as_ref().map(|hook| hook as _),
+        hook: steered.hook(),
         stop: (!args.stop.is_empty()).then_some(&at_text),
         cancel: None,
     };

@@ -1,4 +1,4 @@
-//! Trains steering vectors by a recipe; takes up a stopped run from its folder.
+//! Trains steering vectors, or another form, by a recipe; takes up a stopped run from its folder.
 //!
 //!     cargo run --release --example train -- --set preset=dapo --set steps=60 --out runs/mine
 
@@ -12,7 +12,7 @@ use trimtab::rl::{StepMetrics, Warning};
 use trimtab::{Recipe, Run, Trainer};
 use trimtab_examples::{ModelArgs, Stop, progress};
 
-/// Trains steering vectors with reward on a task.
+/// Trains steering vectors, LoRA or all weights with reward on a task.
 #[derive(Parser)]
 struct Args {
     #[command(flatten)]
@@ -71,20 +71,20 @@ fn main() -> Result<()> {
         return Ok(());
     }
     train(&mut run, &recipe, &args, &stop)?;
-    let (vectors, report) = (run.export()?, run.report()?);
+    let (result, report) = (run.export()?, run.report()?);
     if args.json {
         println!(
             "{}",
             serde_json::json!({
                 "steps": run.step(), "last": run.metrics().last(), "selection": run.measured().last(),
-                "vectors": vectors, "report": report, "out": args.out,
+                "vectors": result, "report": report, "out": args.out,
             })
         );
     } else {
         println!(
-            "{} steps done; the vectors are in {}, the curves in {}",
+            "{} steps done; the result is in {}, the curves in {}",
             run.step(),
-            vectors.display(),
+            result.display(),
             report.display()
         );
     }
@@ -129,9 +129,8 @@ fn tell(bar: &ProgressBar, line: &str) {
 }
 
 fn line(metrics: &StepMetrics, seconds: f64) -> String {
-    let squares = metrics.vector_norms.iter().map(|norm| norm * norm);
     let mut line = format!(
-        "reward {:.2} right {:.1} % box {:.1} % length {:.1} entropy {:.3} clip {:.1} % grad {:.1e} norm {:.2} {:.0} tokens/s",
+        "reward {:.2} right {:.1} % box {:.1} % length {:.1} entropy {:.3} clip {:.1} % grad {:.1e} {:.0} tokens/s",
         metrics.reward,
         100.0 * metrics.accuracy,
         100.0 * metrics.format_rate,
@@ -139,9 +138,12 @@ fn line(metrics: &StepMetrics, seconds: f64) -> String {
         metrics.entropy,
         100.0 * metrics.clip_fraction,
         metrics.grad_norm,
-        squares.sum::<f32>().sqrt(),
         metrics.tokens as f64 / seconds,
     );
+    if !metrics.vector_norms.is_empty() {
+        let squares = metrics.vector_norms.iter().map(|norm| norm * norm);
+        line += &format!(" norm {:.2}", squares.sum::<f32>().sqrt());
+    }
     if let Some(kl) = metrics.kl {
         line += &format!(" kl {kl:.4}");
     }

@@ -12,11 +12,12 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use trimtab_model::{
     FloatDType, GenerateOptions, HostTensor, Model, ModelConfig, Precision, Pretrained, Request,
-    Sampling, Site, Weights, generate, sha256_hex,
+    Sampling, Weights, generate, sha256_hex,
 };
 use trimtab_steer::{
     Checked, ExportError, FirstLayer, SteeringError, SteeringFile, SteeringVectors, TOLERANCE,
-    Window, compare_probes, merge_checkpoint, merge_gguf, probe, write_control_vector, write_npy,
+    Where, Window, compare_probes, merge_checkpoint, merge_gguf, probe, write_control_vector,
+    write_npy,
 };
 use trimtab_tests::{fixture, matrix, max_difference, tiny};
 
@@ -75,7 +76,7 @@ fn a_merged_checkpoint_is_sharded_like_its_source_and_adds_biases_only() {
     merge_checkpoint(source.path(), &steering, Window::Refuse, &out).expect("a Llama");
     let (before, after) = (open(source.path()), open(&out));
     assert_eq!(before.files().count(), 2);
-    let width = steering.vectors.shape[1];
+    let width = vectors(&steering).shape[1];
     for (index, (old, new)) in before.files().zip(after.files()).enumerate() {
         assert_eq!(old.file_name(), new.file_name());
         let names = |weights: &Weights| -> Vec<String> {
@@ -96,7 +97,7 @@ fn a_merged_checkpoint_is_sharded_like_its_source_and_adds_biases_only() {
                 assert!(old == new, "{name}");
                 continue;
             };
-            let row = &steering.vectors.data[layer * width..][..width];
+            let row = &vectors(&steering).data[layer * width..][..width];
             for ((old, new), value) in floats(&old).iter().zip(floats(&new)).zip(row) {
                 assert_eq!(old + value, new, "{name}");
             }
@@ -211,7 +212,10 @@ fn a_checkpoint_that_cannot_be_merged_leaves_nothing_behind() {
     let refused = merge_checkpoint(source.path(), &steering(&base), Window::Refuse, &out);
     assert!(matches!(refused, Err(ExportError::Load(_))), "{refused:?}");
     let mut conditional = steering(&base);
-    conditional.metadata.where_clause = Some(json!({ "generated": true }));
+    conditional.metadata.where_clause = Some(Where {
+        strength: 0.5,
+        ..Where::default()
+    });
     let refused = merge_checkpoint(source.path(), &conditional, Window::Refuse, &out);
     assert!(
         matches!(
@@ -249,9 +253,9 @@ fn control_vectors_are_the_bytes_that_llama_cpp_took_and_its_tokens_are_ours() {
         assert!(written == took.expect("it is committed"), "{name}");
         let expected = &json_of(&golden("llama_cpp/expected.json"))[name];
         assert_eq!(greedy(&base, &all, expected), expected["greedy_merged"]);
-        let width = all.vectors.shape[1];
-        all.vectors.data[..width].fill(0.0);
-        assert_eq!(file.vectors, all.vectors);
+        let width = vectors(&all).shape[1];
+        all.parameters[0].1.data[..width].fill(0.0);
+        assert_eq!(file.parameters, all.parameters);
         assert_eq!(
             greedy(&base, &file, expected),
             expected["greedy_with_control_vector"]
@@ -306,9 +310,10 @@ fn the_file_of_repeng_is_read_and_written_the_same() {
     let bytes = fs::read(golden("repeng/directions.safetensors")).expect("it is committed");
     let directions = SafeTensors::deserialize(&bytes).expect("a whole file");
     let expected = floats(directions.tensor("pca_diff").expect("directions").data());
-    let width = file.vectors.shape[1];
-    assert!(file.vectors.data[..width].iter().all(|&value| value == 0.0));
-    assert_eq!(file.vectors.data[width..], expected[width..]);
+    let found = vectors(&file);
+    let width = found.shape[1];
+    assert!(found.data[..width].iter().all(|&value| value == 0.0));
+    assert_eq!(found.data[width..], expected[width..]);
     assert_eq!(file.metadata.base_sha256, base.sha256);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let out = folder.path().join("again.gguf");
@@ -316,8 +321,8 @@ fn the_file_of_repeng_is_read_and_written_the_same() {
     assert_eq!(
         SteeringFile::read(&out, &base)
             .expect("just written")
-            .vectors,
-        file.vectors
+            .parameters,
+        file.parameters
     );
     // The hint names another type of model.
     let refused = SteeringFile::read(&path, &pretrained("families/llama"));
@@ -330,8 +335,8 @@ fn the_file_of_repeng_is_read_and_written_the_same() {
     assert_eq!(
         SteeringFile::read(&npy, &base)
             .expect("just written")
-            .vectors,
-        file.vectors
+            .parameters,
+        file.parameters
     );
 }
 
@@ -379,8 +384,9 @@ proptest! {
         let path = folder.path().join("damaged");
         fs::write(&path, bytes).expect("a writable folder");
         if let Ok(file) = SteeringFile::read(&path, base()) {
-            prop_assert_eq!(file.vectors.shape, vec![3, 36]);
-            prop_assert!(file.vectors.data.iter().all(|value| value.is_finite()));
+            let vectors = file.vectors().expect("plain vectors");
+            prop_assert_eq!(&vectors.shape, &[3, 36]);
+            prop_assert!(vectors.data.iter().all(|value| value.is_finite()));
         }
     }
 }
@@ -419,7 +425,7 @@ fn greedy(base: &Pretrained, file: &SteeringFile, expected: &Value) -> Value {
         index: 0,
         samples: 1,
     };
-    let hook = SteeringVectors::from_host(&file.vectors, &Device::flex()).hook();
+    let hook = SteeringVectors::from_host(vectors(file), &Device::flex()).hook();
     let options = GenerateOptions {
         hook: Some(&hook),
         ..GenerateOptions::default()
@@ -434,9 +440,11 @@ fn steering(base: &Pretrained) -> SteeringFile {
     let shape = vec![config.num_hidden_layers, config.hidden_size];
     let value = |index: usize| (index * 37 % 101) as f32 / 101.0 - 0.5;
     let data = (0..shape[0] * shape[1]).map(value).collect();
-    let file = SteeringFile::new(HostTensor { shape, data }, base, 3, json!({ "seed": 1 }));
-    assert_eq!(file.metadata.site, Site::ResidPost);
-    file
+    SteeringFile::new(HostTensor { shape, data }, base, 3, json!({ "seed": 1 }))
+}
+
+fn vectors(file: &SteeringFile) -> &HostTensor {
+    file.vectors().expect("plain vectors")
 }
 
 /// The fixture as a checkpoint: these have no tokenizer of their own.

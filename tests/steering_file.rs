@@ -12,8 +12,11 @@ use std::sync::LazyLock;
 use burn::tensor::Device;
 use serde_json::json;
 use trimtab_model::{HostTensor, Precision, Pretrained, Site, TensorFile, TensorFileError};
-use trimtab_steer::{SteeringError, SteeringFile, SteeringVectors};
-use trimtab_tests::bundled_model;
+use trimtab_steer::{
+    Adapter, Conflict, Form, FormError, Gated, Lora, Part, PerLayer, Steering, SteeringError,
+    SteeringFile, SteeringVectors, Tokens, Where,
+};
+use trimtab_tests::{bits, bundled_model, matrix};
 
 #[test]
 fn what_is_written_is_read() {
@@ -25,8 +28,8 @@ fn what_is_written_is_read() {
     assert_eq!(read, file);
     let metadata = read.metadata;
     assert_eq!(
-        (metadata.format.as_str(), metadata.site),
-        ("trimtab-steering-1", Site::ResidPost)
+        (metadata.form, metadata.where_clause),
+        (Form::default(), None)
     );
     assert_eq!(
         (metadata.base_model.as_str(), metadata.base_sha256),
@@ -63,7 +66,7 @@ fn equal_content_gives_equal_bytes() {
     let read = SteeringFile::read(&folder.path().join("first"), nano()).expect("just written");
     assert!(write(&read, "fourth") == first);
     let mut other = sample();
-    other.vectors.data[1] = -other.vectors.data[1];
+    other.parameters[0].1.data[1] *= -1.0;
     assert!(write(&other, "fifth") != first);
 }
 
@@ -107,7 +110,7 @@ fn vectors_move_to_another_model_when_asked_and_say_what_differs() {
     assert!(
         moved.differences[0].contains(&nano().sha256) && moved.differences[0].contains("`other`")
     );
-    assert_eq!(moved.file.vectors, sample().vectors);
+    assert_eq!(moved.file.parameters, sample().parameters);
     let metadata = &moved.file.metadata;
     assert_eq!(
         (metadata.base_model.as_str(), &metadata.base_sha256),
@@ -156,8 +159,11 @@ fn what_a_file_does_not_say_is_the_default_and_what_it_says_is_kept() {
     read.steering(&Device::flex()).expect("at every token");
 
     let mut other = sample();
-    other.metadata.site = Site::AttnOut;
-    other.metadata.where_clause = Some(json!({ "generated": true }));
+    other.metadata.form = Form::PerLayer(PerLayer {
+        site: Site::AttnOut,
+        layers: None,
+    });
+    other.metadata.where_clause = Some(generated());
     other.write(&path).expect("a writable folder");
     let names: Vec<String> = TensorFile::read(&path)
         .expect("just written")
@@ -174,6 +180,106 @@ fn what_a_file_does_not_say_is_the_default_and_what_it_says_is_kept() {
     assert_eq!((site, conditional), (Site::AttnOut, true));
 }
 
+/// Gated vectors, and LoRA that acts at some tokens, which PEFT cannot say: read and written the same, and they do what the
+/// parameters do.
+#[test]
+fn other_forms_are_kept_with_their_parameters() {
+    let base = nano();
+    let tokens: Vec<u32> = (5..25).collect();
+    let gated = Form::Gated(Gated {
+        layers: Some(vec![1, 3]),
+        ..Gated::default()
+    });
+    for (form, place) in [
+        (gated, Where::default()),
+        (Form::Lora(Lora::default()), generated()),
+    ] {
+        let mut adapter = Adapter::init(form.clone(), &base.model.config).expect("it fits");
+        for values in adapter.values_mut() {
+            for (value, index) in values.iter_mut().zip(0..) {
+                *value += (index % 7) as f32 / 64.0 - 0.05;
+            }
+        }
+        let file = SteeringFile::of(&adapter, &place, base, 3, json!({ "seed": 1 }));
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("steering.safetensors");
+        file.write(&path).expect("a writable folder");
+        let raw = TensorFile::read(&path).expect("just written");
+        assert_eq!(raw.metadata["format"], "trimtab-steering-2");
+        assert_eq!(raw.metadata["form"]["form"], form.name());
+        assert_eq!(raw.tensors.len(), adapter.parameters().len());
+        let read = SteeringFile::read(&path, base).expect("just written");
+        assert_eq!(read, file);
+        assert_eq!(read.parameters, adapter.parameters());
+        let refused = read.steering(&Device::flex());
+        assert!(
+            matches!(refused, Err(SteeringError::NoVectors { .. })),
+            "no plain vectors"
+        );
+        let logits = |hook| matrix(base.model.logits(base.model.read(&[&tokens], hook).0));
+        let set = (adapter.leaves(&Device::flex()), place);
+        let expected = Steering::new(vec![set], Conflict::Sum).expect("it can be followed");
+        let found = read.intervention(&base.model).expect("it can be followed");
+        let found = logits(Some(&found));
+        assert!(bits(&found) == bits(&logits(Some(&expected))));
+        // These are prompts, where the LoRA does nothing.
+        let acts = matches!(form, Form::Gated(_));
+        assert_eq!(bits(&found) != bits(&logits(None)), acts);
+
+        let mut short = file.clone();
+        short.parameters[1].1.shape[0] += 1;
+        short.parameters[1]
+            .1
+            .data
+            .extend(vec![0.0; short.parameters[1].1.shape[1]]);
+        short.write(&path).expect("a writable folder");
+        let refused = SteeringFile::read(&path, base);
+        assert!(
+            matches!(
+                refused,
+                Err(SteeringError::Form(FormError::Parameters { .. }))
+            ),
+            "{refused:?}"
+        );
+        let mut less = raw.clone();
+        less.tensors.pop_first();
+        less.write(&path).expect("a writable folder");
+        let refused = SteeringFile::read(&path, base);
+        assert!(
+            matches!(refused, Err(SteeringError::Format { .. })),
+            "{refused:?}"
+        );
+        let mut vectors = raw;
+        vectors.metadata["form"] = json!({ "form": "low_rank", "rank": 1 });
+        vectors.write(&path).expect("a writable folder");
+        let refused =
+            SteeringFile::read(&path, base).expect_err("files of vectors hold the vectors");
+        assert!(refused.to_string().contains("`low_rank`"), "{refused}");
+    }
+}
+
+/// A clause that cannot be followed is told before anything runs.
+#[test]
+fn where_clauses_of_files_are_checked() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("steering.safetensors");
+    let mut file = sample();
+    file.metadata.where_clause = Some(Where {
+        only: Tokens {
+            last: Some(2),
+            ..Tokens::default()
+        },
+        ..Where::default()
+    });
+    file.write(&path).expect("a writable folder");
+    let read = SteeringFile::read(&path, nano()).expect("plain data");
+    let refused = read.intervention(&nano().model).map(|_| ());
+    assert!(
+        matches!(refused, Err(SteeringError::Where(_))),
+        "{refused:?}"
+    );
+}
+
 #[test]
 fn files_that_do_not_fit_are_refused() {
     let shaped = |shape: &[usize]| {
@@ -182,7 +288,7 @@ fn files_that_do_not_fit_are_refused() {
             data: vec![0.5; shape.iter().product()],
         };
         SteeringFile {
-            vectors,
+            parameters: vec![("vectors".to_owned(), vectors)],
             ..sample()
         }
     };
@@ -219,6 +325,11 @@ fn files_that_do_not_fit_are_refused() {
     };
     for (key, value) in [
         ("format", json!("trimtab-steering-2")),
+        ("format", json!("trimtab-steering-3")),
+        ("form", json!({ "form": "gated" })),
+        ("where", json!({ "generated": true })),
+        ("where", json!({ "only": { "part": "answer" } })),
+        ("wehre", json!({ "strength": 2.0 })),
         ("site", json!("resid_mid")),
         ("step", json!(-1)),
         ("hidden_size", json!("wide")),
@@ -228,7 +339,9 @@ fn files_that_do_not_fit_are_refused() {
         format(key, &|file| {
             drop(file.metadata.insert(key.to_owned(), value.clone()))
         });
-        format(key, &|file| drop(file.metadata.remove(key)));
+        if !["form", "where", "wehre"].contains(&key) {
+            format(key, &|file| drop(file.metadata.remove(key)));
+        }
     }
     format("no metadata", &|file| file.metadata.clear());
     format("no tensor", &|file| {
@@ -283,7 +396,7 @@ fn damaged_files_are_refused() {
 fn values_that_are_not_finite_are_neither_written_nor_read() {
     for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         let mut file = sample();
-        file.vectors.data[5] = value;
+        file.parameters[0].1.data[5] = value;
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("steering.safetensors");
         sample().write(&path).expect("a writable folder");
@@ -312,7 +425,7 @@ fn values_that_are_not_finite_are_neither_written_nor_read() {
 
 #[test]
 fn the_control_has_the_norms_and_no_direction() {
-    let vectors = SteeringVectors::from_host(&sample().vectors, &Device::flex());
+    let vectors = SteeringVectors::from_host(&sample().parameters[0].1, &Device::flex());
     let control = vectors.random_directions(1);
     for (layer, (norm, expected)) in control.norms().into_iter().zip(vectors.norms()).enumerate() {
         // Norms are about 3; measured at most 5e-7.
@@ -356,6 +469,16 @@ fn read(write: impl FnOnce(&Path)) -> Result<SteeringFile, SteeringError> {
     let path = folder.path().join("steering.safetensors");
     write(&path);
     SteeringFile::read(&path, nano())
+}
+
+fn generated() -> Where {
+    Where {
+        only: Tokens {
+            part: Part::Generated,
+            ..Tokens::default()
+        },
+        ..Where::default()
+    }
 }
 
 fn sample() -> SteeringFile {

@@ -9,12 +9,12 @@ use std::sync::LazyLock;
 use burn::tensor::Device;
 use trimtab_model::{Completion, FinishReason, HostTensor, Precision, Pretrained};
 use trimtab_rl::{
-    Advantage, BuiltIn, GroupLoss, KlConfig, KlPlace, LossConfig, Parameter, Preset, Recipe,
-    Rewards, Run, RunError, Selection, Slopes, TrainError, Trainer, Truncated, ZeroVariance,
-    group_gradient, group_logprobs,
+    Advantage, BuiltIn, GroupLoss, KlConfig, KlPlace, LossConfig, Preset, Recipe, Rewards, Run,
+    RunError, Selection, Slopes, TrainError, Trainer, Truncated, ZeroVariance, group_gradient,
+    group_logprobs,
 };
 use trimtab_steer::SteeringVectors;
-use trimtab_tests::bundled_model;
+use trimtab_tests::{bundled_model, policy};
 
 /// Every algorithm: the gradient does not depend on memory or threads, and a run that is reopened after every step ends in the
 /// same bytes.
@@ -107,7 +107,7 @@ fn entropy_and_penalty_have_the_gradient_of_their_values() {
             slopes,
             entropy_weights: vec![entropy_weight; completion.tokens.len()],
         };
-        group_gradient(&model, &[parameter(&vectors)], &group)
+        group_gradient(&model, &policy(&vectors, &model.config), &group)
             .grads
             .remove(0)
     };
@@ -465,12 +465,5 @@ fn vectors(norm: f32) -> HostTensor {
     HostTensor {
         shape,
         data: vectors.vectors.val().try_into_vec_as().expect("f32"),
-    }
-}
-
-fn parameter(vectors: &HostTensor) -> Parameter {
-    Parameter {
-        value: vectors.clone(),
-        ..Parameter::zeros("vectors", &vectors.shape)
     }
 }

@@ -18,10 +18,10 @@ use trimtab_model::{
     At, Completion, FinishReason, GenerateOptions, Hook, HostTensor, Model, ModelConfig, Precision,
     Pretrained, Request, Sampling, generate,
 };
-use trimtab_rl::{GroupGradient, GroupLoss, Parameter, Recipe, Run, Slopes, group_gradient};
+use trimtab_rl::{GroupGradient, GroupLoss, Recipe, Run, Slopes, group_gradient};
 use trimtab_steer::SteeringVectors;
 use trimtab_tasks::{Family, Split};
-use trimtab_tests::{Matrix, bits, bundled_model, captured, matrix, max_difference};
+use trimtab_tests::{Matrix, bits, bundled_model, captured, matrix, max_difference, policy};
 
 /// The gradient against central differences of the loss, on vectors that are not zero.
 ///
@@ -566,7 +566,7 @@ impl Group {
             slopes: Slopes::Known(self.weights()),
             entropy_weights: vec![],
         };
-        group_gradient(model, &[parameter(vectors)], &group)
+        group_gradient(model, &policy(vectors, &model.config), &group)
     }
 
     /// The same from plain tensor operations: `resid` makes the residual stream that predicts the tokens.
@@ -634,14 +634,6 @@ impl Group {
             .zip(logprobs)
             .map(|(&weight, &logprob)| f64::from(weight) * f64::from(logprob))
             .sum()
-    }
-}
-
-/// The vectors as the trainer holds them.
-fn parameter(vectors: &HostTensor) -> Parameter {
-    Parameter {
-        value: vectors.clone(),
-        ..Parameter::zeros("vectors", &vectors.shape)
     }
 }
 

@@ -68,6 +68,7 @@ fn main() -> Result<()> {
     let (before, base_answers) = measure(&base, None, &recipe, "base", &stop)?;
     train(&mut run, &recipe, &stop)?;
     let vectors = run.trainer().vectors(&base.model.device());
+    let vectors = vectors.expect("the default form is vectors");
     let (after, steered_answers) = measure(&base, Some(&vectors), &recipe, "steered", &stop)?;
     let (control, _) = measure(
         &base,

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use burn::tensor::Device;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use trimtab::{Precision, Pretrained, SteeringFile, SteeringVectors};
-use trimtab_model::Hub;
+use trimtab::steer::{Adapter, Steering};
+use trimtab::{Precision, Pretrained, SteeringFile};
+use trimtab_model::{Hook, Hub, sha256_hex};
 
 pub use memory::{keep_freed_memory, peak_memory_bytes};
 
@@ -78,6 +79,64 @@ impl ModelArgs {
         Ok(base)
     }
 
+    /// Loads the model with what steers it: vectors (native, GGUF control vector or npy), a LoRA folder of PEFT, or the folder of a
+    /// checkpoint that was tuned from the model, whose weights then take the place of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::load`], or `steering` cannot be used with the model.
+    pub fn load_steered(&self, steering: Option<&Path>) -> Result<Steered> {
+        let mut base = self.load()?;
+        let Some(path) = steering else {
+            return Ok(Steered {
+                base,
+                steering: None,
+                sha256: None,
+            });
+        };
+        let failure = || format!("cannot steer with {}", path.display());
+        let read = |name: &str| {
+            std::fs::read(path.join(name))
+                .with_context(|| format!("{}: cannot read {name}", failure()))
+        };
+        if !path.is_dir() {
+            let steer = || SteeringFile::read(path, &base)?.intervention(&base.model);
+            let steering = steer().with_context(failure)?;
+            let bytes = std::fs::read(path).with_context(failure)?;
+            return Ok(Steered {
+                base,
+                steering: Some(steering),
+                sha256: Some(sha256_hex(&bytes)),
+            });
+        }
+        if path.join("adapter_config.json").exists() {
+            let adapter = Adapter::read_peft(path, &base.model.config).with_context(failure)?;
+            let steering = adapter.leaves(&base.model.device()).intervention();
+            let files = [
+                read("adapter_config.json")?,
+                read("adapter_model.safetensors")?,
+            ];
+            return Ok(Steered {
+                base,
+                steering: Some(steering),
+                sha256: Some(sha256_hex(&files.concat())),
+            });
+        }
+        let tuned = self.load_dir(path).with_context(failure)?;
+        ensure!(
+            tuned.model.config == base.model.config,
+            "{}: its config.json describes another model than {}",
+            failure(),
+            self.name()
+        );
+        base.model = tuned.model;
+        Ok(Steered {
+            base,
+            steering: None,
+            sha256: Some(tuned.sha256),
+        })
+    }
+
     fn name(&self) -> &str {
         let bundled = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/nano");
         self.model.as_deref().unwrap_or(bundled)
@@ -103,15 +162,22 @@ fn fetch(name: &str) -> Result<PathBuf> {
     Ok(dir)
 }
 
-/// Loads the vectors of `path` (native, GGUF control vector or npy) for `base`.
-///
-/// # Errors
-///
-/// The file cannot be used with this base.
-pub fn load_vectors(path: Option<&Path>, base: &Pretrained) -> Result<Option<SteeringVectors>> {
-    let Some(path) = path else { return Ok(None) };
-    let load = || SteeringFile::read(path, base)?.steering(&base.model.device());
-    Ok(Some(load().context("cannot load the steering vectors")?))
+/// A model with what steers it.
+#[derive(Debug)]
+pub struct Steered {
+    /// The model; its weights may be those of a tuned checkpoint.
+    pub base: Pretrained,
+    /// What is added to it.
+    pub steering: Option<Steering>,
+    /// SHA-256 of what was given to steer with.
+    pub sha256: Option<String>,
+}
+
+impl Steered {
+    /// The hook for [`trimtab::model::Model`].
+    pub fn hook(&self) -> Option<Hook<'_>> {
+        self.steering.as_ref().map(|steering| steering as _)
+    }
 }
 
 /// Turns `flex`, `cuda:1` and the like into a device.

@@ -9,8 +9,10 @@ use proptest::prelude::*;
 use serde_json::Value;
 use tempfile::TempDir;
 use trimtab_model::{
-    At, FloatDType, Hook, Model, ModelConfig, Precision, Pretrained, Site, Weights,
+    At, FloatDType, Hook, HostTensor, Model, ModelConfig, Precision, Pretrained, Site, Weights,
 };
+use trimtab_rl::Policy;
+use trimtab_steer::{Adapter, Form, Where};
 
 /// The numbers of a tensor with one row per token.
 pub type Matrix = Vec<Vec<f32>>;
@@ -66,6 +68,16 @@ pub fn fixture_model(name: &str) -> Model {
         weights.rows(name, rows, FloatDType::F32, &device)
     })
     .expect("sound tensors")
+}
+
+/// Vectors `[num_hidden_layers, hidden_size]` at every token, as a policy.
+pub fn policy(vectors: &HostTensor, config: &ModelConfig) -> Policy {
+    let vectors = vec![("vectors".to_owned(), vectors.clone())];
+    let adapter = Adapter::from_parameters(Form::default(), config, vectors);
+    let leaves = adapter
+        .expect("vectors of this model")
+        .leaves(&Device::flex());
+    Policy::new(leaves, Where::default()).expect("every token")
 }
 
 /// The rows of `tensor`.

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use clap::Parser;
 use trimtab::model::{Completion, FinishReason, GenerateOptions};
-use trimtab::rl::{GroupLoss, Parameter, Slopes, group_gradient};
+use trimtab::rl::{GroupLoss, Policy, Slopes, group_gradient};
+use trimtab::steer::{Adapter, Form, Where};
 use trimtab::{Device, Precision, Pretrained, Request, Sampling, generate};
 use trimtab_examples::{keep_freed_memory, peak_memory_bytes};
 
@@ -90,8 +91,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// with respect to one vector a layer. The median of three.
 fn training_seconds(base: &Pretrained, rows: usize) -> f64 {
     let model = base.model.autodiff();
-    let shape = [model.config.num_hidden_layers, model.config.hidden_size];
-    let params = [Parameter::zeros("vectors", &shape)];
+    let vectors = Adapter::init(Form::default(), &model.config).expect("a vector for each layer");
+    let policy = Policy::new(vectors.leaves(&base.model.device()), Where::default());
+    let policy = policy.expect("every token");
     let words = model.config.vocab_size.min(5000);
     let mut seconds: Vec<f64> = (0..3)
         .map(|_| {
@@ -112,7 +114,7 @@ fn training_seconds(base: &Pretrained, rows: usize) -> f64 {
                 slopes: Slopes::Known(vec![-1.0; 159 * rows]),
                 entropy_weights: vec![],
             };
-            group_gradient(&model, &params, &loss);
+            group_gradient(&model, &policy, &loss);
             started.elapsed().as_secs_f64()
         })
         .collect();

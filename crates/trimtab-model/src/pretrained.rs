@@ -24,6 +24,8 @@ pub struct Pretrained {
     pub chat_template: Option<ChatTemplate>,
     /// SHA-256 of the weights on disk ([`Weights::sha256`]), by which vectors know their base.
     pub sha256: String,
+    /// The folder that it was loaded from.
+    pub dir: PathBuf,
     /// Name of the checkpoint: the last part of its path.
     pub name: String,
     /// Count of the weights.
@@ -101,6 +103,7 @@ impl Pretrained {
             tokenizer,
             chat_template,
             sha256: sha256?,
+            dir: dir.into(),
             name,
             num_parameters: wanted
                 .iter()

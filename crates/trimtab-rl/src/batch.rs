@@ -2,11 +2,12 @@
 
 use burn::tensor::Tensor;
 use rayon::prelude::*;
-use trimtab_model::{FinishReason, Hook, Pretrained};
+use trimtab_model::{FinishReason, Model};
 
 use crate::advantage::Advantage;
 use crate::gradient::{GroupGradient, GroupLoss, Slopes, group_logprobs};
 use crate::loss::{CompletionLoss, KlPlace, Terms, completion_loss};
+use crate::policy::Sampler;
 use crate::recipe::{Recipe, Truncated};
 use crate::rollout::{Group, Rollout};
 use crate::value::{ValueHead, explained_variance, gae, whiten};
@@ -42,10 +43,10 @@ pub(crate) struct Critic {
 }
 
 impl<'a> Batch<'a> {
-    /// `hook` steers; `value` is there exactly where the advantage is a learned value.
+    /// `base` is the reference of a penalty; `value` is there exactly where the advantage is a learned value.
     pub(crate) fn new(
-        base: &Pretrained,
-        hook: Hook,
+        base: &Model,
+        sampler: &Sampler,
         recipe: &'a Recipe,
         value: Option<&ValueHead>,
         groups: Vec<&'a Group>,
@@ -55,7 +56,7 @@ impl<'a> Batch<'a> {
             let reference = |group: &&Group| {
                 let completions = group.completions();
                 let logprobs =
-                    group_logprobs(&base.model, None, &group.prompt, &completions, temperature).0;
+                    group_logprobs(base, None, &group.prompt, &completions, temperature).0;
                 Some(by_completion(group, &logprobs))
             };
             groups.par_iter().map(reference).collect()
@@ -68,7 +69,7 @@ impl<'a> Batch<'a> {
             .map(|(group, reference)| token_rewards(recipe, group, reference.as_deref()))
             .collect();
         let (advantages, critic) = match value {
-            Some(value) => learned(base, hook, recipe, value, &groups, &rewards),
+            Some(value) => learned(sampler, recipe, value, &groups, &rewards),
             None => (compared(recipe.advantage, &rewards), None),
         };
         let counted = || {
@@ -268,8 +269,7 @@ fn compared(advantage: Advantage, rewards: &[Vec<Vec<f32>>]) -> Vec<Vec<Vec<f32>
 
 /// Advantages from a learned value, and what it is to learn.
 fn learned(
-    base: &Pretrained,
-    hook: Hook,
+    sampler: &Sampler,
     recipe: &Recipe,
     value: &ValueHead,
     groups: &[&Group],
@@ -279,8 +279,8 @@ fn learned(
         let completions = group.completions();
         let temperature = recipe.temperature;
         let (_, resid): (_, Tensor<2>) = group_logprobs(
-            &base.model,
-            Some(hook),
+            &sampler.base.model,
+            Some(&sampler.steering),
             &group.prompt,
             &completions,
             temperature,

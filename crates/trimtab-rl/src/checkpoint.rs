@@ -1,4 +1,4 @@
-//! What a stopped run needs to go on as if it had not been stopped: one file of a few times the vectors' size.
+//! What a stopped run needs to go on as if it had not been stopped: one file of three times the size of what is trained.
 
 use std::fs;
 use std::io;
@@ -6,16 +6,19 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use trimtab_model::{HostTensor, TensorFile, TensorFileError};
+use trimtab_steer::Adapter;
 use trimtab_tasks::Cursor;
 
-use crate::update::{Moments, Parameter};
+use crate::update::Moments;
 use crate::value::ValueHead;
 
 /// Where a run stands. The draws follow from step and address, so there is no generator to keep.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
-    /// The steering parameters.
-    pub params: Vec<Parameter>,
+    /// What is trained.
+    pub adapter: Adapter,
+    /// The optimiser's moments of each parameter, in the order of [`Adapter::parameters`].
+    pub moments: Vec<Moments>,
     /// The learned value, where the recipe has one.
     pub value: Option<ValueHead>,
     /// Where and how far it is.
@@ -28,7 +31,7 @@ pub struct State {
 pub struct Progress {
     /// Steps done.
     pub step: u64,
-    /// Updates of the steering parameters done.
+    /// Updates of the parameters done.
     pub updates: u64,
     /// Updates of the value done.
     pub value_updates: u64,
@@ -65,6 +68,25 @@ pub enum CheckpointError {
 }
 
 impl State {
+    /// A run before its first step; `cursor` is where its stream of problems begins.
+    pub fn new(adapter: Adapter, value: Option<ValueHead>, cursor: Cursor) -> Self {
+        let parameters = adapter.parameters().iter();
+        Self {
+            moments: parameters
+                .map(|(_, tensor)| Moments::zeros(tensor.data.len()))
+                .collect(),
+            adapter,
+            value,
+            progress: Progress {
+                step: 0,
+                updates: 0,
+                value_updates: 0,
+                skipped_in_row: 0,
+                cursor,
+            },
+        }
+    }
+
     /// Writes the checkpoint to `path`; a crash leaves the old file or none.
     ///
     /// # Errors
@@ -72,15 +94,15 @@ impl State {
     /// A value is not finite, or the disk refuses.
     pub fn write(&self, path: &Path, identity: &Identity) -> Result<(), CheckpointError> {
         let mut file = TensorFile::default();
-        for param in self.parameters() {
+        for (name, tensor, moments) in self.parameters() {
             let like = |data: &[f32]| HostTensor {
-                shape: param.value.shape.clone(),
+                shape: tensor.shape.clone(),
                 data: data.to_vec(),
             };
-            let [value, first, second] = names(&param.name);
-            file.tensors.insert(value, param.value.clone());
-            file.tensors.insert(first, like(&param.moments.first));
-            file.tensors.insert(second, like(&param.moments.second));
+            let [value, first, second] = names(name);
+            file.tensors.insert(value, tensor.clone());
+            file.tensors.insert(first, like(&moments.first));
+            file.tensors.insert(second, like(&moments.second));
         }
         let progress = serde_json::to_value(&self.progress).expect("whole numbers are JSON");
         file.metadata.insert("progress".to_owned(), progress);
@@ -133,28 +155,40 @@ impl State {
             ))),
             None => Err(format(format!("no tensor `{name}`"))),
         };
-        let mut state = self.clone();
-        for param in state.parameters_mut() {
-            let [value, first, second] = names(&param.name);
-            let shape = param.value.shape.clone();
-            param.value = take(value, &shape)?;
-            param.moments = Moments {
-                first: take(first, &shape)?.data,
-                second: take(second, &shape)?.data,
+        let mut taken = vec![];
+        for (name, tensor, _) in self.parameters() {
+            let [value, first, second] = names(name);
+            let moments = Moments {
+                first: take(first, &tensor.shape)?.data,
+                second: take(second, &tensor.shape)?.data,
             };
+            taken.push((take(value, &tensor.shape)?.data, moments));
         }
+        let mut state = self.clone();
         state.progress = progress;
+        for ((value, moments), (value_taken, moments_taken)) in state.numbers_mut().zip(taken) {
+            (*value, *moments) = (value_taken, moments_taken);
+        }
         Ok(state)
     }
 
-    fn parameters(&self) -> impl Iterator<Item = &Parameter> {
+    /// Name, numbers and moments of all that is learned.
+    fn parameters(&self) -> impl Iterator<Item = (&str, &HostTensor, &Moments)> {
         let value = self.value.iter().flat_map(|value| &value.params);
-        self.params.iter().chain(value)
+        let value = value.map(|param| (&*param.name, &param.value, &param.moments));
+        let trained = self.adapter.parameters().iter().zip(&self.moments);
+        let trained = trained.map(|((name, tensor), moments)| (&**name, tensor, moments));
+        trained.chain(value)
     }
 
-    fn parameters_mut(&mut self) -> impl Iterator<Item = &mut Parameter> {
+    /// The same numbers and moments, to be changed.
+    fn numbers_mut(&mut self) -> impl Iterator<Item = (&mut Vec<f32>, &mut Moments)> {
         let value = self.value.iter_mut().flat_map(|value| &mut value.params);
-        self.params.iter_mut().chain(value)
+        let value = value.map(|param| (&mut param.value.data, &mut param.moments));
+        self.adapter
+            .values_mut()
+            .zip(&mut self.moments)
+            .chain(value)
     }
 }
 

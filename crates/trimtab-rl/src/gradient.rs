@@ -1,10 +1,9 @@
 //! The gradient of a group's loss with respect to the trained parameters.
 
 use burn::tensor::{Int, Tensor, TensorData, activation};
-use trimtab_model::{Completion, Hook, HostTensor, Model};
-use trimtab_steer::SteeringVectors;
+use trimtab_model::{Completion, Hook, Model};
 
-use crate::update::Parameter;
+use crate::policy::Policy;
 
 /// Logits that are held at once, about: 64 MiB of them.
 const LOGITS_PER_CHUNK: usize = 1 << 24;
@@ -12,7 +11,7 @@ const LOGITS_PER_CHUNK: usize = 1 << 24;
 /// What one group contributes to a step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GroupGradient {
-    /// The gradient of each parameter tensor, row-major, not yet divided by what the batch is divided by.
+    /// The gradient of each parameter, row-major, not yet divided by what the batch is divided by.
     pub grads: Vec<Vec<f32>>,
     /// The trainer's log-probabilities of all tokens, completion after completion, in nats.
     pub logprobs: Vec<f32>,
@@ -40,26 +39,16 @@ pub struct GroupLoss<'a> {
     pub entropy_weights: Vec<f32>,
 }
 
-/// Gradient of `sum_t slope_t logprob_t - sum_t entropy_weight_t H_t` with respect to the steering parameters `params`.
+/// Gradient of `sum_t slope_t logprob_t - sum_t entropy_weight_t H_t` with respect to the parameters of `policy`.
 ///
 /// The prompt runs once, whatever the number of completions, and logits are made for one chunk of positions at a time,
 /// forward and backward: first the gradient with respect to the last residual stream, chunk by chunk, then from there
-/// through the layers. `model` must be on the differentiating side of its device ([`Model::autodiff`]).
-///
-/// # Panics
-///
-/// `params` is not one tensor `[num_hidden_layers, hidden_size]`.
-pub fn group_gradient(model: &Model, params: &[Parameter], group: &GroupLoss) -> GroupGradient {
-    let leaves: Vec<Tensor<2>> = params
-        .iter()
-        .map(|param| leaf(&param.value, model).require_grad())
-        .collect();
-    let [vectors] = &leaves[..] else {
-        panic!("{} parameter tensors instead of one", leaves.len());
-    };
-    let hook = SteeringVectors::from_tensor(vectors.clone());
-    let hook = hook.hook();
-    let resid = predicting_resid(model, group.prompt, group.completions, Some(&hook));
+/// through the layers. Under full tuning the final norm, the unembedding and embeddings that are tied to it get a part of their
+/// gradient from each chunk. `base` must be on the differentiating side of its device ([`Model::autodiff`]).
+pub fn group_gradient(base: &Model, policy: &Policy, group: &GroupLoss) -> GroupGradient {
+    let body = policy.differentiable();
+    let (model, steering) = (&body.model(base), body.steering());
+    let resid = predicting_resid(model, group.prompt, group.completions, Some(&steering));
     let targets = targets(group.completions);
     let slopes = match &group.slopes {
         Slopes::Known(slopes) => slopes.clone(),
@@ -70,6 +59,7 @@ pub fn group_gradient(model: &Model, params: &[Parameter], group: &GroupLoss) ->
             group.temperature,
         )),
     };
+    let mut grads = policy.leaves().zeros();
     let (mut logprobs, mut resid_grads) = (vec![], vec![]);
     let at_once = tokens_at_once(model);
     for start in (0..targets.len()).step_by(at_once) {
@@ -84,31 +74,28 @@ pub fn group_gradient(model: &Model, params: &[Parameter], group: &GroupLoss) ->
             .narrow(0, start, count)
             .detach()
             .require_grad();
+        let head = policy.differentiable();
+        let model = &head.model(base);
         let chunk_logprobs = model.logprobs(chunk.clone(), &targets[of.clone()], group.temperature);
         let mut loss = weighted(chunk_logprobs.clone(), &slopes);
         if !group.entropy_weights.is_empty() {
             let entropy = entropy(model, chunk.clone(), group.temperature);
             loss = loss - weighted(entropy, &group.entropy_weights);
         }
-        let grads = loss.backward();
+        let of_chunk = loss.backward();
+        head.leaves().add_grads(&of_chunk, &mut grads);
         resid_grads.push(
             chunk
-                .grad(&grads)
+                .grad(&of_chunk)
                 .expect("the loss depends on every position"),
         );
         logprobs.extend(numbers(chunk_logprobs));
     }
     // A scalar whose gradient with respect to `resid` is the one just found.
     let resid_grad = Tensor::from_inner(Tensor::cat(resid_grads, 0));
-    let grads = (resid * resid_grad).sum().backward();
-    let grad = |leaf: &Tensor<2>| {
-        let grad = leaf.grad(&grads).expect("every layer is steered");
-        grad.try_into_vec_as().expect("gradients convert to f32")
-    };
-    GroupGradient {
-        grads: leaves.iter().map(grad).collect(),
-        logprobs,
-    }
+    let of_layers = (resid * resid_grad).sum().backward();
+    body.leaves().add_grads(&of_layers, &mut grads);
+    GroupGradient { grads, logprobs }
 }
 
 /// Log-probabilities of all tokens of the completions of one prompt, completion after completion, in nats, and the residual
@@ -124,12 +111,6 @@ pub fn group_logprobs(
     let resid = predicting_resid(model, prompt, completions, hook);
     let logprobs = logprobs(model, resid.clone(), &targets(completions), temperature);
     (logprobs, resid)
-}
-
-fn leaf(value: &HostTensor, model: &Model) -> Tensor<2> {
-    SteeringVectors::from_host(value, &model.device())
-        .vectors
-        .val()
 }
 
 /// Tokens whose logits are held at once.

@@ -1,8 +1,8 @@
-//! Reward training of steering vectors: rollouts, rewards, advantages, losses, updates, checkpoints.
+//! Reward training of steering vectors and of the other forms of `trimtab-steer`: rollouts, rewards, advantages, losses, updates, checkpoints.
 //!
 //! A [`Run`] is a folder that can be stopped at any instant and taken up again with the same bytes at the end; a
 //! [`Trainer`] is the same in main memory. One [`Trainer::step`] samples a group of completions for each of some
-//! problems, rewards them, and moves the vectors against the gradient of the policy's loss.
+//! problems, rewards them, and moves the parameters against the gradient of the policy's loss.
 //!
 //! The formulas are pure functions that can be used alone: [`Advantage::of`], [`completion_loss`], [`gae`],
 //! [`AdamWConfig::update`]. A [`Recipe`] says which of them a run goes by; [`Preset`] has known algorithms by name.
@@ -12,10 +12,12 @@ mod batch;
 mod checkpoint;
 mod data;
 mod evaluate;
+mod export;
 mod gradient;
 mod log;
 mod loss;
 mod metrics;
+mod policy;
 mod recipe;
 mod reward;
 mod rollout;
@@ -35,7 +37,10 @@ pub use loss::{
     completion_loss,
 };
 pub use metrics::StepMetrics;
-pub use recipe::{Preset, Recipe, RecipeError, Selection, Truncated, UnknownPreset, ZeroVariance};
+pub use policy::Policy;
+pub use recipe::{
+    Preset, Recipe, RecipeError, Selection, Steer, Truncated, UnknownPreset, ZeroVariance,
+};
 pub use reward::{BuiltIn, CommandConfig, CommandError, RewardError, Rewards, Score};
 pub use rollout::{Group, Rollout, RolloutError, RolloutRecord, item, rollouts};
 pub use run::{Measurement, Run, RunError};

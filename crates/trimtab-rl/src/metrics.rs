@@ -29,13 +29,13 @@ pub struct StepMetrics {
     pub loss: f64,
     /// Norm of the gradient before clipping.
     pub grad_norm: f32,
-    /// Learning rate of the last layer.
+    /// Learning rate of the last layer, and of what layers share.
     pub learning_rate: f32,
     /// Largest difference between a log-probability in sampling and in training, in nats.
     pub max_logprob_gap: f32,
     /// Mean negative log-probability of the sampled tokens, in nats: an estimate of the policy's entropy.
     pub entropy: f64,
-    /// Norm of each layer's vector after the step.
+    /// Norm of each layer's vector after the step; empty for forms that are no vectors.
     pub vector_norms: Vec<f32>,
     /// Mean of each part of the reward where it applies, before its weight.
     pub parts: BTreeMap<String, f64>,

@@ -2,6 +2,7 @@
 
 mod file;
 mod preset;
+mod steer;
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,7 @@ use trimtab_tasks::{Family, Task, Template};
 
 pub use file::RecipeError;
 pub use preset::{Preset, UnknownPreset};
+pub use steer::Steer;
 
 use crate::advantage::Advantage;
 use crate::loss::{KlConfig, LossConfig};
@@ -26,6 +28,9 @@ pub struct Recipe {
     /// How a question is put to the model; by default as the task is usually measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub template: Option<Template>,
+    /// What is trained.
+    #[serde(skip_serializing_if = "steer::is_default")]
+    pub steer: Steer,
     /// Optimiser steps.
     pub steps: u64,
     /// Prompts of one step.
@@ -36,7 +41,7 @@ pub struct Recipe {
     pub temperature: f32,
     /// Longest completion in tokens; a longer one is cut and scores as it stands.
     pub max_new_tokens: usize,
-    /// Peak learning rate of the last layer's vector.
+    /// Peak learning rate of the last layer's vector, and of what layers share.
     pub learning_rate: f32,
     /// By how much the last layer's rate exceeds the first's; the rates between grow by equal factors. The best rate of
     /// single layers grew about 30 times with depth in the paper's experiments; 1 gives all layers the same.
@@ -139,6 +144,7 @@ impl Default for Recipe {
         Self {
             task: Task::Nano(Family::NanoGsm),
             template: None,
+            steer: Steer::default(),
             steps: 80,
             prompts_per_step: 32,
             group_size: 16,

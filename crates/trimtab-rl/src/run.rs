@@ -1,4 +1,4 @@
-//! A run folder: settings, logs, checkpoints and vectors, kept so that a run can stop at any instant.
+//! A run folder: settings, logs, checkpoints and result, kept so that a run can stop at any instant.
 
 use std::fs::{self, File};
 use std::io;
@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use trimtab_model::{Pretrained, sha256_hex, write_atomically};
-use trimtab_steer::{SteeringError, SteeringFile};
+use trimtab_steer::{ExportError, PeftError, SteeringError};
 use trimtab_tasks::{Decoding, Item, Outcome, Sample};
 
 use crate::checkpoint::{CheckpointError, Identity, checkpoint_path, checkpoints};
 use crate::evaluate::evaluate;
+use crate::export::export;
 use crate::log::{append, parse, trim};
 use crate::metrics::StepMetrics;
 use crate::recipe::{Recipe, RecipeError};
@@ -59,6 +60,10 @@ pub enum RunError {
     Rollout(#[from] RolloutError),
     #[error(transparent)]
     Steering(#[from] SteeringError),
+    #[error(transparent)]
+    Peft(#[from] PeftError),
+    #[error(transparent)]
+    Export(#[from] ExportError),
     #[error(
         "cannot use {path}: {source}; the run goes on from its last checkpoint once that is mended, or start it in \
          another folder with --out"
@@ -195,17 +200,15 @@ impl<'a> Run<'a> {
         Ok(Some(metrics))
     }
 
-    /// Writes the vectors as they are now to `steering.safetensors` and returns its path.
+    /// Writes what is trained as it is now and returns the path: vectors in the file `steering.safetensors`, LoRA in the folder `adapter`
+    /// as PEFT has it (in `steering.safetensors` if it acts at some tokens only), and under full tuning the checkpoint folder `model`.
     ///
     /// # Errors
     ///
-    /// The disk refuses.
+    /// PEFT cannot name the projections of the model, or the disk refuses.
     pub fn export(&self) -> Result<PathBuf, RunError> {
-        let path = self.folder.join(STEERING);
-        let recipe = serde_json::to_value(self.recipe).expect("a recipe is plain data");
-        let vectors = self.trainer.state.params[0].value.clone();
-        SteeringFile::new(vectors, self.base, self.step(), recipe).write(&path)?;
-        Ok(path)
+        let adapter = &self.trainer.state.adapter;
+        export(&self.folder, self.base, adapter, self.step(), self.recipe)
     }
 
     /// Writes `report.html`, the curves of the run so far, and returns its path.
@@ -251,9 +254,9 @@ impl<'a> Run<'a> {
             seed: self.recipe.seed,
             stop: stop_texts(&self.recipe.template()),
         };
-        let vectors = self.trainer.vectors(&self.base.model.device());
-        let hook = vectors.hook();
-        let batches = evaluate(self.base, Some(&hook), &self.selection, &decoding, 0);
+        let sampler = self.trainer.sampler();
+        let hook = Some(&sampler.steering as _);
+        let batches = evaluate(&sampler.base, hook, &self.selection, &decoding, 0);
         let samples: Vec<Vec<Vec<Sample>>> = batches.collect::<Result<_, _>>()?;
         let outcome = Outcome::of(&samples.concat()).expect("there are selection problems");
         Ok(Measurement {
@@ -283,7 +286,6 @@ const CONFIG: &str = "config.toml";
 const METRICS: &str = "metrics.jsonl";
 const COMPLETIONS: &str = "completions.jsonl";
 const SELECTION: &str = "selection.jsonl";
-const STEERING: &str = "steering.safetensors";
 const REPORT: &str = "report.html";
 
 fn disk(path: &Path, source: io::Error) -> RunError {

@@ -2,22 +2,23 @@
 
 use burn::tensor::Device;
 use rayon::prelude::*;
-use trimtab_model::{Model, Pretrained, Sampling};
-use trimtab_steer::SteeringVectors;
+use trimtab_model::{LoadError, Model, Pretrained, Sampling, Site, Weights};
+use trimtab_steer::{Adapter, Form, FormError, SteeringSetError, SteeringVectors, Where};
 
 use crate::advantage::differs;
 use crate::batch::{Batch, BatchGroup, by_completion, sampled};
-use crate::checkpoint::{Progress, State};
+use crate::checkpoint::State;
 use crate::data::{Data, DataError};
 use crate::gradient::{GroupGradient, GroupLoss, group_gradient};
 use crate::metrics::{StepMetrics, UpdateMetrics};
+use crate::policy::{Policy, Sampler};
 use crate::recipe::{Recipe, ZeroVariance};
 use crate::reward::{RewardError, Rewards};
 use crate::rollout::{Group, Rollout, RolloutError, rollouts};
-use crate::update::{Parameter, clip_grad_norm};
+use crate::update::clip_grad_norm;
 use crate::value::ValueHead;
 
-/// A run in main memory: the frozen base, the steering parameters and the optimiser's state.
+/// A run in main memory: the frozen base, what is trained and the optimiser's state.
 #[derive(Debug)]
 pub struct Trainer<'a> {
     base: &'a Pretrained,
@@ -29,13 +30,26 @@ pub struct Trainer<'a> {
     pub(crate) state: State,
 }
 
-/// Why a step could not be taken. The state is then as it was before it.
+/// Why a run could not begin, or a step not be taken. The state is then as it was before it.
 #[expect(missing_docs, reason = "the messages document the variants")]
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
     #[error(transparent)]
     Data(#[from] DataError),
+    #[error("`steer` does not fit this model: {0}")]
+    Form(#[from] FormError),
+    #[error("`steer.where` cannot be followed: {0}")]
+    Where(#[from] SteeringSetError),
+    #[error("full tuning changes the weights, which act at every token; leave `steer.where` out")]
+    WhereOfWeights,
+    #[error("full tuning needs the weights of the base again: {0}")]
+    Weights(#[from] LoadError),
+    #[error(
+        "layers can be compared by the gradients of their vectors only; the recipe trains `{form}`, \
+         so leave `steer.form` out"
+    )]
+    NoVectors { form: &'static str },
     #[error(transparent)]
     Rollout(#[from] RolloutError),
     #[error(transparent)]
@@ -52,27 +66,19 @@ pub enum TrainError {
 }
 
 impl<'a> Trainer<'a> {
-    /// A run before its first step: vectors of zero.
+    /// A run before its first step, when the policy is the base.
     ///
     /// # Errors
     ///
-    /// The problems cannot be loaded.
+    /// The problems cannot be loaded, or what is to be trained does not fit the model.
     pub fn new(base: &'a Pretrained, recipe: &'a Recipe) -> Result<Self, TrainError> {
         let data = Data::of(recipe)?;
-        let config = &base.model.config;
-        let [layers, width] = [config.num_hidden_layers, config.hidden_size];
+        let adapter = adapter(base, recipe)?;
+        let place = recipe.steer.place.clone();
+        Policy::new(adapter.leaves(&base.model.device()), place)?;
         let learns_value = recipe.advantage == crate::Advantage::Value;
-        let state = State {
-            params: vec![Parameter::zeros("vectors", &[layers, width])],
-            value: learns_value.then(|| ValueHead::new(width)),
-            progress: Progress {
-                step: 0,
-                updates: 0,
-                value_updates: 0,
-                skipped_in_row: 0,
-                cursor: data.stream.cursor(),
-            },
-        };
+        let value = learns_value.then(|| ValueHead::new(base.model.config.hidden_size));
+        let state = State::new(adapter, value, data.stream.cursor());
         Ok(Self {
             base,
             autodiff: base.model.autodiff(),
@@ -94,9 +100,28 @@ impl<'a> Trainer<'a> {
         &self.state
     }
 
-    /// The vectors as they are now.
-    pub fn vectors(&self, device: &Device) -> SteeringVectors {
-        SteeringVectors::from_host(&self.state.params[0].value, device)
+    /// The vectors as they are now, if what is trained is vectors that are added to `resid_post` at every token.
+    pub fn vectors(&self, device: &Device) -> Option<SteeringVectors> {
+        let (site, vectors) = self.state.adapter.materialise()?;
+        let everywhere = self.recipe.steer.place == Where::default();
+        let plain = site == Site::ResidPost && everywhere;
+        plain.then(|| SteeringVectors::from_host(&vectors, device))
+    }
+
+    /// The policy as it is now.
+    pub fn policy(&self) -> Policy {
+        self.policy_of(&self.state.adapter)
+    }
+
+    /// The policy with these parameters.
+    fn policy_of(&self, adapter: &Adapter) -> Policy {
+        let leaves = adapter.leaves(&self.base.model.device());
+        Policy::new(leaves, self.recipe.steer.place.clone()).expect("checked before the first step")
+    }
+
+    /// The policy as it samples now.
+    pub(crate) fn sampler(&self) -> Sampler<'a> {
+        self.policy().sampler(self.base)
     }
 
     /// Samples, rewards, and moves the parameters; the groups are all that were sampled.
@@ -108,14 +133,13 @@ impl<'a> Trainer<'a> {
         let step = self.state.progress.step + 1;
         let mut next = self.state.clone();
         next.progress.step = step;
-        let groups = self.sample(step, self.recipe.prompts_per_step)?;
+        let sampler = self.sampler();
+        let groups = self.sample(&sampler, step, self.recipe.prompts_per_step)?;
         next.progress.cursor = self.data.stream.cursor();
         let mut metrics = StepMetrics::of_groups(step, &groups);
-        let vectors = self.vectors(&self.base.model.device());
-        let hook = vectors.hook();
         let taught = groups.iter().filter(|group| self.takes(group)).collect();
         let value = next.value.as_ref();
-        let mut batch = Batch::new(self.base, &hook, self.recipe, value, taught);
+        let mut batch = Batch::new(&self.base.model, &sampler, self.recipe, value, taught);
         metrics.kl = batch.kl();
         match self.updates(&mut batch, &mut next) {
             Ok(updates) => {
@@ -136,7 +160,8 @@ impl<'a> Trainer<'a> {
                         before,
                     });
                 }
-                next.params.clone_from(&self.state.params);
+                next.adapter.clone_from(&self.state.adapter);
+                next.moments.clone_from(&self.state.moments);
                 next.value.clone_from(&self.state.value);
                 next.progress.updates = self.state.progress.updates;
                 next.progress.skipped_in_row = before + 1;
@@ -159,7 +184,10 @@ impl<'a> Trainer<'a> {
         self.state = next;
         let layers = self.base.model.config.num_hidden_layers;
         metrics.learning_rate = self.recipe.layer_rate(layers - 1, layers, step);
-        metrics.vector_norms = self.vectors(&self.base.model.device()).norms();
+        if let Some((_, vectors)) = self.state.adapter.materialise() {
+            metrics.vector_norms =
+                SteeringVectors::from_host(&vectors, &self.base.model.device()).norms();
+        }
         Ok((metrics, groups))
     }
 
@@ -177,39 +205,52 @@ impl<'a> Trainer<'a> {
             ..data.stream.cursor()
         };
         data.stream.seek(&cursor).map_err(DataError::from)?;
-        let mut groups = self.roll(step, data.take(1), sample + 1)?;
+        let mut groups = self.roll(&self.sampler(), step, data.take(1), sample + 1)?;
         Ok(groups.remove(0).rollouts.remove(sample))
     }
 
-    /// Which layers are worth training, before a run: the squared norm of each layer's gradient over `problems` problems,
-    /// from vectors of zero. Arrangement and interpretation are those of the label-free bias-only study, which found it
+    /// Which layers are worth training, before a run: the squared norm of the gradient of each layer's vector over `problems` problems,
+    /// from vectors of zero; 0 for layers without one. Arrangement and interpretation are those of the label-free bias-only study, which found it
     /// to go with the accuracy that training a layer alone reaches.
     ///
     /// # Errors
     ///
-    /// See [`TrainError`].
+    /// The recipe trains something else than a vector for each layer; see [`TrainError`].
     pub fn layer_energy(&mut self, problems: usize) -> Result<Vec<f64>, TrainError> {
-        let groups = self.sample(1, problems)?;
-        let vectors = self.vectors(&self.base.model.device());
-        let hook = vectors.hook();
+        let form = self.state.adapter.form();
+        if !matches!(form, Form::PerLayer(_)) {
+            return Err(TrainError::NoVectors { form: form.name() });
+        }
+        let sampler = self.sampler();
+        let groups = self.sample(&sampler, 1, problems)?;
         let value = self.state.value.as_ref();
         let taught = groups.iter().filter(|group| self.takes(group)).collect();
-        let batch = Batch::new(self.base, &hook, self.recipe, value, taught);
+        let batch = Batch::new(&self.base.model, &sampler, self.recipe, value, taught);
         let (grads, _, _) = self
-            .gradient(&batch, &self.state.params)
+            .gradient(&batch, &self.state.adapter)
             .map_err(|reason| TrainError::NonFinite {
                 step: 1,
                 reason,
                 before: 0,
             })?;
-        let width = self.base.model.config.hidden_size;
         let squares = |row: &[f32]| row.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
-        Ok(grads[0].chunks(width).map(squares).collect())
+        let layers = self.state.adapter.layers_of_parts().remove(0);
+        let rows = grads[0].chunks(grads[0].len() / layers.len());
+        let mut energy = vec![0.0; self.base.model.config.num_hidden_layers];
+        for (layer, row) in layers.into_iter().flatten().zip(rows) {
+            energy[layer] = squares(row);
+        }
+        Ok(energy)
     }
 
     /// Rewarded groups for a step, from where the state's cursor is: as many as asked for, or with resampling as many as
     /// it takes.
-    fn sample(&mut self, step: u64, prompts: usize) -> Result<Vec<Group>, TrainError> {
+    fn sample(
+        &mut self,
+        sampler: &Sampler,
+        step: u64,
+        prompts: usize,
+    ) -> Result<Vec<Group>, TrainError> {
         let cursor = &self.state.progress.cursor;
         self.data.stream.seek(cursor).map_err(DataError::from)?;
         let rounds = match self.recipe.zero_variance {
@@ -219,7 +260,7 @@ impl<'a> Trainer<'a> {
         let (mut groups, mut missing) = (vec![], prompts);
         for _ in 0..rounds {
             let problems = self.data.take(missing);
-            let mut sampled = self.roll(step, problems, self.recipe.group_size)?;
+            let mut sampled = self.roll(sampler, step, problems, self.recipe.group_size)?;
             self.rewards.score(&mut sampled)?;
             missing -= sampled.iter().filter(|group| self.takes(group)).count();
             groups.extend(sampled);
@@ -232,6 +273,7 @@ impl<'a> Trainer<'a> {
 
     fn roll(
         &self,
+        sampler: &Sampler,
         step: u64,
         problems: Vec<(u64, trimtab_tasks::Problem)>,
         samples: usize,
@@ -244,16 +286,13 @@ impl<'a> Trainer<'a> {
             step,
             ..Sampling::default()
         };
-        let vectors = self.vectors(&self.base.model.device());
-        let template = self.recipe.template();
-        let hook = vectors.hook();
         rollouts(
-            self.base,
-            &template,
+            &sampler.base,
+            &self.recipe.template(),
             problems,
             samples,
             &sampling,
-            Some(&hook),
+            Some(&sampler.steering),
         )
     }
 
@@ -268,20 +307,23 @@ impl<'a> Trainer<'a> {
         let rates: Vec<f32> = (0..layers)
             .map(|layer| self.recipe.layer_rate(layer, layers, state.progress.step))
             .collect();
+        let parts = state.adapter.layers_of_parts();
         let mut updates = vec![];
         for _ in 0..self.recipe.loss.updates_per_batch {
-            let (mut grads, logprobs, mut metrics) = self.gradient(batch, &state.params)?;
+            let (mut grads, logprobs, mut metrics) = self.gradient(batch, &state.adapter)?;
             metrics.grad_norm = clip_grad_norm(&mut grads, self.recipe.max_grad_norm);
             state.progress.updates += 1;
-            for (param, grad) in state.params.iter_mut().zip(&grads) {
-                let width = param.value.data.len() / layers;
-                let rate = |index: usize| rates[index / width];
-                let (value, moments) = (&mut param.value.data, &mut param.moments);
+            let trained = state.adapter.values_mut().zip(&mut state.moments);
+            for ((values, moments), (grad, parts)) in trained.zip(grads.iter().zip(&parts)) {
+                let len = values.len() / parts.len();
+                let rate = |index: usize| rates[parts[index / len].unwrap_or(layers - 1)];
                 let adamw = &self.recipe.adamw;
-                adamw.update(value, grad, moments, state.progress.updates, rate);
-                if !param.is_finite() {
-                    return Err(format!("`{}` is not finite after the update", param.name));
-                }
+                adamw.update(values, grad, moments, state.progress.updates, rate);
+            }
+            let finite = |values: &[f32]| values.iter().all(|value| value.is_finite());
+            let mut parameters = state.adapter.parameters().iter();
+            if let Some((name, _)) = parameters.find(|(_, tensor)| !finite(&tensor.data)) {
+                return Err(format!("`{name}` is not finite after the update"));
             }
             for (group, logprobs) in batch.groups.iter_mut().zip(logprobs) {
                 if group.old_logprobs.is_none() {
@@ -299,15 +341,15 @@ impl<'a> Trainer<'a> {
     fn gradient(
         &self,
         batch: &Batch,
-        params: &[Parameter],
+        adapter: &Adapter,
     ) -> Result<(Vec<Vec<f32>>, Vec<Option<Vec<f32>>>, UpdateMetrics), String> {
-        let zeros = |param: &Parameter| vec![0.0; param.value.data.len()];
-        let mut grads: Vec<Vec<f32>> = params.iter().map(zeros).collect();
+        let policy = self.policy_of(adapter);
+        let mut grads = policy.leaves().zeros();
         let (mut logprobs, mut metrics) = (vec![], UpdateMetrics::default());
         for wave in waves(&batch.groups, self.recipe.tokens_at_once) {
             let gradient = |group: &BatchGroup| {
                 group.teaches(self.recipe).then(|| {
-                    let run = |loss: &GroupLoss| group_gradient(&self.autodiff, params, loss);
+                    let run = |loss: &GroupLoss| group_gradient(&self.autodiff, &policy, loss);
                     group.with_loss(self.recipe, run)
                 })
             };
@@ -323,7 +365,7 @@ impl<'a> Trainer<'a> {
                 let loss: f64 = losses.iter().map(|one| one.loss).sum();
                 let finite = |grad: &Vec<f32>| grad.iter().all(|value| value.is_finite());
                 if !loss.is_finite() || !found.grads.iter().all(finite) {
-                    return Err(self.blame(group, params, &found));
+                    return Err(self.blame(group, &policy, &found));
                 }
                 metrics.loss += loss / f64::from(batch.divisor);
                 metrics.clipped += losses.iter().map(|one| one.clipped).sum::<usize>();
@@ -342,7 +384,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// Which completion of a group made its loss or gradient something that is not finite.
-    fn blame(&self, group: &BatchGroup, params: &[Parameter], found: &GroupGradient) -> String {
+    fn blame(&self, group: &BatchGroup, policy: &Policy, found: &GroupGradient) -> String {
         let not_finite = |numbers: &[f32]| numbers.iter().any(|number| !number.is_finite());
         let by_logprob = || {
             let completions = by_completion(group.group, &found.logprobs);
@@ -359,7 +401,7 @@ impl<'a> Trainer<'a> {
                     slopes: crate::gradient::Slopes::Known(loss.slopes),
                     entropy_weights: vec![],
                 };
-                let alone = group_gradient(&self.autodiff, params, &alone);
+                let alone = group_gradient(&self.autodiff, policy, &alone);
                 alone.grads.iter().any(|grad| not_finite(grad))
             })
         };
@@ -375,6 +417,19 @@ impl<'a> Trainer<'a> {
             None => format!("the gradient of problem {problem} is not finite"),
         }
     }
+}
+
+/// What the recipe trains, before training.
+fn adapter(base: &Pretrained, recipe: &Recipe) -> Result<Adapter, TrainError> {
+    let config = &base.model.config;
+    if !matches!(recipe.steer.form, Form::Full(_)) {
+        return Ok(Adapter::init(recipe.steer.form.clone(), config)?);
+    }
+    if recipe.steer.place != Where::default() {
+        return Err(TrainError::WhereOfWeights);
+    }
+    let weights = Weights::open(&base.dir)?;
+    Ok(Adapter::full(config, &weights)?)
 }
 
 /// Cuts groups into runs of at most so many completion tokens, or one group.

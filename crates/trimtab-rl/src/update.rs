@@ -47,12 +47,12 @@ impl Moments {
     }
 }
 
-/// A trained tensor with its optimiser state.
+/// A tensor of the learned value with its optimiser state.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parameter {
     /// Its name in files.
     pub name: String,
-    /// Its numbers; of a tensor with a row for each layer, the row is the layer.
+    /// Its numbers.
     pub value: HostTensor,
     /// In the order of the numbers.
     pub moments: Moments,
@@ -70,11 +70,6 @@ impl Parameter {
             },
             moments: Moments::zeros(len),
         }
-    }
-
-    /// Whether every number is finite.
-    pub fn is_finite(&self) -> bool {
-        self.value.data.iter().all(|value| value.is_finite())
     }
 }
 

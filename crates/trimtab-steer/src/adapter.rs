@@ -1,7 +1,11 @@
 //! A form with its parameters: in main memory, and as leaves on a device.
 
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::ops::Range;
+
 use burn::tensor::{Device, FloatDType, Gradients, Tensor};
-use trimtab_model::{HostTensor, LoadError, Model, ModelConfig, Site, Weights};
+use trimtab_model::{HostTensor, LoadError, Model, ModelConfig, Precision, Site, Weights};
 
 use crate::action::Actions;
 use crate::form::{Form, FormError, Full, Parameter, on_device};
@@ -134,6 +138,13 @@ impl Adapter {
             .map(|(_, tensor)| &mut tensor.data)
     }
 
+    /// The layers that parts of each parameter belong to, in the order of [`Self::parameters`]: a parameter is cut into as many parts of
+    /// equal length as its list is long. `None` for a part that layers share, such as the second factor of `low_rank` or an
+    /// embedding.
+    pub fn layers_of_parts(&self) -> Vec<Vec<Option<usize>>> {
+        self.form.layers_of_parts(&self.config)
+    }
+
     /// How many numbers are trained.
     pub fn parameter_count(&self) -> usize {
         self.parameters
@@ -193,24 +204,86 @@ impl Leaves {
 
     /// The model that the intervention acts on: `base`, or under full tuning a model of the parameters in its number format.
     pub fn model(&self, base: &Model) -> Model {
-        if !matches!(self.form, Form::Full(_)) {
+        if !self.is_model() {
             return base.clone();
         }
         let mut leaves = self.tensors.iter();
         let Ok(model) = Model::build(base.config.clone(), &mut |_, _| {
             let leaf = leaves.next().expect("one leaf for each tensor");
-            Ok::<_, std::convert::Infallible>(leaf.clone().cast(base.dtype()))
+            Ok::<_, Infallible>(leaf.clone().cast(base.dtype()))
         });
         model
     }
 
+    /// Whether the parameters are a model of their own, so that [`Self::model`] is another one than the base.
+    pub fn is_model(&self) -> bool {
+        matches!(self.form, Form::Full(_))
+    }
+
+    /// The same as [`Self::model`], faster, for parameters that ask for no gradient: under full tuning its weights are packed, on
+    /// the CPU as f32, so that sampling computes what training does.
+    pub fn frozen(&self, base: &Model) -> Model {
+        if !self.is_model() {
+            return base.clone();
+        }
+        let names = Model::tensors(&base.config).into_iter();
+        let leaves: HashMap<String, &Tensor<2>> =
+            names.map(|(name, _)| name).zip(&self.tensors).collect();
+        let rows = &mut |name: &str, _: &[usize], rows: Range<usize>| {
+            let rows = leaves[name].clone().narrow(0, rows.start, rows.len());
+            Ok::<_, Infallible>(rows.cast(base.dtype()))
+        };
+        let (config, device) = (base.config.clone(), self.device());
+        let Ok(model) = Model::frozen(config, Precision::F32, &device, rows);
+        model
+    }
+
+    /// The same numbers, not copied, as leaves of their own on the differentiating side of their device. What back-propagation passes it forgets,
+    /// so each backward pass needs leaves of its own, and a [`Self::model`] of them.
+    #[must_use]
+    pub fn differentiable(&self) -> Self {
+        let lift = |tensor: &Tensor<2>| {
+            if tensor.device().is_autodiff() {
+                tensor.clone().detach()
+            } else {
+                tensor.clone().autodiff()
+            }
+        };
+        Self {
+            tensors: self
+                .tensors
+                .iter()
+                .map(|tensor| lift(tensor).require_grad())
+                .collect(),
+            constant: self.constant.as_ref().map(lift),
+            ..self.clone()
+        }
+    }
+
     /// The gradient of each parameter, row-major; zeros for one that the loss does not depend on.
     pub fn grads(&self, grads: &Gradients) -> Vec<Vec<f32>> {
-        let of_leaf = |leaf: &Tensor<2>| match leaf.grad(grads) {
-            Some(grad) => grad.try_into_vec_as().expect("gradients convert to f32"),
-            None => vec![0.0; leaf.dims().iter().product()],
-        };
-        self.tensors.iter().map(of_leaf).collect()
+        let mut sums = self.zeros();
+        self.add_grads(grads, &mut sums);
+        sums
+    }
+
+    /// As many zeros as each parameter has numbers.
+    pub fn zeros(&self) -> Vec<Vec<f32>> {
+        let zeros = |leaf: &Tensor<2>| vec![0.0; leaf.dims().iter().product()];
+        self.tensors.iter().map(zeros).collect()
+    }
+
+    /// Adds the gradient of each parameter, row-major, to `sums`, which begin as [`Self::zeros`].
+    pub fn add_grads(&self, grads: &Gradients, sums: &mut [Vec<f32>]) {
+        for (leaf, sum) in self.tensors.iter().zip(sums) {
+            let Some(grad) = leaf.grad(grads) else {
+                continue;
+            };
+            let grad: Vec<f32> = grad.try_into_vec_as().expect("gradients convert to f32");
+            for (sum, grad) in sum.iter_mut().zip(grad) {
+                *sum += grad;
+            }
+        }
     }
 
     pub(crate) fn actions(&self) -> Actions {

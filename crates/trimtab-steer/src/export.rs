@@ -41,6 +41,8 @@ pub enum ExportError {
         target: &'static str,
         reason: String,
     },
+    #[error("only full tuning gives a checkpoint of its own; what was trained is `{form}`")]
+    NoWeights { form: &'static str },
     #[error("{path} exists already; remove it or name another place")]
     Exists { path: PathBuf },
     #[error("cannot write {path}: {source}")]

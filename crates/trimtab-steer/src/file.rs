@@ -1,4 +1,4 @@
-//! Files of steering vectors: the native one, which knows its base, and those of others.
+//! Files of what steers: the native one, which knows its base, and those of others.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -7,45 +7,50 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use trimtab_model::{HostTensor, Pretrained, Site, TensorFile, TensorFileError};
+use trimtab_model::{
+    HostTensor, Model, ModelConfig, Pretrained, Site, TensorFile, TensorFileError,
+};
 
+use crate::adapter::Adapter;
 use crate::control_vector::ControlVector;
+use crate::form::{Form, FormError, PerLayer, width};
 use crate::gguf::{self, GgufError};
 use crate::npy::{self, NpyError};
+use crate::place::Where;
+use crate::steering::{Conflict, Steering, SteeringSetError};
 use crate::vectors::SteeringVectors;
 
-/// Value of `format` in the metadata; another value is another format.
-const FORMAT: &str = "trimtab-steering-1";
+/// Value of `format` in the metadata of plain vectors, one for each layer, in a tensor named by the site.
+const VECTORS: &str = "trimtab-steering-1";
+/// Of other forms, named by the metadata, with a tensor for each parameter.
+const FORM: &str = "trimtab-steering-2";
 
-/// Steering vectors as a file holds them.
+/// What steers a model, as a file holds it: vectors, or the parameters of a form that is more than vectors.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SteeringFile {
-    /// `[num_hidden_layers, hidden_size]`
-    pub vectors: HostTensor,
+    /// The parameters of the form, in its order and with its names; of plain vectors `vectors`, `[num_hidden_layers, width]`.
+    pub parameters: Vec<(String, HostTensor)>,
     /// Where they come from.
     pub metadata: SteeringMetadata,
 }
 
 /// What a steering file says of itself.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(try_from = "Entries", into = "Entries")]
 pub struct SteeringMetadata {
-    /// Version of the format.
-    pub format: String,
-    /// Where the vectors act; also the name of the tensor.
-    pub site: Site,
+    /// What the parameters are.
+    pub form: Form,
     /// At which tokens they act; absent: at all.
-    #[serde(rename = "where", default, skip_serializing_if = "Option::is_none")]
-    pub where_clause: Option<serde_json::Value>,
+    pub where_clause: Option<Where>,
     /// Name of the base model; empty where the file does not say.
     pub base_model: String,
     /// SHA-256 of the weights that the vectors were made for; empty where the file does not say.
     pub base_sha256: String,
     /// `model_type` of the base model, where the file says it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_type: Option<String>,
-    /// Number of vectors.
+    /// Number of layers of the model.
     pub num_hidden_layers: usize,
-    /// Width of each.
+    /// Width of its residual stream.
     pub hidden_size: usize,
     /// Training steps behind them.
     pub step: u64,
@@ -53,10 +58,10 @@ pub struct SteeringMetadata {
     pub recipe: serde_json::Value,
 }
 
-/// Vectors that were moved to another model, with what differs between the two.
+/// What was moved to another model, with what differs between the two.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Transfer {
-    /// The vectors with the new base.
+    /// The same with the new base.
     pub file: SteeringFile,
     /// What differs, one readable phrase each; empty if nothing does.
     pub differences: Vec<String>,
@@ -96,12 +101,18 @@ pub enum SteeringError {
         found: Vec<usize>,
         expected: [usize; 2],
     },
+    #[error("what steers does not fit this model: {0}")]
+    Form(#[from] FormError),
+    #[error("the where-clause of the file cannot be followed: {0}")]
+    Where(#[from] SteeringSetError),
     #[error(
         "these vectors act at {}{}, where only vectors that act at resid_post and at every token can be used",
         site.name(),
         if *conditional { " at some tokens" } else { "" }
     )]
     NotEverywhere { site: Site, conditional: bool },
+    #[error("this is the form `{form}`, where only plain vectors can be used")]
+    NoVectors { form: &'static str },
 }
 
 impl SteeringFile {
@@ -118,15 +129,43 @@ impl SteeringFile {
         file
     }
 
-    /// Writes the native file; equal vectors and metadata give equal bytes.
+    /// What was trained on `base` and acts at the tokens of `place`. Forms that are vectors become the vectors that they stand for.
+    pub fn of(
+        adapter: &Adapter,
+        place: &Where,
+        base: &Pretrained,
+        step: u64,
+        recipe: serde_json::Value,
+    ) -> Self {
+        let (form, parameters) = match adapter.materialise() {
+            Some((site, vectors)) => (vectors_at(site), vec![(NAME.to_owned(), vectors)]),
+            None => (adapter.form().clone(), adapter.parameters().to_vec()),
+        };
+        let mut metadata = SteeringMetadata::unknown_base(form, recipe);
+        metadata.where_clause = (*place != Where::default()).then(|| place.clone());
+        metadata.step = step;
+        let mut file = Self {
+            parameters,
+            metadata,
+        };
+        file.belong_to(base);
+        file
+    }
+
+    /// Writes the native file; equal parameters and metadata give equal bytes.
     ///
     /// # Errors
     ///
     /// A value is not finite, or the disk refuses.
     pub fn write(&self, path: &Path) -> Result<(), SteeringError> {
         let mut file = TensorFile::default();
-        let name = self.metadata.site.name().to_owned();
-        file.tensors.insert(name, self.vectors.clone());
+        for (name, tensor) in &self.parameters {
+            let name = match self.metadata.plain() {
+                Some(site) => site.name(),
+                None => name,
+            };
+            file.tensors.insert(name.to_owned(), tensor.clone());
+        }
         let metadata = serde_json::to_value(&self.metadata).expect("the metadata is plain data");
         file.metadata = metadata
             .as_object()
@@ -135,7 +174,7 @@ impl SteeringFile {
         Ok(file.write(path)?)
     }
 
-    /// Reads vectors for the model `base` from a native file, a GGUF control vector or an npy matrix; the first bytes
+    /// Reads what steers the model `base` from a native file, a GGUF control vector or an npy matrix; the first bytes
     /// tell which.
     ///
     /// A control vector has no vector for layer 0 and may leave others out: these are zero.
@@ -146,8 +185,8 @@ impl SteeringFile {
     ///
     /// let device = Device::flex();
     /// let base = Pretrained::load("checkpoint".as_ref(), Precision::F32, &device)?;
-    /// let vectors = SteeringFile::read("steering.gguf".as_ref(), &base)?.steering(&device)?;
-    /// let (resid_post, _) = base.model.read(&[&base.tokenizer.encode("Hello")?], Some(&vectors.hook()));
+    /// let steering = SteeringFile::read("steering.gguf".as_ref(), &base)?.intervention(&base.model)?;
+    /// let (resid_post, _) = base.model.read(&[&base.tokenizer.encode("Hello")?], Some(&steering));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -156,7 +195,7 @@ impl SteeringFile {
     /// The file is damaged, holds something else, or was made for another base ([`Self::transfer`] takes it none the
     /// less).
     pub fn read(path: &Path, base: &Pretrained) -> Result<Self, SteeringError> {
-        let mut file = Self::open(path, base.model.config.num_hidden_layers)?;
+        let mut file = Self::open(path, &base.model.config)?;
         let metadata = &file.metadata;
         if !metadata.base_sha256.is_empty() && metadata.base_sha256 != base.sha256 {
             return Err(SteeringError::OtherBase {
@@ -176,7 +215,7 @@ impl SteeringFile {
                 found: model_type.clone(),
             });
         }
-        file.check_shape(path, base)?;
+        file.check(path, &base.model.config)?;
         if file.metadata.base_sha256.is_empty() {
             file.belong_to(base);
         }
@@ -184,14 +223,14 @@ impl SteeringFile {
         Ok(file)
     }
 
-    /// Reads vectors as [`Self::read`] does, for `base` whatever they were made for, if layers and width are equal.
+    /// Reads a file as [`Self::read`] does, for `base` whatever it was made for, if layers and width are equal.
     ///
     /// # Errors
     ///
     /// The file is damaged, holds something else, or has another shape.
     pub fn transfer(path: &Path, base: &Pretrained) -> Result<Transfer, SteeringError> {
-        let mut file = Self::open(path, base.model.config.num_hidden_layers)?;
-        file.check_shape(path, base)?;
+        let mut file = Self::open(path, &base.model.config)?;
+        file.check(path, &base.model.config)?;
         let old = file.metadata.clone();
         file.belong_to(base);
         let new = &mut file.metadata;
@@ -224,31 +263,59 @@ impl SteeringFile {
         Ok(Transfer { file, differences })
     }
 
+    /// What acts on `model`, whatever the form, at the tokens of the where-clause.
+    ///
+    /// # Errors
+    ///
+    /// The where-clause cannot be followed, or the parameters are not those of the form.
+    pub fn intervention(&self, model: &Model) -> Result<Steering, SteeringError> {
+        let leaves = self.adapter(&model.config)?.leaves(&model.device());
+        let set = (
+            leaves,
+            self.metadata.where_clause.clone().unwrap_or_default(),
+        );
+        Ok(Steering::new(vec![set], Conflict::Sum)?)
+    }
+
     /// The vectors ready to steer with.
     ///
     /// # Errors
     ///
-    /// [`SteeringError::NotEverywhere`]: they act elsewhere, or at some tokens only.
+    /// They are no vectors, act elsewhere, or at some tokens only.
     pub fn steering(&self, device: &Device) -> Result<SteeringVectors, SteeringError> {
         Ok(SteeringVectors::from_host(self.everywhere()?, device))
     }
 
-    /// The vectors, if all they do is to be added to `resid_post` at every token.
-    pub(crate) fn everywhere(&self) -> Result<&HostTensor, SteeringError> {
-        let SteeringMetadata {
-            site, where_clause, ..
-        } = &self.metadata;
-        if *site != Site::ResidPost || where_clause.is_some() {
-            return Err(SteeringError::NotEverywhere {
-                site: *site,
-                conditional: where_clause.is_some(),
-            });
+    /// The vectors, `[num_hidden_layers, width]`.
+    ///
+    /// # Errors
+    ///
+    /// The file holds something else.
+    pub fn vectors(&self) -> Result<&HostTensor, SteeringError> {
+        match (self.metadata.plain(), &self.parameters[..]) {
+            (Some(_), [(_, vectors)]) => Ok(vectors),
+            _ => Err(SteeringError::NoVectors {
+                form: self.metadata.form.name(),
+            }),
         }
-        Ok(&self.vectors)
     }
 
-    /// What the file at `path` says; a control vector gets at least `num_hidden_layers` rows.
-    fn open(path: &Path, num_hidden_layers: usize) -> Result<Self, SteeringError> {
+    /// The vectors, if all they do is to be added to `resid_post` at every token.
+    pub(crate) fn everywhere(&self) -> Result<&HostTensor, SteeringError> {
+        let vectors = self.vectors()?;
+        let place = &self.metadata.where_clause;
+        let conditional = place.as_ref().is_some_and(|of| *of != Where::default());
+        match self.metadata.plain() {
+            Some(Site::ResidPost) if !conditional => Ok(vectors),
+            site => Err(SteeringError::NotEverywhere {
+                site: site.unwrap_or(Site::ResidPost),
+                conditional,
+            }),
+        }
+    }
+
+    /// What the file at `path` says; a control vector gets at least a row for each layer.
+    fn open(path: &Path, config: &ModelConfig) -> Result<Self, SteeringError> {
         let mut magic = vec![];
         let read = |source| TensorFileError::Read {
             path: path.into(),
@@ -263,7 +330,7 @@ impl SteeringFile {
             let ControlVector {
                 vectors,
                 model_hint,
-            } = ControlVector::read(path, num_hidden_layers)?;
+            } = ControlVector::read(path, config.num_hidden_layers)?;
             let mut file = Self::unknown_base(vectors, json!({ "imported": "gguf" }));
             file.metadata.model_type = model_hint;
             return Ok(file);
@@ -272,61 +339,70 @@ impl SteeringFile {
             let vectors = npy::read(path)?;
             return Ok(Self::unknown_base(vectors, json!({ "imported": "npy" })));
         }
-        Self::open_native(path)
+        Self::open_native(path, config)
     }
 
-    fn open_native(path: &Path) -> Result<Self, SteeringError> {
+    fn open_native(path: &Path, config: &ModelConfig) -> Result<Self, SteeringError> {
         let mut file = TensorFile::read(path)?;
         let format = |reason: String| SteeringError::Format {
             path: path.into(),
             reason,
         };
+        let metadata = serde_json::Value::Object(file.metadata);
         let metadata: SteeringMetadata =
-            serde_json::from_value(serde_json::Value::Object(file.metadata))
-                .map_err(|error| format(error.to_string()))?;
-        if metadata.format != FORMAT {
-            return Err(format(format!("format `{}`", metadata.format)));
-        }
+            serde_json::from_value(metadata).map_err(|error| format(error.to_string()))?;
         if metadata.base_sha256.is_empty() {
             return Err(format(
                 "it does not say which weights it belongs to".to_owned(),
             ));
         }
-        let site = metadata.site.name();
-        let vectors = file
-            .tensors
-            .remove(site)
-            .ok_or_else(|| format(format!("no tensor `{site}`")))?;
-        Ok(Self { vectors, metadata })
+        let mut take = |name: &str| {
+            let tensor = file.tensors.remove(name);
+            tensor.ok_or_else(|| format(format!("no tensor `{name}`")))
+        };
+        let parameters = match metadata.plain() {
+            Some(site) => vec![(NAME.to_owned(), take(site.name())?)],
+            None => {
+                let names = metadata.form.initial(config)?.into_iter();
+                names
+                    .map(|(name, _)| Ok((name.clone(), take(&name)?)))
+                    .collect::<Result<_, SteeringError>>()?
+            }
+        };
+        Ok(Self {
+            parameters,
+            metadata,
+        })
     }
 
     fn unknown_base(vectors: HostTensor, recipe: serde_json::Value) -> Self {
-        let metadata = SteeringMetadata {
-            format: FORMAT.to_owned(),
-            site: Site::ResidPost,
-            where_clause: None,
-            base_model: String::new(),
-            base_sha256: String::new(),
-            model_type: None,
-            num_hidden_layers: vectors.shape.first().copied().unwrap_or(0),
-            hidden_size: vectors.shape.last().copied().unwrap_or(0),
-            step: 0,
-            recipe,
-        };
-        Self { vectors, metadata }
+        let mut metadata = SteeringMetadata::unknown_base(Form::default(), recipe);
+        metadata.num_hidden_layers = vectors.shape.first().copied().unwrap_or(0);
+        metadata.hidden_size = vectors.shape.last().copied().unwrap_or(0);
+        Self {
+            parameters: vec![(NAME.to_owned(), vectors)],
+            metadata,
+        }
     }
 
-    fn check_shape(&self, path: &Path, base: &Pretrained) -> Result<(), SteeringError> {
-        let config = &base.model.config;
-        let expected = [config.num_hidden_layers, config.hidden_size];
-        if self.vectors.shape == expected {
-            return Ok(());
+    fn adapter(&self, config: &ModelConfig) -> Result<Adapter, FormError> {
+        Adapter::from_parameters(self.metadata.form.clone(), config, self.parameters.clone())
+    }
+
+    /// Whether the parameters are those of the form on this model.
+    fn check(&self, path: &Path, config: &ModelConfig) -> Result<(), SteeringError> {
+        if let (Some(site), Ok(vectors)) = (self.metadata.plain(), self.vectors()) {
+            let expected = [config.num_hidden_layers, width(config, site)];
+            if vectors.shape != expected {
+                return Err(SteeringError::Shape {
+                    path: path.into(),
+                    found: vectors.shape.clone(),
+                    expected,
+                });
+            }
         }
-        Err(SteeringError::Shape {
-            path: path.into(),
-            found: self.vectors.shape.clone(),
-            expected,
-        })
+        self.adapter(config)?;
+        Ok(())
     }
 
     fn belong_to(&mut self, base: &Pretrained) {
@@ -337,5 +413,107 @@ impl SteeringFile {
         metadata.model_type = Some(config.model_type.clone());
         metadata.num_hidden_layers = config.num_hidden_layers;
         metadata.hidden_size = config.hidden_size;
+    }
+}
+
+/// The name of the one parameter of plain vectors.
+const NAME: &str = "vectors";
+
+/// A vector for each layer at a site.
+fn vectors_at(site: Site) -> Form {
+    Form::PerLayer(PerLayer { site, layers: None })
+}
+
+impl SteeringMetadata {
+    fn unknown_base(form: Form, recipe: serde_json::Value) -> Self {
+        Self {
+            form,
+            where_clause: None,
+            base_model: String::new(),
+            base_sha256: String::new(),
+            model_type: None,
+            num_hidden_layers: 0,
+            hidden_size: 0,
+            step: 0,
+            recipe,
+        }
+    }
+
+    /// The site of plain vectors, one for each layer.
+    fn plain(&self) -> Option<Site> {
+        match self.form {
+            Form::PerLayer(PerLayer { site, layers: None }) => Some(site),
+            _ => None,
+        }
+    }
+}
+
+/// The metadata as it stands in a file.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Entries {
+    format: String,
+    /// Of plain vectors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    site: Option<Site>,
+    /// Of everything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    form: Option<Form>,
+    #[serde(rename = "where", default, skip_serializing_if = "Option::is_none")]
+    where_clause: Option<Where>,
+    base_model: String,
+    base_sha256: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    model_type: Option<String>,
+    num_hidden_layers: usize,
+    hidden_size: usize,
+    step: u64,
+    recipe: serde_json::Value,
+}
+
+impl From<SteeringMetadata> for Entries {
+    fn from(metadata: SteeringMetadata) -> Self {
+        let site = metadata.plain();
+        Self {
+            format: if site.is_some() { VECTORS } else { FORM }.to_owned(),
+            form: site.is_none().then_some(metadata.form),
+            site,
+            where_clause: metadata.where_clause,
+            base_model: metadata.base_model,
+            base_sha256: metadata.base_sha256,
+            model_type: metadata.model_type,
+            num_hidden_layers: metadata.num_hidden_layers,
+            hidden_size: metadata.hidden_size,
+            step: metadata.step,
+            recipe: metadata.recipe,
+        }
+    }
+}
+
+impl TryFrom<Entries> for SteeringMetadata {
+    type Error = String;
+
+    fn try_from(entries: Entries) -> Result<Self, String> {
+        let form = match (&*entries.format, entries.site, entries.form) {
+            (VECTORS, Some(site), None) => vectors_at(site),
+            (FORM, None, Some(form @ (Form::Gated(_) | Form::Lora(_)))) => form,
+            (FORM, None, Some(form)) => {
+                return Err(format!("`{}` is no form of this file", form.name()));
+            }
+            (VECTORS, _, _) => return Err("vectors have a site and no form".to_owned()),
+            (FORM, _, _) => return Err("a form stands in `form` and not in `site`".to_owned()),
+            (format, _, _) => return Err(format!("format `{format}`")),
+        };
+        Ok(Self {
+            form,
+            where_clause: entries.where_clause,
+            base_model: entries.base_model,
+            base_sha256: entries.base_sha256,
+            model_type: entries.model_type,
+            num_hidden_layers: entries.num_hidden_layers,
+            hidden_size: entries.hidden_size,
+            step: entries.step,
+            recipe: entries.recipe,
+        })
     }
 }

@@ -96,6 +96,21 @@ pub enum FormError {
     NonFiniteParameter { name: String },
 }
 
+impl Form {
+    /// The name in files, the value of the key `form`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::PerLayer(_) => "per_layer",
+            Self::Scaled(_) => "scaled",
+            Self::LowRank(_) => "low_rank",
+            Self::RandomProjection(_) => "random_projection",
+            Self::Gated(_) => "gated",
+            Self::Lora(_) => "lora",
+            Self::Full(_) => "full",
+        }
+    }
+}
+
 /// A parameter: its name and its numbers.
 pub(crate) type Parameter = (String, HostTensor);
 
@@ -118,6 +133,32 @@ impl Form {
         match self {
             Self::RandomProjection(form) => Some(form.basis(config)),
             _ => None,
+        }
+    }
+
+    /// The layers that the equal parts of each parameter belong to; `None` for a part that layers share.
+    pub(crate) fn layers_of_parts(&self, config: &ModelConfig) -> Vec<Vec<Option<usize>>> {
+        let rows = |layers: &Option<Vec<usize>>| -> Vec<Option<usize>> {
+            let layers = chosen(layers.as_deref(), config.num_hidden_layers);
+            layers.into_iter().map(Some).collect()
+        };
+        match self {
+            Self::PerLayer(form) => vec![rows(&form.layers)],
+            Self::Scaled(Scaled { layers, .. }) | Self::Gated(Gated { layers, .. }) => {
+                vec![rows(layers); 2]
+            }
+            Self::LowRank(form) => vec![rows(&form.layers), vec![None]],
+            Self::RandomProjection(_) => vec![vec![None]],
+            Self::Lora(form) => {
+                let targets = form.targets(config).into_iter();
+                targets
+                    .flat_map(|(layer, ..)| vec![vec![Some(layer)]; 2])
+                    .collect()
+            }
+            Self::Full(_) => {
+                let names = trimtab_model::Model::tensors(config).into_iter();
+                names.map(|(name, _)| vec![layer_in(&name)]).collect()
+            }
         }
     }
 
@@ -183,6 +224,12 @@ pub(crate) fn width(config: &ModelConfig, site: Site) -> usize {
         | Site::MlpOut
         | Site::ResidPost => config.hidden_size,
     }
+}
+
+/// The layer that a tensor of a checkpoint is of, from its name, as in `model.layers.3.mlp.down_proj.weight`.
+fn layer_in(name: &str) -> Option<usize> {
+    let mut parts = name.split('.').skip_while(|&part| part != "layers");
+    parts.nth(1)?.parse().ok()
 }
 
 /// The layers that a form has parameters for.

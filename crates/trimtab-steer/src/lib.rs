@@ -26,6 +26,7 @@
 mod action;
 mod adapter;
 pub mod algebra;
+mod checkpoint;
 mod control_vector;
 mod effect;
 mod export;

@@ -29,7 +29,7 @@ pub enum Window {
 }
 
 /// Files that go along as they are, where they are there.
-const COPIED: &[&str] = &[
+pub(crate) const COPIED: &[&str] = &[
     "LICENSE",
     "added_tokens.json",
     "chat_template.jinja",
@@ -232,7 +232,7 @@ fn tokenizer_config(source: &Path, config: &ModelConfig) -> Result<Option<Value>
     Ok(Some(tokenizer.into()))
 }
 
-fn read_object(path: &Path) -> Result<Map<String, Value>, ExportError> {
+pub(crate) fn read_object(path: &Path) -> Result<Map<String, Value>, ExportError> {
     let unread = |source: io::Error| ExportError::Copy {
         path: path.into(),
         source,
@@ -241,7 +241,7 @@ fn read_object(path: &Path) -> Result<Map<String, Value>, ExportError> {
     serde_json::from_slice(&bytes).map_err(|error| unread(error.into()))
 }
 
-fn write_json(path: &Path, value: &Value) -> Result<(), ExportError> {
+pub(crate) fn write_json(path: &Path, value: &Value) -> Result<(), ExportError> {
     let text = serde_json::to_string_pretty(value).expect("JSON is always written") + "\n";
     fs::write(path, text).map_err(|source| ExportError::Write {
         path: path.into(),

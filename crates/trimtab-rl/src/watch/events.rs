@@ -67,11 +67,11 @@ fn scalars(metrics: &StepMetrics, measurement: Option<&Measurement>) -> Vec<u8> 
             "policy/learning_rate".to_owned(),
             metrics.learning_rate.into(),
         ),
-        (
-            "policy/vector_norm".to_owned(),
-            norms.sum::<f32>().sqrt().into(),
-        ),
     ];
+    if !metrics.vector_norms.is_empty() {
+        let norm = norms.sum::<f32>().sqrt();
+        named.push(("policy/vector_norm".to_owned(), norm.into()));
+    }
     let optional = [
         ("policy/kl", metrics.kl),
         ("value/loss", metrics.value_loss),

@@ -20,7 +20,7 @@ pub(crate) fn page(recipe: &Recipe, metrics: &[StepMetrics], measured: &[Measure
     };
     let norm = |step: &StepMetrics| {
         let squares = step.vector_norms.iter().map(|&norm| f64::from(norm * norm));
-        squares.sum::<f64>().sqrt()
+        (!step.vector_norms.is_empty()).then(|| squares.sum::<f64>().sqrt())
     };
     let selection = measured.iter().map(|one| (one.step, one.outcome.accuracy));
     let curves = [
@@ -36,7 +36,7 @@ pub(crate) fn page(recipe: &Recipe, metrics: &[StepMetrics], measured: &[Measure
         of("clip fraction", &|step| Some(step.clip_fraction)),
         of("loss", &|step| Some(step.loss)),
         of("gradient norm", &|step| Some(step.grad_norm.into())),
-        of("vector norm", &|step| Some(norm(step))),
+        of("vector norm", &norm),
         of("explained variance", &|step| step.explained_variance),
     ];
     let curves: Vec<minijinja::Value> = curves.into_iter().flatten().collect();

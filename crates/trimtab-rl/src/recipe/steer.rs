@@ -1,0 +1,50 @@
+//! What a run trains.
+
+use serde::{Deserialize, Serialize};
+use toml::Table;
+use trimtab_steer::{Form, Where};
+
+/// What is trained, and at which tokens it acts: the table `[steer]` of a recipe, with the keys of the [`Form`] and the key `where`.
+///
+/// ```
+/// use trimtab_rl::Recipe;
+/// use trimtab_steer::{Form, LowRank};
+///
+/// let recipe = Recipe::resolve(r#"
+///     [steer]
+///     form = "low_rank"
+///     rank = 2
+///     where = { only = { part = "generated" } }
+/// "#, &[])?;
+/// assert_eq!(recipe.steer.form, Form::LowRank(LowRank { rank: 2, ..LowRank::default() }));
+/// # Ok::<_, trimtab_rl::RecipeError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(try_from = "Table")]
+pub struct Steer {
+    /// The form; where the key is left out, one vector for each layer.
+    #[serde(flatten)]
+    pub form: Form,
+    /// Where it acts.
+    #[serde(rename = "where", skip_serializing_if = "is_default")]
+    pub place: Where,
+}
+
+impl TryFrom<Table> for Steer {
+    type Error = toml::de::Error;
+
+    fn try_from(mut table: Table) -> Result<Self, Self::Error> {
+        let place = table.remove("where");
+        let place = place.map(toml::Value::try_into).transpose()?;
+        let form = Form::default().name().into();
+        table.entry("form").or_insert(form);
+        Ok(Self {
+            form: table.try_into()?,
+            place: place.unwrap_or_default(),
+        })
+    }
+}
+
+pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}

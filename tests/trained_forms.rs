@@ -1,0 +1,577 @@
+//! The trainer trains every form: gradients of a group, steps that raise a chance, files, stops at any instant, and what is
+//! refused.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+use std::thread::sleep;
+use std::time::Instant;
+
+use burn::tensor::Device;
+use trimtab_model::{
+    Completion, FinishReason, FloatDType, Hook, Model, ModelConfig, Precision, Pretrained, Site,
+    Weights,
+};
+use trimtab_rl::{
+    GroupLoss, KlConfig, Policy, Recipe, Rewards, Run, RunError, Schedule, Slopes, Steer,
+    TrainError, Trainer, group_gradient, group_logprobs,
+};
+use trimtab_steer::{
+    Adapter, Form, Full, Gated, Lora, LowRank, Part, PerLayer, RandomProjection, Scaled,
+    SteeringFile, Tokens, Where,
+};
+use trimtab_tasks::{Family, Split};
+use trimtab_tests::{bundled_model, fixture, matrix, max_difference};
+
+/// With 1,100 tokens, so that logits are made in two chunks, and an entropy bonus: along the gradient of each parameter by
+/// itself, final norm, embedding and unembedding included. In f32, on a sum of 1,100 terms, differences over the step are right to
+/// about 1e-2.
+#[test]
+fn gradients_of_a_group_equal_central_differences() {
+    const STEP: f64 = 4e-3;
+    let group = ManyTokens::new();
+    for tied in [false, true] {
+        let base = tiny(tied);
+        let autodiff = base.autodiff();
+        for (mut adapter, place) in tiny_forms(&base.config) {
+            let is_full = matches!(adapter.form(), Form::Full(_));
+            if tied && !is_full {
+                continue; // others do not touch the embedding
+            }
+            if !is_full {
+                shake(&mut adapter, 0.1);
+            }
+            let policy = |adapter: &Adapter| {
+                let leaves = adapter.leaves(&Device::flex());
+                Policy::new(leaves, place.clone()).expect("a clause that can be followed")
+            };
+            let grads = group.gradient(&autodiff, &policy(&adapter));
+            assert!(grads.iter().flatten().any(|grad| grad.abs() > 1e-2));
+            for (index, grad) in grads.iter().enumerate() {
+                let name = adapter.parameters()[index].0.clone();
+                let length = norm(grad);
+                let moved = |step: f64| {
+                    let mut adapter = adapter.clone();
+                    let values = adapter.values_mut().nth(index).expect("a parameter");
+                    for (value, grad) in values.iter_mut().zip(grad) {
+                        *value += (step * f64::from(*grad) / length) as f32;
+                    }
+                    group.loss(&base, &policy(&adapter))
+                };
+                let found = (moved(STEP) - moved(-STEP)) / (2.0 * STEP);
+                assert!(
+                    (found - length).abs() < 1e-2 * length.max(2.0),
+                    "{:?}, tied {tied}, {name}: {found} by differences, {length} by back-propagation",
+                    adapter.form()
+                );
+            }
+        }
+    }
+}
+
+/// Six steps with a reward for beginning with ` Let`, which the base does one time in four, and a penalty for leaving the base. The
+/// chance of it is computed, not sampled.
+#[test]
+fn a_few_steps_of_every_form_raise_the_chance_of_what_is_rewarded() {
+    let wanted = nano().tokenizer.encode(" Let").expect("a word")[0];
+    for (form, learning_rate) in nano_forms() {
+        let recipe = Recipe {
+            steps: 6,
+            prompts_per_step: 4,
+            group_size: 12,
+            max_new_tokens: 2,
+            learning_rate,
+            warmup_steps: 0,
+            schedule: Schedule::Constant,
+            reward: BTreeMap::new(),
+            kl: KlConfig {
+                coef: 1e-3,
+                ..KlConfig::default()
+            },
+            steer: Steer {
+                form: form.clone(),
+                ..Steer::default()
+            },
+            ..Recipe::default()
+        };
+        let rewards = Rewards::of(&recipe).with("begins", 1.0, move |_, rollout| {
+            Some(f32::from(u8::from(rollout.completion.tokens[0] == wanted)))
+        });
+        let mut trainer = Trainer::new(nano(), &recipe).expect("generated problems");
+        trainer = trainer.with_rewards(rewards);
+        let before = chance(&trainer.policy(), wanted);
+        let mut distances = vec![];
+        for _ in 0..recipe.steps {
+            let (metrics, _) = trainer.step().expect("a good step");
+            assert!(metrics.skipped.is_none() && metrics.max_logprob_gap < 1e-4);
+            distances.push(metrics.kl.expect("there is a penalty"));
+        }
+        let after = chance(&trainer.policy(), wanted);
+        eprintln!(
+            "{}: {before:.3} to {after:.3}, {distances:.1?}",
+            form.name()
+        );
+        assert!((0.1..0.5).contains(&before), "{form:?}: {before}");
+        assert!(after > before + 0.2, "{form:?}: {before} to {after}");
+        // The reference is the base, whatever became of the weights.
+        let (first, last) = (distances[0], distances[distances.len() - 1]);
+        assert!(first.abs() < 1e-5 && last > 1e-2, "{form:?}: {distances:?}");
+    }
+}
+
+/// SIGKILL at moments all over the run, again and again, until it ends: the bytes are those of a run that was never stopped.
+#[test]
+fn killed_runs_of_other_forms_end_in_the_same_bytes() {
+    const KILLS: usize = 8;
+    for (form, learning_rate) in nano_forms() {
+        if matches!(form, Form::PerLayer(_) | Form::Scaled(_)) {
+            continue; // `resume.rs` is about vectors
+        }
+        let name = form.name();
+        let recipe = small(form, learning_rate);
+        let whole = tempfile::tempdir().expect("a temporary folder");
+        let begun = Instant::now();
+        finish(whole.path(), &recipe);
+        let usual = begun.elapsed();
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let text = folder.path().join("recipe.toml");
+        fs::write(&text, recipe.to_toml()).expect("a writable folder");
+        let out = folder.path().join("run");
+        for kill in 0..=KILLS {
+            let mut child = Command::new(env!("CARGO_BIN_EXE_train_child"))
+                .args([&bundled_model(), &text, &out])
+                .stdout(Stdio::null())
+                .spawn()
+                .expect("the binary was built with this test");
+            if kill < KILLS {
+                sleep(usual.mul_f64((kill as f64 * 0.618_033_988_749_895).fract() + 0.05));
+                child.kill().expect("a child of mine");
+                child.wait().expect("a child");
+            } else {
+                assert!(child.wait().expect("a child").success());
+            }
+        }
+        let (found, expected) = (snapshot(&out), snapshot(whole.path()));
+        assert_eq!(
+            found.keys().collect::<Vec<_>>(),
+            expected.keys().collect::<Vec<_>>()
+        );
+        for (file, bytes) in &expected {
+            assert!(found[file] == *bytes, "{name}: {file} differs");
+        }
+        let moments = expected.keys().find(|file| file.starts_with("checkpoint-"));
+        assert!(moments.is_some(), "{name}");
+    }
+}
+
+/// What a run hands on computes what the run computes.
+#[test]
+fn results_are_read_back_and_compute_the_same() {
+    let tokens: Vec<u32> = (5..25).collect();
+    for (form, learning_rate) in nano_forms() {
+        let name = form.name();
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let recipe = small(form.clone(), learning_rate);
+        let mut run = open(folder.path(), &recipe);
+        while run.advance().expect("a good step").is_some() {}
+        let path = run.export().expect("a writable folder");
+        let logits = |model: &Model, hook: Option<Hook>| {
+            matrix(model.logits(model.read(&[&tokens], hook).0))
+        };
+        let policy = run.trainer().policy();
+        let model = policy.model(&nano().model);
+        let expected = logits(&model, Some(&policy.steering()));
+        let found = match form {
+            Form::Full(_) => {
+                let tuned = Pretrained::load(&path, Precision::F32, &Device::flex());
+                let tuned = tuned.expect("a checkpoint");
+                assert_eq!(tuned.model.config, nano().model.config);
+                assert_eq!(tuned.num_parameters, nano().num_parameters);
+                logits(&tuned.model, None)
+            }
+            Form::Lora(_) => {
+                let adapter = Adapter::read_peft(&path, &nano().model.config).expect("of PEFT");
+                let steering = adapter.leaves(&Device::flex()).intervention();
+                logits(&nano().model, Some(&steering))
+            }
+            _ => {
+                let file = SteeringFile::read(&path, nano()).expect("just written");
+                let steering = file.intervention(&nano().model).expect("no clause");
+                logits(&nano().model, Some(&steering))
+            }
+        };
+        let error = max_difference(&found, &expected);
+        let moved = max_difference(&found, &logits(&nano().model, None));
+        eprintln!("{name}: {error:.1e} apart, {moved:.1e} from the base");
+        assert!(error <= 1e-4 && moved > 1e-2, "{name}: {error} {moved}");
+    }
+}
+
+/// The first update of AdamW moves each number by about its rate, whatever the gradient.
+#[test]
+fn rates_follow_the_layers_that_numbers_belong_to() {
+    let (rate, ratio) = (1e-2, 64.0_f32);
+    for (form, layer_of) in [
+        (Form::Lora(Lora::default()), "lora_B"),
+        (Form::Full(Full {}), "input_layernorm.weight"),
+    ] {
+        let recipe = Recipe {
+            depth_ratio: ratio,
+            ..small(form, rate)
+        };
+        let moved = first_update(&recipe);
+        let last = moved.len();
+        let of_layer = |layer: usize| {
+            let of = format!("layers.{layer}.");
+            let mut named = moved[..last].iter();
+            let named = named.find(|(name, _)| name.contains(&of) && name.ends_with(layer_of));
+            named.expect("each layer has one").1
+        };
+        for layer in 0..4 {
+            let expected = rate * ratio.powf(-(3.0 - layer as f32) / 3.0);
+            let found = of_layer(layer);
+            assert!(
+                (found / expected - 1.0).abs() < 1e-2,
+                "{layer_of} of layer {layer}: {found} instead of {expected}"
+            );
+        }
+        if let Some((_, found)) = moved.iter().find(|(name, _)| name == "model.norm.weight") {
+            assert!((found / rate - 1.0).abs() < 1e-2, "no layer: {found}");
+        }
+    }
+    let low_rank = Form::LowRank(LowRank::default());
+    let recipe = Recipe {
+        depth_ratio: ratio,
+        ..small(low_rank, rate)
+    };
+    let shared = first_update(&recipe)[1].1;
+    assert!(
+        (shared / rate - 1.0).abs() < 1e-2,
+        "the factor `b`: {shared}"
+    );
+}
+
+#[test]
+fn recipes_say_what_is_trained() {
+    let text = "steps = 3\n[steer]\nform = 'lora'\nrank = 2\ntarget_modules = ['q_proj']\nwhere = { strength = 0.5 }";
+    let recipe = Recipe::resolve(text, &["steer.alpha=8.0".to_owned()]).expect("a good recipe");
+    let lora = Lora {
+        rank: 2,
+        alpha: 8.0,
+        target_modules: vec![Site::QProj],
+        ..Lora::default()
+    };
+    assert_eq!(recipe.steer.form, Form::Lora(lora));
+    assert_eq!(recipe.steer.place.strength, 0.5);
+    let again = Recipe::resolve(&recipe.to_toml(), &[]).expect("just written");
+    assert_eq!(again, recipe);
+    assert_ne!(recipe.identity(), Recipe::default().identity());
+    for (form, _) in nano_forms() {
+        let set = [format!("steer.form={}", form.name())];
+        let recipe = Recipe::resolve("preset = 'dapo'", &set).expect("each has defaults");
+        assert_eq!(recipe.steer.form.name(), form.name());
+        let again = Recipe::resolve(&recipe.to_toml(), &[]).expect("just written");
+        assert_eq!(again, recipe);
+    }
+    // Without a form it is vectors, and where they act may still be said.
+    let sets = ["steer.layers=[1, 2]", "steer.where.only.part=generated"];
+    let recipe = Recipe::resolve("", &sets.map(str::to_owned)).expect("a good recipe");
+    let layers = Some(vec![1, 2]);
+    let vectors = PerLayer {
+        layers,
+        ..PerLayer::default()
+    };
+    assert_eq!(recipe.steer.form, Form::PerLayer(vectors));
+    assert_eq!(recipe.steer.place.only.part, Part::Generated);
+    assert!(!Recipe::default().to_toml().contains("steer"));
+    for (text, named) in [
+        ("steer.form = 'lora'\nsteer.rnak = 2", "rnak"),
+        ("steer.form = 'loar'", "loar"),
+        ("steer.where = { part = 'prompt' }", "part"),
+        ("steer.where.only.last = -1", "-1"),
+        ("steer = 'lora'", "lora"),
+        ("steer.rank = 2", "rank"),
+    ] {
+        let error = Recipe::resolve(text, &[]).expect_err(text).to_string();
+        assert!(error.contains(named), "{text}: {error}");
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_told_before_the_first_step() {
+    for (text, named) in [
+        ("layers = [4]", "layer 4, but the model has layers 0 to 3"),
+        ("form = 'low_rank'\nrank = 5", "`rank` is 5"),
+        ("where = { only = { last = 2 } }", "part = \"prompt\""),
+        (
+            "form = 'full'\nwhere = { strength = 2.0 }",
+            "leave `steer.where` out",
+        ),
+    ] {
+        let recipe = Recipe::resolve(&format!("[steer]\n{text}"), &[]).expect("plain data");
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let refused = Run::open(folder.path(), nano(), &recipe).map(|run| run.step());
+        let Err(RunError::Train(error)) = refused else {
+            panic!("{text}: {refused:?}");
+        };
+        assert!(error.to_string().contains(named), "{text}: {error}");
+    }
+    let recipe = small(Form::Lora(Lora::default()), 0.01);
+    let mut trainer = Trainer::new(nano(), &recipe).expect("generated problems");
+    assert!(trainer.vectors(&Device::flex()).is_none());
+    let refused = trainer.layer_energy(2);
+    assert!(
+        matches!(refused, Err(TrainError::NoVectors { form: "lora" })),
+        "{refused:?}"
+    );
+    let layers = Some(vec![1, 3]);
+    let vectors = PerLayer {
+        layers,
+        ..PerLayer::default()
+    };
+    let recipe = small(Form::PerLayer(vectors), 0.1);
+    let mut trainer = Trainer::new(nano(), &recipe).expect("generated problems");
+    let energy = trainer.layer_energy(8).expect("vectors");
+    assert_eq!((energy.len(), energy[0], energy[2]), (4, 0.0, 0.0));
+    assert!(energy[1] > 0.0 && energy[3] > 0.0, "{energy:?}");
+}
+
+/// 55 completions of 20 tokens of one prompt, with a weight for the log-probability of each token.
+struct ManyTokens {
+    prompt: Vec<u32>,
+    completions: Vec<Completion>,
+    slopes: Vec<f32>,
+}
+
+const ENTROPY_WEIGHT: f32 = 0.3;
+
+impl ManyTokens {
+    fn new() -> Self {
+        let completion = |row: u32| Completion {
+            tokens: (0..20).map(|i| (row * 31 + i * i * 7 + 5) % 89).collect(),
+            logprobs: vec![0.0; 20],
+            finish_reason: FinishReason::Length,
+        };
+        Self {
+            prompt: vec![3, 14, 15, 9, 2, 6],
+            completions: (0..55).map(completion).collect(),
+            slopes: (0..1100)
+                .map(|i| (i * 29 % 17) as f32 / 8.0 - 1.1)
+                .collect(),
+        }
+    }
+
+    fn gradient(&self, autodiff: &Model, policy: &Policy) -> Vec<Vec<f32>> {
+        let completions: Vec<&Completion> = self.completions.iter().collect();
+        let group = GroupLoss {
+            prompt: &self.prompt,
+            completions: &completions,
+            temperature: 0.9,
+            slopes: Slopes::Of(&|logprobs| {
+                assert_eq!(logprobs.len(), self.slopes.len());
+                self.slopes.clone()
+            }),
+            entropy_weights: vec![ENTROPY_WEIGHT; self.slopes.len()],
+        };
+        group_gradient(autodiff, policy, &group).grads
+    }
+
+    /// The same loss, summed in f64.
+    fn loss(&self, base: &Model, policy: &Policy) -> f64 {
+        let completions: Vec<&Completion> = self.completions.iter().collect();
+        let (model, steering) = (policy.model(base), policy.steering());
+        let (logprobs, resid) =
+            group_logprobs(&model, Some(&steering), &self.prompt, &completions, 0.9);
+        let entropy = |row: &Vec<f32>| {
+            let logits = row.iter().map(|&logit| f64::from(logit) / 0.9);
+            let most = logits.clone().fold(f64::NEG_INFINITY, f64::max);
+            let sum = logits
+                .clone()
+                .map(|logit| (logit - most).exp())
+                .sum::<f64>();
+            let log_sum = sum.ln() + most;
+            logits
+                .map(|logit| (logit - log_sum).exp() * (log_sum - logit))
+                .sum::<f64>()
+        };
+        let entropies: f64 = matrix(model.logits(resid)).iter().map(entropy).sum();
+        let weighted = logprobs.iter().zip(&self.slopes);
+        let weighted = weighted.map(|(&logprob, &slope)| f64::from(logprob) * f64::from(slope));
+        weighted.sum::<f64>() - f64::from(ENTROPY_WEIGHT) * entropies
+    }
+}
+
+/// The tiny Qwen2, its embeddings tied or not.
+fn tiny(tied: bool) -> Model {
+    let mut config = ModelConfig::from_dir(&fixture("tiny_qwen2")).expect("a good configuration");
+    config.tie_word_embeddings = tied;
+    let weights = tiny_weights();
+    Model::build(config, &mut |name, _| {
+        weights.tensor(name, FloatDType::F32, &Device::flex())
+    })
+    .expect("sound tensors")
+}
+
+fn tiny_weights() -> Weights {
+    Weights::open(&fixture("tiny_qwen2")).expect("a whole file")
+}
+
+/// One of each form, some of them at some tokens only.
+fn tiny_forms(config: &ModelConfig) -> Vec<(Adapter, Where)> {
+    let init = |form| Adapter::init(form, config).expect("a form that fits");
+    let generated = Where {
+        only: Tokens {
+            part: Part::Generated,
+            ..Tokens::default()
+        },
+        strength: 0.5,
+        ..Where::default()
+    };
+    let low_rank = LowRank {
+        rank: 2,
+        ..LowRank::default()
+    };
+    let lora = Lora {
+        target_modules: vec![Site::VProj, Site::DownProj],
+        ..Lora::default()
+    };
+    let full = Adapter::full(config, &tiny_weights()).expect("a whole file");
+    vec![
+        (init(Form::default()), Where::default()),
+        (init(Form::Scaled(Scaled::default())), generated.clone()),
+        (init(Form::LowRank(low_rank)), Where::default()),
+        (
+            init(Form::RandomProjection(RandomProjection::default())),
+            generated.clone(),
+        ),
+        (init(Form::Gated(Gated::default())), Where::default()),
+        (init(Form::Lora(lora)), generated),
+        (full, Where::default()),
+    ]
+}
+
+/// Adds numbers of that size to every parameter.
+fn shake(adapter: &mut Adapter, size: f32) {
+    for (parameter, values) in adapter.values_mut().enumerate() {
+        for (index, value) in values.iter_mut().enumerate() {
+            *value += size * (((index * 31 + parameter * 7) % 13) as f32 / 6.5 - 0.95);
+        }
+    }
+}
+
+fn norm(values: &[f32]) -> f64 {
+    let squares = values.iter().map(|&value| f64::from(value).powi(2));
+    squares.sum::<f64>().sqrt()
+}
+
+/// Each form with a learning rate at which the bundled model moves.
+fn nano_forms() -> [(Form, f32); 7] {
+    [
+        (Form::default(), 0.45),
+        (Form::Scaled(Scaled::default()), 0.1),
+        (Form::LowRank(LowRank::default()), 0.45),
+        (Form::RandomProjection(RandomProjection::default()), 1.5),
+        (Form::Gated(Gated::default()), 0.45),
+        (Form::Lora(Lora::default()), 0.03),
+        (Form::Full(Full {}), 1e-3),
+    ]
+}
+
+/// A recipe of a few seconds.
+fn small(form: Form, learning_rate: f32) -> Recipe {
+    Recipe {
+        steps: 3,
+        prompts_per_step: 4,
+        group_size: 4,
+        max_new_tokens: 24,
+        warmup_steps: 0,
+        schedule: Schedule::Constant,
+        seed: 9,
+        learning_rate,
+        steer: Steer {
+            form,
+            ..Steer::default()
+        },
+        ..Recipe::default()
+    }
+}
+
+/// By how much the first update moves the numbers of each parameter at most.
+fn first_update(recipe: &Recipe) -> Vec<(String, f32)> {
+    let mut trainer = Trainer::new(nano(), recipe).expect("generated problems");
+    let before = trainer.state().adapter.clone();
+    trainer.step().expect("a good step");
+    let after = trainer.state().adapter.parameters().iter();
+    let moved = after.zip(before.parameters());
+    moved
+        .map(|((name, after), (_, before))| {
+            let pairs = after.data.iter().zip(&before.data);
+            let most = pairs.fold(0.0, |most: f32, (a, b)| most.max((a - b).abs()));
+            (name.clone(), most)
+        })
+        .collect()
+}
+
+/// The chance of a first token, over problems.
+fn chance(policy: &Policy, token: u32) -> f32 {
+    let completion = Completion {
+        tokens: vec![token],
+        logprobs: vec![0.0],
+        finish_reason: FinishReason::Length,
+    };
+    let (model, steering) = (policy.model(&nano().model), policy.steering());
+    let chances = (0..16).map(|index| {
+        let problem = Family::NanoGsm.problem(Split::HeldOut, 0, index);
+        let prompt = nano().tokenizer.encode(&problem.prompt()).expect("text");
+        let (logprobs, _) = group_logprobs(&model, Some(&steering), &prompt, &[&completion], 1.0);
+        logprobs[0].exp()
+    });
+    chances.sum::<f32>() / 16.0
+}
+
+fn nano() -> &'static Pretrained {
+    static NANO: LazyLock<Pretrained> = LazyLock::new(|| {
+        Pretrained::load(&bundled_model(), Precision::F32, &Device::flex())
+            .expect("the bundled model")
+    });
+    &NANO
+}
+
+/// A lock outlives its run for as long as another test is between fork and exec, where its child holds a copy of it.
+fn open<'a>(folder: &Path, recipe: &'a Recipe) -> Run<'a> {
+    for _ in 0..100 {
+        match Run::open(folder, nano(), recipe) {
+            Err(RunError::Locked { .. }) => sleep(std::time::Duration::from_millis(10)),
+            opened => return opened.expect("a good folder"),
+        }
+    }
+    panic!("the folder stays locked")
+}
+
+fn finish(folder: &Path, recipe: &Recipe) {
+    let mut run = open(folder, recipe);
+    while run.advance().expect("a good step").is_some() {}
+    run.export().expect("a writable folder");
+}
+
+/// All files but the lock, those of folders inside too.
+fn snapshot(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("a folder").path();
+        let name = path
+            .file_name()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
+        if path.is_dir() {
+            let inside = snapshot(&path).into_iter();
+            files.extend(inside.map(|(file, bytes)| (format!("{name}/{file}"), bytes)));
+        } else if name != "lock" && !name.ends_with(".tmp") {
+            files.insert(name, fs::read(&path).expect("a file"));
+        }
+    }
+    files
+}
