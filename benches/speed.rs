@@ -17,7 +17,7 @@ use std::time::Instant;
 use burn::tensor::{Device, Distribution, Tensor};
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use trimtab::model::{Completion, FinishReason, GenerateOptions, Hook, Model, ModelConfig};
-use trimtab::rl::{GroupLoss, Policy, Slopes, group_gradient};
+use trimtab::rl::{BackwardConfig, GroupLoss, Policy, Slopes, group_gradient};
 use trimtab::steer::{Adapter, Conflict, Form, Gated, Lora, Part, Steering, Tokens, Where};
 use trimtab::{Precision, Pretrained, Request, Sampling, SteeringVectors, generate};
 use trimtab_examples::peak_memory_bytes;
@@ -120,7 +120,7 @@ fn measure(
                 slopes: Slopes::Known(slopes.concat()),
                 entropy_weights: vec![],
             };
-            group_gradient(&autodiff, &policy, &group)
+            group_gradient(&autodiff, &policy, &group, &BackwardConfig::default())
         });
     });
     group.finish();

@@ -8,7 +8,8 @@ use std::time::Instant;
 use clap::Parser;
 use rayon::prelude::*;
 use trimtab::model::{Completion, GenerateError, GenerateOptions, Model};
-use trimtab::rl::{GroupLoss, Parameter, Slopes, group_gradient};
+use trimtab::rl::{BackwardConfig, GroupLoss, Policy, Slopes, group_gradient};
+use trimtab::steer::{Adapter, Form, Where};
 use trimtab::{Device, Precision, Pretrained, Request, Sampling, generate};
 use trimtab_examples::peak_memory_bytes;
 
@@ -113,8 +114,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 /// The gradient of all groups, each with its prompt, computed as in a training step.
 fn gradient(model: &Model, groups: &[(&[u32], Vec<&Completion>)]) -> Vec<f32> {
-    let shape = [model.config.num_hidden_layers, model.config.hidden_size];
-    let params = [Parameter::zeros("vectors", &shape)];
+    let vectors = Adapter::init(Form::default(), &model.config).expect("a vector for each layer");
+    let policy = Policy::new(vectors.leaves(&model.device().inner()), Where::default());
+    let policy = policy.expect("every token");
     let of_group = |(prompt, completions): &(&[u32], Vec<&Completion>)| {
         let tokens = completions.iter().map(|one| one.tokens.len()).sum();
         let loss = GroupLoss {
@@ -124,10 +126,12 @@ fn gradient(model: &Model, groups: &[(&[u32], Vec<&Completion>)]) -> Vec<f32> {
             slopes: Slopes::Known(vec![-1.0; tokens]),
             entropy_weights: vec![],
         };
-        group_gradient(model, &params, &loss).grads.concat()
+        group_gradient(model, &policy, &loss, &BackwardConfig::default())
+            .grads
+            .concat()
     };
     let grads: Vec<Vec<f32>> = groups.par_iter().map(of_group).collect();
-    let mut sum = vec![0.0; shape[0] * shape[1]];
+    let mut sum = vec![0.0; vectors.parameter_count()];
     for grad in &grads {
         for (sum, value) in sum.iter_mut().zip(grad) {
             *sum += value;

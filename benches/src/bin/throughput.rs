@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use trimtab::model::{Completion, FinishReason, GenerateOptions};
-use trimtab::rl::{GroupLoss, Policy, Slopes, group_gradient};
+use trimtab::rl::{BackwardConfig, GroupLoss, Policy, Slopes, group_gradient};
 use trimtab::steer::{Adapter, Form, Where};
 use trimtab::{Device, Precision, Pretrained, Request, Sampling, generate};
 use trimtab_examples::{keep_freed_memory, peak_memory_bytes};
@@ -29,6 +29,12 @@ struct Args {
     /// Texts of 160 tokens of a training step; 0 for none.
     #[arg(long, default_value_t = 4)]
     train_rows: usize,
+    /// Make activations again on the way back instead of keeping them.
+    #[arg(long)]
+    gradient_checkpointing: bool,
+    /// Completion tokens that are run backward at a time.
+    #[arg(long, default_value_t = BackwardConfig::default().tokens_per_part)]
+    tokens_per_part: usize,
     /// How weights are kept [default: the fastest].
     #[arg(long)]
     dtype: Option<Precision>,
@@ -72,7 +78,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     seconds(&requests[..1], 1)?; // warm-up
     let prefill = seconds(&requests, 1)?;
     let decode = seconds(&requests, 1 + args.new_tokens)? - prefill;
-    let training = args.train_rows as f64 * 160.0 / training_seconds(&base, args.train_rows);
+    let config = BackwardConfig {
+        tokens_per_part: args.tokens_per_part,
+        gradient_checkpointing: args.gradient_checkpointing,
+    };
+    let seconds = training_seconds(&base, args.train_rows, &config);
+    let training = args.train_rows as f64 * 160.0 / seconds;
     let tokens = |per_row: usize, seconds: f64| (args.batch * per_row) as f64 / seconds;
     println!(
         "{}",
@@ -89,7 +100,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 /// Seconds of a training step: the log-probabilities of `rows` texts of 160 tokens, of all but their first, and their gradient
 /// with respect to one vector a layer. The median of three.
-fn training_seconds(base: &Pretrained, rows: usize) -> f64 {
+fn training_seconds(base: &Pretrained, rows: usize, config: &BackwardConfig) -> f64 {
     let model = base.model.autodiff();
     let vectors = Adapter::init(Form::default(), &model.config).expect("a vector for each layer");
     let policy = Policy::new(vectors.leaves(&base.model.device()), Where::default());
@@ -114,7 +125,7 @@ fn training_seconds(base: &Pretrained, rows: usize) -> f64 {
                 slopes: Slopes::Known(vec![-1.0; 159 * rows]),
                 entropy_weights: vec![],
             };
-            group_gradient(&model, &policy, &loss);
+            group_gradient(&model, &policy, &loss, config);
             started.elapsed().as_secs_f64()
         })
         .collect();

@@ -275,11 +275,7 @@ impl Model {
         for (prompt, group) in prompts.iter().zip(completions) {
             for row in group {
                 tokens.extend_from_slice(row);
-                at.extend(
-                    (prompt.len..)
-                        .zip(*row)
-                        .map(|(position, &id)| (prompt.token(position, id), position + 1)),
-                );
+                at.extend(prompt.followed_by(row));
             }
         }
         self.run(&tokens, &at, hook, |config, layer, q, k, v| {
