@@ -227,11 +227,9 @@ fn other_forms_are_kept_with_their_parameters() {
         assert_eq!(bits(&found) != bits(&logits(None)), acts);
 
         let mut short = file.clone();
-        short.parameters[1].1.shape[0] += 1;
-        short.parameters[1]
-            .1
-            .data
-            .extend(vec![0.0; short.parameters[1].1.shape[1]]);
+        let tensor = &mut short.parameters[1].1;
+        tensor.shape[0] += 1;
+        tensor.data.extend(vec![0.0; tensor.shape[1]]);
         short.write(&path).expect("a writable folder");
         let refused = SteeringFile::read(&path, base);
         assert!(

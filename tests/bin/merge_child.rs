@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use trimtab_model::{HostTensor, ModelConfig, Site};
-use trimtab_steer::{SteeringFile, SteeringMetadata, Window, merge_checkpoint};
+use trimtab_model::{HostTensor, ModelConfig};
+use trimtab_steer::{Form, SteeringFile, SteeringMetadata, Window, merge_checkpoint};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -13,8 +13,7 @@ fn main() {
     let shape = vec![config.num_hidden_layers, config.hidden_size];
     let data = vec![0.5; shape[0] * shape[1]];
     let metadata = SteeringMetadata {
-        format: "trimtab-steering-1".to_owned(),
-        site: Site::ResidPost,
+        form: Form::default(),
         where_clause: None,
         base_model: String::new(),
         base_sha256: String::new(),
@@ -25,7 +24,11 @@ fn main() {
         recipe: serde_json::Value::Null,
     };
     let vectors = HostTensor { shape, data };
-    let steering = SteeringFile { vectors, metadata };
+    let parameters = vec![("vectors".to_owned(), vectors)];
+    let steering = SteeringFile {
+        parameters,
+        metadata,
+    };
     merge_checkpoint(source, &steering, Window::Refuse, out).expect("a good checkpoint");
     println!("{}", trimtab_tests::peak_memory_bytes());
 }
