@@ -50,7 +50,9 @@ pub struct BackwardConfig {
     /// Completion tokens of one group that are run at a time. A group with more is run in parts of whole completions, its prompt still once;
     /// the gradients of the parts are added in order. Where there is one part, results do not depend on it.
     pub tokens_per_part: usize,
-    /// Whether the activations within layers are made again on the way back instead of being kept: one more forward pass for the memory of one layer's. The gradient is the same, to the bit.
+    /// Whether the activations within layers are made again on the way back instead of being kept, which costs a forward pass and bounds
+    /// memory by what one layer needs. The gradient is the same to the bit where every layer has parameters of its own; the directions of
+    /// [`LowRank`](trimtab_steer::LowRank) are shared, and its gradient is then summed in another order.
     pub gradient_checkpointing: bool,
 }
 

@@ -196,10 +196,6 @@ impl Recipe {
         Self {
             reward_seconds: default.reward_seconds,
             tokens_at_once: default.tokens_at_once,
-            backward: BackwardConfig {
-                gradient_checkpointing: default.backward.gradient_checkpointing,
-                ..self.backward
-            },
             checkpoint_every: default.checkpoint_every,
             keep_checkpoints: default.keep_checkpoints,
             ..self.clone()

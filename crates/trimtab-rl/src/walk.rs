@@ -104,24 +104,24 @@ impl<'a> Walk<'a> {
         sums: &mut [Vec<f32>],
     ) {
         let mut inputs = self.inputs;
+        let mut kept = Some(self.last);
         let mut resid_grad = Some(resid_grad);
-        let mut made = Some(self.last);
         for layers in self.spans.iter().rev() {
             let input = inputs.pop();
-            let span = made.take().unwrap_or_else(|| {
-                let (prompt, memory) = (self.prompt, &self.memory);
+            let span = kept.take().unwrap_or_else(|| {
+                let (passage, prompt, memory) = (&self.passage, self.prompt, &self.memory);
                 Span::run(
                     self.base,
                     self.policy,
-                    &self.passage,
+                    passage,
                     layers,
                     input,
                     prompt,
                     memory,
                 )
             });
-            let resid_grad_of_span = resid_grad.take().expect("each but the first has an input");
-            resid_grad = span.backward(layers, resid_grad_of_span, key_grads, sums);
+            let grad = resid_grad.expect("all layers but the first have an input");
+            resid_grad = span.backward(layers, grad, key_grads, sums);
         }
     }
 }
