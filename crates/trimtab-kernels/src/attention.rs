@@ -231,13 +231,11 @@ pub(crate) fn attend_with(
     // Each block writes the queries of its tokens and its head alone.
     let one = |block: &Block| {
         let len = block.rows() * (2 * heads.head_dim + block.width() + 1);
-        scratch(len, |memory| {
-            isa.run(Forward {
-                block,
-                queries,
-                result: shared,
-                memory,
-            });
+        isa.run(Forward {
+            block,
+            queries,
+            result: shared,
+            memory: &mut scratch(len),
         });
     };
     if work < 1 << 17 {

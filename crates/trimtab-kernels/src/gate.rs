@@ -1,11 +1,12 @@
 //! Gated activations: `y = act(gate) * up`, element by element.
 
+use half::bf16;
 use pulp::{Simd, WithSimd};
 
 use crate::exp::sigmoid;
 use crate::isa::Isa;
 use crate::tile::{load, mul_add, store};
-use crate::work::by_rows;
+use crate::work::{by_rows, scratch, several_by_rows};
 
 /// The function that a gate passes through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,21 +71,58 @@ pub(crate) fn backward(
     up: &[f32],
     dy: &[f32],
 ) -> [Vec<f32>; 2] {
-    let with = |of_gate: bool| {
-        by_rows(gate.len(), 1, CHUNK, |first, y| {
-            let own = first..first + y.len();
-            let (gate, up, dy) = (&gate[own.clone()], &up[own.clone()], &dy[own]);
+    several_by_rows(gate.len(), 1, CHUNK, |first, to: [&mut [f32]; 2]| {
+        let own = first..first + to[0].len();
+        let (gate, up, dy) = (&gate[own.clone()], &up[own.clone()], &dy[own]);
+        isa.run(Backward {
+            activation,
+            gate,
+            up,
+            dy,
+            to,
+        });
+    })
+}
+
+/// `x`, rounded to the nearest bfloat16 numbers.
+pub(crate) fn halves(isa: Isa, x: &[f32]) -> Vec<bf16> {
+    let [halves] = several_by_rows(x.len(), 1, CHUNK, |first, [to]: [&mut [bf16]; 1]| {
+        let x = &x[first..first + to.len()];
+        isa.run(Round { x, to });
+    });
+    halves
+}
+
+/// As [`backward`], from rounded numbers.
+pub(crate) fn backward_of_halves(
+    isa: Isa,
+    activation: Activation,
+    [gate, up]: [&[bf16]; 2],
+    dy: &[f32],
+) -> [Vec<f32>; 2] {
+    several_by_rows(gate.len(), 1, CHUNK, |first, [of_gate, of_up]| {
+        let parts = of_gate.chunks_mut(CHUNK).zip(of_up.chunks_mut(CHUNK));
+        for (index, (of_gate, of_up)) in parts.enumerate() {
+            let own = first + index * CHUNK..first + index * CHUNK + of_gate.len();
+            let mut wide = scratch(2 * own.len());
+            let (wide_gate, wide_up) = wide.split_at_mut(own.len());
+            isa.run(Widen {
+                x: &gate[own.clone()],
+                to: wide_gate,
+            });
+            isa.run(Widen {
+                x: &up[own.clone()],
+                to: wide_up,
+            });
             isa.run(Backward {
                 activation,
-                gate,
-                up,
-                dy,
-                of_gate,
-                y,
+                gate: wide_gate,
+                up: wide_up,
+                dy: &dy[own],
+                to: [of_gate, of_up],
             });
-        })
-    };
-    [with(true), with(false)]
+        }
+    })
 }
 
 struct Forward<'a> {
@@ -113,8 +151,7 @@ struct Backward<'a> {
     gate: &'a [f32],
     up: &'a [f32],
     dy: &'a [f32],
-    of_gate: bool,
-    y: &'a mut [f32],
+    to: [&'a mut [f32]; 2],
 }
 
 impl WithSimd for Backward<'_> {
@@ -128,15 +165,49 @@ impl WithSimd for Backward<'_> {
             .chunks(lanes)
             .zip(self.up.chunks(lanes))
             .zip(self.dy.chunks(lanes));
-        for (((gate, up), dy), y) in parts.zip(self.y.chunks_mut(lanes)) {
+        let [of_gate, of_up] = self.to.map(|to| to.chunks_mut(lanes));
+        for (((gate, up), dy), (of_gate, of_up)) in parts.zip(of_gate.zip(of_up)) {
             let [gate, up, dy] = [gate, up, dy].map(|part| load(simd, part));
             let [value, slope] = self.activation.at(simd, gate);
-            let factor = if self.of_gate {
-                simd.mul_f32s(up, slope)
-            } else {
-                value
-            };
-            store(simd, y, simd.mul_f32s(dy, factor));
+            let slope = simd.mul_f32s(up, slope);
+            store(simd, of_gate, simd.mul_f32s(dy, slope));
+            store(simd, of_up, simd.mul_f32s(dy, value));
+        }
+    }
+}
+
+struct Round<'a> {
+    x: &'a [f32],
+    to: &'a mut [bf16],
+}
+
+impl WithSimd for Round<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for (to, x) in self.to.iter_mut().zip(self.x) {
+            // As `bf16::from_f32`, without a branch.
+            let bits = x.to_bits();
+            let rounded = (bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16) as u16;
+            let quiet = (bits >> 16) as u16 | 0x40;
+            *to = bf16::from_bits(if x.is_nan() { quiet } else { rounded });
+        }
+    }
+}
+
+struct Widen<'a> {
+    x: &'a [bf16],
+    to: &'a mut [f32],
+}
+
+impl WithSimd for Widen<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for (to, x) in self.to.iter_mut().zip(self.x) {
+            *to = f32::from_bits(u32::from(x.to_bits()) << 16);
         }
     }
 }
@@ -203,6 +274,31 @@ mod tests {
                     );
                 }
             }
+        }
+    }
+
+    /// The same bits as `half` gives, and the same gradient as that of the rounded numbers.
+    #[test]
+    fn halves_are_the_nearest_and_have_their_gradient() {
+        let mut x = noise(1, 40_000);
+        x[..6].copy_from_slice(&[
+            0.0,
+            -0.0,
+            f32::INFINITY,
+            f32::NAN,
+            f32::MAX,
+            1.0 + 1.0 / 256.0,
+        ]);
+        let [gate, up, dy] = [x.clone(), noise(2, x.len()), noise(3, x.len())];
+        for isa in Isa::available() {
+            let [gate, up] = [&gate, &up].map(|x| halves(isa, x));
+            let expected: Vec<u16> = x.iter().map(|&x| bf16::from_f32(x).to_bits()).collect();
+            assert!(gate.iter().map(|x| x.to_bits()).eq(expected), "{isa:?}");
+            let [wide_gate, wide_up] =
+                [&gate, &up].map(|x| x.iter().map(|x| x.to_f32()).collect::<Vec<f32>>());
+            let got = backward_of_halves(isa, Activation::Silu, [&gate, &up], &dy);
+            let whole = backward(isa, Activation::Silu, &wide_gate, &wide_up, &dy);
+            assert_eq!(got.map(|x| bits(&x)), whole.map(|x| bits(&x)), "{isa:?}");
         }
     }
 

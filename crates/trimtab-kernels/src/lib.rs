@@ -38,8 +38,8 @@ pub use gate::Activation;
 pub use isa::Isa;
 pub use matrix::{Format, Matrix, Weight};
 pub use ops::{
-    Angles, SharedPrompt, attend_next, attend_rows, gated, is_cpu, linear, logprobs, pack, read,
-    rms_norm, rotate,
+    Angles, Kept, SharedPrompt, attend_next, attend_rows, gated, is_cpu, linear, logprobs, pack,
+    read, rms_norm, rotate,
 };
 pub use softmax::Weights;
 pub use tile::PANEL;

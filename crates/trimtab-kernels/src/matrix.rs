@@ -309,7 +309,7 @@ impl Matrix {
         if isa.multiplies_pairs() && self.format() != Format::F32 {
             // SAFETY: the processor has the instructions.
             let words = unsafe { round(x, self.inputs, None) };
-            return self.by_panel(rows, self.outputs, |panel, output| {
+            let panel = |panel: usize, output: *mut f32| {
                 let columns = PANEL.min(self.outputs - panel * PANEL);
                 let own = panel * PANEL..panel * PANEL + columns;
                 let output = pairs::Output {
@@ -330,15 +330,18 @@ impl Matrix {
                 match &self.data {
                     Data::F32(_) => unreachable!("f32 is multiplied elsewhere"),
                     Data::Bf16(data) => multiply(&data[own]),
-                    Data::Int8 { pairs: data, .. } => scratch(own.len(), |words: &mut [u32]| {
+                    Data::Int8 { pairs: data, .. } => {
+                        let mut words = scratch(own.len());
                         // SAFETY: the processor has the instructions.
-                        unsafe { pairs::widen(&data[own], words) };
-                        multiply(words);
-                    }),
+                        unsafe { pairs::widen(&data[own], &mut words) };
+                        multiply(&words);
+                    }
                 }
-            });
+            };
+            // SAFETY: each panel is written whole.
+            return unsafe { self.by_panel(rows, self.outputs, panel) };
         }
-        self.by_panel(rows, self.outputs, |panel, output| {
+        let panel = |panel: usize, output: *mut f32| {
             let first = panel * PANEL;
             let columns = PANEL.min(self.outputs - first);
             let product = Product {
@@ -359,17 +362,20 @@ impl Matrix {
                     // SAFETY: as above.
                     unsafe { product.run(isa, Panel::Words(&words[own])) };
                 }
-                Data::Int8 { .. } => scratch(self.inputs * PANEL, |values: &mut [f32]| {
+                Data::Int8 { .. } => {
+                    let mut values = scratch(self.inputs * PANEL);
                     for (input, row) in values.chunks_exact_mut(PANEL).enumerate() {
                         for (lane, value) in row[..columns].iter_mut().enumerate() {
                             *value = self.at(input, first + lane);
                         }
                     }
                     // SAFETY: as above.
-                    unsafe { product.run(isa, Panel::F32(values)) };
-                }),
+                    unsafe { product.run(isa, Panel::F32(&values)) };
+                }
             }
-        })
+        };
+        // SAFETY: each panel is written whole.
+        unsafe { self.by_panel(rows, self.outputs, panel) }
     }
 
     pub(crate) fn multiply_transposed_with(&self, isa: Isa, y: &[f32]) -> Vec<f32> {
@@ -384,67 +390,78 @@ impl Matrix {
             // SAFETY: the processor has the instructions.
             let words = unsafe { round(y, self.outputs, scales) };
             let depth = self.outputs.div_ceil(2);
-            return self.by_panel(rows, self.inputs, |block, output| {
+            let block = |block: usize, output: *mut f32| {
                 // Inputs `32 block ..`: 16 rows of words in each panel.
                 let first = block * PANEL / 2;
                 let own = |panel: usize| {
                     let start = (panel * pairs + first) * PANEL;
                     start..start + (PANEL / 2).min(pairs - first) * PANEL
                 };
-                scratch(panels * PANEL * PANEL / 2, |turned: &mut [u32]| {
-                    for (panel, turned) in turned.chunks_exact_mut(PANEL * PANEL / 2).enumerate() {
-                        let mut wide = [0; PANEL * PANEL / 2];
-                        let words = match &self.data {
-                            Data::F32(_) => unreachable!("f32 is multiplied elsewhere"),
-                            Data::Bf16(data) => &data[own(panel)],
-                            Data::Int8 { pairs: data, .. } => {
-                                let wide = &mut wide[..own(panel).len()];
-                                // SAFETY: the processor has the instructions.
-                                unsafe { pairs::widen(&data[own(panel)], wide) };
-                                wide
+                let mut turned = scratch(panels * PANEL * PANEL / 2);
+                for (panel, turned) in turned.chunks_exact_mut(PANEL * PANEL / 2).enumerate() {
+                    let mut wide = [0; PANEL * PANEL / 2];
+                    let words = match &self.data {
+                        Data::F32(_) => unreachable!("f32 is multiplied elsewhere"),
+                        Data::Bf16(data) => {
+                            if panel + 1 < panels {
+                                pairs::fetch(&data[own(panel + 1)]);
                             }
-                        };
-                        // SAFETY: the processor has the instructions.
-                        unsafe { pairs::turn(words, turned) };
-                    }
-                    let output = pairs::Output {
-                        data: output,
-                        row: self.inputs,
-                        columns: PANEL.min(self.inputs - block * PANEL),
-                        scale: None,
-                        bias: None,
+                            &data[own(panel)]
+                        }
+                        Data::Int8 { pairs: data, .. } => {
+                            let wide = &mut wide[..own(panel).len()];
+                            // SAFETY: the processor has the instructions.
+                            unsafe { pairs::widen(&data[own(panel)], wide) };
+                            wide
+                        }
                     };
-                    // SAFETY: the processor has the instructions, and this block's columns of the output are ours.
-                    unsafe { pairs::multiply(rows, depth, &words.data, words.row, turned, output) }
-                });
-            });
-        }
-        self.by_panel(rows, self.inputs, |block, output| {
-            let first = block * PANEL;
-            let columns = PANEL.min(self.inputs - first);
-            scratch(self.outputs * PANEL, |turned: &mut [f32]| {
-                self.turn(first, columns, turned);
-                let product = Product {
-                    shape: [rows, self.outputs, columns],
-                    a: View::rows(y, self.outputs),
-                    output,
-                    output_row: self.inputs,
+                    // SAFETY: the processor has the instructions.
+                    unsafe { pairs::turn(words, turned) };
+                }
+                let output = pairs::Output {
+                    data: output,
+                    row: self.inputs,
+                    columns: PANEL.min(self.inputs - block * PANEL),
+                    scale: None,
                     bias: None,
                 };
-                // SAFETY: `y` is whole rows, and this block's columns of the output are ours.
-                unsafe { product.run(isa, Panel::F32(turned)) };
-            });
-        })
+                // SAFETY: the processor has the instructions, and this block's columns of the output are ours.
+                unsafe { pairs::multiply(rows, depth, &words.data, words.row, &turned, output) }
+            };
+            // SAFETY: each block is written whole.
+            return unsafe { self.by_panel(rows, self.inputs, block) };
+        }
+        let block = |block: usize, output: *mut f32| {
+            let first = block * PANEL;
+            let columns = PANEL.min(self.inputs - first);
+            let mut turned = scratch(self.outputs * PANEL);
+            self.turn(first, columns, &mut turned);
+            let product = Product {
+                shape: [rows, self.outputs, columns],
+                a: View::rows(y, self.outputs),
+                output,
+                output_row: self.inputs,
+                bias: None,
+            };
+            // SAFETY: `y` is whole rows, and this block's columns of the output are ours.
+            unsafe { product.run(isa, Panel::F32(&turned)) };
+        };
+        // SAFETY: each block is written whole.
+        unsafe { self.by_panel(rows, self.inputs, block) }
     }
 
     /// `[rows, columns]`, of which `compute` writes 32 columns at a time: it gets their number and the address of the first.
-    fn by_panel(
+    ///
+    /// # Safety
+    ///
+    /// `compute` writes every number of its columns.
+    unsafe fn by_panel(
         &self,
         rows: usize,
         columns: usize,
         compute: impl Fn(usize, *mut f32) + Sync,
     ) -> Vec<f32> {
-        let mut result = vec![0.0; rows * columns];
+        let mut result: Vec<f32> = Vec::with_capacity(rows * columns);
         let panels = columns.div_ceil(PANEL);
         if rows == 0 {
             return result;
@@ -460,6 +477,8 @@ impl Matrix {
                 .with_min_len(at_once)
                 .for_each(one);
         }
+        // SAFETY: the caller vouches for every panel, and the panels are all columns.
+        unsafe { result.set_len(rows * columns) };
         result
     }
 }
@@ -558,7 +577,7 @@ pub(crate) fn unpack(word: u32) -> [f32; 2] {
 #[cfg(target_arch = "x86_64")]
 unsafe fn round(x: &[f32], width: usize, scales: Option<&[f32]>) -> pairs::Words {
     let row = pairs::Words::row_len(width);
-    let mut data = vec![0; rows_of(x, width) * row];
+    let mut data = scratch(rows_of(x, width) * row);
     let one = |(words, x): (&mut [u32], &[f32])| {
         // SAFETY: the caller knows that the processor has the instructions.
         unsafe { pairs::round(x, scales, words) }

@@ -1,6 +1,6 @@
 //! The operations of a frozen decoder on tensors of the CPU. Inputs and results are f32; gradients flow to activations only.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use burn::backend::{DispatchDevice, Flex};
 use burn::tensor::{DType, Device, Tensor, TensorData};
@@ -92,16 +92,33 @@ impl Step<1> for RmsNorm {
     }
 }
 
-/// `activation(gate) * up`, `[tokens, width]` each.
-pub fn gated(activation: Activation, gate: Tensor<2>, up: Tensor<2>) -> Tensor<2> {
+/// `activation(gate) * up`, `[tokens, width]` each. What the gradient needs of them is kept as `kept` says.
+pub fn gated(activation: Activation, gate: Tensor<2>, up: Tensor<2>, kept: Kept) -> Tensor<2> {
     let shape = gate.dims();
-    apply2([gate, up], Gated { shape, activation })
+    let halves = (kept == Kept::Halves).then(OnceLock::new);
+    let step = Gated {
+        shape,
+        activation,
+        halves,
+    };
+    apply2([gate, up], step)
+}
+
+/// How numbers wait for a gradient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// As they are.
+    Whole,
+    /// Rounded to bfloat16, in half the memory. Products with [`Format::Bf16`] round as much.
+    Halves,
 }
 
 #[derive(Debug)]
 struct Gated {
     shape: [usize; 2],
     activation: Activation,
+    /// Gate and `up`, if they are kept so.
+    halves: Option<OnceLock<[Vec<bf16>; 2]>>,
 }
 
 impl Step<2> for Gated {
@@ -113,8 +130,24 @@ impl Step<2> for Gated {
         gate::forward(Isa::current(), self.activation, gate, up)
     }
 
+    fn keep(&self, inputs: [&[f32]; 2]) {
+        if let Some(halves) = &self.halves {
+            halves.get_or_init(|| inputs.map(|x| gate::halves(Isa::current(), x)));
+        }
+    }
+
     fn backward(&self, [gate, up]: [&[f32]; 2], gradient: &[f32]) -> [Vec<f32>; 2] {
-        gate::backward(Isa::current(), self.activation, gate, up, gradient)
+        let isa = Isa::current();
+        match self.halves.as_ref().and_then(OnceLock::get) {
+            Some([gate, up]) => {
+                gate::backward_of_halves(isa, self.activation, [gate, up], gradient)
+            }
+            None => gate::backward(isa, self.activation, gate, up, gradient),
+        }
+    }
+
+    fn needs_inputs(&self) -> bool {
+        self.halves.is_none()
     }
 }
 

@@ -5,22 +5,23 @@
 #![cfg(target_arch = "x86_64")]
 
 use std::arch::x86_64::{
-    __m512, __m512bh, __m512i, _mm256_castsi256_si128, _mm256_extracti128_si256,
-    _mm256_loadu_si256, _mm512_add_ps, _mm512_and_si512, _mm512_cvtepi8_epi32, _mm512_cvtepi32_ps,
-    _mm512_cvtne2ps_pbh, _mm512_dpbf16_ps, _mm512_loadu_si512, _mm512_mask_storeu_ps,
-    _mm512_maskz_loadu_ps, _mm512_mul_ps, _mm512_or_si512, _mm512_set1_epi32, _mm512_set1_ps,
-    _mm512_setzero_ps, _mm512_shuffle_i32x4, _mm512_slli_epi32, _mm512_srli_epi32,
-    _mm512_storeu_si512, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32,
-    _mm512_unpacklo_epi64,
+    __m512, __m512bh, __m512i, _MM_HINT_T0, _mm_prefetch, _mm256_castsi256_si128,
+    _mm256_extracti128_si256, _mm256_loadu_si256, _mm512_add_ps, _mm512_and_si512,
+    _mm512_cvtepi8_epi32, _mm512_cvtepi32_ps, _mm512_cvtne2ps_pbh, _mm512_dpbf16_ps,
+    _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_mul_ps,
+    _mm512_or_si512, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_shuffle_i32x4,
+    _mm512_slli_epi32, _mm512_srli_epi32, _mm512_storeu_si512, _mm512_unpackhi_epi32,
+    _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
 };
 use std::mem::transmute;
 
 use crate::tile::PANEL;
+use crate::work::Scratch;
 
 /// Rows of activations as words, each row padded with zeros.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Words {
-    pub(crate) data: Vec<u32>,
+    pub(crate) data: Scratch<u32>,
     /// Words from one row to the next.
     pub(crate) row: usize,
 }
@@ -185,6 +186,15 @@ unsafe fn rows_of<const ROWS: usize>(
                 _mm512_mask_storeu_ps(output.data.add(row * output.row + start), mask, value);
             }
         }
+    }
+}
+
+/// Asks for words that are read soon: the blocks of a matrix that one product turns over lie far apart, where the processor does
+/// not look for them itself.
+pub(crate) fn fetch(words: &[u32]) {
+    for line in words.chunks(16) {
+        // SAFETY: an address is asked for that lies inside `words`; nothing is read.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
     }
 }
 

@@ -47,14 +47,12 @@ impl Weights {
 pub(crate) fn logprobs(isa: Isa, logits: &[f32], targets: &[u32], scale: f32) -> Vec<f32> {
     let vocab_size = logits.len().checked_div(targets.len()).unwrap_or(0);
     let of_row = |(logits, &target): (&[f32], &u32)| {
-        scratch(vocab_size, |each: &mut [f32]| {
-            let (max, total) = isa.run(Fill {
-                logits,
-                scale,
-                each,
-            });
-            logprob(max, total, scale, logits[target as usize])
-        })
+        let (max, total) = isa.run(Fill {
+            logits,
+            scale,
+            each: &mut scratch(vocab_size),
+        });
+        logprob(max, total, scale, logits[target as usize])
     };
     let rows = logits.par_chunks_exact(vocab_size.max(1)).zip(targets);
     rows.with_min_len(least_rows(vocab_size))

@@ -20,6 +20,9 @@ pub(crate) trait Step<const N: usize>: Debug + Send + Sync + 'static {
 
     fn forward(&self, inputs: [&[f32]; N]) -> Vec<f32>;
 
+    /// Keeps what [`Self::backward`] needs beside the inputs; called once, if a gradient will be asked for.
+    fn keep(&self, _inputs: [&[f32]; N]) {}
+
     /// Gradients with respect to the inputs, given that with respect to the result. Where [`Self::needs_inputs`] says no, the
     /// inputs are empty.
     fn backward(&self, inputs: [&[f32]; N], gradient: &[f32]) -> [Vec<f32>; N];
@@ -173,6 +176,13 @@ fn record<C: CheckpointStrategy, const N: usize>(
         OpsKind::UnTracked(prepared) => prepared.finish(forward(&inputs, &*step)),
         OpsKind::Tracked(prepared) => {
             let result = forward(&inputs, &*step);
+            step.keep(
+                inputs
+                    .each_ref()
+                    .map(host)
+                    .each_ref()
+                    .map(|input| &input[..]),
+            );
             let shapes = inputs
                 .each_ref()
                 .map(|input| input.layout().shape().to_vec());

@@ -126,7 +126,7 @@ pub(crate) unsafe fn multiply_at<S: Simd>(
     c_row: usize,
     accumulate: bool,
 ) {
-    let most = if S::REGISTER_COUNT >= 32 { 12 } else { 4 };
+    let most = if S::REGISTER_COUNT >= 32 { 12 } else { 6 };
     let tiles = rows.div_ceil(most);
     let mut row = 0;
     for tile in 0..tiles {

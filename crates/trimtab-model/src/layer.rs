@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use burn::tensor::{DType, Tensor, activation};
-use trimtab_kernels as kernels;
+use trimtab_kernels::{self as kernels, Kept};
 
 use crate::config::{Activation, Architecture, ModelConfig, QkNorm};
 use crate::hook::{LayerPass, Site};
@@ -219,7 +219,7 @@ impl Layer<Weight> {
         let mlp_out = project(
             Site::DownProj,
             &self.down_proj,
-            &gated(activation, gate, up),
+            &gated(activation, gate, up, self.up_proj.weight.keeps()),
         );
         let mlp_out = RmsNorm::maybe(self.post_mlp_norm.as_ref(), mlp_out);
         let mlp_out = hook.at(Site::MlpOut, mlp_out);
@@ -228,9 +228,9 @@ impl Layer<Weight> {
 }
 
 /// `activation(gate) * up`
-fn gated(activation: Activation, gate: Tensor<2>, up: Tensor<2>) -> Tensor<2> {
+fn gated(activation: Activation, gate: Tensor<2>, up: Tensor<2>, kept: Kept) -> Tensor<2> {
     if is_fast(&gate) {
-        return kernels::gated(activation, gate, up);
+        return kernels::gated(activation, gate, up, kept);
     }
     let gate = match activation {
         Activation::Silu => activation::silu(gate),

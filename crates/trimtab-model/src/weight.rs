@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
-use trimtab_kernels::{self as kernels, Format, Isa, Matrix};
+use trimtab_kernels::{self as kernels, Format, Isa, Kept, Matrix};
 
 /// How the weights of a model are kept, and with that how exactly it computes.
 ///
@@ -107,6 +107,14 @@ impl Weight {
                 }
             }
             _ => unreachable!("matrices and vectors are packed together"),
+        }
+    }
+
+    /// How activations of its layer wait for their gradient: as exact as the products are.
+    pub(crate) fn keeps(&self) -> Kept {
+        match self {
+            Self::Matrix(matrix) if matrix.format() != Format::F32 => Kept::Halves,
+            _ => Kept::Whole,
         }
     }
 

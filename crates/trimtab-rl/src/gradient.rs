@@ -10,7 +10,7 @@ use crate::policy::Policy;
 use crate::walk::{KeyGrads, Walk};
 
 /// Logits that are held at once, about: 64 MiB of them.
-const LOGITS_PER_CHUNK: usize = 1 << 24;
+const LOGITS_PER_CHUNK: usize = 1 << 23;
 
 /// What one group contributes to a step.
 #[derive(Clone, Debug, PartialEq)]

@@ -54,15 +54,13 @@ pub(crate) fn backward(isa: Isa, heads: &Heads, given: Given, out: &[f32]) -> Gr
     (0..heads.num_key_value_heads)
         .into_par_iter()
         .for_each(|head| {
-            scratch(len, |memory| {
-                isa.run(Backward {
-                    heads,
-                    head,
-                    given,
-                    out,
-                    to: shared,
-                    memory,
-                });
+            isa.run(Backward {
+                heads,
+                head,
+                given,
+                out,
+                to: shared,
+                memory: &mut scratch(len),
             });
         });
     gradient
