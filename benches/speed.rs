@@ -16,7 +16,7 @@ use std::path::Path;
 use burn::tensor::{Device, Distribution, Tensor};
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use trimtab::model::{Completion, FinishReason, GenerateOptions, Model, ModelConfig};
-use trimtab::rl::{GroupLoss, Policy, Slopes, group_gradient};
+use trimtab::rl::{BackwardConfig, GroupLoss, Policy, Slopes, group_gradient};
 use trimtab::steer::{Adapter, Form, Where};
 use trimtab::{Precision, Pretrained, Request, Sampling, generate};
 use trimtab_examples::peak_memory_bytes;
@@ -119,7 +119,7 @@ fn measure(
                 slopes: Slopes::Known(slopes.concat()),
                 entropy_weights: vec![],
             };
-            group_gradient(&autodiff, &policy, &group)
+            group_gradient(&autodiff, &policy, &group, &BackwardConfig::default())
         });
     });
     group.finish();

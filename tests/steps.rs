@@ -9,9 +9,9 @@ use std::sync::LazyLock;
 use burn::tensor::Device;
 use trimtab_model::{Completion, FinishReason, HostTensor, Precision, Pretrained};
 use trimtab_rl::{
-    Advantage, BuiltIn, GroupLoss, KlConfig, KlPlace, LossConfig, Preset, Recipe, Rewards, Run,
-    RunError, Selection, Slopes, TrainError, Trainer, Truncated, ZeroVariance, group_gradient,
-    group_logprobs,
+    Advantage, BackwardConfig, BuiltIn, GroupLoss, KlConfig, KlPlace, LossConfig, Preset, Recipe,
+    Rewards, Run, RunError, Selection, Slopes, TrainError, Trainer, Truncated, ZeroVariance,
+    group_gradient, group_logprobs,
 };
 use trimtab_steer::SteeringVectors;
 use trimtab_tests::{bundled_model, policy};
@@ -107,9 +107,14 @@ fn entropy_and_penalty_have_the_gradient_of_their_values() {
             slopes,
             entropy_weights: vec![entropy_weight; completion.tokens.len()],
         };
-        group_gradient(&model, &policy(&vectors, &model.config), &group)
-            .grads
-            .remove(0)
+        group_gradient(
+            &model,
+            &policy(&vectors, &model.config),
+            &group,
+            &BackwardConfig::default(),
+        )
+        .grads
+        .remove(0)
     };
     let slopes = |logprobs: &[f32]| -> Vec<f32> {
         let pairs = logprobs.iter().zip(&reference);

@@ -15,8 +15,8 @@ use trimtab_model::{
     Weights,
 };
 use trimtab_rl::{
-    BuiltIn, GroupLoss, KlConfig, Policy, Recipe, Rewards, Run, RunError, Schedule, Slopes, Steer,
-    TrainError, Trainer, group_gradient, group_logprobs,
+    BackwardConfig, BuiltIn, GroupLoss, KlConfig, Policy, Recipe, Rewards, Run, RunError, Schedule,
+    Slopes, Steer, TrainError, Trainer, group_gradient, group_logprobs,
 };
 use trimtab_steer::{
     Adapter, Form, Full, Gated, Lora, LowRank, Part, PerLayer, RandomProjection, Scaled,
@@ -375,7 +375,7 @@ impl ManyTokens {
             }),
             entropy_weights: vec![ENTROPY_WEIGHT; self.slopes.len()],
         };
-        group_gradient(autodiff, policy, &group).grads
+        group_gradient(autodiff, policy, &group, &BackwardConfig::default()).grads
     }
 
     /// The same loss, summed in f64.

@@ -18,7 +18,7 @@ use trimtab_model::{
     At, Completion, FinishReason, GenerateOptions, Hook, HostTensor, Model, ModelConfig, Precision,
     Pretrained, Request, Sampling, generate,
 };
-use trimtab_rl::{GroupGradient, GroupLoss, Recipe, Run, Slopes, group_gradient};
+use trimtab_rl::{BackwardConfig, GroupGradient, GroupLoss, Recipe, Run, Slopes, group_gradient};
 use trimtab_steer::SteeringVectors;
 use trimtab_tasks::{Family, Split};
 use trimtab_tests::{Matrix, bits, bundled_model, captured, matrix, max_difference, policy};
@@ -566,7 +566,12 @@ impl Group {
             slopes: Slopes::Known(self.weights()),
             entropy_weights: vec![],
         };
-        group_gradient(model, &policy(vectors, &model.config), &group)
+        group_gradient(
+            model,
+            &policy(vectors, &model.config),
+            &group,
+            &BackwardConfig::default(),
+        )
     }
 
     /// The same from plain tensor operations: `resid` makes the residual stream that predicts the tokens.

@@ -69,10 +69,11 @@ def peer(model: Path, batch: int, prompt_len: int, new_tokens: int, dtype: str) 
     }
 
 
-def training_step(loaded) -> float:
+def training_step(loaded, rows: int = 4, length: int = 160) -> float:
     import torch
 
-    texts = torch.tensor([[(row * 7919 + i * 104729) % 5000 for i in range(160)] for row in range(4)])
+    words = min(loaded.config.vocab_size, 5000)
+    texts = torch.tensor([[(row * 7919 + i * 104729) % words for i in range(length)] for row in range(rows)])
     loaded.requires_grad_(False)
     vectors, hooks = [], []
     for layer in loaded.model.layers:

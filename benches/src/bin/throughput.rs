@@ -1,12 +1,14 @@
 //! Loads a checkpoint and measures prompt reading and decoding, once: the side of `benches/peers/engine_speed.py` that
 //! is ours. Prints one JSON object.
 
+use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Parser;
+use rayon::prelude::*;
 use trimtab::model::{Completion, FinishReason, GenerateOptions};
-use trimtab::rl::{GroupLoss, Policy, Slopes, group_gradient};
+use trimtab::rl::{BackwardConfig, GroupGradient, GroupLoss, Policy, Slopes, group_gradient};
 use trimtab::steer::{Adapter, Form, Where};
 use trimtab::{Device, Precision, Pretrained, Request, Sampling, generate};
 use trimtab_examples::{keep_freed_memory, peak_memory_bytes};
@@ -26,9 +28,21 @@ struct Args {
     /// Tokens of each completion, all of them decoded.
     #[arg(long, default_value_t = 32)]
     new_tokens: usize,
-    /// Texts of 160 tokens of a training step; 0 for none.
+    /// Texts of a training step; 0 for none.
     #[arg(long, default_value_t = 4)]
     train_rows: usize,
+    /// Tokens of each of them.
+    #[arg(long, default_value_t = 160)]
+    train_len: usize,
+    /// Texts of a group; groups run at the same time [default: one group].
+    #[arg(long)]
+    train_group: Option<usize>,
+    /// Make activations again on the way back instead of keeping them.
+    #[arg(long)]
+    gradient_checkpointing: bool,
+    /// Completion tokens that are run backward at a time.
+    #[arg(long, default_value_t = BackwardConfig::default().tokens_per_part)]
+    tokens_per_part: usize,
     /// How weights are kept [default: the fastest].
     #[arg(long)]
     dtype: Option<Precision>,
@@ -72,7 +86,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     seconds(&requests[..1], 1)?; // warm-up
     let prefill = seconds(&requests, 1)?;
     let decode = seconds(&requests, 1 + args.new_tokens)? - prefill;
-    let training = args.train_rows as f64 * 160.0 / training_seconds(&base, args.train_rows);
+    let training = (args.train_rows * args.train_len) as f64 / training_seconds(&base, &args);
     let tokens = |per_row: usize, seconds: f64| (args.batch * per_row) as f64 / seconds;
     println!(
         "{}",
@@ -87,37 +101,48 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Seconds of a training step: the log-probabilities of `rows` texts of 160 tokens, of all but their first, and their gradient
-/// with respect to one vector a layer. The median of three.
-fn training_seconds(base: &Pretrained, rows: usize) -> f64 {
+/// Seconds of a training step: the log-probabilities of texts, of all but their first token, and their gradient with respect to one vector a
+/// layer. The median of five.
+fn training_seconds(base: &Pretrained, args: &Args) -> f64 {
+    let config = BackwardConfig {
+        tokens_per_part: args.tokens_per_part,
+        gradient_checkpointing: args.gradient_checkpointing,
+    };
     let model = base.model.autodiff();
     let vectors = Adapter::init(Form::default(), &model.config).expect("a vector for each layer");
     let policy = Policy::new(vectors.leaves(&base.model.device()), Where::default());
     let policy = policy.expect("every token");
     let words = model.config.vocab_size.min(5000);
-    let mut seconds: Vec<f64> = (0..3)
+    let own = args.train_len - 1;
+    let texts: Vec<Completion> = (0..args.train_rows)
+        .map(|row| Completion {
+            tokens: (1..args.train_len)
+                .map(|i| ((row * 7919 + i * 104_729) % words) as u32)
+                .collect(),
+            logprobs: vec![0.0; own],
+            finish_reason: FinishReason::Length,
+        })
+        .collect();
+    let texts: Vec<&Completion> = texts.iter().collect();
+    let gradient = |completions: &[&Completion]| {
+        let loss = GroupLoss {
+            prompt: &[0],
+            completions,
+            temperature: 1.0,
+            slopes: Slopes::Known(vec![-1.0; own * completions.len()]),
+            entropy_weights: vec![],
+        };
+        group_gradient(&model, &policy, &loss, &config)
+    };
+    let group = args.train_group.unwrap_or(args.train_rows).max(1);
+    let mut seconds: Vec<f64> = (0..5)
         .map(|_| {
             let started = Instant::now();
-            let completions: Vec<Completion> = (0..rows)
-                .map(|row| Completion {
-                    tokens: (1..160)
-                        .map(|i| ((row * 7919 + i * 104_729) % words) as u32)
-                        .collect(),
-                    logprobs: vec![0.0; 159],
-                    finish_reason: FinishReason::Length,
-                })
-                .collect();
-            let loss = GroupLoss {
-                prompt: &[0],
-                completions: &completions.iter().collect::<Vec<_>>(),
-                temperature: 1.0,
-                slopes: Slopes::Known(vec![-1.0; 159 * rows]),
-                entropy_weights: vec![],
-            };
-            group_gradient(&model, &policy, &loss);
+            let found: Vec<GroupGradient> = texts.par_chunks(group).map(gradient).collect();
+            black_box(found);
             started.elapsed().as_secs_f64()
         })
         .collect();
     seconds.sort_by(f64::total_cmp);
-    seconds[1]
+    seconds[2]
 }

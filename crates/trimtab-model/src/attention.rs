@@ -32,15 +32,39 @@ impl AttentionConfig {
     }
 }
 
-/// Keys and values of one prompt in one layer.
+/// Keys and values of one prompt in one layer. Cloning is cheap.
 #[derive(Clone, Debug)]
-pub(crate) struct PromptKeys {
+pub struct PromptKeys {
     /// `[prompt_len, num_key_value_heads, head_dim]` each; on the CPU packed as well.
     shared: SharedPrompt,
 }
 
 impl PromptKeys {
-    fn len(&self) -> usize {
+    /// The keys, rotated, and the values, `[prompt_len, num_key_value_heads, head_dim]` each.
+    pub fn tensors(&self) -> [&Tensor<3>; 2] {
+        [&self.shared.keys, &self.shared.values]
+    }
+
+    /// The same numbers, through which no gradient flows back.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        self.map(Tensor::detach)
+    }
+
+    pub(crate) fn leaves(&self) -> Self {
+        self.map(|x| x.detach().require_grad())
+    }
+
+    fn map(&self, one: impl Fn(Tensor<3>) -> Tensor<3>) -> Self {
+        let shared = SharedPrompt {
+            keys: one(self.shared.keys.clone()),
+            values: one(self.shared.values.clone()),
+            packed: self.shared.packed.clone(),
+        };
+        Self { shared }
+    }
+
+    pub(crate) fn len(&self) -> usize {
         self.shared.keys.dims()[0]
     }
 

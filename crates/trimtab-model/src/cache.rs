@@ -21,6 +21,49 @@ pub struct Prompt {
 }
 
 impl Prompt {
+    /// A prompt of so many tokens, before any layer.
+    pub(crate) fn empty(len: usize) -> Self {
+        Self {
+            index: 0,
+            len,
+            given: len,
+            layers: vec![],
+        }
+    }
+
+    /// The prompt that has these keys, by layer; to hooks it is prompt 0.
+    ///
+    /// # Panics
+    ///
+    /// There is no layer.
+    pub fn of_keys(layers: Vec<PromptKeys>) -> Self {
+        let len = layers[0].len();
+        Self {
+            layers,
+            ..Self::empty(len)
+        }
+    }
+
+    /// Keys and values of a layer.
+    pub fn keys(&self, layer: usize) -> &PromptKeys {
+        &self.layers[layer]
+    }
+
+    /// The same numbers as leaves that ask for their gradients; the prompt must be on the differentiating side of its device.
+    #[must_use]
+    pub fn leaves(&self) -> Self {
+        Self {
+            layers: self.layers.iter().map(PromptKeys::leaves).collect(),
+            ..self.clone()
+        }
+    }
+
+    /// Tokens of a row behind it, each with the length of the text that it is computed with.
+    pub(crate) fn followed_by(&self, row: &[u32]) -> impl Iterator<Item = (TokenAt, usize)> {
+        let at = (self.len..).zip(row);
+        at.map(|(position, &id)| (self.token(position, id), position + 1))
+    }
+
     pub(crate) fn token(&self, position: usize, id: u32) -> TokenAt {
         TokenAt {
             prompt: self.index,

@@ -15,7 +15,7 @@ use crate::cache::{Prompt, Rows};
 use crate::config::ModelConfig;
 use crate::hook::{Hook, LayerPass, TokenAt};
 use crate::layer::{Layer, RmsNorm, Source};
-use crate::rope::RopeConfig;
+use crate::rope::{RopeConfig, Rotation};
 use crate::weight::{Precision, Weight, is_fast};
 
 /// A frozen decoder. Cloning is cheap: tensors are shared.
@@ -275,11 +275,7 @@ impl Model {
         for (prompt, group) in prompts.iter().zip(completions) {
             for row in group {
                 tokens.extend_from_slice(row);
-                at.extend(
-                    (prompt.len..)
-                        .zip(*row)
-                        .map(|(position, &id)| (prompt.token(position, id), position + 1)),
-                );
+                at.extend(prompt.followed_by(row));
             }
         }
         self.run(&tokens, &at, hook, |config, layer, q, k, v| {
@@ -394,46 +390,76 @@ impl Model {
         tokens: &[u32],
         at: &[(TokenAt, usize)],
         hook: Option<Hook>,
-        mut attend: impl FnMut(AttentionConfig, usize, Tensor<3>, Tensor<3>, Tensor<3>) -> Tensor<2>,
+        attend: impl FnMut(AttentionConfig, usize, Tensor<3>, Tensor<3>, Tensor<3>) -> Tensor<2>,
     ) -> Tensor<2> {
-        let device = self.device();
-        let architecture = &self.config.architecture;
+        let places = self.places(at);
+        let resid = self.embed(tokens);
+        self.run_layers(0..self.layers.len(), resid, &places, hook, attend)
+    }
+
+    /// Where tokens stand; each comes with the length of the text that it is computed with.
+    pub(crate) fn places(&self, at: &[(TokenAt, usize)]) -> Places {
         let positions: Vec<(usize, usize)> = at
             .iter()
             .map(|&(token, len)| (token.position, len))
             .collect();
-        let rotations: Vec<_> = architecture
-            .ropes
-            .iter()
-            .map(|rope| rope.at(&positions, &device))
-            .collect();
-        let at: Vec<TokenAt> = at.iter().map(|&(token, _)| token).collect();
-        let mut resid = self.embed_tokens.columns(tokens, &device); // [tokens, hidden_size]
-        if architecture.embedding_scale != 1.0 {
-            resid = resid * architecture.embedding_scale;
+        let ropes = self.config.architecture.ropes.iter();
+        Places {
+            tokens: at.iter().map(|&(token, _)| token).collect(),
+            rotations: ropes
+                .map(|rope| rope.at(&positions, &self.device))
+                .collect(),
         }
+    }
+
+    /// The residual stream before the first layer, `[tokens, hidden_size]`.
+    pub(crate) fn embed(&self, tokens: &[u32]) -> Tensor<2> {
+        let resid = self.embed_tokens.columns(tokens, &self.device);
+        match self.config.architecture.embedding_scale {
+            1.0 => resid,
+            scale => resid * scale,
+        }
+    }
+
+    /// Some of the layers, from the residual stream before the first of them to that after the last.
+    pub(crate) fn run_layers(
+        &self,
+        layers: Range<usize>,
+        mut resid: Tensor<2>,
+        places: &Places,
+        hook: Option<Hook>,
+        mut attend: impl FnMut(AttentionConfig, usize, Tensor<3>, Tensor<3>, Tensor<3>) -> Tensor<2>,
+    ) -> Tensor<2> {
+        let architecture = &self.config.architecture;
         let mut pass = hook.map(|hook| (hook, hook.begin()));
-        for (index, (layer, layer_config)) in
-            self.layers.iter().zip(&architecture.layers).enumerate()
-        {
+        for index in layers {
+            let layer_config = &architecture.layers[index];
             let attention = AttentionConfig {
                 scale: architecture.attention_scale,
                 sliding_window: layer_config.sliding_window,
             };
-            resid = layer.forward(
+            resid = self.layers[index].forward(
                 &self.config,
                 resid,
-                &rotations[layer_config.rope],
+                &places.rotations[layer_config.rope],
                 |q, k, v| attend(attention, index, q, k, v),
                 LayerPass {
                     hook: pass.as_mut().map(|(hook, pass)| (*hook, pass)),
                     layer: index,
-                    tokens: &at,
+                    tokens: &places.tokens,
                 },
             );
         }
         resid
     }
+}
+
+/// Where the tokens of a pass stand, and how their queries and keys are rotated.
+#[derive(Debug)]
+pub(crate) struct Places {
+    tokens: Vec<TokenAt>,
+    /// By the number of the rope.
+    rotations: Vec<Rotation>,
 }
 
 #[cfg(test)]

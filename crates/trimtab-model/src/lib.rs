@@ -13,6 +13,7 @@ mod hook;
 mod hub;
 mod json;
 mod layer;
+mod passage;
 mod pretrained;
 mod rope;
 mod sampling;
@@ -23,6 +24,7 @@ mod tokenizer_config;
 mod weight;
 mod weights;
 
+pub use attention::PromptKeys;
 pub use burn::tensor::{Device, FloatDType};
 pub use cache::{Prompt, Rows};
 pub use chat::{ChatError, ChatTemplate, Message};
@@ -37,6 +39,7 @@ pub use generate::{
 pub use hook::{At, Hook, Intervention, Pass, Site, TokenAt, UnknownSite, at_resid_post};
 #[cfg(feature = "hub")]
 pub use hub::{Download, Hub, HubError};
+pub use passage::Passage;
 pub use pretrained::{LoadError, Pretrained};
 pub use rope::{RopeConfig, RopeScaling};
 pub use sampling::{Sampling, SamplingError};

@@ -449,6 +449,7 @@ impl RopeConfig {
 }
 
 /// The rotation of each token.
+#[derive(Debug)]
 pub(crate) struct Rotation {
     angles: Arc<Angles>,
     device: Device,

@@ -25,13 +25,16 @@ mod run;
 mod trainer;
 mod update;
 mod value;
+mod walk;
 mod watch;
 
 pub use advantage::Advantage;
 pub use checkpoint::{CheckpointError, Identity, Progress, State};
 pub use data::DataError;
 pub use evaluate::evaluate;
-pub use gradient::{GroupGradient, GroupLoss, Slopes, group_gradient, group_logprobs};
+pub use gradient::{
+    BackwardConfig, GroupGradient, GroupLoss, Slopes, group_gradient, group_logprobs,
+};
 pub use loss::{
     Aggregation, CompletionLoss, KlConfig, KlEstimator, KlPlace, LossConfig, Surrogate, Terms,
     completion_loss,

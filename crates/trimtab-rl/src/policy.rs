@@ -64,6 +64,14 @@ impl Policy {
         }
     }
 
+    /// The same numbers beside tensors that are differentiated, asking for no gradient.
+    pub(crate) fn lifted(&self) -> Self {
+        Self {
+            leaves: self.leaves.lifted(),
+            place: self.place.clone(),
+        }
+    }
+
     /// The model that the steering acts on; `base` is on the differentiating side of its device where gradients are wanted.
     pub fn model(&self, base: &Model) -> Model {
         self.leaves.model(base)

@@ -14,6 +14,7 @@ pub use preset::{Preset, UnknownPreset};
 pub use steer::Steer;
 
 use crate::advantage::Advantage;
+use crate::gradient::BackwardConfig;
 use crate::loss::{KlConfig, LossConfig};
 use crate::reward::{BuiltIn, CommandConfig};
 use crate::update::{AdamWConfig, Schedule};
@@ -79,6 +80,8 @@ pub struct Recipe {
     pub reward_command: Option<CommandConfig>,
     /// The policy's loss.
     pub loss: LossConfig,
+    /// What bounds the memory of a gradient.
+    pub backward: BackwardConfig,
     /// The penalty for leaving the unsteered model.
     pub kl: KlConfig,
     /// The learned value, for `advantage = "value"`.
@@ -168,6 +171,7 @@ impl Default for Recipe {
             reward: BTreeMap::from([(BuiltIn::Correctness, 1.0)]),
             reward_command: None,
             loss: LossConfig::default(),
+            backward: BackwardConfig::default(),
             kl: KlConfig::default(),
             value: ValueConfig::default(),
             adamw: AdamWConfig::default(),
@@ -332,6 +336,11 @@ impl Checks {
             ("seed", recipe.seed, 0),
             ("resample_rounds", recipe.resample_rounds, 1),
             ("tokens_at_once", recipe.tokens_at_once as u64, 1),
+            (
+                "backward.tokens_per_part",
+                recipe.backward.tokens_per_part as u64,
+                1,
+            ),
             ("checkpoint_every", recipe.checkpoint_every, 1),
             ("keep_checkpoints", recipe.keep_checkpoints as u64, 1),
             ("most_skipped_steps", recipe.most_skipped_steps, 0),

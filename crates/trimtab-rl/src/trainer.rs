@@ -349,7 +349,9 @@ impl<'a> Trainer<'a> {
         for wave in waves(&batch.groups, self.recipe.tokens_at_once) {
             let gradient = |group: &BatchGroup| {
                 group.teaches(self.recipe).then(|| {
-                    let run = |loss: &GroupLoss| group_gradient(&self.autodiff, &policy, loss);
+                    let run = |loss: &GroupLoss| {
+                        group_gradient(&self.autodiff, &policy, loss, &self.recipe.backward)
+                    };
                     group.with_loss(self.recipe, run)
                 })
             };
@@ -401,7 +403,7 @@ impl<'a> Trainer<'a> {
                     slopes: crate::gradient::Slopes::Known(loss.slopes),
                     entropy_weights: vec![],
                 };
-                let alone = group_gradient(&self.autodiff, policy, &alone);
+                let alone = group_gradient(&self.autodiff, policy, &alone, &self.recipe.backward);
                 alone.grads.iter().any(|grad| not_finite(grad))
             })
         };

@@ -242,19 +242,25 @@ impl Leaves {
     /// so each backward pass needs leaves of its own, and a [`Self::model`] of them.
     #[must_use]
     pub fn differentiable(&self) -> Self {
+        let mut lifted = self.lifted();
+        for tensor in &mut lifted.tensors {
+            tensor.inplace(Tensor::require_grad);
+        }
+        lifted
+    }
+
+    /// The same numbers, not copied, on the differentiating side of their device, asking for no gradient.
+    #[must_use]
+    pub fn lifted(&self) -> Self {
         let lift = |tensor: &Tensor<2>| {
             if tensor.device().is_autodiff() {
-                tensor.clone().detach()
+                Tensor::from_inner(tensor.clone().inner())
             } else {
                 tensor.clone().autodiff()
             }
         };
         Self {
-            tensors: self
-                .tensors
-                .iter()
-                .map(|tensor| lift(tensor).require_grad())
-                .collect(),
+            tensors: self.tensors.iter().map(lift).collect(),
             constant: self.constant.as_ref().map(lift),
             ..self.clone()
         }

@@ -58,5 +58,5 @@ pub use merged_gguf::{Checked, merge_gguf};
 pub use npy::NpyError;
 pub use peft::PeftError;
 pub use place::{Condition, Part, Tokens, Where, WhereError};
-pub use steering::{Conflict, Steered, Steering, SteeringSetError};
+pub use steering::{Conflict, Memory, Steered, Steering, SteeringSetError};
 pub use vectors::SteeringVectors;

@@ -1,6 +1,6 @@
 //! Sets of trained parameters at work on a model.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
@@ -58,7 +58,13 @@ pub struct Steering {
     sets: Vec<Set>,
     conflict: Conflict,
     trace: Option<Mutex<Vec<Steered>>>,
+    memory: Option<Memory>,
 }
+
+/// What one forward pass found out: where conditions hold. Cloning shares it. For a pass whose layers are run by several calls, or
+/// run again for their gradient, see [`Steering::remembering`].
+#[derive(Clone, Debug, Default)]
+pub struct Memory(Arc<Mutex<Vec<Chosen>>>);
 
 /// A token that was steered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -111,6 +117,7 @@ impl Steering {
             sets: built,
             conflict,
             trace: None,
+            memory: None,
         })
     }
 
@@ -118,6 +125,14 @@ impl Steering {
     #[must_use]
     pub fn traced(mut self) -> Self {
         self.trace = Some(Mutex::default());
+        self
+    }
+
+    /// The same, for one forward pass in several calls, by this steering or by others of the same sets: what was found at a layer decides
+    /// at later ones, whichever call runs them, and a layer that is run again acts as it did.
+    #[must_use]
+    pub fn remembering(mut self, memory: &Memory) -> Self {
+        self.memory = Some(memory.clone());
         self
     }
 
@@ -186,7 +201,19 @@ impl Steering {
 impl Intervention for Steering {
     fn begin(&self) -> Pass<'_> {
         let mut chosen: Vec<Chosen> = self.sets.iter().map(|_| Chosen::default()).collect();
-        Box::new(move |at, x| self.steer(&mut chosen, at, x))
+        let Some(Memory(memory)) = &self.memory else {
+            return Box::new(move |at, x| self.steer(&mut chosen, at, x));
+        };
+        Box::new(move |at, x| {
+            // Not locked meanwhile: a thread that waits for a product may do something else.
+            let known = std::mem::take(&mut *memory.lock().expect("nobody panics with it"));
+            if !known.is_empty() {
+                chosen = known;
+            }
+            let x = self.steer(&mut chosen, at, x);
+            *memory.lock().expect("nobody panics with it") = std::mem::take(&mut chosen);
+            x
+        })
     }
 
     fn sees(&self, layer: usize, site: Site) -> bool {
@@ -215,7 +242,7 @@ impl Set {
 }
 
 /// What is known of a set in a pass.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Chosen {
     /// The tokens of its where-clause, once they were asked for.
     tokens: Option<Mask>,
@@ -241,7 +268,7 @@ impl Chosen {
     clippy::large_enum_variant,
     reason = "there is one for each set at a time"
 )]
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 enum Mask {
     Every,
     None,

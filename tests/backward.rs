@@ -1,0 +1,246 @@
+//! What bounds the memory of a gradient leaves the gradient as it is: activations that are made again, and parts of a group.
+
+use burn::tensor::Device;
+use trimtab_model::{Completion, FinishReason, Model, Precision, Pretrained, Site, Weights};
+use trimtab_rl::{BackwardConfig, GroupGradient, GroupLoss, Policy, Slopes, group_gradient};
+use trimtab_steer::{
+    Adapter, Condition, Form, Gated, Lora, LowRank, Part, PerLayer, Tokens, Where,
+};
+use trimtab_tests::{bundled_model, fixture, tiny};
+
+const WHOLE: BackwardConfig = BackwardConfig {
+    tokens_per_part: usize::MAX,
+    gradient_checkpointing: false,
+};
+
+/// Forms of every kind, a condition that is found at one layer and decides at the next ones included, and full tuning, whose
+/// embedding, final norm and unembedding lie outside of the layers.
+#[test]
+fn checkpointing_gives_the_same_bits() {
+    let models = [
+        tiny().model,
+        Pretrained::load(&bundled_model(), Precision::F32, &Device::flex())
+            .expect("the bundled model")
+            .model,
+        Pretrained::load(
+            &bundled_model(),
+            Precision::fastest(&Device::flex()),
+            &Device::flex(),
+        )
+        .expect("the bundled model")
+        .model,
+    ];
+    for model in &models {
+        for (adapter, place) in forms(model) {
+            let name = adapter.form().name();
+            for (prompt_len, tokens_per_part) in [(9, usize::MAX), (9, 30), (1, 30)] {
+                let config = BackwardConfig {
+                    tokens_per_part,
+                    ..WHOLE
+                };
+                let kept = gradient(model, &adapter, &place, prompt_len, &config);
+                let config = BackwardConfig {
+                    gradient_checkpointing: true,
+                    ..config
+                };
+                let made_again = gradient(model, &adapter, &place, prompt_len, &config);
+                assert!(
+                    kept.grads.iter().flatten().any(|&grad| grad != 0.0),
+                    "{name}"
+                );
+                // All layers share the directions of `low_rank`: their gradients are one product, or a sum over layers.
+                if matches!(adapter.form(), Form::LowRank(_)) {
+                    assert_eq!(kept.logprobs, made_again.logprobs);
+                    assert_close(&made_again, &kept, name);
+                    continue;
+                }
+                let bits = |found: &GroupGradient| -> Vec<u32> {
+                    let grads = found.grads.iter().flatten().chain(&found.logprobs);
+                    grads.map(|number| number.to_bits()).collect()
+                };
+                assert!(
+                    bits(&kept) == bits(&made_again),
+                    "{name}, prompt of {prompt_len}, parts of {tokens_per_part}"
+                );
+            }
+        }
+    }
+}
+
+/// The same for the condition alone: it holds at some tokens and not at others, so that the bits above say something of it.
+#[test]
+fn the_condition_of_the_test_decides() {
+    let model = tiny().model;
+    let (adapter, conditional) = forms(&model).remove(1);
+    assert!(conditional.condition.is_some());
+    let of = |place: &Where| gradient(&model, &adapter, place, 9, &WHOLE).grads;
+    let (some, all) = (of(&conditional), of(&Where::default()));
+    assert_ne!(some, all);
+    let never = Where {
+        condition: conditional.condition.map(|condition| Condition {
+            threshold: 1.1,
+            ..condition
+        }),
+        ..Where::default()
+    };
+    assert!(of(&never).iter().flatten().all(|&grad| grad == 0.0));
+}
+
+/// In f32, with parts of one completion, of some, and of all but one, whatever a loss asks for.
+#[test]
+fn parts_of_a_group_have_the_gradient_of_the_whole() {
+    let models = [
+        tiny().model,
+        Pretrained::load(&bundled_model(), Precision::F32, &Device::flex())
+            .expect("the bundled model")
+            .model,
+    ];
+    for model in &models {
+        for (adapter, place) in forms(model) {
+            let name = adapter.form().name();
+            for prompt_len in [1, 9] {
+                let whole = gradient(model, &adapter, &place, prompt_len, &WHOLE);
+                for tokens_per_part in [1, 20, 60] {
+                    let config = BackwardConfig {
+                        tokens_per_part,
+                        ..WHOLE
+                    };
+                    let parts = gradient(model, &adapter, &place, prompt_len, &config);
+                    if matches!(adapter.form(), Form::PerLayer(_)) {
+                        assert_eq!(parts.logprobs, whole.logprobs, "rows compute alone");
+                    } else {
+                        // Products that are not ours sum in another order for other numbers of rows.
+                        let pairs = parts.logprobs.iter().zip(&whole.logprobs);
+                        assert!(pairs.map(|(a, b)| (a - b).abs()).all(|gap| gap < 1e-5));
+                    }
+                    assert_close(&parts, &whole, name);
+                }
+            }
+        }
+    }
+}
+
+/// A group that fits is not divided: the default changes nothing for it.
+#[test]
+fn a_group_that_fits_is_one_part() {
+    let model = tiny().model;
+    let tokens = completions().iter().map(|one| one.tokens.len()).sum();
+    let (adapter, place) = forms(&model).remove(0);
+    let of = |tokens_per_part| {
+        let config = BackwardConfig {
+            tokens_per_part,
+            ..WHOLE
+        };
+        gradient(&model, &adapter, &place, 9, &config)
+    };
+    assert_eq!(of(tokens), of(usize::MAX));
+    assert_ne!(of(tokens - 1), of(usize::MAX), "another order of sums");
+}
+
+/// The loss has a part that follows from the log-probabilities, and an entropy bonus.
+fn gradient(
+    model: &Model,
+    adapter: &Adapter,
+    place: &Where,
+    prompt_len: usize,
+    config: &BackwardConfig,
+) -> GroupGradient {
+    let prompt: Vec<u32> = [3, 14, 15, 9, 2, 6, 5, 35, 8][..prompt_len].to_vec();
+    let completions = completions();
+    let completions: Vec<&Completion> = completions.iter().collect();
+    let tokens: usize = completions.iter().map(|one| one.tokens.len()).sum();
+    let slopes = |logprobs: &[f32]| -> Vec<f32> {
+        assert_eq!(logprobs.len(), tokens);
+        let numbered = logprobs.iter().zip(0..);
+        numbered
+            .map(|(logprob, i)| logprob.exp() - (i * 29 % 17) as f32 / 16.0)
+            .collect()
+    };
+    let group = GroupLoss {
+        prompt: &prompt,
+        completions: &completions,
+        temperature: 0.9,
+        slopes: Slopes::Of(&slopes),
+        entropy_weights: vec![0.1; tokens],
+    };
+    let policy = Policy::new(adapter.leaves(&Device::flex()), place.clone());
+    let policy = policy.expect("a clause that can be followed");
+    group_gradient(&model.autodiff(), &policy, &group, config)
+}
+
+/// 69 tokens; one completion has a single one, which is not run.
+fn completions() -> Vec<Completion> {
+    let completion = |(row, len): (u32, u32)| Completion {
+        tokens: (0..len).map(|i| (row * 31 + i * i * 7 + 5) % 89).collect(),
+        logprobs: vec![0.0; len as usize],
+        finish_reason: FinishReason::Length,
+    };
+    (0..).zip([17, 1, 13, 19, 8, 11]).map(completion).collect()
+}
+
+/// Away from their beginning, where some have gradients of zero. The second one has a condition.
+fn forms(model: &Model) -> Vec<(Adapter, Where)> {
+    let config = &model.config;
+    let init = |form| {
+        let mut adapter = Adapter::init(form, config).expect("a form that fits");
+        for (parameter, values) in adapter.values_mut().enumerate() {
+            for (index, value) in values.iter_mut().enumerate() {
+                *value += 0.1 * (((index * 31 + parameter * 7) % 13) as f32 / 6.5 - 0.95);
+            }
+        }
+        adapter
+    };
+    let lora = Lora {
+        target_modules: vec![Site::VProj, Site::DownProj],
+        ..Lora::default()
+    };
+    let above_the_first = PerLayer {
+        layers: Some(vec![1, 2]),
+        ..PerLayer::default()
+    };
+    let condition = Condition {
+        layer: 0,
+        vector: (0..config.hidden_size)
+            .map(|i| if i % 3 == 0 { 1.0 } else { -0.4 })
+            .collect(),
+        threshold: 0.0,
+    };
+    let conditional = Where {
+        condition: Some(condition),
+        ..Where::default()
+    };
+    let generated = Where {
+        only: Tokens {
+            part: Part::Generated,
+            ..Tokens::default()
+        },
+        ..Where::default()
+    };
+    let mut forms = vec![
+        (init(Form::default()), Where::default()),
+        (init(Form::default()), conditional.clone()),
+        (init(Form::PerLayer(above_the_first)), conditional),
+        (init(Form::LowRank(LowRank::default())), Where::default()),
+        (init(Form::Gated(Gated::default())), generated),
+        (init(Form::Lora(lora)), Where::default()),
+    ];
+    let weights = Weights::open(&fixture("tiny_qwen2")).expect("a whole file");
+    if let Ok(full) = Adapter::full(config, &weights) {
+        forms.push((full, Where::default())); // the other model has other shapes
+    }
+    forms
+}
+
+/// Each parameter by itself, within the rounding of f32.
+fn assert_close(found: &GroupGradient, expected: &GroupGradient, name: &str) {
+    for (found, expected) in found.grads.iter().zip(&expected.grads) {
+        let difference: Vec<f32> = found.iter().zip(expected).map(|(a, b)| a - b).collect();
+        let error = norm(&difference) / norm(expected).max(1e-3);
+        assert!(error < 1e-5, "{name}: {error}");
+    }
+}
+
+fn norm(values: &[f32]) -> f64 {
+    let squares = values.iter().map(|&value| f64::from(value).powi(2));
+    squares.sum::<f64>().sqrt()
+}
