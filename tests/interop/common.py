@@ -18,8 +18,8 @@ SEED = 20261124
 
 
 def trimtab(program, *flags):
-    """The JSON object that a program prints."""
-    command = [ROOT / "target" / "release" / "examples" / program, *map(str, flags), "--json"]
+    """The JSON object that a program prints; models run in f32, as they do in the programs compared with."""
+    command = [ROOT / "target" / "release" / "examples" / program, *map(str, flags), "--dtype", "f32", "--json"]
     environment = {**os.environ, "RUST_BACKTRACE": "0"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode != 0:

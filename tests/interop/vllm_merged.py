@@ -58,10 +58,10 @@ def main():
         numpy.save(folder / "vectors.npy", steering(config))
         trimtab("export", "--model", source, "--vectors", folder / "vectors.npy", "--to", "hf", "--out", folder / "merged")
         prompt = numpy.random.default_rng(SEED).integers(3, config["vocab_size"], 11).tolist()
-        greedy = lambda *flags: trimtab("generate", "--model", source, "--dtype", "f32", "--prompt", text_of(prompt),
+        greedy = lambda *flags: trimtab("generate", "--model", source, "--prompt", text_of(prompt),
                                         "--temperature", 0, "--max-new-tokens", NEW_TOKENS, *flags)["token_ids"]  # fmt: skip
         ours, base = greedy("--vectors", folder / "vectors.npy"), greedy()
-        trimtab("activations", "--model", source, "--dtype", "f32", "--vectors", folder / "vectors.npy", "--tokens",
+        trimtab("activations", "--model", source, "--vectors", folder / "vectors.npy", "--tokens",
                 ",".join(map(str, prompt + ours)), "--out", folder / "ours.safetensors")  # fmt: skip
         logits = load_file(folder / "ours.safetensors")["logits"][len(prompt) - 1 : -1]
 
