@@ -11,7 +11,7 @@ use trimtab::model::{Completion, GenerateError, GenerateOptions, Model};
 use trimtab::rl::{BackwardConfig, GroupLoss, Policy, Slopes, group_gradient};
 use trimtab::steer::{Adapter, Form, Where};
 use trimtab::{Device, Precision, Pretrained, Request, Sampling, generate};
-use trimtab_examples::peak_memory_bytes;
+use trimtab_examples::{keep_freed_memory, peak_memory_bytes};
 
 /// Measures what sharing a prompt saves.
 #[derive(Parser)]
@@ -38,6 +38,7 @@ struct Args {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args = Args::parse();
+    keep_freed_memory();
     let device = Device::flex();
     let mut model = Pretrained::load(&args.model, Precision::fastest(&device), &device)?.model;
     // What a token costs does not depend on whether the model was trained at its position.
