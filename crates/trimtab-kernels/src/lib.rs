@@ -26,6 +26,7 @@ mod norm;
 mod ops;
 mod pairs;
 mod rotary;
+mod row;
 mod softmax;
 mod step;
 #[cfg(test)]
@@ -38,8 +39,8 @@ pub use gate::Activation;
 pub use isa::Isa;
 pub use matrix::{Format, Matrix, Weight};
 pub use ops::{
-    Angles, Kept, SharedPrompt, attend_next, attend_rows, gated, is_cpu, linear, logprobs, pack,
-    read, rms_norm, rotate,
+    Angles, Kept, SharedPrompt, add_row, attend_next, attend_rows, gated, is_cpu, linear, logprobs,
+    pack, read, rms_norm, rotate,
 };
 pub use softmax::Weights;
 pub use tile::PANEL;

@@ -11,7 +11,7 @@ use crate::gate::{self, Activation};
 use crate::isa::Isa;
 use crate::matrix::{Format, Matrix};
 use crate::step::{Step, apply1, apply2, apply3, apply5};
-use crate::{norm, rotary, softmax};
+use crate::{norm, rotary, row, softmax};
 
 /// Whether tensors of `device`, differentiating or not, are what the operations of this crate work on.
 pub fn is_cpu(device: &Device) -> bool {
@@ -52,6 +52,35 @@ impl Step<1> for Linear {
 
     fn backward(&self, _: [&[f32]; 1], gradient: &[f32]) -> [Vec<f32>; 1] {
         [self.matrix.multiply_transposed(gradient)]
+    }
+
+    fn needs_inputs(&self) -> bool {
+        false
+    }
+}
+
+/// `x + row`, where `row`, `[1, width]`, is added to every row of `x`, `[tokens, width]`: what a steering vector does.
+pub fn add_row(x: Tensor<2>, row: Tensor<2>) -> Tensor<2> {
+    let shape = x.dims();
+    apply2([x, row], AddRow { shape })
+}
+
+#[derive(Debug)]
+struct AddRow {
+    shape: [usize; 2],
+}
+
+impl Step<2> for AddRow {
+    fn shape(&self) -> Vec<usize> {
+        self.shape.to_vec()
+    }
+
+    fn forward(&self, [x, row]: [&[f32]; 2]) -> Vec<f32> {
+        row::add(x, row)
+    }
+
+    fn backward(&self, _: [&[f32]; 2], gradient: &[f32]) -> [Vec<f32>; 2] {
+        [gradient.to_vec(), row::sum(gradient, self.shape[1])]
     }
 
     fn needs_inputs(&self) -> bool {

@@ -1,6 +1,9 @@
 //! Looking at and acting on what a model computes while it runs.
 
 use burn::tensor::Tensor;
+use trimtab_kernels as kernels;
+
+use crate::weight::is_fast;
 
 /// What looks at and acts on a forward pass: capture, steering and patching are all of this kind.
 pub type Hook<'a> = &'a dyn Intervention;
@@ -182,6 +185,16 @@ impl TokenAt {
     /// Whether it stands behind the prompt.
     pub fn is_generated(&self) -> bool {
         self.position >= self.prompt_len
+    }
+}
+
+/// `x + vector` at every token: `x` is `[tokens, width]`, `vector` is `[1, width]` in the same number format. What most interventions do; on the
+/// CPU faster than the addition of tensors.
+pub fn add_vector(x: Tensor<2>, vector: Tensor<2>) -> Tensor<2> {
+    if is_fast(&x) && is_fast(&vector) {
+        kernels::add_row(x, vector)
+    } else {
+        x + vector
     }
 }
 

@@ -36,7 +36,9 @@ pub use generate::{
     Completion, Drawn, FinishReason, GenerateError, GenerateOptions, Generation, Request, Stop,
     generate,
 };
-pub use hook::{At, Hook, Intervention, Pass, Site, TokenAt, UnknownSite, at_resid_post};
+pub use hook::{
+    At, Hook, Intervention, Pass, Site, TokenAt, UnknownSite, add_vector, at_resid_post,
+};
 #[cfg(feature = "hub")]
 pub use hub::{Download, Hub, HubError};
 pub use passage::Passage;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
-use trimtab_model::{At, Intervention, Pass, Site, TokenAt};
+use trimtab_model::{At, Intervention, Pass, Site, TokenAt, add_vector};
 
 use crate::action::{Action, Actions};
 use crate::adapter::Leaves;
@@ -170,7 +170,14 @@ impl Steering {
             self.note(set, at, &mask);
             x = match mask {
                 Mask::None => continue,
-                Mask::Every => x + action.delta(before.as_ref(), at.input, dtype),
+                Mask::Every => {
+                    let delta = action.delta(before.as_ref(), at.input, dtype);
+                    if delta.dims()[0] == 1 {
+                        add_vector(x, delta)
+                    } else {
+                        x + delta
+                    }
+                }
                 Mask::Some(mask) => {
                     x + action.delta(before.as_ref(), at.input, dtype) * mask.cast(dtype)
                 }

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
-use trimtab_model::{At, HostTensor, Intervention, Pass, Site, TokenAt, at_resid_post};
+use trimtab_model::{At, HostTensor, Intervention, Pass, Site, TokenAt, add_vector, at_resid_post};
 
 /// Steering vectors: one per layer, added to `resid_post` at every position.
 #[derive(Module, Debug)]
@@ -41,7 +41,7 @@ impl SteeringVectors {
         let vectors = self.vectors.val();
         at_resid_post(move |layer, resid_post| {
             let vector = vectors.clone().narrow(0, layer, 1).cast(resid_post.dtype());
-            resid_post + vector // [1, hidden_size] to every token
+            add_vector(resid_post, vector)
         })
     }
 
