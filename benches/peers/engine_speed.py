@@ -51,13 +51,13 @@ def peer(model: Path, batch: int, prompt_len: int, new_tokens: int, dtype: str) 
     input_ids = torch.tensor([[(row * 7919 + i * 104729) % 5000 for i in range(prompt_len)] for row in range(batch)])
 
     @torch.no_grad()
-    def seconds(count: int, rows: int = batch) -> float:
+    def seconds(count: int) -> float:
         loaded.generation_config = GenerationConfig(do_sample=False, max_new_tokens=count, use_cache=True, pad_token_id=0)
         started = time.perf_counter()
-        loaded.generate(input_ids[:rows], attention_mask=torch.ones_like(input_ids[:rows]))
+        loaded.generate(input_ids, attention_mask=torch.ones_like(input_ids))
         return time.perf_counter() - started
 
-    seconds(1, rows=1)  # warm-up
+    seconds(1)  # warm-up
     prefill = seconds(1)
     decode = seconds(1 + new_tokens) - prefill
     return {

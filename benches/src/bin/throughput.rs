@@ -83,7 +83,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             generate(&base.model, requests, &sampling, GenerateOptions::default())?;
             Ok(started.elapsed().as_secs_f64())
         };
-    seconds(&requests[..1], 1)?; // warm-up
+    seconds(&requests, 1)?; // warm-up
     let prefill = seconds(&requests, 1)?;
     let decode = seconds(&requests, 1 + args.new_tokens)? - prefill;
     let training = (args.train_rows * args.train_len) as f64 / training_seconds(&base, &args);
