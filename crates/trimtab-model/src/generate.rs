@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::Tensor;
 use rayon::prelude::*;
+use trimtab_kernels as kernels;
 
 use crate::cache::{Prompt, Rows};
 use crate::decoder::{Model, Sequence};
@@ -150,7 +151,7 @@ const FIRST_CAPACITY: usize = 1024;
 /// Most lanes that requests are spread over.
 const MOST_LANES: usize = 64;
 
-/// Lanes that the rows of a small model are spread over: its operations are too short to be shared by threads.
+/// Lanes that the rows of a small model are spread over.
 const SMALL_LANES: usize = 16;
 
 /// Rows below which a lane of a small model is not worth its own.
@@ -168,11 +169,12 @@ const MOST_PROMPT_TOKENS: usize = 8192;
 /// Finished rows are left out, and new ones let in, once they are one in this many: both copy the cache of the rest.
 const FINISHED_SHARE: usize = 8;
 
+/// Whether single operations of the model are too short to be shared by the threads of the CPU.
 fn is_small(model: &Model) -> bool {
     let config = &model.config;
     let heads = config.num_attention_heads + config.num_key_value_heads;
     let width = 2 * heads * config.head_dim + 3 * config.intermediate_size;
-    config.hidden_size * width < SMALL_LAYER
+    kernels::is_cpu(&model.device()) && config.hidden_size * width < SMALL_LAYER
 }
 
 fn rows_at_once(model: &Model, sampling: &Sampling) -> usize {
