@@ -9,52 +9,32 @@
     reason = "criterion_group! makes an undocumented function"
 )]
 
-use std::convert::Infallible;
 use std::hint::black_box;
-use std::path::Path;
 
-use burn::tensor::{Device, Distribution, Tensor};
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
-use trimtab::model::{Completion, FinishReason, GenerateOptions, Model, ModelConfig};
+use trimtab::model::{Completion, FinishReason, GenerateOptions, Model};
 use trimtab::rl::{BackwardConfig, GroupLoss, Policy, Slopes, group_gradient};
 use trimtab::steer::{Adapter, Form, Where};
-use trimtab::{Precision, Pretrained, Request, Sampling, generate};
+use trimtab::{Precision, Request, Sampling, generate};
 use trimtab_examples::peak_memory_bytes;
 
 const ROWS: usize = 32;
 const PROMPT_LEN: usize = 64;
 
 fn nano(criterion: &mut Criterion) {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/assets/nano");
-    let model = Pretrained::load(&dir, Precision::F32, &Device::flex())
-        .expect("the bundled model")
-        .model;
+    let model = trimtab_benches::nano(Precision::F32);
     measure(criterion, "nano", &model, 128, 45);
 }
 
 /// The first tokens of 128: the cost of a token hardly grows with the length at this width.
 fn qwen(criterion: &mut Criterion) {
-    let config = ModelConfig::from_json(
-        r#"{"model_type": "qwen2", "vocab_size": 151936, "hidden_size": 896, "intermediate_size": 4864,
-            "num_hidden_layers": 24, "num_attention_heads": 14, "num_key_value_heads": 2,
-            "max_position_embeddings": 32768, "rope_theta": 1000000.0, "tie_word_embeddings": true}"#,
-    )
-    .expect("a sound configuration");
-    let device = Device::flex();
-    let precision = Precision::fastest(&device);
-    let random = |shape: [usize; 2]| {
-        Ok(Tensor::random(
-            shape,
-            Distribution::Normal(0.0, 0.02),
-            &device,
-        ))
-    };
-    let built: Result<Model, Infallible> =
-        Model::frozen(config, precision, &device, &mut |_, shape, rows| {
-            random([rows.len(), shape[shape.len() - 1]])
-        });
-    let Ok(model) = built;
-    measure(criterion, "qwen2.5-0.5b-shape", &model, 4, 40);
+    measure(
+        criterion,
+        "qwen2.5-0.5b-shape",
+        &trimtab_benches::qwen(),
+        4,
+        40,
+    );
 }
 
 /// One prompt completed 32 times with `new_tokens` each; a training step of 4 completions of `completion_len` tokens.

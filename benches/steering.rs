@@ -4,15 +4,14 @@
 //!     cargo bench --bench steering                # all; some minutes
 //!     cargo bench --bench steering -- nano        # one model: nano, qwen-1 or qwen-16
 
-use std::convert::Infallible;
 use std::hint::black_box;
-use std::path::Path;
 use std::time::Instant;
 
-use burn::tensor::{Device, Distribution, Tensor};
-use trimtab::model::{GenerateOptions, Hook, Model, ModelConfig};
+use burn::tensor::Device;
+use trimtab::model::{GenerateOptions, Hook, Model};
 use trimtab::steer::{Adapter, Conflict, Form, Gated, Lora, Part, Steering, Tokens, Where};
-use trimtab::{Precision, Pretrained, Request, Sampling, SteeringVectors, generate};
+use trimtab::{Precision, Request, Sampling, SteeringVectors, generate};
+use trimtab_benches::{nano, qwen};
 
 /// A model with what it decodes in one run.
 struct Load {
@@ -30,7 +29,7 @@ fn main() {
     if is_wanted("nano") {
         compare(&Load {
             name: "nano, 64 rows",
-            model: nano(),
+            model: nano(Precision::fastest(&Device::flex())),
             prompts: 64,
             new_tokens: 16,
             rounds: 200,
@@ -140,31 +139,4 @@ fn interval(mut ratios: Vec<f64>) -> [f64; 3] {
         ratios[ratios.len() / 2],
         ratios[ratios.len() - 1 - low],
     ]
-}
-
-fn nano() -> Model {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/assets/nano");
-    let device = Device::flex();
-    let base = Pretrained::load(&dir, Precision::fastest(&device), &device);
-    base.expect("the bundled model").model
-}
-
-/// Random weights.
-fn qwen() -> Model {
-    let config = ModelConfig::from_json(
-        r#"{"model_type": "qwen2", "vocab_size": 151936, "hidden_size": 896, "intermediate_size": 4864,
-            "num_hidden_layers": 24, "num_attention_heads": 14, "num_key_value_heads": 2,
-            "max_position_embeddings": 32768, "rope_theta": 1000000.0, "tie_word_embeddings": true}"#,
-    )
-    .expect("a sound configuration");
-    let device = Device::flex();
-    let spread = Distribution::Normal(0.0, 0.02);
-    let precision = Precision::fastest(&device);
-    let built: Result<Model, Infallible> =
-        Model::frozen(config, precision, &device, &mut |_, shape, rows| {
-            let shape = [rows.len(), shape[shape.len() - 1]];
-            Ok(Tensor::random(shape, spread, &device))
-        });
-    let Ok(model) = built;
-    model
 }

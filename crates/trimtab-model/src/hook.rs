@@ -188,10 +188,10 @@ impl TokenAt {
     }
 }
 
-/// `x + vector` at every token: `x` is `[tokens, width]`, `vector` is `[1, width]` in the same number format. What most interventions do; on the
-/// CPU faster than the addition of tensors.
+/// `x + vector`: `x` is `[tokens, width]`, and `vector`, in the same number format, `[1, width]` for every token or `[tokens, width]`.
+/// What most interventions do; with one row it is faster on the CPU than the addition of tensors.
 pub fn add_vector(x: Tensor<2>, vector: Tensor<2>) -> Tensor<2> {
-    if is_fast(&x) && is_fast(&vector) {
+    if vector.dims()[0] == 1 && is_fast(&x) && is_fast(&vector) {
         kernels::add_row(x, vector)
     } else {
         x + vector

@@ -170,14 +170,7 @@ impl Steering {
             self.note(set, at, &mask);
             x = match mask {
                 Mask::None => continue,
-                Mask::Every => {
-                    let delta = action.delta(before.as_ref(), at.input, dtype);
-                    if delta.dims()[0] == 1 {
-                        add_vector(x, delta)
-                    } else {
-                        x + delta
-                    }
-                }
+                Mask::Every => add_vector(x, action.delta(before.as_ref(), at.input, dtype)),
                 Mask::Some(mask) => {
                     x + action.delta(before.as_ref(), at.input, dtype) * mask.cast(dtype)
                 }
