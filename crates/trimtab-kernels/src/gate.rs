@@ -217,7 +217,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::testing::{EPS, bits, noise, slope, with_threads};
+    use crate::testing::{EPS, bits, cases, noise, slope, with_threads};
 
     fn reference(activation: Activation, x: f64) -> f64 {
         match activation {
@@ -245,7 +245,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(48))]
+        #![proptest_config(cases(48))]
 
         /// `s(u)` is off by a few eps, and by `|u| eps` more where it falls like `exp(u)`; below `exp(-87.3)` it may be 0.
         #[test]

@@ -7,8 +7,10 @@ use pulp::WithSimd;
 /// A set of vector instructions that the kernels have a path for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Isa {
-    /// What every processor of the architecture has: SSE2 on x86-64, NEON on AArch64.
+    /// What every processor of the architecture has, as the compiler makes it.
     Portable,
+    /// AArch64 with NEON.
+    Neon,
     /// x86-64 with AVX2 and FMA.
     Avx2,
     /// x86-64 with AVX-512.
@@ -18,8 +20,8 @@ pub enum Isa {
 }
 
 impl Isa {
-    /// The best path of this processor, or the one that the environment variable `TRIMTAB_ISA` names (`portable`, `avx2`,
-    /// `avx512`, `avx512_bf16`) if the processor has it. The choice holds for the whole process.
+    /// The best path of this processor, or the one that the environment variable `TRIMTAB_ISA` names (`portable`,
+    /// `neon`, `avx2`, `avx512`, `avx512_bf16`) if the processor has it. The choice holds for the whole process.
     pub fn current() -> Self {
         static CURRENT: OnceLock<Isa> = OnceLock::new();
         *CURRENT.get_or_init(|| {
@@ -27,17 +29,21 @@ impl Isa {
             let wanted = std::env::var("TRIMTAB_ISA").ok();
             wanted
                 .and_then(|name| Self::named(&name))
-                .map_or(best, |wanted| wanted.min(best))
+                .filter(|wanted| Self::available().contains(wanted))
+                .unwrap_or(best)
         })
     }
 
     /// Every path that this processor has.
-    #[cfg(test)]
     pub(crate) fn available() -> Vec<Self> {
-        let all = [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Bf16];
-        all.into_iter()
-            .filter(|&isa| isa <= Self::detect())
-            .collect()
+        let of_the_processor = match Self::detect() {
+            Self::Portable => &[][..],
+            Self::Neon => &[Self::Neon],
+            Self::Avx2 => &[Self::Avx2],
+            Self::Avx512 => &[Self::Avx2, Self::Avx512],
+            Self::Avx512Bf16 => &[Self::Avx2, Self::Avx512, Self::Avx512Bf16],
+        };
+        [&[Self::Portable], of_the_processor].concat()
     }
 
     /// Whether products of bfloat16 pairs may run: this is their path, and the processor has it, wherever `self` comes from.
@@ -48,9 +54,16 @@ impl Isa {
             && is_x86_feature_detected!("avx512bf16")
     }
 
+    /// Whether blocks may be turned over with AVX, as [`Self::multiplies_pairs`].
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn turns(self) -> bool {
+        self >= Self::Avx2 && is_x86_feature_detected!("avx")
+    }
+
     fn named(name: &str) -> Option<Self> {
         match name {
             "portable" => Some(Self::Portable),
+            "neon" => Some(Self::Neon),
             "avx2" => Some(Self::Avx2),
             "avx512" => Some(Self::Avx512),
             "avx512_bf16" => Some(Self::Avx512Bf16),
@@ -73,30 +86,38 @@ impl Isa {
         }
     }
 
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(target_arch = "aarch64")]
+    fn detect() -> Self {
+        match pulp::aarch64::Neon::try_new() {
+            Some(_) => Self::Neon,
+            None => Self::Portable,
+        }
+    }
+
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     fn detect() -> Self {
         Self::Portable
     }
 
     /// Runs `op` compiled for these instructions.
-    #[cfg(target_arch = "x86_64")]
     pub(crate) fn run<Op: WithSimd>(self, op: Op) -> Op::Output {
         match self {
+            #[cfg(target_arch = "x86_64")]
             Self::Avx512 | Self::Avx512Bf16 => match pulp::x86::V4::try_new() {
                 Some(simd) => pulp::Simd::vectorize(simd, op),
                 None => op.with_simd(pulp::Scalar256b),
             },
+            #[cfg(target_arch = "x86_64")]
             Self::Avx2 => match pulp::x86::V3::try_new() {
                 Some(simd) => pulp::Simd::vectorize(simd, op),
                 None => op.with_simd(pulp::Scalar256b),
             },
-            Self::Portable => op.with_simd(pulp::Scalar256b),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => match pulp::aarch64::Neon::try_new() {
+                Some(simd) => pulp::Simd::vectorize(simd, op),
+                None => op.with_simd(pulp::Scalar256b),
+            },
+            _ => op.with_simd(pulp::Scalar256b),
         }
-    }
-
-    /// Runs `op` compiled for these instructions.
-    #[cfg(not(target_arch = "x86_64"))]
-    pub(crate) fn run<Op: WithSimd>(self, op: Op) -> Op::Output {
-        pulp::Arch::new().dispatch(op)
     }
 }

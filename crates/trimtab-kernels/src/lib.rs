@@ -23,24 +23,29 @@ mod gate;
 mod isa;
 mod matrix;
 mod norm;
+#[cfg(feature = "burn")]
 mod ops;
 mod pairs;
+mod product;
 mod rotary;
 mod row;
 mod softmax;
+#[cfg(feature = "burn")]
 mod step;
 #[cfg(test)]
 mod testing;
 mod tile;
+mod turn;
 mod work;
 
 pub use attention::{Heads, Keys};
 pub use gate::Activation;
 pub use isa::Isa;
 pub use matrix::{Format, Matrix, Weight};
+#[cfg(feature = "burn")]
 pub use ops::{
-    Angles, Kept, SharedPrompt, add_row, attend_next, attend_rows, gated, is_cpu, linear, logprobs,
-    pack, read, rms_norm, rotate,
+    Angles, Kept, SharedPrompt, add_row, attend_next, attend_rows, gated, is_cpu, linear,
+    linear_onto, logprobs, pack, read, rms_norm, rotate, unembedded_logprobs,
 };
 pub use softmax::Weights;
 pub use tile::PANEL;

@@ -1,14 +1,11 @@
 //! Frozen matrices, packed once in the order in which products read them.
 
 use half::bf16;
-use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::isa::Isa;
-#[cfg(target_arch = "x86_64")]
-use crate::pairs;
-use crate::tile::{self, PANEL, View};
-use crate::work::{Shared, is_small, scratch};
+use crate::product::Added;
+use crate::tile::PANEL;
 
 /// How the numbers of a [`Matrix`] are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,13 +35,13 @@ pub enum Format {
 /// ```
 #[derive(Debug)]
 pub struct Matrix {
-    inputs: usize,
-    outputs: usize,
-    data: Data,
+    pub(crate) inputs: usize,
+    pub(crate) outputs: usize,
+    pub(crate) data: Data,
 }
 
 #[derive(Debug)]
-enum Data {
+pub(crate) enum Data {
     /// `[panels][inputs][32]`
     F32(Vec<f32>),
     /// `[panels][input pairs][32]`: bfloat16 of the even input in the low half.
@@ -219,7 +216,18 @@ impl Matrix {
     ///
     /// Panics if `x` is not whole rows, or `bias` not as long as a row of the result.
     pub fn multiply(&self, x: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
-        self.multiply_with(Isa::current(), x, bias)
+        let added = Added { bias, resid: None };
+        self.multiply_with(Isa::current(), x, added)
+    }
+
+    /// `resid + (x W + bias)`, as [`Self::multiply`]; `resid` is `[rows, outputs]`.
+    ///
+    /// # Panics
+    ///
+    /// Panics as [`Self::multiply`], or if `resid` has another number of rows.
+    pub fn multiply_onto(&self, resid: &[f32], x: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
+        let resid = Some(resid);
+        self.multiply_with(Isa::current(), x, Added { bias, resid })
     }
 
     /// `y W^T`: `y` is `[rows, outputs]`, the result `[rows, inputs]`. As reproducible as [`Self::multiply`].
@@ -255,39 +263,6 @@ impl Matrix {
         rows
     }
 
-    /// Inputs `first..first + columns` of every output, `[outputs][32]`.
-    fn turn(&self, first: usize, columns: usize, turned: &mut [f32]) {
-        let pairs = self.inputs.div_ceil(2);
-        for (panel, turned) in turned.chunks_mut(PANEL * PANEL).enumerate() {
-            for lane in 0..columns {
-                let input = first + lane;
-                let column = turned[lane..].iter_mut().step_by(PANEL);
-                let pair = (panel * pairs + input / 2) * PANEL;
-                match &self.data {
-                    Data::F32(data) => {
-                        let row = &data[(panel * self.inputs + input) * PANEL..][..PANEL];
-                        column.zip(row).for_each(|(to, &from)| *to = from);
-                    }
-                    Data::Bf16(words) => {
-                        let row = &words[pair..][..PANEL];
-                        column
-                            .zip(row)
-                            .for_each(|(to, &word)| *to = unpack(word)[input % 2]);
-                    }
-                    Data::Int8 {
-                        pairs: data,
-                        scales,
-                    } => {
-                        let row = data[pair..][..PANEL].iter().zip(&scales[panel * PANEL..]);
-                        column.zip(row).for_each(|(to, (pair, scale))| {
-                            *to = f32::from(pair[input % 2]) * scale;
-                        });
-                    }
-                }
-            }
-        }
-    }
-
     fn at(&self, input: usize, output: usize) -> f32 {
         let (panel, lane) = (output / PANEL, output % PANEL);
         let pair = (panel * self.inputs.div_ceil(2) + input / 2) * PANEL + lane;
@@ -295,268 +270,6 @@ impl Matrix {
             Data::F32(data) => data[(panel * self.inputs + input) * PANEL + lane],
             Data::Bf16(words) => unpack(words[pair])[input % 2],
             Data::Int8 { pairs, scales } => f32::from(pairs[pair][input % 2]) * scales[output],
-        }
-    }
-
-    pub(crate) fn multiply_with(&self, isa: Isa, x: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
-        let rows = rows_of(x, self.inputs);
-        assert!(
-            bias.is_none_or(|bias| bias.len() == self.outputs),
-            "a bias for each output"
-        );
-        let pairs = self.inputs.div_ceil(2);
-        #[cfg(target_arch = "x86_64")]
-        if isa.multiplies_pairs() && self.format() != Format::F32 {
-            // SAFETY: the processor has the instructions.
-            let words = unsafe { round(x, self.inputs, None) };
-            let panel = |panel: usize, output: *mut f32| {
-                let columns = PANEL.min(self.outputs - panel * PANEL);
-                let own = panel * PANEL..panel * PANEL + columns;
-                let output = pairs::Output {
-                    data: output,
-                    row: self.outputs,
-                    columns,
-                    scale: match &self.data {
-                        Data::Int8 { scales, .. } => Some(&scales[own.clone()]),
-                        _ => None,
-                    },
-                    bias: bias.map(|bias| &bias[own]),
-                };
-                let own = panel * pairs * PANEL..(panel + 1) * pairs * PANEL;
-                let multiply = |panel: &[u32]| {
-                    // SAFETY: the processor has the instructions, and this panel's columns of the output are ours.
-                    unsafe { pairs::multiply(rows, pairs, &words.data, words.row, panel, output) }
-                };
-                match &self.data {
-                    Data::F32(_) => unreachable!("f32 is multiplied elsewhere"),
-                    Data::Bf16(data) => multiply(&data[own]),
-                    Data::Int8 { pairs: data, .. } => {
-                        let mut words = scratch(own.len());
-                        // SAFETY: the processor has the instructions.
-                        unsafe { pairs::widen(&data[own], &mut words) };
-                        multiply(&words);
-                    }
-                }
-            };
-            // SAFETY: each panel is written whole.
-            return unsafe { self.by_panel(rows, self.outputs, panel) };
-        }
-        let panel = |panel: usize, output: *mut f32| {
-            let first = panel * PANEL;
-            let columns = PANEL.min(self.outputs - first);
-            let product = Product {
-                shape: [rows, self.inputs, columns],
-                a: View::rows(x, self.inputs),
-                output,
-                output_row: self.outputs,
-                bias: bias.map(|bias| &bias[first..first + columns]),
-            };
-            match &self.data {
-                Data::F32(data) => {
-                    let own = panel * self.inputs * PANEL..(panel + 1) * self.inputs * PANEL;
-                    // SAFETY: `x` is whole rows, and this panel's columns of the output are ours.
-                    unsafe { product.run(isa, Panel::F32(&data[own])) };
-                }
-                Data::Bf16(words) => {
-                    let own = panel * pairs * PANEL..(panel + 1) * pairs * PANEL;
-                    // SAFETY: as above.
-                    unsafe { product.run(isa, Panel::Words(&words[own])) };
-                }
-                Data::Int8 { .. } => {
-                    let mut values = scratch(self.inputs * PANEL);
-                    for (input, row) in values.chunks_exact_mut(PANEL).enumerate() {
-                        for (lane, value) in row[..columns].iter_mut().enumerate() {
-                            *value = self.at(input, first + lane);
-                        }
-                    }
-                    // SAFETY: as above.
-                    unsafe { product.run(isa, Panel::F32(&values)) };
-                }
-            }
-        };
-        // SAFETY: each panel is written whole.
-        unsafe { self.by_panel(rows, self.outputs, panel) }
-    }
-
-    pub(crate) fn multiply_transposed_with(&self, isa: Isa, y: &[f32]) -> Vec<f32> {
-        let rows = rows_of(y, self.outputs);
-        let (pairs, panels) = (self.inputs.div_ceil(2), self.outputs.div_ceil(PANEL));
-        #[cfg(target_arch = "x86_64")]
-        if isa.multiplies_pairs() && self.format() != Format::F32 {
-            let scales = match &self.data {
-                Data::Int8 { scales, .. } => Some(&scales[..]),
-                _ => None,
-            };
-            // SAFETY: the processor has the instructions.
-            let words = unsafe { round(y, self.outputs, scales) };
-            let depth = self.outputs.div_ceil(2);
-            let block = |block: usize, output: *mut f32| {
-                // Inputs `32 block ..`: 16 rows of words in each panel.
-                let first = block * PANEL / 2;
-                let own = |panel: usize| {
-                    let start = (panel * pairs + first) * PANEL;
-                    start..start + (PANEL / 2).min(pairs - first) * PANEL
-                };
-                let mut turned = scratch(panels * PANEL * PANEL / 2);
-                for (panel, turned) in turned.chunks_exact_mut(PANEL * PANEL / 2).enumerate() {
-                    let mut wide = [0; PANEL * PANEL / 2];
-                    let words = match &self.data {
-                        Data::F32(_) => unreachable!("f32 is multiplied elsewhere"),
-                        Data::Bf16(data) => {
-                            if panel + 1 < panels {
-                                pairs::fetch(&data[own(panel + 1)]);
-                            }
-                            &data[own(panel)]
-                        }
-                        Data::Int8 { pairs: data, .. } => {
-                            let wide = &mut wide[..own(panel).len()];
-                            // SAFETY: the processor has the instructions.
-                            unsafe { pairs::widen(&data[own(panel)], wide) };
-                            wide
-                        }
-                    };
-                    // SAFETY: the processor has the instructions.
-                    unsafe { pairs::turn(words, turned) };
-                }
-                let output = pairs::Output {
-                    data: output,
-                    row: self.inputs,
-                    columns: PANEL.min(self.inputs - block * PANEL),
-                    scale: None,
-                    bias: None,
-                };
-                // SAFETY: the processor has the instructions, and this block's columns of the output are ours.
-                unsafe { pairs::multiply(rows, depth, &words.data, words.row, &turned, output) }
-            };
-            // SAFETY: each block is written whole.
-            return unsafe { self.by_panel(rows, self.inputs, block) };
-        }
-        let block = |block: usize, output: *mut f32| {
-            let first = block * PANEL;
-            let columns = PANEL.min(self.inputs - first);
-            let mut turned = scratch(self.outputs * PANEL);
-            self.turn(first, columns, &mut turned);
-            let product = Product {
-                shape: [rows, self.outputs, columns],
-                a: View::rows(y, self.outputs),
-                output,
-                output_row: self.inputs,
-                bias: None,
-            };
-            // SAFETY: `y` is whole rows, and this block's columns of the output are ours.
-            unsafe { product.run(isa, Panel::F32(&turned)) };
-        };
-        // SAFETY: each block is written whole.
-        unsafe { self.by_panel(rows, self.inputs, block) }
-    }
-
-    /// `[rows, columns]`, of which `compute` writes 32 columns at a time: it gets their number and the address of the first.
-    ///
-    /// # Safety
-    ///
-    /// `compute` writes every number of its columns.
-    unsafe fn by_panel(
-        &self,
-        rows: usize,
-        columns: usize,
-        compute: impl Fn(usize, *mut f32) + Sync,
-    ) -> Vec<f32> {
-        let mut result: Vec<f32> = Vec::with_capacity(rows * columns);
-        let panels = columns.div_ceil(PANEL);
-        if rows == 0 {
-            return result;
-        }
-        let shared = Shared(result.as_mut_ptr());
-        let one = |panel: usize| compute(panel, shared.at(panel * PANEL));
-        if is_small(rows * self.inputs * self.outputs) {
-            (0..panels).for_each(one);
-        } else {
-            let at_once = panels.div_ceil(4 * rayon::current_num_threads());
-            (0..panels)
-                .into_par_iter()
-                .with_min_len(at_once)
-                .for_each(one);
-        }
-        // SAFETY: the caller vouches for every panel, and the panels are all columns.
-        unsafe { result.set_len(rows * columns) };
-        result
-    }
-}
-
-/// Some columns of a product in f32.
-struct Product<'a> {
-    shape: [usize; 3],
-    a: View<'a>,
-    output: *mut f32,
-    output_row: usize,
-    bias: Option<&'a [f32]>,
-}
-
-#[derive(Clone, Copy)]
-enum Panel<'a> {
-    F32(&'a [f32]),
-    Words(&'a [u32]),
-}
-
-impl<'a> Product<'a> {
-    /// # Safety
-    ///
-    /// `a` has the rows and the depth of the shape, and the output can be written for its rows and columns, which nobody
-    /// else reads or writes meanwhile.
-    unsafe fn run(self, isa: Isa, panel: Panel<'a>) {
-        isa.run(OnePanel {
-            product: self,
-            panel,
-        });
-    }
-}
-
-struct OnePanel<'a> {
-    product: Product<'a>,
-    panel: Panel<'a>,
-}
-
-impl WithSimd for OnePanel<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Product {
-            shape,
-            a,
-            output,
-            output_row,
-            bias,
-        } = self.product;
-        // SAFETY: whoever called `Product::run` vouches for `a` and the output; the panel is checked.
-        unsafe {
-            match self.panel {
-                Panel::F32(panel) => {
-                    assert!(panel.len() >= shape[1] * PANEL);
-                    tile::multiply_at(
-                        simd,
-                        shape,
-                        a,
-                        View::rows(panel, PANEL),
-                        output,
-                        output_row,
-                        false,
-                    );
-                }
-                Panel::Words(words) => {
-                    assert!(words.len() >= shape[1].div_ceil(2) * PANEL);
-                    tile::multiply_words_at(simd, shape, a, words, output, output_row);
-                }
-            }
-            if let Some(bias) = bias {
-                for row in 0..shape[0] {
-                    let row =
-                        std::slice::from_raw_parts_mut(output.add(row * output_row), shape[2]);
-                    for (value, bias) in row.iter_mut().zip(bias) {
-                        *value += bias;
-                    }
-                }
-            }
         }
     }
 }
@@ -567,41 +280,6 @@ pub(crate) fn unpack(word: u32) -> [f32; 2] {
         f32::from_bits(word << 16),
         f32::from_bits(word & 0xffff_0000),
     ]
-}
-
-/// Rows of numbers as words, `scales` times them if given.
-///
-/// # Safety
-///
-/// [`Isa::multiplies_pairs`].
-#[cfg(target_arch = "x86_64")]
-unsafe fn round(x: &[f32], width: usize, scales: Option<&[f32]>) -> pairs::Words {
-    let row = pairs::Words::row_len(width);
-    let mut data = scratch(rows_of(x, width) * row);
-    let one = |(words, x): (&mut [u32], &[f32])| {
-        // SAFETY: the caller knows that the processor has the instructions.
-        unsafe { pairs::round(x, scales, words) }
-    };
-    if x.len() < 1 << 16 {
-        data.chunks_exact_mut(row)
-            .zip(x.chunks_exact(width))
-            .for_each(one);
-    } else {
-        let rows = data
-            .par_chunks_exact_mut(row)
-            .zip(x.par_chunks_exact(width));
-        rows.with_min_len(16).for_each(one);
-    }
-    pairs::Words { data, row }
-}
-
-fn rows_of(x: &[f32], width: usize) -> usize {
-    assert!(
-        width > 0 && x.len().is_multiple_of(width),
-        "{} numbers are no rows of {width}",
-        x.len()
-    );
-    x.len() / width
 }
 
 /// Writes every row of every panel of `data`, in parallel; `value` gets the row and the output.

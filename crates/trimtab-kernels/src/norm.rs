@@ -113,7 +113,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::testing::{EPS, bits, noise, slope, wide, with_threads};
+    use crate::testing::{EPS, bits, cases, noise, slope, wide, with_threads};
 
     fn reference(x: &[f64], weight: &[f64], eps: f64) -> Vec<f64> {
         let mean = x.iter().map(|x| x * x).sum::<f64>() / x.len() as f64;
@@ -124,7 +124,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(32))]
+        #![proptest_config(cases(32))]
 
         /// Within `(width + 8) eps` of the size of the terms, which a chain of `width` sums and a few operations may be off.
         #[test]

@@ -34,6 +34,24 @@ pub fn linear(x: Tensor<2>, matrix: Arc<Matrix>, bias: Option<Arc<[f32]>>) -> Te
     )
 }
 
+/// `resid + (x W + bias)`, to the bit: `resid` and the result are `[tokens, outputs]`.
+pub fn linear_onto(
+    resid: Tensor<2>,
+    x: Tensor<2>,
+    matrix: Arc<Matrix>,
+    bias: Option<Arc<[f32]>>,
+) -> Tensor<2> {
+    let tokens = x.dims()[0];
+    apply2(
+        [resid, x],
+        Linear {
+            tokens,
+            matrix,
+            bias,
+        },
+    )
+}
+
 #[derive(Debug)]
 struct Linear {
     tokens: usize,
@@ -41,9 +59,15 @@ struct Linear {
     bias: Option<Arc<[f32]>>,
 }
 
-impl Step<1> for Linear {
+impl Linear {
     fn shape(&self) -> Vec<usize> {
         vec![self.tokens, self.matrix.outputs()]
+    }
+}
+
+impl Step<1> for Linear {
+    fn shape(&self) -> Vec<usize> {
+        self.shape()
     }
 
     fn forward(&self, [x]: [&[f32]; 1]) -> Vec<f32> {
@@ -52,6 +76,28 @@ impl Step<1> for Linear {
 
     fn backward(&self, _: [&[f32]; 1], gradient: &[f32]) -> [Vec<f32>; 1] {
         [self.matrix.multiply_transposed(gradient)]
+    }
+
+    fn needs_inputs(&self) -> bool {
+        false
+    }
+}
+
+impl Step<2> for Linear {
+    fn shape(&self) -> Vec<usize> {
+        self.shape()
+    }
+
+    fn forward(&self, [resid, x]: [&[f32]; 2]) -> Vec<f32> {
+        self.matrix.multiply_onto(resid, x, self.bias.as_deref())
+    }
+
+    fn backward(&self, _: [&[f32]; 2], gradient: &[f32]) -> [Vec<f32>; 2] {
+        [vec![], self.matrix.multiply_transposed(gradient)]
+    }
+
+    fn passes(&self) -> Option<usize> {
+        Some(0)
     }
 
     fn needs_inputs(&self) -> bool {
@@ -80,7 +126,11 @@ impl Step<2> for AddRow {
     }
 
     fn backward(&self, _: [&[f32]; 2], gradient: &[f32]) -> [Vec<f32>; 2] {
-        [gradient.to_vec(), row::sum(gradient, self.shape[1])]
+        [vec![], row::sum(gradient, self.shape[1])]
+    }
+
+    fn passes(&self) -> Option<usize> {
+        Some(0)
     }
 
     fn needs_inputs(&self) -> bool {
@@ -159,10 +209,11 @@ impl Step<2> for Gated {
         gate::forward(Isa::current(), self.activation, gate, up)
     }
 
-    fn keep(&self, inputs: [&[f32]; 2]) {
+    fn forward_for_gradient(&self, inputs: [&[f32]; 2]) -> Vec<f32> {
         if let Some(halves) = &self.halves {
             halves.get_or_init(|| inputs.map(|x| gate::halves(Isa::current(), x)));
         }
+        self.forward(inputs)
     }
 
     fn backward(&self, [gate, up]: [&[f32]; 2], gradient: &[f32]) -> [Vec<f32>; 2] {
@@ -427,6 +478,67 @@ impl Step<1> for Logprobs {
     }
 }
 
+/// [`logprobs`] of the logits `x W`, which are never there as a tensor: `x` is `[tokens, hidden_size]`, `unembedding`
+/// `[hidden_size, vocab_size]`. Where a gradient will be asked for, `d logprob / d x` of each token is made at once, in the memory of its logits.
+pub fn unembedded_logprobs(
+    x: Tensor<2>,
+    unembedding: Arc<Matrix>,
+    targets: Arc<[u32]>,
+    scale: f32,
+) -> Tensor<1> {
+    apply1(
+        x,
+        Unembedded {
+            unembedding,
+            targets,
+            scale,
+            slopes: OnceLock::new(),
+        },
+    )
+}
+
+#[derive(Debug)]
+struct Unembedded {
+    unembedding: Arc<Matrix>,
+    targets: Arc<[u32]>,
+    scale: f32,
+    /// `d logprob / d x`, `[tokens, hidden_size]`.
+    slopes: OnceLock<Vec<f32>>,
+}
+
+impl Step<1> for Unembedded {
+    fn shape(&self) -> Vec<usize> {
+        vec![self.targets.len()]
+    }
+
+    fn forward(&self, [x]: [&[f32]; 1]) -> Vec<f32> {
+        let logits = self.unembedding.multiply(x, None);
+        softmax::logprobs(Isa::current(), &logits, &self.targets, self.scale)
+    }
+
+    fn forward_for_gradient(&self, [x]: [&[f32]; 1]) -> Vec<f32> {
+        let mut logits = self.unembedding.multiply(x, None);
+        let logprobs =
+            softmax::slopes_in_place(Isa::current(), &mut logits, &self.targets, self.scale, None);
+        self.slopes
+            .get_or_init(|| self.unembedding.multiply_transposed(&logits));
+        logprobs
+    }
+
+    fn backward(&self, _: [&[f32]; 1], gradient: &[f32]) -> [Vec<f32>; 1] {
+        let mut slopes = self.slopes.get().expect("made on the way forward").clone();
+        let rows = slopes.chunks_exact_mut(self.unembedding.inputs());
+        for (row, gradient) in rows.zip(gradient) {
+            row.iter_mut().for_each(|slope| *slope *= gradient);
+        }
+        [slopes]
+    }
+
+    fn needs_inputs(&self) -> bool {
+        false
+    }
+}
+
 /// Packs a tensor `[inputs, outputs]` of the CPU, in f32, bfloat16 or float16.
 ///
 /// # Panics
@@ -463,5 +575,94 @@ pub fn read<const D: usize, R>(x: &Tensor<D>, act: impl FnOnce(&[f32]) -> R) -> 
     match primitive.as_slice::<f32>() {
         Some(numbers) => act(numbers),
         None => act(primitive.to_contiguous().storage::<f32>()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{bits, noise};
+
+    const FORMATS: [Format; 3] = [Format::F32, Format::Bf16, Format::Int8];
+
+    fn leaf<const D: usize>(seed: u64, shape: [usize; D]) -> Tensor<D> {
+        let numbers = noise(seed, shape.iter().product());
+        let device = Device::flex().autodiff();
+        Tensor::from_data(TensorData::new(numbers, shape), &device).require_grad()
+    }
+
+    fn numbers<const D: usize>(x: &Tensor<D>) -> Vec<f32> {
+        read(x, <[f32]>::to_vec)
+    }
+
+    /// The bits of a result, and the gradient of its weighted sum with respect to each of `leaves`.
+    fn with_gradients<const D: usize>(
+        result: Tensor<D>,
+        leaves: &[&Tensor<2>],
+    ) -> (Vec<u32>, Vec<Vec<f32>>) {
+        let value = bits(&numbers(&result));
+        let weights = leaf(9, result.dims());
+        let grads = (result * weights).sum().backward();
+        let of_leaf = |leaf: &&Tensor<2>| numbers(&leaf.grad(&grads).expect("a gradient"));
+        (value, leaves.iter().map(of_leaf).collect())
+    }
+
+    /// Values to the bit. Gradients within the rounding of both sides' operands, `2^-8` of the largest weights and slopes where these are
+    /// pairs, and of the sums.
+    #[test]
+    fn unembedded_logprobs_are_those_of_the_logits() {
+        let (tokens, hidden, vocab) = (5, 37, 203);
+        let x = leaf(1, [tokens, hidden]);
+        let targets: Arc<[u32]> = (0..tokens as u32).map(|token| 40 * token + 2).collect();
+        let weights = noise(2, hidden * vocab);
+        for format in FORMATS {
+            let matrix = Arc::new(Matrix::pack(format, [hidden, vocab], &weights, [vocab, 1]));
+            let at_once = unembedded_logprobs(x.clone(), matrix.clone(), targets.clone(), 1.3);
+            let (value, gradient) = with_gradients(at_once, &[&x]);
+            let logits = linear(x.clone(), matrix.clone(), None);
+            let (expected, slope) = with_gradients(logprobs(logits, targets.clone(), 1.3), &[&x]);
+            assert_eq!(value, expected, "{format:?}");
+            // Of a row, the sizes of the slopes add up to less than 2.
+            let eps = if format == Format::F32 {
+                1e-6
+            } else {
+                1.0 / 256.0
+            };
+            for (got, expected) in gradient[0].iter().zip(&slope[0]) {
+                assert!(
+                    (got - expected).abs() <= 2.0 * 1.3 * 2.0 * eps,
+                    "{format:?}: {got}, not {expected}"
+                );
+            }
+            assert!(slope[0].iter().any(|slope| slope.abs() > 0.2));
+            let alone = unembedded_logprobs(x.clone().inner(), matrix, targets.clone(), 1.3);
+            assert_eq!(
+                bits(&numbers(&alone)),
+                expected,
+                "{format:?} without a gradient"
+            );
+        }
+    }
+
+    #[test]
+    fn adding_on_the_way_is_adding_afterwards_to_the_bit() {
+        let (tokens, inputs, outputs) = (17, 45, 70);
+        let (x, resid) = (leaf(1, [tokens, inputs]), leaf(2, [tokens, outputs]));
+        let weights = noise(3, inputs * outputs);
+        let bias: Arc<[f32]> = noise(4, outputs).into();
+        for format in FORMATS {
+            let matrix = Matrix::pack(format, [inputs, outputs], &weights, [outputs, 1]);
+            let matrix = Arc::new(matrix);
+            for bias in [None, Some(bias.clone())] {
+                let onto = linear_onto(resid.clone(), x.clone(), matrix.clone(), bias.clone());
+                let after = resid.clone() + linear(x.clone(), matrix.clone(), bias);
+                let leaves = [&x, &resid];
+                assert_eq!(
+                    with_gradients(onto, &leaves),
+                    with_gradients(after, &leaves),
+                    "{format:?}"
+                );
+            }
+        }
     }
 }

@@ -5,13 +5,12 @@
 #![cfg(target_arch = "x86_64")]
 
 use std::arch::x86_64::{
-    __m512, __m512bh, __m512i, _MM_HINT_T0, _mm_prefetch, _mm256_castsi256_si128,
-    _mm256_extracti128_si256, _mm256_loadu_si256, _mm512_add_ps, _mm512_and_si512,
-    _mm512_cvtepi8_epi32, _mm512_cvtepi32_ps, _mm512_cvtne2ps_pbh, _mm512_dpbf16_ps,
-    _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_mul_ps,
-    _mm512_or_si512, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_shuffle_i32x4,
-    _mm512_slli_epi32, _mm512_srli_epi32, _mm512_storeu_si512, _mm512_unpackhi_epi32,
-    _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
+    __m512bh, __m512i, _mm256_castsi256_si128, _mm256_extracti128_si256, _mm256_loadu_si256,
+    _mm512_and_si512, _mm512_cvtepi8_epi32, _mm512_cvtepi32_ps, _mm512_cvtne2ps_pbh,
+    _mm512_dpbf16_ps, _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
+    _mm512_mul_ps, _mm512_or_si512, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
+    _mm512_shuffle_i32x4, _mm512_slli_epi32, _mm512_srli_epi32, _mm512_storeu_si512,
+    _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
 };
 use std::mem::transmute;
 
@@ -64,7 +63,7 @@ pub(crate) fn round(x: &[f32], scales: Option<&[f32]>, words: &mut [u32]) {
     }
 }
 
-/// Where the rows of a product go, and what they are multiplied by and added to on the way.
+/// Where the rows of a product go, and what they are multiplied by on the way.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output<'a> {
     /// The first of `columns` numbers of the first row.
@@ -73,17 +72,19 @@ pub(crate) struct Output<'a> {
     pub(crate) row: usize,
     /// At most [`PANEL`].
     pub(crate) columns: usize,
+    /// Whether the sums go on from what is there.
+    pub(crate) accumulate: bool,
     pub(crate) scale: Option<&'a [f32]>,
-    pub(crate) bias: Option<&'a [f32]>,
 }
 
-/// `output = scale * (a panel) + bias` for `rows` rows of words and a panel of `depth` rows of [`PANEL`] words.
+/// `output = scale * (a panel)`, or `scale * (output + a panel)`, for `rows` rows of words and a panel of `depth` rows of [`PANEL`] words.
 ///
 /// Every number is one chain of additions from depth 0 upwards, whatever the other rows are.
 ///
 /// # Safety
 ///
-/// `output` can be written for `rows` rows of `columns` numbers, and nobody else reads or writes them meanwhile.
+/// `output` can be written for `rows` rows of `columns` numbers, which are initialized if they are taken up, and nobody else reads or
+/// writes them meanwhile.
 #[target_feature(enable = "avx512f,avx512bf16")]
 pub(crate) unsafe fn multiply(
     rows: usize,
@@ -101,8 +102,11 @@ pub(crate) unsafe fn multiply(
             && (rows - 1) * a_row + depth <= a.len()
             && output.columns <= PANEL
     );
-    let fits = |x: Option<&[f32]>| x.is_none_or(|x| x.len() >= output.columns);
-    assert!(fits(output.scale) && fits(output.bias));
+    assert!(
+        output
+            .scale
+            .is_none_or(|scale| scale.len() >= output.columns)
+    );
     let tiles = rows.div_ceil(12);
     let mut row = 0;
     for tile in 0..tiles {
@@ -152,7 +156,23 @@ unsafe fn rows_of<const ROWS: usize>(
     panel: *const u32,
     output: Output,
 ) {
+    let half = |half: usize| {
+        let start = (half * 16).min(output.columns);
+        let count = 16.min(output.columns - start);
+        (start, ((1u32 << count) - 1) as u16)
+    };
     let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
+    if output.accumulate {
+        for (row, sums) in sums.iter_mut().enumerate() {
+            for (index, sum) in sums.iter_mut().enumerate() {
+                let (start, mask) = half(index);
+                // SAFETY: the mask lets `count` numbers be read, which the output has behind `start`.
+                *sum = unsafe {
+                    _mm512_maskz_loadu_ps(mask, output.data.add(row * output.row + start))
+                };
+            }
+        }
+    }
     for depth in 0..depth {
         // SAFETY: inside the panel.
         let b = unsafe {
@@ -172,29 +192,17 @@ unsafe fn rows_of<const ROWS: usize>(
             sums[1] = _mm512_dpbf16_ps(sums[1], a, b[1]);
         }
     }
-    for half in 0..2 {
-        let start = (half * 16).min(output.columns);
-        let count = 16.min(output.columns - start);
-        let mask = ((1u32 << count) - 1) as u16;
+    for index in 0..2 {
+        let (start, mask) = half(index);
         // SAFETY: the masks let `count` numbers be read and written, which all have behind `start`.
         unsafe {
             let load = |x: &[f32]| _mm512_maskz_loadu_ps(mask, x.as_ptr().add(start));
             let scale = output.scale.map_or(_mm512_set1_ps(1.0), load);
-            let bias = output.bias.map_or(_mm512_setzero_ps(), load);
             for (row, sums) in sums.iter().enumerate() {
-                let value: __m512 = _mm512_add_ps(_mm512_mul_ps(sums[half], scale), bias);
+                let value = _mm512_mul_ps(sums[index], scale);
                 _mm512_mask_storeu_ps(output.data.add(row * output.row + start), mask, value);
             }
         }
-    }
-}
-
-/// Asks for words that are read soon: the blocks of a matrix that one product turns over lie far apart, where the processor does
-/// not look for them itself.
-pub(crate) fn fetch(words: &[u32]) {
-    for line in words.chunks(16) {
-        // SAFETY: an address is asked for that lies inside `words`; nothing is read.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
     }
 }
 
@@ -298,7 +306,7 @@ mod tests {
     use super::*;
     use crate::isa::Isa;
     use crate::matrix::unpack;
-    use crate::testing::{EPS, bits, noise};
+    use crate::testing::{EPS, bits, cases, noise};
 
     fn is_available() -> bool {
         let available = Isa::available().contains(&Isa::Avx512Bf16);
@@ -320,7 +328,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(48))]
+        #![proptest_config(cases(48))]
 
         #[test]
         fn numbers_are_rounded_to_the_nearest_and_padded(len in 1usize..150, scaled: bool, seed in 0u64..1000) {
@@ -343,7 +351,8 @@ mod tests {
             depth in 0usize..40,
             columns in 1usize..=PANEL,
             gaps in [0usize..3, 0..3],
-            with: [bool; 2],
+            accumulate: bool,
+            scaled: bool,
             seed in 0u64..1000,
         ) {
             if !is_available() {
@@ -351,14 +360,14 @@ mod tests {
             }
             let (a_row, c_row) = (depth + gaps[0], columns + gaps[1]);
             let (a, panel) = (words_of(&noise(seed, 2 * rows * a_row)), words_of(&noise(seed + 1, 2 * depth * PANEL)));
-            let (scale, bias) = (noise(seed + 2, columns), noise(seed + 3, columns));
+            let scale = noise(seed + 2, columns);
             let mut c = vec![7.0; rows * c_row];
             let output = Output {
                 data: c.as_mut_ptr(),
                 row: c_row,
                 columns,
-                scale: with[0].then_some(&scale),
-                bias: with[1].then_some(&bias),
+                accumulate,
+                scale: scaled.then_some(&scale),
             };
             // SAFETY: the processor has the instructions, and `c` is as large as the output says.
             unsafe { multiply(rows, depth, &a, a_row, &panel, output) };
@@ -368,7 +377,7 @@ mod tests {
                     prop_assert_eq!(got, 7.0, "written behind row {}", row);
                     continue;
                 }
-                let (mut exact, mut size) = (0.0, 0.0f64);
+                let (mut exact, mut size) = if accumulate { (7.0, 7.0f64) } else { (0.0, 0.0) };
                 for depth in 0..depth {
                     let sides = [a[row * a_row + depth], panel[depth * PANEL + column]].map(unpack);
                     for (a, b) in sides[0].into_iter().zip(sides[1]) {
@@ -376,10 +385,9 @@ mod tests {
                         size += (f64::from(a) * f64::from(b)).abs();
                     }
                 }
-                let factor = if with[0] { f64::from(scale[column]) } else { 1.0 };
-                let bias = if with[1] { f64::from(bias[column]) } else { 0.0 };
-                let bound = (2.0 * depth as f64 + 2.0) * EPS * (size * factor.abs() + bias.abs());
-                prop_assert!((f64::from(got) - (exact * factor + bias)).abs() <= bound);
+                let factor = if scaled { f64::from(scale[column]) } else { 1.0 };
+                let bound = (2.0 * depth as f64 + 2.0) * EPS * size * factor.abs();
+                prop_assert!((f64::from(got) - exact * factor).abs() <= bound);
             }
         }
 

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use crate::exp::exp;
 use crate::isa::Isa;
 use crate::tile::{largest, load, store};
-use crate::work::{by_rows, scratch};
+use crate::work::scratch;
 
 /// `exp(scale (logit - max))` of every logit of one token.
 #[derive(Clone, Debug)]
@@ -68,28 +68,37 @@ pub(crate) fn logprob_gradients(
     scale: f32,
     gradient: &[f32],
 ) -> Vec<f32> {
+    let mut slopes = logits.to_vec();
+    slopes_in_place(isa, &mut slopes, targets, scale, Some(gradient));
+    slopes
+}
+
+/// Writes the gradient of [`logprob_gradients`] over the logits, with 1 for `g` if none is given, and returns [`logprobs`].
+pub(crate) fn slopes_in_place(
+    isa: Isa,
+    logits: &mut [f32],
+    targets: &[u32],
+    scale: f32,
+    gradient: Option<&[f32]>,
+) -> Vec<f32> {
     let vocab_size = logits.len().checked_div(targets.len()).unwrap_or(0);
-    by_rows(
-        logits.len(),
-        vocab_size,
-        least_rows(vocab_size),
-        |first, out| {
-            for (row, each) in out.chunks_exact_mut(vocab_size).enumerate() {
-                let row = first + row;
-                let logits = &logits[row * vocab_size..][..vocab_size];
-                let (_, total) = isa.run(Fill {
-                    logits,
-                    scale,
-                    each,
-                });
-                let share = (-f64::from(gradient[row] * scale) / total) as f32;
-                for weight in &mut *each {
-                    *weight *= share;
-                }
-                each[targets[row] as usize] += gradient[row] * scale;
-            }
-        },
-    )
+    let of_row = |((row, logits), &target): ((usize, &mut [f32]), &u32)| {
+        let target = target as usize;
+        let logit = logits[target];
+        let (max, total) = isa.run(InPlace { logits, scale });
+        let gradient = gradient.map_or(1.0, |gradient| gradient[row]) * scale;
+        let share = (-f64::from(gradient) / total) as f32;
+        for weight in &mut *logits {
+            *weight *= share;
+        }
+        logits[target] += gradient;
+        logprob(max, total, scale, logit)
+    };
+    let rows = logits.par_chunks_exact_mut(vocab_size.max(1)).enumerate();
+    rows.zip(targets)
+        .with_min_len(least_rows(vocab_size))
+        .map(of_row)
+        .collect()
 }
 
 /// Rows that are worth a thread.
@@ -157,7 +166,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::testing::{EPS, bits, noise, slope, wide, with_threads};
+    use crate::testing::{EPS, bits, cases, noise, slope, wide, with_threads};
 
     fn reference(logits: &[f64], target: usize, scale: f64) -> f64 {
         let max = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -187,7 +196,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(32))]
+        #![proptest_config(cases(32))]
 
         /// Sums of 64 numbers in f32 are off by 64 eps, the exponents by eps times their size, which `most` bounds.
         #[test]

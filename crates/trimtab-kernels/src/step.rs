@@ -20,12 +20,19 @@ pub(crate) trait Step<const N: usize>: Debug + Send + Sync + 'static {
 
     fn forward(&self, inputs: [&[f32]; N]) -> Vec<f32>;
 
-    /// Keeps what [`Self::backward`] needs beside the inputs; called once, if a gradient will be asked for.
-    fn keep(&self, _inputs: [&[f32]; N]) {}
+    /// As [`Self::forward`], if a gradient will be asked for: keeps what [`Self::backward`] needs beside the inputs. Called once.
+    fn forward_for_gradient(&self, inputs: [&[f32]; N]) -> Vec<f32> {
+        self.forward(inputs)
+    }
 
     /// Gradients with respect to the inputs, given that with respect to the result. Where [`Self::needs_inputs`] says no, the
     /// inputs are empty.
     fn backward(&self, inputs: [&[f32]; N], gradient: &[f32]) -> [Vec<f32>; N];
+
+    /// The input whose gradient is that of the result, if there is one; [`Self::backward`] returns nothing for it.
+    fn passes(&self) -> Option<usize> {
+        None
+    }
 
     /// Whether the gradient depends on the inputs, which are then kept until it is asked for.
     fn needs_inputs(&self) -> bool {
@@ -157,11 +164,9 @@ impl<C: CheckpointStrategy> Steps for Autodiff<Flex, C> {
 }
 
 fn forward<const N: usize>(inputs: &[FlexTensor; N], step: &dyn Step<N>) -> FlexTensor {
-    let inputs = inputs.each_ref().map(host);
-    tensor(
-        step.forward(inputs.each_ref().map(|input| &input[..])),
-        step.shape(),
-    )
+    let hosted = inputs.each_ref().map(host);
+    let numbers = step.forward(hosted.each_ref().map(|input| &input[..]));
+    tensor(numbers, step.shape())
 }
 
 fn record<C: CheckpointStrategy, const N: usize>(
@@ -175,14 +180,10 @@ fn record<C: CheckpointStrategy, const N: usize>(
     match Recorded.prepare::<C>(nodes).compute_bound().stateful() {
         OpsKind::UnTracked(prepared) => prepared.finish(forward(&inputs, &*step)),
         OpsKind::Tracked(prepared) => {
-            let result = forward(&inputs, &*step);
-            step.keep(
-                inputs
-                    .each_ref()
-                    .map(host)
-                    .each_ref()
-                    .map(|input| &input[..]),
-            );
+            let hosted = inputs.each_ref().map(host);
+            let numbers = step.forward_for_gradient(hosted.each_ref().map(|input| &input[..]));
+            drop(hosted);
+            let result = tensor(numbers, step.shape());
             let shapes = inputs
                 .each_ref()
                 .map(|input| input.layout().shape().to_vec());
@@ -228,10 +229,15 @@ impl<const N: usize> Backward<Flex, N> for Recorded {
             None => [&[][..]; N],
         };
         let gradients = step.backward(slices, &host(&gradient));
-        for ((node, gradient), shape) in ops.parents.into_iter().zip(gradients).zip(shapes) {
-            if let Some(node) = node {
-                grads.register::<Flex>(node.id, tensor(gradient, shape));
-            }
+        let parts = ops.parents.into_iter().zip(gradients).zip(shapes);
+        for (index, ((node, own), shape)) in parts.enumerate() {
+            let Some(node) = node else { continue };
+            let own = if step.passes() == Some(index) {
+                gradient.clone()
+            } else {
+                tensor(own, shape)
+            };
+            grads.register::<Flex>(node.id, own);
         }
     }
 }

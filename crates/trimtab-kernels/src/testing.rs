@@ -1,5 +1,12 @@
 //! What the tests of this crate share.
 
+use proptest::prelude::ProptestConfig;
+
+/// So many random cases, or two where an interpreter checks every access to memory.
+pub(crate) fn cases(count: u32) -> ProptestConfig {
+    ProptestConfig::with_cases(if cfg!(miri) { 2 } else { count })
+}
+
 /// The distance from 1 to the next f32, in f64, in which bounds are computed.
 pub(crate) const EPS: f64 = f32::EPSILON as f64;
 

@@ -165,46 +165,6 @@ pub(crate) unsafe fn multiply_at<S: Simd>(
     }
 }
 
-/// As [`multiply_at`] with a panel of words instead of `b`: [`PANEL`] pairs of bfloat16 numbers for each pair of depths, the
-/// even one in the low half.
-///
-/// # Safety
-///
-/// As [`multiply_at`]; `words` has a row for each pair of depths.
-#[inline(always)]
-pub(crate) unsafe fn multiply_words_at<S: Simd>(
-    simd: S,
-    [rows, depth, columns]: [usize; 3],
-    a: View,
-    words: &[u32],
-    c: *mut f32,
-    c_row: usize,
-) {
-    // Spread 64 depths at a time over memory that stays in the nearest cache.
-    const DEPTH: usize = 64;
-    let mut values = [0.0; DEPTH * PANEL];
-    for first in (0..depth).step_by(DEPTH) {
-        let count = DEPTH.min(depth - first);
-        let words = &words[first / 2 * PANEL..][..count.div_ceil(2) * PANEL];
-        for (words, values) in words
-            .chunks_exact(PANEL)
-            .zip(values.chunks_exact_mut(2 * PANEL))
-        {
-            for (lane, &word) in words.iter().enumerate() {
-                values[lane] = f32::from_bits(word << 16);
-                values[PANEL + lane] = f32::from_bits(word & 0xffff_0000);
-            }
-        }
-        let a = View {
-            data: &a.data[first * a.column..],
-            ..a
-        };
-        let b = View::rows(&values, PANEL);
-        // SAFETY: the caller vouches for `a` and `c`, and `values` has `count` rows.
-        unsafe { multiply_at(simd, [rows, count, columns], a, b, c, c_row, first > 0) };
-    }
-}
-
 /// A few rows of a product.
 #[derive(Clone, Copy)]
 struct Part {
@@ -322,7 +282,7 @@ mod tests {
 
     use super::*;
     use crate::isa::Isa;
-    use crate::testing::{EPS, noise};
+    use crate::testing::{EPS, cases, noise};
 
     struct Run<'a> {
         shape: [usize; 3],
@@ -351,7 +311,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
+        #![proptest_config(cases(64))]
 
         /// Within `(depth + 1) eps (sum |a| |b| + |c|)` of the product in f64; numbers between the rows of `c` stay.
         #[test]

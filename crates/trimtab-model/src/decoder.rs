@@ -315,6 +315,16 @@ impl Model {
     /// Log-probability of each of `targets` under `softmax(logits / temperature)`, `[tokens]` in nats; `resid_post` is
     /// the residual stream after the last layer at the positions that predict them.
     pub fn logprobs(&self, resid_post: Tensor<2>, targets: &[u32], temperature: f32) -> Tensor<1> {
+        if let Weight::Matrix(unembedding) = &self.unembedding {
+            let normed = self.norm.forward(resid_post);
+            let scale = 1.0 / temperature;
+            return kernels::unembedded_logprobs(
+                normed,
+                unembedding.clone(),
+                targets.into(),
+                scale,
+            );
+        }
         let logits = self.logits(resid_post);
         if is_fast(&logits) {
             return kernels::logprobs(logits, targets.into(), 1.0 / temperature);

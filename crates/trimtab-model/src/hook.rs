@@ -235,7 +235,7 @@ impl LayerPass<'_, '_> {
         self.call(site, Some(&x), y)
     }
 
-    fn sees(&self, site: Site) -> bool {
+    pub(crate) fn sees(&self, site: Site) -> bool {
         let hook = self.hook.as_ref();
         hook.is_some_and(|(hook, _)| hook.sees(self.layer, site))
     }

@@ -203,12 +203,14 @@ impl Layer<Weight> {
             config.num_key_value_heads,
         );
         let mixed = attend(rotation.rotate(q), rotation.rotate(k), v);
-        let attn_out = RmsNorm::maybe(
+        let resid = self.o_proj.onto(
+            resid,
+            mixed,
             self.post_attention_norm.as_ref(),
-            project(Site::OProj, &self.o_proj, &mixed),
+            [Site::OProj, Site::AttnOut],
+            &mut hook,
         );
-        let attn_out = hook.at(Site::AttnOut, attn_out);
-        let resid = hook.at(Site::ResidMid, resid + attn_out);
+        let resid = hook.at(Site::ResidMid, resid);
 
         let normed = RmsNorm::maybe(self.pre_mlp_norm.as_ref(), resid.clone());
         let mut project = |site, linear: &Linear<Weight>, x: &Tensor<2>| {
@@ -216,14 +218,14 @@ impl Layer<Weight> {
         };
         let gate = project(Site::GateProj, &self.gate_proj, &normed);
         let up = project(Site::UpProj, &self.up_proj, &normed);
-        let mlp_out = project(
-            Site::DownProj,
-            &self.down_proj,
-            &gated(activation, gate, up, self.up_proj.weight.keeps()),
+        let resid = self.down_proj.onto(
+            resid,
+            gated(activation, gate, up, self.up_proj.weight.keeps()),
+            self.post_mlp_norm.as_ref(),
+            [Site::DownProj, Site::MlpOut],
+            &mut hook,
         );
-        let mlp_out = RmsNorm::maybe(self.post_mlp_norm.as_ref(), mlp_out);
-        let mlp_out = hook.at(Site::MlpOut, mlp_out);
-        hook.at(Site::ResidPost, resid + mlp_out)
+        hook.at(Site::ResidPost, resid)
     }
 }
 
@@ -339,6 +341,23 @@ impl<T> Linear<T> {
 impl Linear<Weight> {
     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         self.weight.multiply(x, self.bias.as_ref())
+    }
+
+    /// `resid + norm(x W^T + b)`; `sites` are those of the projection and of what is added.
+    fn onto(
+        &self,
+        resid: Tensor<2>,
+        x: Tensor<2>,
+        norm: Option<&RmsNorm<Weight>>,
+        sites: [Site; 2],
+        hook: &mut LayerPass,
+    ) -> Tensor<2> {
+        if norm.is_none() && !sites.into_iter().any(|site| hook.sees(site)) {
+            return self.weight.multiply_onto(resid, x, self.bias.as_ref());
+        }
+        let [projection, out] = sites;
+        let y = hook.project(projection, x, |x| self.forward(x));
+        resid + hook.at(out, RmsNorm::maybe(norm, y))
     }
 }
 

@@ -110,6 +110,22 @@ impl Weight {
         }
     }
 
+    /// `resid + (x W + bias)`
+    pub(crate) fn multiply_onto(
+        &self,
+        resid: Tensor<2>,
+        x: Tensor<2>,
+        bias: Option<&Self>,
+    ) -> Tensor<2> {
+        match (self, bias) {
+            (Self::Matrix(matrix), Some(Self::Vector(bias))) => {
+                kernels::linear_onto(resid, x, matrix.clone(), Some(bias.clone()))
+            }
+            (Self::Matrix(matrix), None) => kernels::linear_onto(resid, x, matrix.clone(), None),
+            _ => resid + self.multiply(x, bias),
+        }
+    }
+
     /// How activations of its layer wait for their gradient: as exact as the products are.
     pub(crate) fn keeps(&self) -> Kept {
         match self {

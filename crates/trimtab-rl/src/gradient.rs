@@ -9,8 +9,8 @@ use trimtab_model::{Completion, Hook, Model, Prompt};
 use crate::policy::Policy;
 use crate::walk::{KeyGrads, Walk};
 
-/// Logits that are held at once, about: 20 MiB of them.
-const LOGITS_PER_CHUNK: usize = 5 << 20;
+/// Logits that are held at once, about: 40 MiB of them.
+const LOGITS_PER_CHUNK: usize = 10 << 20;
 
 /// What one group contributes to a step.
 #[derive(Clone, Debug, PartialEq)]

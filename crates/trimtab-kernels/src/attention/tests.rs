@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::backward::Gradient;
 use super::*;
-use crate::testing::{EPS, bits, noise, slope, wide, with_threads};
+use crate::testing::{EPS, bits, cases, noise, slope, wide, with_threads};
 
 /// Rows behind a prompt that may be empty, with random numbers.
 struct Case {
@@ -266,7 +266,7 @@ fn prompts() -> impl Strategy<Value = usize> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(cases(24))]
 
     #[test]
     fn attention_agrees_with_f64(heads in shapes(), lens in lens(70), prompt_len in prompts(), seed in 0u64..1000) {
@@ -299,7 +299,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(cases(24))]
 
     #[test]
     fn gradients_agree_with_differences(

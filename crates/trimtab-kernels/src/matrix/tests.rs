@@ -3,9 +3,16 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::{EPS, bits, noise, with_threads};
+use crate::testing::{EPS, bits, cases, noise, with_threads};
 
 const FORMATS: [Format; 3] = [Format::F32, Format::Bf16, Format::Int8];
+
+fn added(bias: &[f32]) -> Added<'_> {
+    Added {
+        bias: Some(bias),
+        resid: None,
+    }
+}
 
 fn rounded(x: f32) -> f64 {
     f64::from(bf16::from_f32(x).to_f32())
@@ -24,7 +31,7 @@ fn check_product(isa: Isa, matrix: &Matrix, x: &[f32], bias: Option<&[f32]>, bac
     let result = if back {
         matrix.multiply_transposed_with(isa, x)
     } else {
-        matrix.multiply_with(isa, x, bias)
+        matrix.multiply_with(isa, x, Added { bias, resid: None })
     };
     let rows = x.len() / depth;
     assert_eq!(result.len(), rows * width);
@@ -99,7 +106,7 @@ fn packed(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(cases(48))]
 
     #[test]
     fn products_are_those_of_the_rounded_operands(
@@ -163,10 +170,10 @@ proptest! {
         for format in FORMATS {
             let (matrix, _) = packed(format, [inputs, outputs], false, 0, seed + 3);
             for isa in Isa::available() {
-                let whole = matrix.multiply_with(isa, &x, Some(&bias));
+                let whole = matrix.multiply_with(isa, &x, added(&bias));
                 let back = matrix.multiply_transposed_with(isa, &y);
                 for (x, whole) in x.chunks(inputs).zip(whole.chunks(outputs)) {
-                    prop_assert_eq!(bits(&matrix.multiply_with(isa, x, Some(&bias))), bits(whole));
+                    prop_assert_eq!(bits(&matrix.multiply_with(isa, x, added(&bias))), bits(whole));
                 }
                 for (y, back) in y.chunks(outputs).zip(back.chunks(inputs)) {
                     prop_assert_eq!(bits(&matrix.multiply_transposed_with(isa, y)), bits(back));
@@ -187,7 +194,7 @@ fn products_do_not_depend_on_the_number_of_threads() {
         for isa in Isa::available() {
             let compute = || {
                 [
-                    wide.multiply_with(isa, &x, None),
+                    wide.multiply_with(isa, &x, Added::default()),
                     tall.multiply_transposed_with(isa, &x),
                 ]
             };
@@ -200,7 +207,7 @@ fn products_do_not_depend_on_the_number_of_threads() {
                     "{isa:?} {format:?}"
                 );
             }
-            let row = wide.multiply_with(isa, &x[5 * long..6 * long], None);
+            let row = wide.multiply_with(isa, &x[5 * long..6 * long], Added::default());
             assert_eq!(
                 bits(&row),
                 bits(&alone[0][5 * short..6 * short]),
@@ -215,8 +222,12 @@ fn no_rows_and_columns_of_zeros_are_fine() {
     for format in FORMATS {
         let matrix = Matrix::pack(format, [3, 2], &[0.0f32, 1.0, 0.0, -2.0, 0.0, 0.5], [2, 1]);
         for isa in Isa::available() {
-            assert_eq!(matrix.multiply_with(isa, &[], None), [0.0f32; 0]);
-            let result = matrix.multiply_with(isa, &[1.0, 0.0, 0.0, 5.0, 1.0, 0.0], None);
+            assert_eq!(
+                matrix.multiply_with(isa, &[], Added::default()),
+                [0.0f32; 0]
+            );
+            let result =
+                matrix.multiply_with(isa, &[1.0, 0.0, 0.0, 5.0, 1.0, 0.0], Added::default());
             assert_eq!(result[0], 0.0);
             assert_eq!(result[2], 0.0);
             assert!(
