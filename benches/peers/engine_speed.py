@@ -2,12 +2,12 @@
 
     pip install -r tests/interop/requirements.txt
     cargo build --release -p trimtab-benches --bin throughput
-    python benches/peers/engine_speed.py [--batches 1 16] [--rounds 3] [--model DIR] [--sides bf16 torch-bfloat16 ...]
+    python benches/peers/engine_speed.py [--batches 1 16] [--rounds 3] [--model DIR] [--sides bf16 torch-bfloat16 ...] [--train-rows 0]
 
 Makes a checkpoint with random weights in the shape of Qwen2.5-0.5B (float32, 2 GB, in a temporary folder unless --model names
 one), then measures each side `rounds` times, alternating, and prints medians. All decode greedily without a stop token, every
 prompt different, one process a measurement. A decoding rate is that of the tokens after the first. A training step is the
-log-probabilities of all tokens but the first of 4 texts of 160 and their gradient with respect to one vector a layer, weights
+log-probabilities of all tokens but the first of 4 (--train-rows) texts of 160 and their gradient with respect to one vector a layer, weights
 frozen; trimtab's texts share their first token. TRIMTAB_ISA=avx2 ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 measures
 processors without AVX-512.
 """
@@ -38,7 +38,7 @@ def make_checkpoint(folder: Path) -> None:
     Tokenizer(models.WordLevel({"a": 0, "b": 1}, unk_token="a")).save(str(folder / "tokenizer.json"))
 
 
-def peer(model: Path, batch: int, prompt_len: int, new_tokens: int, dtype: str) -> dict:
+def peer(model: Path, batch: int, prompt_len: int, new_tokens: int, dtype: str, train_rows: int) -> dict:
     """Runs in a process of its own."""
     import resource
 
@@ -64,14 +64,16 @@ def peer(model: Path, batch: int, prompt_len: int, new_tokens: int, dtype: str) 
         "load_seconds": load_seconds,
         "prefill_tokens_per_second": batch * prompt_len / prefill,
         "decode_tokens_per_second": batch * new_tokens / decode,
-        "training_tokens_per_second": 640 / statistics.median(training_step(loaded) for _ in range(3)),
+        "training_tokens_per_second": 160 * train_rows / statistics.median(training_step(loaded, train_rows) for _ in range(3)),
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
 
 
-def training_step(loaded, rows: int = 4, length: int = 160) -> float:
+def training_step(loaded, rows: int, length: int = 160) -> float:
     import torch
 
+    if rows == 0:
+        return float("nan")
     words = min(loaded.config.vocab_size, 5000)
     texts = torch.tensor([[(row * 7919 + i * 104729) % words for i in range(length)] for row in range(rows)])
     loaded.requires_grad_(False)
@@ -183,6 +185,7 @@ def write_gguf(model: Path, path: Path) -> None:
 
 def measure(side: str, model: Path, batch: int, args: argparse.Namespace) -> dict:
     sizes = ["--model", str(model), "--prompt-len", str(args.prompt_len), "--new-tokens", str(args.new_tokens)]
+    sizes += ["--train-rows", str(args.train_rows)]
     if side in ("bf16", "f32", "int8"):
         command = [str(ROOT / "target/release/throughput"), *sizes, "--batch", str(batch), "--dtype", side]
     else:
@@ -198,6 +201,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--prompt-len", type=int, default=128)
     parser.add_argument("--new-tokens", type=int, default=16)
+    parser.add_argument("--train-rows", type=int, default=4, help="texts of a training step; 0 for none")
     parser.add_argument("--peer", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.peer:
@@ -205,7 +209,7 @@ def main() -> None:
         if args.peer == "llama.cpp":
             print(json.dumps(llama_cpp(args.model / "model.bf16.gguf", *sizes)))
         else:
-            print(json.dumps(peer(args.model, *sizes, args.peer.removeprefix("torch-"))))
+            print(json.dumps(peer(args.model, *sizes, args.peer.removeprefix("torch-"), args.train_rows)))
         return
     with tempfile.TemporaryDirectory() as temporary:
         model = args.model or Path(temporary)

@@ -167,8 +167,8 @@ impl WithSimd for Backward<'_> {
             .zip(self.dy.chunks(lanes));
         let [of_gate, of_up] = self.to.map(|to| to.chunks_mut(lanes));
         for (((gate, up), dy), (of_gate, of_up)) in parts.zip(of_gate.zip(of_up)) {
-            let [gate, up, dy] = [gate, up, dy].map(|part| load(simd, part));
-            let [value, slope] = self.activation.at(simd, gate);
+            let [value, slope] = self.activation.at(simd, load(simd, gate));
+            let (up, dy) = (load(simd, up), load(simd, dy));
             let slope = simd.mul_f32s(up, slope);
             store(simd, of_gate, simd.mul_f32s(dy, slope));
             store(simd, of_up, simd.mul_f32s(dy, value));

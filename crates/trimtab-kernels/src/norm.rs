@@ -84,13 +84,13 @@ impl WithSimd for Backward<'_> {
                 .zip(self.weight.chunks(lanes))
                 .zip(dy.chunks(lanes));
             for ((x, weight), dy) in parts.clone() {
-                let [x, weight, dy] = [x, weight, dy].map(|part| load(simd, part));
+                let (x, weight, dy) = (load(simd, x), load(simd, weight), load(simd, dy));
                 sum = mul_add(simd, x, simd.mul_f32s(weight, dy), sum);
             }
             let pull = r * r * r * simd.reduce_sum_f32s(sum) / width as f32;
             let (r, pull) = (simd.splat_f32s(r), simd.splat_f32s(-pull));
             for (((x, weight), dy), dx) in parts.zip(dx.chunks_mut(lanes)) {
-                let [x, weight, dy] = [x, weight, dy].map(|part| load(simd, part));
+                let (x, weight, dy) = (load(simd, x), load(simd, weight), load(simd, dy));
                 let scaled = simd.mul_f32s(r, simd.mul_f32s(weight, dy));
                 store(simd, dx, mul_add(simd, x, pull, scaled));
             }

@@ -529,7 +529,9 @@ impl Step<1> for Unembedded {
         let mut slopes = self.slopes.get().expect("made on the way forward").clone();
         let rows = slopes.chunks_exact_mut(self.unembedding.inputs());
         for (row, gradient) in rows.zip(gradient) {
-            row.iter_mut().for_each(|slope| *slope *= gradient);
+            for slope in row {
+                *slope *= gradient;
+            }
         }
         [slopes]
     }

@@ -35,8 +35,9 @@ impl Words {
 /// Rounds the numbers of one row to the nearest bfloat16, `scales` times them if given.
 #[target_feature(enable = "avx512f,avx512bf16")]
 pub(crate) fn round(x: &[f32], scales: Option<&[f32]>, words: &mut [u32]) {
-    assert!(words.len() * 2 >= x.len() && scales.is_none_or(|scales| scales.len() >= x.len()));
-    for (index, word) in words.chunks_mut(16).enumerate() {
+    assert!(words.len().is_multiple_of(16) && words.len() * 2 >= x.len());
+    assert!(scales.is_none_or(|scales| scales.len() >= x.len()));
+    for (index, word) in words.chunks_exact_mut(16).enumerate() {
         let start = (index * 32).min(x.len());
         let mut halves = [_mm512_setzero_ps(); 2];
         for (half, value) in halves.iter_mut().enumerate() {
@@ -56,10 +57,8 @@ pub(crate) fn round(x: &[f32], scales: Option<&[f32]>, words: &mut [u32]) {
         }
         // SAFETY: both types are 512 bits without structure.
         let pairs: __m512i = unsafe { transmute(_mm512_cvtne2ps_pbh(halves[1], halves[0])) };
-        let mut out = [0u32; 16];
-        // SAFETY: `out` has 512 bits.
-        unsafe { _mm512_storeu_si512(out.as_mut_ptr().cast(), pairs) };
-        word.copy_from_slice(&out[..word.len()]);
+        // SAFETY: `word` has 512 bits.
+        unsafe { _mm512_storeu_si512(word.as_mut_ptr().cast(), pairs) };
     }
 }
 

@@ -250,13 +250,16 @@ pub(crate) struct Added<'a> {
     pub(crate) resid: Option<&'a [f32]>,
 }
 
+/// Writes a strip and a block of depths of a matrix, `[panels][depth][32]`.
+type Make<'a, T> = dyn Fn(Range<usize>, Range<usize>, &mut [T]) + Sync + 'a;
+
 /// The matrix of a product, as panels of 32 columns.
 #[derive(Clone, Copy)]
 enum Right<'a, T> {
     /// As it is packed, `[panels][depth][32]`.
     Packed(&'a [T]),
-    /// Made for a strip and a block of depths, `[panels][depth][32]`.
-    Made(&'a (dyn Fn(Range<usize>, Range<usize>, &mut [T]) + Sync)),
+    /// Made when it is needed.
+    Made(&'a Make<'a, T>),
 }
 
 /// A part of a product that is computed at once.

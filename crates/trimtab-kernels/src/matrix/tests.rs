@@ -183,6 +183,22 @@ proptest! {
     }
 }
 
+/// Matrices of several blocks of depth, in both directions.
+#[test]
+fn sums_of_blocks_go_on() {
+    let [rows, long, short] = [13, 4999, 70];
+    let x = noise(1, rows * long);
+    let bias = noise(2, short);
+    for format in FORMATS {
+        let (wide, _) = packed(format, [long, short], false, 0, 3);
+        let (tall, _) = packed(format, [short, long], false, 0, 4);
+        for isa in Isa::available() {
+            check_product(isa, &wide, &x, Some(&bias), false);
+            check_product(isa, &tall, &x, None, true);
+        }
+    }
+}
+
 #[test]
 fn products_do_not_depend_on_the_number_of_threads() {
     // Large enough for every part to be shared: the product, and the rounding of its rows.
