@@ -32,7 +32,8 @@ impl Words {
     }
 }
 
-/// Rounds the numbers of one row to the nearest bfloat16, `scales` times them if given.
+/// Rounds the numbers of one row to the nearest bfloat16, `scales` times them if given; `words` are whole cache lines, with zeros behind
+/// the numbers.
 #[target_feature(enable = "avx512f,avx512bf16")]
 pub(crate) fn round(x: &[f32], scales: Option<&[f32]>, words: &mut [u32]) {
     assert!(words.len().is_multiple_of(16) && words.len() * 2 >= x.len());

@@ -250,6 +250,29 @@ pub(crate) struct Added<'a> {
     pub(crate) resid: Option<&'a [f32]>,
 }
 
+impl Added<'_> {
+    /// To some columns of a result, the first of which begins at `output`; a row further on, it is `row` numbers further on.
+    ///
+    /// # Safety
+    ///
+    /// These numbers are there, and nobody else reads or writes them meanwhile.
+    unsafe fn add(self, rows: usize, columns: Range<usize>, output: *mut f32, row: usize) {
+        if self.bias.is_none() && self.resid.is_none() {
+            return;
+        }
+        for first in (0..rows).map(|index| index * row) {
+            // SAFETY: the caller vouches for every row.
+            let sums = unsafe { std::slice::from_raw_parts_mut(output.add(first), columns.len()) };
+            let resid = self.resid.map(|resid| &resid[first..]);
+            for x in [self.bias, resid].into_iter().flatten() {
+                for (sum, x) in sums.iter_mut().zip(&x[columns.clone()]) {
+                    *sum += x;
+                }
+            }
+        }
+    }
+}
+
 /// Writes a strip and a block of depths of a matrix, `[panels][depth][32]`.
 type Make<'a, T> = dyn Fn(Range<usize>, Range<usize>, &mut [T]) + Sync + 'a;
 
@@ -292,7 +315,7 @@ unsafe fn in_blocks<T: Pod + Sync>(
     let shared = Shared(result.as_mut_ptr());
     let threads = rayon::current_num_threads();
     let (strip, at_once) = match right {
-        Right::Packed(_) => (panels.div_ceil(4 * threads), depth),
+        Right::Packed(_) => (panels.div_ceil(4 * threads).max(1), depth),
         // The wider a strip, the more of the matrix that it reads lies together.
         Right::Made(_) => {
             let strip = panels.div_ceil(threads).min(BLOCK / rows).clamp(1, STRIP);
@@ -324,20 +347,9 @@ unsafe fn in_blocks<T: Pod + Sync>(
                     columns: own.clone(),
                     output,
                 });
-                if depths.end < depth {
-                    continue;
-                }
-                for row in (0..rows).take_while(|_| added.bias.is_some() || added.resid.is_some()) {
-                    let first = row * columns;
-                    // SAFETY: these columns of the row are ours, and they were just written.
-                    let sums =
-                        unsafe { std::slice::from_raw_parts_mut(output.add(first), own.len()) };
-                    let of_row = added.resid.map(|resid| &resid[first..]);
-                    for x in [added.bias, of_row].into_iter().flatten() {
-                        for (sum, x) in sums.iter_mut().zip(&x[own.clone()]) {
-                            *sum += x;
-                        }
-                    }
+                if depths.end == depth {
+                    // SAFETY: these columns are ours, and all their sums were just written.
+                    unsafe { added.add(rows, own, output, columns) };
                 }
             }
         }

@@ -234,8 +234,10 @@ fn products_do_not_depend_on_the_number_of_threads() {
 }
 
 #[test]
-fn no_rows_and_columns_of_zeros_are_fine() {
+fn no_rows_no_outputs_and_columns_of_zeros_are_fine() {
     for format in FORMATS {
+        let empty = Matrix::empty(format, [3, 0]);
+        assert_eq!(empty.multiply(&[1.0, 2.0, 3.0], None), [0.0f32; 0]);
         let matrix = Matrix::pack(format, [3, 2], &[0.0f32, 1.0, 0.0, -2.0, 0.0, 0.5], [2, 1]);
         for isa in Isa::available() {
             assert_eq!(
