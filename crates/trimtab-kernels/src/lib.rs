@@ -3,7 +3,7 @@
 //! Weights that never change are packed once, in the order in which products read them ([`Matrix`]), and held in
 //! bfloat16 if asked for. The operations of a decoder ([`linear`], [`rms_norm`], [`gated`], [`rotate`],
 //! [`attend_rows`], [`logprobs`]) run on them, on tensors of burn's CPU backend, with gradients for activations only. Each has a
-//! path for AVX-512 with bfloat16 dot products, AVX-512, AVX2 and everything else, chosen at run time ([`Isa`]).
+//! path for AVX-512 with bfloat16 dot products, AVX-512, AVX2, NEON and everything else, chosen at run time ([`Isa`]).
 //!
 //! Results do not depend on the number of threads or on the other rows of a batch, to the bit.
 //!
@@ -15,6 +15,10 @@
 #![expect(
     clippy::inline_always,
     reason = "vector code must be inlined into functions that enable the instructions"
+)]
+#![cfg_attr(
+    not(feature = "burn"),
+    allow(dead_code, reason = "some kernels are called by the operations on tensors alone")
 )]
 
 mod attention;
