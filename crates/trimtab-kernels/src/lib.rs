@@ -18,7 +18,11 @@
 )]
 #![cfg_attr(
     not(feature = "burn"),
-    allow(dead_code, reason = "some kernels are called by the operations on tensors alone")
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "some kernels are called by the operations on tensors alone"
+    )
 )]
 
 mod attention;
