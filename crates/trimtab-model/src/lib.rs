@@ -9,8 +9,6 @@ mod families;
 pub mod file;
 mod generate;
 mod hook;
-#[cfg(feature = "hub")]
-mod hub;
 mod json;
 mod layer;
 mod passage;
@@ -39,8 +37,6 @@ pub use generate::{
 pub use hook::{
     At, Hook, Intervention, Pass, Site, TokenAt, UnknownSite, add_vector, at_resid_post,
 };
-#[cfg(feature = "hub")]
-pub use hub::{Download, Hub, HubError};
 pub use passage::Passage;
 pub use pretrained::{LoadError, Pretrained};
 pub use rope::{RopeConfig, RopeScaling};
