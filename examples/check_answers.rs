@@ -20,7 +20,7 @@ use clap::Parser;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use trimtab::tasks::{Grade, Source, Verdict, check, grade};
+use trimtab::grader::{AnswerSource, Grade, Verdict, check, grade};
 
 /// Grades answers and prints one JSON object a line.
 #[derive(Parser)]
@@ -53,7 +53,7 @@ struct Line<'a> {
     id: &'a Value,
     verdict: &'static str,
     extracted: Option<&'a str>,
-    source: Option<Source>,
+    source: Option<AnswerSource>,
     reason: Option<String>,
 }
 

@@ -2,11 +2,12 @@
 
 use rayon::prelude::*;
 use serde::Serialize;
+use trimtab_grader::{ExtractionRule, Grade, Grader};
 use trimtab_model::{
     ChatError, Completion, GenerateError, GenerateOptions, Hook, Message, Pretrained, Request,
     Sampling, TokenizerError, generate, stop_at,
 };
-use trimtab_tasks::{Grade, Grader, Item, Problem, Prompt, Rule, Template};
+use trimtab_tasks::{Item, Problem, Prompt, Template};
 
 use crate::reward::Score;
 
@@ -113,7 +114,7 @@ pub fn rollouts(
     };
     let completed = generate(&base.model, &requests, sampling, options)?;
     // The reward pays for the form too: an answer counts in a box only.
-    let grader = Grader::new().with_rules(&[Rule::LastBox]);
+    let grader = Grader::new().with_rules(&[ExtractionRule::LastBox]);
     let groups = problems.into_par_iter().zip(prompts).zip(completed).map(
         |(((index, problem), (prompt_text, prompt)), completions)| {
             let rollouts = completions
@@ -244,7 +245,7 @@ pub(crate) mod tests {
             answer: gold.to_owned(),
             ..Family::NanoGsm.problem(Split::Train, 0, 0)
         };
-        let grader = Grader::new().with_rules(&[Rule::LastBox]);
+        let grader = Grader::new().with_rules(&[ExtractionRule::LastBox]);
         let rollout = |text: &&str| {
             let words = text.split_whitespace().count();
             Rollout {

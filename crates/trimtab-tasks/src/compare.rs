@@ -212,7 +212,7 @@ impl Difference {
 mod tests {
     use super::*;
     use crate::sample::{Item, Tags};
-    use crate::verifier::Verifier;
+    use trimtab_grader::Verifier;
 
     /// Problems `p0`, `p1`, … of level 1 (even) and 2 (odd), with that many right completions of four.
     fn run(correct: &[usize]) -> Vec<Vec<Sample>> {

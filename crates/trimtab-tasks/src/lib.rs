@@ -1,22 +1,11 @@
-//! Maths tasks, answer checking and evaluation statistics for language models.
-//!
-//! This crate needs no tensor library: add it alone to check a maths answer.
-//!
-//! ```
-//! use trimtab_tasks::{check, grade};
-//!
-//! assert!(check(r"\frac{1}{2}", "0.5").is_correct()); // two bare answers
-//! assert!(grade("12", r"So she has $\boxed{12}$ apples.").verdict.is_correct()); // a text
-//! ```
+//! Maths tasks and evaluation statistics for language models.
 
-mod check;
 mod compare;
 mod contamination;
 mod corpus;
 mod dataset;
 mod draw;
 mod evaluation_run;
-mod extract;
 mod nano_gsm;
 mod nano_math;
 mod outcome;
@@ -30,9 +19,7 @@ mod select;
 mod stats;
 mod stream;
 mod task;
-mod verifier;
 
-pub use check::{Grade, Grader, Reason, Verdict, check, grade, is_understood};
 pub use compare::{CompareError, Comparison, Difference};
 pub use contamination::{Overlap, contamination};
 pub use corpus::{document, document_with_request};
@@ -41,7 +28,6 @@ pub use dataset::{
     Purpose, RowError, UnknownDataset, UsualProtocol, content_sha256,
 };
 pub use evaluation_run::{EvaluationError, EvaluationRun, read_evaluation, samples_path};
-pub use extract::{Rule, Source, last_boxed};
 pub use outcome::{Breakdown, Outcome, majority};
 pub use problem::{Family, Problem, Split, UnknownFamily};
 pub use problems::Problems;
@@ -53,4 +39,3 @@ pub use select::{Filter, set_aside};
 pub use stats::{Z95, bootstrap95, mcnemar, mean, mean95, pass_at_k, wilson_interval};
 pub use stream::{Cursor, Stream, StreamError};
 pub use task::{DataSource, Task, UnknownTask};
-pub use verifier::Verifier;

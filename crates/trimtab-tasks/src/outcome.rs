@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::check::check;
 use crate::sample::Sample;
 use crate::stats::{mean, mean95, pass_at_k};
+use trimtab_grader::check;
 
 /// The figures of one model on one task. Every problem weighs the same; intervals are over problems, see
 /// [`mean95`](crate::mean95).
@@ -188,7 +188,7 @@ mod tests {
     use super::*;
     use crate::sample::{Item, Tags};
     use crate::stats::{Z95, bootstrap95, wilson_interval};
-    use crate::verifier::Verifier;
+    use trimtab_grader::Verifier;
 
     /// The completions of one problem with the answer 4; the empty one was cut.
     fn problem<const N: usize>(texts: [&str; N]) -> Vec<Sample> {

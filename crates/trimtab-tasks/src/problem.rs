@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::check::{Grade, Grader};
 use crate::draw::Draw;
-use crate::verifier::Verifier;
 use crate::{nano_gsm, nano_math};
+use trimtab_grader::Verifier;
+use trimtab_grader::{Grade, Grader};
 
 /// A question with its gold answer.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -39,7 +39,8 @@ impl Problem {
     /// Grades a response: finds the answer as `grader` does and gives it to the problem's [`Verifier`].
     ///
     /// ```
-    /// use trimtab_tasks::{Grader, Level, Procedure, Split};
+    /// use trimtab_grader::Grader;
+    /// use trimtab_tasks::{Level, Procedure, Split};
     ///
     /// let problem = Procedure::Countdown.problem(Level::EASIEST, Split::Train, 0, 0);
     /// let response = format!(r"I tried a few, so \boxed{{{}}}.", problem.answer);

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::draw::Draw;
 use crate::problem::{Problem, Split, split_of};
-use crate::verifier::Verifier;
+use trimtab_grader::Verifier;
 
 /// A kind of generated problem.
 ///

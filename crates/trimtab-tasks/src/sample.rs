@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::check::Grader;
-use crate::extract::last_boxed;
 use crate::problem::{Family, Problem, Split};
-use crate::verifier::Verifier;
+use trimtab_grader::Grader;
+use trimtab_grader::Verifier;
+use trimtab_grader::last_boxed;
 
 /// Kinds of a problem that a breakdown tells apart, such as `level` -> `3`.
 pub type Tags = BTreeMap<String, String>;

@@ -8,9 +8,9 @@ use std::path::Path;
 
 use common::{SAMPLES, arm, bytes, complete, finished, go_on, items, open, protocol};
 use serde::Deserialize;
+use trimtab_grader::grade;
 use trimtab_tasks::{
-    Arm, Comparison, EvaluationError, EvaluationRun, Item, Protocol, grade, read_evaluation,
-    samples_path,
+    Arm, Comparison, EvaluationError, EvaluationRun, Item, Protocol, read_evaluation, samples_path,
 };
 
 /// Starts a run and leaves it; returns the result file as it is until the run is finished.

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use trimtab_grader::check;
 use trimtab_tasks::{
-    Dataset, FewShot, Filter, Loaded, Malformed, Problem, Prompt, Split, Task, Template, check,
+    Dataset, FewShot, Filter, Loaded, Malformed, Problem, Prompt, Split, Task, Template,
     contamination,
 };
 

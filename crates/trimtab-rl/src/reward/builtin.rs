@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use serde::{Deserialize, Serialize};
+use trimtab_grader::check;
 use trimtab_model::FinishReason;
-use trimtab_tasks::check;
 
 use crate::rollout::{Group, Rollout};
 

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::RowError;
-use crate::extract::last_boxed;
 use crate::problem::Problem;
-use crate::verifier::Verifier;
+use trimtab_grader::Verifier;
+use trimtab_grader::last_boxed;
 
 /// Where a row keeps what a problem needs. All are JSON pointers (RFC 6901); of several, the first one present counts.
 #[derive(Debug)]

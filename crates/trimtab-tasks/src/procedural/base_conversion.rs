@@ -2,7 +2,7 @@
 
 use super::Generated;
 use crate::draw::Draw;
-use crate::verifier::Verifier;
+use trimtab_grader::Verifier;
 
 /// Levels: decimal to binary; binary to decimal; bases to 9; bases to 16; bases to 16 with large numbers.
 pub(super) fn draw(draw: &mut Draw, level: u8) -> Generated {

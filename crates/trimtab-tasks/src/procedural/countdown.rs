@@ -2,7 +2,7 @@
 
 use super::Generated;
 use crate::draw::Draw;
-use crate::verifier::Verifier;
+use trimtab_grader::Verifier;
 
 /// Largest value on the way to the target.
 const MAX_VALUE: u64 = 9999;

@@ -4,7 +4,7 @@ use num_rational::Rational64;
 
 use super::Generated;
 use crate::draw::Draw;
-use crate::verifier::Verifier;
+use trimtab_grader::Verifier;
 
 /// Levels: `ax + b = c`; `ax + b = cx + d`; `a(bx + c) = dx + e` with a fraction as its solution; two unknowns; three.
 pub(super) fn draw(draw: &mut Draw, level: u8) -> Generated {

@@ -2,7 +2,7 @@
 
 use super::Generated;
 use crate::draw::Draw;
-use crate::verifier::Verifier;
+use trimtab_grader::Verifier;
 
 /// Levels: a number; a product; a power; an inverse; two congruences at once.
 pub(super) fn draw(draw: &mut Draw, level: u8) -> Generated {

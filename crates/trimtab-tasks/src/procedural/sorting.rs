@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use super::Generated;
 use crate::draw::Draw;
-use crate::verifier::Verifier;
+use trimtab_grader::Verifier;
 
 /// Level L has 4, 6, 8, 12 or 16 numbers; from level 3 on with signs, from level 4 on with two decimals.
 pub(super) fn draw(draw: &mut Draw, level: u8) -> Generated {

@@ -6,7 +6,7 @@
 use super::Generated;
 use crate::draw::Draw;
 use crate::nano_gsm::PEOPLE;
-use crate::verifier::Verifier;
+use trimtab_grader::Verifier;
 
 /// Who makes what: place, verb, container, things.
 const SETTINGS: [[&str; 4]; 8] = [

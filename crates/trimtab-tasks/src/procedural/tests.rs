@@ -4,8 +4,8 @@ use num_rational::Rational64;
 use proptest::prelude::*;
 
 use super::*;
-use crate::check::Grader;
-use crate::check::Verdict;
+use trimtab_grader::Grader;
+use trimtab_grader::Verdict;
 
 fn cells() -> impl Iterator<Item = (Procedure, Level)> {
     Procedure::ALL

@@ -1,11 +1,11 @@
 //! No text makes the grader panic or hang, and what it extracts grades as the text does.
 //!
-//! `cargo +nightly fuzz run grade` in `crates/trimtab-tasks`.
+//! `cargo +nightly fuzz run --fuzz-dir fuzz/grader grade`.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use trimtab_tasks::{check, grade};
+use trimtab_grader::{check, grade};
 
 fuzz_target!(|texts: (&str, &str)| {
     let (gold, text) = texts;

@@ -1,6 +1,6 @@
 //! Which answers are equal, by table: what [`check`] says of pairs that we wrote.
 
-use trimtab_tasks::{Verdict, check};
+use trimtab_grader::{Verdict, check};
 
 /// Pairs that are equal, either way round.
 fn equal(table: &[(&str, &str)]) {

@@ -7,18 +7,16 @@ mod value;
 use std::borrow::Cow;
 
 use memchr::memmem;
-use serde::{Deserialize, Serialize};
 
 use self::boxes::Boxes;
 pub use self::boxes::last_boxed;
 
 /// A way to find an answer. A [`Grader`](crate::Grader) tries several in order, and the first that finds one wins.
 ///
-/// All but [`Rule::LastBox`] look only at what the model says for good: after the last `</think>`, before the end of
+/// All but [`ExtractionRule::LastBox`] look only at what the model says for good: after the last `</think>`, before the end of
 /// its turn; a text with a `<think>` that never ends has no answer.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Rule {
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ExtractionRule {
     /// The content of the last box, wherever it is; see [`last_boxed`]. For rewards that pay for the form too.
     LastBox,
     /// The last box, `\boxed{..}` or `\fbox{..}`, or the last few with only `,`, `and` or `or` between them, as a list.
@@ -35,7 +33,7 @@ pub enum Rule {
     LastValue,
 }
 
-impl Rule {
+impl ExtractionRule {
     /// The order of [`grade`](crate::grade()).
     pub const DEFAULT: [Self; 5] = [
         Self::Boxes,
@@ -47,9 +45,10 @@ impl Rule {
 }
 
 /// Where an answer was found.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Source {
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum AnswerSource {
     /// In a box, or several.
     Box,
     /// After a phrase that announces it.
@@ -67,29 +66,34 @@ pub enum Source {
 /// The answer in `text` by the first of `rules` that finds one; `choice` is the gold answer if that is a letter.
 pub(crate) fn extract<'a>(
     text: &'a str,
-    rules: &[Rule],
+    rules: &[ExtractionRule],
     choice: Option<char>,
-) -> Option<(Cow<'a, str>, Source)> {
+) -> Option<(Cow<'a, str>, AnswerSource)> {
     let said = said(text);
     for rule in rules {
         let found = match rule {
-            Rule::LastBox => last_boxed(text).map(|answer| (Cow::Borrowed(answer), Source::Box)),
-            Rule::Boxes => match boxes::boxes(said?) {
+            ExtractionRule::LastBox => {
+                last_boxed(text).map(|answer| (Cow::Borrowed(answer), AnswerSource::Box))
+            }
+            ExtractionRule::Boxes => match boxes::boxes(said?) {
                 Boxes::CutOff => return None,
-                Boxes::Closed(boxes) => boxed(said?, &boxes).map(|answer| (answer, Source::Box)),
+                Boxes::Closed(boxes) => {
+                    boxed(said?, &boxes).map(|answer| (answer, AnswerSource::Box))
+                }
             },
-            Rule::Phrase => phrase::find(said?).map(|answer| {
+            ExtractionRule::Phrase => phrase::find(said?).map(|answer| {
                 match choice.and_then(|_| value::last_letter(&answer)) {
-                    Some(letter) => (Cow::Owned(letter.to_owned()), Source::Phrase),
-                    None => (answer, Source::Phrase),
+                    Some(letter) => (Cow::Owned(letter.to_owned()), AnswerSource::Phrase),
+                    None => (answer, AnswerSource::Phrase),
                 }
             }),
-            Rule::Choice if choice.is_some() => {
-                value::last_letter(said?).map(|answer| (Cow::Borrowed(answer), Source::Choice))
+            ExtractionRule::Choice if choice.is_some() => value::last_letter(said?)
+                .map(|answer| (Cow::Borrowed(answer), AnswerSource::Choice)),
+            ExtractionRule::Choice => None,
+            ExtractionRule::Whole => {
+                value::whole(said?).map(|answer| (Cow::Borrowed(answer), AnswerSource::Whole))
             }
-            Rule::Choice => None,
-            Rule::Whole => value::whole(said?).map(|answer| (Cow::Borrowed(answer), Source::Whole)),
-            Rule::LastValue => value::last(said?),
+            ExtractionRule::LastValue => value::last(said?),
         };
         if found.is_some() {
             return found;

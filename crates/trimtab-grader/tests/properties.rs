@@ -1,7 +1,7 @@
 //! Properties of [`check`] and [`grade`] on random texts and random formulas.
 
 use proptest::prelude::*;
-use trimtab_tasks::{Reason, Source, Verdict, check, grade};
+use trimtab_grader::{AnswerSource, Reason, Verdict, check, grade};
 
 /// Text made of pieces of mathematics, mostly malformed.
 fn markup() -> impl Strategy<Value = String> {
@@ -214,7 +214,7 @@ proptest! {
     fn the_last_box_is_graded(before in "[a-z0-9 .$]{0,40}", wrong in 0..100_i32, right in 100..200_i32, after in "[a-z .]{0,20}") {
         let text = format!("{before} \\boxed{{{wrong}}} no, \\boxed{{{right}}} {after}");
         let graded = grade(&right.to_string(), &text);
-        prop_assert_eq!(graded.source, Some(Source::Box));
+        prop_assert_eq!(graded.source, Some(AnswerSource::Box));
         prop_assert_eq!(graded.verdict, Verdict::Correct);
     }
 }

@@ -1,9 +1,9 @@
 //! Which answer [`grade`] finds in a text, and where, by table.
 
-use trimtab_tasks::{Grader, Rule, Source, Verdict, grade};
+use trimtab_grader::{AnswerSource, ExtractionRule, Grader, Verdict, grade};
 
 /// `(text, answer and where it is found)`, for a gold answer that is a number.
-type Row = (&'static str, Option<(&'static str, Source)>);
+type Row = (&'static str, Option<(&'static str, AnswerSource)>);
 
 fn extracts(gold: &str, table: &[Row]) {
     for (text, expected) in table {
@@ -21,25 +21,34 @@ fn boxes() {
     extracts(
         "7",
         &[
-            (r"so $\boxed{7}$.", Some(("7", Source::Box))),
-            (r"\fbox{7}", Some(("7", Source::Box))),
-            (r"first \boxed{6}. No: \boxed{7}", Some(("7", Source::Box))),
-            (r"\boxed{6}, no, it is 8", Some(("6", Source::Box))),
+            (r"so $\boxed{7}$.", Some(("7", AnswerSource::Box))),
+            (r"\fbox{7}", Some(("7", AnswerSource::Box))),
+            (
+                r"first \boxed{6}. No: \boxed{7}",
+                Some(("7", AnswerSource::Box)),
+            ),
+            (r"\boxed{6}, no, it is 8", Some(("6", AnswerSource::Box))),
             (
                 r"\boxed{\frac{14}{2}} apples",
-                Some((r"\frac{14}{2}", Source::Box)),
+                Some((r"\frac{14}{2}", AnswerSource::Box)),
             ),
-            (r"\boxed{1} and $\boxed{2}$", Some(("1, 2", Source::Box))),
+            (
+                r"\boxed{1} and $\boxed{2}$",
+                Some(("1, 2", AnswerSource::Box)),
+            ),
             (
                 r"\boxed{1}, \boxed{2} \text{ or } \boxed{3}",
-                Some(("1, 2, 3", Source::Box)),
+                Some(("1, 2, 3", AnswerSource::Box)),
             ),
-            (r"\boxed{1} then \boxed{2}", Some(("2", Source::Box))),
-            (r"\[\boxed{1}\] \[\boxed{2}\]", Some(("2", Source::Box))),
-            (r"the answer is $\boxed 7$.", Some(("7", Source::Box))),
+            (r"\boxed{1} then \boxed{2}", Some(("2", AnswerSource::Box))),
+            (
+                r"\[\boxed{1}\] \[\boxed{2}\]",
+                Some(("2", AnswerSource::Box)),
+            ),
+            (r"the answer is $\boxed 7$.", Some(("7", AnswerSource::Box))),
             (
                 r"\boxed{6}. The final answer is $7$. I hope it is correct.",
-                Some(("7", Source::Phrase)),
+                Some(("7", AnswerSource::Phrase)),
             ),
             // cut off
             (r"it is 7, so \boxed{7", None),
@@ -55,15 +64,18 @@ fn thinking_and_turns() {
         &[
             (
                 r"<think>\boxed{6}</think> \boxed{7}",
-                Some(("7", Source::Box)),
+                Some(("7", AnswerSource::Box)),
             ),
             (
                 r"<think>it is 6</think> The answer is 7.",
-                Some(("7", Source::Phrase)),
+                Some(("7", AnswerSource::Phrase)),
             ),
             (r"\boxed{7}</think>", None),
             (r"<think>surely \boxed{7}", None),
-            (r"\boxed{7}<|im_end|> \boxed{8}", Some(("7", Source::Box))),
+            (
+                r"\boxed{7}<|im_end|> \boxed{8}",
+                Some(("7", AnswerSource::Box)),
+            ),
         ],
     );
 }
@@ -73,42 +85,45 @@ fn phrases() {
     extracts(
         "7",
         &[
-            ("The answer is 7.", Some(("7", Source::Phrase))),
-            ("The answer is: **7**", Some(("7", Source::Phrase))),
-            ("Answer: 7", Some(("7", Source::Phrase))),
-            ("ANSWER: $7$", Some(("7", Source::Phrase))),
+            ("The answer is 7.", Some(("7", AnswerSource::Phrase))),
+            ("The answer is: **7**", Some(("7", AnswerSource::Phrase))),
+            ("Answer: 7", Some(("7", AnswerSource::Phrase))),
+            ("ANSWER: $7$", Some(("7", AnswerSource::Phrase))),
             (
                 "**Final Answer**: 7 apples",
-                Some(("7 apples", Source::Phrase)),
+                Some(("7 apples", AnswerSource::Phrase)),
             ),
-            ("So 3 + 4 = 7\n#### 7", Some(("7", Source::Phrase))),
-            ("<answer> 7 </answer>", Some(("7", Source::Phrase))),
+            ("So 3 + 4 = 7\n#### 7", Some(("7", AnswerSource::Phrase))),
+            ("<answer> 7 </answer>", Some(("7", AnswerSource::Phrase))),
             (
                 "The final answer is $7$. I hope it is correct.",
-                Some(("7", Source::Phrase)),
+                Some(("7", AnswerSource::Phrase)),
             ),
             (
                 "The answer is 6. Wait, the answer is 7.",
-                Some(("7", Source::Phrase)),
+                Some(("7", AnswerSource::Phrase)),
             ),
             (
                 "The answer is 7 because 3 + 4 = 7",
-                Some(("7", Source::Phrase)),
+                Some(("7", AnswerSource::Phrase)),
             ),
             (
                 "The answer to the question is 7",
-                Some(("7", Source::Phrase)),
+                Some(("7", AnswerSource::Phrase)),
             ),
-            ("The answer is $3$ and $4$.", Some(("3, 4", Source::Phrase))),
+            (
+                "The answer is $3$ and $4$.",
+                Some(("3, 4", AnswerSource::Phrase)),
+            ),
             (
                 "Final answer: the smallest $n$ is 7.",
-                Some(("7", Source::Phrase)),
+                Some(("7", AnswerSource::Phrase)),
             ),
             (
                 "The answer is a circle.",
-                Some(("a circle", Source::Phrase)),
+                Some(("a circle", AnswerSource::Phrase)),
             ),
-            ("The answer is 2.5.", Some(("2.5", Source::Phrase))),
+            ("The answer is 2.5.", Some(("2.5", AnswerSource::Phrase))),
             ("The answer is", None),
         ],
     );
@@ -119,34 +134,52 @@ fn formulas_and_numbers() {
     extracts(
         "7",
         &[
-            ("7", Some(("7", Source::Whole))),
-            ("$x = 7$", Some(("$x = 7$", Source::Whole))),
-            (r"\frac{14}{2}", Some((r"\frac{14}{2}", Source::Whole))),
+            ("7", Some(("7", AnswerSource::Whole))),
+            ("$x = 7$", Some(("$x = 7$", AnswerSource::Whole))),
+            (
+                r"\frac{14}{2}",
+                Some((r"\frac{14}{2}", AnswerSource::Whole)),
+            ),
             (
                 "We get $x = 7$ in the end",
-                Some(("x = 7", Source::Formula)),
+                Some(("x = 7", AnswerSource::Formula)),
             ),
-            (r"We get \(3\) and then \[7\]", Some(("7", Source::Formula))),
+            (
+                r"We get \(3\) and then \[7\]",
+                Some(("7", AnswerSource::Formula)),
+            ),
             (
                 "They had $3$ left, which makes 7 in all",
-                Some(("7", Source::Number)),
+                Some(("7", AnswerSource::Number)),
             ),
             (
                 "It costs $5 a piece.\nSo $x = 7$ of them",
-                Some(("x = 7", Source::Formula)),
+                Some(("x = 7", AnswerSource::Formula)),
             ),
-            (r"It costs \$7.50 in total.", Some(("7.50", Source::Number))),
-            ("There were 1,234 of them.", Some(("1,234", Source::Number))),
-            ("It grew by 25%.", Some(("25%", Source::Number))),
-            ("The ratio was 3/4 then.", Some(("3/4", Source::Number))),
-            ("It fell to -7 at night.", Some(("-7", Source::Number))),
+            (
+                r"It costs \$7.50 in total.",
+                Some(("7.50", AnswerSource::Number)),
+            ),
+            (
+                "There were 1,234 of them.",
+                Some(("1,234", AnswerSource::Number)),
+            ),
+            ("It grew by 25%.", Some(("25%", AnswerSource::Number))),
+            (
+                "The ratio was 3/4 then.",
+                Some(("3/4", AnswerSource::Number)),
+            ),
+            (
+                "It fell to -7 at night.",
+                Some(("-7", AnswerSource::Number)),
+            ),
             (
                 "They met in room #12, all 7 of them, in house #3",
-                Some(("7", Source::Number)),
+                Some(("7", AnswerSource::Number)),
             ),
             (
                 "There are 7 left.\nprint(count(3)['8'])",
-                Some(("7", Source::Number)),
+                Some(("7", AnswerSource::Number)),
             ),
             ("I do not know.", None),
             ("", None),
@@ -159,18 +192,18 @@ fn choices() {
     extracts(
         "B",
         &[
-            ("The answer is (B).", Some(("B", Source::Phrase))),
+            ("The answer is (B).", Some(("B", AnswerSource::Phrase))),
             (
                 "The answer is clearly the second one, B.",
-                Some(("B", Source::Phrase)),
+                Some(("B", AnswerSource::Phrase)),
             ),
-            ("B. Because it fits.", Some(("B", Source::Choice))),
+            ("B. Because it fits.", Some(("B", AnswerSource::Choice))),
             (
                 "It cannot be A, so it must be B",
-                Some(("B", Source::Choice)),
+                Some(("B", AnswerSource::Choice)),
             ),
-            ("It is B, not C", Some(("B", Source::Choice))),
-            ("I would go for (B) here", Some(("B", Source::Choice))),
+            ("It is B, not C", Some(("B", AnswerSource::Choice))),
+            ("I would go for (B) here", Some(("B", AnswerSource::Choice))),
         ],
     );
     assert_eq!(
@@ -184,18 +217,24 @@ fn choices() {
 #[test]
 fn rules_and_their_order() {
     let text = r"\boxed{6}, so the answer is 7, or 8";
-    let by = |rules: &[Rule]| Grader::new().with_rules(rules).grade("7", text).source;
-    assert_eq!(by(&[Rule::Boxes, Rule::Phrase]), Some(Source::Box));
-    assert_eq!(by(&[Rule::Phrase, Rule::Boxes]), Some(Source::Phrase));
-    assert_eq!(by(&[Rule::LastValue]), Some(Source::Number));
+    let by = |rules: &[ExtractionRule]| Grader::new().with_rules(rules).grade("7", text).source;
+    assert_eq!(
+        by(&[ExtractionRule::Boxes, ExtractionRule::Phrase]),
+        Some(AnswerSource::Box)
+    );
+    assert_eq!(
+        by(&[ExtractionRule::Phrase, ExtractionRule::Boxes]),
+        Some(AnswerSource::Phrase)
+    );
+    assert_eq!(by(&[ExtractionRule::LastValue]), Some(AnswerSource::Number));
     assert_eq!(by(&[]), None);
 
     // The fallback is left out.
-    let strict = Grader::new().with_rules(&[Rule::Boxes, Rule::Phrase]);
+    let strict = Grader::new().with_rules(&[ExtractionRule::Boxes, ExtractionRule::Phrase]);
     assert_eq!(strict.grade("7", "We have 7 of them").extracted, None);
 
     // Rewards that pay for the box.
-    let boxed = Grader::new().with_rules(&[Rule::LastBox]);
+    let boxed = Grader::new().with_rules(&[ExtractionRule::LastBox]);
     assert_eq!(boxed.grade("7", "The answer is 7").verdict, Verdict::Wrong);
     assert_eq!(
         boxed.grade("7", r"\boxed{1}, \boxed{7}").verdict,

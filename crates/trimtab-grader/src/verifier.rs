@@ -3,7 +3,6 @@
 mod expression;
 
 use num_rational::BigRational;
-use serde::{Deserialize, Serialize};
 
 use self::expression::Expression;
 use crate::check::{Grade, Grader, Verdict, check};
@@ -13,8 +12,9 @@ use crate::check::{Grade, Grader, Verdict, check};
 /// [`Verifier::Equal`] is the answer checker, which takes any form of the same value. That is too kind where the
 /// question itself contains an expression of that value: `\boxed{38 * 47}` repeats the question. The others ask for
 /// the finished form, so that repeating the question scores nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Verifier {
     /// Equal to the gold answer, by [`check`].
     #[default]
@@ -55,7 +55,7 @@ impl Verifier {
     /// Time and memory are linear in the length of the texts.
     ///
     /// ```
-    /// use trimtab_tasks::{Verdict, Verifier};
+    /// use trimtab_grader::{Verdict, Verifier};
     ///
     /// let countdown = Verifier::Countdown { numbers: vec![3, 7, 50], target: 29 };
     /// assert_eq!(countdown.check("", "50 - 7 * 3"), Verdict::Correct);

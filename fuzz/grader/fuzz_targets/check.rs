@@ -1,11 +1,11 @@
 //! No two answers make the checker panic or hang, and every answer equals itself.
 //!
-//! `cargo +nightly fuzz run check` in `crates/trimtab-tasks`.
+//! `cargo +nightly fuzz run --fuzz-dir fuzz/grader check`.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use trimtab_tasks::{Verdict, check};
+use trimtab_grader::{Verdict, check};
 
 fuzz_target!(|answers: (&str, &str)| {
     let (gold, answer) = answers;

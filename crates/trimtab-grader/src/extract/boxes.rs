@@ -15,7 +15,7 @@ use memchr::memmem;
 /// One pass over the bytes, no recursion; the only memory is that of the boxes.
 ///
 /// ```
-/// use trimtab_tasks::last_boxed;
+/// use trimtab_grader::last_boxed;
 ///
 /// assert_eq!(last_boxed(r"so $\boxed{3}$, no: $\boxed{\frac{1}{2}}$."), Some(r"\frac{1}{2}"));
 /// assert_eq!(last_boxed(r"so $\boxed{3}$, no: $\boxed{\frac{1}"), None);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde_json::Value;
-use trimtab_tasks::{Grade, check, grade, is_understood};
+use trimtab_grader::{Grade, check, grade, is_understood};
 
 #[derive(Deserialize)]
 struct Case {
@@ -159,5 +159,5 @@ fn text(value: &Value) -> Option<String> {
 }
 
 fn last_box(row: &Value) -> Option<String> {
-    trimtab_tasks::last_boxed(row["solution"].as_str()?).map(str::to_owned)
+    trimtab_grader::last_boxed(row["solution"].as_str()?).map(str::to_owned)
 }

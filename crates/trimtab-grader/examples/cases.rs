@@ -8,7 +8,7 @@
 use std::time::Instant;
 
 use serde::Deserialize;
-use trimtab_tasks::{Grade, check, grade};
+use trimtab_grader::{Grade, check, grade};
 
 #[derive(Deserialize)]
 struct Case {

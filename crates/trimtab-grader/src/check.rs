@@ -19,8 +19,7 @@ mod wording;
 mod words;
 
 use std::borrow::Cow;
-
-use serde::{Deserialize, Serialize};
+use std::fmt;
 
 use self::budget::Budget;
 use self::commas::other_commas;
@@ -29,14 +28,15 @@ use self::expr::Expr;
 use self::lex::{Commas, Lexeme, Token, lex};
 use self::parse::parse;
 use self::wording::{choice, chosen, is_prose, says_no_number, wording};
-use crate::extract::{Rule, Source, extract, gold_answer};
+use crate::extract::{AnswerSource, ExtractionRule, extract, gold_answer};
 
 /// Longest answer that is parsed, in bytes; longer ones are compared as text only.
 const MAX_LENGTH: usize = 8_192;
 
 /// What the checker says of an answer.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Verdict {
     /// The answer equals the gold answer.
     Correct,
@@ -63,45 +63,60 @@ impl Verdict {
 }
 
 /// Why the checker cannot tell.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
-#[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// The comparison would cost more than its budget.
-    #[error("the comparison would cost more than its budget")]
     Budget,
-    /// The texts differ and at least one is no mathematics that the checker reads.
-    #[error("the texts differ, and at least one is of a form that is compared as text only")]
+    /// The texts differ, and the checker cannot parse at least one of them as mathematics.
     NotUnderstood,
-    /// Both are values, of different units.
-    #[error("the answers are measured in different units")]
+    /// The answers are values in different units.
     Units,
-    /// Both give names to what they say, and the names differ.
-    #[error("the answers name different things")]
+    /// The answers name different variables.
     Names,
-    /// The values agree as far as they are known, which is not far enough.
-    #[error("the values cannot be told apart or shown equal with the precision at hand")]
+    /// The values agree to the available precision, which neither proves nor excludes equality.
     Precision,
 }
 
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Budget => "the comparison would cost more than its budget",
+            Self::NotUnderstood => {
+                "the texts differ, and at least one is of a form that is compared as text only"
+            }
+            Self::Units => "the answers are measured in different units",
+            Self::Names => "the answers name different things",
+            Self::Precision => {
+                "the values cannot be told apart or shown equal with the precision at hand"
+            }
+        })
+    }
+}
+
+impl std::error::Error for Reason {}
+
 /// The verdict on a text, and the answer found in it.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub struct Grade {
     /// The verdict on `extracted`; wrong if there is none.
     pub verdict: Verdict,
     /// The answer found in the text, if any.
     pub extracted: Option<String>,
     /// Where in the text it was found; none where nothing was.
-    pub source: Option<Source>,
+    pub source: Option<AnswerSource>,
 }
 
 /// Checks answers and grades texts, with choices that differ from those of [`check`] and [`grade`].
 ///
 /// ```
-/// use trimtab_tasks::{Grader, Rule, Verdict};
+/// use trimtab_grader::{Grader, ExtractionRule, Verdict};
 ///
 /// // A reward that pays for boxed answers only.
-/// let grader = Grader::new().with_rules(&[Rule::LastBox]);
+/// let grader = Grader::new().with_rules(&[ExtractionRule::LastBox]);
 /// assert_eq!(grader.grade("4", "The answer is 4.").extracted, None);
 ///
 /// // A gold answer that was rounded to two decimals.
@@ -110,7 +125,7 @@ pub struct Grade {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Grader {
-    rules: Vec<Rule>,
+    rules: Vec<ExtractionRule>,
     rounded_gold: bool,
 }
 
@@ -121,17 +136,17 @@ impl Default for Grader {
 }
 
 impl Grader {
-    /// The grader behind [`check`] and [`grade`]: the rules of [`Rule::DEFAULT`], exact comparison.
+    /// The grader behind [`check`] and [`grade`]: the rules of [`ExtractionRule::DEFAULT`], exact comparison.
     pub fn new() -> Self {
         Self {
-            rules: Rule::DEFAULT.to_vec(),
+            rules: ExtractionRule::DEFAULT.to_vec(),
             rounded_gold: false,
         }
     }
 
     /// Looks for answers by these rules, in this order.
     #[must_use]
-    pub fn with_rules(mut self, rules: &[Rule]) -> Self {
+    pub fn with_rules(mut self, rules: &[ExtractionRule]) -> Self {
         self.rules = rules.to_vec();
         self
     }
@@ -263,17 +278,17 @@ impl Grader {
 
 /// Grades a text: finds the answer in it and [`check`]s that. A text without an answer is wrong.
 ///
-/// The rules of [`Rule::DEFAULT`] are tried in order. [`Grader::with_rules`] chooses others.
+/// The rules of [`ExtractionRule::DEFAULT`] are tried in order. [`Grader::with_rules`] chooses others.
 ///
 /// ```
-/// use trimtab_tasks::{Source, Verdict, grade};
+/// use trimtab_grader::{AnswerSource, Verdict, grade};
 ///
 /// let found = grade("0.5", r"Half of them, so $\boxed{\frac{1}{2}}$.");
 /// assert_eq!(found.verdict, Verdict::Correct);
 /// assert_eq!(found.extracted.as_deref(), Some(r"\frac{1}{2}"));
-/// assert_eq!(found.source, Some(Source::Box));
+/// assert_eq!(found.source, Some(AnswerSource::Box));
 ///
-/// assert_eq!(grade("12", "The answer is 12 apples.").source, Some(Source::Phrase));
+/// assert_eq!(grade("12", "The answer is 12 apples.").source, Some(AnswerSource::Phrase));
 /// ```
 pub fn grade(gold: &str, text: &str) -> Grade {
     Grader::new().grade(gold, text)
@@ -306,7 +321,7 @@ pub fn grade(gold: &str, text: &str) -> Grade {
 /// # Example
 ///
 /// ```
-/// use trimtab_tasks::{Reason, Verdict, check};
+/// use trimtab_grader::{Reason, Verdict, check};
 ///
 /// assert_eq!(check("1,234", "x = 1234.0"), Verdict::Correct);
 /// assert_eq!(check("1234", "1235"), Verdict::Wrong);
@@ -343,7 +358,7 @@ fn unescaped(text: &str) -> Cow<'_, str> {
 /// Whether the checker reads an answer as mathematics, so that it can be equal to more than its own text.
 ///
 /// ```
-/// use trimtab_tasks::is_understood;
+/// use trimtab_grader::is_understood;
 ///
 /// assert!(is_understood(r"\left[0, \frac{1}{2}\right)"));
 /// assert!(!is_understood("a stopped clock is right twice a day"));

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use peak_alloc::PeakAlloc;
-use trimtab_tasks::{check, grade};
+use trimtab_grader::{check, grade};
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use memchr::memrchr;
 
-use super::{Source, joins};
+use super::{AnswerSource, joins};
 use crate::check::reads_as_mathematics;
 
 /// Longest piece of text that is tried as a formula.
@@ -27,17 +27,17 @@ pub(super) fn whole(text: &str) -> Option<&str> {
 }
 
 /// The last formula or number, whichever ends later.
-pub(super) fn last(text: &str) -> Option<(Cow<'_, str>, Source)> {
+pub(super) fn last(text: &str) -> Option<(Cow<'_, str>, AnswerSource)> {
     let formula = last_formulas(text);
     let number = last_number(text);
     match (formula, number) {
         (Some((formula, end)), Some(number))
             if number.end <= end || text[end..number.end].trim().is_empty() =>
         {
-            Some((formula, Source::Formula))
+            Some((formula, AnswerSource::Formula))
         }
-        (_, Some(number)) => Some((Cow::Borrowed(text[number].trim()), Source::Number)),
-        (Some((formula, _)), None) => Some((formula, Source::Formula)),
+        (_, Some(number)) => Some((Cow::Borrowed(text[number].trim()), AnswerSource::Number)),
+        (Some((formula, _)), None) => Some((formula, AnswerSource::Formula)),
         (None, None) => None,
     }
 }
