@@ -129,7 +129,7 @@ impl KvCache {
         }
     }
 
-    /// Leaves out the rows that `keep` says no to, and adds `count` rows behind each prompt of `new` at the end.
+    /// Drops the rows that `keep` marks false, and adds `count` rows behind each prompt of `new` at the end.
     pub fn refill(&mut self, keep: &[bool], new: Vec<(PromptCache, usize)>) {
         let kept: Vec<i64> = (0i64..)
             .zip(keep)

@@ -7,7 +7,7 @@ mod checkpoint_weights;
 mod config;
 mod decoder;
 mod families;
-mod file;
+pub mod file;
 mod generate;
 mod hook;
 #[cfg(feature = "hub")]
