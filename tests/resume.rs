@@ -1,6 +1,7 @@
 //! A stopped run goes on as if it had not been stopped, byte for byte, wherever it was stopped; and a run folder that
 //! cannot be used gives a typed error and stays as it is.
 
+#![cfg(target_os = "linux")] // signals, permissions and `/dev/full`
 #![expect(
     clippy::type_complexity,
     reason = "tables of cases read best as they are"

@@ -15,6 +15,11 @@ use trimtab_model::{
 use trimtab_rl::Policy;
 use trimtab_steer::{Adapter, Form, TokenFilter};
 
+/// The examples of the README, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 /// The numbers of a tensor with one row per token.
 pub type Matrix = Vec<Vec<f32>>;
 

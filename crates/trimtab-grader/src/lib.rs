@@ -19,3 +19,8 @@ mod verifier;
 pub use check::{Grade, Grader, Reason, Verdict, check, grade, is_understood};
 pub use extract::{AnswerSource, ExtractionRule, last_boxed};
 pub use verifier::Verifier;
+
+/// The examples of the README, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -47,3 +47,8 @@ pub use stop::stop_on_text;
 pub use tensor_file::{HostTensor, TensorFile, TensorFileError, sha256_hex, write_atomically};
 pub use tokenizer::{Tokenizer, TokenizerError};
 pub use weight::{Precision, UnknownPrecision};
+
+/// The examples of the README, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

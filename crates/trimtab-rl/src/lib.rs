@@ -51,3 +51,8 @@ pub use run::{Measurement, Run, RunError};
 pub use trainer::{TrainError, Trainer};
 pub use update::{AdamWConfig, Moments, Parameter, Schedule, clip_grad_norm};
 pub use value::{ValueConfig, ValueHead, explained_variance, gae, whiten};
+
+/// The examples of the README, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

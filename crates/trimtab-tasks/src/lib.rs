@@ -40,3 +40,8 @@ pub use select::{Filter, set_aside};
 pub use stats::{Z95, bootstrap95, mcnemar, mean, mean95, pass_at_k, wilson_interval};
 pub use stream::{Cursor, Stream, StreamError};
 pub use task::{DataSource, Task, UnknownTask};
+
+/// The examples of the README, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use trimtab_model::{Device, FloatDType, CheckpointWeights};
+use trimtab_model::{CheckpointWeights, Device, FloatDType};
 
 fuzz_target!(|bytes: &[u8]| {
     let folder = tempfile::tempdir().expect("a temporary folder");

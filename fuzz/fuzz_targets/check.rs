@@ -1,6 +1,4 @@
 //! No two answers make the checker panic or hang, and every answer equals itself.
-//!
-//! `cargo +nightly fuzz run --fuzz-dir fuzz/grader check`.
 
 #![no_main]
 

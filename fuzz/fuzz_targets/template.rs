@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use trimtab_model::{ChatTemplate, ChatMessage};
+use trimtab_model::{ChatMessage, ChatTemplate};
 
 // A panic that the crate catches is no find; one that it lets through still ends the process.
 fuzz_target!(init: std::panic::set_hook(Box::new(|_| {})), |bytes: &[u8]| {

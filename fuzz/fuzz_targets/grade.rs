@@ -1,6 +1,4 @@
 //! No text makes the grader panic or hang, and what it extracts grades as the text does.
-//!
-//! `cargo +nightly fuzz run --fuzz-dir fuzz/grader grade`.
 
 #![no_main]
 
