@@ -1,0 +1,180 @@
+//! The flags of every program that runs a model.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use indicatif::ProgressBar;
+use trimtab::steer::{Adapter, Steering};
+use trimtab::{Precision, Pretrained, SteeringFile};
+use trimtab_model::{Hook, Hub, sha256_hex};
+
+use crate::device::device;
+use crate::{keep_freed_memory, progress};
+
+/// Flags of every program that runs a model.
+#[derive(Args, Debug)]
+pub struct ModelArgs {
+    /// Folder of a Hugging Face checkpoint, or its name on the hub [default: the bundled model].
+    #[arg(long, value_name = "DIR|HUB_ID[@REVISION]")]
+    pub model: Option<String>,
+    /// Where it runs: flex (the CPU), or cuda:N, rocm:N, wgpu, vulkan, metal in builds with that
+    /// feature.
+    #[arg(long, default_value = "flex")]
+    pub device: String,
+    /// Number format of the weights [default: the fastest on this machine without a measurable
+    /// loss].
+    #[arg(long, value_name = "f32|bf16|int8")]
+    pub dtype: Option<Precision>,
+}
+
+impl ModelArgs {
+    /// What the flags say, or else what suits the device.
+    ///
+    /// # Errors
+    ///
+    /// The device is not in this build.
+    pub fn precision(&self) -> Result<Precision> {
+        let device = device(&self.device)?;
+        Ok(self.dtype.unwrap_or_else(|| Precision::fastest(&device)))
+    }
+
+    /// Loads the model.
+    ///
+    /// # Errors
+    ///
+    /// The device is not in this build, or the checkpoint cannot be used.
+    pub fn load(&self) -> Result<Pretrained> {
+        self.load_dir(&self.dir()?)
+    }
+
+    /// The folder of the checkpoint, which comes from the hub if there is no such folder.
+    ///
+    /// # Errors
+    ///
+    /// The hub has no such checkpoint, or cannot be reached.
+    pub fn dir(&self) -> Result<PathBuf> {
+        match Path::new(self.name()) {
+            dir if dir.is_dir() => Ok(dir.to_owned()),
+            _ => fetch(self.name()).with_context(|| self.failure()),
+        }
+    }
+
+    /// Loads the model from [`Self::dir`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::load`].
+    pub fn load_dir(&self, dir: &Path) -> Result<Pretrained> {
+        keep_freed_memory();
+        let device = device(&self.device)?;
+        let mut base =
+            Pretrained::load(dir, self.precision()?, &device).with_context(|| self.failure())?;
+        if !Path::new(self.name()).is_dir() {
+            let id = self.name().split('@').next().unwrap_or_default();
+            base.name = id.rsplit('/').next().unwrap_or(id).to_owned(); // the folder is named by the commit
+        }
+        Ok(base)
+    }
+
+    /// Loads the model with what steers it: vectors (native, GGUF control vector or npy), a LoRA
+    /// folder of PEFT, or the folder of a checkpoint that was tuned from the model, whose weights
+    /// then take the place of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::load`], or `steering` cannot be used with the model.
+    pub fn load_steered(&self, steering: Option<&Path>) -> Result<Steered> {
+        let mut base = self.load()?;
+        let Some(path) = steering else {
+            return Ok(Steered {
+                base,
+                steering: None,
+                sha256: None,
+            });
+        };
+        let failure = || format!("cannot steer with {}", path.display());
+        let read = |name: &str| {
+            std::fs::read(path.join(name))
+                .with_context(|| format!("{}: cannot read {name}", failure()))
+        };
+        if !path.is_dir() {
+            let steer = || SteeringFile::read(path, &base)?.to_steering(&base.model);
+            let steering = steer().with_context(failure)?;
+            let bytes = std::fs::read(path).with_context(failure)?;
+            return Ok(Steered {
+                base,
+                steering: Some(steering),
+                sha256: Some(sha256_hex(&bytes)),
+            });
+        }
+        if path.join("adapter_config.json").exists() {
+            let adapter = Adapter::read_peft(path, &base.model.config).with_context(failure)?;
+            let steering = adapter.to_device(&base.model.device()).to_steering();
+            let files = [
+                read("adapter_config.json")?,
+                read("adapter_model.safetensors")?,
+            ];
+            return Ok(Steered {
+                base,
+                steering: Some(steering),
+                sha256: Some(sha256_hex(&files.concat())),
+            });
+        }
+        let tuned = self.load_dir(path).with_context(failure)?;
+        ensure!(
+            tuned.model.config == base.model.config,
+            "{}: its config.json describes another model than {}",
+            failure(),
+            self.name()
+        );
+        base.model = tuned.model;
+        Ok(Steered {
+            base,
+            steering: None,
+            sha256: Some(tuned.sha256),
+        })
+    }
+
+    fn name(&self) -> &str {
+        let bundled = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/nano");
+        self.model.as_deref().unwrap_or(bundled)
+    }
+
+    fn failure(&self) -> String {
+        format!("cannot load the model {}", self.name())
+    }
+}
+
+/// The folder of a model of the hub, with a bar for each file that has to come.
+fn fetch(name: &str) -> Result<PathBuf> {
+    let mut bar = ProgressBar::hidden();
+    let mut file = String::new();
+    let dir = Hub::from_env().snapshot(name, &mut |part| {
+        if file != part.file {
+            file.clone_from(&part.file);
+            bar = progress("fetching", part.total).with_message(part.file.clone());
+        }
+        bar.set_position(part.done);
+    })?;
+    bar.finish();
+    Ok(dir)
+}
+
+/// A model with what steers it.
+#[derive(Debug)]
+pub struct Steered {
+    /// The model; its weights may be those of a tuned checkpoint.
+    pub base: Pretrained,
+    /// What is added to it.
+    pub steering: Option<Steering>,
+    /// SHA-256 of what was given to steer with.
+    pub sha256: Option<String>,
+}
+
+impl Steered {
+    /// The hook for [`trimtab::model::Model`].
+    pub fn hook(&self) -> Option<Hook<'_>> {
+        self.steering.as_ref().map(|steering| steering as _)
+    }
+}
