@@ -18,15 +18,20 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use clap::Parser;
 use trimtab::{Recipe, Run};
-use trimtab_examples::{ModelArgs, Stop, exit_code, peak_memory_bytes, progress, token_table};
+use trimtab_examples_common::{
+    DeviceArgs, Stop, bundled_model, exit_code, peak_memory_bytes, progress, token_table,
+};
 
 use crate::measure::measure;
 
 /// Trains steering vectors on the bundled model and shows what they do.
 #[derive(Parser)]
 struct Args {
+    /// Folder of a Hugging Face checkpoint [default: the bundled model].
+    #[arg(long, value_name = "DIR")]
+    model: Option<PathBuf>,
     #[command(flatten)]
-    model: ModelArgs,
+    device: DeviceArgs,
     /// Training steps [default: 80].
     #[arg(long)]
     steps: Option<u64>,
@@ -56,7 +61,9 @@ fn run(args: &Args) -> Result<()> {
         ..Recipe::default()
     };
     recipe.steps = args.steps.unwrap_or(recipe.steps);
-    let base = args.model.load()?;
+    let dir = args.model.clone().unwrap_or_else(bundled_model);
+    let base = args.device.load(&dir);
+    let base = base.with_context(|| format!("cannot load the model {}", dir.display()))?;
     let mut run = Run::open(&args.out, &base, &recipe)?;
 
     let before = measure(&base, None, &recipe, "base", &stop)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use trimtab::tasks::{Decoding, Item, Sample};
 use trimtab::{Family, Outcome, Pretrained, Recipe, SteeringVectors, evaluate};
-use trimtab_examples::{Stop, progress};
+use trimtab_examples_common::{Stop, progress};
 
 /// Held-out problems of each task.
 const PROBLEMS: u64 = 500;

@@ -95,8 +95,8 @@ pub(crate) fn command(args: &Args) -> String {
     if let Some(steps) = args.steps {
         command += &format!(" --steps {steps}");
     }
-    if let Some(model) = &args.model.model {
-        command += &format!(" --model {model}");
+    if let Some(model) = &args.model {
+        command += &format!(" --model {}", model.display());
     }
     command
 }
