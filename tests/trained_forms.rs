@@ -18,12 +18,11 @@ use trimtab_rl::{
     BackwardConfig, BuiltIn, GroupLoss, KlConfig, Policy, Recipe, Rewards, Run, RunError, Schedule,
     Slopes, Steer, TrainError, Trainer, group_gradient, group_logprobs,
 };
-use trimtab_steer::{
-    Adapter, Form, Full, Gated, Lora, LowRank, Part, PerLayer, RandomProjection, Scaled,
-    SteeringFile, TokenFilter, Tokens,
-};
+use trimtab_steer::form::{Full, Gated, Lora, LowRank, PerLayer, RandomProjection, Scaled};
+use trimtab_steer::token_filter::{Part, TokenSet};
+use trimtab_steer::{Adapter, Form, SteeringFile, TokenFilter};
 use trimtab_tasks::{Family, Split};
-use trimtab_tests::{bundled_model, fixture, matrix, max_difference};
+use trimtab_tests::{bundled_model, error_chain, fixture, matrix, max_difference};
 
 /// With 1,100 tokens, so that logits are made in two chunks, and an entropy bonus: along the gradient of each parameter by
 /// itself, final norm, embedding and unembedding included. In f32, on a sum of 1,100 terms, differences over the step are right to
@@ -316,7 +315,7 @@ fn what_does_not_fit_is_told_before_the_first_step() {
         let Err(RunError::Train(error)) = refused else {
             panic!("{text}: {refused:?}");
         };
-        assert!(error.to_string().contains(named), "{text}: {error}");
+        assert!(error_chain(&error).contains(named), "{text}: {error:?}");
     }
     let recipe = small(Form::Lora(Lora::default()), 0.01);
     let mut trainer = Trainer::new(nano(), &recipe).expect("generated problems");
@@ -422,9 +421,9 @@ fn tiny_weights() -> CheckpointWeights {
 fn tiny_forms(config: &ModelConfig) -> Vec<(Adapter, TokenFilter)> {
     let init = |form| Adapter::init(form, config).expect("a form that fits");
     let generated = TokenFilter {
-        only: Tokens {
+        only: TokenSet {
             part: Part::Generated,
-            ..Tokens::default()
+            ..TokenSet::default()
         },
         strength: 0.5,
         ..TokenFilter::default()

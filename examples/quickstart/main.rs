@@ -15,7 +15,7 @@ use clap::Parser;
 use trimtab::model::write_atomically;
 use trimtab::rl::StepMetrics;
 use trimtab::tasks::{Decoding, Item, Sample, Split};
-use trimtab::{Family, Outcome, Pretrained, Recipe, Run, SteeringVectors, evaluate, read_vectors};
+use trimtab::{Family, Outcome, Pretrained, Recipe, Run, SteeringVectors, evaluate, logit_lens};
 use trimtab_examples::{ModelArgs, Stop, peak_memory_bytes, progress};
 
 use crate::report::{Answer, CurvePoint, Example, Report, TaskRow};
@@ -97,7 +97,7 @@ fn main() -> Result<()> {
         }),
         curve: curve(&run),
         norms: vectors.norms(),
-        tokens: read_vectors(&base.model, &base.tokenizer, &vectors, TOP_TOKENS),
+        tokens: logit_lens(&base.model, &base.tokenizer, &vectors, TOP_TOKENS),
         examples: side_by_side(TRAINED_ON, recipe.seed, &base_answers, &steered_answers),
         command: command(&args),
     };

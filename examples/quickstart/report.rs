@@ -5,7 +5,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 use serde::{Deserialize, Serialize};
-use trimtab::lens::LayerReading;
+use trimtab::lens::LayerTokens;
 use trimtab::{Family, Outcome};
 
 /// Everything the page shows.
@@ -34,7 +34,7 @@ pub(crate) struct Report {
     /// L2 norm of each layer's vector, first layer first.
     pub(crate) norms: Vec<f32>,
     /// What each layer's vector does to the logits.
-    pub(crate) tokens: Vec<LayerReading>,
+    pub(crate) tokens: Vec<LayerTokens>,
     /// The same problems answered before and after training.
     pub(crate) examples: Vec<Example>,
     /// The command that repeats the run.
@@ -266,7 +266,7 @@ mod tests {
             steered: outcome(0.882, Some(0.896)), control: outcome(0.286, None),
         };
         let point = |step, grad_norm| CurvePoint { step, accuracy: 0.4, mean_length: 24.0, grad_norm };
-        let effects = |logit| vec![trimtab::lens::TokenEffect { token: text(), logit }];
+        let effects = |logit| vec![trimtab::lens::TokenLogit { token: text(), logit }];
         let answer = |correct| Answer { text: text(), correct };
         Report {
             steps: 60, wall_seconds: 252.4, peak_memory_bytes: Some(431_000_000), seed: 7,
@@ -275,7 +275,7 @@ mod tests {
             tasks: Family::ALL.map(row),
             curve: vec![point(1, 0.5), point(2, f64::NAN)],
             norms: vec![0.62, 2.31],
-            tokens: vec![LayerReading { layer: 1, raised: effects(4.6), lowered: effects(-3.9) }],
+            tokens: vec![LayerTokens { layer: 1, raised: effects(4.6), lowered: effects(-3.9) }],
             examples: vec![Example {
                 question: text(), gold: text(), before: answer(false), after: answer(true),
             }],

@@ -38,7 +38,13 @@ pub(crate) fn export(
         _ => {
             let path = folder.join(STEERING);
             let settings = serde_json::to_value(recipe).expect("a recipe is plain data");
-            let file = SteeringFile::of(adapter, &recipe.steer.token_filter, base, step, settings);
+            let file = SteeringFile::from_adapter(
+                adapter,
+                &recipe.steer.token_filter,
+                base,
+                step,
+                settings,
+            );
             file.write(&path)?;
             Ok(path)
         }

@@ -52,7 +52,7 @@ pub struct BackwardConfig {
     pub tokens_per_part: usize,
     /// Whether the activations within layers are made again on the way back instead of being kept, which costs a forward pass and bounds
     /// memory by what one layer needs. The gradient is the same to the bit where every layer has parameters of its own; the directions of
-    /// [`LowRank`](trimtab_steer::LowRank) are shared, and its gradient is then summed in another order.
+    /// [`LowRank`](trimtab_steer::form::LowRank) are shared, and its gradient is then summed in another order.
     pub gradient_checkpointing: bool,
 }
 
@@ -130,7 +130,7 @@ pub fn group_gradient(
             slopes(&logprobs)
         }
     };
-    let mut grads = policy.adapter().zeros();
+    let mut grads = policy.adapter().zero_grads();
     let mut key_grads: KeyGrads = vec![None; base.config.num_hidden_layers];
     let mut last_grad = behind.last.clone().inner().zeros_like();
     let mut all_logprobs = vec![];

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use trimtab_model::{Pretrained, sha256_hex, write_atomically};
-use trimtab_steer::{ExportError, PeftError, SteeringError};
+use trimtab_steer::SteeringFileError;
+use trimtab_steer::export::ExportError;
+use trimtab_steer::peft::PeftError;
 use trimtab_tasks::{Decoding, Item, Outcome, Sample};
 
 use crate::checkpoint::{CheckpointError, Identity, checkpoint_path, checkpoints};
@@ -59,7 +61,7 @@ pub enum RunError {
     #[error(transparent)]
     Rollout(#[from] RolloutError),
     #[error(transparent)]
-    Steering(#[from] SteeringError),
+    Steering(#[from] SteeringFileError),
     #[error(transparent)]
     Peft(#[from] PeftError),
     #[error(transparent)]

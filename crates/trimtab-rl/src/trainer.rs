@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 use rayon::prelude::*;
 use trimtab_model::{CheckpointWeights, LoadError, Model, Pretrained, Sampling, Site};
-use trimtab_steer::{Adapter, Form, FormError, SteeringSetError, SteeringVectors, TokenFilter};
+use trimtab_steer::{Adapter, Form, FormError, SteeringError, SteeringVectors, TokenFilter};
 
 use crate::advantage::differs;
 use crate::batch::{Batch, BatchGroup, by_completion, sampled};
@@ -37,13 +37,13 @@ pub struct Trainer<'a> {
 pub enum TrainError {
     #[error(transparent)]
     Data(#[from] DataError),
-    #[error("`steer` does not fit this model: {0}")]
+    #[error("`steer` does not fit this model")]
     Form(#[from] FormError),
-    #[error("`steer.where` cannot be followed: {0}")]
-    Where(#[from] SteeringSetError),
+    #[error("`steer.where` does not fit this model")]
+    Where(#[from] SteeringError),
     #[error("full tuning changes the weights, which act at every token; leave `steer.where` out")]
     WhereOfWeights,
-    #[error("full tuning needs the weights of the base again: {0}")]
+    #[error("full tuning cannot read the weights of the base again")]
     Weights(#[from] LoadError),
     #[error(
         "layers can be compared by the gradients of their vectors only; the recipe trains `{form}`, \
@@ -102,7 +102,7 @@ impl<'a> Trainer<'a> {
 
     /// The vectors as they are now, if what is trained is vectors that are added to `resid_post` at every token.
     pub fn vectors(&self, device: &Device) -> Option<SteeringVectors> {
-        let (site, vectors) = self.state.adapter.materialise()?;
+        let (site, vectors) = self.state.adapter.plain_vectors()?;
         let everywhere = self.recipe.steer.token_filter == TokenFilter::default();
         let plain = site == Site::ResidPost && everywhere;
         plain.then(|| SteeringVectors::from_host(&vectors, device))
@@ -188,7 +188,7 @@ impl<'a> Trainer<'a> {
         self.state = next;
         let layers = self.base.model.config.num_hidden_layers;
         metrics.learning_rate = self.recipe.layer_rate(layers - 1, layers, step);
-        if let Some((_, vectors)) = self.state.adapter.materialise() {
+        if let Some((_, vectors)) = self.state.adapter.plain_vectors() {
             metrics.vector_norms =
                 SteeringVectors::from_host(&vectors, &self.base.model.device()).norms();
         }
@@ -241,7 +241,7 @@ impl<'a> Trainer<'a> {
                 before: 0,
             })?;
         let squares = |row: &[f32]| row.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
-        let layers = self.state.adapter.layers_of_parts().remove(0);
+        let layers = self.state.adapter.part_layers().remove(0);
         let rows = grads[0].chunks(grads[0].len() / layers.len());
         let mut energy = vec![0.0; self.base.model.config.num_hidden_layers];
         for (layer, row) in layers.into_iter().flatten().zip(rows) {
@@ -317,7 +317,7 @@ impl<'a> Trainer<'a> {
         let rates: Vec<f32> = (0..layers)
             .map(|layer| self.recipe.layer_rate(layer, layers, state.progress.step))
             .collect();
-        let parts = state.adapter.layers_of_parts();
+        let parts = state.adapter.part_layers();
         let mut updates = vec![];
         for _ in 0..self.recipe.loss.updates_per_batch {
             let (mut grads, logprobs, mut metrics) = self.gradient(batch, &state.adapter)?;
@@ -354,7 +354,7 @@ impl<'a> Trainer<'a> {
         adapter: &Adapter,
     ) -> Result<(Vec<Vec<f32>>, Vec<Option<Vec<f32>>>, UpdateMetrics), String> {
         let policy = self.policy_of(adapter);
-        let mut grads = policy.adapter().zeros();
+        let mut grads = policy.adapter().zero_grads();
         let (mut logprobs, mut metrics) = (vec![], UpdateMetrics::default());
         for wave in waves(&batch.groups, self.recipe.tokens_at_once) {
             let gradient = |group: &BatchGroup| {
