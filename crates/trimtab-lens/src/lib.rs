@@ -29,8 +29,8 @@ pub struct TokenLogit {
 ///
 /// `g` is the weight of the final norm. Section 4 of arXiv:2505.18706 reads `W_U s_l`; the model
 /// applies the weight between the two, so it is applied here. The division of the norm is left out
-/// because it scales all logits alike. The logit lens ignores what later layers do with a vector, so
-/// it says most about the last layers.
+/// because it scales all logits alike. The logit lens ignores what later layers do with a vector,
+/// so it says most about the last layers.
 ///
 /// ```no_run
 /// use trimtab_lens::logit_lens;
@@ -93,8 +93,8 @@ mod tests {
 
     use super::*;
 
-    /// Vectors along rows of the unembedding of the bundled model, divided by the weight of the final
-    /// norm.
+    /// Vectors along rows of the unembedding of the bundled model, divided by the weight of the
+    /// final norm.
     #[test]
     fn a_row_of_the_unembedding_raises_its_token_first() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/assets/nano");

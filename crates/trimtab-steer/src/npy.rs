@@ -12,7 +12,7 @@ use trimtab_model::HostTensor;
 /// The first bytes of every file.
 pub(crate) const MAGIC: &[u8] = b"\x93NUMPY";
 /// Where the text of the header begins in version 1.
-const HEADER: usize = MAGIC.len() + 4;
+const TEXT_OFFSET: usize = MAGIC.len() + 4;
 
 /// Why an npy file could not be parsed or written.
 #[expect(missing_docs, reason = "the messages document the variants")]
@@ -41,7 +41,7 @@ pub(crate) fn to_bytes(matrix: &HostTensor) -> Vec<u8> {
         matrix.shape[0], matrix.shape[1]
     );
     // Spaces and a line break bring the numbers to a multiple of 64.
-    let len = (HEADER + header.len() + 1).next_multiple_of(64) - HEADER;
+    let len = (TEXT_OFFSET + header.len() + 1).next_multiple_of(64) - TEXT_OFFSET;
     header.push_str(&" ".repeat(len - 1 - header.len()));
     header.push('\n');
     let mut bytes = [MAGIC, &[1, 0], &(len as u16).to_le_bytes()].concat();
@@ -51,35 +51,12 @@ pub(crate) fn to_bytes(matrix: &HostTensor) -> Vec<u8> {
 }
 
 fn parse(bytes: &[u8]) -> Result<HostTensor, String> {
-    let rest = bytes
-        .strip_prefix(MAGIC)
-        .ok_or("it does not begin as an npy file")?;
-    let (len, rest) = match rest {
-        [1, _, a, b, rest @ ..] => (u16::from_le_bytes([*a, *b]) as usize, rest),
-        [2 | 3, _, a, b, c, d, rest @ ..] => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, rest),
-        _ => return Err("it is cut short or of another version".to_owned()),
-    };
-    let (header, numbers) = rest
-        .split_at_checked(len)
-        .ok_or("its header is cut short")?;
-    let header = std::str::from_utf8(header).map_err(|_| "its header is not UTF-8")?;
-    let field = |key: &str| {
-        let (_, value) = header.split_once(&format!("'{key}':"))?;
-        Some(value.trim_start())
-    };
-    let is_double = match field("descr") {
-        Some(value) if value.starts_with("'<f4'") => false,
-        Some(value) if value.starts_with("'<f8'") => true,
-        _ => return Err("its numbers are neither `<f4` nor `<f8`".to_owned()),
-    };
-    let by_columns = match field("fortran_order") {
-        Some(value) if value.starts_with("False") => false,
-        Some(value) if value.starts_with("True") => true,
-        _ => return Err("its header does not say the order of the axes".to_owned()),
-    };
-    let [rows, columns] = field("shape")
-        .and_then(shape)
-        .ok_or("its shape does not have two axes")?;
+    let (header, numbers) = split(bytes)?;
+    let Header {
+        is_double,
+        by_columns,
+        shape: [rows, columns],
+    } = Header::parse(header)?;
     let width = if is_double { 8 } else { 4 };
     let expected = rows
         .checked_mul(columns)
@@ -114,6 +91,59 @@ fn parse(bytes: &[u8]) -> Result<HostTensor, String> {
         shape: vec![rows, columns],
         data,
     })
+}
+
+/// The text of the header, and the bytes of the numbers.
+fn split(bytes: &[u8]) -> Result<(&str, &[u8]), String> {
+    let rest = bytes
+        .strip_prefix(MAGIC)
+        .ok_or("it does not begin as an npy file")?;
+    let (len, rest) = match rest {
+        [1, _, a, b, rest @ ..] => (u16::from_le_bytes([*a, *b]) as usize, rest),
+        [2 | 3, _, a, b, c, d, rest @ ..] => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, rest),
+        _ => return Err("it is cut short or of another version".to_owned()),
+    };
+    let (header, numbers) = rest
+        .split_at_checked(len)
+        .ok_or("its header is cut short")?;
+    let header = std::str::from_utf8(header).map_err(|_| "its header is not UTF-8")?;
+    Ok((header, numbers))
+}
+
+/// What the header says.
+struct Header {
+    /// Whether numbers have 64 bits.
+    is_double: bool,
+    /// Whether the numbers of a column lie side by side.
+    by_columns: bool,
+    shape: [usize; 2],
+}
+
+impl Header {
+    fn parse(header: &str) -> Result<Self, String> {
+        let field = |key: &str| {
+            let (_, value) = header.split_once(&format!("'{key}':"))?;
+            Some(value.trim_start())
+        };
+        let is_double = match field("descr") {
+            Some(value) if value.starts_with("'<f4'") => false,
+            Some(value) if value.starts_with("'<f8'") => true,
+            _ => return Err("its numbers are neither `<f4` nor `<f8`".to_owned()),
+        };
+        let by_columns = match field("fortran_order") {
+            Some(value) if value.starts_with("False") => false,
+            Some(value) if value.starts_with("True") => true,
+            _ => return Err("its header does not say the order of the axes".to_owned()),
+        };
+        let shape = field("shape")
+            .and_then(shape)
+            .ok_or("its shape does not have two axes")?;
+        Ok(Self {
+            is_double,
+            by_columns,
+            shape,
+        })
+    }
 }
 
 /// `(rows, columns)` at the beginning of `text`.
