@@ -19,7 +19,7 @@ use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, Normal};
 use rayon::prelude::*;
 use trimtab::model::{HostTensor, Model, ModelConfig, TensorFile};
-use trimtab::rl::{AdamWConfig, Moments, Schedule, clip_grad_norm};
+use trimtab::rl::optim::{AdamWConfig, Moments, Schedule, clip_grad_norm};
 use trimtab::tasks::{document, document_with_request};
 use trimtab_examples::{Stop, progress};
 

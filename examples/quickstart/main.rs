@@ -15,7 +15,9 @@ use clap::Parser;
 use trimtab::model::write_atomically;
 use trimtab::rl::StepMetrics;
 use trimtab::tasks::{Decoding, Item, Sample, Split};
-use trimtab::{Family, Outcome, Pretrained, Recipe, Run, SteeringVectors, evaluate, read_vectors};
+use trimtab::{
+    Family, Outcome, Pretrained, Recipe, RecipeConfig, Run, SteeringVectors, evaluate, read_vectors,
+};
 use trimtab_examples::{ModelArgs, Stop, peak_memory_bytes, progress};
 
 use crate::report::{Answer, CurvePoint, Example, Report, TaskRow};
@@ -57,11 +59,13 @@ fn main() -> Result<()> {
     let args = Args::parse();
     let started = Instant::now();
     let stop = Stop::on_ctrl_c()?;
-    let mut recipe = Recipe {
+    let default = RecipeConfig::default();
+    let recipe = RecipeConfig {
         seed: args.seed,
-        ..Recipe::default()
-    };
-    recipe.steps = args.steps.unwrap_or(recipe.steps);
+        steps: args.steps.unwrap_or(default.steps),
+        ..default
+    }
+    .build()?;
     let base = args.model.load()?;
     let mut run = Run::open(&args.out, &base, &recipe)?;
 
@@ -168,7 +172,8 @@ fn measure(
 
 fn train(run: &mut Run, recipe: &Recipe, stop: &Stop) -> Result<()> {
     let bar = progress("training", recipe.steps).with_position(run.step());
-    while let Some(metrics) = run.advance()? {
+    while let Some(step) = run.advance()? {
+        let metrics = &step.metrics;
         bar.set_position(run.step());
         bar.set_message(format!("right {:.0} %", 100.0 * metrics.accuracy));
         if bar.is_hidden() && run.step().is_multiple_of(10) {

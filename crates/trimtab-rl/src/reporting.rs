@@ -1,4 +1,4 @@
-//! What a person sees of a run: TensorBoard files, a page of curves, warnings.
+//! What a person sees of a run: TensorBoard files, a report page, warnings.
 
 mod events;
 mod page;

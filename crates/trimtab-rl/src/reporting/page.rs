@@ -3,15 +3,14 @@
 use minijinja::{Environment, context};
 
 use super::warnings;
-use crate::metrics::StepMetrics;
+use crate::metrics::{StepMetrics, Validation};
 use crate::recipe::Recipe;
-use crate::run::Measurement;
 
 /// Width and height of a curve in the units of its drawing.
 const SIZE: [f64; 2] = [320.0, 120.0];
 
 /// The page of a run so far.
-pub(crate) fn page(recipe: &Recipe, metrics: &[StepMetrics], measured: &[Measurement]) -> String {
+pub(crate) fn page(recipe: &Recipe, metrics: &[StepMetrics], validations: &[Validation]) -> String {
     let of = |name: &str, value: &dyn Fn(&StepMetrics) -> Option<f64>| {
         let points = metrics
             .iter()
@@ -22,11 +21,13 @@ pub(crate) fn page(recipe: &Recipe, metrics: &[StepMetrics], measured: &[Measure
         let squares = step.vector_norms.iter().map(|&norm| f64::from(norm * norm));
         (!step.vector_norms.is_empty()).then(|| squares.sum::<f64>().sqrt())
     };
-    let selection = measured.iter().map(|one| (one.step, one.outcome.accuracy));
+    let validation = validations
+        .iter()
+        .map(|one| (one.step, one.outcome.accuracy));
     let curves = [
         of("reward", &|step| Some(step.reward)),
         of("accuracy", &|step| Some(step.accuracy)),
-        curve("accuracy on the selection problems", selection.collect()),
+        curve("accuracy on the validation problems", validation.collect()),
         of("format rate", &|step| Some(step.format_rate)),
         of("mean length, tokens", &|step| Some(step.mean_length)),
         of("truncation rate", &|step| Some(step.truncation_rate)),
@@ -105,7 +106,7 @@ mod tests {
         let mut steps: Vec<StepMetrics> = (1..=3)
             .map(|step| StepMetrics {
                 reward: step as f64,
-                ..StepMetrics::of_groups(step, &[])
+                ..StepMetrics::from_groups(step, &[])
             })
             .collect();
         steps[2].skipped = Some("<b>".to_owned());
