@@ -17,7 +17,7 @@ use trimtab::rl::Policy;
 use trimtab::rl::gradient::{BackwardConfig, GroupLoss, LogprobGrads, group_gradient};
 use trimtab::steer::{Adapter, Form, TokenFilter};
 use trimtab::{Precision, Request, Sampling, generate};
-use trimtab_examples::peak_memory_bytes;
+use trimtab_examples_common::peak_memory_bytes;
 
 const ROWS: usize = 32;
 const PROMPT_LEN: usize = 64;

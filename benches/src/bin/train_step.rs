@@ -8,7 +8,7 @@ use clap::Parser;
 use trimtab::rl::optim::Schedule;
 use trimtab::rl::reward::BuiltIn;
 use trimtab::{Device, Precision, Pretrained, RecipeConfig, Trainer};
-use trimtab_examples::{keep_freed_memory, peak_memory_bytes};
+use trimtab_examples_common::{keep_freed_memory, peak_memory_bytes};
 
 /// Measures training steps.
 #[derive(Parser)]
