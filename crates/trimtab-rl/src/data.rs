@@ -1,7 +1,9 @@
 //! The problems of a run: a stream to train on, and validation problems.
 
 use trimtab_model::Pretrained;
-use trimtab_tasks::{Item, LoadError, Problem, Problems, Split, Stream, StreamError, set_aside};
+use trimtab_tasks::{
+    Cursor, Item, LoadError, Problem, Problems, Split, Stream, StreamError, set_aside,
+};
 
 use crate::recipe::Recipe;
 use crate::rollout::{RolloutError, prompt_item};
@@ -64,6 +66,16 @@ impl Data {
     pub(crate) fn take(&mut self, count: usize) -> Vec<(u64, Problem)> {
         let first: u64 = self.stream.cursor().taken.iter().sum();
         (first..).zip(self.stream.by_ref().take(count)).collect()
+    }
+
+    /// The problem with this number in the stream.
+    pub(crate) fn problem(&mut self, index: u64) -> Option<Problem> {
+        let cursor = Cursor {
+            taken: vec![index],
+            ..self.stream.cursor()
+        };
+        self.stream.seek(&cursor).ok()?;
+        self.stream.next()
     }
 
     /// The validation problems with their prompts.

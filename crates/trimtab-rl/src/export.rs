@@ -7,7 +7,7 @@ use trimtab_steer::{
     Adapter, ExportError, Form, PeftError, SteeringError, SteeringFile, TokenFilter,
 };
 
-use crate::recipe::{Recipe, RecipeConfig};
+use crate::recipe::Recipe;
 
 /// A steering file.
 const STEERING: &str = "steering.safetensors";
@@ -52,8 +52,7 @@ pub(crate) fn export(
         }
         _ => {
             let path = folder.join(STEERING);
-            let config: &RecipeConfig = recipe;
-            let settings = serde_json::to_value(config).expect("a recipe is plain data");
+            let settings = serde_json::to_value(recipe).expect("a recipe is plain data");
             let file = SteeringFile::of(adapter, &recipe.steer.token_filter, base, step, settings);
             file.write(&path)?;
             Ok(path)

@@ -13,6 +13,7 @@ mod steer;
 use std::ops::Deref;
 use std::time::Duration;
 
+use serde::Serialize;
 use trimtab_model::sha256_hex;
 use trimtab_tasks::Template;
 
@@ -35,7 +36,8 @@ use crate::reward::Rewards;
 /// assert!(RecipeConfig { steps: 0, ..RecipeConfig::default() }.build().is_err());
 /// # Ok::<(), trimtab_rl::RecipeError>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(transparent)]
 pub struct Recipe(RecipeConfig);
 
 impl Recipe {

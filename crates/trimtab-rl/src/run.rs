@@ -18,7 +18,9 @@ use crate::export::export;
 use crate::log::{self, LineStep, LogContents};
 use crate::metrics::{StepMetrics, Validation};
 use crate::recipe::Recipe;
-use crate::reporting::{self, Events, Warning};
+use crate::reporting::{
+    self, BaseModel, Events, Measured, RunReport, ShownCompletions, TaskOutcomes, Warning,
+};
 use crate::reward::Rewards;
 use crate::rollout::{Group, Rollout, RolloutError, stop_texts};
 use crate::trainer::{StepOutput, TrainError, Trainer};
@@ -35,6 +37,7 @@ pub struct Run<'a> {
     metrics: Vec<StepMetrics>,
     validations: Vec<Validation>,
     damaged: Vec<RunError>,
+    shown: ShownCompletions,
     events: Events,
     _lock: File,
 }
@@ -96,6 +99,8 @@ impl<'a> Run<'a> {
             vec![]
         };
         let logs = Logs::trim(folder, step)?;
+        let path = folder.join(COMPLETIONS);
+        let shown = ShownCompletions::read(&path, trainer.data.clone()).map_err(disk(&path))?;
         damaged.extend(logs.unreadable.into_iter().map(RunError::from));
         let path = folder.join(CONFIG);
         let config = recipe.to_toml();
@@ -112,6 +117,7 @@ impl<'a> Run<'a> {
             metrics: logs.metrics,
             validations: logs.validations,
             damaged,
+            shown,
             events: events.map_err(disk(&path))?,
             _lock: lock,
         })
@@ -129,6 +135,11 @@ impl<'a> Run<'a> {
     /// Number of steps done so far.
     pub fn step(&self) -> u64 {
         self.trainer.state.progress.step
+    }
+
+    /// The settings of the run.
+    pub fn recipe(&self) -> &Recipe {
+        self.recipe
     }
 
     /// The run in memory.
@@ -171,6 +182,7 @@ impl<'a> Run<'a> {
         let metrics = &output.metrics;
         self.append(METRICS, [metrics])?;
         self.append(COMPLETIONS, output.groups.iter().flat_map(Group::records))?;
+        self.shown.add(&output.groups);
         let every = self.recipe.validation.every;
         if every > 0 && metrics.step.is_multiple_of(every) {
             let validation = self.validate()?;
@@ -205,16 +217,48 @@ impl<'a> Run<'a> {
         Ok(path)
     }
 
-    /// Writes `report.html`, the curves of the run so far, and returns its path.
+    /// What `report.html` shows of the run so far.
     ///
-    /// # Errors
-    ///
-    /// The disk refuses.
-    pub fn report(&self) -> Result<PathBuf, RunError> {
-        let path = self.folder.join(REPORT);
-        let page = reporting::page(self.recipe, &self.metrics, &self.validations);
-        write_atomically(&path, page.as_bytes()).map_err(disk(&path))?;
-        Ok(path)
+    /// A program adds what else it knows, and [writes](RunReport::write) the page.
+    pub fn report(&self) -> RunReport {
+        let adapter = &self.trainer.state.adapter;
+        let parameters = adapter.parameters().iter();
+        RunReport {
+            base: BaseModel {
+                name: self.base.name.clone(),
+                sha256: self.base.sha256.clone(),
+                parameters: self.base.num_parameters,
+            },
+            form: adapter.form().name().to_owned(),
+            parameters: parameters.map(|(_, tensor)| tensor.data.len()).sum(),
+            recipe: self.recipe.clone(),
+            metrics: self.metrics.clone(),
+            validations: self.validations.clone(),
+            tasks: self.validation_outcomes().into_iter().collect(),
+            tokens: vec![],
+            examples: self.shown.examples(),
+            wall_seconds: None,
+            peak_memory_bytes: None,
+            command: None,
+        }
+    }
+
+    /// The first evaluation on the validation problems beside the last.
+    fn validation_outcomes(&self) -> Option<TaskOutcomes> {
+        let [first, .., last] = &self.validations[..] else {
+            return None;
+        };
+        let measured = |validation: &Validation| Measured {
+            label: format!("step {}", validation.step),
+            outcome: validation.outcome.clone(),
+        };
+        Some(TaskOutcomes {
+            task: self.recipe.task.to_string(),
+            note: "validation problems, which are not trained on".to_owned(),
+            before: measured(first),
+            after: measured(last),
+            control: None,
+        })
     }
 
     /// Samples a completion of `step` again, from the checkpoint before it.
@@ -287,7 +331,6 @@ const CONFIG: &str = "config.toml";
 const METRICS: &str = "metrics.jsonl";
 const COMPLETIONS: &str = "completions.jsonl";
 const VALIDATION: &str = "validation.jsonl";
-const REPORT: &str = "report.html";
 
 /// The logs of a run up to a step.
 struct Logs {
