@@ -45,7 +45,12 @@ mod tests {
     #[test]
     fn the_number_is_that_of_the_option() {
         let output = Command::new(std::env::current_exe().expect("this test"))
-            .args(["--exact", "memory::tests::child", "--ignored", "--nocapture"])
+            .args([
+                "--exact",
+                "memory::tests::child",
+                "--ignored",
+                "--nocapture",
+            ])
             .env("MIMALLOC_PURGE_DELAY", "4321")
             .output()
             .expect("it starts");
