@@ -1,4 +1,4 @@
-//! The pages of `docs/`, so that the Rust blocks in them are compiled as doc tests.
+//! README and the pages of `docs/`, so that the Rust blocks in them are compiled as doc tests.
 
 macro_rules! pages {
     ($($page:ident $path:literal)*) => {
@@ -10,6 +10,7 @@ macro_rules! pages {
 }
 
 pages! {
+    Readme "/README.md"
     Architecture "/docs/architecture.md"
     Export "/docs/export.md"
     Extraction "/docs/extraction.md"
