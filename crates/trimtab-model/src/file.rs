@@ -1,4 +1,4 @@
-//! Small files of a checkpoint.
+//! Reading and syncing files, the same on every system.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -19,4 +19,69 @@ pub(crate) fn read_limited(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
         ));
     }
     Ok(bytes)
+}
+
+/// Fills `bytes` from `file`, starting at `offset`. The cursor is not used, so threads can share a file.
+///
+/// # Errors
+///
+/// The file ends before `bytes` is full, the disk refuses, or the system has no positioned reads.
+pub fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
+    }
+    #[cfg(windows)]
+    {
+        let (mut bytes, mut offset) = (bytes, offset);
+        while !bytes.is_empty() {
+            match std::os::windows::fs::FileExt::seek_read(file, bytes, offset) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(read) => {
+                    bytes = &mut bytes[read..];
+                    offset += read as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+    #[cfg(not(any(unix, windows)))]
+    {
+        let _ = (file, bytes, offset);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// Makes renames in `folder` durable. Windows does so by itself and cannot open a folder.
+///
+/// # Errors
+///
+/// The disk refuses.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positioned_reads_fill_the_buffer_or_fail() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("file");
+        std::fs::write(&path, b"0123456789").expect("a writable folder");
+        let file = File::open(&path).expect("just written");
+        let mut bytes = [0; 4];
+        for (offset, expected) in [(6, b"6789"), (0, b"0123")] {
+            read_exact_at(&file, &mut bytes, offset).expect("inside the file");
+            assert_eq!(&bytes, expected);
+        }
+        let error = read_exact_at(&file, &mut bytes, 7).expect_err("three bytes are left");
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    }
 }

@@ -6,7 +6,7 @@ mod chat;
 mod config;
 mod decoder;
 mod families;
-mod file;
+pub mod file;
 mod generate;
 mod hook;
 #[cfg(feature = "hub")]

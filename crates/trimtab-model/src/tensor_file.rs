@@ -11,6 +11,8 @@ use half::{bf16, f16};
 use safetensors::tensor::{Dtype, Metadata, SafeTensors, View};
 use sha2::{Digest, Sha256};
 
+use crate::file::sync_folder;
+
 /// The one metadata key of files written here; its value is a JSON object. (Several keys would be written in random
 /// order, and equal content must give equal bytes.)
 const METADATA_KEY: &str = "trimtab";
@@ -269,7 +271,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&temporary, path)?;
-    File::open(folder)?.sync_all() // the rename itself reaches the disk
+    sync_folder(folder) // the rename itself reaches the disk
 }
 
 /// SHA-256 of `bytes` in lower-case hexadecimal digits.

@@ -11,7 +11,6 @@ use std::fs::File;
 use std::io;
 use std::marker::PhantomData;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::path::{Component, Path, PathBuf};
 
 use burn::tensor::{DType, Device, Element, FloatDType, Tensor, TensorData};
@@ -22,7 +21,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, Visitor};
 use sha2::{Digest, Sha256};
 
-use crate::file::read_limited;
+use crate::file::{read_exact_at, read_limited};
 use crate::pretrained::LoadError;
 use crate::tensor_file::{Checksum, TensorFileError, WrittenHere, hex};
 
@@ -169,13 +168,13 @@ impl Weights {
         if size < 8 {
             return Err(malformed(&"shorter than eight bytes").into());
         }
-        file.read_exact_at(&mut len, 0).map_err(read)?;
+        read_exact_at(&file, &mut len, 0).map_err(read)?;
         let len = u64::from_le_bytes(len);
         if len > MAX_HEADER_BYTES || len > size - 8 {
             return Err(malformed(&format!("a header of {len} bytes")).into());
         }
         let mut header = vec![0; len as usize];
-        file.read_exact_at(&mut header, 8).map_err(read)?;
+        read_exact_at(&file, &mut header, 8).map_err(read)?;
         let metadata: Metadata =
             serde_json::from_slice(&header).map_err(|error| malformed(&error))?;
         serde_json::from_slice::<Unique<IgnoredAny>>(&header).map_err(|error| malformed(&error))?;
@@ -389,9 +388,7 @@ impl Weights {
             });
         };
         let mut bytes = vec![0; location.count() * location.dtype.bitsize() / 8];
-        self.files[location.file]
-            .1
-            .read_exact_at(&mut bytes, location.offset)
+        read_exact_at(&self.files[location.file].1, &mut bytes, location.offset)
             .map_err(|source| self.unread(location.file, source))?;
         Ok(bytes)
     }
@@ -483,7 +480,7 @@ impl Weights {
             }));
         };
         let mut bytes = vec![0; width * values.len()];
-        file.read_exact_at(&mut bytes, location.offset + (width * start) as u64)
+        read_exact_at(file, &mut bytes, location.offset + (width * start) as u64)
             .map_err(|source| self.unread(location.file, source))?;
         match location.dtype {
             Dtype::F32 => decode(&bytes, values, f32::from_le_bytes),
@@ -505,7 +502,7 @@ impl Weights {
         while offset < range.end {
             let len = (range.end - offset).min(BUFFER as u64);
             let part = &mut buffer[..len as usize];
-            let read = self.files[file].1.read_exact_at(part, offset);
+            let read = read_exact_at(&self.files[file].1, part, offset);
             read.map_err(|source| self.unread(file, source))?;
             see(part);
             offset += len;

@@ -55,6 +55,18 @@ pub enum ExportError {
     Differs { difference: f32 },
 }
 
+/// Names what is being merged until it is whole. `mode` holds the access rights on Unix, where the
+/// default of `tempfile` shuts other users out.
+pub(crate) fn temporary(mode: u32) -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".merging-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
+    #[cfg(not(unix))]
+    let _ = mode;
+    builder
+}
+
 /// Writes `steering` as an npy matrix `[num_hidden_layers, hidden_size]` of F32, the form that the code of
 /// arXiv:2505.18706 uses.
 ///

@@ -7,8 +7,9 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+
+use trimtab_model::file::read_exact_at;
 
 /// The first bytes of every file.
 pub(crate) const MAGIC: &[u8] = b"GGUF";
@@ -176,12 +177,11 @@ impl Gguf {
     pub(crate) fn bytes(&self, tensor: &TensorInfo) -> Result<Vec<u8>, GgufError> {
         let len = tensor.len().expect("checked when the file was opened");
         let mut bytes = vec![0; len as usize];
-        self.file
-            .read_exact_at(&mut bytes, self.data + tensor.offset)
-            .map_err(|source| GgufError::Read {
-                path: self.path.clone(),
-                source,
-            })?;
+        let read = read_exact_at(&self.file, &mut bytes, self.data + tensor.offset);
+        read.map_err(|source| GgufError::Read {
+            path: self.path.clone(),
+            source,
+        })?;
         Ok(bytes)
     }
 

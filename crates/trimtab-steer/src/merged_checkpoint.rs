@@ -7,16 +7,16 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, View};
 use serde_json::{Map, Value, json};
+use trimtab_model::file::sync_folder;
 use trimtab_model::{Activation, Device, FloatDType, LoadError, ModelConfig, RopeScaling, Weights};
 
-use crate::export::ExportError;
+use crate::export::{ExportError, temporary};
 use crate::file::SteeringFile;
 
 /// What happens to a sliding window that texts of the model outgrow; `LlamaForCausalLM` has none.
@@ -100,9 +100,7 @@ pub fn merge_checkpoint(
         move |source: io::Error| ExportError::Write { path, source }
     };
     fs::create_dir_all(parent).map_err(unwritten(parent))?;
-    let folder = tempfile::Builder::new()
-        .prefix(".merging-")
-        .permissions(Permissions::from_mode(0o755))
+    let folder = temporary(0o755)
         .tempdir_in(parent)
         .map_err(unwritten(parent))?;
     write_json(&folder.path().join("config.json"), &merged_config.into())?;
@@ -118,14 +116,10 @@ pub fn merge_checkpoint(
     }
     let rows: Vec<&[f32]> = vectors.data.chunks_exact(config.hidden_size).collect();
     write_weights(&Weights::open(source)?, &config, &rows, folder.path())?;
-    File::open(folder.path())
-        .and_then(|folder| folder.sync_all())
-        .map_err(unwritten(out))?;
+    sync_folder(folder.path()).map_err(unwritten(out))?;
     fs::rename(folder.path(), out).map_err(unwritten(out))?;
     let _ = folder.keep(); // it has its name now
-    File::open(parent)
-        .and_then(|parent| parent.sync_all())
-        .map_err(unwritten(parent))
+    sync_folder(parent).map_err(unwritten(parent))
 }
 
 /// `config.json` of a Llama that computes what `config` says, with a bias on `down_proj`.
@@ -303,7 +297,7 @@ fn write_weights(
         }
         written
             .map_err(io::Error::other)
-            .and_then(|()| File::open(&path)?.sync_all())
+            .and_then(|()| File::options().write(true).open(&path)?.sync_all())
             .map_err(|source| ExportError::Write { path, source })?;
     }
     if weights.files().count() > 1 {

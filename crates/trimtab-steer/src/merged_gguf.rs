@@ -4,16 +4,16 @@
 //! (`src/models/llama.cpp`), and `qwen2` does not, but `llama` also reads the biases of Qwen2. The two differ in the order
 //! of a head's numbers: `llama` rotates neighbours, `qwen2` halves, so rows of queries and keys change places.
 
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use half::{bf16, f16};
+use trimtab_model::file::sync_folder;
 use trimtab_model::{HostTensor, Model, ModelConfig};
 
-use crate::export::{ExportError, compare_probes, probe};
+use crate::export::{self, ExportError, compare_probes, probe};
 use crate::file::SteeringFile;
 use crate::gguf::{BF16, F16, F32, Gguf, GgufError, TensorInfo, Value, header, padding};
 
@@ -54,9 +54,7 @@ pub fn merge_gguf(
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
-    let temporary = tempfile::Builder::new()
-        .prefix(".merging-")
-        .permissions(Permissions::from_mode(0o644))
+    let temporary = export::temporary(0o644)
         .tempfile_in(folder)
         .map_err(unwritten)?;
     write(&input, &plan, temporary.as_file())?;
@@ -65,9 +63,7 @@ pub fn merge_gguf(
     temporary
         .persist(out)
         .map_err(|error| unwritten(error.error))?;
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(unwritten)?;
+    sync_folder(folder).map_err(unwritten)?;
     Ok(checked)
 }
 

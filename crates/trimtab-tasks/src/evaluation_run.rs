@@ -325,7 +325,10 @@ fn write_report(path: &Path, report: &Report) -> Result<(), EvaluationError> {
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&temporary, path)?;
-        File::open(folder)?.sync_all()
+        if cfg!(unix) {
+            File::open(folder)?.sync_all()?; // elsewhere a folder cannot be opened
+        }
+        Ok(())
     };
     write().map_err(|error| disk(path, error))
 }
