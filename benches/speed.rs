@@ -14,7 +14,7 @@ use std::hint::black_box;
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use trimtab::model::{Completion, FinishReason, GenerateOptions, Model};
 use trimtab::rl::{BackwardConfig, GroupLoss, Policy, Slopes, group_gradient};
-use trimtab::steer::{Adapter, Form, Where};
+use trimtab::steer::{Adapter, Form, TokenFilter};
 use trimtab::{Precision, Request, Sampling, generate};
 use trimtab_examples::peak_memory_bytes;
 
@@ -83,7 +83,7 @@ fn measure(
         .collect();
     let completions: Vec<&Completion> = completions.iter().collect();
     let vectors = Adapter::init(Form::default(), &model.config).expect("a vector for each layer");
-    let policy = Policy::new(vectors.leaves(&model.device()), Where::default());
+    let policy = Policy::new(vectors.to_device(&model.device()), TokenFilter::default());
     let policy = policy.expect("every token");
     let autodiff = model.autodiff();
     group.throughput(Throughput::Elements(

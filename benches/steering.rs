@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use trimtab::model::{GenerateOptions, Hook, Model};
-use trimtab::steer::{Adapter, Conflict, Form, Gated, Lora, Part, Steering, Tokens, Where};
+use trimtab::steer::{Adapter, Conflict, Form, Gated, Lora, Part, Steering, TokenFilter, Tokens};
 use trimtab::{Precision, Request, Sampling, SteeringVectors, generate};
 use trimtab_benches::{nano, qwen};
 
@@ -62,23 +62,23 @@ fn compare(load: &Load) {
     let zeros = SteeringVectors::zeros(layers, width, &Device::flex());
     let sets = load.prompts;
     let many = SteeringVectors::hook_by_prompt(&vec![zeros; sets], (0..sets).map(Some).collect());
-    let form = |form: Form, place: Where| {
+    let form = |form: Form, token_filter: TokenFilter| {
         let adapter = Adapter::init(form, config).expect("a form that fits");
-        let leaves = adapter.leaves(&Device::flex());
-        Steering::new(vec![(leaves, place)], Conflict::Sum).expect("a sound clause")
+        let leaves = adapter.to_device(&Device::flex());
+        Steering::new(vec![(leaves, token_filter)], Conflict::Sum).expect("a sound clause")
     };
-    let one = form(Form::default(), Where::default());
-    let prompt_only = Where {
+    let one = form(Form::default(), TokenFilter::default());
+    let prompt_only = TokenFilter {
         only: Tokens {
             part: Part::Prompt,
             last: Some(1),
             ..Tokens::default()
         },
-        ..Where::default()
+        ..TokenFilter::default()
     };
     let prompt_only = form(Form::default(), prompt_only);
-    let gated = form(Form::Gated(Gated::default()), Where::default());
-    let lora = form(Form::Lora(Lora::default()), Where::default());
+    let gated = form(Form::Gated(Gated::default()), TokenFilter::default());
+    let lora = form(Form::Lora(Lora::default()), TokenFilter::default());
     let sets = format!("{sets} sets / one set");
     let pairs: [(&str, Option<Hook>, Option<Hook>); 6] = [
         ("none / none", None, None),

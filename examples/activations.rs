@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use anyhow::{Result, bail, ensure};
 use burn::tensor::Tensor;
 use clap::Parser;
-use trimtab::model::{At, Hook, HostTensor, Intervention, Pass, Site, TensorFile};
+use trimtab::model::{Hook, HookFn, HookPoint, HostTensor, Intervention, Site, TensorFile};
 use trimtab_examples::ModelArgs;
 
 /// Writes logits and residual streams of one sequence to a file.
@@ -73,7 +73,7 @@ fn main() -> Result<()> {
         sites: &args.sites,
         file: Mutex::new(TensorFile::default()),
     };
-    let (resid_post, _) = base.model.read(&[&tokens], Some(&capture));
+    let (resid_post, _) = base.model.prefill(&[&tokens], Some(&capture));
     capture.keep("logits".to_owned(), base.model.logits(resid_post));
     capture
         .file
@@ -115,11 +115,11 @@ impl Capture<'_> {
 }
 
 impl Intervention for Capture<'_> {
-    fn begin(&self) -> Pass<'_> {
-        let mut steer = self.steer.map(|steer| (steer, steer.begin()));
-        Box::new(move |at: At, x| {
+    fn begin_forward(&self) -> HookFn<'_> {
+        let mut steer = self.steer.map(|steer| (steer, steer.begin_forward()));
+        Box::new(move |at: HookPoint, x| {
             let x = match &mut steer {
-                Some((hook, pass)) if hook.sees(at.layer, at.site) => pass(at, x),
+                Some((hook, pass)) if hook.hooks(at.layer, at.site) => pass(at, x),
                 _ => x,
             };
             if self.sites.contains(&at.site) {
@@ -129,7 +129,7 @@ impl Intervention for Capture<'_> {
         })
     }
 
-    fn sees(&self, layer: usize, site: Site) -> bool {
-        self.sites.contains(&site) || self.steer.is_some_and(|steer| steer.sees(layer, site))
+    fn hooks(&self, layer: usize, site: Site) -> bool {
+        self.sites.contains(&site) || self.steer.is_some_and(|steer| steer.hooks(layer, site))
     }
 }

@@ -163,7 +163,7 @@ fn write(
 
 /// Logits of the model with the vectors of `file`.
 fn steered(base: &Pretrained, file: &SteeringFile) -> Result<Vec<f32>> {
-    let hook = file.steering(&base.model.device())?.hook();
+    let hook = file.to_vectors(&base.model.device())?.hook();
     Ok(probe(&base.model, Some(&hook), longest(&base.model.config)))
 }
 

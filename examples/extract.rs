@@ -150,14 +150,14 @@ fn contrast(path: &Path, base: &Pretrained) -> Result<Contrast> {
         .enumerate()
         .filter(|(_, line)| !line.trim().is_empty())
     {
-        let place = || format!("line {} of {}", index + 1, path.display());
+        let token_filter = || format!("line {} of {}", index + 1, path.display());
         let line: Line = serde_json::from_str(line).with_context(|| {
             format!(
                 "{} is neither {{\"positive\": TEXT, \"negative\": TEXT}} nor {{\"prompt\": TEXT, \"positive\": true|false}}",
-                place()
+                token_filter()
             )
         })?;
-        let encode = |text: &str| base.tokenizer.encode(text).with_context(place);
+        let encode = |text: &str| base.tokenizer.encode(text).with_context(token_filter);
         match line {
             Line::Pair { positive, negative } => {
                 positives.push(encode(&positive)?);

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use trimtab::model::{GenerateOptions, Generation, Message, stop_at, write_atomically};
+use trimtab::model::{ChatMessage, GenerateOptions, Generation, stop_on_text, write_atomically};
 use trimtab::{Request, Sampling};
 use trimtab_examples::{ModelArgs, Stop};
 
@@ -69,7 +69,7 @@ fn main() -> Result<()> {
             .chat_template
             .as_ref()
             .context("this model has no chat template")?;
-        let rendered = template.render(&[Message::new("user", text)], true)?;
+        let rendered = template.render(&[ChatMessage::new("user", text)], true)?;
         base.tokenizer.encode_rendered(&rendered)?
     } else {
         base.tokenizer.encode(&text)?
@@ -90,7 +90,7 @@ fn main() -> Result<()> {
         index: 0,
         samples: 1,
     }];
-    let at_text = stop_at(&base.tokenizer, &args.stop);
+    let at_text = stop_on_text(&base.tokenizer, &args.stop);
     let options = GenerateOptions {
         hook: steered.hook(),
         stop: (!args.stop.is_empty()).then_some(&at_text),

@@ -1,10 +1,12 @@
 //! What bounds the memory of a gradient leaves the gradient as it is: activations that are made again, and parts of a group.
 
 use burn::tensor::Device;
-use trimtab_model::{Completion, FinishReason, Model, Precision, Pretrained, Site, Weights};
+use trimtab_model::{
+    CheckpointWeights, Completion, FinishReason, Model, Precision, Pretrained, Site,
+};
 use trimtab_rl::{BackwardConfig, GroupGradient, GroupLoss, Policy, Slopes, group_gradient};
 use trimtab_steer::{
-    Adapter, Condition, Form, Gated, Lora, LowRank, Part, PerLayer, Tokens, Where,
+    Adapter, Condition, Form, Gated, Lora, LowRank, Part, PerLayer, TokenFilter, Tokens,
 };
 use trimtab_tests::{bundled_model, fixture, tiny};
 
@@ -31,19 +33,19 @@ fn checkpointing_gives_the_same_bits() {
         .model,
     ];
     for model in &models {
-        for (adapter, place) in forms(model) {
+        for (adapter, token_filter) in forms(model) {
             let name = adapter.form().name();
             for (prompt_len, tokens_per_part) in [(9, usize::MAX), (9, 30), (1, 30)] {
                 let config = BackwardConfig {
                     tokens_per_part,
                     ..WHOLE
                 };
-                let kept = gradient(model, &adapter, &place, prompt_len, &config);
+                let kept = gradient(model, &adapter, &token_filter, prompt_len, &config);
                 let config = BackwardConfig {
                     gradient_checkpointing: true,
                     ..config
                 };
-                let made_again = gradient(model, &adapter, &place, prompt_len, &config);
+                let made_again = gradient(model, &adapter, &token_filter, prompt_len, &config);
                 assert!(
                     kept.grads.iter().flatten().any(|&grad| grad != 0.0),
                     "{name}"
@@ -73,15 +75,15 @@ fn the_condition_of_the_test_decides() {
     let model = tiny().model;
     let (adapter, conditional) = forms(&model).remove(1);
     assert!(conditional.condition.is_some());
-    let of = |place: &Where| gradient(&model, &adapter, place, 9, &WHOLE).grads;
-    let (some, all) = (of(&conditional), of(&Where::default()));
+    let of = |token_filter: &TokenFilter| gradient(&model, &adapter, token_filter, 9, &WHOLE).grads;
+    let (some, all) = (of(&conditional), of(&TokenFilter::default()));
     assert_ne!(some, all);
-    let never = Where {
+    let never = TokenFilter {
         condition: conditional.condition.map(|condition| Condition {
             threshold: 1.1,
             ..condition
         }),
-        ..Where::default()
+        ..TokenFilter::default()
     };
     assert!(of(&never).iter().flatten().all(|&grad| grad == 0.0));
 }
@@ -96,16 +98,16 @@ fn parts_of_a_group_have_the_gradient_of_the_whole() {
             .model,
     ];
     for model in &models {
-        for (adapter, place) in forms(model) {
+        for (adapter, token_filter) in forms(model) {
             let name = adapter.form().name();
             for prompt_len in [1, 9] {
-                let whole = gradient(model, &adapter, &place, prompt_len, &WHOLE);
+                let whole = gradient(model, &adapter, &token_filter, prompt_len, &WHOLE);
                 for tokens_per_part in [1, 20, 60] {
                     let config = BackwardConfig {
                         tokens_per_part,
                         ..WHOLE
                     };
-                    let parts = gradient(model, &adapter, &place, prompt_len, &config);
+                    let parts = gradient(model, &adapter, &token_filter, prompt_len, &config);
                     if matches!(adapter.form(), Form::PerLayer(_)) {
                         assert_eq!(parts.logprobs, whole.logprobs, "rows compute alone");
                     } else {
@@ -125,13 +127,13 @@ fn parts_of_a_group_have_the_gradient_of_the_whole() {
 fn a_group_that_fits_is_one_part() {
     let model = tiny().model;
     let tokens = completions().iter().map(|one| one.tokens.len()).sum();
-    let (adapter, place) = forms(&model).remove(0);
+    let (adapter, token_filter) = forms(&model).remove(0);
     let of = |tokens_per_part| {
         let config = BackwardConfig {
             tokens_per_part,
             ..WHOLE
         };
-        gradient(&model, &adapter, &place, 9, &config)
+        gradient(&model, &adapter, &token_filter, 9, &config)
     };
     assert_eq!(of(tokens), of(usize::MAX));
     assert_ne!(of(tokens - 1), of(usize::MAX), "another order of sums");
@@ -141,7 +143,7 @@ fn a_group_that_fits_is_one_part() {
 fn gradient(
     model: &Model,
     adapter: &Adapter,
-    place: &Where,
+    token_filter: &TokenFilter,
     prompt_len: usize,
     config: &BackwardConfig,
 ) -> GroupGradient {
@@ -163,7 +165,7 @@ fn gradient(
         slopes: Slopes::Of(&slopes),
         entropy_weights: vec![0.1; tokens],
     };
-    let policy = Policy::new(adapter.leaves(&Device::flex()), place.clone());
+    let policy = Policy::new(adapter.to_device(&Device::flex()), token_filter.clone());
     let policy = policy.expect("a clause that can be followed");
     group_gradient(&model.autodiff(), &policy, &group, config)
 }
@@ -179,7 +181,7 @@ fn completions() -> Vec<Completion> {
 }
 
 /// Away from their beginning, where some have gradients of zero. The second one has a condition.
-fn forms(model: &Model) -> Vec<(Adapter, Where)> {
+fn forms(model: &Model) -> Vec<(Adapter, TokenFilter)> {
     let config = &model.config;
     let init = |form| {
         let mut adapter = Adapter::init(form, config).expect("a form that fits");
@@ -205,28 +207,31 @@ fn forms(model: &Model) -> Vec<(Adapter, Where)> {
             .collect(),
         threshold: 0.0,
     };
-    let conditional = Where {
+    let conditional = TokenFilter {
         condition: Some(condition),
-        ..Where::default()
+        ..TokenFilter::default()
     };
-    let generated = Where {
+    let generated = TokenFilter {
         only: Tokens {
             part: Part::Generated,
             ..Tokens::default()
         },
-        ..Where::default()
+        ..TokenFilter::default()
     };
     let mut forms = vec![
-        (init(Form::default()), Where::default()),
+        (init(Form::default()), TokenFilter::default()),
         (init(Form::default()), conditional.clone()),
         (init(Form::PerLayer(above_the_first)), conditional),
-        (init(Form::LowRank(LowRank::default())), Where::default()),
+        (
+            init(Form::LowRank(LowRank::default())),
+            TokenFilter::default(),
+        ),
         (init(Form::Gated(Gated::default())), generated),
-        (init(Form::Lora(lora)), Where::default()),
+        (init(Form::Lora(lora)), TokenFilter::default()),
     ];
-    let weights = Weights::open(&fixture("tiny_qwen2")).expect("a whole file");
+    let weights = CheckpointWeights::open(&fixture("tiny_qwen2")).expect("a whole file");
     if let Ok(full) = Adapter::full(config, &weights) {
-        forms.push((full, Where::default())); // the other model has other shapes
+        forms.push((full, TokenFilter::default())); // the other model has other shapes
     }
     forms
 }

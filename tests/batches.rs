@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::{Device, Tensor};
 use trimtab_model::{
-    At, Completion, Drawn, FinishReason, FloatDType, GenerateOptions, Generation, Hook, HostTensor,
-    Intervention, LoadError, Model, ModelConfig, Pass, Precision, Pretrained, Request, Sampling,
-    Site, TokenAt, Weights, generate, stop_at,
+    CheckpointWeights, Completion, FinishReason, FloatDType, GenerateOptions, Generation, Hook,
+    HookFn, HookPoint, HostTensor, Intervention, LoadError, Model, ModelConfig, Precision,
+    Pretrained, Request, SampledToken, Sampling, Site, TokenInfo, generate, stop_on_text,
 };
 use trimtab_steer::SteeringVectors;
 use trimtab_tests::{
@@ -149,7 +149,7 @@ fn a_completion_ends_where_a_text_is_complete() {
     let free = generate(&nano.model, &request, &sampling, with(None)).expect("a prompt that fits");
     // Digits are tokens of their own, so both texts lie across borders.
     let strings = ["19".to_owned(), "so 1".to_owned(), String::new()];
-    let stop = stop_at(&nano.tokenizer, &strings);
+    let stop = stop_on_text(&nano.tokenizer, &strings);
     let options = GenerateOptions {
         stop: Some(&stop),
         ..GenerateOptions::default()
@@ -241,7 +241,7 @@ fn what_is_cancelled_ends_and_the_others_go_on() {
     }
 
     let cancel = AtomicBool::new(false);
-    let hook = |at: At, x| {
+    let hook = |at: HookPoint, x| {
         cancel.fetch_or(at.tokens[0].position == 7, Ordering::Relaxed); // once the third token is run
         x
     };
@@ -266,7 +266,7 @@ fn what_is_cancelled_ends_and_the_others_go_on() {
 fn sites_add_up() {
     let model = fixture_model("gemma3");
     let seen = Mutex::new(vec![]);
-    let keep = |at: At, x: Tensor<2>| {
+    let keep = |at: HookPoint, x: Tensor<2>| {
         seen.lock()
             .expect("one thread")
             .push((at.layer, at.site, matrix(x.clone())));
@@ -277,7 +277,7 @@ fn sites_add_up() {
         }
     };
     let tokens = words(3, 11);
-    model.read(&[&tokens], Some(&keep));
+    model.prefill(&[&tokens], Some(&keep));
     let seen = seen.into_inner().expect("one thread");
     let sites: Vec<(usize, Site)> = seen.iter().map(|&(layer, site, _)| (layer, site)).collect();
     let resid_sites = Site::ALL.into_iter().filter(|site| !site.is_projection());
@@ -313,8 +313,8 @@ fn every_projection_is_seen_where_it_is_asked_for() {
     }
 
     impl Intervention for Doubled {
-        fn begin(&self) -> Pass<'_> {
-            Box::new(|at: At, x| {
+        fn begin_forward(&self) -> HookFn<'_> {
+            Box::new(|at: HookPoint, x| {
                 assert_eq!((at.layer, at.site), (self.layer, self.projection));
                 let input = at.input.expect("a projection reads something");
                 assert_eq!(input.dims()[0], at.tokens.len());
@@ -322,14 +322,14 @@ fn every_projection_is_seen_where_it_is_asked_for() {
             })
         }
 
-        fn sees(&self, layer: usize, site: Site) -> bool {
+        fn hooks(&self, layer: usize, site: Site) -> bool {
             (layer, site) == (self.layer, self.projection)
         }
     }
 
     let folder = fixture("tiny_qwen2");
     let config = ModelConfig::from_dir(&folder).expect("a good configuration");
-    let weights = Weights::open(&folder).expect("a whole file");
+    let weights = CheckpointWeights::open(&folder).expect("a whole file");
     let build = |doubled: &str| {
         Model::build(config.clone(), &mut |name, _| {
             let tensor = weights.tensor(name, FloatDType::F32, &Device::flex())?;
@@ -343,7 +343,7 @@ fn every_projection_is_seen_where_it_is_asked_for() {
     };
     let model = build("no such tensor");
     let tokens = words(0, 9);
-    let read = |model: &Model, hook: Option<Hook>| matrix(model.read(&[&tokens], hook).0);
+    let read = |model: &Model, hook: Option<Hook>| matrix(model.prefill(&[&tokens], hook).0);
     let plain = read(&model, None);
     for projection in Site::ALL.into_iter().filter(|site| site.is_projection()) {
         let name = format!("layers.1.{}.", projection.module().expect("a projection"));
@@ -372,7 +372,7 @@ fn a_hook_is_told_which_tokens_it_sees() {
         ..Sampling::default()
     };
     let seen = Mutex::new(vec![]);
-    let hook = |at: At, x| {
+    let hook = |at: HookPoint, x| {
         if (at.layer, at.site) == (0, Site::ResidPre) {
             seen.lock().expect("one thread").push(at.tokens.to_vec());
         }
@@ -382,18 +382,19 @@ fn a_hook_is_told_which_tokens_it_sees() {
         .expect("prompts that fit");
     assert!(generation.all(|drawn| drawn.is_ok()));
     let completions = generation.finish();
-    let text = |prompt: usize, sample: usize, positions: std::ops::Range<usize>| -> Vec<TokenAt> {
-        let written = &completions[prompt][sample].tokens;
-        let ids = [&prompts[prompt][..], written].concat();
-        positions
-            .map(|position| TokenAt {
-                prompt,
-                position,
-                prompt_len: prompts[prompt].len(),
-                id: ids[position],
-            })
-            .collect()
-    };
+    let text =
+        |prompt: usize, sample: usize, positions: std::ops::Range<usize>| -> Vec<TokenInfo> {
+            let written = &completions[prompt][sample].tokens;
+            let ids = [&prompts[prompt][..], written].concat();
+            positions
+                .map(|position| TokenInfo {
+                    prompt,
+                    position,
+                    prompt_len: prompts[prompt].len(),
+                    id: ids[position],
+                })
+                .collect()
+        };
     let step = |step: usize, with_first: bool| {
         let first = if with_first {
             text(0, 0, 37 + step..38 + step)
@@ -416,7 +417,7 @@ fn a_hook_is_told_which_tokens_it_sees() {
     let seen = seen.into_inner().expect("one thread");
     assert!(
         seen[0].iter().all(|token| !token.is_generated())
-            && seen[1].iter().all(TokenAt::is_generated)
+            && seen[1].iter().all(TokenInfo::is_generated)
     );
     assert_eq!(seen, expected);
 }
@@ -457,7 +458,7 @@ fn empty(requests: &[Request]) -> Vec<Vec<Completion>> {
         .collect()
 }
 
-fn note(completions: &mut [Vec<Completion>], drawn: Drawn) {
+fn note(completions: &mut [Vec<Completion>], drawn: SampledToken) {
     let completion = &mut completions[drawn.request][drawn.sample];
     completion.tokens.push(drawn.token);
     completion.logprobs.push(drawn.logprob);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use safetensors::SafeTensors;
-use trimtab_model::{At, HostTensor, Model};
+use trimtab_model::{HookPoint, HostTensor, Model};
 use trimtab_steer::{
     Contrast, EffectError, ExtractError, Method, ReadAt, SteeringVectors, Strength, algebra,
     effect, extract, pairwise_effects, perplexity, strongest_within, sweep,
@@ -64,8 +64,8 @@ fn the_residual_stream_is_read_at_the_token_that_was_asked_for() {
     let model = tiny().model;
     let (a, b): (&[u32], &[u32]) = (&[3, 1, 4, 1, 5], &[9, 2, 6]);
     let resid = |tokens: &[u32]| {
-        captured(&|_: At, x| x, |hook| {
-            drop(model.read(&[tokens], Some(hook)));
+        captured(&|_: HookPoint, x| x, |hook| {
+            drop(model.prefill(&[tokens], Some(hook)));
         })
     };
     let (of_a, of_b) = (resid(a), resid(b));
@@ -185,7 +185,7 @@ fn effects_and_perplexities_are_what_the_logits_say() {
     for text in texts {
         let logprobs = |steered: bool| {
             let hook = steered.then_some(&hook as _);
-            let logits = matrix(model.logits(model.read(&[text], hook).0));
+            let logits = matrix(model.logits(model.prefill(&[text], hook).0));
             let row = |logits: Vec<f32>| -> Vec<f64> {
                 let sum: f64 = logits.iter().map(|&logit| f64::from(logit).exp()).sum();
                 logits

@@ -11,12 +11,12 @@ use safetensors::tensor::TensorView;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use trimtab_model::{
-    FloatDType, GenerateOptions, HostTensor, Model, ModelConfig, Precision, Pretrained, Request,
-    Sampling, Weights, generate, sha256_hex,
+    CheckpointWeights, FloatDType, GenerateOptions, HostTensor, Model, ModelConfig, Precision,
+    Pretrained, Request, Sampling, generate, sha256_hex,
 };
 use trimtab_steer::{
     Checked, ExportError, FirstLayer, SteeringError, SteeringFile, SteeringVectors, TOLERANCE,
-    Where, Window, compare_probes, merge_checkpoint, merge_gguf, probe, write_control_vector,
+    TokenFilter, Window, compare_probes, merge_checkpoint, merge_gguf, probe, write_control_vector,
     write_npy,
 };
 use trimtab_tests::{fixture, matrix, max_difference, tiny};
@@ -55,12 +55,12 @@ fn merged_checkpoints_compute_what_transformers_computed_with_them() {
         let model = load(&out.path().join("merged"));
         assert_eq!(model.config.model_type, "llama");
         assert!(model.config.architecture.biases.mlp);
-        let logits = matrix(model.logits(model.read(&[&tokens], None).0));
+        let logits = matrix(model.logits(model.prefill(&[&tokens], None).0));
         let error = max_difference(&logits, &expected);
         assert!(error <= TOLERANCE, "{name}: {error}");
         // The same by a hook.
-        let hook = steering.steering(&Device::flex()).expect("plain").hook();
-        let steered = base.model.read(&[&tokens], Some(&hook)).0;
+        let hook = steering.to_vectors(&Device::flex()).expect("plain").hook();
+        let steered = base.model.prefill(&[&tokens], Some(&hook)).0;
         let error = max_difference(&matrix(base.model.logits(steered)), &expected);
         assert!(error <= TOLERANCE, "{name}, hook: {error}");
     }
@@ -79,7 +79,7 @@ fn a_merged_checkpoint_is_sharded_like_its_source_and_adds_biases_only() {
     let width = vectors(&steering).shape[1];
     for (index, (old, new)) in before.files().zip(after.files()).enumerate() {
         assert_eq!(old.file_name(), new.file_name());
-        let names = |weights: &Weights| -> Vec<String> {
+        let names = |weights: &CheckpointWeights| -> Vec<String> {
             weights
                 .stored(index)
                 .map(|stored| stored.name.to_owned())
@@ -145,8 +145,8 @@ fn merging_takes_the_memory_of_one_tensor() {
     let (mut header, mut offset) = (serde_json::Map::new(), 0);
     for (name, shape) in Model::tensors(&config) {
         let end = offset + 4 * shape.iter().product::<usize>();
-        let place = json!({ "dtype": "F32", "shape": shape, "data_offsets": [offset, end] });
-        header.insert(name, place);
+        let token_filter = json!({ "dtype": "F32", "shape": shape, "data_offsets": [offset, end] });
+        header.insert(name, token_filter);
         offset = end;
     }
     let header = Value::Object(header).to_string();
@@ -212,9 +212,9 @@ fn a_checkpoint_that_cannot_be_merged_leaves_nothing_behind() {
     let refused = merge_checkpoint(source.path(), &steering(&base), Window::Refuse, &out);
     assert!(matches!(refused, Err(ExportError::Load(_))), "{refused:?}");
     let mut conditional = steering(&base);
-    conditional.metadata.where_clause = Some(Where {
+    conditional.metadata.where_clause = Some(TokenFilter {
         strength: 0.5,
-        ..Where::default()
+        ..TokenFilter::default()
     });
     let refused = merge_checkpoint(source.path(), &conditional, Window::Refuse, &out);
     assert!(
@@ -344,7 +344,7 @@ fn the_file_of_repeng_is_read_and_written_the_same() {
 fn an_export_that_computes_something_else_is_noticed() {
     let base = tiny();
     let hook = steering(&base)
-        .steering(&Device::flex())
+        .to_vectors(&Device::flex())
         .expect("plain")
         .hook();
     let (steered, plain) = (
@@ -375,9 +375,9 @@ proptest! {
         cut in 0..2000_usize,
     ) {
         let mut bytes = fs::read(golden(name)).expect("it is committed");
-        for (place, value) in changes {
+        for (token_filter, value) in changes {
             let len = bytes.len();
-            bytes[place % len] = value;
+            bytes[token_filter % len] = value;
         }
         bytes.truncate(cut.max(8));
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -514,8 +514,8 @@ fn merged(name: &str, steering: &SteeringFile, window: Window) -> TempDir {
     out
 }
 
-fn open(folder: &Path) -> Weights {
-    Weights::open(folder).expect("whole files")
+fn open(folder: &Path) -> CheckpointWeights {
+    CheckpointWeights::open(folder).expect("whole files")
 }
 
 /// The model of a folder without a tokenizer.

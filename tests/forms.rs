@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use trimtab_model::{FloatDType, Hook, HostTensor, Model, ModelConfig, Site, Weights};
+use trimtab_model::{CheckpointWeights, FloatDType, Hook, HostTensor, Model, ModelConfig, Site};
 use trimtab_steer::{
     Adapter, Form, FormError, Full, Gated, Lora, LowRank, PerLayer, RandomProjection, Scaled,
 };
@@ -72,8 +72,8 @@ fn before_training_every_form_is_the_base_to_the_bit() {
     let base = base(&Device::flex());
     let expected = bits(&resid_posts(&base, None));
     for adapter in all_forms() {
-        let leaves = adapter.leaves(&base.device());
-        let found = resid_posts(&leaves.model(&base), Some(&leaves.intervention()));
+        let leaves = adapter.to_device(&base.device());
+        let found = resid_posts(&leaves.model(&base), Some(&leaves.to_steering()));
         assert!(bits(&found) == expected, "{:?}", adapter.form());
     }
 }
@@ -90,10 +90,10 @@ fn forms_act_on_models_in_bf16() {
     let plain = resid_posts(&base, None);
     for mut adapter in all_forms() {
         let run = |adapter: &Adapter| {
-            let leaves = adapter.leaves(&base.device());
+            let leaves = adapter.to_device(&base.device());
             let model = leaves.model(&base);
             assert_eq!(model.dtype(), base.dtype());
-            resid_posts(&model, Some(&leaves.intervention()))
+            resid_posts(&model, Some(&leaves.to_steering()))
         };
         assert!(bits(&run(&adapter)) == bits(&plain), "{:?}", adapter.form());
         shake(&mut adapter, 0.5);
@@ -195,8 +195,8 @@ fn vectors_at_a_projection_are_its_bias() {
             })
         });
         let Ok(biased) = biased;
-        let leaves = adapter.leaves(&Device::flex());
-        let found = resid_posts(&base, Some(&leaves.intervention()));
+        let leaves = adapter.to_device(&Device::flex());
+        let found = resid_posts(&base, Some(&leaves.to_steering()));
         let difference = max_difference(&found, &resid_posts(&biased, None));
         assert!(difference < 1e-4, "{site:?} {difference}");
         assert!(max_difference(&found, &resid_posts(&base, None)) > 0.1);
@@ -233,8 +233,8 @@ fn lora_is_an_update_of_the_weights() {
             _ => tensor,
         })
     });
-    let leaves = adapter.leaves(&Device::flex());
-    let found = resid_posts(&base, Some(&leaves.intervention()));
+    let leaves = adapter.to_device(&Device::flex());
+    let found = resid_posts(&base, Some(&leaves.to_steering()));
     let difference = max_difference(&found, &resid_posts(&merged, None));
     assert!(difference < 2e-4, "{difference}");
     assert!(max_difference(&found, &resid_posts(&base, None)) > 0.1);
@@ -262,8 +262,8 @@ fn forms_that_are_vectors_equal_the_vectors_that_they_stand_for() {
         )
         .expect("finite vectors");
         let run = |adapter: &Adapter| {
-            let leaves = adapter.leaves(&Device::flex());
-            resid_posts(&base, Some(&leaves.intervention()))
+            let leaves = adapter.to_device(&Device::flex());
+            resid_posts(&base, Some(&leaves.to_steering()))
         };
         let difference = max_difference(&run(&adapter), &run(&plain));
         assert!(difference < 1e-5, "{:?} {difference}", adapter.form());
@@ -326,8 +326,8 @@ fn a_gate_is_that_of_the_equation() {
     }));
     shake(&mut adapter, 0.05);
     let base = base(&Device::flex());
-    let leaves = adapter.leaves(&Device::flex());
-    let steered = resid_posts(&base, Some(&leaves.intervention()));
+    let leaves = adapter.to_device(&Device::flex());
+    let steered = resid_posts(&base, Some(&leaves.to_steering()));
     let [gate, vector] = [0, 1].map(|index| &adapter.parameters()[index].1.data);
     let mut strengths = vec![];
     for (x, steered) in resid_posts(&base, None).iter().zip(steered) {
@@ -509,8 +509,8 @@ fn config() -> ModelConfig {
     ModelConfig::from_dir(&fixture("tiny_qwen2")).expect("a good configuration")
 }
 
-fn weights() -> Weights {
-    Weights::open(&fixture("tiny_qwen2")).expect("a whole file")
+fn weights() -> CheckpointWeights {
+    CheckpointWeights::open(&fixture("tiny_qwen2")).expect("a whole file")
 }
 
 fn base(device: &Device) -> Model {
@@ -534,9 +534,15 @@ const PROMPTS: [&[u32]; 2] = [&[3, 14, 15, 9, 2, 6], &[53, 58]];
 
 /// The last residual stream of two prompts and of three completions behind them.
 fn resid(model: &Model, hook: Option<Hook>) -> Tensor<2> {
-    let (read, prompts) = model.read(&PROMPTS, hook);
+    let (read, prompts) = model.prefill(&PROMPTS, hook);
     let completions: [Vec<&[u32]>; 2] = [vec![&[7, 1], &[88, 4, 20]], vec![&[5]]];
-    Tensor::cat(vec![read, model.complete(&prompts, &completions, hook)], 0)
+    Tensor::cat(
+        vec![
+            read,
+            model.forward_completions(&prompts, &completions, hook),
+        ],
+        0,
+    )
 }
 
 fn resid_posts(model: &Model, hook: Option<Hook>) -> Matrix {
@@ -553,16 +559,16 @@ fn logprobs(model: &Model, hook: Hook) -> Tensor<1> {
 }
 
 fn gradient(autodiff: &Model, adapter: &Adapter) -> Vec<Vec<f32>> {
-    let leaves = adapter.leaves(&autodiff.device());
+    let leaves = adapter.to_device(&autodiff.device());
     let model = leaves.model(autodiff);
-    let loss = logprobs(&model, &leaves.intervention()).sum();
+    let loss = logprobs(&model, &leaves.to_steering()).sum();
     leaves.grads(&loss.backward())
 }
 
 /// The same loss, summed in f64.
 fn loss(base: &Model, adapter: &Adapter) -> f64 {
-    let leaves = adapter.leaves(&base.device());
-    let logprobs = logprobs(&leaves.model(base), &leaves.intervention());
+    let leaves = adapter.to_device(&base.device());
+    let logprobs = logprobs(&leaves.model(base), &leaves.to_steering());
     let logprobs: Vec<f32> = logprobs.try_into_vec_as().expect("computed in f32");
     logprobs.into_iter().map(f64::from).sum()
 }

@@ -11,8 +11,8 @@
 
 use burn::tensor::{Tensor, TensorData};
 use trimtab_model::{
-    At, FinishReason, GenerateError, GenerateOptions, Hook, Model, Prompt, Request, Sampling,
-    at_resid_post, generate,
+    FinishReason, GenerateError, GenerateOptions, Hook, HookPoint, Model, PromptCache, Request,
+    Sampling, generate, resid_post_hook,
 };
 use trimtab_tests::{Matrix, bits, captured, matrix, max_difference, tiny};
 
@@ -91,7 +91,7 @@ fn other_groups_change_nothing() {
         groups.iter().flat_map(|group| run(group, &model)).collect()
     };
     let read = |batch: &Batch, model: &Model| {
-        let logits = matrix(model.logits(model.read(&batch.prompts(), None).0));
+        let logits = matrix(model.logits(model.prefill(&batch.prompts(), None).0));
         split(logits, batch.prompts().iter().map(|prompt| prompt.len()))
     };
     let complete = |batch: &Batch, model: &Model| batch.completed(model, None);
@@ -137,7 +137,7 @@ fn longer_rows_of_a_group_change_nothing() {
     let (short, long) = (draw(7, 3), draw(10, 11));
     let completed = |rows: &[&[u32]]| Batch::new(&[(&prompt, rows)]).completed(&model, None);
     let alone = &completed(&[&short])[..];
-    for (rows, place) in [
+    for (rows, token_filter) in [
         ([&short[..], &long], 0),
         ([&long, &short], 1),
         ([&short, &long[..5]], 0),
@@ -145,7 +145,7 @@ fn longer_rows_of_a_group_change_nothing() {
     ] {
         assert_close(
             "padded",
-            &completed(&rows)[place..=place],
+            &completed(&rows)[token_filter..=token_filter],
             alone,
             LAYOUT_TOLERANCE,
         );
@@ -174,9 +174,9 @@ fn retain_keeps_the_right_rows_with_their_past() {
         })
         .collect();
 
-    let (_, keys) = model.read(&prompts, None);
+    let (_, keys) = model.prefill(&prompts, None);
     let groups = keys.into_iter().zip([3, 1, 2]).collect();
-    let mut rows = model.rows(groups, 11);
+    let mut rows = model.kv_cache(groups, 11);
     let mut alive: Vec<usize> = (0..6).collect();
     let mut largest = 0.0_f32;
     for step in 0..11 {
@@ -194,7 +194,7 @@ fn retain_keeps_the_right_rows_with_their_past() {
             alive.retain(|row| !leaving.contains(row));
         }
         let tokens: Vec<u32> = alive.iter().map(|&row| completions[row][step]).collect();
-        let logits = matrix(model.logits(model.next(&mut rows, &tokens, None)));
+        let logits = matrix(model.logits(model.decode_step(&mut rows, &tokens, None)));
         let expected: Vec<Vec<f32>> = alive.iter().map(|&row| naive[row][step].clone()).collect();
         largest = largest.max(max_difference(&logits, &expected));
     }
@@ -243,7 +243,7 @@ fn sampled_tokens_carry_the_logprobs_of_the_plain_forward_pass() {
             };
             assert_eq!((sample.tokens.len(), sample.finish_reason), (len, reason));
             stopped += usize::from(stop.is_some());
-            let (resid, _) = model.read(&[&[request.prompt, &sample.tokens].concat()], None);
+            let (resid, _) = model.prefill(&[&[request.prompt, &sample.tokens].concat()], None);
             let logits = matrix(model.logits(resid)).split_off(request.prompt.len() - 1);
             let expected = logits
                 .iter()
@@ -306,7 +306,7 @@ fn requests_that_cannot_be_completed_are_refused() {
         let error = try_with(&[1], sampling(temperature, 5));
         assert!(matches!(error, GenerateError::Sampling(_)), "{error:?}");
     }
-    let poison = |_: At, x: Tensor<2>| x * f32::NAN;
+    let poison = |_: HookPoint, x: Tensor<2>| x * f32::NAN;
     let request = Request {
         prompt: &[1],
         index: 7,
@@ -347,13 +347,13 @@ fn nothing_to_do_is_done() {
 fn a_vector_at_a_layer_acts_from_that_layer_on() {
     let model = tiny().model;
     let batch = Batch::sample();
-    let base = batch.resid_posts(&model, &|_: At, x| x);
+    let base = batch.resid_posts(&model, &|_: HookPoint, x| x);
     assert_eq!(base.len(), 3);
     for layer in 0..3 {
         let mut scales = [0.0; 3];
         scales[layer] = 0.5;
         let steer = steering(&model, &scales);
-        let steered = batch.resid_posts(&model, &|at: At, resid_post| {
+        let steered = batch.resid_posts(&model, &|at: HookPoint, resid_post| {
             if at.layer == layer {
                 steer(at, resid_post)
             } else {
@@ -383,7 +383,7 @@ fn a_zero_vector_gives_the_base_bit_for_bit() {
     let batch = Batch::sample();
     let zero = steering(&model, &[0.0; 3]);
     let (base, steered) = (
-        batch.resid_posts(&model, &|_: At, x| x),
+        batch.resid_posts(&model, &|_: HookPoint, x| x),
         batch.resid_posts(&model, &zero),
     );
     for layer in 0..3 {
@@ -399,10 +399,10 @@ fn a_zero_vector_gives_the_base_bit_for_bit() {
 fn a_vector_and_its_negative_cancel() {
     let model = tiny().model;
     let batch = Batch::sample();
-    let base = batch.resid_posts(&model, &|_: At, x| x);
+    let base = batch.resid_posts(&model, &|_: HookPoint, x| x);
     let (there, back) = (steering(&model, &[0.5; 3]), steering(&model, &[-0.5; 3]));
     for layer in 0..3 {
-        let steered = batch.resid_posts(&model, &|at: At, resid_post| {
+        let steered = batch.resid_posts(&model, &|at: HookPoint, resid_post| {
             if at.layer == layer {
                 back(at, there(at, resid_post))
             } else {
@@ -467,7 +467,7 @@ impl Batch {
     fn naive(&self, model: &Model, hook: Option<Hook>) -> Vec<Matrix> {
         self.rows()
             .map(|(prompt, completion)| {
-                let (resid, _) = model.read(&[&[prompt, completion].concat()], hook);
+                let (resid, _) = model.prefill(&[&[prompt, completion].concat()], hook);
                 matrix(model.logits(resid)).split_off(prompt.len())
             })
             .collect()
@@ -475,7 +475,7 @@ impl Batch {
 
     /// The same from whole completions behind their prompts.
     fn completed(&self, model: &Model, hook: Option<Hook>) -> Vec<Matrix> {
-        let (_, prompts) = model.read(&self.prompts(), hook);
+        let (_, prompts) = model.prefill(&self.prompts(), hook);
         let resid = self.complete(model, &prompts, hook);
         split(
             matrix(model.logits(resid)),
@@ -483,22 +483,22 @@ impl Batch {
         )
     }
 
-    fn complete(&self, model: &Model, prompts: &[Prompt], hook: Option<Hook>) -> Tensor<2> {
+    fn complete(&self, model: &Model, prompts: &[PromptCache], hook: Option<Hook>) -> Tensor<2> {
         let completions: Vec<Vec<&[u32]>> = self
             .groups
             .iter()
             .map(|(_, rows)| rows.iter().map(Vec::as_slice).collect())
             .collect();
-        model.complete(prompts, &completions, hook)
+        model.forward_completions(prompts, &completions, hook)
     }
 
     /// The same token by token; rows leave the batch as they end.
     fn stepped(&self, model: &Model, hook: Option<Hook>) -> Vec<Matrix> {
-        let (_, prompts) = model.read(&self.prompts(), hook);
+        let (_, prompts) = model.prefill(&self.prompts(), hook);
         let completions: Vec<&[u32]> = self.rows().map(|(_, completion)| completion).collect();
         let longest = completions.iter().map(|row| row.len()).max().expect("rows");
         let counts = self.groups.iter().map(|(_, rows)| rows.len());
-        let mut rows = model.rows(prompts.into_iter().zip(counts).collect(), longest);
+        let mut rows = model.kv_cache(prompts.into_iter().zip(counts).collect(), longest);
         let mut alive: Vec<usize> = (0..completions.len()).collect();
         let mut logits = vec![Matrix::new(); completions.len()];
         for step in 0..longest {
@@ -511,7 +511,7 @@ impl Batch {
                 alive.retain(|&row| step < completions[row].len());
             }
             let tokens: Vec<u32> = alive.iter().map(|&row| completions[row][step]).collect();
-            let resid = model.next(&mut rows, &tokens, hook);
+            let resid = model.decode_step(&mut rows, &tokens, hook);
             for (&row, of_row) in alive.iter().zip(matrix(model.logits(resid))) {
                 logits[row].push(of_row);
             }
@@ -522,18 +522,21 @@ impl Batch {
     /// What `steer` returned at each layer: for all prompts, for all completions at once, and for their first tokens.
     fn resid_posts(&self, model: &Model, steer: Hook) -> Vec<Matrix> {
         captured(steer, |hook| {
-            let (_, prompts) = model.read(&self.prompts(), Some(hook));
+            let (_, prompts) = model.prefill(&self.prompts(), Some(hook));
             self.complete(model, &prompts, Some(hook));
             let counts = self.groups.iter().map(|(_, rows)| rows.len());
-            let mut rows = model.rows(prompts.into_iter().zip(counts).collect(), 1);
+            let mut rows = model.kv_cache(prompts.into_iter().zip(counts).collect(), 1);
             let tokens: Vec<u32> = self.rows().map(|(_, completion)| completion[0]).collect();
-            model.next(&mut rows, &tokens, Some(hook));
+            model.decode_step(&mut rows, &tokens, Some(hook));
         })
     }
 }
 
 /// Adds a vector that is `scales[layer]` times an arbitrary one, at every layer.
-fn steering(model: &Model, scales: &[f32]) -> Box<dyn Fn(At, Tensor<2>) -> Tensor<2> + Sync> {
+fn steering(
+    model: &Model,
+    scales: &[f32],
+) -> Box<dyn Fn(HookPoint, Tensor<2>) -> Tensor<2> + Sync> {
     let hidden_size = model.config.hidden_size;
     let vectors: Vec<Tensor<2>> = (0..)
         .zip(scales)
@@ -544,7 +547,7 @@ fn steering(model: &Model, scales: &[f32]) -> Box<dyn Fn(At, Tensor<2>) -> Tenso
             Tensor::from_data(TensorData::new(values, [1, hidden_size]), &model.device())
         })
         .collect();
-    Box::new(at_resid_post(move |layer, resid_post| {
+    Box::new(resid_post_hook(move |layer, resid_post| {
         resid_post + vectors[layer].clone()
     }))
 }
@@ -589,7 +592,7 @@ fn naive_greedy(
 ) -> Vec<u32> {
     let mut tokens = prompt.to_vec();
     while tokens.len() < prompt.len() + sampling.max_new_tokens {
-        let (resid, _) = model.read(&[&tokens], hook);
+        let (resid, _) = model.prefill(&[&tokens], hook);
         let logits = matrix(model.logits(resid))
             .pop()
             .expect("a prompt has tokens");
@@ -618,7 +621,7 @@ fn logprob(logits: &[f32], token: u32) -> f32 {
 /// `len` tokens of an arbitrary sequence, from its place `start` on.
 fn draw(start: usize, len: usize) -> Vec<u32> {
     (start..start + len)
-        .map(|place| ((7 * place * place + 13 * place + 5) % 89) as u32)
+        .map(|token_filter| ((7 * token_filter * token_filter + 13 * token_filter + 5) % 89) as u32)
         .collect()
 }
 

@@ -620,7 +620,7 @@ fn header_len(file: &[u8]) -> usize {
 
 /// Logits of a few tokens, which every weight but some rows of the embedding has a part in.
 fn logits(model: &Model) -> Vec<Vec<u32>> {
-    let (resid, _) = model.read(&[&[67, 84, 63, 22, 6]], None);
+    let (resid, _) = model.prefill(&[&[67, 84, 63, 22, 6]], None);
     bits(&matrix(model.logits(resid)))
 }
 

@@ -11,7 +11,7 @@ use std::thread;
 
 use tempfile::TempDir;
 use trimtab_model::{
-    ChatTemplate, Download, FloatDType, Hub, HubError, Message, Weights, sha256_hex,
+    ChatMessage, ChatTemplate, CheckpointWeights, Download, FloatDType, Hub, HubError, sha256_hex,
 };
 use trimtab_tests::fixture;
 
@@ -247,7 +247,7 @@ fn a_cache_that_huggingface_hub_wrote_is_read_offline() {
     let dir = hub
         .snapshot("tiny/model", &mut |_| ())
         .expect("it is in the cache");
-    let weights = Weights::open(&dir).expect("whole weights");
+    let weights = CheckpointWeights::open(&dir).expect("whole weights");
     let device = trimtab_model::Device::flex();
     let norm = weights
         .tensor("norm.weight", FloatDType::F32, &device)
@@ -259,7 +259,7 @@ fn a_cache_that_huggingface_hub_wrote_is_read_offline() {
     let template = ChatTemplate::from_dir(&dir)
         .expect("a good file")
         .expect("a template");
-    let text = template.render(&[Message::new("user", "hello")], false);
+    let text = template.render(&[ChatMessage::new("user", "hello")], false);
     assert_eq!(text.expect("a simple template"), "<s>hello");
 }
 

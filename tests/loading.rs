@@ -14,8 +14,8 @@ use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use trimtab_model::{
-    FloatDType, HostTensor, LoadError, Mismatch, Precision, Pretrained, TensorFile,
-    TensorFileError, Weights, sha256_hex,
+    CheckpointWeights, FloatDType, HostTensor, LoadError, Mismatch, Precision, Pretrained,
+    TensorFile, TensorFileError, sha256_hex,
 };
 use trimtab_tests::{fixture, json_text, tiny, tiny_checkpoint};
 
@@ -31,7 +31,7 @@ fn shards_make_the_same_model_as_one_file() {
     let loaded = Pretrained::load(folder.path(), Precision::F32, &Device::flex()).expect("shards");
     let whole = tiny();
     let logits = |base: &Pretrained| {
-        let (resid, _) = base.model.read(&[&[67, 84, 63, 22, 6]], None);
+        let (resid, _) = base.model.prefill(&[&[67, 84, 63, 22, 6]], None);
         trimtab_tests::bits(&trimtab_tests::matrix(base.model.logits(resid)))
     };
     assert_eq!(logits(&loaded), logits(&whole));
@@ -82,7 +82,7 @@ fn every_number_format_is_converted_to_every_other() {
         let matrix = TensorView::new(on_disk, vec![2, 4], &bytes).expect("eight numbers");
         let vector = TensorView::new(on_disk, vec![8], &bytes).expect("eight numbers");
         let folder = weights_folder(&[("matrix", matrix), ("vector", vector)]);
-        let weights = Weights::open(folder.path()).expect("well-formed");
+        let weights = CheckpointWeights::open(folder.path()).expect("well-formed");
         for (_, dtype, converted, _) in formats {
             let expected = numbers.map(|x| converted(rounded(x)));
             for (name, shape) in [("matrix", [2, 4]), ("vector", [1, 8])] {
@@ -117,7 +117,7 @@ fn a_long_tensor_is_read_in_order() {
     let bytes: Vec<u8> = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
     let view = TensorView::new(Dtype::F32, vec![count], &bytes).expect("as many bytes");
     let folder = weights_folder(&[("long", view)]);
-    let weights = Weights::open(folder.path()).expect("well-formed");
+    let weights = CheckpointWeights::open(folder.path()).expect("well-formed");
     let read = weights
         .tensor("long", FloatDType::F32, &Device::flex())
         .expect("finite");
@@ -207,7 +207,7 @@ fn what_is_tolerated_is_a_name_an_ending_or_a_beginning() {
     let view = || TensorView::new(Dtype::F32, vec![1], &number).expect("one number");
     let names = ["a.b.c", "b.c", "xb.c", "tower.x.y"];
     let folder = weights_folder(&names.map(|name| (name, view())));
-    let weights = Weights::open(folder.path()).expect("well-formed");
+    let weights = CheckpointWeights::open(folder.path()).expect("well-formed");
     for (tolerated, left) in [
         (vec![], vec!["a.b.c", "b.c", "tower.x.y", "xb.c"]),
         (vec!["b.c"], vec!["tower.x.y", "xb.c"]),
@@ -244,7 +244,7 @@ fn verify_counts_what_is_not_finite() {
         ("dirty", view(Dtype::F32, &dirty)),
         ("half", view(Dtype::F16, &half)),
     ]);
-    let weights = Weights::open(folder.path()).expect("well-formed");
+    let weights = CheckpointWeights::open(folder.path()).expect("well-formed");
     assert_eq!(
         weights.verify().expect("readable"),
         BTreeMap::from([("dirty", 2), ("half", 1)])
@@ -304,7 +304,7 @@ fn hostile_headers_are_malformed() {
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::create_dir(folder.path().join("model.safetensors")).expect("a writable folder");
-    let error = Weights::open(folder.path()).expect_err("a folder");
+    let error = CheckpointWeights::open(folder.path()).expect_err("a folder");
     assert!(
         matches!(error, LoadError::Weights(TensorFileError::Malformed { .. })),
         "{error:?}"
@@ -467,7 +467,7 @@ proptest! {
     fn no_index_is_too_strange(text in json_text(&["weight_map", "metadata", "model.norm.weight", SHARDS[0], "..", "/"])) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         fs::write(folder.path().join("model.safetensors.index.json"), text).expect("a writable folder");
-        prop_assert!(Weights::open(folder.path()).is_err());
+        prop_assert!(CheckpointWeights::open(folder.path()).is_err());
     }
 }
 
@@ -505,10 +505,10 @@ fn with_header(header: &[u8], data: usize) -> Vec<u8> {
     [&len[..], header, &vec![0; data]].concat()
 }
 
-fn open_file(bytes: &[u8]) -> Result<Weights, LoadError> {
+fn open_file(bytes: &[u8]) -> Result<CheckpointWeights, LoadError> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::write(folder.path().join("model.safetensors"), bytes).expect("a writable folder");
-    Weights::open(folder.path())
+    CheckpointWeights::open(folder.path())
 }
 
 fn weights_folder(tensors: &[(&str, TensorView)]) -> TempDir {

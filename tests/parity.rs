@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use safetensors::SafeTensors;
 use serde_json::Value;
 use trimtab_model::{
-    At, GenerateOptions, Model, Precision, Pretrained, Request, Sampling, generate,
+    GenerateOptions, HookPoint, Model, Precision, Pretrained, Request, Sampling, generate,
 };
 use trimtab_tests::{
     Matrix, bundled_model, captured, fixture, fixture_model, matrix, max_difference, tiny,
@@ -110,8 +110,8 @@ impl Expected {
         for (index, _) in self.sequences() {
             let tokens = self.tokens(&format!("{index}.token_ids"));
             let mut logits = Matrix::new();
-            let resid_posts = captured(&|_: At, resid_post| resid_post, |hook| {
-                logits = matrix(model.logits(model.read(&[&tokens], Some(hook)).0));
+            let resid_posts = captured(&|_: HookPoint, resid_post| resid_post, |hook| {
+                logits = matrix(model.logits(model.prefill(&[&tokens], Some(hook)).0));
             });
             let error = max_difference(&logits, &self.matrix(&format!("{index}.logits")));
             logits_error = logits_error.max(error);

@@ -201,7 +201,7 @@ fn logits(adapter: &Adapter) -> Matrix {
         serde_json::from_str(&fs::read_to_string(path).expect("a fixture")).expect("JSON");
     let tokens: Vec<u32> = serde_json::from_value(facts["token_ids"].clone()).expect("tokens");
     let model = tiny().model;
-    let steering = adapter.leaves(&Device::flex()).intervention();
-    let (resid, _) = model.read(&[&tokens], Some(&steering));
+    let steering = adapter.to_device(&Device::flex()).to_steering();
+    let (resid, _) = model.prefill(&[&tokens], Some(&steering));
     matrix(model.logits(resid))
 }

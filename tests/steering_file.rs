@@ -14,7 +14,7 @@ use serde_json::json;
 use trimtab_model::{HostTensor, Precision, Pretrained, Site, TensorFile, TensorFileError};
 use trimtab_steer::{
     Adapter, Conflict, Form, FormError, Gated, Lora, Part, PerLayer, Steering, SteeringError,
-    SteeringFile, SteeringVectors, Tokens, Where,
+    SteeringFile, SteeringVectors, TokenFilter, Tokens,
 };
 use trimtab_tests::{bits, bundled_model, matrix};
 
@@ -156,7 +156,7 @@ fn what_a_file_does_not_say_is_the_default_and_what_it_says_is_kept() {
     old.write(&path).expect("a writable folder");
     let read = SteeringFile::read(&path, nano()).expect("an old file");
     assert_eq!(read, sample());
-    read.steering(&Device::flex()).expect("at every token");
+    read.to_vectors(&Device::flex()).expect("at every token");
 
     let mut other = sample();
     other.metadata.form = Form::PerLayer(PerLayer {
@@ -173,7 +173,7 @@ fn what_a_file_does_not_say_is_the_default_and_what_it_says_is_kept() {
     assert_eq!(names, ["attn_out"]);
     let read = SteeringFile::read(&path, nano()).expect("just written");
     assert_eq!(read, other);
-    let refused = read.steering(&Device::flex());
+    let refused = read.to_vectors(&Device::flex());
     let Err(SteeringError::NotEverywhere { site, conditional }) = refused else {
         panic!("it would act elsewhere")
     };
@@ -190,8 +190,8 @@ fn other_forms_are_kept_with_their_parameters() {
         layers: Some(vec![1, 3]),
         ..Gated::default()
     });
-    for (form, place) in [
-        (gated, Where::default()),
+    for (form, token_filter) in [
+        (gated, TokenFilter::default()),
         (Form::Lora(Lora::default()), generated()),
     ] {
         let mut adapter = Adapter::init(form.clone(), &base.model.config).expect("it fits");
@@ -200,7 +200,7 @@ fn other_forms_are_kept_with_their_parameters() {
                 *value += (index % 7) as f32 / 64.0 - 0.05;
             }
         }
-        let file = SteeringFile::of(&adapter, &place, base, 3, json!({ "seed": 1 }));
+        let file = SteeringFile::of(&adapter, &token_filter, base, 3, json!({ "seed": 1 }));
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("steering.safetensors");
         file.write(&path).expect("a writable folder");
@@ -211,15 +211,15 @@ fn other_forms_are_kept_with_their_parameters() {
         let read = SteeringFile::read(&path, base).expect("just written");
         assert_eq!(read, file);
         assert_eq!(read.parameters, adapter.parameters());
-        let refused = read.steering(&Device::flex());
+        let refused = read.to_vectors(&Device::flex());
         assert!(
             matches!(refused, Err(SteeringError::NoVectors { .. })),
             "no plain vectors"
         );
-        let logits = |hook| matrix(base.model.logits(base.model.read(&[&tokens], hook).0));
-        let set = (adapter.leaves(&Device::flex()), place);
+        let logits = |hook| matrix(base.model.logits(base.model.prefill(&[&tokens], hook).0));
+        let set = (adapter.to_device(&Device::flex()), token_filter);
         let expected = Steering::new(vec![set], Conflict::Sum).expect("it can be followed");
-        let found = read.intervention(&base.model).expect("it can be followed");
+        let found = read.to_steering(&base.model).expect("it can be followed");
         let found = logits(Some(&found));
         assert!(bits(&found) == bits(&logits(Some(&expected))));
         // These are prompts, where the LoRA does nothing.
@@ -262,18 +262,18 @@ fn where_clauses_of_files_are_checked() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("steering.safetensors");
     let mut file = sample();
-    file.metadata.where_clause = Some(Where {
+    file.metadata.where_clause = Some(TokenFilter {
         only: Tokens {
             last: Some(2),
             ..Tokens::default()
         },
-        ..Where::default()
+        ..TokenFilter::default()
     });
     file.write(&path).expect("a writable folder");
     let read = SteeringFile::read(&path, nano()).expect("plain data");
-    let refused = read.intervention(&nano().model).map(|_| ());
+    let refused = read.to_steering(&nano().model).map(|_| ());
     assert!(
-        matches!(refused, Err(SteeringError::Where(_))),
+        matches!(refused, Err(SteeringError::TokenFilter(_))),
         "{refused:?}"
     );
 }
@@ -469,13 +469,13 @@ fn read(write: impl FnOnce(&Path)) -> Result<SteeringFile, SteeringError> {
     SteeringFile::read(&path, nano())
 }
 
-fn generated() -> Where {
-    Where {
+fn generated() -> TokenFilter {
+    TokenFilter {
         only: Tokens {
             part: Part::Generated,
             ..Tokens::default()
         },
-        ..Where::default()
+        ..TokenFilter::default()
     }
 }
 

@@ -246,7 +246,7 @@ fn masked_completions_teach_nothing() {
 #[test]
 fn what_is_not_finite_is_skipped_and_named_until_the_run_stops() {
     let recipe = Recipe {
-        most_skipped_steps: 1,
+        max_skipped_steps: 1,
         ..small(Recipe::default())
     };
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -10,7 +10,7 @@ use burn::tensor::Device;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use trimtab_model::{
-    ChatError, ChatTemplate, LoadError, Message, Precision, Pretrained, Tokenizer,
+    ChatError, ChatMessage, ChatTemplate, LoadError, Precision, Pretrained, Tokenizer,
 };
 use trimtab_tests::{TINY_TOKENIZER, fixture, json_text, tiny_checkpoint};
 
@@ -130,7 +130,7 @@ fn a_template_is_taken_from_the_first_file_that_has_one() {
         let template = ChatTemplate::from_dir(folder.path()).expect("good files")?;
         Some(
             template
-                .render(&[Message::new("user", "hello")], true)
+                .render(&[ChatMessage::new("user", "hello")], true)
                 .expect("a simple template"),
         )
     };
@@ -193,7 +193,7 @@ fn hostile_templates_come_to_an_end() {
         fs::write(folder.path().join("chat_template.jinja"), &source).expect("a writable folder");
         let clock = Instant::now();
         let rendered = ChatTemplate::from_dir(folder.path())
-            .and_then(|template| template.expect("a template").render(&[Message::new("user", "x")], true));
+            .and_then(|template| template.expect("a template").render(&[ChatMessage::new("user", "x")], true));
         assert!(rendered.is_err(), "{source:.80} gives {:.80}", rendered.expect("checked"));
         assert!(clock.elapsed() < Duration::from_secs(9), "{source:.80}: {:?}", clock.elapsed());
     }
@@ -210,7 +210,7 @@ fn templates_refuse_in_their_own_words() {
     let template = ChatTemplate::from_dir(folder.path())
         .expect("Jinja")
         .expect("a template");
-    let error = template.render(&[Message::new("system", "x")], false);
+    let error = template.render(&[ChatMessage::new("system", "x")], false);
     assert!(
         matches!(&error, Err(ChatError::Refused { message }) if message == "no system"),
         "{error:?}"
@@ -247,7 +247,7 @@ proptest! {
         fs::write(folder.path().join("chat_template.jinja"), &source).expect("a writable folder");
         let clock = Instant::now();
         if let Ok(Some(template)) = ChatTemplate::from_dir(folder.path()) {
-            drop(template.render(&[Message::new("user", "one"), Message::new("assistant", "two")], true));
+            drop(template.render(&[ChatMessage::new("user", "one"), ChatMessage::new("assistant", "two")], true));
         }
         prop_assert!(clock.elapsed() < Duration::from_secs(9), "{}", source);
     }

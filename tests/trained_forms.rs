@@ -11,8 +11,8 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use trimtab_model::{
-    Completion, FinishReason, FloatDType, Hook, Model, ModelConfig, Precision, Pretrained, Site,
-    Weights,
+    CheckpointWeights, Completion, FinishReason, FloatDType, Hook, Model, ModelConfig, Precision,
+    Pretrained, Site,
 };
 use trimtab_rl::{
     BackwardConfig, BuiltIn, GroupLoss, KlConfig, Policy, Recipe, Rewards, Run, RunError, Schedule,
@@ -20,7 +20,7 @@ use trimtab_rl::{
 };
 use trimtab_steer::{
     Adapter, Form, Full, Gated, Lora, LowRank, Part, PerLayer, RandomProjection, Scaled,
-    SteeringFile, Tokens, Where,
+    SteeringFile, TokenFilter, Tokens,
 };
 use trimtab_tasks::{Family, Split};
 use trimtab_tests::{bundled_model, fixture, matrix, max_difference};
@@ -35,7 +35,7 @@ fn gradients_of_a_group_equal_central_differences() {
     for tied in [false, true] {
         let base = tiny(tied);
         let autodiff = base.autodiff();
-        for (mut adapter, place) in tiny_forms(&base.config) {
+        for (mut adapter, token_filter) in tiny_forms(&base.config) {
             let is_full = matches!(adapter.form(), Form::Full(_));
             if tied && !is_full {
                 continue; // others do not touch the embedding
@@ -44,8 +44,8 @@ fn gradients_of_a_group_equal_central_differences() {
                 shake(&mut adapter, 0.1);
             }
             let policy = |adapter: &Adapter| {
-                let leaves = adapter.leaves(&Device::flex());
-                Policy::new(leaves, place.clone()).expect("a clause that can be followed")
+                let leaves = adapter.to_device(&Device::flex());
+                Policy::new(leaves, token_filter.clone()).expect("a clause that can be followed")
             };
             let grads = group.gradient(&autodiff, &policy(&adapter));
             assert!(grads.iter().flatten().any(|grad| grad.abs() > 1e-2));
@@ -178,7 +178,7 @@ fn results_are_read_back_and_compute_the_same() {
         while run.advance().expect("a good step").is_some() {}
         let path = run.export().expect("a writable folder");
         let logits = |model: &Model, hook: Option<Hook>| {
-            matrix(model.logits(model.read(&[&tokens], hook).0))
+            matrix(model.logits(model.prefill(&[&tokens], hook).0))
         };
         let policy = run.trainer().policy();
         let model = policy.model(&nano().model);
@@ -193,12 +193,12 @@ fn results_are_read_back_and_compute_the_same() {
             }
             Form::Lora(_) => {
                 let adapter = Adapter::read_peft(&path, &nano().model.config).expect("of PEFT");
-                let steering = adapter.leaves(&Device::flex()).intervention();
+                let steering = adapter.to_device(&Device::flex()).to_steering();
                 logits(&nano().model, Some(&steering))
             }
             _ => {
                 let file = SteeringFile::read(&path, nano()).expect("just written");
-                let steering = file.intervention(&nano().model).expect("no clause");
+                let steering = file.to_steering(&nano().model).expect("no clause");
                 logits(&nano().model, Some(&steering))
             }
         };
@@ -264,7 +264,7 @@ fn recipes_say_what_is_trained() {
         ..Lora::default()
     };
     assert_eq!(recipe.steer.form, Form::Lora(lora));
-    assert_eq!(recipe.steer.place.strength, 0.5);
+    assert_eq!(recipe.steer.token_filter.strength, 0.5);
     let again = Recipe::resolve(&recipe.to_toml(), &[]).expect("just written");
     assert_eq!(again, recipe);
     assert_ne!(recipe.identity(), Recipe::default().identity());
@@ -284,7 +284,7 @@ fn recipes_say_what_is_trained() {
         ..PerLayer::default()
     };
     assert_eq!(recipe.steer.form, Form::PerLayer(vectors));
-    assert_eq!(recipe.steer.place.only.part, Part::Generated);
+    assert_eq!(recipe.steer.token_filter.only.part, Part::Generated);
     assert!(!Recipe::default().to_toml().contains("steer"));
     for (text, named) in [
         ("steer.form = 'lora'\nsteer.rnak = 2", "rnak"),
@@ -414,20 +414,20 @@ fn tiny(tied: bool) -> Model {
     .expect("sound tensors")
 }
 
-fn tiny_weights() -> Weights {
-    Weights::open(&fixture("tiny_qwen2")).expect("a whole file")
+fn tiny_weights() -> CheckpointWeights {
+    CheckpointWeights::open(&fixture("tiny_qwen2")).expect("a whole file")
 }
 
 /// One of each form, some of them at some tokens only.
-fn tiny_forms(config: &ModelConfig) -> Vec<(Adapter, Where)> {
+fn tiny_forms(config: &ModelConfig) -> Vec<(Adapter, TokenFilter)> {
     let init = |form| Adapter::init(form, config).expect("a form that fits");
-    let generated = Where {
+    let generated = TokenFilter {
         only: Tokens {
             part: Part::Generated,
             ..Tokens::default()
         },
         strength: 0.5,
-        ..Where::default()
+        ..TokenFilter::default()
     };
     let low_rank = LowRank {
         rank: 2,
@@ -439,16 +439,16 @@ fn tiny_forms(config: &ModelConfig) -> Vec<(Adapter, Where)> {
     };
     let full = Adapter::full(config, &tiny_weights()).expect("a whole file");
     vec![
-        (init(Form::default()), Where::default()),
+        (init(Form::default()), TokenFilter::default()),
         (init(Form::Scaled(Scaled::default())), generated.clone()),
-        (init(Form::LowRank(low_rank)), Where::default()),
+        (init(Form::LowRank(low_rank)), TokenFilter::default()),
         (
             init(Form::RandomProjection(RandomProjection::default())),
             generated.clone(),
         ),
-        (init(Form::Gated(Gated::default())), Where::default()),
+        (init(Form::Gated(Gated::default())), TokenFilter::default()),
         (init(Form::Lora(lora)), generated),
-        (full, Where::default()),
+        (full, TokenFilter::default()),
     ]
 }
 
@@ -483,7 +483,7 @@ fn nano_forms() -> [(Form, f32); 7] {
 fn usual_beginning() -> u32 {
     let prompts = prompts();
     let sums = prompts.iter().fold(vec![], |sums: Vec<f32>, prompt| {
-        let (resid, _) = nano().model.read(&[prompt], None);
+        let (resid, _) = nano().model.prefill(&[prompt], None);
         let last = resid.narrow(0, prompt.len() - 1, 1);
         let logits = matrix(nano().model.logits(last)).remove(0);
         let total: f32 = logits.iter().map(|logit| logit.exp()).sum();

@@ -15,8 +15,8 @@ use std::sync::LazyLock;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use trimtab_model::{
-    At, Completion, FinishReason, GenerateOptions, Hook, HostTensor, Model, ModelConfig, Precision,
-    Pretrained, Request, Sampling, generate,
+    Completion, FinishReason, GenerateOptions, Hook, HookPoint, HostTensor, Model, ModelConfig,
+    Precision, Pretrained, Request, Sampling, generate,
 };
 use trimtab_rl::{BackwardConfig, GroupGradient, GroupLoss, Recipe, Run, Slopes, group_gradient};
 use trimtab_steer::SteeringVectors;
@@ -218,13 +218,13 @@ fn chunks_and_the_shared_prompt_change_nothing() {
     let prompt_len = group.prompt.len();
 
     let whole = group.in_one_piece(&model, &vectors, &|hook| {
-        let (prompt_resid, prompts) = model.read(&[&group.prompt], Some(hook));
+        let (prompt_resid, prompts) = model.prefill(&[&group.prompt], Some(hook));
         let rows = group
             .completions
             .iter()
             .map(|one| &one.tokens[..])
             .collect();
-        let resid = model.complete(&prompts, &[rows], Some(hook));
+        let resid = model.forward_completions(&prompts, &[rows], Some(hook));
         let first = prompt_resid.narrow(0, prompt_len - 1, 1);
         let mut start = 0;
         let rows = lens.iter().flat_map(|&len| {
@@ -240,7 +240,7 @@ fn chunks_and_the_shared_prompt_change_nothing() {
         let rows = group.completions.iter().map(|one| {
             let input = [&group.prompt, &one.tokens[..one.tokens.len() - 1]].concat();
             model
-                .read(&[&input], Some(hook))
+                .prefill(&[&input], Some(hook))
                 .0
                 .narrow(0, prompt_len - 1, one.tokens.len())
         });
@@ -308,7 +308,7 @@ fn one_token_completions_need_no_second_pass() {
     );
     let found = group.gradient(&model, &vectors, 1.0);
     let steering = SteeringVectors::from_host(&vectors, &Device::flex());
-    let (resid, _) = nano().model.read(&[prompt], Some(&steering.hook()));
+    let (resid, _) = nano().model.prefill(&[prompt], Some(&steering.hook()));
     let resid = resid.narrow(0, prompt.len() - 1, 1).repeat_dim(0, 2);
     let expected: Vec<f32> = nano()
         .model
@@ -329,7 +329,9 @@ fn zero_vectors_are_the_base_bit_for_bit() {
     let prompts = prompts(5);
     let logits = |hook| {
         let slices: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
-        bits(&matrix(base.model.logits(base.model.read(&slices, hook).0)))
+        bits(&matrix(
+            base.model.logits(base.model.prefill(&slices, hook).0),
+        ))
     };
     assert_eq!(logits(Some(&hook)), logits(None));
     for temperature in [0.0, 1.0] {
@@ -354,13 +356,13 @@ fn vectors_add_and_cancel() {
     );
     let resid_posts = |hook: Hook| {
         captured(hook, |hook| {
-            base.model.read(&[&prompts(1)[0]], Some(hook));
+            base.model.prefill(&[&prompts(1)[0]], Some(hook));
         })
     };
-    let plain = resid_posts(&|_: At, x| x);
-    let cancelled = resid_posts(&|at: At, x| back(at, once(at, x)));
+    let plain = resid_posts(&|_: HookPoint, x| x);
+    let cancelled = resid_posts(&|at: HookPoint, x| back(at, once(at, x)));
     let (twice, doubled) = (
-        resid_posts(&|at: At, x| once(at, once(at, x))),
+        resid_posts(&|at: HookPoint, x| once(at, once(at, x))),
         resid_posts(&double),
     );
     let (steered, moved) = (resid_posts(&once), resid_posts(&double));
@@ -401,10 +403,10 @@ fn a_vector_acts_from_its_layer_on() {
     let prompt = &prompts(1)[0];
     let resid_posts = |hook: Hook| {
         captured(hook, |hook| {
-            base.model.read(&[prompt], Some(hook));
+            base.model.prefill(&[prompt], Some(hook));
         })
     };
-    let plain = resid_posts(&|_: At, x| x);
+    let plain = resid_posts(&|_: HookPoint, x| x);
     for layer in 0..layers {
         let own = layer * width..(layer + 1) * width;
         let data = host
@@ -673,8 +675,8 @@ fn vectors_of_norm(norm: f32, seed: u64) -> HostTensor {
 
 /// The median size of the numbers in each layer's residual stream over a prompt.
 fn typical_sizes(prompt: &[u32]) -> Vec<f32> {
-    let layers = captured(&|_: At, x| x, |hook| {
-        nano().model.read(&[prompt], Some(hook));
+    let layers = captured(&|_: HookPoint, x| x, |hook| {
+        nano().model.prefill(&[prompt], Some(hook));
     });
     let median = |layer: &Matrix| {
         let mut sizes: Vec<f32> = layer.iter().flatten().map(|x| x.abs()).collect();

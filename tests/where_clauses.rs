@@ -4,12 +4,12 @@ use std::sync::Mutex;
 
 use burn::tensor::{Device, Tensor};
 use trimtab_model::{
-    At, GenerateOptions, Hook, HostTensor, Intervention, Model, Pass, Request, Sampling, Site,
-    TokenAt, generate,
+    GenerateOptions, Hook, HookFn, HookPoint, HostTensor, Intervention, Model, Request, Sampling,
+    Site, TokenInfo, generate,
 };
 use trimtab_steer::{
-    Adapter, Condition, Conflict, Form, Gated, Leaves, Part, PerLayer, Steered, Steering,
-    SteeringSetError, Tokens, Where, WhereError,
+    Adapter, Condition, Conflict, DeviceAdapter, Form, Gated, Part, PerLayer, SteeredToken,
+    Steering, SteeringSetError, TokenFilter, TokenFilterError, Tokens,
 };
 use trimtab_tests::{Matrix, matrix, max_difference, tiny};
 
@@ -62,11 +62,11 @@ fn a_clause_means_the_tokens_that_it_says() {
     ];
     let model = tiny().model;
     for (clause, places) in table {
-        let place: Where = toml::from_str(clause).expect(clause);
-        let mut expected: Vec<Steered> = places
+        let token_filter: TokenFilter = toml::from_str(clause).expect(clause);
+        let mut expected: Vec<SteeredToken> = places
             .iter()
             .flat_map(|&(prompt, position)| {
-                [0, 2].map(|layer| Steered {
+                [0, 2].map(|layer| SteeredToken {
                     set: 0,
                     prompt,
                     position,
@@ -76,20 +76,20 @@ fn a_clause_means_the_tokens_that_it_says() {
             })
             .collect();
         expected.sort_unstable();
-        let steering = one(vectors(&model, Some(vec![0, 2])), place).traced();
+        let steering = one(vectors(&model, Some(vec![0, 2])), token_filter).traced();
         let seen = run(&model, &steering);
         assert_eq!(steering.take_trace(), expected, "{clause}");
         assert!(steering.take_trace().is_empty(), "taken");
 
         // The first steered layer shows what was added where: the vector, or nothing.
         let vector = &row(0);
-        let base = run(&model, &|_: At, x| x);
+        let base = run(&model, &|_: HookPoint, x| x);
         for ((token, steered), base) in seen[0]
             .iter()
             .zip(&base[0])
             .map(|(s, b)| ((s.0, &s.1), &b.1))
         {
-            let here = |steered: &Steered| {
+            let here = |steered: &SteeredToken| {
                 (steered.prompt, steered.position) == (token.prompt, token.position)
             };
             let expected: Vec<f32> = if expected.iter().any(here) {
@@ -105,12 +105,13 @@ fn a_clause_means_the_tokens_that_it_says() {
 #[test]
 fn generation_steers_the_tokens_that_training_steers() {
     let model = tiny().model;
-    let place: Where = toml::from_str("only.part = 'prompt'\nonly.last = 2").expect("a clause");
-    let generated: Where =
+    let token_filter: TokenFilter =
+        toml::from_str("only.part = 'prompt'\nonly.last = 2").expect("a clause");
+    let generated: TokenFilter =
         toml::from_str("only = { part = 'generated', first = 2 }").expect("a clause");
     let leaves = vectors(&model, None);
     let steering = Steering::new(
-        vec![(leaves.clone(), place), (leaves, generated)],
+        vec![(leaves.clone(), token_filter), (leaves, generated)],
         Conflict::Error,
     )
     .expect("they never meet")
@@ -130,12 +131,12 @@ fn generation_steers_the_tokens_that_training_steers() {
     };
     let completed = generate(&model, &requests, &sampling, options).expect("prompts that fit");
     let mut sampled = steering.take_trace();
-    let (_, prompts) = model.read(&PROMPTS, Some(&steering));
+    let (_, prompts) = model.prefill(&PROMPTS, Some(&steering));
     let rows: Vec<Vec<&[u32]>> = completed
         .iter()
         .map(|rows| rows.iter().map(|row| &row.tokens[..3]).collect()) // the last token is not run
         .collect();
-    let trained = model.complete(&prompts, &rows, Some(&steering));
+    let trained = model.forward_completions(&prompts, &rows, Some(&steering));
     assert_eq!(sampled, steering.take_trace());
     sampled.retain(|steered| steered.layer == 1 && steered.prompt == 0);
     let places: Vec<(usize, usize)> = sampled.iter().map(|s| (s.set, s.position)).collect();
@@ -173,12 +174,12 @@ fn generation_steers_the_tokens_that_training_steers() {
 #[test]
 fn strength_scales_what_is_added() {
     let model = tiny().model;
-    let strong = Where {
+    let strong = TokenFilter {
         strength: -0.5,
-        ..Where::default()
+        ..TokenFilter::default()
     };
     let steered = run(&model, &one(vectors(&model, Some(vec![1])), strong));
-    let base = run(&model, &|_: At, x| x);
+    let base = run(&model, &|_: HookPoint, x| x);
     for ((_, steered), (_, base)) in steered[1].iter().zip(&base[1]) {
         for ((steered, base), vector) in steered.iter().zip(base).zip(row(1)) {
             assert!((steered - base + 0.5 * vector).abs() < 1e-5);
@@ -190,7 +191,7 @@ fn strength_scales_what_is_added() {
 #[test]
 fn a_condition_steers_the_tokens_whose_residual_points_that_way() {
     let model = tiny().model;
-    let base = run(&model, &|_: At, x| x);
+    let base = run(&model, &|_: HookPoint, x| x);
     let vector: Vec<f32> = (0..36).map(|i| (i as f32 * 0.7).sin()).collect();
     let cosine = |x: &[f32]| {
         let dot = |a: &[f32], b: &[f32]| -> f64 {
@@ -206,23 +207,23 @@ fn a_condition_steers_the_tokens_whose_residual_points_that_way() {
     cosines.sort_by(f64::total_cmp);
     let threshold = f64::midpoint(cosines[7], cosines[8]);
     assert!(cosines[8] - cosines[7] > 1e-4, "tokens lie apart");
-    let place = Where {
+    let token_filter = TokenFilter {
         condition: Some(Condition {
             layer: 0,
             vector: vector.clone(),
             threshold: threshold as f32,
         }),
-        ..Where::default()
+        ..TokenFilter::default()
     };
     // Layer 0 is the one that is looked at, layer 2 comes long after.
     for layer in [0, 2] {
-        let steering = one(vectors(&model, Some(vec![layer])), place.clone()).traced();
+        let steering = one(vectors(&model, Some(vec![layer])), token_filter.clone()).traced();
         run(&model, &steering);
-        let mut expected: Vec<Steered> = base[0]
+        let mut expected: Vec<SteeredToken> = base[0]
             .iter()
             .zip(&by_token)
             .filter(|(_, cosine)| **cosine > threshold)
-            .map(|((token, _), _)| Steered {
+            .map(|((token, _), _)| SteeredToken {
                 set: 0,
                 prompt: token.prompt,
                 position: token.position,
@@ -235,13 +236,13 @@ fn a_condition_steers_the_tokens_whose_residual_points_that_way() {
         assert_eq!(steering.take_trace(), expected, "layer {layer}");
     }
     // With a clause beside, both must hold; where they do not, the next set in line acts.
-    let mut in_prompts = place.clone();
+    let mut in_prompts = token_filter.clone();
     in_prompts.only.part = Part::Prompt;
     let leaves = vectors(&model, Some(vec![2]));
     let sets = vec![
         (leaves.clone(), in_prompts),
-        (leaves.clone(), place.clone()),
-        (leaves, Where::default()),
+        (leaves.clone(), token_filter.clone()),
+        (leaves, TokenFilter::default()),
     ];
     let steering = Steering::new(sets, Conflict::Priority)
         .expect("sound clauses")
@@ -260,16 +261,20 @@ fn a_condition_steers_the_tokens_whose_residual_points_that_way() {
         })
         .collect();
     expected.sort_unstable();
-    assert!((0..3).all(|set| expected.iter().any(|place| place.0 == set)));
+    assert!((0..3).all(|set| expected.iter().any(|token_filter| token_filter.0 == set)));
     let found = steering.take_trace().into_iter();
     let found: Vec<_> = found.map(|s| (s.set, s.prompt, s.position)).collect();
     assert_eq!(found, expected);
 
     // No residual is behind a cosine of 1, and all are before one of -1.
     for (threshold, count) in [(1.0, 0), (-1.01, 15)] {
-        let mut place = place.clone();
-        place.condition.as_mut().expect("given above").threshold = threshold;
-        let steering = one(vectors(&model, Some(vec![1])), place).traced();
+        let mut token_filter = token_filter.clone();
+        token_filter
+            .condition
+            .as_mut()
+            .expect("given above")
+            .threshold = threshold;
+        let steering = one(vectors(&model, Some(vec![1])), token_filter).traced();
         run(&model, &steering);
         assert_eq!(steering.take_trace().len(), count);
     }
@@ -279,16 +284,16 @@ fn a_condition_steers_the_tokens_whose_residual_points_that_way() {
 #[test]
 fn passes_keep_their_conditions_apart() {
     let model = tiny().model;
-    let place = Where {
+    let token_filter = TokenFilter {
         condition: Some(Condition {
             layer: 0,
             vector: (0..36).map(|i| (i as f32 * 0.7).sin()).collect(),
             threshold: 0.0,
         }),
-        ..Where::default()
+        ..TokenFilter::default()
     };
-    let steering = one(vectors(&model, None), place);
-    let read = |prompt: &[u32]| matrix(model.read(&[prompt], Some(&steering)).0);
+    let steering = one(vectors(&model, None), token_filter);
+    let read = |prompt: &[u32]| matrix(model.prefill(&[prompt], Some(&steering)).0);
     let prompts: Vec<Vec<u32>> = (0..40)
         .map(|p| (0..9).map(|i| (p * 31 + i * 17) % 89).collect())
         .collect();
@@ -310,8 +315,8 @@ fn passes_keep_their_conditions_apart() {
 fn sets_that_meet_follow_the_policy() {
     let model = tiny().model;
     let leaves = vectors(&model, Some(vec![1]));
-    let first: Where = toml::from_str("only.ids = [14]").expect("a clause");
-    let second: Where = toml::from_str("strength = 3.0").expect("a clause");
+    let first: TokenFilter = toml::from_str("only.ids = [14]").expect("a clause");
+    let second: TokenFilter = toml::from_str("strength = 3.0").expect("a clause");
     let sets = |conflict| {
         Steering::new(
             vec![
@@ -321,7 +326,7 @@ fn sets_that_meet_follow_the_policy() {
             conflict,
         )
     };
-    let base = run(&model, &|_: At, x| x);
+    let base = run(&model, &|_: HookPoint, x| x);
     for (conflict, met) in [(Conflict::Sum, 4.0), (Conflict::Priority, 1.0)] {
         let steering = sets(conflict).expect("nothing is wrong").traced();
         let steered = run(&model, &steering);
@@ -360,12 +365,12 @@ fn sets_that_meet_follow_the_policy() {
             layers: None,
         },
     );
-    let part = |part| Where {
+    let part = |part| TokenFilter {
         only: Tokens {
             part,
             ..Tokens::default()
         },
-        ..Where::default()
+        ..TokenFilter::default()
     };
     for others in [
         [
@@ -392,12 +397,12 @@ fn a_sum_does_not_depend_on_the_order() {
             *value = ((i * 7 + index) % 11) as f32 / 20.0 - 0.25;
         }
     }
-    let gated = gated.leaves(&Device::flex());
+    let gated = gated.to_device(&Device::flex());
     let plain = vectors(&model, None);
-    let sum = |sets: [&Leaves; 2]| {
-        let sets = sets.map(|leaves| (leaves.clone(), Where::default()));
+    let sum = |sets: [&DeviceAdapter; 2]| {
+        let sets = sets.map(|leaves| (leaves.clone(), TokenFilter::default()));
         let steering = Steering::new(sets.to_vec(), Conflict::Sum).expect("nothing is wrong");
-        matrix(model.read(&PROMPTS, Some(&steering)).0)
+        matrix(model.prefill(&PROMPTS, Some(&steering)).0)
     };
     let difference = max_difference(&sum([&gated, &plain]), &sum([&plain, &gated]));
     assert!(difference < 1e-4, "{difference}");
@@ -406,48 +411,48 @@ fn a_sum_does_not_depend_on_the_order() {
 #[test]
 fn clauses_that_cannot_be_followed_are_refused() {
     let model = tiny().model;
-    let condition = |layer, width, value: f32| Where {
+    let condition = |layer, width, value: f32| TokenFilter {
         condition: Some(Condition {
             layer,
             vector: vec![value; width],
             threshold: 0.5,
         }),
-        ..Where::default()
+        ..TokenFilter::default()
     };
-    let last: Where = toml::from_str("only.last = 3").expect("a clause");
-    let last_excepted: Where = toml::from_str("except.last = 3").expect("a clause");
-    let loud: Where = toml::from_str("strength = inf").expect("a clause");
+    let last: TokenFilter = toml::from_str("only.last = 3").expect("a clause");
+    let last_excepted: TokenFilter = toml::from_str("except.last = 3").expect("a clause");
+    let loud: TokenFilter = toml::from_str("strength = inf").expect("a clause");
     let table = [
-        (last, WhereError::LastOfUnknownLength),
-        (last_excepted, WhereError::LastOfUnknownLength),
-        (loud, WhereError::NotFinite { key: "strength" }),
+        (last, TokenFilterError::LastOfUnknownLength),
+        (last_excepted, TokenFilterError::LastOfUnknownLength),
+        (loud, TokenFilterError::NotFinite { key: "strength" }),
         (
             condition(3, 36, 1.0),
-            WhereError::UnknownLayer { layer: 3, count: 3 },
+            TokenFilterError::UnknownLayer { layer: 3, count: 3 },
         ),
         (
             condition(0, 35, 1.0),
-            WhereError::ConditionVector {
+            TokenFilterError::ConditionVector {
                 found: 35,
                 expected: 36,
             },
         ),
         (
             condition(0, 36, 0.0),
-            WhereError::ConditionVector {
+            TokenFilterError::ConditionVector {
                 found: 36,
                 expected: 36,
             },
         ),
         (
             condition(0, 36, f32::NAN),
-            WhereError::NotFinite { key: "vector" },
+            TokenFilterError::NotFinite { key: "vector" },
         ),
     ];
-    for (place, reason) in table {
-        let sets = vec![(vectors(&model, None), place)];
+    for (token_filter, reason) in table {
+        let sets = vec![(vectors(&model, None), token_filter)];
         let error = Steering::new(sets, Conflict::Sum).expect_err("a wrong clause");
-        assert_eq!(error, SteeringSetError::Where { set: 0, reason });
+        assert_eq!(error, SteeringSetError::TokenFilter { set: 0, reason });
     }
     let early = vec![(vectors(&model, None), condition(1, 36, 1.0))];
     assert_eq!(
@@ -466,16 +471,16 @@ fn clauses_that_cannot_be_followed_are_refused() {
         "condition = { layer = 1, vector = [], threshold = 0.0, site = 'resid_mid' }",
         "only.first = -1",
     ] {
-        assert!(toml::from_str::<Where>(wrong).is_err(), "{wrong}");
+        assert!(toml::from_str::<TokenFilter>(wrong).is_err(), "{wrong}");
     }
 }
 
-fn one(leaves: Leaves, place: Where) -> Steering {
-    Steering::new(vec![(leaves, place)], Conflict::Sum).expect("a sound clause")
+fn one(leaves: DeviceAdapter, token_filter: TokenFilter) -> Steering {
+    Steering::new(vec![(leaves, token_filter)], Conflict::Sum).expect("a sound clause")
 }
 
 /// Vectors on `resid_post`, a row of [`row`] for each layer chosen.
-fn vectors(model: &Model, layers: Option<Vec<usize>>) -> Leaves {
+fn vectors(model: &Model, layers: Option<Vec<usize>>) -> DeviceAdapter {
     adapter(
         model,
         PerLayer {
@@ -485,7 +490,7 @@ fn vectors(model: &Model, layers: Option<Vec<usize>>) -> Leaves {
     )
 }
 
-fn adapter(model: &Model, form: PerLayer) -> Leaves {
+fn adapter(model: &Model, form: PerLayer) -> DeviceAdapter {
     let layers = form.layers.clone().unwrap_or(vec![0, 1, 2]);
     let tensor = HostTensor {
         shape: vec![layers.len(), 36],
@@ -494,7 +499,7 @@ fn adapter(model: &Model, form: PerLayer) -> Leaves {
     let parameters = vec![("vectors".to_owned(), tensor)];
     Adapter::from_parameters(Form::PerLayer(form), &model.config, parameters)
         .expect("vectors of the right shape")
-        .leaves(&Device::flex())
+        .to_device(&Device::flex())
 }
 
 fn row(layer: usize) -> Vec<f32> {
@@ -504,16 +509,16 @@ fn row(layer: usize) -> Vec<f32> {
 }
 
 /// By layer, every token with the residual stream after it, prompts first.
-type Seen = Vec<Vec<(TokenAt, Vec<f32>)>>;
+type Seen = Vec<Vec<(TokenInfo, Vec<f32>)>>;
 
 fn run(model: &Model, steering: Hook) -> Seen {
     let watched = Watched {
         steering,
         seen: Mutex::new(vec![vec![]; 3]),
     };
-    let (_, prompts) = model.read(&PROMPTS, Some(&watched));
+    let (_, prompts) = model.prefill(&PROMPTS, Some(&watched));
     let completions = COMPLETIONS.map(<[&[u32]]>::to_vec);
-    model.complete(&prompts, &completions, Some(&watched));
+    model.forward_completions(&prompts, &completions, Some(&watched));
     watched.seen.into_inner().expect("no pass panicked")
 }
 
@@ -524,10 +529,10 @@ struct Watched<'a> {
 }
 
 impl Intervention for Watched<'_> {
-    fn begin(&self) -> Pass<'_> {
-        let mut pass = self.steering.begin();
-        Box::new(move |at: At, x: Tensor<2>| {
-            let x = if self.steering.sees(at.layer, at.site) {
+    fn begin_forward(&self) -> HookFn<'_> {
+        let mut pass = self.steering.begin_forward();
+        Box::new(move |at: HookPoint, x: Tensor<2>| {
+            let x = if self.steering.hooks(at.layer, at.site) {
                 pass(at, x)
             } else {
                 x
@@ -540,7 +545,7 @@ impl Intervention for Watched<'_> {
         })
     }
 
-    fn sees(&self, layer: usize, site: Site) -> bool {
-        site == Site::ResidPost || self.steering.sees(layer, site)
+    fn hooks(&self, layer: usize, site: Site) -> bool {
+        site == Site::ResidPost || self.steering.hooks(layer, site)
     }
 }

@@ -319,7 +319,7 @@ impl State {
             .collect();
         let count = targets.len();
         let targets = Tensor::<2, Int>::from_data(TensorData::new(targets, [count, 1]), device);
-        let logits = model.logits(model.read(&inputs, None).0);
+        let logits = model.logits(model.prefill(&inputs, None).0);
         let loss = -activation::log_softmax(logits, 1).gather(1, targets).sum();
         let grads = loss.backward();
         let host = |tensor: Tensor<2>| tensor.try_into_vec_as::<f32>().expect("f32 tensors");

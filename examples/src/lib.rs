@@ -100,7 +100,7 @@ impl ModelArgs {
                 .with_context(|| format!("{}: cannot read {name}", failure()))
         };
         if !path.is_dir() {
-            let steer = || SteeringFile::read(path, &base)?.intervention(&base.model);
+            let steer = || SteeringFile::read(path, &base)?.to_steering(&base.model);
             let steering = steer().with_context(failure)?;
             let bytes = std::fs::read(path).with_context(failure)?;
             return Ok(Steered {
@@ -111,7 +111,7 @@ impl ModelArgs {
         }
         if path.join("adapter_config.json").exists() {
             let adapter = Adapter::read_peft(path, &base.model.config).with_context(failure)?;
-            let steering = adapter.leaves(&base.model.device()).intervention();
+            let steering = adapter.to_device(&base.model.device()).to_steering();
             let files = [
                 read("adapter_config.json")?,
                 read("adapter_model.safetensors")?,

@@ -9,10 +9,11 @@ use proptest::prelude::*;
 use serde_json::Value;
 use tempfile::TempDir;
 use trimtab_model::{
-    At, FloatDType, Hook, HostTensor, Model, ModelConfig, Precision, Pretrained, Site, Weights,
+    CheckpointWeights, FloatDType, Hook, HookPoint, HostTensor, Model, ModelConfig, Precision,
+    Pretrained, Site,
 };
 use trimtab_rl::Policy;
-use trimtab_steer::{Adapter, Form, Where};
+use trimtab_steer::{Adapter, Form, TokenFilter};
 
 /// The numbers of a tensor with one row per token.
 pub type Matrix = Vec<Vec<f32>>;
@@ -59,7 +60,7 @@ pub fn tiny() -> Pretrained {
 pub fn fixture_model(name: &str) -> Model {
     let folder = fixture("families").join(name);
     let config = ModelConfig::from_dir(&folder).expect("a good configuration");
-    let weights = Weights::open(&folder).expect("a whole file");
+    let weights = CheckpointWeights::open(&folder).expect("a whole file");
     weights
         .check(&Model::tensors(&config), &[])
         .expect("all tensors and no others");
@@ -76,8 +77,8 @@ pub fn policy(vectors: &HostTensor, config: &ModelConfig) -> Policy {
     let adapter = Adapter::from_parameters(Form::default(), config, vectors);
     let leaves = adapter
         .expect("vectors of this model")
-        .leaves(&Device::flex());
-    Policy::new(leaves, Where::default()).expect("every token")
+        .to_device(&Device::flex());
+    Policy::new(leaves, TokenFilter::default()).expect("every token")
 }
 
 /// The rows of `tensor`.
@@ -117,8 +118,8 @@ pub fn bits(matrix: &[Vec<f32>]) -> Vec<Vec<u32>> {
 /// The residual stream that `steer` left after each layer while `forward` ran, the tokens of all calls one below the other.
 pub fn captured(steer: Hook, forward: impl FnOnce(Hook)) -> Vec<Matrix> {
     let layers = Mutex::new(Vec::<Matrix>::new());
-    forward(&|at: At, x| {
-        let steered = steer.begin()(at, x);
+    forward(&|at: HookPoint, x| {
+        let steered = steer.begin_forward()(at, x);
         if at.site == Site::ResidPost {
             let mut layers = layers.lock().expect("no hook panicked");
             if layers.len() <= at.layer {

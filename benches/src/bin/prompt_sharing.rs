@@ -9,7 +9,7 @@ use clap::Parser;
 use rayon::prelude::*;
 use trimtab::model::{Completion, GenerateError, GenerateOptions, Model};
 use trimtab::rl::{BackwardConfig, GroupLoss, Policy, Slopes, group_gradient};
-use trimtab::steer::{Adapter, Form, Where};
+use trimtab::steer::{Adapter, Form, TokenFilter};
 use trimtab::{Device, Precision, Pretrained, Request, Sampling, generate};
 use trimtab_examples::{keep_freed_memory, peak_memory_bytes};
 
@@ -116,7 +116,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// The gradient of all groups, each with its prompt, computed as in a training step.
 fn gradient(model: &Model, groups: &[(&[u32], Vec<&Completion>)]) -> Vec<f32> {
     let vectors = Adapter::init(Form::default(), &model.config).expect("a vector for each layer");
-    let policy = Policy::new(vectors.leaves(&model.device().inner()), Where::default());
+    let policy = Policy::new(
+        vectors.to_device(&model.device().inner()),
+        TokenFilter::default(),
+    );
     let policy = policy.expect("every token");
     let of_group = |(prompt, completions): &(&[u32], Vec<&Completion>)| {
         let tokens = completions.iter().map(|one| one.tokens.len()).sum();

@@ -9,7 +9,7 @@ use clap::Parser;
 use rayon::prelude::*;
 use trimtab::model::{Completion, FinishReason, GenerateOptions};
 use trimtab::rl::{BackwardConfig, GroupGradient, GroupLoss, Policy, Slopes, group_gradient};
-use trimtab::steer::{Adapter, Form, Where};
+use trimtab::steer::{Adapter, Form, TokenFilter};
 use trimtab::{Device, Precision, Pretrained, Request, Sampling, generate};
 use trimtab_examples::{keep_freed_memory, peak_memory_bytes};
 
@@ -110,7 +110,10 @@ fn training_seconds(base: &Pretrained, args: &Args) -> f64 {
     };
     let model = base.model.autodiff();
     let vectors = Adapter::init(Form::default(), &model.config).expect("a vector for each layer");
-    let policy = Policy::new(vectors.leaves(&base.model.device()), Where::default());
+    let policy = Policy::new(
+        vectors.to_device(&base.model.device()),
+        TokenFilter::default(),
+    );
     let policy = policy.expect("every token");
     let words = model.config.vocab_size.min(5000);
     let own = args.train_len - 1;

@@ -12,8 +12,8 @@ use rayon::prelude::*;
 
 use crate::exp::exp;
 use crate::isa::Isa;
-use crate::tile::{PANEL, View, largest, load, multiply, store};
-use crate::work::{Shared, scratch};
+use crate::microkernel::{PANEL, View, largest, load, multiply, store};
+use crate::parallel::{Shared, scratch};
 
 pub(crate) use backward::{Given, backward};
 
@@ -65,7 +65,7 @@ impl Heads {
 
 /// Keys and values of one key head of one text, in the order in which products read them.
 #[derive(Clone, Debug)]
-pub struct Keys {
+pub struct PackedKv {
     head_dim: usize,
     len: usize,
     /// `[panels][head_dim][32]`: 32 keys side by side.
@@ -74,7 +74,7 @@ pub struct Keys {
     values: Vec<f32>,
 }
 
-impl Keys {
+impl PackedKv {
     /// None yet.
     pub fn new(head_dim: usize) -> Self {
         Self {
@@ -147,7 +147,7 @@ fn panels(x: View, [count, width]: [usize; 2]) -> Vec<f32> {
 #[derive(Clone, Copy, Debug)]
 struct Segment<'a> {
     /// The row's own keys, by key head.
-    own: &'a [Keys],
+    own: &'a [PackedKv],
     /// Place of the first query in the row.
     start: usize,
     /// Its number among all queries.
@@ -159,9 +159,9 @@ struct Segment<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct Group<'a> {
     /// Keys of the prompt by key head; none if there is no prompt.
-    pub(crate) prompt: &'a [Keys],
+    pub(crate) prompt: &'a [PackedKv],
     /// The keys of each row by key head, those of the queries' own tokens included.
-    pub(crate) rows: Vec<&'a [Keys]>,
+    pub(crate) rows: Vec<&'a [PackedKv]>,
 }
 
 /// The last tokens of each row look at their prompt and at their row. `counts[g][i]` tells how many tokens of row `i` of
@@ -204,7 +204,8 @@ pub(crate) fn attend_with(
         };
         for (&own, &count) in group.rows.iter().zip(counts) {
             let len = own[0].len;
-            work += count * (len + group.prompt.first().map_or(0, Keys::len)) * heads.query_width();
+            work +=
+                count * (len + group.prompt.first().map_or(0, PackedKv::len)) * heads.query_width();
             let mut start = len - count;
             while start < len {
                 let count = (len - start).min(most - tokens);
@@ -251,14 +252,14 @@ pub(crate) fn attend_with(
 struct Block<'a> {
     heads: &'a Heads,
     head: usize,
-    prompt: Option<&'a Keys>,
+    prompt: Option<&'a PackedKv>,
     segments: Vec<Segment<'a>>,
 }
 
 impl Block<'_> {
     /// Tokens of the prompt.
     fn shared(&self) -> usize {
-        self.prompt.map_or(0, Keys::len)
+        self.prompt.map_or(0, PackedKv::len)
     }
 
     /// Query rows: the heads of one token lie together.

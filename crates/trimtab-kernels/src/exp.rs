@@ -2,7 +2,7 @@
 
 use pulp::Simd;
 
-use crate::tile::mul_add;
+use crate::microkernel::mul_add;
 
 /// `exp(x)`, within 2 units in the last place where the result is a normal number; 0 below -87.3.
 #[inline(always)]
@@ -57,7 +57,7 @@ mod tests {
 
     use super::*;
     use crate::isa::Isa;
-    use crate::tile::{load, store};
+    use crate::microkernel::{load, store};
 
     struct Exp<'a>(&'a mut [f32]);
 

@@ -48,7 +48,7 @@ impl Isa {
 
     /// Whether products of bfloat16 pairs may run: this is their path, and the processor has it, wherever `self` comes from.
     #[cfg(target_arch = "x86_64")]
-    pub(crate) fn multiplies_pairs(self) -> bool {
+    pub(crate) fn has_bf16_dot(self) -> bool {
         self == Self::Avx512Bf16
             && is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bf16")
@@ -56,7 +56,7 @@ impl Isa {
 
     /// Whether blocks may be turned over with AVX, as [`Self::multiplies_pairs`].
     #[cfg(target_arch = "x86_64")]
-    pub(crate) fn turns(self) -> bool {
+    pub(crate) fn has_fast_transpose(self) -> bool {
         self >= Self::Avx2 && is_x86_feature_detected!("avx")
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Weights that never change are packed once, in the order in which products read them ([`Matrix`]), and held in
 //! bfloat16 if asked for. The operations of a decoder ([`linear`], [`rms_norm`], [`gated`], [`rotate`],
-//! [`attend_rows`], [`logprobs`]) run on them, on tensors of burn's CPU backend, with gradients for activations only. Each has a
+//! [`attend_prefill`], [`logprobs`]) run on them, on tensors of burn's CPU backend, with gradients for activations only. Each has a
 //! path for AVX-512 with bfloat16 dot products, AVX-512, AVX2, NEON and everything else, chosen at run time ([`Isa`]).
 //!
 //! Results do not depend on the number of threads or on the other rows of a batch, to the bit.
@@ -25,35 +25,36 @@
     )
 )]
 
+mod add_row;
 mod attention;
+#[cfg(feature = "burn")]
+mod autodiff_op;
+mod avx512_bf16;
 mod exp;
-mod gate;
+mod gemm;
+mod glu;
 mod isa;
 mod matrix;
+mod microkernel;
 mod norm;
 #[cfg(feature = "burn")]
 mod ops;
-mod pairs;
-mod product;
+mod parallel;
 mod rotary;
-mod row;
 mod softmax;
-#[cfg(feature = "burn")]
-mod step;
 #[cfg(test)]
 mod testing;
-mod tile;
-mod turn;
-mod work;
+mod transpose;
 
-pub use attention::{Heads, Keys};
-pub use gate::Activation;
+pub use attention::{Heads, PackedKv};
+pub use glu::Activation;
 pub use isa::Isa;
-pub use matrix::{Format, Matrix, Weight};
+pub use matrix::{Element, Format, Matrix};
+pub use microkernel::PANEL;
 #[cfg(feature = "burn")]
 pub use ops::{
-    Angles, Kept, SharedPrompt, add_row, attend_next, attend_rows, gated, is_cpu, linear,
-    linear_onto, logprobs, pack, read, rms_norm, rotate, unembedded_logprobs,
+    RotaryAngles, SavedActivations, SharedPrompt, add_row, apply_rotary, attend_decode,
+    attend_prefill, glu, is_cpu, linear, linear_residual, logprobs, pack, rms_norm,
+    unembed_logprobs, with_slice,
 };
-pub use softmax::Weights;
-pub use tile::PANEL;
+pub use softmax::SoftmaxTerms;

@@ -3,9 +3,9 @@
 use half::bf16;
 use rayon::prelude::*;
 
+use crate::gemm::Added;
 use crate::isa::Isa;
-use crate::product::Added;
-use crate::tile::PANEL;
+use crate::microkernel::PANEL;
 
 /// How the numbers of a [`Matrix`] are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,24 +55,24 @@ pub(crate) enum Data {
 }
 
 /// Numbers that a [`Matrix`] is made of.
-pub trait Weight: Copy + Sync {
+pub trait Element: Copy + Sync {
     /// The number as f32, which holds it exactly.
     fn to_f32(self) -> f32;
 }
 
-impl Weight for f32 {
+impl Element for f32 {
     fn to_f32(self) -> f32 {
         self
     }
 }
 
-impl Weight for bf16 {
+impl Element for bf16 {
     fn to_f32(self) -> f32 {
         bf16::to_f32(self)
     }
 }
 
-impl Weight for half::f16 {
+impl Element for half::f16 {
     fn to_f32(self) -> f32 {
         half::f16::to_f32(self)
     }
@@ -84,7 +84,7 @@ impl Matrix {
     /// # Panics
     ///
     /// Panics if an entry lies outside `weights`.
-    pub fn pack<T: Weight>(
+    pub fn pack<T: Element>(
         format: Format,
         [inputs, outputs]: [usize; 2],
         weights: &[T],

@@ -3,8 +3,8 @@
 use pulp::{Simd, WithSimd};
 
 use crate::isa::Isa;
-use crate::tile::{load, mul_add, store};
-use crate::work::by_rows;
+use crate::microkernel::{load, mul_add, store};
+use crate::parallel::by_rows;
 
 /// `y`, `[rows, width]` like `x`; `weight` is `[width]`.
 pub(crate) fn forward(isa: Isa, x: &[f32], weight: &[f32], eps: f32) -> Vec<f32> {

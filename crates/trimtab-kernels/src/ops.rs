@@ -6,12 +6,12 @@ use burn::backend::{DispatchDevice, Flex};
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use half::{bf16, f16};
 
-use crate::attention::{self, Given, Group, Heads, Keys};
-use crate::gate::{self, Activation};
+use crate::attention::{self, Given, Group, Heads, PackedKv};
+use crate::autodiff_op::{AutodiffOp, apply1, apply2, apply3, apply5};
+use crate::glu::{self, Activation};
 use crate::isa::Isa;
 use crate::matrix::{Format, Matrix};
-use crate::step::{Step, apply1, apply2, apply3, apply5};
-use crate::{norm, rotary, row, softmax};
+use crate::{add_row as row, norm, rotary, softmax};
 
 /// Whether tensors of `device`, differentiating or not, are what the operations of this crate work on.
 pub fn is_cpu(device: &Device) -> bool {
@@ -35,7 +35,7 @@ pub fn linear(x: Tensor<2>, matrix: Arc<Matrix>, bias: Option<Arc<[f32]>>) -> Te
 }
 
 /// `resid + (x W + bias)`, to the bit: `resid` and the result are `[tokens, outputs]`.
-pub fn linear_onto(
+pub fn linear_residual(
     resid: Tensor<2>,
     x: Tensor<2>,
     matrix: Arc<Matrix>,
@@ -65,7 +65,7 @@ impl Linear {
     }
 }
 
-impl Step<1> for Linear {
+impl AutodiffOp<1> for Linear {
     fn shape(&self) -> Vec<usize> {
         self.shape()
     }
@@ -83,7 +83,7 @@ impl Step<1> for Linear {
     }
 }
 
-impl Step<2> for Linear {
+impl AutodiffOp<2> for Linear {
     fn shape(&self) -> Vec<usize> {
         self.shape()
     }
@@ -116,7 +116,7 @@ struct AddRow {
     shape: [usize; 2],
 }
 
-impl Step<2> for AddRow {
+impl AutodiffOp<2> for AddRow {
     fn shape(&self) -> Vec<usize> {
         self.shape.to_vec()
     }
@@ -151,7 +151,7 @@ struct RmsNorm {
     eps: f32,
 }
 
-impl Step<1> for RmsNorm {
+impl AutodiffOp<1> for RmsNorm {
     fn shape(&self) -> Vec<usize> {
         self.shape.to_vec()
     }
@@ -172,9 +172,14 @@ impl Step<1> for RmsNorm {
 }
 
 /// `activation(gate) * up`, `[tokens, width]` each. What the gradient needs of them is kept as `kept` says.
-pub fn gated(activation: Activation, gate: Tensor<2>, up: Tensor<2>, kept: Kept) -> Tensor<2> {
+pub fn glu(
+    activation: Activation,
+    gate: Tensor<2>,
+    up: Tensor<2>,
+    kept: SavedActivations,
+) -> Tensor<2> {
     let shape = gate.dims();
-    let halves = (kept == Kept::Halves).then(OnceLock::new);
+    let halves = (kept == SavedActivations::Bf16).then(OnceLock::new);
     let step = Gated {
         shape,
         activation,
@@ -185,11 +190,11 @@ pub fn gated(activation: Activation, gate: Tensor<2>, up: Tensor<2>, kept: Kept)
 
 /// How numbers wait for a gradient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kept {
+pub enum SavedActivations {
     /// As they are.
-    Whole,
+    F32,
     /// Rounded to bfloat16, in half the memory. Products with [`Format::Bf16`] round as much.
-    Halves,
+    Bf16,
 }
 
 #[derive(Debug)]
@@ -200,18 +205,18 @@ struct Gated {
     halves: Option<OnceLock<[Vec<bf16>; 2]>>,
 }
 
-impl Step<2> for Gated {
+impl AutodiffOp<2> for Gated {
     fn shape(&self) -> Vec<usize> {
         self.shape.to_vec()
     }
 
     fn forward(&self, [gate, up]: [&[f32]; 2]) -> Vec<f32> {
-        gate::forward(Isa::current(), self.activation, gate, up)
+        glu::forward(Isa::current(), self.activation, gate, up)
     }
 
     fn forward_for_gradient(&self, inputs: [&[f32]; 2]) -> Vec<f32> {
         if let Some(halves) = &self.halves {
-            halves.get_or_init(|| inputs.map(|x| gate::halves(Isa::current(), x)));
+            halves.get_or_init(|| inputs.map(|x| glu::halves(Isa::current(), x)));
         }
         self.forward(inputs)
     }
@@ -219,10 +224,8 @@ impl Step<2> for Gated {
     fn backward(&self, [gate, up]: [&[f32]; 2], gradient: &[f32]) -> [Vec<f32>; 2] {
         let isa = Isa::current();
         match self.halves.as_ref().and_then(OnceLock::get) {
-            Some([gate, up]) => {
-                gate::backward_of_halves(isa, self.activation, [gate, up], gradient)
-            }
-            None => gate::backward(isa, self.activation, gate, up, gradient),
+            Some([gate, up]) => glu::backward_of_halves(isa, self.activation, [gate, up], gradient),
+            None => glu::backward(isa, self.activation, gate, up, gradient),
         }
     }
 
@@ -233,7 +236,7 @@ impl Step<2> for Gated {
 
 /// Angles of a rotary position embedding, `[tokens, rotary_dim / 2]` each.
 #[derive(Clone, Debug)]
-pub struct Angles {
+pub struct RotaryAngles {
     /// Their cosines.
     pub cos: Vec<f32>,
     /// Their sines.
@@ -242,7 +245,7 @@ pub struct Angles {
 
 /// Turns the pairs `(x[i], x[i + rotary_dim / 2])` of every head of `x`, `[tokens, heads, head_dim]`
 /// (arXiv:2104.09864, with the halves paired).
-pub fn rotate(x: Tensor<3>, angles: Arc<Angles>) -> Tensor<3> {
+pub fn apply_rotary(x: Tensor<3>, angles: Arc<RotaryAngles>) -> Tensor<3> {
     let shape = x.dims();
     apply1(x, Rotate { shape, angles })
 }
@@ -250,7 +253,7 @@ pub fn rotate(x: Tensor<3>, angles: Arc<Angles>) -> Tensor<3> {
 #[derive(Debug)]
 struct Rotate {
     shape: [usize; 3],
-    angles: Arc<Angles>,
+    angles: Arc<RotaryAngles>,
 }
 
 impl Rotate {
@@ -259,7 +262,7 @@ impl Rotate {
     }
 }
 
-impl Step<1> for Rotate {
+impl AutodiffOp<1> for Rotate {
     fn shape(&self) -> Vec<usize> {
         self.shape.to_vec()
     }
@@ -277,7 +280,7 @@ impl Step<1> for Rotate {
     }
 }
 
-/// A prompt that rows look back at: its keys and values `[tokens, num_key_value_heads, head_dim]`, and [`Keys`] made of them.
+/// A prompt that rows look back at: its keys and values `[tokens, num_key_value_heads, head_dim]`, and [`PackedKv`] made of them.
 #[derive(Clone, Debug)]
 pub struct SharedPrompt {
     /// The keys.
@@ -285,7 +288,7 @@ pub struct SharedPrompt {
     /// The values.
     pub values: Tensor<3>,
     /// Both, by key head.
-    pub packed: Arc<[Keys]>,
+    pub packed: Arc<[PackedKv]>,
 }
 
 /// Rows that are run whole, each token looking at its own past and at the prompt: `q` is
@@ -293,26 +296,26 @@ pub struct SharedPrompt {
 /// long as `lens` says; the result is `[tokens, num_attention_heads * head_dim]`.
 ///
 /// `softmax(scale q k^T) v` (arXiv:1706.03762, eq. 1). Also returns the rows' packed keys.
-pub fn attend_rows(
+pub fn attend_prefill(
     heads: Heads,
     [q, k, v]: [Tensor<3>; 3],
     lens: &[usize],
     prompt: Option<&SharedPrompt>,
-) -> (Tensor<2>, Arc<[Arc<[Keys]>]>) {
-    let rows: Arc<[Arc<[Keys]>]> = read(&k, |k| {
-        read(&v, |v| {
+) -> (Tensor<2>, Arc<[Arc<[PackedKv]>]>) {
+    let rows: Arc<[Arc<[PackedKv]>]> = with_slice(&k, |k| {
+        with_slice(&v, |v| {
             let width = heads.num_key_value_heads * heads.head_dim;
             let mut start = 0;
             let rows = lens.iter().map(|&len| {
                 let own = start * width..(start + len) * width;
                 start += len;
-                Keys::of_row(&heads, &k[own.clone()], &v[own]).into()
+                PackedKv::of_row(&heads, &k[own.clone()], &v[own]).into()
             });
             rows.collect()
         })
     });
     let tokens = q.dims()[0];
-    let attend = |packed: Arc<[Keys]>| Attend {
+    let attend = |packed: Arc<[PackedKv]>| Attend {
         tokens,
         heads,
         lens: lens.to_vec(),
@@ -334,8 +337,8 @@ struct Attend {
     tokens: usize,
     heads: Heads,
     lens: Vec<usize>,
-    rows: Arc<[Arc<[Keys]>]>,
-    prompt: Arc<[Keys]>,
+    rows: Arc<[Arc<[PackedKv]>]>,
+    prompt: Arc<[PackedKv]>,
 }
 
 impl Attend {
@@ -347,7 +350,7 @@ impl Attend {
     }
 
     fn forward(&self, q: &[f32]) -> Vec<f32> {
-        let rows: Vec<&[Keys]> = self.rows.iter().map(|row| &row[..]).collect();
+        let rows: Vec<&[PackedKv]> = self.rows.iter().map(|row| &row[..]).collect();
         let group = Group {
             prompt: &self.prompt,
             rows,
@@ -356,7 +359,7 @@ impl Attend {
     }
 }
 
-impl Step<3> for Attend {
+impl AutodiffOp<3> for Attend {
     fn shape(&self) -> Vec<usize> {
         self.shape()
     }
@@ -378,7 +381,7 @@ impl Step<3> for Attend {
     }
 }
 
-impl Step<5> for Attend {
+impl AutodiffOp<5> for Attend {
     fn shape(&self) -> Vec<usize> {
         self.shape()
     }
@@ -403,16 +406,16 @@ impl Step<5> for Attend {
 /// The next token of every row: `k` and `v`, `[rows, num_key_value_heads, head_dim]`, are added to the keys of the rows, and `q`,
 /// `[rows, num_attention_heads, head_dim]`, looks at them and at the prompt. `groups` are the prompts in the order of
 /// the rows, each with its number of rows. No gradient.
-pub fn attend_next(
+pub fn attend_decode(
     heads: Heads,
     [q, k, v]: [Tensor<3>; 3],
-    groups: &[(&[Keys], usize)],
-    rows: &mut [Vec<Keys>],
+    groups: &[(&[PackedKv], usize)],
+    rows: &mut [Vec<PackedKv>],
 ) -> Tensor<2> {
     let device = q.device();
     let [count, ..] = q.dims();
-    read(&k, |k| {
-        read(&v, |v| {
+    with_slice(&k, |k| {
+        with_slice(&v, |v| {
             let width = heads.num_key_value_heads * heads.head_dim;
             let tokens = k.chunks_exact(width).zip(v.chunks_exact(width));
             for (row, (key, value)) in rows.iter_mut().zip(tokens) {
@@ -441,13 +444,13 @@ pub fn attend_next(
         .iter()
         .map(|group| vec![1; group.rows.len()])
         .collect();
-    let mixed = read(&q, |q| attention::attend(&heads, q, &groups, &counts));
+    let mixed = with_slice(&q, |q| attention::attend(&heads, q, &groups, &counts));
     let shape = [count, heads.num_attention_heads * heads.head_dim];
     Tensor::from_data(TensorData::new(mixed, shape), &device)
 }
 
 /// `ln softmax(scale * logits)` of one token in each row of `logits`, `[tokens, vocab_size]`: the result is `[tokens]` in nats,
-/// to the bit what [`Weights::logprob`](crate::Weights::logprob) says of the same logits.
+/// to the bit what [`SoftmaxTerms::logprob`](crate::Weights::logprob) says of the same logits.
 pub fn logprobs(logits: Tensor<2>, targets: Arc<[u32]>, scale: f32) -> Tensor<1> {
     apply1(logits, Logprobs { targets, scale })
 }
@@ -458,7 +461,7 @@ struct Logprobs {
     scale: f32,
 }
 
-impl Step<1> for Logprobs {
+impl AutodiffOp<1> for Logprobs {
     fn shape(&self) -> Vec<usize> {
         vec![self.targets.len()]
     }
@@ -480,7 +483,7 @@ impl Step<1> for Logprobs {
 
 /// [`logprobs`] of the logits `x W`, which are never there as a tensor: `x` is `[tokens, hidden_size]`, `unembedding`
 /// `[hidden_size, vocab_size]`. Where a gradient will be asked for, `d logprob / d x` of each token is made at once, in the memory of its logits.
-pub fn unembedded_logprobs(
+pub fn unembed_logprobs(
     x: Tensor<2>,
     unembedding: Arc<Matrix>,
     targets: Arc<[u32]>,
@@ -506,7 +509,7 @@ struct Unembedded {
     slopes: OnceLock<Vec<f32>>,
 }
 
-impl Step<1> for Unembedded {
+impl AutodiffOp<1> for Unembedded {
     fn shape(&self) -> Vec<usize> {
         vec![self.targets.len()]
     }
@@ -567,7 +570,7 @@ pub fn pack(format: Format, weight: Tensor<2>) -> Matrix {
 /// # Panics
 ///
 /// Panics if the tensor lives elsewhere.
-pub fn read<const D: usize, R>(x: &Tensor<D>, act: impl FnOnce(&[f32]) -> R) -> R {
+pub fn with_slice<const D: usize, R>(x: &Tensor<D>, act: impl FnOnce(&[f32]) -> R) -> R {
     let x = if x.device().is_autodiff() {
         x.clone().inner()
     } else {
@@ -594,7 +597,7 @@ mod tests {
     }
 
     fn numbers<const D: usize>(x: &Tensor<D>) -> Vec<f32> {
-        read(x, <[f32]>::to_vec)
+        with_slice(x, <[f32]>::to_vec)
     }
 
     /// The bits of a result, and the gradient of its weighted sum with respect to each of `leaves`.
@@ -619,7 +622,7 @@ mod tests {
         let weights = noise(2, hidden * vocab);
         for format in FORMATS {
             let matrix = Arc::new(Matrix::pack(format, [hidden, vocab], &weights, [vocab, 1]));
-            let at_once = unembedded_logprobs(x.clone(), matrix.clone(), targets.clone(), 1.3);
+            let at_once = unembed_logprobs(x.clone(), matrix.clone(), targets.clone(), 1.3);
             let (value, gradient) = with_gradients(at_once, &[&x]);
             let logits = linear(x.clone(), matrix.clone(), None);
             let (expected, slope) = with_gradients(logprobs(logits, targets.clone(), 1.3), &[&x]);
@@ -637,7 +640,7 @@ mod tests {
                 );
             }
             assert!(slope[0].iter().any(|slope| slope.abs() > 0.2));
-            let alone = unembedded_logprobs(x.clone().inner(), matrix, targets.clone(), 1.3);
+            let alone = unembed_logprobs(x.clone().inner(), matrix, targets.clone(), 1.3);
             assert_eq!(
                 bits(&numbers(&alone)),
                 expected,
@@ -656,7 +659,7 @@ mod tests {
             let matrix = Matrix::pack(format, [inputs, outputs], &weights, [outputs, 1]);
             let matrix = Arc::new(matrix);
             for bias in [None, Some(bias.clone())] {
-                let onto = linear_onto(resid.clone(), x.clone(), matrix.clone(), bias.clone());
+                let onto = linear_residual(resid.clone(), x.clone(), matrix.clone(), bias.clone());
                 let after = resid.clone() + linear(x.clone(), matrix.clone(), bias);
                 let leaves = [&x, &resid];
                 assert_eq!(

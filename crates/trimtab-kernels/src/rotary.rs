@@ -1,6 +1,6 @@
 //! Rotary position embedding (arXiv:2104.09864): pairs `(x[i], x[i + half])` turned by an angle of their own.
 
-use crate::work::by_rows;
+use crate::parallel::by_rows;
 
 /// Turns every head of `x`, `[tokens, heads, head_dim]`, by the angles whose cosine and sine are `[tokens, half]`; what lies
 /// behind `2 half` in a head stays. `back` turns the other way, which is the gradient.

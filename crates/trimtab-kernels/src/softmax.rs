@@ -5,12 +5,12 @@ use rayon::prelude::*;
 
 use crate::exp::exp;
 use crate::isa::Isa;
-use crate::tile::{largest, load, store};
-use crate::work::scratch;
+use crate::microkernel::{largest, load, store};
+use crate::parallel::scratch;
 
 /// `exp(scale (logit - max))` of every logit of one token.
 #[derive(Clone, Debug)]
-pub struct Weights {
+pub struct SoftmaxTerms {
     /// The largest logit.
     pub max: f32,
     /// `[vocab_size]`
@@ -20,7 +20,7 @@ pub struct Weights {
     scale: f32,
 }
 
-impl Weights {
+impl SoftmaxTerms {
     /// Of finite `logits`.
     pub fn of(logits: &[f32], scale: f32) -> Self {
         let mut each = vec![0.0; logits.len()];
@@ -240,7 +240,7 @@ mod tests {
             let Case { logits, targets, .. } = case([rows, vocab_size], 10.0, seed);
             let values = logprobs(Isa::current(), &logits, &targets, scale);
             for ((logits, &target), value) in logits.chunks(vocab_size).zip(&targets).zip(values) {
-                let weights = Weights::of(logits, scale);
+                let weights = SoftmaxTerms::of(logits, scale);
                 prop_assert_eq!(weights.logprob(logits[target as usize]).to_bits(), value.to_bits());
                 // The sampler's shares are the same distribution.
                 let share = f64::from(weights.each[target as usize]) / weights.total;

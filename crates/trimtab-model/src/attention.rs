@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use burn::tensor::{Bool, DType, Device, Int, Tensor, TensorData, activation};
-use trimtab_kernels::{self as kernels, Heads, Keys, SharedPrompt};
+use trimtab_kernels::{self as kernels, Heads, PackedKv, SharedPrompt};
 
 use crate::weight::is_fast;
 
@@ -34,12 +34,12 @@ impl AttentionConfig {
 
 /// Keys and values of one prompt in one layer. Cloning is cheap.
 #[derive(Clone, Debug)]
-pub struct PromptKeys {
+pub struct PromptLayerKv {
     /// `[prompt_len, num_key_value_heads, head_dim]` each; on the CPU packed as well.
     shared: SharedPrompt,
 }
 
-impl PromptKeys {
+impl PromptLayerKv {
     /// The keys, rotated, and the values, `[prompt_len, num_key_value_heads, head_dim]` each.
     pub fn tensors(&self) -> [&Tensor<3>; 2] {
         [&self.shared.keys, &self.shared.values]
@@ -51,7 +51,7 @@ impl PromptKeys {
         self.map(Tensor::detach)
     }
 
-    pub(crate) fn leaves(&self) -> Self {
+    pub(crate) fn with_grad(&self) -> Self {
         self.map(|x| x.detach().require_grad())
     }
 
@@ -82,11 +82,11 @@ impl PromptKeys {
 /// Keys and values of all rows in one layer.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "a few for each layer")]
-pub(crate) enum RowKeys {
+pub(crate) enum LayerKv {
     /// `[rows, num_key_value_heads, capacity, head_dim]` each.
     Tensors { keys: Tensor<4>, values: Tensor<4> },
     /// On the CPU: by row and key head.
-    Packed(Vec<Vec<Keys>>),
+    Packed(Vec<Vec<PackedKv>>),
 }
 
 /// Which rows the keys of a step belong to.
@@ -96,7 +96,7 @@ pub(crate) struct Slots<'a> {
     /// The first slot of each row.
     pub(crate) starts: &'a [usize],
     /// The prompt and the number of rows of each group, in row order.
-    pub(crate) groups: Vec<(&'a PromptKeys, usize)>,
+    pub(crate) groups: Vec<(&'a PromptLayerKv, usize)>,
 }
 
 /// Each sequence attends to its own past. `q` is `[tokens, num_attention_heads, head_dim]`, `k` and `v` are
@@ -107,10 +107,10 @@ pub(crate) fn attend_prompts(
     k: Tensor<3>,
     v: Tensor<3>,
     lens: &[usize],
-) -> (Tensor<2>, Vec<PromptKeys>) {
+) -> (Tensor<2>, Vec<PromptLayerKv>) {
     if is_fast(&q) {
         let heads = config.heads(&q, &k);
-        let (mixed, packed) = kernels::attend_rows(heads, [q, k.clone(), v.clone()], lens, None);
+        let (mixed, packed) = kernels::attend_prefill(heads, [q, k.clone(), v.clone()], lens, None);
         return (mixed, split(&k, &v, lens, packed.to_vec()));
     }
     let device = q.device();
@@ -157,8 +157,8 @@ fn split(
     k: &Tensor<3>,
     v: &Tensor<3>,
     lens: &[usize],
-    packed: Vec<Arc<[Keys]>>,
-) -> Vec<PromptKeys> {
+    packed: Vec<Arc<[PackedKv]>>,
+) -> Vec<PromptLayerKv> {
     let mut start = 0;
     let prompts = lens.iter().zip(packed).map(|(&len, packed)| {
         let own = |x: &Tensor<3>| part(x, start, len);
@@ -169,7 +169,7 @@ fn split(
             values,
             packed,
         };
-        PromptKeys { shared }
+        PromptLayerKv { shared }
     });
     prompts.collect()
 }
@@ -190,7 +190,7 @@ pub(crate) fn attend_completions(
     k: Tensor<3>,
     v: Tensor<3>,
     lens: &[Vec<usize>],
-    prompts: &[&PromptKeys],
+    prompts: &[&PromptLayerKv],
 ) -> Tensor<2> {
     let device = q.device();
     let mut start = 0;
@@ -200,7 +200,7 @@ pub(crate) fn attend_completions(
             let count = lens.iter().sum();
             let own = [&q, &k, &v].map(|x| part(x, start, count));
             start += count;
-            kernels::attend_rows(heads, own, lens, Some(&prompt.shared)).0
+            kernels::attend_prefill(heads, own, lens, Some(&prompt.shared)).0
         });
         let mut mixed: Vec<Tensor<2>> = groups.collect();
         return if mixed.len() == 1 {
@@ -241,24 +241,24 @@ pub(crate) fn attend_completions(
 }
 
 /// The next token of every row attends to its group's prompt, to the row's earlier tokens and to itself.
-pub(crate) fn attend_next(
+pub(crate) fn attend_decode(
     config: AttentionConfig,
     q: Tensor<3>,
     k: Tensor<3>,
     v: Tensor<3>,
-    rows: &mut RowKeys,
+    rows: &mut LayerKv,
     slots: &Slots,
 ) -> Tensor<2> {
     let (keys, values) = match rows {
-        RowKeys::Packed(rows) => {
-            let groups: Vec<(&[Keys], usize)> = slots
+        LayerKv::Packed(rows) => {
+            let groups: Vec<(&[PackedKv], usize)> = slots
                 .groups
                 .iter()
                 .map(|&(prompt, count)| (&prompt.shared.packed[..], count))
                 .collect();
-            return kernels::attend_next(config.heads(&q, &k), [q, k, v], &groups, rows);
+            return kernels::attend_decode(config.heads(&q, &k), [q, k, v], &groups, rows);
         }
-        RowKeys::Tensors { keys, values } => (keys, values),
+        LayerKv::Tensors { keys, values } => (keys, values),
     };
     let device = q.device();
     let [count, kv_heads, head_dim] = k.dims();
@@ -324,7 +324,7 @@ fn attend(
     scale: f64,
     q: Tensor<4>,
     own: Part,
-    prompt: Option<(&PromptKeys, Option<Tensor<4, Bool>>)>,
+    prompt: Option<(&PromptLayerKv, Option<Tensor<4, Bool>>)>,
 ) -> Tensor<2> {
     let dtype = q.dtype();
     let [rows, queries, heads, head_dim] = q.dims();

@@ -1,15 +1,15 @@
 //! Keys and values: of prompts, each computed once, and of the rows that go on behind them.
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
-use trimtab_kernels::{Keys, is_cpu};
+use trimtab_kernels::{PackedKv, is_cpu};
 
-use crate::attention::{PromptKeys, RowKeys, Slots};
+use crate::attention::{LayerKv, PromptLayerKv, Slots};
 use crate::config::ModelConfig;
-use crate::hook::TokenAt;
+use crate::hook::TokenInfo;
 
 /// Keys and values of a prompt, computed once whatever the number of completions behind it. Cloning is cheap.
 #[derive(Clone, Debug)]
-pub struct Prompt {
+pub struct PromptCache {
     /// Number by which hooks know it.
     pub(crate) index: usize,
     /// Length in tokens.
@@ -17,10 +17,10 @@ pub struct Prompt {
     /// Length of the part that was not generated.
     pub(crate) given: usize,
     /// By layer.
-    pub(crate) layers: Vec<PromptKeys>,
+    pub(crate) layers: Vec<PromptLayerKv>,
 }
 
-impl Prompt {
+impl PromptCache {
     /// A prompt of so many tokens, before any layer.
     pub(crate) fn empty(len: usize) -> Self {
         Self {
@@ -36,7 +36,7 @@ impl Prompt {
     /// # Panics
     ///
     /// There is no layer.
-    pub fn of_keys(layers: Vec<PromptKeys>) -> Self {
+    pub fn from_layers(layers: Vec<PromptLayerKv>) -> Self {
         let len = layers[0].len();
         Self {
             layers,
@@ -45,27 +45,27 @@ impl Prompt {
     }
 
     /// Keys and values of a layer.
-    pub fn keys(&self, layer: usize) -> &PromptKeys {
+    pub fn layer(&self, layer: usize) -> &PromptLayerKv {
         &self.layers[layer]
     }
 
     /// The same numbers as leaves that ask for their gradients; the prompt must be on the differentiating side of its device.
     #[must_use]
-    pub fn leaves(&self) -> Self {
+    pub fn with_grad(&self) -> Self {
         Self {
-            layers: self.layers.iter().map(PromptKeys::leaves).collect(),
+            layers: self.layers.iter().map(PromptLayerKv::with_grad).collect(),
             ..self.clone()
         }
     }
 
     /// Tokens of a row behind it, each with the length of the text that it is computed with.
-    pub(crate) fn followed_by(&self, row: &[u32]) -> impl Iterator<Item = (TokenAt, usize)> {
+    pub(crate) fn followed_by(&self, row: &[u32]) -> impl Iterator<Item = (TokenInfo, usize)> {
         let at = (self.len..).zip(row);
         at.map(|(position, &id)| (self.token(position, id), position + 1))
     }
 
-    pub(crate) fn token(&self, position: usize, id: u32) -> TokenAt {
-        TokenAt {
+    pub(crate) fn token(&self, position: usize, id: u32) -> TokenInfo {
+        TokenInfo {
             prompt: self.index,
             position,
             prompt_len: self.given,
@@ -77,42 +77,42 @@ impl Prompt {
 /// Keys and values of completions in progress. Rows of one prompt that came together lie together. All rows write to the
 /// same slot at a time; one that came later begins at a later slot.
 #[derive(Debug)]
-pub struct Rows {
+pub struct KvCache {
     /// The prompt and the number of rows of each group, in row order.
-    groups: Vec<(Prompt, usize)>,
+    groups: Vec<(PromptCache, usize)>,
     /// The first slot of each row.
     starts: Vec<usize>,
     /// The next slot to be written.
     now: usize,
     capacity: usize,
     /// A row of packed keys without tokens.
-    empty: Vec<Keys>,
+    empty: Vec<PackedKv>,
     /// By layer.
-    layers: Vec<RowKeys>,
+    layers: Vec<LayerKv>,
 }
 
-impl Rows {
+impl KvCache {
     /// Room for `capacity` tokens in each of as many rows behind each prompt as `groups` says.
     pub(crate) fn new(
         config: &ModelConfig,
         dtype: DType,
-        groups: Vec<(Prompt, usize)>,
+        groups: Vec<(PromptCache, usize)>,
         capacity: usize,
         device: &Device,
     ) -> Self {
-        let groups: Vec<(Prompt, usize)> =
+        let groups: Vec<(PromptCache, usize)> =
             groups.into_iter().filter(|&(_, count)| count > 0).collect();
         let rows = groups.iter().map(|(_, count)| count).sum();
         let capacity = capacity.max(1);
         let shape = [rows, config.num_key_value_heads, capacity, config.head_dim];
         let zeros = || Tensor::zeros(shape, (device, dtype));
-        let empty = vec![Keys::new(config.head_dim); config.num_key_value_heads];
+        let empty = vec![PackedKv::new(config.head_dim); config.num_key_value_heads];
         let layers = (0..config.num_hidden_layers)
             .map(|_| {
                 if is_cpu(device) && dtype == DType::F32 {
-                    RowKeys::Packed(vec![empty.clone(); rows])
+                    LayerKv::Packed(vec![empty.clone(); rows])
                 } else {
-                    RowKeys::Tensors {
+                    LayerKv::Tensors {
                         keys: zeros(),
                         values: zeros(),
                     }
@@ -129,8 +129,8 @@ impl Rows {
         }
     }
 
-    /// Leaves out the rows that `keep` says no to, and adds `count` rows behind each prompt of `new` at the end.
-    pub fn refill(&mut self, keep: &[bool], new: Vec<(Prompt, usize)>) {
+    /// Drops the rows that `keep` marks false, and adds `count` rows behind each prompt of `new` at the end.
+    pub fn refill(&mut self, keep: &[bool], new: Vec<(PromptCache, usize)>) {
         let kept: Vec<i64> = (0i64..)
             .zip(keep)
             .filter_map(|(row, &keep)| keep.then_some(row))
@@ -143,13 +143,13 @@ impl Rows {
         let kept_rows = kept.len();
         for layer in &mut self.layers {
             let (keys, values) = match layer {
-                RowKeys::Packed(rows) => {
+                LayerKv::Packed(rows) => {
                     let mut keep = keep.iter();
                     rows.retain(|_| *keep.next().expect("one mark per row"));
                     rows.extend(vec![self.empty.clone(); new_rows]);
                     continue;
                 }
-                RowKeys::Tensors { keys, values } => (keys, values),
+                LayerKv::Tensors { keys, values } => (keys, values),
             };
             for x in [keys, values] {
                 let [_, heads, capacity, head_dim] = x.dims();
@@ -184,7 +184,7 @@ impl Rows {
     }
 
     /// The token that each row computes next, which is that of `ids`.
-    pub(crate) fn tokens(&self, ids: &[u32]) -> Vec<TokenAt> {
+    pub(crate) fn tokens(&self, ids: &[u32]) -> Vec<TokenInfo> {
         let prompts = self
             .groups
             .iter()
@@ -210,7 +210,7 @@ impl Rows {
         let len = self.now - oldest;
         self.capacity += more;
         for layer in &mut self.layers {
-            let RowKeys::Tensors { keys, values } = layer else {
+            let LayerKv::Tensors { keys, values } = layer else {
                 return; // packed rows have slots of their own
             };
             for x in [keys, values] {
@@ -227,7 +227,7 @@ impl Rows {
     }
 
     /// The buffers of a layer, and who owns what in them.
-    pub(crate) fn layer(&mut self, layer: usize) -> (&mut RowKeys, Slots<'_>) {
+    pub(crate) fn layer(&mut self, layer: usize) -> (&mut LayerKv, Slots<'_>) {
         let slots = Slots {
             now: self.now,
             starts: &self.starts,

@@ -45,14 +45,14 @@ const NAME: &str = "chat template";
 
 /// One turn of a conversation.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-pub struct Message {
+pub struct ChatMessage {
     /// Who speaks: `system`, `user` or `assistant`, as the template knows them.
     pub role: String,
     /// What is said.
     pub content: String,
 }
 
-impl Message {
+impl ChatMessage {
     /// A message of `role`.
     pub fn new(role: impl Into<String>, content: impl Into<String>) -> Self {
         Self {
@@ -65,10 +65,10 @@ impl Message {
 /// The chat template of a checkpoint, with the special tokens that it may name.
 ///
 /// ```no_run
-/// use trimtab_model::{ChatTemplate, Message};
+/// use trimtab_model::{ChatTemplate, ChatMessage};
 ///
 /// let template = ChatTemplate::from_dir("checkpoint".as_ref())?.expect("an instruction model");
-/// let text = template.render(&[Message::new("user", "What is 6 * 7?")], true)?;
+/// let text = template.render(&[ChatMessage::new("user", "What is 6 * 7?")], true)?;
 /// # Ok::<(), trimtab_model::ChatError>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -153,7 +153,7 @@ impl ChatTemplate {
     /// The template refuses the messages (some know no `system`), is wrong, or does not come to an end.
     pub fn render(
         &self,
-        messages: &[Message],
+        messages: &[ChatMessage],
         add_generation_prompt: bool,
     ) -> Result<String, ChatError> {
         self.render_with(messages, add_generation_prompt, context! {})

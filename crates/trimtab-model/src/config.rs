@@ -10,7 +10,7 @@ use crate::families;
 use crate::file::read_limited;
 use crate::rope::RopeConfig;
 
-pub(crate) use keys::{Keys, shorten};
+pub(crate) use keys::{ConfigKeys, shorten};
 
 /// What decides the numbers of a decoder. Sizes carry the names that `config.json` gives them; what its family does by
 /// convention stands beside them in [`Architecture`].
@@ -184,7 +184,7 @@ impl ModelConfig {
         };
         let mut config = Self::from_json(&text(read("config.json")?)?)?;
         if dir.join("generation_config.json").exists() {
-            let mut keys = Keys::untyped(&text(read("generation_config.json")?)?)?;
+            let mut keys = ConfigKeys::untyped(&text(read("generation_config.json")?)?)?;
             let tokens = keys.tokens("eos_token_id")?;
             if !tokens.is_empty() {
                 config.eos_token_id = tokens;
@@ -211,7 +211,7 @@ impl ModelConfig {
     ///
     /// It is no JSON object, a key is missing or has a value that is not computed here, or a key is unknown.
     pub fn from_json(text: &str) -> Result<Self, ConfigError> {
-        let config = families::read(Keys::parse(text)?)?;
+        let config = families::read(ConfigKeys::parse(text)?)?;
         config.check()?;
         Ok(config)
     }

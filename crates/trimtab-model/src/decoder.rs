@@ -10,10 +10,10 @@ use std::ops::Range;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation};
 use trimtab_kernels::{self as kernels, Matrix, PANEL};
 
-use crate::attention::{AttentionConfig, attend_completions, attend_next, attend_prompts};
-use crate::cache::{Prompt, Rows};
+use crate::attention::{AttentionConfig, attend_completions, attend_decode, attend_prompts};
+use crate::cache::{KvCache, PromptCache};
 use crate::config::ModelConfig;
-use crate::hook::{Hook, LayerPass, TokenAt};
+use crate::hook::{Hook, LayerHooks, TokenInfo};
 use crate::layer::{Layer, RmsNorm, Source};
 use crate::rope::{RopeConfig, Rotation};
 use crate::weight::{Precision, Weight, is_fast};
@@ -209,9 +209,9 @@ impl Model {
     /// Runs whole sequences from their first token, each attending to itself only.
     ///
     /// Returns the residual stream after the last layer, `[tokens, hidden_size]`, rows end to end, and the keys and
-    /// values of each sequence, behind which [`Self::complete`] and [`Self::next`] continue. To a [`Hook`], sequence
+    /// values of each sequence, behind which [`Self::forward_completions`] and [`Self::decode_step`] continue. To a [`Hook`], sequence
     /// `i` is prompt `i`.
-    pub fn read(&self, prompts: &[&[u32]], hook: Option<Hook>) -> (Tensor<2>, Vec<Prompt>) {
+    pub fn prefill(&self, prompts: &[&[u32]], hook: Option<Hook>) -> (Tensor<2>, Vec<PromptCache>) {
         let sequences: Vec<Sequence> = prompts
             .iter()
             .enumerate()
@@ -221,21 +221,21 @@ impl Model {
                 index,
             })
             .collect();
-        self.read_sequences(&sequences, hook)
+        self.prefill_sequences(&sequences, hook)
     }
 
-    pub(crate) fn read_sequences(
+    pub(crate) fn prefill_sequences(
         &self,
         sequences: &[Sequence],
         hook: Option<Hook>,
-    ) -> (Tensor<2>, Vec<Prompt>) {
+    ) -> (Tensor<2>, Vec<PromptCache>) {
         let lens: Vec<usize> = sequences
             .iter()
             .map(|sequence| sequence.tokens.len())
             .collect();
-        let mut prompts: Vec<Prompt> = sequences
+        let mut prompts: Vec<PromptCache> = sequences
             .iter()
-            .map(|sequence| Prompt {
+            .map(|sequence| PromptCache {
                 index: sequence.index,
                 len: sequence.tokens.len(),
                 given: sequence.prompt_len,
@@ -261,9 +261,9 @@ impl Model {
 
     /// Runs whole completions behind their prompts: `completions[g]` holds the rows of group `g`, which share
     /// `prompts[g]`. Returns `[tokens, hidden_size]`, rows end to end in the order given.
-    pub fn complete(
+    pub fn forward_completions(
         &self,
-        prompts: &[Prompt],
+        prompts: &[PromptCache],
         completions: &[Vec<&[u32]>],
         hook: Option<Hook>,
     ) -> Tensor<2> {
@@ -284,23 +284,23 @@ impl Model {
         })
     }
 
-    /// Empty rows behind prompts, as many as each pair says, for [`Self::next`]; `capacity` is the number of tokens that
+    /// Empty rows behind prompts, as many as each pair says, for [`Self::decode_step`]; `capacity` is the number of tokens that
     /// they have room for at first.
-    pub fn rows(&self, groups: Vec<(Prompt, usize)>, capacity: usize) -> Rows {
-        Rows::new(&self.config, self.dtype(), groups, capacity, &self.device())
+    pub fn kv_cache(&self, groups: Vec<(PromptCache, usize)>, capacity: usize) -> KvCache {
+        KvCache::new(&self.config, self.dtype(), groups, capacity, &self.device())
     }
 
     /// Runs one more token of every row in `rows`; `tokens` has one per row. Returns `[rows, hidden_size]`.
-    pub fn next(&self, rows: &mut Rows, tokens: &[u32], hook: Option<Hook>) -> Tensor<2> {
+    pub fn decode_step(&self, rows: &mut KvCache, tokens: &[u32], hook: Option<Hook>) -> Tensor<2> {
         rows.make_room();
-        let at: Vec<(TokenAt, usize)> = rows
+        let at: Vec<(TokenInfo, usize)> = rows
             .tokens(tokens)
             .into_iter()
             .map(|token| (token, token.position + 1))
             .collect();
         let resid = self.run(tokens, &at, hook, |config, layer, q, k, v| {
             let (keys, slots) = rows.layer(layer);
-            attend_next(config, q, k, v, keys, &slots)
+            attend_decode(config, q, k, v, keys, &slots)
         });
         rows.advance();
         resid
@@ -318,12 +318,7 @@ impl Model {
         if let Weight::Matrix(unembedding) = &self.unembedding {
             let normed = self.norm.forward(resid_post);
             let scale = 1.0 / temperature;
-            return kernels::unembedded_logprobs(
-                normed,
-                unembedding.clone(),
-                targets.into(),
-                scale,
-            );
+            return kernels::unembed_logprobs(normed, unembedding.clone(), targets.into(), scale);
         }
         let logits = self.logits(resid_post);
         if is_fast(&logits) {
@@ -348,14 +343,14 @@ impl Model {
     }
 
     /// The length over which a growing text must be read anew, because its rotary frequencies change there (LongRoPE).
-    /// [`generate`](crate::generate()) does so; [`Self::complete`] runs every token with the frequencies of its own length, so
+    /// [`generate`](crate::generate()) does so; [`Self::forward_completions`] runs every token with the frequencies of its own length, so
     /// that it agrees with sampling only where prompt and completion lie on one side.
-    pub fn changes_at(&self) -> Option<usize> {
+    pub fn rope_switch_len(&self) -> Option<usize> {
         self.config
             .architecture
             .ropes
             .iter()
-            .find_map(RopeConfig::changes_at)
+            .find_map(RopeConfig::rope_switch_len)
     }
 
     /// The device that activations live on.
@@ -398,17 +393,17 @@ impl Model {
     fn run(
         &self,
         tokens: &[u32],
-        at: &[(TokenAt, usize)],
+        at: &[(TokenInfo, usize)],
         hook: Option<Hook>,
         attend: impl FnMut(AttentionConfig, usize, Tensor<3>, Tensor<3>, Tensor<3>) -> Tensor<2>,
     ) -> Tensor<2> {
         let places = self.places(at);
-        let resid = self.embed(tokens);
+        let resid = self.embed_tokens(tokens);
         self.run_layers(0..self.layers.len(), resid, &places, hook, attend)
     }
 
     /// Where tokens stand; each comes with the length of the text that it is computed with.
-    pub(crate) fn places(&self, at: &[(TokenAt, usize)]) -> Places {
+    pub(crate) fn places(&self, at: &[(TokenInfo, usize)]) -> Places {
         let positions: Vec<(usize, usize)> = at
             .iter()
             .map(|&(token, len)| (token.position, len))
@@ -423,7 +418,7 @@ impl Model {
     }
 
     /// The residual stream before the first layer, `[tokens, hidden_size]`.
-    pub(crate) fn embed(&self, tokens: &[u32]) -> Tensor<2> {
+    pub(crate) fn embed_tokens(&self, tokens: &[u32]) -> Tensor<2> {
         let resid = self.embed_tokens.columns(tokens, &self.device);
         match self.config.architecture.embedding_scale {
             1.0 => resid,
@@ -441,7 +436,7 @@ impl Model {
         mut attend: impl FnMut(AttentionConfig, usize, Tensor<3>, Tensor<3>, Tensor<3>) -> Tensor<2>,
     ) -> Tensor<2> {
         let architecture = &self.config.architecture;
-        let mut pass = hook.map(|hook| (hook, hook.begin()));
+        let mut pass = hook.map(|hook| (hook, hook.begin_forward()));
         for index in layers {
             let layer_config = &architecture.layers[index];
             let attention = AttentionConfig {
@@ -453,7 +448,7 @@ impl Model {
                 resid,
                 &places.rotations[layer_config.rope],
                 |q, k, v| attend(attention, index, q, k, v),
-                LayerPass {
+                LayerHooks {
                     hook: pass.as_mut().map(|(hook, pass)| (*hook, pass)),
                     layer: index,
                     tokens: &places.tokens,
@@ -467,7 +462,7 @@ impl Model {
 /// Where the tokens of a pass stand, and how their queries and keys are rotated.
 #[derive(Debug)]
 pub(crate) struct Places {
-    tokens: Vec<TokenAt>,
+    tokens: Vec<TokenInfo>,
     /// By the number of the rope.
     rotations: Vec<Rotation>,
 }
@@ -475,7 +470,7 @@ pub(crate) struct Places {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hook::at_resid_post;
+    use crate::hook::resid_post_hook;
 
     fn tied_qwen2() -> ModelConfig {
         ModelConfig::from_json(
@@ -508,8 +503,8 @@ mod tests {
             Ok::<_, Infallible>(leaf)
         });
         assert_eq!(leaves.len(), 2 + 3 * (2 + 7 + 3), "tied embeddings once");
-        let (resid, prompts) = model.read(&[&[1, 2, 3]], None);
-        let completed = model.complete(&prompts, &[vec![&[4, 5], &[6]]], None);
+        let (resid, prompts) = model.prefill(&[&[1, 2, 3]], None);
+        let completed = model.forward_completions(&prompts, &[vec![&[4, 5], &[6]]], None);
         let resid = Tensor::cat(vec![resid, completed], 0);
         let loss = model.logprobs(resid, &[2, 3, 4, 5, 6, 7], 1.0).sum();
         let grads = loss.backward();
@@ -529,9 +524,9 @@ mod tests {
         });
         let mut model = model.autodiff();
         let vector = Tensor::<2>::zeros([1, 12], &model.device()).require_grad();
-        let steer = at_resid_post(|_, resid_post| resid_post + vector.clone());
-        let (resid, prompts) = model.read(&[&[1, 2, 3]], Some(&steer));
-        let completed = model.complete(&prompts, &[vec![&[4, 5], &[6]]], Some(&steer));
+        let steer = resid_post_hook(|_, resid_post| resid_post + vector.clone());
+        let (resid, prompts) = model.prefill(&[&[1, 2, 3]], Some(&steer));
+        let completed = model.forward_completions(&prompts, &[vec![&[4, 5], &[6]]], Some(&steer));
         let loss = model
             .logprobs(
                 Tensor::cat(vec![resid, completed], 0),

@@ -12,13 +12,13 @@ mod qwen3;
 use serde::Deserialize;
 
 use crate::config::{
-    Activation, Architecture, Biases, ConfigError, Keys, LayerConfig, ModelConfig, Names, Norms,
-    refuse,
+    Activation, Architecture, Biases, ConfigError, ConfigKeys, LayerConfig, ModelConfig, Names,
+    Norms, refuse,
 };
 use crate::rope::RopeConfig;
 
 /// What each `model_type` is read by.
-type Family = fn(Keys) -> Result<ModelConfig, ConfigError>;
+type Family = fn(ConfigKeys) -> Result<ModelConfig, ConfigError>;
 
 const FAMILIES: [(&str, Family); 8] = [
     ("gemma3", gemma3::read_multimodal),
@@ -31,7 +31,7 @@ const FAMILIES: [(&str, Family); 8] = [
     ("qwen3", qwen3::read),
 ];
 
-pub(crate) fn read(keys: Keys) -> Result<ModelConfig, ConfigError> {
+pub(crate) fn read(keys: ConfigKeys) -> Result<ModelConfig, ConfigError> {
     if let Some((_, family)) = FAMILIES.iter().find(|(name, _)| *name == keys.model_type) {
         return family(keys);
     }
@@ -71,7 +71,7 @@ struct Defaults {
 }
 
 /// Reads the keys that all families have into a plain pre-norm decoder: no biases, `SwiGLU`, one rope, no window.
-fn plain(keys: &mut Keys, defaults: &Defaults) -> Result<ModelConfig, ConfigError> {
+fn plain(keys: &mut ConfigKeys, defaults: &Defaults) -> Result<ModelConfig, ConfigError> {
     let hidden_size: usize = keys.required("hidden_size")?;
     let num_attention_heads: usize = keys.required("num_attention_heads")?;
     let num_hidden_layers: usize = keys.required("num_hidden_layers")?;
@@ -140,7 +140,7 @@ fn plain(keys: &mut Keys, defaults: &Defaults) -> Result<ModelConfig, ConfigErro
 }
 
 fn activation(
-    keys: &mut Keys,
+    keys: &mut ConfigKeys,
     key: &'static str,
     default: Activation,
 ) -> Result<Activation, ConfigError> {
@@ -162,7 +162,7 @@ enum LayerType {
 
 /// The kinds of the layers, from `layer_types` or else by `default`.
 fn layer_types(
-    keys: &mut Keys,
+    keys: &mut ConfigKeys,
     num_hidden_layers: usize,
     default: impl Fn(usize) -> LayerType,
 ) -> Result<Vec<LayerType>, ConfigError> {

@@ -8,7 +8,7 @@ use burn::tensor::Tensor;
 use rayon::prelude::*;
 use trimtab_kernels as kernels;
 
-use crate::cache::{Prompt, Rows};
+use crate::cache::{KvCache, PromptCache};
 use crate::decoder::{Model, Sequence};
 use crate::hook::Hook;
 use crate::sampling::{Sampling, SamplingError};
@@ -26,7 +26,7 @@ pub struct Request<'a> {
 }
 
 /// Whether a completion with these tokens is over.
-pub type Stop<'a> = &'a (dyn Fn(&[u32]) -> bool + Sync);
+pub type StopFn<'a> = &'a (dyn Fn(&[u32]) -> bool + Sync);
 
 /// What acts while completions are made.
 #[derive(Clone, Copy, Default)]
@@ -34,8 +34,8 @@ pub struct GenerateOptions<'a> {
     /// Looks at and changes activations. To it, the prompt of a token is the number of its request, so that every request
     /// can be steered by vectors of its own.
     pub hook: Option<Hook<'a>>,
-    /// Asked after each token with the completion so far; `true` ends it. [`stop_at`](crate::stop_at) makes one from texts.
-    pub stop: Option<Stop<'a>>,
+    /// Asked after each token with the completion so far; `true` ends it. [`stop_on_text`](crate::stop_at) makes one from texts.
+    pub stop: Option<StopFn<'a>>,
     /// Once it is `true`, no token is added any more.
     pub cancel: Option<&'a AtomicBool>,
 }
@@ -111,11 +111,11 @@ pub fn generate(
     let numbered: Vec<(usize, Request)> = requests.iter().copied().enumerate().collect();
     let rows: usize = requests.iter().map(|request| request.samples).sum();
     let rows_per_lane = if is_small(model) {
-        rows.div_ceil(SMALL_LANES).clamp(FEWEST_ROWS, MOST_ROWS)
+        rows.div_ceil(SMALL_LANES).clamp(MIN_ROWS, MAX_ROWS)
     } else {
         rows_at_once(model, sampling)
     };
-    let rows_per_lane = rows_per_lane.max(rows.div_ceil(MOST_LANES));
+    let rows_per_lane = rows_per_lane.max(rows.div_ceil(MAX_LANES));
     let mut lanes: Vec<&[(usize, Request)]> = vec![];
     let (mut start, mut room) = (0, rows_per_lane);
     for (index, request) in requests.iter().enumerate() {
@@ -140,31 +140,31 @@ pub fn generate(
 }
 
 /// Most rows that decode together; fixed, so that results do not depend on the number of threads.
-const MOST_ROWS: usize = 256;
+const MAX_ROWS: usize = 256;
 
 /// Bytes that the keys and values of rows that decode together may take.
-const MOST_CACHE_BYTES: usize = 1 << 30;
+const MAX_CACHE_BYTES: usize = 1 << 30;
 
 /// Tokens that rows have room for at first; the room grows with them.
 const FIRST_CAPACITY: usize = 1024;
 
 /// Most lanes that requests are spread over.
-const MOST_LANES: usize = 64;
+const MAX_LANES: usize = 64;
 
 /// Lanes that the rows of a small model are spread over.
 const SMALL_LANES: usize = 16;
 
 /// Rows below which a lane of a small model is not worth its own.
-const FEWEST_ROWS: usize = 16;
+const MIN_ROWS: usize = 16;
 
 /// Weights of a layer below which a model is small.
 const SMALL_LAYER: usize = 1 << 20;
 
 /// Logits that are held at once, in numbers: a wide vocabulary is walked in pieces.
-const MOST_LOGITS: usize = 1 << 24;
+const MAX_LOGITS: usize = 1 << 24;
 
 /// Prompt tokens that are read at once, unless one prompt has more.
-const MOST_PROMPT_TOKENS: usize = 8192;
+const MAX_PROMPT_TOKENS: usize = 8192;
 
 /// Finished rows are left out, and new ones let in, once they are one in this many: both copy the cache of the rest.
 const FINISHED_SHARE: usize = 8;
@@ -183,7 +183,7 @@ fn rows_at_once(model: &Model, sampling: &Sampling) -> usize {
     let bytes = numbers
         .saturating_mul(4)
         .saturating_mul(sampling.max_new_tokens.max(1));
-    (MOST_CACHE_BYTES / bytes).clamp(1, MOST_ROWS)
+    (MAX_CACHE_BYTES / bytes).clamp(1, MAX_ROWS)
 }
 
 /// Completions in progress: an iterator over the tokens as they are drawn. [`generate`] runs it to the end.
@@ -211,20 +211,20 @@ pub struct Generation<'a> {
     next_request: usize,
     next_sample: usize,
     /// The prompt that was read last; samples of its request may be left.
-    open_prompt: Option<(Prompt, Tensor<2>)>,
-    most_rows: usize,
-    rows: Rows,
+    open_prompt: Option<(PromptCache, Tensor<2>)>,
+    max_rows: usize,
+    rows: KvCache,
     live: Vec<Row>,
     /// Residual stream from which the next tokens are drawn, `[rows, hidden_size]`, one per row of `live`.
     resid: Tensor<2>,
     /// By request, then by sample.
     completions: Vec<Vec<Completion>>,
-    drawn: VecDeque<Drawn>,
+    drawn: VecDeque<SampledToken>,
 }
 
 /// A token as it is drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Drawn {
+pub struct SampledToken {
     /// Number of the request.
     pub request: usize,
     /// Number of its completion.
@@ -288,8 +288,8 @@ impl<'a> Generation<'a> {
             next_request: 0,
             next_sample: 0,
             open_prompt: None,
-            most_rows: rows_at_once(model, sampling),
-            rows: model.rows(vec![], sampling.max_new_tokens.min(FIRST_CAPACITY)),
+            max_rows: rows_at_once(model, sampling),
+            rows: model.kv_cache(vec![], sampling.max_new_tokens.min(FIRST_CAPACITY)),
             live: vec![],
             resid: Tensor::zeros([1, width], (&model.device(), model.dtype())), // of no row; never read
             completions,
@@ -353,7 +353,7 @@ impl<'a> Generation<'a> {
     /// Draws the next token of every row, whether or not it has finished, and notes those of unfinished rows.
     fn draw(&mut self) -> Result<Vec<u32>, GenerateError> {
         let vocab_size = self.model.config.vocab_size;
-        let rows_at_once = (MOST_LOGITS / vocab_size).max(1);
+        let rows_at_once = (MAX_LOGITS / vocab_size).max(1);
         let mut tokens = Vec::with_capacity(self.live.len());
         for start in (0..self.live.len()).step_by(rows_at_once) {
             let count = rows_at_once.min(self.live.len() - start);
@@ -364,7 +364,7 @@ impl<'a> Generation<'a> {
             let drawn: Vec<Option<(u32, f32)>> = self.live[start..start + count]
                 .par_iter()
                 .zip(logits.par_chunks_exact(vocab_size))
-                .with_min_len(MOST_LOGITS / 256 / vocab_size + 1)
+                .with_min_len(MAX_LOGITS / 256 / vocab_size + 1)
                 .map(|(row, logits)| {
                     let (_, request) = self.requests[row.request];
                     if row.finished {
@@ -415,7 +415,7 @@ impl<'a> Generation<'a> {
             completion.finish_reason = reason;
             row.finished = true;
         }
-        self.drawn.push_back(Drawn {
+        self.drawn.push_back(SampledToken {
             request: row.request,
             sample: row.sample,
             token,
@@ -450,7 +450,9 @@ impl<'a> Generation<'a> {
             }
         }
         if !tokens.is_empty() {
-            self.resid = self.model.next(&mut self.rows, &tokens, self.options.hook);
+            self.resid = self
+                .model
+                .decode_step(&mut self.rows, &tokens, self.options.hook);
         }
         self.read_again(again);
         if leave {
@@ -462,7 +464,7 @@ impl<'a> Generation<'a> {
     fn is_overgrown(&self, row: &Row) -> bool {
         let written = self.completions[row.request][row.sample].tokens.len();
         let len = self.requests[row.request].1.prompt.len() + written;
-        !row.finished && self.model.changes_at().is_some_and(|at| len == at + 1)
+        !row.finished && self.model.rope_switch_len().is_some_and(|at| len == at + 1)
     }
 
     fn read_again(&mut self, again: Vec<Row>) {
@@ -513,7 +515,7 @@ impl<'a> Generation<'a> {
 
     /// The samples that begin next, by request, as many as there is room for.
     fn plan(&mut self) -> Vec<(usize, Range<usize>)> {
-        let mut room = self.most_rows.saturating_sub(self.live.len());
+        let mut room = self.max_rows.saturating_sub(self.live.len());
         let mut plan = vec![];
         while room > 0 && self.next_request < self.requests.len() {
             let samples = self.requests[self.next_request].1.samples;
@@ -532,14 +534,14 @@ impl<'a> Generation<'a> {
     }
 
     /// The prompts of requests, each with the residual stream from which its first token is drawn, `[1, hidden_size]`.
-    fn read_prompts(&self, requests: &[usize]) -> Vec<(Prompt, Tensor<2>)> {
+    fn read_prompts(&self, requests: &[usize]) -> Vec<(PromptCache, Tensor<2>)> {
         let mut read = vec![];
         let mut left = requests;
         while !left.is_empty() {
             let mut tokens = 0;
             let fits = |&&request: &&usize| {
                 tokens += self.requests[request].1.prompt.len();
-                tokens <= MOST_PROMPT_TOKENS
+                tokens <= MAX_PROMPT_TOKENS
             };
             let count = left.iter().take_while(fits).count().max(1);
             let (now, later) = left.split_at(count);
@@ -561,10 +563,10 @@ impl<'a> Generation<'a> {
     }
 
     /// Reads sequences whose completions go on behind them.
-    fn read(&self, sequences: &[Sequence]) -> Vec<(Prompt, Tensor<2>)> {
-        let (resid, prompts) = self.model.read_sequences(sequences, self.options.hook);
+    fn read(&self, sequences: &[Sequence]) -> Vec<(PromptCache, Tensor<2>)> {
+        let (resid, prompts) = self.model.prefill_sequences(sequences, self.options.hook);
         let mut end = 0;
-        let with_last = |prompt: Prompt| {
+        let with_last = |prompt: PromptCache| {
             end += prompt.len;
             (prompt, resid.clone().narrow(0, end - 1, 1))
         };
@@ -572,7 +574,7 @@ impl<'a> Generation<'a> {
     }
 
     /// Adds rows behind the others; `resids` holds what their next tokens are drawn from.
-    fn add(&mut self, groups: Vec<(Prompt, usize)>, resids: Vec<Tensor<2>>, rows: Vec<Row>) {
+    fn add(&mut self, groups: Vec<(PromptCache, usize)>, resids: Vec<Tensor<2>>, rows: Vec<Row>) {
         if rows.is_empty() {
             return;
         }
@@ -599,7 +601,7 @@ impl<'a> Generation<'a> {
 }
 
 impl Iterator for Generation<'_> {
-    type Item = Result<Drawn, GenerateError>;
+    type Item = Result<SampledToken, GenerateError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         while self.drawn.is_empty() {

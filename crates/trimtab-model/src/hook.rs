@@ -10,15 +10,15 @@ pub type Hook<'a> = &'a dyn Intervention;
 
 /// Something that is shown what a model computes and says what the model goes on with.
 ///
-/// A function of [`At`] and the tensor found there is one; it is called at every site of every layer but the projections.
+/// A function of [`HookPoint`] and the tensor found there is one; it is called at every site of every layer but the projections.
 /// Where it returns what it got, nothing changes and nothing is copied. A closure must name the type of its first argument.
 ///
 /// ```
 /// use burn::tensor::Tensor;
-/// use trimtab_model::{At, Site};
+/// use trimtab_model::{HookPoint, Site};
 ///
 /// // Takes away what the MLP of layer 3 adds at generated tokens.
-/// let hook = |at: At, x: Tensor<2>| {
+/// let hook = |at: HookPoint, x: Tensor<2>| {
 ///     if (at.site, at.layer) != (Site::MlpOut, 3) {
 ///         return x;
 ///     }
@@ -32,10 +32,10 @@ pub type Hook<'a> = &'a dyn Intervention;
 /// What keeps something from one layer to the next, or wants to see projections, implements the trait.
 pub trait Intervention: Sync {
     /// Begins a forward pass. Passes may run at the same time; what one keeps is its own.
-    fn begin(&self) -> Pass<'_>;
+    fn begin_forward(&self) -> HookFn<'_>;
 
     /// Whether the pass is called at `site` of `layer`. A projection that nobody sees may be computed together with others.
-    fn sees(&self, layer: usize, site: Site) -> bool {
+    fn hooks(&self, layer: usize, site: Site) -> bool {
         let _ = layer;
         !site.is_projection()
     }
@@ -43,23 +43,23 @@ pub trait Intervention: Sync {
 
 /// An [`Intervention`] in one forward pass: called with the tensor at a site, `[tokens, width]`, layer after layer, each in
 /// the order of [`Site::ALL`]; the model goes on with what it returns.
-pub type Pass<'a> = Box<dyn FnMut(At, Tensor<2>) -> Tensor<2> + 'a>;
+pub type HookFn<'a> = Box<dyn FnMut(HookPoint, Tensor<2>) -> Tensor<2> + 'a>;
 
-impl<F: Fn(At, Tensor<2>) -> Tensor<2> + Sync> Intervention for F {
-    fn begin(&self) -> Pass<'_> {
+impl<F: Fn(HookPoint, Tensor<2>) -> Tensor<2> + Sync> Intervention for F {
+    fn begin_forward(&self) -> HookFn<'_> {
         Box::new(self)
     }
 }
 
 /// Where in a forward pass a [`Hook`] is called.
 #[derive(Clone, Copy, Debug)]
-pub struct At<'a> {
+pub struct HookPoint<'a> {
     /// Index of the decoder layer, from 0.
     pub layer: usize,
     /// Place in the layer.
     pub site: Site,
     /// What each row of the tensor belongs to.
-    pub tokens: &'a [TokenAt],
+    pub tokens: &'a [TokenInfo],
     /// At a projection, what it reads, `[tokens, inputs]`; nothing elsewhere.
     pub input: Option<&'a Tensor<2>>,
 }
@@ -169,8 +169,8 @@ pub struct UnknownSite(String);
 
 /// A token of a forward pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TokenAt {
-    /// Number of its prompt among those given to [`Model::read`](crate::Model::read), or of its request among those given
+pub struct TokenInfo {
+    /// Number of its prompt among those given to [`Model::prefill`](crate::Model::read), or of its request among those given
     /// to [`generate`](crate::generate()).
     pub prompt: usize,
     /// Its place in the text, from 0.
@@ -181,7 +181,7 @@ pub struct TokenAt {
     pub id: u32,
 }
 
-impl TokenAt {
+impl TokenInfo {
     /// Whether it stands behind the prompt.
     pub fn is_generated(&self) -> bool {
         self.position >= self.prompt_len
@@ -199,23 +199,23 @@ pub fn add_vector(x: Tensor<2>, vector: Tensor<2>) -> Tensor<2> {
 }
 
 /// A hook that acts on `resid_post` alone: `act` gets the layer and the residual stream after it.
-pub fn at_resid_post(
+pub fn resid_post_hook(
     act: impl Fn(usize, Tensor<2>) -> Tensor<2> + Sync,
-) -> impl Fn(At, Tensor<2>) -> Tensor<2> + Sync {
-    move |at: At, x| match at.site {
+) -> impl Fn(HookPoint, Tensor<2>) -> Tensor<2> + Sync {
+    move |at: HookPoint, x| match at.site {
         Site::ResidPost => act(at.layer, x),
         _ => x,
     }
 }
 
 /// A pass as one layer sees it.
-pub(crate) struct LayerPass<'a, 'b> {
-    pub(crate) hook: Option<(Hook<'a>, &'b mut Pass<'a>)>,
+pub(crate) struct LayerHooks<'a, 'b> {
+    pub(crate) hook: Option<(Hook<'a>, &'b mut HookFn<'a>)>,
     pub(crate) layer: usize,
-    pub(crate) tokens: &'b [TokenAt],
+    pub(crate) tokens: &'b [TokenInfo],
 }
 
-impl LayerPass<'_, '_> {
+impl LayerHooks<'_, '_> {
     /// What goes on from a `site` that is no projection.
     pub(crate) fn at(&mut self, site: Site, x: Tensor<2>) -> Tensor<2> {
         self.call(site, None, x)
@@ -228,27 +228,27 @@ impl LayerPass<'_, '_> {
         x: Tensor<2>,
         forward: impl FnOnce(Tensor<2>) -> Tensor<2>,
     ) -> Tensor<2> {
-        if !self.sees(site) {
+        if !self.is_hooked(site) {
             return forward(x);
         }
         let y = forward(x.clone());
         self.call(site, Some(&x), y)
     }
 
-    pub(crate) fn sees(&self, site: Site) -> bool {
+    pub(crate) fn is_hooked(&self, site: Site) -> bool {
         let hook = self.hook.as_ref();
-        hook.is_some_and(|(hook, _)| hook.sees(self.layer, site))
+        hook.is_some_and(|(hook, _)| hook.hooks(self.layer, site))
     }
 
     fn call(&mut self, site: Site, input: Option<&Tensor<2>>, x: Tensor<2>) -> Tensor<2> {
-        let at = At {
+        let at = HookPoint {
             layer: self.layer,
             site,
             tokens: self.tokens,
             input,
         };
         match &mut self.hook {
-            Some((hook, pass)) if hook.sees(at.layer, site) => pass(at, x),
+            Some((hook, pass)) if hook.hooks(at.layer, site) => pass(at, x),
             _ => x,
         }
     }

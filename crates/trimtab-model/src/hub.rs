@@ -14,9 +14,9 @@ use hf_hub::api::sync::{Api, ApiBuilder, ApiError, ApiRepo};
 use hf_hub::{Cache, Repo, RepoType};
 use sha2::{Digest, Sha256};
 
+use crate::checkpoint_weights::shard_names;
 use crate::pretrained::LoadError;
 use crate::tensor_file::hex;
-use crate::weights::shard_names;
 
 /// The files of a checkpoint that are fetched where they exist, beside the weights.
 const FILES: [&str; 7] = [

@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use burn::tensor::{DType, Tensor, activation};
-use trimtab_kernels::{self as kernels, Kept};
+use trimtab_kernels::{self as kernels, SavedActivations};
 
 use crate::config::{Activation, Architecture, ModelConfig, QkNorm};
-use crate::hook::{LayerPass, Site};
+use crate::hook::{LayerHooks, Site};
 use crate::rope::Rotation;
 use crate::weight::{Weight, is_fast};
 
@@ -163,7 +163,7 @@ impl Layer<Weight> {
         resid: Tensor<2>,
         rotation: &Rotation,
         attend: impl FnOnce(Tensor<3>, Tensor<3>, Tensor<3>) -> Tensor<2>,
-        mut hook: LayerPass,
+        mut hook: LayerHooks,
     ) -> Tensor<2> {
         let Architecture {
             qk_norm,
@@ -230,9 +230,14 @@ impl Layer<Weight> {
 }
 
 /// `activation(gate) * up`
-fn gated(activation: Activation, gate: Tensor<2>, up: Tensor<2>, kept: Kept) -> Tensor<2> {
+fn gated(
+    activation: Activation,
+    gate: Tensor<2>,
+    up: Tensor<2>,
+    kept: SavedActivations,
+) -> Tensor<2> {
     if is_fast(&gate) {
-        return kernels::gated(activation, gate, up, kept);
+        return kernels::glu(activation, gate, up, kept);
     }
     let gate = match activation {
         Activation::Silu => activation::silu(gate),
@@ -350,9 +355,9 @@ impl Linear<Weight> {
         x: Tensor<2>,
         norm: Option<&RmsNorm<Weight>>,
         sites: [Site; 2],
-        hook: &mut LayerPass,
+        hook: &mut LayerHooks,
     ) -> Tensor<2> {
-        if norm.is_none() && !sites.into_iter().any(|site| hook.sees(site)) {
+        if norm.is_none() && !sites.into_iter().any(|site| hook.is_hooked(site)) {
             return self.weight.multiply_onto(resid, x, self.bias.as_ref());
         }
         let [projection, out] = sites;

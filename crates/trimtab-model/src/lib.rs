@@ -3,6 +3,7 @@
 mod attention;
 mod cache;
 mod chat;
+mod checkpoint_weights;
 mod config;
 mod decoder;
 mod families;
@@ -13,7 +14,7 @@ mod hook;
 mod hub;
 mod json;
 mod layer;
-mod passage;
+mod layer_input;
 mod pretrained;
 mod rope;
 mod sampling;
@@ -22,31 +23,31 @@ mod tensor_file;
 mod tokenizer;
 mod tokenizer_config;
 mod weight;
-mod weights;
 
-pub use attention::PromptKeys;
+pub use attention::PromptLayerKv;
 pub use burn::tensor::{Device, FloatDType};
-pub use cache::{Prompt, Rows};
-pub use chat::{ChatError, ChatTemplate, Message};
+pub use cache::{KvCache, PromptCache};
+pub use chat::{ChatError, ChatMessage, ChatTemplate};
+pub use checkpoint_weights::{CheckpointWeights, Mismatch, StoredTensor};
 pub use config::{
     Activation, Architecture, Biases, ConfigError, LayerConfig, ModelConfig, Names, Norms, QkNorm,
 };
 pub use decoder::Model;
 pub use generate::{
-    Completion, Drawn, FinishReason, GenerateError, GenerateOptions, Generation, Request, Stop,
-    generate,
+    Completion, FinishReason, GenerateError, GenerateOptions, Generation, Request, SampledToken,
+    StopFn, generate,
 };
 pub use hook::{
-    At, Hook, Intervention, Pass, Site, TokenAt, UnknownSite, add_vector, at_resid_post,
+    Hook, HookFn, HookPoint, Intervention, Site, TokenInfo, UnknownSite, add_vector,
+    resid_post_hook,
 };
 #[cfg(feature = "hub")]
 pub use hub::{Download, Hub, HubError};
-pub use passage::Passage;
+pub use layer_input::LayerInput;
 pub use pretrained::{LoadError, Pretrained};
 pub use rope::{RopeConfig, RopeScaling};
 pub use sampling::{Sampling, SamplingError};
-pub use stop::stop_at;
+pub use stop::stop_on_text;
 pub use tensor_file::{HostTensor, TensorFile, TensorFileError, sha256_hex, write_atomically};
 pub use tokenizer::{Tokenizer, TokenizerError};
 pub use weight::{Precision, UnknownPrecision};
-pub use weights::{Mismatch, Stored, Weights};

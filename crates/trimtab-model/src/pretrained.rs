@@ -6,12 +6,12 @@ use burn::tensor::{Device, FloatDType};
 use trimtab_kernels::is_cpu;
 
 use crate::chat::{ChatError, ChatTemplate};
+use crate::checkpoint_weights::{CheckpointWeights, Mismatch, list};
 use crate::config::{ConfigError, ModelConfig};
 use crate::decoder::Model;
 use crate::tensor_file::TensorFileError;
 use crate::tokenizer::{Tokenizer, TokenizerError};
 use crate::weight::Precision;
-use crate::weights::{Mismatch, Weights, list};
 
 /// A model with what belongs to it.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub struct Pretrained {
     pub tokenizer: Tokenizer,
     /// The chat template, if the checkpoint has one.
     pub chat_template: Option<ChatTemplate>,
-    /// SHA-256 of the weights on disk ([`Weights::sha256`]), by which vectors know their base.
+    /// SHA-256 of the weights on disk ([`CheckpointWeights::sha256`]), by which vectors know their base.
     pub sha256: String,
     /// The folder that it was loaded from.
     pub dir: PathBuf,
@@ -77,7 +77,7 @@ impl Pretrained {
         let config = ModelConfig::from_dir(dir)?;
         let tokenizer = Tokenizer::from_dir(dir, config.vocab_size)?;
         let chat_template = ChatTemplate::from_dir(dir)?;
-        let weights = Weights::open(dir)?;
+        let weights = CheckpointWeights::open(dir)?;
         let wanted = Model::tensors(&config);
         let names = config.architecture.names;
         let mut tolerated = [&[NO_WEIGHTS], names.unused].concat();

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use serde::Deserialize;
-use trimtab_kernels::Angles;
+use trimtab_kernels::RotaryAngles;
 
-use crate::config::{ConfigError, Keys, refuse};
+use crate::config::{ConfigError, ConfigKeys, refuse};
 use crate::weight::is_fast;
 
 /// A rotary embedding: `rotary_dim / 2` frequencies, of which pair `i` has `rope_theta^(-2i / rotary_dim)` before scaling
@@ -100,7 +100,7 @@ impl RopeConfig {
 
     /// Takes `rope_theta` and `rope_scaling`, or `rope_parameters`, which holds both in newer files.
     pub(crate) fn read(
-        keys: &mut Keys,
+        keys: &mut ConfigKeys,
         default_theta: f64,
         head_dim: usize,
         max_position_embeddings: usize,
@@ -403,7 +403,7 @@ impl RopeConfig {
 
     /// The length up to which texts have one set of frequencies and beyond which they have another: a text that grows over it
     /// must be computed anew from its first token.
-    pub(crate) fn changes_at(&self) -> Option<usize> {
+    pub(crate) fn rope_switch_len(&self) -> Option<usize> {
         match self.scaling {
             RopeScaling::Longrope {
                 original_max_position_embeddings,
@@ -441,7 +441,7 @@ impl RopeConfig {
             }
         }
         Rotation {
-            angles: Arc::new(Angles { cos, sin }),
+            angles: Arc::new(RotaryAngles { cos, sin }),
             device: device.clone(),
             half,
         }
@@ -451,7 +451,7 @@ impl RopeConfig {
 /// The rotation of each token.
 #[derive(Debug)]
 pub(crate) struct Rotation {
-    angles: Arc<Angles>,
+    angles: Arc<RotaryAngles>,
     device: Device,
     /// Half the rotary dimension.
     half: usize,
@@ -461,7 +461,7 @@ impl Rotation {
     /// Rotates the pairs `(x[i], x[i + rotary_dim / 2])` of `x`, `[tokens, heads, head_dim]`, in f32.
     pub(crate) fn rotate(&self, x: Tensor<3>) -> Tensor<3> {
         if is_fast(&x) {
-            return trimtab_kernels::rotate(x, self.angles.clone());
+            return trimtab_kernels::apply_rotary(x, self.angles.clone());
         }
         let dtype = x.dtype();
         let x = x.cast(DType::F32);

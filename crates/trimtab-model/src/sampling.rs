@@ -2,7 +2,7 @@
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
-use trimtab_kernels::Weights;
+use trimtab_kernels::SoftmaxTerms;
 
 /// How completions are drawn. Filters apply in the order of the fields, each to what the one before it left.
 ///
@@ -139,11 +139,11 @@ impl Sampling {
         } else {
             1.0 / self.temperature
         };
-        let plain = Weights::of(logits, scale);
+        let plain = SoftmaxTerms::of(logits, scale);
         let penalised = (self.repetition_penalty != 1.0).then(|| self.penalise(logits, text));
         let token = match &penalised {
             None => self.pick(logits, &plain, uniform),
-            Some(penalised) => self.pick(penalised, &Weights::of(penalised, scale), uniform),
+            Some(penalised) => self.pick(penalised, &SoftmaxTerms::of(penalised, scale), uniform),
         };
         Some((token as u32, plain.logprob(logits[token])))
     }
@@ -161,7 +161,7 @@ impl Sampling {
         penalised
     }
 
-    fn pick(&self, logits: &[f32], weights: &Weights, uniform: f64) -> usize {
+    fn pick(&self, logits: &[f32], weights: &SoftmaxTerms, uniform: f64) -> usize {
         let first_max = || logits.iter().position(|&logit| logit == weights.max);
         let best = first_max().expect("one of finite logits is the largest");
         if self.temperature == 0.0 {

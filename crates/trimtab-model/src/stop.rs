@@ -7,7 +7,7 @@ use crate::tokenizer::Tokenizer;
 ///
 /// Looks at the last tokens only, as many as the longest of `strings` has bytes and a few more: a token of a completion
 /// has at least one byte, but for special tokens and parts of a character.
-pub fn stop_at<'a>(
+pub fn stop_on_text<'a>(
     tokenizer: &'a Tokenizer,
     strings: &'a [String],
 ) -> impl Fn(&[u32]) -> bool + Sync + 'a {

@@ -80,7 +80,7 @@ impl TensorFile {
     ///
     /// # Errors
     ///
-    /// As [`Self::read`].
+    /// As [`Self::prefill`].
     pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, TensorFileError> {
         let malformed = |reason: String| TensorFileError::Malformed {
             path: path.into(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
-use trimtab_kernels::{self as kernels, Format, Isa, Kept, Matrix};
+use trimtab_kernels::{self as kernels, Format, Isa, Matrix, SavedActivations};
 
 /// How the weights of a model are kept, and with that how exactly it computes.
 ///
@@ -86,7 +86,7 @@ impl Weight {
             return Self::Tensor(row);
         }
         let row = row.cast(DType::F32) + offset;
-        Self::Vector(kernels::read(&row, |row| row.into()))
+        Self::Vector(kernels::with_slice(&row, |row| row.into()))
     }
 
     /// `x W + bias`: `x` is `[tokens, inputs]`, the result `[tokens, outputs]`.
@@ -119,18 +119,20 @@ impl Weight {
     ) -> Tensor<2> {
         match (self, bias) {
             (Self::Matrix(matrix), Some(Self::Vector(bias))) => {
-                kernels::linear_onto(resid, x, matrix.clone(), Some(bias.clone()))
+                kernels::linear_residual(resid, x, matrix.clone(), Some(bias.clone()))
             }
-            (Self::Matrix(matrix), None) => kernels::linear_onto(resid, x, matrix.clone(), None),
+            (Self::Matrix(matrix), None) => {
+                kernels::linear_residual(resid, x, matrix.clone(), None)
+            }
             _ => resid + self.multiply(x, bias),
         }
     }
 
     /// How activations of its layer wait for their gradient: as exact as the products are.
-    pub(crate) fn keeps(&self) -> Kept {
+    pub(crate) fn keeps(&self) -> SavedActivations {
         match self {
-            Self::Matrix(matrix) if matrix.format() != Format::F32 => Kept::Halves,
-            _ => Kept::Whole,
+            Self::Matrix(matrix) if matrix.format() != Format::F32 => SavedActivations::Bf16,
+            _ => SavedActivations::F32,
         }
     }
 

@@ -7,7 +7,7 @@ use trimtab_model::{FinishReason, Model};
 use crate::advantage::Advantage;
 use crate::gradient::{GroupGradient, GroupLoss, Slopes, group_logprobs};
 use crate::loss::{CompletionLoss, KlPlace, Terms, completion_loss};
-use crate::policy::Acting;
+use crate::policy::RolloutPolicy;
 use crate::recipe::{Recipe, Truncated};
 use crate::rollout::{Group, Rollout};
 use crate::value::{ValueHead, explained_variance, gae, whiten};
@@ -46,7 +46,7 @@ impl<'a> Batch<'a> {
     /// `base` is the reference of a penalty; `value` is there exactly where the advantage is a learned value.
     pub(crate) fn new(
         base: &Model,
-        acting: &Acting,
+        rollout_policy: &RolloutPolicy,
         recipe: &'a Recipe,
         value: Option<&ValueHead>,
         groups: Vec<&'a Group>,
@@ -69,7 +69,7 @@ impl<'a> Batch<'a> {
             .map(|(group, reference)| token_rewards(recipe, group, reference.as_deref()))
             .collect();
         let (advantages, critic) = match value {
-            Some(value) => learned(acting, recipe, value, &groups, &rewards),
+            Some(value) => learned(rollout_policy, recipe, value, &groups, &rewards),
             None => (compared(recipe.advantage, &rewards), None),
         };
         let counted = || {
@@ -119,7 +119,7 @@ impl<'a> Batch<'a> {
 
 impl BatchGroup<'_> {
     /// Whether the group changes the gradient.
-    pub(crate) fn teaches(&self, recipe: &Recipe) -> bool {
+    pub(crate) fn has_signal(&self, recipe: &Recipe) -> bool {
         let advantages = || self.advantages.iter().flatten();
         advantages().any(|&advantage| advantage != 0.0)
             || recipe.loss.entropy_coef > 0.0
@@ -269,7 +269,7 @@ fn compared(advantage: Advantage, rewards: &[Vec<Vec<f32>>]) -> Vec<Vec<Vec<f32>
 
 /// Advantages from a learned value, and what it is to learn.
 fn learned(
-    acting: &Acting,
+    rollout_policy: &RolloutPolicy,
     recipe: &Recipe,
     value: &ValueHead,
     groups: &[&Group],
@@ -279,8 +279,8 @@ fn learned(
         let completions = group.completions();
         let temperature = recipe.temperature;
         let (_, resid): (_, Tensor<2>) = group_logprobs(
-            &acting.base.model,
-            Some(&acting.steering),
+            &rollout_policy.base.model,
+            Some(&rollout_policy.steering),
             &group.prompt,
             &completions,
             temperature,

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use trimtab_model::{
     Completion, FinishReason, GenerateOptions, Hook, Pretrained, Request, Sampling, generate,
-    stop_at,
+    stop_on_text,
 };
 use trimtab_tasks::{Decoding, Item, Sample};
 
@@ -86,7 +86,7 @@ fn sample(
             samples: decoding.samples,
         })
         .collect();
-    let stop = stop_at(&base.tokenizer, &decoding.stop);
+    let stop = stop_on_text(&base.tokenizer, &decoding.stop);
     let options = GenerateOptions {
         hook,
         stop: (!decoding.stop.is_empty()).then_some(&stop),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use trimtab_model::Pretrained;
-use trimtab_steer::{Adapter, Form, SteeringFile, Where};
+use trimtab_steer::{Adapter, Form, SteeringFile, TokenFilter};
 
 use crate::recipe::Recipe;
 use crate::run::RunError;
@@ -30,7 +30,7 @@ pub(crate) fn export(
             adapter.write_checkpoint(&base.dir, &path)?;
             Ok(path)
         }
-        Form::Lora(_) if recipe.steer.place == Where::default() => {
+        Form::Lora(_) if recipe.steer.token_filter == TokenFilter::default() => {
             let path = folder.join(ADAPTER);
             adapter.write_peft(&path, &base.dir.to_string_lossy())?;
             Ok(path)
@@ -38,7 +38,7 @@ pub(crate) fn export(
         _ => {
             let path = folder.join(STEERING);
             let settings = serde_json::to_value(recipe).expect("a recipe is plain data");
-            let file = SteeringFile::of(adapter, &recipe.steer.place, base, step, settings);
+            let file = SteeringFile::of(adapter, &recipe.steer.token_filter, base, step, settings);
             file.write(&path)?;
             Ok(path)
         }

@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use burn::tensor::{Int, Tensor, TensorData, activation};
 use serde::{Deserialize, Serialize};
-use trimtab_model::{Completion, Hook, Model, Prompt};
+use trimtab_model::{Completion, Hook, Model, PromptCache};
 
+use crate::checkpointed_forward::{ForwardTape, KeyGrads};
 use crate::policy::Policy;
-use crate::walk::{KeyGrads, Walk};
 
 /// Logits that are held at once, about: 40 MiB of them.
 const LOGITS_PER_CHUNK: usize = 10 << 20;
@@ -79,20 +79,26 @@ pub fn group_gradient(
     config: &BackwardConfig,
 ) -> GroupGradient {
     let checkpointing = config.gradient_checkpointing;
-    let passage = base.prompt_passage(group.prompt);
-    let prompt = Walk::forward(base, policy, passage, None, checkpointing);
+    let layer_input = base.prompt_input(group.prompt);
+    let prompt = ForwardTape::forward(base, policy, layer_input, None, checkpointing);
     let behind = Behind {
-        prompt: Prompt::of_keys(prompt.keys.clone()),
+        prompt: PromptCache::from_layers(prompt.keys.clone()),
         last: prompt.resid().narrow(0, group.prompt.len() - 1, 1),
     };
     let parts = parts(group.completions, config.tokens_per_part);
     let forward = |part: &Part| {
         let inputs = inputs(part.completions);
         let walk = (!inputs.is_empty()).then(|| {
-            let passage = base.completions_passage(&behind.prompt, &inputs);
-            Walk::forward(base, policy, passage, Some(&behind.prompt), checkpointing)
+            let layer_input = base.completions_input(&behind.prompt, &inputs);
+            ForwardTape::forward(
+                base,
+                policy,
+                layer_input,
+                Some(&behind.prompt),
+                checkpointing,
+            )
         });
-        let own = walk.as_ref().map(Walk::resid);
+        let own = walk.as_ref().map(ForwardTape::resid);
         (walk, behind.predicting(own, part.completions))
     };
     let mut ready = None;
@@ -100,20 +106,20 @@ pub fn group_gradient(
         Slopes::Known(slopes) => slopes.clone(),
         Slopes::Of(slopes) => {
             let of_resid = |resid, part: &Part| {
-                let model = &policy.lifted().model(base);
+                let model = &policy.on_autodiff().model(base);
                 logprobs(model, resid, &targets(part.completions), group.temperature)
             };
             let logprobs = if let [part] = &parts[..] {
                 let (_, predicting) = ready.insert(forward(part));
                 of_resid(predicting.resid.clone().detach(), part)
             } else {
-                let policy = policy.lifted();
+                let policy = policy.on_autodiff();
                 let (model, steering) = (policy.model(base), policy.steering());
                 let of_part = |part: &Part| {
                     let inputs = inputs(part.completions);
                     let prompts = std::slice::from_ref(&behind.prompt);
                     let own = (!inputs.is_empty())
-                        .then(|| model.complete(prompts, &[inputs], Some(&steering)));
+                        .then(|| model.forward_completions(prompts, &[inputs], Some(&steering)));
                     of_resid(
                         behind.predicting(own, part.completions).resid.detach(),
                         part,
@@ -124,7 +130,7 @@ pub fn group_gradient(
             slopes(&logprobs)
         }
     };
-    let mut grads = policy.leaves().zeros();
+    let mut grads = policy.adapter().zeros();
     let mut key_grads: KeyGrads = vec![None; base.config.num_hidden_layers];
     let mut last_grad = behind.last.clone().inner().zeros_like();
     let mut all_logprobs = vec![];
@@ -196,7 +202,7 @@ fn parts<'a>(completions: &'a [&'a Completion], tokens_per_part: usize) -> Vec<P
 
 /// A prompt that was read; nothing flows back through it.
 struct Behind {
-    prompt: Prompt,
+    prompt: PromptCache,
     /// The residual stream at its last position, `[1, hidden_size]`.
     last: Tensor<2>,
 }
@@ -262,7 +268,7 @@ impl Chunks<'_> {
                 .narrow(0, start, count)
                 .detach()
                 .require_grad();
-            let head = self.policy.differentiable();
+            let head = self.policy.with_grad();
             let model = &head.model(self.base);
             let temperature = self.group.temperature;
             let chunk_logprobs = model.logprobs(chunk.clone(), &targets[of.clone()], temperature);
@@ -272,7 +278,7 @@ impl Chunks<'_> {
                 loss = loss - weighted(entropy, self.entropy_weights);
             }
             let of_chunk = loss.backward();
-            head.leaves().add_grads(&of_chunk, grads);
+            head.adapter().add_grads(&of_chunk, grads);
             let grad = chunk.grad(&of_chunk);
             resid_grads.push(grad.expect("the loss depends on every position"));
             logprobs.extend(numbers(chunk_logprobs));
@@ -342,10 +348,10 @@ fn predicting_resid(
     completions: &[&Completion],
     hook: Option<Hook>,
 ) -> Tensor<2> {
-    let (prompt_resid, prompts) = model.read(&[prompt], hook);
+    let (prompt_resid, prompts) = model.prefill(&[prompt], hook);
     let last = prompt_resid.narrow(0, prompt.len() - 1, 1);
     let inputs = inputs(completions);
-    let own = (!inputs.is_empty()).then(|| model.complete(&prompts, &[inputs], hook));
+    let own = (!inputs.is_empty()).then(|| model.forward_completions(&prompts, &[inputs], hook));
     predicting(last, own, completions)
 }
 

@@ -10,6 +10,7 @@
 mod advantage;
 mod batch;
 mod checkpoint;
+mod checkpointed_forward;
 mod data;
 mod evaluate;
 mod export;
@@ -19,14 +20,13 @@ mod loss;
 mod metrics;
 mod policy;
 mod recipe;
+mod reporting;
 mod reward;
 mod rollout;
 mod run;
 mod trainer;
 mod update;
 mod value;
-mod walk;
-mod watch;
 
 pub use advantage::Advantage;
 pub use checkpoint::{CheckpointError, Identity, Progress, State};
@@ -44,10 +44,10 @@ pub use policy::Policy;
 pub use recipe::{
     Preset, Recipe, RecipeError, Selection, Steer, Truncated, UnknownPreset, ZeroVariance,
 };
+pub use reporting::{Warning, warnings};
 pub use reward::{BuiltIn, CommandConfig, CommandError, RewardError, Rewards, Score};
 pub use rollout::{Group, Rollout, RolloutError, RolloutRecord, item, rollouts};
 pub use run::{Measurement, Run, RunError};
 pub use trainer::{TrainError, Trainer};
 pub use update::{AdamWConfig, Moments, Parameter, Schedule, clip_grad_norm};
 pub use value::{ValueConfig, ValueHead, explained_variance, gae, whiten};
-pub use watch::{Warning, warnings};

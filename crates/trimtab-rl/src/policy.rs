@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use trimtab_model::{Model, Pretrained};
-use trimtab_steer::{Conflict, Leaves, Steering, SteeringSetError, Where};
+use trimtab_steer::{Conflict, DeviceAdapter, Steering, SteeringSetError, TokenFilter};
 
 /// What is trained, on a device, and where it acts.
 ///
@@ -14,77 +14,83 @@ use trimtab_steer::{Conflict, Leaves, Steering, SteeringSetError, Where};
 /// # let recipe = Recipe::default();
 /// let policy = Trainer::new(&base, &recipe)?.policy();
 /// let (model, steering) = (policy.model(&base.model), policy.steering());
-/// let (resid_post, _) = model.read(&[&base.tokenizer.encode("Hello")?], Some(&steering));
+/// let (resid_post, _) = model.prefill(&[&base.tokenizer.encode("Hello")?], Some(&steering));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Policy {
-    leaves: Leaves,
-    place: Where,
+    adapter: DeviceAdapter,
+    token_filter: TokenFilter,
 }
 
 impl Policy {
-    /// Parameters that act at the tokens of `place`.
+    /// Parameters that act at the tokens of `token_filter`.
     ///
     /// # Errors
     ///
     /// The where-clause cannot be followed.
-    pub fn new(leaves: Leaves, place: Where) -> Result<Self, SteeringSetError> {
-        Steering::new(vec![(leaves.clone(), place.clone())], Conflict::Sum)?;
-        Ok(Self { leaves, place })
+    pub fn new(
+        adapter: DeviceAdapter,
+        token_filter: TokenFilter,
+    ) -> Result<Self, SteeringSetError> {
+        Steering::new(vec![(adapter.clone(), token_filter.clone())], Conflict::Sum)?;
+        Ok(Self {
+            adapter,
+            token_filter,
+        })
     }
 
     /// What acts on the model: on the base, or under full tuning on a model of the parameters.
     pub fn steering(&self) -> Steering {
-        let set = (self.leaves.clone(), self.place.clone());
+        let set = (self.adapter.clone(), self.token_filter.clone());
         Steering::new(vec![set], Conflict::Sum).expect("checked when the policy was made")
     }
 
     /// The policy as it samples and is measured.
-    pub(crate) fn acting<'a>(&self, base: &'a Pretrained) -> Acting<'a> {
-        let base = if self.leaves.is_model() {
+    pub(crate) fn rollout_policy<'a>(&self, base: &'a Pretrained) -> RolloutPolicy<'a> {
+        let base = if self.adapter.is_model() {
             Cow::Owned(Pretrained {
-                model: self.leaves.frozen(&base.model),
+                model: self.adapter.frozen(&base.model),
                 ..base.clone()
             })
         } else {
             Cow::Borrowed(base)
         };
-        Acting {
+        RolloutPolicy {
             base,
             steering: self.steering(),
         }
     }
 
     /// The same numbers as leaves for one backward pass.
-    pub(crate) fn differentiable(&self) -> Self {
+    pub(crate) fn with_grad(&self) -> Self {
         Self {
-            leaves: self.leaves.differentiable(),
-            place: self.place.clone(),
+            adapter: self.adapter.with_grad(),
+            token_filter: self.token_filter.clone(),
         }
     }
 
     /// The same numbers beside tensors that are differentiated, asking for no gradient.
-    pub(crate) fn lifted(&self) -> Self {
+    pub(crate) fn on_autodiff(&self) -> Self {
         Self {
-            leaves: self.leaves.lifted(),
-            place: self.place.clone(),
+            adapter: self.adapter.on_autodiff(),
+            token_filter: self.token_filter.clone(),
         }
     }
 
     /// The model that the steering acts on; `base` is on the differentiating side of its device where gradients are wanted.
     pub fn model(&self, base: &Model) -> Model {
-        self.leaves.model(base)
+        self.adapter.model(base)
     }
 
-    pub(crate) fn leaves(&self) -> &Leaves {
-        &self.leaves
+    pub(crate) fn adapter(&self) -> &DeviceAdapter {
+        &self.adapter
     }
 }
 
 /// A policy that samples: a model, and what acts on it.
 #[derive(Debug)]
-pub(crate) struct Acting<'a> {
+pub(crate) struct RolloutPolicy<'a> {
     /// The base, under full tuning with other weights.
     pub(crate) base: Cow<'a, Pretrained>,
     pub(crate) steering: Steering,

@@ -72,7 +72,7 @@ pub struct Recipe {
     /// Checkpoints that are kept, the newest ones.
     pub keep_checkpoints: usize,
     /// The run stops at the step after so many without an update in a row, because of values that are not finite.
-    pub most_skipped_steps: u64,
+    pub max_skipped_steps: u64,
     /// Weights of the built-in parts of the reward; those left out are 0.
     pub reward: BTreeMap<BuiltIn, f32>,
     /// A program that rewards completions too.
@@ -167,7 +167,7 @@ impl Default for Recipe {
             tokens_at_once: 65_536,
             checkpoint_every: 1,
             keep_checkpoints: 2,
-            most_skipped_steps: 3,
+            max_skipped_steps: 3,
             reward: BTreeMap::from([(BuiltIn::Correctness, 1.0)]),
             reward_command: None,
             loss: LossConfig::default(),
@@ -343,7 +343,7 @@ impl Checks {
             ),
             ("checkpoint_every", recipe.checkpoint_every, 1),
             ("keep_checkpoints", recipe.keep_checkpoints as u64, 1),
-            ("most_skipped_steps", recipe.most_skipped_steps, 0),
+            ("max_skipped_steps", recipe.max_skipped_steps, 0),
             ("loss.updates_per_batch", recipe.loss.updates_per_batch, 1),
             ("value.updates", recipe.value.updates, 1),
             ("selection.every", recipe.selection.every, 0),

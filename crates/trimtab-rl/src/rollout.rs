@@ -4,8 +4,8 @@ use rayon::prelude::*;
 use serde::Serialize;
 use trimtab_grader::{ExtractionRule, Grade, Grader};
 use trimtab_model::{
-    ChatError, Completion, GenerateError, GenerateOptions, Hook, Message, Pretrained, Request,
-    Sampling, TokenizerError, generate, stop_at,
+    ChatError, ChatMessage, Completion, GenerateError, GenerateOptions, Hook, Pretrained, Request,
+    Sampling, TokenizerError, generate, stop_on_text,
 };
 use trimtab_tasks::{Item, Problem, Prompt, Template};
 
@@ -106,7 +106,7 @@ pub fn rollouts(
         })
         .collect();
     let texts = stop_texts(template);
-    let stop = stop_at(&base.tokenizer, &texts);
+    let stop = stop_on_text(&base.tokenizer, &texts);
     let options = GenerateOptions {
         hook,
         stop: (!texts.is_empty()).then_some(&stop),
@@ -159,9 +159,9 @@ pub fn item(
     };
     let chat = base.chat_template.as_ref();
     let chat = chat.ok_or(RolloutError::NoChatTemplate)?;
-    let messages: Vec<Message> = messages
+    let messages: Vec<ChatMessage> = messages
         .into_iter()
-        .map(|message| Message::new(message.role, message.content))
+        .map(|message| ChatMessage::new(message.role, message.content))
         .collect();
     Ok(Item {
         chat: true,

@@ -15,10 +15,10 @@ use crate::export::export;
 use crate::log::{append, parse, trim};
 use crate::metrics::StepMetrics;
 use crate::recipe::{Recipe, RecipeError};
+use crate::reporting::{self, Events, Warning};
 use crate::reward::Rewards;
 use crate::rollout::{Group, Rollout, RolloutError, stop_texts};
 use crate::trainer::{TrainError, Trainer};
-use crate::watch::{self, Events, Warning};
 
 /// A run on disk. While it lives, no other process can open the same folder.
 #[derive(Debug)]
@@ -95,7 +95,7 @@ impl<'a> Run<'a> {
             base_sha256: base.sha256.clone(),
         };
         let mut trainer = Trainer::new(base, recipe)?;
-        let damaged = take_up(&mut trainer, folder, &identity)?;
+        let damaged = resume(&mut trainer, folder, &identity)?;
         let step = trainer.state.progress.step;
         remove_old(folder, step, recipe.keep_checkpoints)?; // a process may have been killed before it did
         let trim_log = |log: &str| {
@@ -109,7 +109,7 @@ impl<'a> Run<'a> {
         write_atomically(&path, recipe.to_toml().as_bytes())
             .map_err(|source| disk(&path, source))?;
         let events = Events::rewrite(folder, &metrics, &measured)
-            .map_err(|source| disk(&folder.join(watch::EVENTS), source))?;
+            .map_err(|source| disk(&folder.join(reporting::EVENTS), source))?;
         let selection = if recipe.selection.every > 0 {
             trainer.data.selection(base, recipe)?
         } else {
@@ -165,7 +165,7 @@ impl<'a> Run<'a> {
 
     /// What a person should know now, with what to try.
     pub fn warnings(&self) -> Vec<Warning> {
-        watch::warnings(&self.metrics)
+        reporting::warnings(&self.metrics)
     }
 
     /// Takes one step and writes it down: first the logs, then the checkpoint that makes it count. `None` when all steps
@@ -191,7 +191,7 @@ impl<'a> Run<'a> {
         let measured = self.measured.last().filter(|one| one.step == metrics.step);
         self.events
             .append(&metrics, measured)
-            .map_err(|source| disk(&self.folder.join(watch::EVENTS), source))?;
+            .map_err(|source| disk(&self.folder.join(reporting::EVENTS), source))?;
         self.metrics.push(metrics.clone());
         let last = metrics.step == self.recipe.steps;
         if last || metrics.step.is_multiple_of(self.recipe.checkpoint_every) {
@@ -218,7 +218,7 @@ impl<'a> Run<'a> {
     /// The disk refuses.
     pub fn report(&self) -> Result<PathBuf, RunError> {
         let path = self.folder.join(REPORT);
-        let page = watch::page(self.recipe, &self.metrics, &self.measured);
+        let page = reporting::page(self.recipe, &self.metrics, &self.measured);
         write_atomically(&path, page.as_bytes()).map_err(|source| disk(&path, source))?;
         Ok(path)
     }
@@ -254,9 +254,9 @@ impl<'a> Run<'a> {
             seed: self.recipe.seed,
             stop: stop_texts(&self.recipe.template()),
         };
-        let acting = self.trainer.acting();
-        let hook = Some(&acting.steering as _);
-        let batches = evaluate(&acting.base, hook, &self.selection, &decoding, 0);
+        let rollout_policy = self.trainer.rollout_policy();
+        let hook = Some(&rollout_policy.steering as _);
+        let batches = evaluate(&rollout_policy.base, hook, &self.selection, &decoding, 0);
         let samples: Vec<Vec<Vec<Sample>>> = batches.collect::<Result<_, _>>()?;
         let outcome = Outcome::of(&samples.concat()).expect("there are selection problems");
         Ok(Measurement {
@@ -297,7 +297,7 @@ fn disk(path: &Path, source: io::Error) -> RunError {
 
 /// Takes the state of the newest checkpoint that is whole; gives what is wrong with newer ones. Where there are only damaged
 /// ones it is an error: to begin again would throw the run away.
-fn take_up(
+fn resume(
     trainer: &mut Trainer,
     folder: &Path,
     identity: &Identity,

@@ -2,8 +2,8 @@
 
 use burn::tensor::Device;
 use rayon::prelude::*;
-use trimtab_model::{LoadError, Model, Pretrained, Sampling, Site, Weights};
-use trimtab_steer::{Adapter, Form, FormError, SteeringSetError, SteeringVectors, Where};
+use trimtab_model::{CheckpointWeights, LoadError, Model, Pretrained, Sampling, Site};
+use trimtab_steer::{Adapter, Form, FormError, SteeringSetError, SteeringVectors, TokenFilter};
 
 use crate::advantage::differs;
 use crate::batch::{Batch, BatchGroup, by_completion, sampled};
@@ -11,7 +11,7 @@ use crate::checkpoint::State;
 use crate::data::{Data, DataError};
 use crate::gradient::{GroupGradient, GroupLoss, group_gradient};
 use crate::metrics::{StepMetrics, UpdateMetrics};
-use crate::policy::{Acting, Policy};
+use crate::policy::{Policy, RolloutPolicy};
 use crate::recipe::{Recipe, ZeroVariance};
 use crate::reward::{RewardError, Rewards};
 use crate::rollout::{Group, Rollout, RolloutError, rollouts};
@@ -56,7 +56,7 @@ pub enum TrainError {
     Reward(#[from] RewardError),
     #[error(
         "step {step}: {reason}, and {before} steps before it were skipped for the like; lower learning_rate, \
-         or raise most_skipped_steps"
+         or raise max_skipped_steps"
     )]
     NonFinite {
         step: u64,
@@ -74,8 +74,8 @@ impl<'a> Trainer<'a> {
     pub fn new(base: &'a Pretrained, recipe: &'a Recipe) -> Result<Self, TrainError> {
         let data = Data::of(recipe)?;
         let adapter = adapter(base, recipe)?;
-        let place = recipe.steer.place.clone();
-        Policy::new(adapter.leaves(&base.model.device()), place)?;
+        let token_filter = recipe.steer.token_filter.clone();
+        Policy::new(adapter.to_device(&base.model.device()), token_filter)?;
         let learns_value = recipe.advantage == crate::Advantage::Value;
         let value = learns_value.then(|| ValueHead::new(base.model.config.hidden_size));
         let state = State::new(adapter, value, data.stream.cursor());
@@ -103,7 +103,7 @@ impl<'a> Trainer<'a> {
     /// The vectors as they are now, if what is trained is vectors that are added to `resid_post` at every token.
     pub fn vectors(&self, device: &Device) -> Option<SteeringVectors> {
         let (site, vectors) = self.state.adapter.materialise()?;
-        let everywhere = self.recipe.steer.place == Where::default();
+        let everywhere = self.recipe.steer.token_filter == TokenFilter::default();
         let plain = site == Site::ResidPost && everywhere;
         plain.then(|| SteeringVectors::from_host(&vectors, device))
     }
@@ -115,13 +115,14 @@ impl<'a> Trainer<'a> {
 
     /// The policy with these parameters.
     fn policy_of(&self, adapter: &Adapter) -> Policy {
-        let leaves = adapter.leaves(&self.base.model.device());
-        Policy::new(leaves, self.recipe.steer.place.clone()).expect("checked before the first step")
+        let leaves = adapter.to_device(&self.base.model.device());
+        Policy::new(leaves, self.recipe.steer.token_filter.clone())
+            .expect("checked before the first step")
     }
 
     /// The policy as it samples now.
-    pub(crate) fn acting(&self) -> Acting<'a> {
-        self.policy().acting(self.base)
+    pub(crate) fn rollout_policy(&self) -> RolloutPolicy<'a> {
+        self.policy().rollout_policy(self.base)
     }
 
     /// Samples, rewards, and moves the parameters; the groups are all that were sampled.
@@ -133,13 +134,16 @@ impl<'a> Trainer<'a> {
         let step = self.state.progress.step + 1;
         let mut next = self.state.clone();
         next.progress.step = step;
-        let acting = self.acting();
-        let groups = self.sample(&acting, step, self.recipe.prompts_per_step)?;
+        let rollout_policy = self.rollout_policy();
+        let groups = self.sample(&rollout_policy, step, self.recipe.prompts_per_step)?;
         next.progress.cursor = self.data.stream.cursor();
         let mut metrics = StepMetrics::of_groups(step, &groups);
-        let taught = groups.iter().filter(|group| self.takes(group)).collect();
+        let kept = groups
+            .iter()
+            .filter(|group| self.has_signal(group))
+            .collect();
         let value = next.value.as_ref();
-        let mut batch = Batch::new(&self.base.model, &acting, self.recipe, value, taught);
+        let mut batch = Batch::new(&self.base.model, &rollout_policy, self.recipe, value, kept);
         metrics.kl = batch.kl();
         match self.updates(&mut batch, &mut next) {
             Ok(updates) => {
@@ -153,7 +157,7 @@ impl<'a> Trainer<'a> {
             }
             Err(reason) => {
                 let before = self.state.progress.skipped_in_row;
-                if before >= self.recipe.most_skipped_steps {
+                if before >= self.recipe.max_skipped_steps {
                     return Err(TrainError::NonFinite {
                         step,
                         reason,
@@ -205,7 +209,7 @@ impl<'a> Trainer<'a> {
             ..data.stream.cursor()
         };
         data.stream.seek(&cursor).map_err(DataError::from)?;
-        let mut groups = self.roll(&self.acting(), step, data.take(1), sample + 1)?;
+        let mut groups = self.roll(&self.rollout_policy(), step, data.take(1), sample + 1)?;
         Ok(groups.remove(0).rollouts.remove(sample))
     }
 
@@ -221,11 +225,14 @@ impl<'a> Trainer<'a> {
         if !matches!(form, Form::PerLayer(_)) {
             return Err(TrainError::NoVectors { form: form.name() });
         }
-        let acting = self.acting();
-        let groups = self.sample(&acting, 1, problems)?;
+        let rollout_policy = self.rollout_policy();
+        let groups = self.sample(&rollout_policy, 1, problems)?;
         let value = self.state.value.as_ref();
-        let taught = groups.iter().filter(|group| self.takes(group)).collect();
-        let batch = Batch::new(&self.base.model, &acting, self.recipe, value, taught);
+        let kept = groups
+            .iter()
+            .filter(|group| self.has_signal(group))
+            .collect();
+        let batch = Batch::new(&self.base.model, &rollout_policy, self.recipe, value, kept);
         let (grads, _, _) = self
             .gradient(&batch, &self.state.adapter)
             .map_err(|reason| TrainError::NonFinite {
@@ -247,7 +254,7 @@ impl<'a> Trainer<'a> {
     /// it takes.
     fn sample(
         &mut self,
-        acting: &Acting,
+        rollout_policy: &RolloutPolicy,
         step: u64,
         prompts: usize,
     ) -> Result<Vec<Group>, TrainError> {
@@ -260,9 +267,12 @@ impl<'a> Trainer<'a> {
         let (mut groups, mut missing) = (vec![], prompts);
         for _ in 0..rounds {
             let problems = self.data.take(missing);
-            let mut sampled = self.roll(acting, step, problems, self.recipe.group_size)?;
+            let mut sampled = self.roll(rollout_policy, step, problems, self.recipe.group_size)?;
             self.rewards.score(&mut sampled)?;
-            missing -= sampled.iter().filter(|group| self.takes(group)).count();
+            missing -= sampled
+                .iter()
+                .filter(|group| self.has_signal(group))
+                .count();
             groups.extend(sampled);
             if missing == 0 {
                 break;
@@ -273,7 +283,7 @@ impl<'a> Trainer<'a> {
 
     fn roll(
         &self,
-        acting: &Acting,
+        rollout_policy: &RolloutPolicy,
         step: u64,
         problems: Vec<(u64, trimtab_tasks::Problem)>,
         samples: usize,
@@ -287,17 +297,17 @@ impl<'a> Trainer<'a> {
             ..Sampling::default()
         };
         rollouts(
-            &acting.base,
+            &rollout_policy.base,
             &self.recipe.template(),
             problems,
             samples,
             &sampling,
-            Some(&acting.steering),
+            Some(&rollout_policy.steering),
         )
     }
 
     /// Whether a step learns from a group.
-    fn takes(&self, group: &Group) -> bool {
+    fn has_signal(&self, group: &Group) -> bool {
         self.recipe.zero_variance == ZeroVariance::Keep || differs(&group.rewards())
     }
 
@@ -344,11 +354,11 @@ impl<'a> Trainer<'a> {
         adapter: &Adapter,
     ) -> Result<(Vec<Vec<f32>>, Vec<Option<Vec<f32>>>, UpdateMetrics), String> {
         let policy = self.policy_of(adapter);
-        let mut grads = policy.leaves().zeros();
+        let mut grads = policy.adapter().zeros();
         let (mut logprobs, mut metrics) = (vec![], UpdateMetrics::default());
         for wave in waves(&batch.groups, self.recipe.tokens_at_once) {
             let gradient = |group: &BatchGroup| {
-                group.teaches(self.recipe).then(|| {
+                group.has_signal(self.recipe).then(|| {
                     let run = |loss: &GroupLoss| {
                         group_gradient(&self.autodiff, &policy, loss, &self.recipe.backward)
                     };
@@ -367,7 +377,7 @@ impl<'a> Trainer<'a> {
                 let loss: f64 = losses.iter().map(|one| one.loss).sum();
                 let finite = |grad: &Vec<f32>| grad.iter().all(|value| value.is_finite());
                 if !loss.is_finite() || !found.grads.iter().all(finite) {
-                    return Err(self.blame(group, &policy, &found));
+                    return Err(self.find_non_finite(group, &policy, &found));
                 }
                 metrics.loss += loss / f64::from(batch.divisor);
                 metrics.clipped += losses.iter().map(|one| one.clipped).sum::<usize>();
@@ -386,7 +396,12 @@ impl<'a> Trainer<'a> {
     }
 
     /// Which completion of a group made its loss or gradient something that is not finite.
-    fn blame(&self, group: &BatchGroup, policy: &Policy, found: &GroupGradient) -> String {
+    fn find_non_finite(
+        &self,
+        group: &BatchGroup,
+        policy: &Policy,
+        found: &GroupGradient,
+    ) -> String {
         let not_finite = |numbers: &[f32]| numbers.iter().any(|number| !number.is_finite());
         let by_logprob = || {
             let completions = by_completion(group.group, &found.logprobs);
@@ -427,10 +442,10 @@ fn adapter(base: &Pretrained, recipe: &Recipe) -> Result<Adapter, TrainError> {
     if !matches!(recipe.steer.form, Form::Full(_)) {
         return Ok(Adapter::init(recipe.steer.form.clone(), config)?);
     }
-    if recipe.steer.place != Where::default() {
+    if recipe.steer.token_filter != TokenFilter::default() {
         return Err(TrainError::WhereOfWeights);
     }
-    let weights = Weights::open(&base.dir)?;
+    let weights = CheckpointWeights::open(&base.dir)?;
     Ok(Adapter::full(config, &weights)?)
 }
 

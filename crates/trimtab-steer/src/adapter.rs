@@ -5,12 +5,14 @@ use std::convert::Infallible;
 use std::ops::Range;
 
 use burn::tensor::{Device, FloatDType, Gradients, Tensor};
-use trimtab_model::{HostTensor, LoadError, Model, ModelConfig, Precision, Site, Weights};
+use trimtab_model::{
+    CheckpointWeights, HostTensor, LoadError, Model, ModelConfig, Precision, Site,
+};
 
 use crate::action::Actions;
 use crate::form::{Form, FormError, Full, Parameter, on_device};
-use crate::place::Where;
 use crate::steering::Steering;
+use crate::token_filter::TokenFilter;
 
 /// A form with its parameters in main memory.
 ///
@@ -20,16 +22,16 @@ use crate::steering::Steering;
 /// # use trimtab_model::Model;
 /// # use trimtab_steer::{Adapter, Form};
 /// fn loss(model: &Model, hook: trimtab_model::Hook) -> burn::tensor::Tensor<1> {
-///     let (resid, _) = model.read(&[&[1, 2, 3]], Some(hook));
+///     let (resid, _) = model.prefill(&[&[1, 2, 3]], Some(hook));
 ///     -model.logprobs(resid, &[2, 3, 4], 1.0).sum()
 /// }
 ///
 /// # fn step(base: &Model) -> Result<(), trimtab_steer::FormError> {
 /// let base = base.autodiff();
 /// let mut adapter = Adapter::init(Form::default(), &base.config)?;
-/// let leaves = adapter.leaves(&base.device());
+/// let leaves = adapter.to_device(&base.device());
 /// let model = leaves.model(&base);
-/// let grads = leaves.grads(&loss(&model, &leaves.intervention()).backward());
+/// let grads = leaves.grads(&loss(&model, &leaves.to_steering()).backward());
 /// for (values, grad) in adapter.values_mut().zip(grads) {
 ///     for (value, grad) in values.iter_mut().zip(grad) {
 ///         *value -= 0.1 * grad;
@@ -66,7 +68,7 @@ impl Adapter {
     /// # Errors
     ///
     /// The checkpoint lacks a tensor, or cannot be read.
-    pub fn full(config: &ModelConfig, weights: &Weights) -> Result<Self, LoadError> {
+    pub fn full(config: &ModelConfig, weights: &CheckpointWeights) -> Result<Self, LoadError> {
         let read = |(name, shape): (String, Vec<usize>)| {
             let tensor = weights.tensor(&name, FloatDType::F32, &Device::flex())?;
             let data = tensor.try_into_vec_as().expect("read as f32");
@@ -154,7 +156,7 @@ impl Adapter {
     }
 
     /// The parameters on a device; on the differentiating side of one, they ask for gradients.
-    pub fn leaves(&self, device: &Device) -> Leaves {
+    pub fn to_device(&self, device: &Device) -> DeviceAdapter {
         let leaf = |(_, tensor): &Parameter| {
             let tensor = on_device(tensor, device);
             if device.is_autodiff() {
@@ -163,7 +165,7 @@ impl Adapter {
                 tensor
             }
         };
-        Leaves {
+        DeviceAdapter {
             form: self.form.clone(),
             config: self.config.clone(),
             tensors: self.parameters.iter().map(leaf).collect(),
@@ -177,7 +179,7 @@ impl Adapter {
     /// The plain vectors, `[num_hidden_layers, width]`, that do the same, and the site where they are added. `None` for forms that are no vectors:
     /// gated ones, LoRA and full tuning.
     pub fn materialise(&self) -> Option<(Site, HostTensor)> {
-        let leaves = self.leaves(&Device::flex());
+        let leaves = self.to_device(&Device::flex());
         let constant = leaves.constant.as_ref();
         let (site, matrix) = self.form.matrix(&self.config, &leaves.tensors, constant)?;
         let shape = matrix.dims().to_vec();
@@ -188,17 +190,17 @@ impl Adapter {
 
 /// The parameters of an [`Adapter`] on a device, in f32.
 #[derive(Clone, Debug)]
-pub struct Leaves {
+pub struct DeviceAdapter {
     form: Form,
     config: ModelConfig,
     tensors: Vec<Tensor<2>>,
     constant: Option<Tensor<2>>,
 }
 
-impl Leaves {
+impl DeviceAdapter {
     /// What acts on a model, at every token. See [`Steering::new`] for less than that, and for several adapters at once.
-    pub fn intervention(&self) -> Steering {
-        let everywhere = vec![(self.clone(), Where::default())];
+    pub fn to_steering(&self) -> Steering {
+        let everywhere = vec![(self.clone(), TokenFilter::default())];
         Steering::new(everywhere, crate::Conflict::Sum).expect("one set without conditions")
     }
 
@@ -241,17 +243,17 @@ impl Leaves {
     /// The same numbers, not copied, as leaves of their own on the differentiating side of their device. What back-propagation passes it forgets,
     /// so each backward pass needs leaves of its own, and a [`Self::model`] of them.
     #[must_use]
-    pub fn differentiable(&self) -> Self {
-        let mut lifted = self.lifted();
-        for tensor in &mut lifted.tensors {
+    pub fn with_grad(&self) -> Self {
+        let mut on_autodiff = self.on_autodiff();
+        for tensor in &mut on_autodiff.tensors {
             tensor.inplace(Tensor::require_grad);
         }
-        lifted
+        on_autodiff
     }
 
     /// The same numbers, not copied, on the differentiating side of their device, asking for no gradient.
     #[must_use]
-    pub fn lifted(&self) -> Self {
+    pub fn on_autodiff(&self) -> Self {
         let lift = |tensor: &Tensor<2>| {
             if tensor.device().is_autodiff() {
                 Tensor::from_inner(tensor.clone().inner())

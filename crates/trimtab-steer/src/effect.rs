@@ -71,7 +71,7 @@ pub enum EffectError {
 /// # use trimtab_steer::{SteeringFile, effect};
 /// # let device = Device::flex();
 /// # let base = Pretrained::load("checkpoint".as_ref(), Precision::F32, &device)?;
-/// let run = |path: &str| SteeringFile::read(path.as_ref(), &base)?.steering(&device);
+/// let run = |path: &str| SteeringFile::read(path.as_ref(), &base)?.to_vectors(&device);
 /// let (one, other) = (run("one.safetensors")?.hook(), run("other.safetensors")?.hook());
 /// let text = base.tokenizer.encode("What is 6 * 7?")?;
 /// let effect = effect(&base.model, &[&text], Some(&one), Some(&other))?;
@@ -91,8 +91,8 @@ pub fn effect(
     check(model, texts)?;
     let (mut sum, mut max_kl, mut changed, mut tokens) = (0.0, 0.0_f64, 0, 0);
     for batch in batches(texts) {
-        let (p, _) = model.read(batch, p);
-        let (q, _) = model.read(batch, q);
+        let (p, _) = model.prefill(batch, p);
+        let (q, _) = model.prefill(batch, q);
         let [count, _] = p.dims();
         for start in (0..count).step_by(CHUNK) {
             let len = CHUNK.min(count - start);
@@ -151,7 +151,7 @@ pub fn perplexity(model: &Model, texts: &[&[u32]], hook: Option<Hook>) -> Result
     check(model, texts)?;
     let (mut sum, mut count) = (0.0, 0);
     for batch in batches(texts) {
-        let (resid, _) = model.read(batch, hook);
+        let (resid, _) = model.prefill(batch, hook);
         let mut start = 0;
         for text in batch {
             for (index, targets) in text[1..].chunks(CHUNK).enumerate() {

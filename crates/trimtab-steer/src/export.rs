@@ -89,7 +89,7 @@ pub fn probe(model: &Model, hook: Option<Hook>, longest: usize) -> Vec<f32> {
         })
         .collect();
     let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
-    let (resid_post, _) = model.read(&texts, hook);
+    let (resid_post, _) = model.prefill(&texts, hook);
     let logits = model.logits(resid_post);
     logits.try_into_vec_as().expect("logits convert to f32")
 }

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use burn::tensor::Tensor;
 use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
-use trimtab_model::{HostTensor, Model, at_resid_post};
+use trimtab_model::{HostTensor, Model, resid_post_hook};
 
 use crate::algebra;
 use crate::effect::{EffectError, batches, check};
@@ -179,12 +179,12 @@ fn read(
     let layers = Mutex::new(vec![Vec::<f64>::new(); model.config.num_hidden_layers]);
     for batch in batches(&texts) {
         let lens: Vec<usize> = batch.iter().map(|text| text.len()).collect();
-        let hook = at_resid_post(|layer, resid_post: Tensor<2>| {
+        let hook = resid_post_hook(|layer, resid_post: Tensor<2>| {
             let rows = read_rows(resid_post.clone(), &lens, read_at);
             layers.lock().expect("no hook panicked")[layer].extend(rows);
             resid_post
         });
-        model.read(batch, Some(&hook));
+        model.prefill(batch, Some(&hook));
         progress(batch.len());
     }
     let layers = layers.into_inner().expect("no hook panicked");

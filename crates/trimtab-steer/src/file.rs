@@ -16,8 +16,8 @@ use crate::control_vector::ControlVector;
 use crate::form::{Form, FormError, PerLayer, width};
 use crate::gguf::{self, GgufError};
 use crate::npy::{self, NpyError};
-use crate::place::Where;
 use crate::steering::{Conflict, Steering, SteeringSetError};
+use crate::token_filter::TokenFilter;
 use crate::vectors::SteeringVectors;
 
 /// Value of `format` in the metadata of plain vectors, one for each layer, in a tensor named by the site.
@@ -41,7 +41,7 @@ pub struct SteeringMetadata {
     /// What the parameters are.
     pub form: Form,
     /// At which tokens they act; absent: at all.
-    pub where_clause: Option<Where>,
+    pub where_clause: Option<TokenFilter>,
     /// Name of the base model; empty where the file does not say.
     pub base_model: String,
     /// SHA-256 of the weights that the vectors were made for; empty where the file does not say.
@@ -104,7 +104,7 @@ pub enum SteeringError {
     #[error("what steers does not fit this model: {0}")]
     Form(#[from] FormError),
     #[error("the where-clause of the file cannot be followed: {0}")]
-    Where(#[from] SteeringSetError),
+    TokenFilter(#[from] SteeringSetError),
     #[error(
         "these vectors act at {}{}, where only vectors that act at resid_post and at every token can be used",
         site.name(),
@@ -129,10 +129,10 @@ impl SteeringFile {
         file
     }
 
-    /// What was trained on `base` and acts at the tokens of `place`. Forms that are vectors become the vectors that they stand for.
+    /// What was trained on `base` and acts at the tokens of `token_filter`. Forms that are vectors become the vectors that they stand for.
     pub fn of(
         adapter: &Adapter,
-        place: &Where,
+        token_filter: &TokenFilter,
         base: &Pretrained,
         step: u64,
         recipe: serde_json::Value,
@@ -142,7 +142,8 @@ impl SteeringFile {
             None => (adapter.form().clone(), adapter.parameters().to_vec()),
         };
         let mut metadata = SteeringMetadata::unknown_base(form, recipe);
-        metadata.where_clause = (*place != Where::default()).then(|| place.clone());
+        metadata.where_clause =
+            (*token_filter != TokenFilter::default()).then(|| token_filter.clone());
         metadata.step = step;
         let mut file = Self {
             parameters,
@@ -185,8 +186,8 @@ impl SteeringFile {
     ///
     /// let device = Device::flex();
     /// let base = Pretrained::load("checkpoint".as_ref(), Precision::F32, &device)?;
-    /// let steering = SteeringFile::read("steering.gguf".as_ref(), &base)?.intervention(&base.model)?;
-    /// let (resid_post, _) = base.model.read(&[&base.tokenizer.encode("Hello")?], Some(&steering));
+    /// let steering = SteeringFile::read("steering.gguf".as_ref(), &base)?.to_steering(&base.model)?;
+    /// let (resid_post, _) = base.model.prefill(&[&base.tokenizer.encode("Hello")?], Some(&steering));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -268,8 +269,8 @@ impl SteeringFile {
     /// # Errors
     ///
     /// The where-clause cannot be followed, or the parameters are not those of the form.
-    pub fn intervention(&self, model: &Model) -> Result<Steering, SteeringError> {
-        let leaves = self.adapter(&model.config)?.leaves(&model.device());
+    pub fn to_steering(&self, model: &Model) -> Result<Steering, SteeringError> {
+        let leaves = self.adapter(&model.config)?.to_device(&model.device());
         let set = (
             leaves,
             self.metadata.where_clause.clone().unwrap_or_default(),
@@ -282,7 +283,7 @@ impl SteeringFile {
     /// # Errors
     ///
     /// They are no vectors, act elsewhere, or at some tokens only.
-    pub fn steering(&self, device: &Device) -> Result<SteeringVectors, SteeringError> {
+    pub fn to_vectors(&self, device: &Device) -> Result<SteeringVectors, SteeringError> {
         Ok(SteeringVectors::from_host(self.everywhere()?, device))
     }
 
@@ -303,8 +304,10 @@ impl SteeringFile {
     /// The vectors, if all they do is to be added to `resid_post` at every token.
     pub(crate) fn everywhere(&self) -> Result<&HostTensor, SteeringError> {
         let vectors = self.vectors()?;
-        let place = &self.metadata.where_clause;
-        let conditional = place.as_ref().is_some_and(|of| *of != Where::default());
+        let token_filter = &self.metadata.where_clause;
+        let conditional = token_filter
+            .as_ref()
+            .is_some_and(|of| *of != TokenFilter::default());
         match self.metadata.plain() {
             Some(Site::ResidPost) if !conditional => Ok(vectors),
             site => Err(SteeringError::NotEverywhere {
@@ -461,7 +464,7 @@ struct Entries {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     form: Option<Form>,
     #[serde(rename = "where", default, skip_serializing_if = "Option::is_none")]
-    where_clause: Option<Where>,
+    where_clause: Option<TokenFilter>,
     base_model: String,
     base_sha256: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -270,12 +270,12 @@ fn in_range(
 fn spread(layers: Option<&[usize]>, config: &ModelConfig, rows: Tensor<2>) -> Tensor<2> {
     let Some(layers) = layers else { return rows };
     let count = config.num_hidden_layers;
-    let mut place = vec![0.0; count * layers.len()]; // [num_hidden_layers, rows]
+    let mut token_filter = vec![0.0; count * layers.len()]; // [num_hidden_layers, rows]
     for (row, layer) in layers.iter().enumerate() {
-        place[layer * layers.len() + row] = 1.0;
+        token_filter[layer * layers.len() + row] = 1.0;
     }
-    let place = TensorData::new(place, [count, layers.len()]);
-    Tensor::<2>::from_data(place, &rows.device()).matmul(rows)
+    let token_filter = TensorData::new(token_filter, [count, layers.len()]);
+    Tensor::<2>::from_data(token_filter, &rows.device()).matmul(rows)
 }
 
 fn zeros(name: &str, [rows, columns]: [usize; 2]) -> Parameter {

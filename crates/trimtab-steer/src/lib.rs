@@ -5,19 +5,19 @@
 //! [`SteeringFile`] its file.
 //!
 //! [`Form`] is everything else that can be trained, the other arms of the paper's comparison included. An [`Adapter`] holds the
-//! parameters of a form, its [`Leaves`] act on a model, and [`Steering`] says at which tokens they do:
+//! parameters of a form, its [`DeviceAdapter`] act on a model, and [`Steering`] says at which tokens they do:
 //!
 //! ```
 //! use trimtab_model::{Device, ModelConfig};
-//! use trimtab_steer::{Adapter, Conflict, Form, Gated, Steering, Where};
+//! use trimtab_steer::{Adapter, Conflict, Form, Gated, Steering, TokenFilter};
 //!
 //! # let json = r#"{"model_type": "llama", "vocab_size": 11, "hidden_size": 12, "intermediate_size": 17,
 //! #     "num_hidden_layers": 3, "num_attention_heads": 2, "num_key_value_heads": 1}"#;
 //! let config = ModelConfig::from_json(json)?;
-//! let vectors = Adapter::init(Form::default(), &config)?.leaves(&Device::flex());
-//! let gated = Adapter::init(Form::Gated(Gated::default()), &config)?.leaves(&Device::flex());
-//! let prompt: Where = toml::from_str("only = { part = \"prompt\", last = 4 }")?;
-//! let steering = Steering::new(vec![(vectors, prompt), (gated, Where::default())], Conflict::Sum)?;
+//! let vectors = Adapter::init(Form::default(), &config)?.to_device(&Device::flex());
+//! let gated = Adapter::init(Form::Gated(Gated::default()), &config)?.to_device(&Device::flex());
+//! let prompt: TokenFilter = toml::from_str("only = { part = \"prompt\", last = 4 }")?;
+//! let steering = Steering::new(vec![(vectors, prompt), (gated, TokenFilter::default())], Conflict::Sum)?;
 //! let hook: trimtab_model::Hook = &steering; // for `Model::read`, `generate` and the rest
 //! # let _ = hook;
 //! # Ok::<_, Box<dyn std::error::Error>>(())
@@ -39,11 +39,11 @@ mod merged_checkpoint;
 mod merged_gguf;
 mod npy;
 mod peft;
-mod place;
 mod steering;
+mod token_filter;
 mod vectors;
 
-pub use adapter::{Adapter, Leaves};
+pub use adapter::{Adapter, DeviceAdapter};
 pub use control_vector::{FirstLayer, write_control_vector};
 pub use effect::{
     Effect, EffectError, Strength, effect, pairwise_effects, perplexity, strongest_within, sweep,
@@ -57,6 +57,6 @@ pub use merged_checkpoint::{Window, merge_checkpoint};
 pub use merged_gguf::{Checked, merge_gguf};
 pub use npy::NpyError;
 pub use peft::PeftError;
-pub use place::{Condition, Part, Tokens, Where, WhereError};
-pub use steering::{Conflict, Memory, Steered, Steering, SteeringSetError};
+pub use steering::{ConditionCache, Conflict, SteeredToken, Steering, SteeringSetError};
+pub use token_filter::{Condition, Part, TokenFilter, TokenFilterError, Tokens};
 pub use vectors::SteeringVectors;

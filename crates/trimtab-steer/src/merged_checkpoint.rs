@@ -14,7 +14,9 @@ use std::path::Path;
 use safetensors::tensor::{Dtype, View};
 use serde_json::{Map, Value, json};
 use trimtab_model::file::sync_folder;
-use trimtab_model::{Activation, Device, FloatDType, LoadError, ModelConfig, RopeScaling, Weights};
+use trimtab_model::{
+    Activation, CheckpointWeights, Device, FloatDType, LoadError, ModelConfig, RopeScaling,
+};
 
 use crate::export::{ExportError, temporary};
 use crate::file::SteeringFile;
@@ -115,7 +117,12 @@ pub fn merge_checkpoint(
         write_json(&folder.path().join("tokenizer_config.json"), &tokenizer)?;
     }
     let rows: Vec<&[f32]> = vectors.data.chunks_exact(config.hidden_size).collect();
-    write_weights(&Weights::open(source)?, &config, &rows, folder.path())?;
+    write_weights(
+        &CheckpointWeights::open(source)?,
+        &config,
+        &rows,
+        folder.path(),
+    )?;
     sync_folder(folder.path()).map_err(unwritten(out))?;
     fs::rename(folder.path(), out).map_err(unwritten(out))?;
     let _ = folder.keep(); // it has its name now
@@ -245,7 +252,7 @@ pub(crate) fn write_json(path: &Path, value: &Value) -> Result<(), ExportError> 
 
 /// The shards of `weights` with the biases that a Llama with vectors `rows` has, and their index if there is more than one.
 fn write_weights(
-    weights: &Weights,
+    weights: &CheckpointWeights,
     config: &ModelConfig,
     rows: &[&[f32]],
     folder: &Path,
@@ -271,7 +278,7 @@ fn write_weights(
                     None => Piece {
                         dtype: stored.dtype,
                         shape: stored.shape.to_vec(),
-                        bytes: Bytes::Stored {
+                        bytes: Bytes::StoredTensor {
                             weights,
                             name: stored.name,
                             failure: &failure,
@@ -333,7 +340,7 @@ fn layer_of_down_bias(name: &str) -> Option<usize> {
 }
 
 /// The bias `name` plus a vector.
-fn add(weights: &Weights, name: &str, row: &[f32]) -> Result<Vec<f32>, LoadError> {
+fn add(weights: &CheckpointWeights, name: &str, row: &[f32]) -> Result<Vec<f32>, LoadError> {
     let bias = weights.tensor(name, FloatDType::F32, &Device::flex())?;
     let bias: Vec<f32> = bias.try_into_vec_as().expect("it was read as f32");
     Ok(bias
@@ -352,8 +359,8 @@ struct Piece<'a> {
 
 enum Bytes<'a> {
     Made(Vec<u8>),
-    Stored {
-        weights: &'a Weights,
+    StoredTensor {
+        weights: &'a CheckpointWeights,
         name: &'a str,
         /// Where the writer, which expects bytes whatever happens, leaves what went wrong.
         failure: &'a RefCell<Option<LoadError>>,
@@ -387,7 +394,7 @@ impl View for Piece<'_> {
     fn data(&self) -> Cow<'_, [u8]> {
         match &self.bytes {
             Bytes::Made(bytes) => Cow::Borrowed(bytes),
-            Bytes::Stored {
+            Bytes::StoredTensor {
                 weights,
                 name,
                 failure,

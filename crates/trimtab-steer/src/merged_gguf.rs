@@ -257,10 +257,10 @@ fn permuted(bytes: &[u8], rows: usize, heads: usize, to: Order) -> Option<Vec<u8
     let (head_dim, len) = (rows / heads, bytes.len() / rows);
     let mut out = Vec::with_capacity(bytes.len());
     for row in 0..rows {
-        let (head, place) = (row / head_dim, row % head_dim);
+        let (head, token_filter) = (row / head_dim, row % head_dim);
         let from = match to {
-            Order::Neighbours => place / 2 + (place % 2) * (head_dim / 2),
-            Order::Halves => 2 * (place % (head_dim / 2)) + place / (head_dim / 2),
+            Order::Neighbours => token_filter / 2 + (token_filter % 2) * (head_dim / 2),
+            Order::Halves => 2 * (token_filter % (head_dim / 2)) + token_filter / (head_dim / 2),
         };
         out.extend_from_slice(&bytes[(head * head_dim + from) * len..][..len]);
     }

@@ -60,10 +60,10 @@ impl Adapter {
         let path = dir.join(TENSORS);
         let mut tensors = BTreeMap::new();
         for (name, tensor) in TensorFile::read(&path)?.tensors {
-            let Some(place) = place_of(&name, config) else {
+            let Some(token_filter) = place_of(&name, config) else {
                 return Err(PeftError::UnexpectedTensor { path, name });
             };
-            tensors.insert(place, tensor);
+            tensors.insert(token_filter, tensor);
         }
         let layers: BTreeSet<usize> = tensors.keys().map(|&(layer, ..)| layer).collect();
         let targets: BTreeSet<Site> = tensors.keys().map(|&(_, site, _)| site).collect();

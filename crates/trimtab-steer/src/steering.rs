@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex};
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
-use trimtab_model::{At, Intervention, Pass, Site, TokenAt, add_vector};
+use trimtab_model::{HookFn, HookPoint, Intervention, Site, TokenInfo, add_vector};
 
 use crate::action::{Action, Actions};
-use crate::adapter::Leaves;
-use crate::place::{Condition, Where, WhereError};
+use crate::adapter::DeviceAdapter;
+use crate::token_filter::{Condition, TokenFilter, TokenFilterError};
 
 /// What happens where several sets act on one token at one site of one layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -30,7 +30,10 @@ pub enum Conflict {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum SteeringSetError {
     #[error("set {set}: {reason}")]
-    Where { set: usize, reason: WhereError },
+    TokenFilter {
+        set: usize,
+        reason: TokenFilterError,
+    },
     #[error(
         "set {set} acts at {} of layer {layer}, before its condition is known, which looks at resid_post of layer {condition}",
         site.name()
@@ -57,21 +60,21 @@ pub enum SteeringSetError {
 pub struct Steering {
     sets: Vec<Set>,
     conflict: Conflict,
-    trace: Option<Mutex<Vec<Steered>>>,
-    memory: Option<Memory>,
+    trace: Option<Mutex<Vec<SteeredToken>>>,
+    memory: Option<ConditionCache>,
 }
 
 /// What one forward pass found out: where conditions hold. Cloning shares it. For a pass whose layers are run by several calls, or
-/// run again for their gradient, see [`Steering::remembering`].
+/// run again for their gradient, see [`Steering::with_condition_cache`].
 #[derive(Clone, Debug, Default)]
-pub struct Memory(Arc<Mutex<Vec<Chosen>>>);
+pub struct ConditionCache(Arc<Mutex<Vec<Chosen>>>);
 
 /// A token that was steered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Steered {
+pub struct SteeredToken {
     /// Number of the set.
     pub set: usize,
-    /// Number of the prompt or request, as in [`TokenAt`]; rows of one prompt have an entry each.
+    /// Number of the prompt or request, as in [`TokenInfo`]; rows of one prompt have an entry each.
     pub prompt: usize,
     /// Place in the text.
     pub position: usize,
@@ -84,32 +87,35 @@ pub struct Steered {
 #[derive(Debug)]
 struct Set {
     actions: Actions,
-    place: Where,
+    token_filter: TokenFilter,
     /// The unit vector of the condition, `[1, hidden_size]`.
     condition: Option<Tensor<2>>,
 }
 
 impl Steering {
-    /// Sets that act together. Under full tuning nothing acts: see [`Leaves::model`].
+    /// Sets that act together. Under full tuning nothing acts: see [`DeviceAdapter::model`].
     ///
     /// # Errors
     ///
     /// A where-clause cannot be followed, or sets may meet where that is an error.
-    pub fn new(sets: Vec<(Leaves, Where)>, conflict: Conflict) -> Result<Self, SteeringSetError> {
+    pub fn new(
+        sets: Vec<(DeviceAdapter, TokenFilter)>,
+        conflict: Conflict,
+    ) -> Result<Self, SteeringSetError> {
         let mut built: Vec<Set> = vec![];
-        for (set, (leaves, place)) in sets.iter().enumerate() {
+        for (set, (leaves, token_filter)) in sets.iter().enumerate() {
             if leaves.config() != sets[0].0.config() {
                 return Err(SteeringSetError::OtherModel { set });
             }
             let actions = leaves.actions();
-            check(set, &actions, place, leaves)?;
+            check(set, &actions, token_filter, leaves)?;
             if conflict == Conflict::Error {
-                refuse_meeting(&built, &actions, place)?;
+                refuse_meeting(&built, &actions, token_filter)?;
             }
-            let condition = place.condition.as_ref();
+            let condition = token_filter.condition.as_ref();
             built.push(Set {
-                actions: actions.scaled(place.strength),
-                place: place.clone(),
+                actions: actions.scaled(token_filter.strength),
+                token_filter: token_filter.clone(),
                 condition: condition.map(|condition| unit(condition, &leaves.device())),
             });
         }
@@ -131,13 +137,13 @@ impl Steering {
     /// The same, for one forward pass in several calls, by this steering or by others of the same sets: what was found at a layer decides
     /// at later ones, whichever call runs them, and a layer that is run again acts as it did.
     #[must_use]
-    pub fn remembering(mut self, memory: &Memory) -> Self {
+    pub fn with_condition_cache(mut self, memory: &ConditionCache) -> Self {
         self.memory = Some(memory.clone());
         self
     }
 
     /// What was steered since the last call, in order; nothing unless [`Self::traced`].
-    pub fn take_trace(&self) -> Vec<Steered> {
+    pub fn take_trace(&self) -> Vec<SteeredToken> {
         let Some(trace) = &self.trace else {
             return vec![];
         };
@@ -147,7 +153,7 @@ impl Steering {
     }
 
     /// What goes on from a site; `chosen` is what is known of each set in this pass.
-    fn steer(&self, chosen: &mut [Chosen], at: At, mut x: Tensor<2>) -> Tensor<2> {
+    fn steer(&self, chosen: &mut [Chosen], at: HookPoint, mut x: Tensor<2>) -> Tensor<2> {
         let (dtype, device) = (x.dtype(), x.device());
         for (set, chosen) in self.sets.iter().zip(chosen.iter_mut()) {
             if set.looks_at(at.layer, at.site) {
@@ -162,7 +168,7 @@ impl Steering {
         let before = reads_site.then(|| x.clone());
         let mut free = Mask::Every; // the tokens that no set has taken
         for (set, action) in acting {
-            let mut mask = chosen[set].mask(&self.sets[set].place, at.tokens, &device);
+            let mut mask = chosen[set].mask(&self.sets[set].token_filter, at.tokens, &device);
             if self.conflict == Conflict::Priority {
                 mask = mask.and(free.clone());
                 free = free.and(mask.clone().not());
@@ -179,7 +185,7 @@ impl Steering {
         x
     }
 
-    fn note(&self, set: usize, at: At, mask: &Mask) {
+    fn note(&self, set: usize, at: HookPoint, mask: &Mask) {
         let Some(trace) = &self.trace else { return };
         let steered = mask.on_host(at.tokens.len());
         let steered = at
@@ -188,7 +194,7 @@ impl Steering {
             .zip(steered)
             .filter(|(_, steered)| *steered);
         let mut trace = trace.lock().expect("no pass panicked");
-        trace.extend(steered.map(|(token, _)| Steered {
+        trace.extend(steered.map(|(token, _)| SteeredToken {
             set,
             prompt: token.prompt,
             position: token.position,
@@ -199,9 +205,9 @@ impl Steering {
 }
 
 impl Intervention for Steering {
-    fn begin(&self) -> Pass<'_> {
+    fn begin_forward(&self) -> HookFn<'_> {
         let mut chosen: Vec<Chosen> = self.sets.iter().map(|_| Chosen::default()).collect();
-        let Some(Memory(memory)) = &self.memory else {
+        let Some(ConditionCache(memory)) = &self.memory else {
             return Box::new(move |at, x| self.steer(&mut chosen, at, x));
         };
         Box::new(move |at, x| {
@@ -216,7 +222,7 @@ impl Intervention for Steering {
         })
     }
 
-    fn sees(&self, layer: usize, site: Site) -> bool {
+    fn hooks(&self, layer: usize, site: Site) -> bool {
         self.sets
             .iter()
             .any(|set| set.looks_at(layer, site) || set.actions.at(layer, site).is_some())
@@ -225,13 +231,17 @@ impl Intervention for Steering {
 
 impl Set {
     fn looks_at(&self, layer: usize, site: Site) -> bool {
-        let condition = self.place.condition.as_ref();
+        let condition = self.token_filter.condition.as_ref();
         site == Site::ResidPost && condition.is_some_and(|condition| condition.layer == layer)
     }
 
     /// 1 where the condition holds, 0 elsewhere, `[tokens, 1]`; nothing flows back through it.
     fn fulfilled(&self, unit: &Tensor<2>, x: &Tensor<2>) -> Tensor<2> {
-        let condition = self.place.condition.as_ref().expect("it has a vector");
+        let condition = self
+            .token_filter
+            .condition
+            .as_ref()
+            .expect("it has a vector");
         let x = x.clone().detach().cast(DType::F32);
         let norm = (x.clone() * x.clone()).sum_dim(1).sqrt();
         let product = (x * unit.clone()).sum_dim(1);
@@ -251,10 +261,10 @@ struct Chosen {
 }
 
 impl Chosen {
-    fn mask(&mut self, place: &Where, tokens: &[TokenAt], device: &Device) -> Mask {
+    fn mask(&mut self, token_filter: &TokenFilter, tokens: &[TokenInfo], device: &Device) -> Mask {
         let mask = self
             .tokens
-            .get_or_insert_with(|| Mask::of(place, tokens, device))
+            .get_or_insert_with(|| Mask::of(token_filter, tokens, device))
             .clone();
         match &self.condition {
             Some(condition) => mask.and(Mask::Some(condition.clone())),
@@ -277,13 +287,13 @@ enum Mask {
 }
 
 impl Mask {
-    fn of(place: &Where, tokens: &[TokenAt], device: &Device) -> Self {
-        if place.is_everywhere() {
+    fn of(token_filter: &TokenFilter, tokens: &[TokenInfo], device: &Device) -> Self {
+        if token_filter.is_everywhere() {
             return Self::Every;
         }
         let chosen: Vec<f32> = tokens
             .iter()
-            .map(|token| f32::from(u8::from(place.contains(token))))
+            .map(|token| f32::from(u8::from(token_filter.contains(token))))
             .collect();
         if !chosen.contains(&1.0) {
             Self::None
@@ -346,17 +356,20 @@ fn unit(condition: &Condition, device: &Device) -> Tensor<2> {
 fn check(
     set: usize,
     actions: &Actions,
-    place: &Where,
-    leaves: &Leaves,
+    token_filter: &TokenFilter,
+    leaves: &DeviceAdapter,
 ) -> Result<(), SteeringSetError> {
-    place
+    token_filter
         .check(leaves.config())
-        .map_err(|reason| SteeringSetError::Where { set, reason })?;
-    let Some(condition) = &place.condition else {
+        .map_err(|reason| SteeringSetError::TokenFilter { set, reason })?;
+    let Some(condition) = &token_filter.condition else {
         return Ok(());
     };
     let known_at = (condition.layer, Site::ResidPost);
-    match actions.places().find(|&place| place < known_at) {
+    match actions
+        .places()
+        .find(|&token_filter| token_filter < known_at)
+    {
         Some((layer, site)) => Err(SteeringSetError::TooEarly {
             set,
             layer,
@@ -370,14 +383,14 @@ fn check(
 fn refuse_meeting(
     others: &[Set],
     actions: &Actions,
-    place: &Where,
+    token_filter: &TokenFilter,
 ) -> Result<(), SteeringSetError> {
     for (first, other) in others.iter().enumerate() {
         let meeting = actions
             .places()
             .find(|&(layer, site)| other.actions.at(layer, site).is_some());
         if let Some((layer, site)) = meeting
-            && !place.is_apart_from(&other.place)
+            && !token_filter.is_apart_from(&other.token_filter)
         {
             return Err(SteeringSetError::Conflict {
                 first,

@@ -5,7 +5,9 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
-use trimtab_model::{At, HostTensor, Intervention, Pass, Site, TokenAt, add_vector, at_resid_post};
+use trimtab_model::{
+    HookFn, HookPoint, HostTensor, Intervention, Site, TokenInfo, add_vector, resid_post_hook,
+};
 
 /// Steering vectors: one per layer, added to `resid_post` at every position.
 #[derive(Module, Debug)]
@@ -37,9 +39,9 @@ impl SteeringVectors {
     }
 
     /// The hook for [`trimtab_model::Model`]: `resid_post + s_l`, where `resid_post` is `[tokens, hidden_size]`.
-    pub fn hook(&self) -> impl Fn(At, Tensor<2>) -> Tensor<2> + Sync + use<> {
+    pub fn hook(&self) -> impl Fn(HookPoint, Tensor<2>) -> Tensor<2> + Sync + use<> {
         let vectors = self.vectors.val();
-        at_resid_post(move |layer, resid_post| {
+        resid_post_hook(move |layer, resid_post| {
             let vector = vectors.clone().narrow(0, layer, 1).cast(resid_post.dtype());
             add_vector(resid_post, vector)
         })
@@ -115,9 +117,9 @@ struct ByPrompt {
 }
 
 impl Intervention for ByPrompt {
-    fn begin(&self) -> Pass<'_> {
+    fn begin_forward(&self) -> HookFn<'_> {
         let mut sets = None; // of each token, the same in all layers
-        Box::new(move |at: At, x| {
+        Box::new(move |at: HookPoint, x| {
             let sets = sets.get_or_insert_with(|| self.sets(at.tokens, &x.device()));
             let vectors = self.by_layer[at.layer].clone().select(0, sets.clone());
             let vectors = vectors.cast(x.dtype());
@@ -125,14 +127,14 @@ impl Intervention for ByPrompt {
         })
     }
 
-    fn sees(&self, _: usize, site: Site) -> bool {
+    fn hooks(&self, _: usize, site: Site) -> bool {
         site == Site::ResidPost && !self.by_layer.is_empty()
     }
 }
 
 impl ByPrompt {
-    fn sets(&self, tokens: &[TokenAt], device: &Device) -> Tensor<1, Int> {
-        let set_of = |token: &TokenAt| {
+    fn sets(&self, tokens: &[TokenInfo], device: &Device) -> Tensor<1, Int> {
+        let set_of = |token: &TokenInfo| {
             let set = self.set_of_prompt.get(token.prompt).copied().flatten();
             set.unwrap_or(self.unsteered) as i64
         };

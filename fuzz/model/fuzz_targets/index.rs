@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use trimtab_model::Weights;
+use trimtab_model::CheckpointWeights;
 
 const HEADER: &str = r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
 
@@ -12,5 +12,5 @@ fuzz_target!(|bytes: &[u8]| {
     let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes);
     write("s.safetensors", &shard).expect("a writable folder");
     write("model.safetensors.index.json", bytes).expect("a writable folder");
-    drop(Weights::open(folder.path()));
+    drop(CheckpointWeights::open(folder.path()));
 });

@@ -2,14 +2,14 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use trimtab_model::{ChatTemplate, Message};
+use trimtab_model::{ChatTemplate, ChatMessage};
 
 // A panic that the crate catches is no find; one that it lets through still ends the process.
 fuzz_target!(init: std::panic::set_hook(Box::new(|_| {})), |bytes: &[u8]| {
     let folder = tempfile::tempdir().expect("a temporary folder");
     std::fs::write(folder.path().join("chat_template.jinja"), bytes).expect("a writable folder");
     if let Ok(Some(template)) = ChatTemplate::from_dir(folder.path()) {
-        let messages = [Message::new("user", "one"), Message::new("assistant", "two")];
+        let messages = [ChatMessage::new("user", "one"), ChatMessage::new("assistant", "two")];
         drop(template.render(&messages, true));
     }
 });

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use trimtab_model::{ChatTemplate, Message, Tokenizer};
+use trimtab_model::{ChatTemplate, ChatMessage, Tokenizer};
 
 // A panic that the crate catches is no find; one that it lets through still ends the process.
 fuzz_target!(init: std::panic::set_hook(Box::new(|_| {})), |bytes: &[u8]| {
@@ -19,6 +19,6 @@ fuzz_target!(init: std::panic::set_hook(Box::new(|_| {})), |bytes: &[u8]| {
         }
     }
     if let Ok(Some(template)) = ChatTemplate::from_dir(folder.path()) {
-        drop(template.render(&[Message::new("user", "one")], true));
+        drop(template.render(&[ChatMessage::new("user", "one")], true));
     }
 });

@@ -3,10 +3,10 @@
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::{Block, Heads, Keys, QUERIES, Segment, panels};
+use super::{Block, Heads, PackedKv, QUERIES, Segment, panels};
 use crate::isa::Isa;
-use crate::tile::{PANEL, View, load, mul_add, multiply, multiply_at, store};
-use crate::work::{Shared, scratch};
+use crate::microkernel::{PANEL, View, load, mul_add, multiply, multiply_at, store};
+use crate::parallel::{Shared, scratch};
 
 /// What [`attend`](super::attend) was given for one group: rows that were run whole, behind a prompt or not.
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +91,7 @@ impl WithSimd for Backward<'_> {
             heads, head, given, ..
         } = self;
         let (dim, key_width) = (heads.head_dim, heads.key_width());
-        let keys_of = |kv: [&[f32]; 2], first: usize, len: usize| Keys {
+        let keys_of = |kv: [&[f32]; 2], first: usize, len: usize| PackedKv {
             head_dim: dim,
             len,
             panels: panels(heads.of(kv[0], head, first), [len, dim]),
@@ -108,7 +108,7 @@ impl WithSimd for Backward<'_> {
         let mut first = 0;
         for &len in given.lens {
             // `Segment` names all key heads; only this one is looked at.
-            let mut own = vec![Keys::new(dim); head + 1];
+            let mut own = vec![PackedKv::new(dim); head + 1];
             own[head] = keys_of(given.kv, first, len);
             let own_values = turned(given.kv[1], first, len);
             for start in (0..len).step_by(most) {

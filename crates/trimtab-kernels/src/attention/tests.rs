@@ -38,22 +38,22 @@ impl Case {
         start * width..(start + self.lens[row]) * width
     }
 
-    fn row_keys(&self, row: usize) -> Vec<Keys> {
+    fn row_keys(&self, row: usize) -> Vec<PackedKv> {
         let own = self.own(row, self.heads.key_width());
-        Keys::of_row(&self.heads, &self.kv[0][own.clone()], &self.kv[1][own])
+        PackedKv::of_row(&self.heads, &self.kv[0][own.clone()], &self.kv[1][own])
     }
 
     /// No keys at all where the prompt is empty.
-    fn prompt_keys(&self) -> Vec<Keys> {
+    fn prompt_keys(&self) -> Vec<PackedKv> {
         if self.prompt_len == 0 {
             vec![]
         } else {
-            Keys::of_row(&self.heads, &self.prompt[0], &self.prompt[1])
+            PackedKv::of_row(&self.heads, &self.prompt[0], &self.prompt[1])
         }
     }
 
     fn forward(&self, isa: Isa) -> Vec<f32> {
-        let rows: Vec<Vec<Keys>> = (0..self.lens.len()).map(|row| self.row_keys(row)).collect();
+        let rows: Vec<Vec<PackedKv>> = (0..self.lens.len()).map(|row| self.row_keys(row)).collect();
         let prompt = self.prompt_keys();
         let group = Group {
             prompt: &prompt,
@@ -73,7 +73,7 @@ impl Case {
         let heads = &self.heads;
         let (width, dim) = (heads.query_width(), heads.head_dim);
         let prompt = self.prompt_keys();
-        let mut rows = vec![vec![Keys::new(dim); heads.num_key_value_heads]; self.lens.len()];
+        let mut rows = vec![vec![PackedKv::new(dim); heads.num_key_value_heads]; self.lens.len()];
         let mut result = vec![0.0; self.q.len()];
         for time in 0..self.lens.iter().max().copied().unwrap_or(0) {
             let live: Vec<usize> = (0..self.lens.len())

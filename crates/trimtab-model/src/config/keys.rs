@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::{ConfigError, refuse};
 
 /// The keys that are left.
-pub(crate) struct Keys {
+pub(crate) struct ConfigKeys {
     pub(crate) model_type: String,
     left: Map<String, Value>,
 }
@@ -46,7 +46,7 @@ const WITHOUT_EFFECT: &[&str] = &[
     "use_cache",
 ];
 
-impl Keys {
+impl ConfigKeys {
     pub(crate) fn parse(text: &str) -> Result<Self, ConfigError> {
         Self::untyped(text)?.typed()
     }

@@ -2,12 +2,12 @@
 
 use super::{Defaults, LayerType, activation, layer_types, plain};
 use crate::config::{
-    Activation, ConfigError, Keys, LayerConfig, ModelConfig, Names, Norms, QkNorm, refuse,
+    Activation, ConfigError, ConfigKeys, LayerConfig, ModelConfig, Names, Norms, QkNorm, refuse,
 };
 use crate::rope::RopeConfig;
 
 /// The decoder inside a checkpoint that also sees pictures; what sees them is left out.
-pub(super) fn read_multimodal(mut keys: Keys) -> Result<ModelConfig, ConfigError> {
+pub(super) fn read_multimodal(mut keys: ConfigKeys) -> Result<ModelConfig, ConfigError> {
     let mut config = read(keys.take_inside("text_config")?)?;
     for without_effect_on_text in [
         "vision_config",
@@ -31,7 +31,7 @@ pub(super) fn read_multimodal(mut keys: Keys) -> Result<ModelConfig, ConfigError
     Ok(config)
 }
 
-pub(super) fn read(mut keys: Keys) -> Result<ModelConfig, ConfigError> {
+pub(super) fn read(mut keys: ConfigKeys) -> Result<ModelConfig, ConfigError> {
     let mut config = plain(
         &mut keys,
         &Defaults {

@@ -1,9 +1,9 @@
 //! Llama 2 and 3, and the many checkpoints that share their architecture.
 
 use super::{Defaults, plain};
-use crate::config::{ConfigError, Keys, ModelConfig};
+use crate::config::{ConfigError, ConfigKeys, ModelConfig};
 
-pub(super) fn read(mut keys: Keys) -> Result<ModelConfig, ConfigError> {
+pub(super) fn read(mut keys: ConfigKeys) -> Result<ModelConfig, ConfigError> {
     let mut config = plain(
         &mut keys,
         &Defaults {

@@ -1,9 +1,9 @@
 //! Mistral: Llama with a sliding window in every layer.
 
 use super::{Defaults, plain};
-use crate::config::{ConfigError, Keys, ModelConfig};
+use crate::config::{ConfigError, ConfigKeys, ModelConfig};
 
-pub(super) fn read(mut keys: Keys) -> Result<ModelConfig, ConfigError> {
+pub(super) fn read(mut keys: ConfigKeys) -> Result<ModelConfig, ConfigError> {
     let mut config = plain(
         &mut keys,
         &Defaults {

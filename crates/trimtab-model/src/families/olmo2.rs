@@ -1,9 +1,9 @@
 //! OLMo-2: norms on what attention and MLP add rather than on what they read, and on all queries and keys together.
 
 use super::{Defaults, plain};
-use crate::config::{ConfigError, Keys, ModelConfig, Norms, QkNorm};
+use crate::config::{ConfigError, ConfigKeys, ModelConfig, Norms, QkNorm};
 
-pub(super) fn read(mut keys: Keys) -> Result<ModelConfig, ConfigError> {
+pub(super) fn read(mut keys: ConfigKeys) -> Result<ModelConfig, ConfigError> {
     let mut config = plain(
         &mut keys,
         &Defaults {

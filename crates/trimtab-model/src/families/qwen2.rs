@@ -1,9 +1,9 @@
 //! Qwen2 and Qwen2.5: biases on queries, keys and values, and an optional sliding window in the upper layers.
 
 use super::{Defaults, LayerType, layer_types, plain};
-use crate::config::{ConfigError, Keys, ModelConfig};
+use crate::config::{ConfigError, ConfigKeys, ModelConfig};
 
-pub(super) fn read(mut keys: Keys) -> Result<ModelConfig, ConfigError> {
+pub(super) fn read(mut keys: ConfigKeys) -> Result<ModelConfig, ConfigError> {
     let mut config = plain(
         &mut keys,
         &Defaults {
@@ -23,7 +23,10 @@ pub(super) fn read(mut keys: Keys) -> Result<ModelConfig, ConfigError> {
 
 /// With `use_sliding_window`, the layers from `max_window_layers` on look back over `sliding_window` tokens, unless
 /// `layer_types` says which.
-pub(super) fn read_windows(keys: &mut Keys, config: &mut ModelConfig) -> Result<(), ConfigError> {
+pub(super) fn read_windows(
+    keys: &mut ConfigKeys,
+    config: &mut ModelConfig,
+) -> Result<(), ConfigError> {
     let sliding_window: Option<usize> = keys.nullable("sliding_window", 4096)?;
     let in_use = keys.or("use_sliding_window", false)?;
     let max_window_layers = keys.or("max_window_layers", 28)?;

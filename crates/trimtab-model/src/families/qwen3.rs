@@ -2,9 +2,9 @@
 
 use super::qwen2::read_windows;
 use super::{Defaults, plain};
-use crate::config::{ConfigError, Keys, ModelConfig, QkNorm};
+use crate::config::{ConfigError, ConfigKeys, ModelConfig, QkNorm};
 
-pub(super) fn read(mut keys: Keys) -> Result<ModelConfig, ConfigError> {
+pub(super) fn read(mut keys: ConfigKeys) -> Result<ModelConfig, ConfigError> {
     let mut config = plain(
         &mut keys,
         &Defaults {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use toml::Table;
-use trimtab_steer::{Form, Where};
+use trimtab_steer::{Form, TokenFilter};
 
 /// What is trained, and at which tokens it acts: the table `[steer]` of a recipe, with the keys of the [`Form`] and the key `where`.
 ///
@@ -27,20 +27,20 @@ pub struct Steer {
     pub form: Form,
     /// Where it acts.
     #[serde(rename = "where", skip_serializing_if = "is_default")]
-    pub place: Where,
+    pub token_filter: TokenFilter,
 }
 
 impl TryFrom<Table> for Steer {
     type Error = toml::de::Error;
 
     fn try_from(mut table: Table) -> Result<Self, Self::Error> {
-        let place = table.remove("where");
-        let place = place.map(toml::Value::try_into).transpose()?;
+        let token_filter = table.remove("where");
+        let token_filter = token_filter.map(toml::Value::try_into).transpose()?;
         let form = Form::default().name().into();
         table.entry("form").or_insert(form);
         Ok(Self {
             form: table.try_into()?,
-            place: place.unwrap_or_default(),
+            token_filter: token_filter.unwrap_or_default(),
         })
     }
 }

@@ -5,7 +5,7 @@ use super::Parameter;
 
 /// Every weight of the model, the embedding included, tied embeddings once.
 ///
-/// Nothing is added to activations: [`Leaves::model`](crate::Leaves::model) builds a model of the parameters, which are named and shaped as
+/// Nothing is added to activations: [`DeviceAdapter::model`](crate::DeviceAdapter::model) builds a model of the parameters, which are named and shaped as
 /// in the checkpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]

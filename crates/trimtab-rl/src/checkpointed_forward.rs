@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use burn::tensor::Tensor;
-use trimtab_model::{Model, Passage, Prompt, PromptKeys};
-use trimtab_steer::Memory;
+use trimtab_model::{LayerInput, Model, PromptCache, PromptLayerKv};
+use trimtab_steer::ConditionCache;
 
 use crate::policy::Policy;
 
@@ -12,78 +12,86 @@ use crate::policy::Policy;
 ///
 /// Without checkpointing all activations are kept. With it, only what each layer reads (arXiv:1604.06174, with one layer a segment):
 /// on the way back the layers are run again, one at a time, from the last to the first.
-pub(crate) struct Walk<'a> {
+pub(crate) struct ForwardTape<'a> {
     base: &'a Model,
     policy: &'a Policy,
-    passage: Passage,
+    layer_input: LayerInput,
     /// The prompt of completions.
-    prompt: Option<&'a Prompt>,
-    memory: Memory,
+    prompt: Option<&'a PromptCache>,
+    memory: ConditionCache,
     /// Layers that are run together.
-    spans: Vec<Range<usize>>,
+    segments: Vec<Range<usize>>,
     /// What each of them reads but the first, `[tokens, hidden_size]`.
     inputs: Vec<Tensor<2>>,
     /// The last of them.
-    last: Span,
+    last: Segment,
     /// Of a prompt, in all layers; nothing flows back through them.
-    pub(crate) keys: Vec<PromptKeys>,
+    pub(crate) keys: Vec<PromptLayerKv>,
 }
 
 /// The gradient with respect to keys and values of a prompt, by layer.
 pub(crate) type KeyGrads = Vec<Option<[Tensor<3>; 2]>>;
 
 /// Layers that were run with all that their gradient needs.
-struct Span {
+struct Segment {
     policy: Policy,
     /// Nothing where they begin with the embedding.
     input: Option<Tensor<2>>,
     /// The prompt of completions, as leaves.
-    prompt: Option<Prompt>,
+    prompt: Option<PromptCache>,
     resid: Tensor<2>,
-    keys: Vec<PromptKeys>,
+    keys: Vec<PromptLayerKv>,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> ForwardTape<'a> {
     /// Runs all layers. `base` is on the differentiating side of its device, and so is the prompt.
     pub(crate) fn forward(
         base: &'a Model,
         policy: &'a Policy,
-        passage: Passage,
-        prompt: Option<&'a Prompt>,
+        layer_input: LayerInput,
+        prompt: Option<&'a PromptCache>,
         checkpointing: bool,
     ) -> Self {
         let layers = base.config.num_hidden_layers;
         let at_once = if checkpointing { 1 } else { layers };
-        let spans: Vec<Range<usize>> = (0..layers)
+        let segments: Vec<Range<usize>> = (0..layers)
             .step_by(at_once)
             .map(|first| first..first + at_once)
             .collect();
-        let memory = Memory::default();
+        let memory = ConditionCache::default();
         let (mut inputs, mut keys) = (vec![], vec![]);
-        let (last, others) = spans.split_last().expect("a model has layers");
+        let (last, others) = segments.split_last().expect("a model has layers");
         if !others.is_empty() {
             // Nothing is recorded here.
-            let body = policy.lifted();
-            let (model, steering) = (body.model(base), body.steering().remembering(&memory));
-            let mut resid = model.enter(&passage);
-            for span in others {
-                let (next, own) =
-                    model.pass(&passage, span.clone(), resid, prompt, Some(&steering));
+            let body = policy.on_autodiff();
+            let (model, steering) = (
+                body.model(base),
+                body.steering().with_condition_cache(&memory),
+            );
+            let mut resid = model.embed(&layer_input);
+            for segment in others {
+                let (next, own) = model.forward_layers(
+                    &layer_input,
+                    segment.clone(),
+                    resid,
+                    prompt,
+                    Some(&steering),
+                );
                 inputs.push(next.clone());
                 keys.extend(own);
                 resid = next;
             }
         }
         let input = inputs.last().cloned();
-        let last = Span::run(base, policy, &passage, last, input, prompt, &memory);
-        keys.extend(last.keys.iter().map(PromptKeys::detached));
+        let last = Segment::run(base, policy, &layer_input, last, input, prompt, &memory);
+        keys.extend(last.keys.iter().map(PromptLayerKv::detached));
         Self {
             base,
             policy,
-            passage,
+            layer_input,
             prompt,
             memory,
-            spans,
+            segments,
             inputs,
             last,
             keys,
@@ -106,14 +114,14 @@ impl<'a> Walk<'a> {
         let mut inputs = self.inputs;
         let mut kept = Some(self.last);
         let mut resid_grad = Some(resid_grad);
-        for layers in self.spans.iter().rev() {
+        for layers in self.segments.iter().rev() {
             let input = inputs.pop();
-            let span = kept.take().unwrap_or_else(|| {
-                let (passage, prompt, memory) = (&self.passage, self.prompt, &self.memory);
-                Span::run(
+            let segment = kept.take().unwrap_or_else(|| {
+                let (layer_input, prompt, memory) = (&self.layer_input, self.prompt, &self.memory);
+                Segment::run(
                     self.base,
                     self.policy,
-                    passage,
+                    layer_input,
                     layers,
                     input,
                     prompt,
@@ -121,28 +129,32 @@ impl<'a> Walk<'a> {
                 )
             });
             let grad = resid_grad.expect("all layers but the first have an input");
-            resid_grad = span.backward(layers, grad, key_grads, sums);
+            resid_grad = segment.backward(layers, grad, key_grads, sums);
         }
     }
 }
 
-impl Span {
+impl Segment {
     fn run(
         base: &Model,
         policy: &Policy,
-        passage: &Passage,
+        layer_input: &LayerInput,
         layers: &Range<usize>,
         input: Option<Tensor<2>>,
-        prompt: Option<&Prompt>,
-        memory: &Memory,
+        prompt: Option<&PromptCache>,
+        memory: &ConditionCache,
     ) -> Self {
-        let policy = policy.differentiable();
-        let (model, steering) = (policy.model(base), policy.steering().remembering(memory));
+        let policy = policy.with_grad();
+        let (model, steering) = (
+            policy.model(base),
+            policy.steering().with_condition_cache(memory),
+        );
         let input = input.map(|input| input.detach().require_grad());
-        let prompt = prompt.map(Prompt::leaves);
-        let resid = input.clone().unwrap_or_else(|| model.enter(passage));
+        let prompt = prompt.map(PromptCache::with_grad);
+        let resid = input.clone().unwrap_or_else(|| model.embed(layer_input));
         let hook = Some(&steering as _);
-        let (resid, keys) = model.pass(passage, layers.clone(), resid, prompt.as_ref(), hook);
+        let (resid, keys) =
+            model.forward_layers(layer_input, layers.clone(), resid, prompt.as_ref(), hook);
         Self {
             policy,
             input,
@@ -172,10 +184,10 @@ impl Span {
             }
         }
         let grads = scalar.backward();
-        self.policy.leaves().add_grads(&grads, sums);
+        self.policy.adapter().add_grads(&grads, sums);
         if let Some(prompt) = &self.prompt {
             for layer in layers.clone() {
-                let of_layer = prompt.keys(layer).tensors();
+                let of_layer = prompt.layer(layer).tensors();
                 let of_layer =
                     of_layer.map(|leaf| leaf.grad(&grads).expect("completions look back"));
                 key_grads[layer] = Some(match key_grads[layer].take() {

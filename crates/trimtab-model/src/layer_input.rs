@@ -4,23 +4,23 @@ use std::ops::Range;
 
 use burn::tensor::Tensor;
 
-use crate::attention::{PromptKeys, attend_completions, attend_prompts};
-use crate::cache::Prompt;
+use crate::attention::{PromptLayerKv, attend_completions, attend_prompts};
+use crate::cache::PromptCache;
 use crate::decoder::{Model, Places};
 use crate::hook::Hook;
 
-/// A prompt, or completions behind one, on their way through the layers: [`Model::read`] and [`Model::complete`] step by step.
+/// A prompt, or completions behind one, on their way through the layers: [`Model::prefill`] and [`Model::forward_completions`] step by step.
 ///
 /// ```no_run
 /// # use trimtab_model::Model;
 /// # fn prefill(model: &Model, prompt: &[u32]) {
-/// let passage = model.prompt_passage(prompt);
-/// let (half, _) = model.pass(&passage, 0..4, model.enter(&passage), None, None);
-/// let (resid_post, _) = model.pass(&passage, 4..8, half, None, None); // as `read` gives it
+/// let layer_input = model.prompt_input(prompt);
+/// let (half, _) = model.forward_layers(&layer_input, 0..4, model.embed(&layer_input), None, None);
+/// let (resid_post, _) = model.forward_layers(&layer_input, 4..8, half, None, None); // as `read` gives it
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct Passage {
+pub struct LayerInput {
     tokens: Vec<u32>,
     places: Places,
     /// Tokens of each row.
@@ -29,13 +29,13 @@ pub struct Passage {
 
 impl Model {
     /// A prompt that is about to be read; to a [`Hook`] it is prompt 0.
-    pub fn prompt_passage(&self, prompt: &[u32]) -> Passage {
-        let own = Prompt::empty(prompt.len());
+    pub fn prompt_input(&self, prompt: &[u32]) -> LayerInput {
+        let own = PromptCache::empty(prompt.len());
         let at: Vec<_> = (0..)
             .zip(prompt)
             .map(|(position, &id)| (own.token(position, id), prompt.len()))
             .collect();
-        Passage {
+        LayerInput {
             tokens: prompt.to_vec(),
             places: self.places(&at),
             lens: vec![prompt.len()],
@@ -43,13 +43,13 @@ impl Model {
     }
 
     /// Completions that are about to be run behind their prompt.
-    pub fn completions_passage(&self, prompt: &Prompt, completions: &[&[u32]]) -> Passage {
+    pub fn completions_input(&self, prompt: &PromptCache, completions: &[&[u32]]) -> LayerInput {
         let (mut tokens, mut at) = (vec![], vec![]);
         for row in completions {
             tokens.extend_from_slice(row);
             at.extend(prompt.followed_by(row));
         }
-        Passage {
+        LayerInput {
             tokens,
             places: self.places(&at),
             lens: completions.iter().map(|row| row.len()).collect(),
@@ -57,21 +57,21 @@ impl Model {
     }
 
     /// The residual stream before the first layer, `[tokens, hidden_size]`.
-    pub fn enter(&self, passage: &Passage) -> Tensor<2> {
-        self.embed(&passage.tokens)
+    pub fn embed(&self, layer_input: &LayerInput) -> Tensor<2> {
+        self.embed_tokens(&layer_input.tokens)
     }
 
     /// Runs some layers, from the residual stream before the first of them to that after the last, `[tokens, hidden_size]`. Completions
     /// are given their `prompt`; a prompt is given none, and its keys in these layers come back.
-    pub fn pass(
+    pub fn forward_layers(
         &self,
-        passage: &Passage,
+        layer_input: &LayerInput,
         layers: Range<usize>,
         resid: Tensor<2>,
-        prompt: Option<&Prompt>,
+        prompt: Option<&PromptCache>,
         hook: Option<Hook>,
-    ) -> (Tensor<2>, Vec<PromptKeys>) {
-        let (places, lens) = (&passage.places, &passage.lens);
+    ) -> (Tensor<2>, Vec<PromptLayerKv>) {
+        let (places, lens) = (&layer_input.places, &layer_input.lens);
         let Some(prompt) = prompt else {
             let mut keys = vec![];
             let resid = self.run_layers(layers, resid, places, hook, |config, _, q, k, v| {

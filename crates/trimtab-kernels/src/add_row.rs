@@ -1,6 +1,6 @@
 //! One row added to every row.
 
-use crate::work::by_rows;
+use crate::parallel::by_rows;
 
 /// `x + row`: `x` is `[rows, width]`, `row` is `[width]`.
 pub(crate) fn add(x: &[f32], row: &[f32]) -> Vec<f32> {

@@ -10,15 +10,15 @@ use bytemuck::Pod;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
+#[cfg(target_arch = "x86_64")]
+use crate::avx512_bf16;
 use crate::isa::Isa;
 #[cfg(target_arch = "x86_64")]
 use crate::matrix::Format;
 use crate::matrix::{Data, Matrix};
-#[cfg(target_arch = "x86_64")]
-use crate::pairs;
-use crate::tile::{self, PANEL, View};
-use crate::turn::{fetch, turn};
-use crate::work::{Shared, is_small, scratch};
+use crate::microkernel::{self, PANEL, View};
+use crate::parallel::{Shared, is_small, scratch};
+use crate::transpose::{fetch, transpose};
 
 /// Panels of a strip, at most.
 const STRIP: usize = 16;
@@ -35,7 +35,7 @@ impl Matrix {
             "rows to be added"
         );
         #[cfg(target_arch = "x86_64")]
-        if isa.multiplies_pairs() && self.format() != Format::F32 {
+        if isa.has_bf16_dot() && self.format() != Format::F32 {
             let pairs = self.inputs.div_ceil(2);
             // SAFETY: the processor has the instructions.
             let left = unsafe { round(x, self.inputs, None) };
@@ -55,7 +55,7 @@ impl Matrix {
                         {
                             let first = (panel * pairs + depth.start) * PANEL;
                             // SAFETY: the processor has the instructions.
-                            unsafe { pairs::widen(&data[first..][..made.len()], made) };
+                            unsafe { avx512_bf16::widen(&data[first..][..made.len()], made) };
                         }
                     };
                     scale = Some(&scales[..]);
@@ -80,7 +80,7 @@ impl Matrix {
     pub(crate) fn multiply_transposed_with(&self, isa: Isa, y: &[f32]) -> Vec<f32> {
         let rows = rows_of(y, self.outputs);
         #[cfg(target_arch = "x86_64")]
-        if isa.multiplies_pairs() && self.format() != Format::F32 {
+        if isa.has_bf16_dot() && self.format() != Format::F32 {
             let scales = match &self.data {
                 Data::Int8 { scales, .. } => Some(&scales[..]),
                 _ => None,
@@ -112,13 +112,13 @@ impl Matrix {
                                 let own = own(panel, block);
                                 let wide = &mut wide[..own.len()];
                                 // SAFETY: the processor has the instructions.
-                                unsafe { pairs::widen(&data[own], wide) };
+                                unsafe { avx512_bf16::widen(&data[own], wide) };
                                 wide
                             }
                         };
                         let turned = &mut made[index * PANEL * PANEL / 2..];
                         // SAFETY: the processor has the instructions.
-                        unsafe { pairs::turn(words, turned) };
+                        unsafe { avx512_bf16::transpose(words, turned) };
                     }
                 }
             };
@@ -160,7 +160,7 @@ impl Matrix {
                             wide
                         }
                     };
-                    turn(isa, numbers, turned);
+                    transpose(isa, numbers, turned);
                 }
             }
         };
@@ -208,7 +208,7 @@ fn of_numbers(isa: Isa, x: &[f32], right: Right<f32>, shape: [usize; 3], added: 
 /// [`Isa::multiplies_pairs`].
 #[cfg(target_arch = "x86_64")]
 unsafe fn of_words(
-    left: &pairs::Words,
+    left: &avx512_bf16::Words,
     right: Right<u32>,
     shape: [usize; 3],
     scale: Option<&[f32]>,
@@ -217,7 +217,7 @@ unsafe fn of_words(
     let [rows, depth, columns] = shape;
     let multiply = |block: Block<u32>| {
         let is_last = block.depth.end == depth;
-        let output = pairs::Output {
+        let output = avx512_bf16::Output {
             data: block.output,
             row: columns,
             columns: block.columns.len(),
@@ -227,7 +227,7 @@ unsafe fn of_words(
         let left_part = &left.data[block.depth.start..];
         // SAFETY: the caller knows that the processor has the instructions, and the block is ours.
         unsafe {
-            pairs::multiply(
+            avx512_bf16::multiply(
                 rows,
                 block.depth.len(),
                 left_part,
@@ -394,7 +394,7 @@ impl WithSimd for Numbers<'_> {
         let left = View::rows(&self.left[depth.start..], self.width);
         // SAFETY: the sides are checked, and the block of the output is ours.
         unsafe {
-            tile::multiply_at(
+            microkernel::multiply_at(
                 simd,
                 shape,
                 left,
@@ -450,12 +450,12 @@ impl WithSimd for Widen<'_> {
 ///
 /// [`Isa::multiplies_pairs`].
 #[cfg(target_arch = "x86_64")]
-unsafe fn round(x: &[f32], width: usize, scales: Option<&[f32]>) -> pairs::Words {
-    let row = pairs::Words::row_len(width);
+unsafe fn round(x: &[f32], width: usize, scales: Option<&[f32]>) -> avx512_bf16::Words {
+    let row = avx512_bf16::Words::row_len(width);
     let mut data = scratch(rows_of(x, width) * row);
     let one = |(words, x): (&mut [u32], &[f32])| {
         // SAFETY: the caller knows that the processor has the instructions.
-        unsafe { pairs::round(x, scales, words) }
+        unsafe { avx512_bf16::round(x, scales, words) }
     };
     if x.len() < 1 << 16 {
         data.chunks_exact_mut(row)
@@ -467,7 +467,7 @@ unsafe fn round(x: &[f32], width: usize, scales: Option<&[f32]>) -> pairs::Words
             .zip(x.par_chunks_exact(width));
         rows.with_min_len(16).for_each(one);
     }
-    pairs::Words { data, row }
+    avx512_bf16::Words { data, row }
 }
 
 fn rows_of(x: &[f32], width: usize) -> usize {

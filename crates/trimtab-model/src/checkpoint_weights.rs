@@ -48,7 +48,7 @@ const MAX_COMPARED: usize = 4096;
 
 /// The tensors of a checkpoint on disk, none of which is in memory before it is asked for.
 #[derive(Debug)]
-pub struct Weights {
+pub struct CheckpointWeights {
     /// The one file, or the index of several; for messages.
     path: PathBuf,
     /// In the order of their names.
@@ -68,7 +68,7 @@ struct Location {
 
 /// A tensor on disk.
 #[derive(Clone, Copy, Debug)]
-pub struct Stored<'a> {
+pub struct StoredTensor<'a> {
     /// Its name.
     pub name: &'a str,
     /// The type of its numbers.
@@ -101,7 +101,7 @@ pub enum Mismatch {
     },
 }
 
-impl Weights {
+impl CheckpointWeights {
     /// Opens `model.safetensors` in the folder `dir`, or else the shards that `model.safetensors.index.json` names,
     /// and reads their headers.
     ///
@@ -360,12 +360,12 @@ impl Weights {
     }
 
     /// The tensors of the file `file` of [`Self::files`], in the order of their names.
-    pub fn stored(&self, file: usize) -> impl Iterator<Item = Stored<'_>> {
+    pub fn stored(&self, file: usize) -> impl Iterator<Item = StoredTensor<'_>> {
         let inside = move |(_, location): &(&String, &Location)| location.file == file;
         self.tensors
             .iter()
             .filter(inside)
-            .map(|(name, location)| Stored {
+            .map(|(name, location)| StoredTensor {
                 name,
                 dtype: location.dtype,
                 shape: &location.shape,

@@ -1,25 +1,25 @@
 //! Where-clauses: at which tokens a set of vectors acts, how strongly, and on what condition.
 
 use serde::{Deserialize, Serialize};
-use trimtab_model::{ModelConfig, TokenAt};
+use trimtab_model::{ModelConfig, TokenInfo};
 
 /// Where a set acts. The default is every token of every text, at strength 1.
 ///
 /// ```
-/// use trimtab_steer::Where;
+/// use trimtab_steer::TokenFilter;
 ///
 /// // The first two and the last two tokens of the prompt, but never token 0.
-/// let place: Where = toml::from_str(r#"
+/// let token_filter: TokenFilter = toml::from_str(r#"
 ///     only = { part = "prompt", first = 2, last = 2 }
 ///     except = { ids = [0] }
 ///     strength = 0.5
 /// "#)?;
-/// assert_eq!(place.strength, 0.5);
+/// assert_eq!(token_filter.strength, 0.5);
 /// # Ok::<_, toml::de::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Where {
+pub struct TokenFilter {
     /// The tokens where it acts.
     pub only: Tokens,
     /// Of those, the tokens where it does not.
@@ -30,7 +30,7 @@ pub struct Where {
     pub condition: Option<Condition>,
 }
 
-impl Default for Where {
+impl Default for TokenFilter {
     fn default() -> Self {
         Self {
             only: Tokens::default(),
@@ -89,7 +89,7 @@ pub struct Condition {
 #[expect(missing_docs, reason = "the messages document the variants")]
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum WhereError {
+pub enum TokenFilterError {
     #[error("`last` counts from the end of the prompt; it needs part = \"prompt\"")]
     LastOfUnknownLength,
     #[error("`{key}` is not finite")]
@@ -102,9 +102,9 @@ pub enum WhereError {
     ConditionVector { found: usize, expected: usize },
 }
 
-impl Where {
+impl TokenFilter {
     /// Whether a token is among those meant, apart from the condition.
-    pub fn contains(&self, token: &TokenAt) -> bool {
+    pub fn contains(&self, token: &TokenInfo) -> bool {
         self.only.contains(token)
             && !self
                 .except
@@ -125,14 +125,14 @@ impl Where {
         )
     }
 
-    pub(crate) fn check(&self, config: &ModelConfig) -> Result<(), WhereError> {
+    pub(crate) fn check(&self, config: &ModelConfig) -> Result<(), TokenFilterError> {
         for tokens in std::iter::once(&self.only).chain(&self.except) {
             if tokens.last.is_some() && tokens.part != Part::Prompt {
-                return Err(WhereError::LastOfUnknownLength);
+                return Err(TokenFilterError::LastOfUnknownLength);
             }
         }
         if !self.strength.is_finite() {
-            return Err(WhereError::NotFinite { key: "strength" });
+            return Err(TokenFilterError::NotFinite { key: "strength" });
         }
         self.condition
             .as_ref()
@@ -142,7 +142,7 @@ impl Where {
 
 impl Tokens {
     /// Whether a token is in the set.
-    pub fn contains(&self, token: &TokenAt) -> bool {
+    pub fn contains(&self, token: &TokenInfo) -> bool {
         let (position, prompt_len) = (token.position, token.prompt_len);
         let (in_part, start) = match self.part {
             Part::All => (true, 0),
@@ -166,20 +166,20 @@ impl Tokens {
 }
 
 impl Condition {
-    fn check(&self, config: &ModelConfig) -> Result<(), WhereError> {
+    fn check(&self, config: &ModelConfig) -> Result<(), TokenFilterError> {
         let (layer, count) = (self.layer, config.num_hidden_layers);
         if layer >= count {
-            return Err(WhereError::UnknownLayer { layer, count });
+            return Err(TokenFilterError::UnknownLayer { layer, count });
         }
         if !self.threshold.is_finite() {
-            return Err(WhereError::NotFinite { key: "threshold" });
+            return Err(TokenFilterError::NotFinite { key: "threshold" });
         }
         if !self.vector.iter().all(|value| value.is_finite()) {
-            return Err(WhereError::NotFinite { key: "vector" });
+            return Err(TokenFilterError::NotFinite { key: "vector" });
         }
         let (found, expected) = (self.vector.len(), config.hidden_size);
         if found != expected || self.vector.iter().all(|&value| value == 0.0) {
-            return Err(WhereError::ConditionVector { found, expected });
+            return Err(TokenFilterError::ConditionVector { found, expected });
         }
         Ok(())
     }

@@ -14,8 +14,8 @@ use std::arch::x86_64::{
 };
 use std::mem::transmute;
 
-use crate::tile::PANEL;
-use crate::work::Scratch;
+use crate::microkernel::PANEL;
+use crate::parallel::Scratch;
 
 /// Rows of activations as words, each row padded with zeros.
 #[derive(Debug)]
@@ -209,7 +209,7 @@ unsafe fn rows_of<const ROWS: usize>(
 /// Turns a block of a packed matrix over: from 16 words of rows `2i, 2i + 1` by [`PANEL`] columns to 16 words of columns
 /// `2j, 2j + 1` by 32 rows. `words` has a row of [`PANEL`] words for each `i`, missing ones are zeros.
 #[target_feature(enable = "avx512f")]
-pub(crate) fn turn(words: &[u32], turned: &mut [u32]) {
+pub(crate) fn transpose(words: &[u32], turned: &mut [u32]) {
     assert!(
         turned.len() >= 16 * PANEL
             && words.len().is_multiple_of(PANEL)
@@ -221,7 +221,7 @@ pub(crate) fn turn(words: &[u32], turned: &mut [u32]) {
             // SAFETY: a row has 32 words.
             *row = unsafe { _mm512_loadu_si512(words.as_ptr().add(half * 16).cast()) };
         }
-        let columns = transpose(&rows);
+        let columns = transpose_16x16(&rows);
         let low = _mm512_set1_epi32(0xffff);
         for pair in 0..8 {
             let (even, odd) = (columns[2 * pair], columns[2 * pair + 1]);
@@ -253,7 +253,7 @@ pub(crate) fn turn(words: &[u32], turned: &mut [u32]) {
 }
 
 #[target_feature(enable = "avx512f")]
-fn transpose(rows: &[__m512i; 16]) -> [__m512i; 16] {
+fn transpose_16x16(rows: &[__m512i; 16]) -> [__m512i; 16] {
     let mut pairs = *rows;
     for i in 0..8 {
         pairs[2 * i] = _mm512_unpacklo_epi32(rows[2 * i], rows[2 * i + 1]);
@@ -399,7 +399,7 @@ mod tests {
             let words = words_of(&noise(seed, 2 * rows * PANEL));
             let mut turned = vec![u32::MAX; 16 * PANEL];
             // SAFETY: the processor has the instructions.
-            unsafe { turn(&words, &mut turned) };
+            unsafe { transpose(&words, &mut turned) };
             for column in 0..PANEL {
                 for row in 0..PANEL {
                     let number = words.get(row / 2 * PANEL + column).map_or(0.0, |&word| unpack(word)[row % 2]);

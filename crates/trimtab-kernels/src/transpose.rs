@@ -1,4 +1,4 @@
-//! Blocks of a packed matrix, turned over.
+//! Blocks of a packed matrix, transposed over.
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{
@@ -7,7 +7,7 @@ use std::arch::x86_64::{
 };
 
 use crate::isa::Isa;
-use crate::tile::PANEL;
+use crate::microkernel::PANEL;
 
 /// Asks for numbers that are read soon: the blocks of a matrix that one product turns over lie far apart, where the processor does
 /// not look for them itself.
@@ -21,22 +21,23 @@ pub(crate) fn fetch<T>(numbers: &[T]) {
     let _ = numbers;
 }
 
-/// Writes the columns of a block of up to 32 rows as the rows of `turned`, as many as it has; rows are [`PANEL`] numbers. Behind the
+/// Writes the columns of a block of up to 32 rows as the rows of `transposed`, as many as it has; rows are [`PANEL`] numbers. Behind the
 /// rows of the block, anything may be written.
 ///
 /// # Panics
 ///
 /// Panics if the block has more than 32 rows.
-pub(crate) fn turn(isa: Isa, block: &[f32], turned: &mut [f32]) {
+pub(crate) fn transpose(isa: Isa, block: &[f32], transposed: &mut [f32]) {
     assert!(block.len().is_multiple_of(PANEL) && block.len() <= PANEL * PANEL);
     #[cfg(target_arch = "x86_64")]
-    if isa.turns() && block.len() == PANEL * PANEL && turned.len() >= PANEL * PANEL {
+    if isa.has_fast_transpose() && block.len() == PANEL * PANEL && transposed.len() >= PANEL * PANEL
+    {
         // SAFETY: the processor has the instructions, and both sides are whole.
-        return unsafe { turn_whole(block, turned) };
+        return unsafe { turn_whole(block, transposed) };
     }
     for (row, block) in block.chunks_exact(PANEL).enumerate() {
-        for (turned, &number) in turned.chunks_exact_mut(PANEL).zip(block) {
-            turned[row] = number;
+        for (transposed, &number) in transposed.chunks_exact_mut(PANEL).zip(block) {
+            transposed[row] = number;
         }
     }
 }
@@ -48,7 +49,7 @@ pub(crate) fn turn(isa: Isa, block: &[f32], turned: &mut [f32]) {
 /// Both sides have 32 rows.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx")]
-unsafe fn turn_whole(block: &[f32], turned: &mut [f32]) {
+unsafe fn turn_whole(block: &[f32], transposed: &mut [f32]) {
     for row in (0..PANEL).step_by(8) {
         for column in (0..PANEL).step_by(8) {
             let mut part = [_mm256_setzero_ps(); 8];
@@ -57,8 +58,8 @@ unsafe fn turn_whole(block: &[f32], turned: &mut [f32]) {
                 for (index, part) in part.iter_mut().enumerate() {
                     *part = _mm256_loadu_ps(block.as_ptr().add((row + index) * PANEL + column));
                 }
-                for (index, part) in transpose(part).into_iter().enumerate() {
-                    let to = turned.as_mut_ptr().add((column + index) * PANEL + row);
+                for (index, part) in transpose_8x8(part).into_iter().enumerate() {
+                    let to = transposed.as_mut_ptr().add((column + index) * PANEL + row);
                     _mm256_storeu_ps(to, part);
                 }
             }
@@ -68,7 +69,7 @@ unsafe fn turn_whole(block: &[f32], turned: &mut [f32]) {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx")]
-fn transpose(rows: [__m256; 8]) -> [__m256; 8] {
+fn transpose_8x8(rows: [__m256; 8]) -> [__m256; 8] {
     let mut pairs = rows;
     for i in 0..4 {
         pairs[2 * i] = _mm256_unpacklo_ps(rows[2 * i], rows[2 * i + 1]);
@@ -101,11 +102,11 @@ mod tests {
         for (rows, columns) in [(0, 32), (1, 32), (31, 32), (32, 32), (32, 5), (7, 9)] {
             let block = noise(1, rows * PANEL);
             for isa in Isa::available() {
-                let mut turned = vec![f32::NAN; columns * PANEL];
-                turn(isa, &block, &mut turned);
+                let mut transposed = vec![f32::NAN; columns * PANEL];
+                transpose(isa, &block, &mut transposed);
                 for row in 0..rows {
                     for column in 0..columns {
-                        let number = turned[column * PANEL + row];
+                        let number = transposed[column * PANEL + row];
                         assert_eq!(
                             number,
                             block[row * PANEL + column],

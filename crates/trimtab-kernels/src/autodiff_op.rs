@@ -14,7 +14,7 @@ use burn::tensor::{Tensor, TensorData};
 use burn_flex::FlexTensor;
 
 /// A function of `N` tensors in f32 and its gradient.
-pub(crate) trait Step<const N: usize>: Debug + Send + Sync + 'static {
+pub(crate) trait AutodiffOp<const N: usize>: Debug + Send + Sync + 'static {
     /// Shape of the result.
     fn shape(&self) -> Vec<usize>;
 
@@ -43,7 +43,7 @@ pub(crate) trait Step<const N: usize>: Debug + Send + Sync + 'static {
 /// Runs `step` on a tensor of the CPU.
 pub(crate) fn apply1<const A: usize, const D: usize>(
     x: Tensor<A>,
-    step: impl Step<1>,
+    step: impl AutodiffOp<1>,
 ) -> Tensor<D> {
     let step: Step1 = Arc::new(step);
     Tensor::from_dispatch(<Dispatch as Steps>::step1(x.into_dispatch(), step))
@@ -52,7 +52,7 @@ pub(crate) fn apply1<const A: usize, const D: usize>(
 /// Runs `step` on two tensors of the CPU.
 pub(crate) fn apply2<const A: usize, const D: usize>(
     [x, y]: [Tensor<A>; 2],
-    step: impl Step<2>,
+    step: impl AutodiffOp<2>,
 ) -> Tensor<D> {
     let step: Step2 = Arc::new(step);
     Tensor::from_dispatch(<Dispatch as Steps>::step2(
@@ -65,7 +65,7 @@ pub(crate) fn apply2<const A: usize, const D: usize>(
 /// Runs `step` on three tensors of the CPU.
 pub(crate) fn apply3<const A: usize, const D: usize>(
     [x, y, z]: [Tensor<A>; 3],
-    step: impl Step<3>,
+    step: impl AutodiffOp<3>,
 ) -> Tensor<D> {
     let [x, y, z] = [x, y, z].map(Tensor::into_dispatch);
     let step: Step3 = Arc::new(step);
@@ -75,17 +75,17 @@ pub(crate) fn apply3<const A: usize, const D: usize>(
 /// Runs `step` on five tensors of the CPU.
 pub(crate) fn apply5<const A: usize, const D: usize>(
     inputs: [Tensor<A>; 5],
-    step: impl Step<5>,
+    step: impl AutodiffOp<5>,
 ) -> Tensor<D> {
     let [q, k, v, keys, values] = inputs.map(Tensor::into_dispatch);
     let step: Step5 = Arc::new(step);
     Tensor::from_dispatch(<Dispatch as Steps>::step5(q, k, v, keys, values, step))
 }
 
-type Step1 = Arc<dyn Step<1>>;
-type Step2 = Arc<dyn Step<2>>;
-type Step3 = Arc<dyn Step<3>>;
-type Step5 = Arc<dyn Step<5>>;
+type Step1 = Arc<dyn AutodiffOp<1>>;
+type Step2 = Arc<dyn AutodiffOp<2>>;
+type Step3 = Arc<dyn AutodiffOp<3>>;
+type Step5 = Arc<dyn AutodiffOp<5>>;
 
 /// One operation for each number of inputs.
 #[backend_extension(Flex, Autodiff)]
@@ -163,7 +163,7 @@ impl<C: CheckpointStrategy> Steps for Autodiff<Flex, C> {
     }
 }
 
-fn forward<const N: usize>(inputs: &[FlexTensor; N], step: &dyn Step<N>) -> FlexTensor {
+fn forward<const N: usize>(inputs: &[FlexTensor; N], step: &dyn AutodiffOp<N>) -> FlexTensor {
     let hosted = inputs.each_ref().map(host);
     let numbers = step.forward(hosted.each_ref().map(|input| &input[..]));
     tensor(numbers, step.shape())
@@ -171,7 +171,7 @@ fn forward<const N: usize>(inputs: &[FlexTensor; N], step: &dyn Step<N>) -> Flex
 
 fn record<C: CheckpointStrategy, const N: usize>(
     inputs: [FloatTensor<Autodiff<Flex, C>>; N],
-    step: Arc<dyn Step<N>>,
+    step: Arc<dyn AutodiffOp<N>>,
 ) -> FloatTensor<Autodiff<Flex, C>> {
     let nodes = inputs
         .each_ref()
@@ -189,7 +189,7 @@ fn record<C: CheckpointStrategy, const N: usize>(
                 .map(|input| input.layout().shape().to_vec());
             let inputs = step.needs_inputs().then_some(inputs);
             prepared.finish(
-                Kept {
+                SavedActivations {
                     step,
                     inputs,
                     shapes,
@@ -206,19 +206,24 @@ struct Recorded;
 
 /// What a step needs for its gradient.
 #[derive(Clone, Debug)]
-struct Kept<const N: usize> {
-    step: Arc<dyn Step<N>>,
+struct SavedActivations<const N: usize> {
+    step: Arc<dyn AutodiffOp<N>>,
     inputs: Option<[FlexTensor; N]>,
     /// Of the inputs.
     shapes: [Vec<usize>; N],
 }
 
 impl<const N: usize> Backward<Flex, N> for Recorded {
-    type State = Kept<N>;
+    type State = SavedActivations<N>;
 
-    fn backward(self, ops: Ops<Kept<N>, N>, grads: &mut Gradients, _: &mut Checkpointer) {
+    fn backward(
+        self,
+        ops: Ops<SavedActivations<N>, N>,
+        grads: &mut Gradients,
+        _: &mut Checkpointer,
+    ) {
         let gradient = grads.consume::<Flex>(&ops.node);
-        let Kept {
+        let SavedActivations {
             step,
             inputs,
             shapes,

@@ -5,8 +5,8 @@ use pulp::{Simd, WithSimd};
 
 use crate::exp::sigmoid;
 use crate::isa::Isa;
-use crate::tile::{load, mul_add, store};
-use crate::work::{by_rows, scratch, several_by_rows};
+use crate::microkernel::{load, mul_add, store};
+use crate::parallel::{by_rows, scratch, several_by_rows};
 
 /// The function that a gate passes through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
