@@ -14,10 +14,11 @@ use clap::Parser;
 use serde::Serialize;
 use trimtab::model::write_atomically;
 use trimtab::rl::item;
-use trimtab::tasks::{
-    Arm, Comparison, Decoding, EvaluationRun, FewShot, Item, Problem, Protocol, Report, Split,
-    Task, Template, read_evaluation,
+use trimtab::tasks::evaluation::{
+    Arm, Comparison, Decoding, EvaluationRun, Item, Protocol, Report, read_evaluation,
 };
+use trimtab::tasks::prompt::FewShot;
+use trimtab::tasks::{Problem, Split, Task, Template};
 use trimtab::{Pretrained, evaluate};
 use trimtab_examples::{ModelArgs, Steered, Stop, progress};
 
@@ -179,7 +180,7 @@ fn few_shot(task: &Task, seed: u64) -> Result<Template> {
         worked.count() >= SHOTS,
         "{task} has no {SHOTS} worked problems"
     );
-    Ok(Template::FewShot(FewShot::draw(
+    Ok(Template::FewShot(FewShot::sample(
         name, &problems, SHOTS, seed,
     )))
 }

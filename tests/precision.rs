@@ -7,7 +7,7 @@ use trimtab_model::{
 };
 use trimtab_rl::group_logprobs;
 use trimtab_steer::{SteeringVectors, perplexity};
-use trimtab_tasks::document;
+use trimtab_tasks::corpus::document;
 
 fn nano(precision: Precision) -> Pretrained {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/assets/nano");

@@ -20,7 +20,7 @@ use rand_distr::{Distribution, Normal};
 use rayon::prelude::*;
 use trimtab::model::{HostTensor, Model, ModelConfig, TensorFile};
 use trimtab::rl::{AdamWConfig, Moments, Schedule, clip_grad_norm};
-use trimtab::tasks::{document, document_with_request};
+use trimtab::tasks::corpus::{document, document_with_request};
 use trimtab_examples::{Stop, progress};
 
 /// Pre-trains the bundled model.

@@ -14,8 +14,11 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use trimtab::model::write_atomically;
 use trimtab::rl::StepMetrics;
-use trimtab::tasks::{Decoding, Item, Sample, Split};
-use trimtab::{Family, Outcome, Pretrained, Recipe, Run, SteeringVectors, evaluate, read_vectors};
+use trimtab::tasks::Split;
+use trimtab::tasks::evaluation::{Decoding, Item, Sample};
+use trimtab::{
+    NanoTask, Outcome, Pretrained, Recipe, Run, SteeringVectors, evaluate, read_vectors,
+};
 use trimtab_examples::{ModelArgs, Stop, peak_memory_bytes, progress};
 
 use crate::report::{Answer, CurvePoint, Example, Report, TaskRow};
@@ -44,14 +47,14 @@ const PROBLEMS: u64 = 500;
 /// Tokens shown for each layer.
 const TOP_TOKENS: usize = 8;
 /// The task of the default recipe.
-const TRAINED_ON: Family = Family::NanoGsm;
+const TRAINED_ON: NanoTask = NanoTask::Gsm;
 /// Problems shown side by side.
 const EXAMPLES: usize = 8;
 /// Seed of the control's directions.
 const CONTROL_SEED: u64 = 1;
 
 /// The outcome of each task.
-type Outcomes = BTreeMap<Family, Outcome>;
+type Outcomes = BTreeMap<NanoTask, Outcome>;
 
 fn main() -> Result<()> {
     let args = Args::parse();
@@ -88,7 +91,7 @@ fn main() -> Result<()> {
         base_sha256: base.sha256.clone(),
         parameters: vectors.vectors.dims().iter().product(),
         base_parameters: base.num_parameters,
-        tasks: Family::ALL.map(|task| TaskRow {
+        tasks: NanoTask::ALL.map(|task| TaskRow {
             task,
             trained_on: task == TRAINED_ON,
             base: before[&task].clone(),
@@ -144,9 +147,9 @@ fn measure(
         seed: recipe.seed,
         stop: vec![],
     };
-    let bar = progress(label, PROBLEMS * Family::ALL.len() as u64);
+    let bar = progress(label, PROBLEMS * NanoTask::ALL.len() as u64);
     let (mut outcomes, mut trained_on) = (Outcomes::new(), vec![]);
-    for task in Family::ALL {
+    for task in NanoTask::ALL {
         let (items, mut samples) = (Item::held_out(task, recipe.seed, PROBLEMS), vec![]);
         for batch in evaluate(base, hook, &items, &decoding, 0) {
             let batch = batch?;
@@ -199,7 +202,7 @@ fn curve(run: &Run) -> Vec<CurvePoint> {
 
 /// The first problems that the two models answered, whatever the answers.
 fn side_by_side(
-    task: Family,
+    task: NanoTask,
     seed: u64,
     before: &[Vec<Sample>],
     after: &[Vec<Sample>],

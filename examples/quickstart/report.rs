@@ -6,7 +6,7 @@ use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 use serde::{Deserialize, Serialize};
 use trimtab::lens::LayerReading;
-use trimtab::{Family, Outcome};
+use trimtab::{NanoTask, Outcome};
 
 /// Everything the page shows.
 #[derive(Clone, Debug, Serialize)]
@@ -45,7 +45,7 @@ pub(crate) struct Report {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct TaskRow {
     /// Name of the task.
-    pub(crate) task: Family,
+    pub(crate) task: NanoTask,
     /// Whether training prompts came from this task.
     pub(crate) trained_on: bool,
     /// The base model, unsteered.
@@ -262,7 +262,7 @@ mod tests {
             truncation_rate: 0.0, mean_length: 25.31, problems: 500, samples: 1,
         };
         let row = |task| TaskRow {
-            task, trained_on: task == Family::NanoGsm, base: outcome(0.294, Some(0.414)),
+            task, trained_on: task == NanoTask::Gsm, base: outcome(0.294, Some(0.414)),
             steered: outcome(0.882, Some(0.896)), control: outcome(0.286, None),
         };
         let point = |step, grad_norm| CurvePoint { step, accuracy: 0.4, mean_length: 24.0, grad_norm };
@@ -272,7 +272,7 @@ mod tests {
             steps: 60, wall_seconds: 252.4, peak_memory_bytes: Some(431_000_000), seed: 7,
             base_model: text(), base_sha256: "9f86d081".to_owned(),
             parameters: 512, base_parameters: 1_934_208,
-            tasks: Family::ALL.map(row),
+            tasks: NanoTask::ALL.map(row),
             curve: vec![point(1, 0.5), point(2, f64::NAN)],
             norms: vec![0.62, 2.31],
             tokens: vec![LayerReading { layer: 1, raised: effects(4.6), lowered: effects(-3.9) }],

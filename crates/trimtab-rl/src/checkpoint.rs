@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use trimtab_model::{HostTensor, TensorFile, TensorFileError};
 use trimtab_steer::Adapter;
-use trimtab_tasks::Cursor;
+use trimtab_tasks::stream::Cursor;
 
 use crate::update::Moments;
 use crate::value::ValueHead;

@@ -1,7 +1,10 @@
 //! Where the problems of a run come from: a stream to train on and others to measure on.
 
 use trimtab_model::Pretrained;
-use trimtab_tasks::{Item, LoadError, Problem, Problems, Split, Stream, StreamError, set_aside};
+use trimtab_tasks::dataset::DatasetError;
+use trimtab_tasks::filter::hold_out;
+use trimtab_tasks::stream::StreamError;
+use trimtab_tasks::{Item, Problem, ProblemSource, ProblemStream, Split};
 
 use crate::recipe::Recipe;
 use crate::rollout::{RolloutError, item};
@@ -9,8 +12,8 @@ use crate::rollout::{RolloutError, item};
 /// The problems of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Data {
-    pub(crate) stream: Stream,
-    selection: Problems,
+    pub(crate) stream: ProblemStream,
+    selection: ProblemSource,
 }
 
 /// Why a run has no problems.
@@ -19,7 +22,7 @@ pub(crate) struct Data {
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     #[error(transparent)]
-    Load(#[from] LoadError),
+    Load(#[from] DatasetError),
     #[error(transparent)]
     Stream(#[from] StreamError),
     #[error(
@@ -40,10 +43,10 @@ impl Data {
         let all = problems(TRAINING_STREAM)?;
         let (train, selection) = match all.len() {
             None => (all, problems(SELECTION_STREAM)?),
-            Some(_) if recipe.selection.every == 0 => (all, Problems::from(vec![])),
+            Some(_) if recipe.selection.every == 0 => (all, ProblemSource::from(vec![])),
             Some(count) => {
                 let (kept, aside) =
-                    set_aside(all.iter().collect(), recipe.selection.share, recipe.seed);
+                    hold_out(all.iter().collect(), recipe.selection.share, recipe.seed);
                 let count = count as usize;
                 for (part, problems) in [("trained on", &kept), ("set aside", &aside)] {
                     if problems.is_empty() {
@@ -54,7 +57,7 @@ impl Data {
             }
         };
         Ok(Self {
-            stream: Stream::new(recipe.seed, vec![(train, 1)])?,
+            stream: ProblemStream::new(recipe.seed, vec![(train, 1)])?,
             selection,
         })
     }

@@ -7,7 +7,7 @@ mod steer;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use trimtab_tasks::{Family, Task, Template};
+use trimtab_tasks::{NanoTask, Task, Template};
 
 pub use file::RecipeError;
 pub use preset::{Preset, UnknownPreset};
@@ -145,7 +145,7 @@ impl Default for Selection {
 impl Default for Recipe {
     fn default() -> Self {
         Self {
-            task: Task::Nano(Family::NanoGsm),
+            task: Task::Nano(NanoTask::Gsm),
             template: None,
             steer: Steer::default(),
             steps: 80,

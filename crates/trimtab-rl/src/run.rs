@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use trimtab_model::{Pretrained, sha256_hex, write_atomically};
 use trimtab_steer::{ExportError, PeftError, SteeringError};
-use trimtab_tasks::{Decoding, Item, Outcome, Sample};
+use trimtab_tasks::evaluation::{Decoding, Item, Outcome, Sample};
 
 use crate::checkpoint::{CheckpointError, Identity, checkpoint_path, checkpoints};
 use crate::evaluate::evaluate;

@@ -204,7 +204,7 @@ impl<'a> Trainer<'a> {
     /// See [`TrainError`].
     pub fn replay(&self, step: u64, index: u64, sample: usize) -> Result<Rollout, TrainError> {
         let mut data = self.data.clone();
-        let cursor = trimtab_tasks::Cursor {
+        let cursor = trimtab_tasks::stream::Cursor {
             taken: vec![index],
             ..data.stream.cursor()
         };

@@ -10,10 +10,10 @@ mod symbolic_gsm;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-
-use crate::draw::Draw;
-use crate::problem::{Problem, Split, split_of};
 use trimtab_grader::Verifier;
+
+use crate::problem::{Problem, Split};
+use crate::rng::Rng;
 
 /// A kind of generated problem.
 ///
@@ -21,7 +21,7 @@ use trimtab_grader::Verifier;
 /// hacking, since neither a constant, an empty box nor the question repeated scores on any of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Procedure {
+pub enum ProceduralTask {
     /// Reach a target from given numbers; many answers are right. Levels: 3 to 7 numbers.
     Countdown,
     /// Solve linear equations. Levels: one term, both sides, brackets with fractional solutions, two and three unknowns.
@@ -55,13 +55,13 @@ impl Level {
 }
 
 impl TryFrom<u8> for Level {
-    type Error = NoSuchLevel;
+    type Error = InvalidLevel;
 
-    fn try_from(level: u8) -> Result<Self, NoSuchLevel> {
+    fn try_from(level: u8) -> Result<Self, InvalidLevel> {
         (1..=5)
             .contains(&level)
             .then_some(Self(level))
-            .ok_or(NoSuchLevel(level))
+            .ok_or(InvalidLevel(level))
     }
 }
 
@@ -74,12 +74,12 @@ impl From<Level> for u8 {
 /// A level outside 1 to 5.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is no level {0}; levels go from 1 to 5")]
-pub struct NoSuchLevel(u8);
+pub struct InvalidLevel(u8);
 
 /// Address word that keeps these problems apart from the nano families and the corpus; kind and level are added.
 const PROCEDURES: u64 = 1 << 34;
 
-impl Procedure {
+impl ProceduralTask {
     /// All kinds.
     pub const ALL: [Self; 6] = [
         Self::Countdown,
@@ -104,29 +104,29 @@ impl Procedure {
 
     /// Problem number `index` of a split; the same arguments give the same problem for ever.
     ///
-    /// As for [`Family::problem`](crate::Family::problem), the hash of a problem's numbers decides its split, one in
+    /// As for [`NanoTask::problem`](crate::NanoTask::problem), the hash of a problem's numbers decides its split, one in
     /// sixteen being held out, so no seed can mix the two.
     ///
     /// ```
-    /// use trimtab_tasks::{Level, Procedure, Split};
+    /// use trimtab_tasks::{Level, ProceduralTask, Split};
     ///
-    /// let problem = Procedure::Sorting.problem(Level::EASIEST, Split::HeldOut, 0, 17);
+    /// let problem = ProceduralTask::Sorting.problem(Level::EASIEST, Split::HeldOut, 0, 17);
     /// assert_eq!(problem.id, "sorting-1/held-out/0/17");
     /// ```
     pub fn problem(self, level: Level, split: Split, seed: u64, index: u64) -> Problem {
         let address = PROCEDURES | (self as u64) << 8 | u64::from(level.0);
-        let mut draw = Draw::at([seed, address, split as u64, index]);
+        let mut rng = Rng::at([seed, address, split as u64, index]);
         let generate = match self {
-            Self::Countdown => countdown::draw,
-            Self::LinearEquations => linear_equations::draw,
-            Self::BaseConversion => base_conversion::draw,
-            Self::ModularArithmetic => modular_arithmetic::draw,
-            Self::Sorting => sorting::draw,
-            Self::SymbolicGsm => symbolic_gsm::draw,
+            Self::Countdown => countdown::generate,
+            Self::LinearEquations => linear_equations::generate,
+            Self::BaseConversion => base_conversion::generate,
+            Self::ModularArithmetic => modular_arithmetic::generate,
+            Self::Sorting => sorting::generate,
+            Self::SymbolicGsm => symbolic_gsm::generate,
         };
         loop {
-            let generated = generate(&mut draw, level.0);
-            if split_of(&format!("{} {}", self.name(), generated.signature)) == split {
+            let generated = generate(&mut rng, level.0);
+            if Split::of(&format!("{} {}", self.name(), generated.signature)) == split {
                 let (name, split) = (self.name(), split.name());
                 return Problem {
                     id: format!("{name}-{}/{split}/{seed}/{index}", level.0),

@@ -2,7 +2,7 @@
 
 use statrs::distribution::{Binomial, DiscreteCDF};
 
-use crate::draw::Draw;
+use crate::rng::Rng;
 
 /// The standard normal quantile of a two-sided 95 % interval.
 pub const Z95: f64 = 1.959_963_984_540_054;
@@ -64,8 +64,8 @@ pub fn bootstrap95(values: &[f64]) -> Option<[f64; 2]> {
         return None;
     }
     let resampled_mean = |resample| {
-        let mut draw = Draw::at([BOOTSTRAP, resample, 0, 0]);
-        let sum: f64 = (0..values.len()).map(|_| draw.pick(values)).sum();
+        let mut rng = Rng::at([BOOTSTRAP, resample, 0, 0]);
+        let sum: f64 = (0..values.len()).map(|_| rng.pick(values)).sum();
         sum / values.len() as f64
     };
     let mut means: Vec<f64> = (0..RESAMPLES).map(resampled_mean).collect();

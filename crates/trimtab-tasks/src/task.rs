@@ -6,18 +6,24 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::{DATASETS, Dataset, LoadError, Loaded, Malformed, UsualProtocol};
-use crate::problem::{Family, Split};
-use crate::problems::Problems;
-use crate::procedural::{Level, Procedure};
+use crate::dataset::{
+    DATASETS, Dataset, DatasetError, DefaultProtocol, LoadedDataset, MalformedRows,
+};
+pub use crate::nano::UnknownNanoTask;
+pub use crate::procedural::InvalidLevel;
+
+use crate::nano::NanoTask;
+use crate::problem::Split;
+use crate::procedural::{Level, ProceduralTask};
 use crate::prompt::Template;
+use crate::source::ProblemSource;
 
 /// A source of problems, as named on a command line or in a recipe.
 ///
 /// | text | problems |
 /// |---|---|
 /// | `nano-gsm`, `nano-math` | of the bundled model's families |
-/// | `countdown`, `sorting:3`, … | generated, at level 1 or the one given ([`Procedure`]) |
+/// | `countdown`, `sorting:3`, … | generated, at level 1 or the one given ([`ProceduralTask`]) |
 /// | `math500:PATH` | a data set ([`Dataset`]) from a file, or from the folder that holds its files |
 /// | `math500:hf://datasets/OWNER/NAME/PATH` | from a file on the Hugging Face hub (feature `hub`) |
 /// | `math500` | from its usual place on the hub (feature `hub`) |
@@ -36,16 +42,16 @@ use crate::prompt::Template;
 #[serde(try_from = "String", into = "String")]
 pub enum Task {
     /// A family of the bundled model.
-    Nano(Family),
+    Nano(NanoTask),
     /// Generated problems of a level.
-    Generated(Procedure, Level),
+    Generated(ProceduralTask, Level),
     /// A data set and where it is read from.
-    Dataset(&'static Dataset, DataSource),
+    Dataset(&'static Dataset, DatasetLocation),
 }
 
 /// Where a data set is read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DataSource {
+pub enum DatasetLocation {
     /// A file or a folder.
     Path(PathBuf),
     /// A file on the hub, `hf://datasets/OWNER/NAME[@REVISION]/PATH`.
@@ -61,27 +67,27 @@ impl Task {
     ///
     /// # Errors
     ///
-    /// The data set cannot be read; see [`LoadError`].
-    pub fn problems(&self, split: Split, seed: u64) -> Result<Problems, LoadError> {
+    /// The data set cannot be read; see [`DatasetError`].
+    pub fn problems(&self, split: Split, seed: u64) -> Result<ProblemSource, DatasetError> {
         match self {
-            Self::Nano(family) => Ok(Problems::nano(*family, split, seed)),
+            Self::Nano(family) => Ok(ProblemSource::nano(*family, split, seed)),
             Self::Generated(procedure, level) => {
-                Ok(Problems::generated(*procedure, *level, split, seed))
+                Ok(ProblemSource::generated(*procedure, *level, split, seed))
             }
             Self::Dataset(dataset, source) => Ok(source.load(dataset)?.into()),
         }
     }
 
     /// How the task is usually measured.
-    pub fn protocol(&self) -> UsualProtocol {
+    pub fn protocol(&self) -> DefaultProtocol {
         match self {
-            Self::Nano(_) => UsualProtocol {
+            Self::Nano(_) => DefaultProtocol {
                 template: Template::Nano,
                 temperature: 1.0,
                 samples: 1,
                 max_new_tokens: 96,
             },
-            Self::Generated(..) => UsualProtocol {
+            Self::Generated(..) => DefaultProtocol {
                 template: Template::ZeroShot,
                 temperature: 1.0,
                 samples: 1,
@@ -92,20 +98,20 @@ impl Task {
     }
 }
 
-impl DataSource {
-    fn load(&self, dataset: &Dataset) -> Result<Loaded, LoadError> {
+impl DatasetLocation {
+    fn load(&self, dataset: &Dataset) -> Result<LoadedDataset, DatasetError> {
         match self {
-            Self::Path(path) => dataset.load(path, Malformed::Refuse),
+            Self::Path(path) => dataset.load(path, MalformedRows::Refuse),
             #[cfg(feature = "hub")]
-            Self::Uri(uri) => dataset.load_from_uri(uri, Malformed::Refuse),
+            Self::Uri(uri) => dataset.load_from_uri(uri, MalformedRows::Refuse),
             #[cfg(feature = "hub")]
-            Self::Hub => dataset.load_from_hub(Malformed::Refuse),
+            Self::Hub => dataset.load_from_hub(MalformedRows::Refuse),
             #[cfg(not(feature = "hub"))]
-            Self::Uri(uri) => Err(LoadError::NeedsHub { uri: uri.clone() }),
+            Self::Uri(uri) => Err(DatasetError::NeedsHub { uri: uri.clone() }),
             #[cfg(not(feature = "hub"))]
             Self::Hub => Err(match dataset.hub {
-                [] => LoadError::NeedsPath { name: dataset.name },
-                [uri, ..] => LoadError::NeedsHub {
+                [] => DatasetError::NeedsPath { name: dataset.name },
+                [uri, ..] => DatasetError::NeedsHub {
                     uri: (*uri).to_owned(),
                 },
             }),
@@ -128,7 +134,7 @@ impl FromStr for Task {
                 .then_some(Self::Nano(family))
                 .ok_or_else(unknown);
         }
-        if let Some(procedure) = Procedure::ALL.into_iter().find(|it| it.name() == name) {
+        if let Some(procedure) = ProceduralTask::ALL.into_iter().find(|it| it.name() == name) {
             let level = match place {
                 None => Some(Level::EASIEST),
                 Some(level) => level
@@ -142,10 +148,10 @@ impl FromStr for Task {
         }
         let dataset = Dataset::named(name).map_err(|_| unknown())?;
         let source = match place {
-            None => DataSource::Hub,
+            None => DatasetLocation::Hub,
             Some("") => return Err(unknown()),
-            Some(uri) if uri.starts_with("hf://") => DataSource::Uri(uri.to_owned()),
-            Some(path) => DataSource::Path(path.into()),
+            Some(uri) if uri.starts_with("hf://") => DatasetLocation::Uri(uri.to_owned()),
+            Some(path) => DatasetLocation::Path(path.into()),
         };
         Ok(Self::Dataset(dataset, source))
     }
@@ -156,9 +162,11 @@ impl fmt::Display for Task {
         match self {
             Self::Nano(family) => f.write_str(family.name()),
             Self::Generated(procedure, level) => write!(f, "{}:{}", procedure.name(), level.get()),
-            Self::Dataset(dataset, DataSource::Hub) => f.write_str(dataset.name),
-            Self::Dataset(dataset, DataSource::Uri(uri)) => write!(f, "{}:{uri}", dataset.name),
-            Self::Dataset(dataset, DataSource::Path(path)) => {
+            Self::Dataset(dataset, DatasetLocation::Hub) => f.write_str(dataset.name),
+            Self::Dataset(dataset, DatasetLocation::Uri(uri)) => {
+                write!(f, "{}:{uri}", dataset.name)
+            }
+            Self::Dataset(dataset, DatasetLocation::Path(path)) => {
                 write!(f, "{}:{}", dataset.name, path.display())
             }
         }
@@ -184,7 +192,7 @@ impl From<Task> for String {
 #[error(
     "there is no task `{0}`; give nano-gsm or nano-math, a generated task such as countdown:1 to countdown:5 ({generated}), \
      or a data set with its file, such as math500:PATH ({datasets})",
-    generated = names(Procedure::ALL.iter().map(|procedure| procedure.name())),
+    generated = names(ProceduralTask::ALL.iter().map(|procedure| procedure.name())),
     datasets = names(DATASETS.iter().map(|dataset| dataset.name)),
 )]
 pub struct UnknownTask(String);
@@ -236,7 +244,7 @@ mod tests {
         let level = Level::try_from(2).expect("a level");
         assert_eq!(
             problems.get(4),
-            Some(Procedure::Sorting.problem(level, Split::HeldOut, 9, 4))
+            Some(ProceduralTask::Sorting.problem(level, Split::HeldOut, 9, 4))
         );
     }
 

@@ -10,7 +10,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use common::{SAMPLES, bytes, complete, finished, go_on, items, open};
-use trimtab_tasks::samples_path;
+use trimtab_tasks::evaluation::samples_path;
 
 #[test]
 fn a_killed_run_ends_in_the_same_bytes() {

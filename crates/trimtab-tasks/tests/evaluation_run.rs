@@ -9,7 +9,7 @@ use std::path::Path;
 use common::{SAMPLES, arm, bytes, complete, finished, go_on, items, open, protocol};
 use serde::Deserialize;
 use trimtab_grader::grade;
-use trimtab_tasks::{
+use trimtab_tasks::evaluation::{
     Arm, Comparison, EvaluationError, EvaluationRun, Item, Protocol, read_evaluation, samples_path,
 };
 

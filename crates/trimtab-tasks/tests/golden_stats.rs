@@ -1,7 +1,7 @@
 //! The statistics against scipy and statsmodels: `fixtures/stats/generate.py` made the values.
 
 use serde::Deserialize;
-use trimtab_tasks::{Z95, bootstrap95, mcnemar, pass_at_k, wilson_interval};
+use trimtab_tasks::stats::{Z95, bootstrap95, mcnemar, pass_at_k, wilson_interval};
 
 #[derive(Deserialize)]
 struct Expected {

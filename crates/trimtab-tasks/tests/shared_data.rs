@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use trimtab_grader::check;
-use trimtab_tasks::{
-    Dataset, FewShot, Filter, Loaded, Malformed, Problem, Prompt, Split, Task, Template,
-    contamination,
-};
+use trimtab_tasks::contamination::overlaps;
+use trimtab_tasks::dataset::{Dataset, LoadedDataset, MalformedRows};
+use trimtab_tasks::filter::ProblemFilter;
+use trimtab_tasks::prompt::{FewShot, Prompt, Template};
+use trimtab_tasks::{Problem, Split, Task};
 
 /// A file or folder beside the workspace; `None`, with a note, if it is not there.
 fn data(name: &str) -> Option<PathBuf> {
@@ -21,9 +22,13 @@ fn data(name: &str) -> Option<PathBuf> {
     Some(path)
 }
 
-fn load(dataset: &str, file: &str) -> Option<Loaded> {
+fn load(dataset: &str, file: &str) -> Option<LoadedDataset> {
     let dataset = Dataset::named(dataset).expect("a data set");
-    Some(dataset.load(&data(file)?, Malformed::Refuse).expect(file))
+    Some(
+        dataset
+            .load(&data(file)?, MalformedRows::Refuse)
+            .expect(file),
+    )
 }
 
 fn problems(dataset: &str, file: &str) -> Option<Vec<Problem>> {
@@ -164,10 +169,10 @@ fn math12k_is_the_rest_of_math() {
         .problems(Split::Train, 0)
         .expect("the three files of MATH");
     assert_eq!(problems.len(), Some(12_000));
-    let hard = Filter {
+    let hard = ProblemFilter {
         levels: Some([5, 5]),
         subjects: vec!["Geometry".to_owned()],
-        ..Filter::default()
+        ..ProblemFilter::default()
     };
     let hard = problems
         .iter()
@@ -182,7 +187,7 @@ fn eight_shots_of_gsm8k() {
         return;
     };
     assert!(train.iter().all(|problem| !problem.steps.is_empty()));
-    let template = Template::FewShot(FewShot::draw("gsm8k-train", &train, 8, 0));
+    let template = Template::FewShot(FewShot::sample("gsm8k-train", &train, 8, 0));
     let Prompt::Text(text) = template.render("How many?") else {
         panic!("few-shot prompts are text");
     };
@@ -228,7 +233,7 @@ fn overlaps_are_those_known() {
         for ((test, test_file), known) in tests.into_iter().zip(known) {
             let test_problems = problems(test, test_file).expect("it lies beside the other");
             let start = Instant::now();
-            let found = contamination(&training, &test_problems);
+            let found = overlaps(&training, &test_problems);
             let seconds = start.elapsed().as_secs_f64();
             let equal = found
                 .iter()

@@ -8,16 +8,17 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde_json::Value;
 
-use super::LoadError;
+use super::DatasetError;
 use super::rows::Visit;
 
-/// Visits the rows; the "line" is the number of the row, from 1.
-pub(super) fn each(path: &Path, visit: &mut Visit) -> Result<(), LoadError> {
-    let failed = |reason: String| LoadError::Parquet {
+/// Visits the rows. The line of a row is its number, from 1.
+pub(super) fn each(path: &Path, visit: &mut Visit) -> Result<(), DatasetError> {
+    let failed = |reason: String| DatasetError::Parquet {
         path: path.to_owned(),
         reason,
     };
-    // The reader checks much of a damaged file but panics on the rest (parquet 60.1: three places by one changed byte).
+    // The reader panics on some damaged files (parquet 60.1: in three places after one changed
+    // byte).
     let rows = catch_unwind(|| values(path))
         .map_err(|_| failed("the file is damaged".to_owned()))?
         .map_err(|error| failed(error.to_string()))?;

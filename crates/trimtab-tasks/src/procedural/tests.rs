@@ -2,18 +2,17 @@ use std::collections::{HashMap, HashSet};
 
 use num_rational::Rational64;
 use proptest::prelude::*;
+use trimtab_grader::{Grader, Verdict};
 
 use super::*;
-use trimtab_grader::Grader;
-use trimtab_grader::Verdict;
 
-fn cells() -> impl Iterator<Item = (Procedure, Level)> {
-    Procedure::ALL
+fn cells() -> impl Iterator<Item = (ProceduralTask, Level)> {
+    ProceduralTask::ALL
         .into_iter()
         .flat_map(|procedure| Level::ALL.map(|level| (procedure, level)))
 }
 
-fn problems(procedure: Procedure, level: Level, count: u64) -> impl Iterator<Item = Problem> {
+fn problems(procedure: ProceduralTask, level: Level, count: u64) -> impl Iterator<Item = Problem> {
     (0..count).map(move |index| procedure.problem(level, Split::Train, 0, index))
 }
 
@@ -28,7 +27,7 @@ proptest! {
     ) {
         let level = Level::try_from(level).expect("levels go to 5");
         let split = if held_out { Split::HeldOut } else { Split::Train };
-        let procedure = Procedure::ALL[kind];
+        let procedure = ProceduralTask::ALL[kind];
         let problem = procedure.problem(level, split, seed, index);
         prop_assert_eq!(&problem, &procedure.problem(level, split, seed, index));
         prop_assert_eq!(problem.grade(&Grader::new(), &boxed(&problem.answer)).verdict, Verdict::Correct);
@@ -114,7 +113,7 @@ fn harder_problems_are_larger() {
             .map(|problem| counted(&problem.question) + counted(&problem.answer))
             .sum::<usize>()
     };
-    for procedure in Procedure::ALL {
+    for procedure in ProceduralTask::ALL {
         let [easiest, .., hardest] = Level::ALL.map(|level| size(procedure, level));
         assert!(
             4 * hardest > 5 * easiest,
@@ -123,7 +122,7 @@ fn harder_problems_are_larger() {
         );
     }
     for level in Level::ALL {
-        let steps = Procedure::SymbolicGsm
+        let steps = ProceduralTask::SymbolicGsm
             .problem(level, Split::Train, 0, 0)
             .steps;
         assert_eq!(steps.len(), [2, 4, 6, 6, 10][usize::from(level.get()) - 1]);
@@ -155,7 +154,7 @@ fn value(side: &str, solution: &[Rational64]) -> Rational64 {
 #[test]
 fn solutions_solve_their_equations() {
     for level in Level::ALL {
-        for problem in problems(Procedure::LinearEquations, level, 200) {
+        for problem in problems(ProceduralTask::LinearEquations, level, 200) {
             let solution: Vec<Rational64> = problem
                 .answer
                 .trim_matches(['(', ')'])
@@ -182,7 +181,7 @@ fn solutions_solve_their_equations() {
 
 #[test]
 fn answers_are_right_by_a_second_reading() {
-    for problem in problems(Procedure::BaseConversion, Level(5), 300) {
+    for problem in problems(ProceduralTask::BaseConversion, Level(5), 300) {
         let words: Vec<&str> = problem.question.split(' ').collect();
         let base = |word: &str| word.trim_end_matches('.').parse::<u32>().expect("a base");
         let (from, to) = (base(words[7]), base(words[12]));
@@ -194,7 +193,7 @@ fn answers_are_right_by_a_second_reading() {
         );
     }
     for level in Level::ALL {
-        for problem in problems(Procedure::ModularArithmetic, level, 100) {
+        for problem in problems(ProceduralTask::ModularArithmetic, level, 100) {
             let numbers: Vec<u64> = problem
                 .question
                 .split(|c: char| !c.is_ascii_digit())
@@ -216,7 +215,7 @@ fn answers_are_right_by_a_second_reading() {
             assert!(right, "{problem:?}");
         }
     }
-    for problem in problems(Procedure::SymbolicGsm, Level(5), 300) {
+    for problem in problems(ProceduralTask::SymbolicGsm, Level(5), 300) {
         for pair in problem.steps.windows(2) {
             let value = pair[0].split_once('=').expect("an equation").1;
             assert!(pair[1].starts_with(value), "{problem:?}");
@@ -229,9 +228,9 @@ fn answers_are_right_by_a_second_reading() {
 /// What is generated is written into results, so it must not change by accident.
 #[test]
 fn a_problem_is_its_number() {
-    let problem = Procedure::ModularArithmetic.problem(Level(2), Split::HeldOut, 7, 3);
+    let problem = ProceduralTask::ModularArithmetic.problem(Level(2), Split::HeldOut, 7, 3);
     assert_eq!(problem.id, "modular-arithmetic-2/held-out/7/3");
-    let texts: Vec<String> = Procedure::ALL
+    let texts: Vec<String> = ProceduralTask::ALL
         .into_iter()
         .map(|procedure| procedure.problem(Level(1), Split::Train, 0, 0).question)
         .collect();

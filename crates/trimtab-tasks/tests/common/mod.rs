@@ -4,17 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use trimtab_tasks::{
-    Arm, Decoding, EvaluationError, EvaluationRun, Family, Item, Protocol, Sample, Template,
-    samples_path,
+use trimtab_tasks::evaluation::{
+    Arm, Decoding, EvaluationError, EvaluationRun, Item, Protocol, Sample, samples_path,
 };
+use trimtab_tasks::{NanoTask, Template};
 
 /// Completions of each problem.
 pub(crate) const SAMPLES: usize = 3;
 
 /// The problems of the run.
 pub(crate) fn items() -> Vec<Item> {
-    Item::held_out(Family::NanoGsm, 0, 5)
+    Item::held_out(NanoTask::Gsm, 0, 5)
 }
 
 /// How they are measured.

@@ -1,8 +1,8 @@
 //! nano-math: expressions with parentheses, powers or fractions in the manner of MATH.
 
-use crate::draw::Draw;
-use crate::nano_gsm::MAX_VALUE;
-use crate::problem::RawProblem;
+use super::GeneratedProblem;
+use super::gsm::MAX_VALUE;
+use crate::rng::Rng;
 
 const TASKS: [&str; 5] = [
     "Compute {x}.",
@@ -13,20 +13,20 @@ const TASKS: [&str; 5] = [
 ];
 
 /// Draws a problem of 2 to 5 steps.
-pub(crate) fn draw(draw: &mut Draw) -> RawProblem {
-    let kind = draw.weighted(&[5, 3, 2]);
+pub(super) fn generate(rng: &mut Rng) -> GeneratedProblem {
+    let kind = rng.weighted(&[5, 3, 2]);
     let (expression, answer, steps) = loop {
         let drawn = match kind {
-            0 => arithmetic(draw, false),
-            1 => arithmetic(draw, true),
-            _ => fractions(draw),
+            0 => arithmetic(rng, false),
+            1 => arithmetic(rng, true),
+            _ => fractions(rng),
         };
         if let Some(drawn) = drawn {
             break drawn;
         }
     };
-    let task = draw.below(TASKS.len());
-    RawProblem {
+    let task = rng.below(TASKS.len());
+    GeneratedProblem {
         signature: format!("task{task} {expression}"),
         question: TASKS[task].replace("{x}", &expression),
         answer,
@@ -37,10 +37,10 @@ pub(crate) fn draw(draw: &mut Draw) -> RawProblem {
 type Drawn = (String, String, Vec<String>);
 
 /// An expression of 2 to 4 operations over whole numbers, with parentheses where precedence needs them.
-fn arithmetic(draw: &mut Draw, with_power: bool) -> Option<Drawn> {
-    let operations = 2 + draw.below(3);
-    let mut tree = grow(draw, operations);
-    if with_power && !insert_power(draw, &mut tree) {
+fn arithmetic(rng: &mut Rng, with_power: bool) -> Option<Drawn> {
+    let operations = 2 + rng.below(3);
+    let mut tree = grow(rng, operations);
+    if with_power && !insert_power(rng, &mut tree) {
         return None;
     }
     let text = render(&tree);
@@ -57,25 +57,25 @@ enum Node {
     Operation(char, Box<Node>, Box<Node>),
 }
 
-fn grow(draw: &mut Draw, operations: usize) -> Node {
+fn grow(rng: &mut Rng, operations: usize) -> Node {
     if operations == 0 {
-        return Node::Number(draw.range(2, 15));
+        return Node::Number(rng.range(2, 15));
     }
-    let left = draw.below(operations);
-    let sign = draw.pick(&['+', '+', '-', '-', '*', '*', '/']);
+    let left = rng.below(operations);
+    let sign = rng.pick(&['+', '+', '-', '-', '*', '*', '/']);
     Node::Operation(
         sign,
-        Box::new(grow(draw, left)),
-        Box::new(grow(draw, operations - 1 - left)),
+        Box::new(grow(rng, left)),
+        Box::new(grow(rng, operations - 1 - left)),
     )
 }
 
 /// Turns the leftmost or the rightmost number into a power with a value of at most 99.
-fn insert_power(draw: &mut Draw, node: &mut Node) -> bool {
+fn insert_power(rng: &mut Rng, node: &mut Node) -> bool {
     match node {
         Node::Number(number) => {
-            *node = match draw.below(3) {
-                0 => Node::Power(2, draw.range(3, 6)),
+            *node = match rng.below(3) {
+                0 => Node::Power(2, rng.range(3, 6)),
                 1 => Node::Power(*number % 3 + 2, 3),
                 _ => Node::Power(*number % 8 + 2, 2),
             };
@@ -83,8 +83,8 @@ fn insert_power(draw: &mut Draw, node: &mut Node) -> bool {
         }
         Node::Power(..) => false,
         Node::Operation(_, left, right) => {
-            let side = if draw.below(2) == 0 { left } else { right };
-            insert_power(draw, side)
+            let side = if rng.below(2) == 0 { left } else { right };
+            insert_power(rng, side)
         }
     }
 }
@@ -135,11 +135,11 @@ fn solve(node: &Node, steps: &mut Vec<String>) -> Option<i64> {
 }
 
 /// A sum or difference of two fractions with small denominators.
-fn fractions(draw: &mut Draw) -> Option<Drawn> {
-    let (b, d) = (draw.range(2, 9), draw.range(2, 9));
-    let (a, c) = (draw.range(1, b - 1), draw.range(1, d - 1));
+fn fractions(rng: &mut Rng) -> Option<Drawn> {
+    let (b, d) = (rng.range(2, 9), rng.range(2, 9));
+    let (a, c) = (rng.range(1, b - 1), rng.range(1, d - 1));
     let common = b * d / gcd(b, d);
-    let sign = draw.pick(&['+', '-']);
+    let sign = rng.pick(&['+', '-']);
     let (left, right) = (a * common / b, c * common / d);
     let numerator = if sign == '+' {
         left + right

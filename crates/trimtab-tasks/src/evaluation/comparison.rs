@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::outcome::{Breakdown, breakdown, count_correct};
-use crate::sample::Sample;
+use super::item::Sample;
+use super::outcome::{Breakdown, breakdown, count_correct};
 use crate::stats::{bootstrap95, mcnemar, mean};
 
 /// What changed between two runs over the same problems. Pairing removes the spread between easy and hard problems, so it
@@ -22,9 +22,9 @@ pub struct Comparison {
     pub both: usize,
     /// Number of problems solved in neither.
     pub neither: usize,
-    /// Problems solved after but not before. A problem is solved where more than half of its completions are right.
+    /// ProblemSource solved after but not before. A problem is solved where more than half of its completions are right.
     pub fixed: Vec<String>,
-    /// Problems solved before but not after.
+    /// ProblemSource solved before but not after.
     pub broken: Vec<String>,
     /// The difference of each kind of problem.
     pub breakdown: Breakdown<Difference>,
@@ -49,7 +49,7 @@ pub struct Difference {
 #[expect(missing_docs, reason = "the messages document the variants")]
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CompareError {
+pub enum ComparisonError {
     #[error("one run has {before} problems and the other {after}; measure both on the same ones")]
     Count { before: usize, after: usize },
     #[error(
@@ -70,9 +70,9 @@ impl Comparison {
     /// # Errors
     ///
     /// They are not, or one has no completion of some problem.
-    pub fn of(before: &[Vec<Sample>], after: &[Vec<Sample>]) -> Result<Self, CompareError> {
+    pub fn of(before: &[Vec<Sample>], after: &[Vec<Sample>]) -> Result<Self, ComparisonError> {
         if before.len() != after.len() {
-            return Err(CompareError::Count {
+            return Err(ComparisonError::Count {
                 before: before.len(),
                 after: after.len(),
             });
@@ -94,7 +94,7 @@ impl Comparison {
         let (fixed, broken) = (names(false, true), names(true, false));
         Ok(Self {
             overall: Difference::of(&pairs.iter().collect::<Vec<_>>())
-                .ok_or(CompareError::Empty)?,
+                .ok_or(ComparisonError::Empty)?,
             mcnemar_p: mcnemar(fixed.len() as u64, broken.len() as u64),
             both: solved(true, true).count(),
             neither: solved(false, false).count(),
@@ -171,13 +171,17 @@ struct Pair<'a> {
 }
 
 impl<'a> Pair<'a> {
-    fn of(number: usize, before: &'a [Sample], after: &'a [Sample]) -> Result<Self, CompareError> {
+    fn of(
+        number: usize,
+        before: &'a [Sample],
+        after: &'a [Sample],
+    ) -> Result<Self, ComparisonError> {
         let (Some(one), Some(other)) = (before.first(), after.first()) else {
-            return Err(CompareError::Empty);
+            return Err(ComparisonError::Empty);
         };
         if (&one.problem, &one.gold) != (&other.problem, &other.gold) {
             let (before, after) = (one.problem.clone(), other.problem.clone());
-            return Err(CompareError::Problem {
+            return Err(ComparisonError::Problem {
                 number,
                 before,
                 after,
@@ -210,11 +214,12 @@ impl Difference {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::sample::{Item, Tags};
     use trimtab_grader::Verifier;
 
-    /// Problems `p0`, `p1`, … of level 1 (even) and 2 (odd), with that many right completions of four.
+    use super::*;
+    use crate::evaluation::{Item, Tags};
+
+    /// ProblemSource `p0`, `p1`, … of level 1 (even) and 2 (odd), with that many right completions of four.
     fn run(correct: &[usize]) -> Vec<Vec<Sample>> {
         let item = |index: usize| Item {
             id: format!("p{index}"),
@@ -277,12 +282,12 @@ mod tests {
         let (mut one, other) = (run(&[1, 2]), run(&[1, 2]));
         assert_eq!(
             Comparison::of(&one[..1], &other),
-            Err(CompareError::Count {
+            Err(ComparisonError::Count {
                 before: 1,
                 after: 2
             })
         );
-        assert_eq!(Comparison::of(&[], &[]), Err(CompareError::Empty));
+        assert_eq!(Comparison::of(&[], &[]), Err(ComparisonError::Empty));
         one[1][0].problem = "q1".to_owned();
         let error = Comparison::of(&one, &other)
             .expect_err("another problem")
@@ -292,6 +297,6 @@ mod tests {
             "{error}"
         );
         one[1].clear();
-        assert_eq!(Comparison::of(&one, &other), Err(CompareError::Empty));
+        assert_eq!(Comparison::of(&one, &other), Err(ComparisonError::Empty));
     }
 }

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use trimtab_grader::{Grader, Verifier, last_boxed};
 
-use crate::problem::{Family, Problem, Split};
-use trimtab_grader::Grader;
-use trimtab_grader::Verifier;
-use trimtab_grader::last_boxed;
+use crate::nano::NanoTask;
+use crate::problem::{Problem, Split};
 
 /// Kinds of a problem that a breakdown tells apart, such as `level` -> `3`.
 pub type Tags = BTreeMap<String, String>;
@@ -49,8 +48,8 @@ impl Item {
     }
 
     /// The first `count` held-out problems of a family of the bundled model, tagged by the number of steps of their solution.
-    pub fn held_out(family: Family, seed: u64, count: u64) -> Vec<Self> {
-        let problems = (0..count).map(|index| family.problem(Split::HeldOut, seed, index));
+    pub fn held_out(task: NanoTask, seed: u64, count: u64) -> Vec<Self> {
+        let problems = (0..count).map(|index| task.problem(Split::HeldOut, seed, index));
         problems
             .map(|problem| Self::new(&problem, problem.prompt()))
             .collect()

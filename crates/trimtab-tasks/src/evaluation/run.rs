@@ -4,17 +4,24 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use crate::report::{Arm, FORMAT, Protocol, Report, differences, json_line, sha256_hex};
-use crate::sample::{Item, Sample};
+use super::item::{Item, Sample};
+use super::report::{Arm, FORMAT, Protocol, Report, differences, json_line, sha256_hex};
 
 /// An evaluation under way. With files it can stop at any instant: the samples written so far are found again by
 /// [`open`](Self::open), and a run that was cut ends in the same bytes as one that was not.
 ///
 /// ```
-/// use trimtab_tasks::{Arm, Decoding, EvaluationRun, Family, Item, Protocol, Sample, Template};
+/// use trimtab_tasks::evaluation::{Arm, Decoding, EvaluationRun, Item, Protocol, Sample};
+/// use trimtab_tasks::{NanoTask, Template};
 ///
-/// let items = Item::held_out(Family::NanoGsm, 0, 20);
-/// let decoding = Decoding { samples: 1, temperature: 0.0, max_new_tokens: 96, stop: vec![], seed: 0 };
+/// let items = Item::held_out(NanoTask::Gsm, 0, 20);
+/// let decoding = Decoding {
+///     samples: 1,
+///     temperature: 0.0,
+///     max_new_tokens: 96,
+///     stop: vec![],
+///     seed: 0,
+/// };
 /// let protocol = Protocol::new("nano-gsm", &Template::Nano.pattern(), &items, decoding, "f32");
 /// let arm = Arm {
 ///     model: "an oracle".to_owned(),
@@ -30,7 +37,7 @@ use crate::sample::{Item, Sample};
 /// let report = run.finish()?;
 /// println!("{report}");
 /// assert_eq!(report.outcome.map(|outcome| outcome.accuracy), Some(1.0));
-/// # Ok::<(), trimtab_tasks::EvaluationError>(())
+/// # Ok::<(), trimtab_tasks::evaluation::EvaluationError>(())
 /// ```
 #[derive(Debug)]
 pub struct EvaluationRun<'a> {

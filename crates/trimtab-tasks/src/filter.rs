@@ -1,4 +1,4 @@
-//! Which problems to use: filters and held-back parts.
+//! Selecting problems: filters and held-out parts.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -8,26 +8,27 @@ use crate::problem::Problem;
 /// Which problems to keep.
 ///
 /// ```
-/// use trimtab_tasks::{Filter, Level, Problems, Procedure, Split};
+/// use trimtab_tasks::filter::ProblemFilter;
+/// use trimtab_tasks::{Level, ProblemSource, ProceduralTask, Split};
 ///
-/// let all = Problems::generated(Procedure::Sorting, Level::EASIEST, Split::Train, 0);
+/// let all = ProblemSource::generated(ProceduralTask::Sorting, Level::EASIEST, Split::Train, 0);
 /// let mut problems: Vec<_> = all.iter().take(100).collect();
-/// let short = Filter { question_chars: Some([0, 120]), ..Filter::default() };
+/// let short = ProblemFilter { question_chars: Some([0, 120]), ..ProblemFilter::default() };
 /// problems.retain(|problem| short.keeps(problem));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Filter {
-    /// Lowest and highest level; a problem without a level is dropped.
+pub struct ProblemFilter {
+    /// Lowest and highest level. A problem without a level is dropped.
     pub levels: Option<[u32; 2]>,
-    /// Subjects; a problem without one is dropped. Empty keeps all.
+    /// Subjects to keep, or empty for all. A problem without a subject is dropped.
     pub subjects: Vec<String>,
-    /// Fewest and most characters of the question.
+    /// Minimum and maximum number of characters of the question.
     pub question_chars: Option<[usize; 2]>,
 }
 
-impl Filter {
-    /// Whether the problem passes.
+impl ProblemFilter {
+    /// Whether the filter keeps the problem.
     pub fn keeps(&self, problem: &Problem) -> bool {
         let level = self.levels.is_none_or(|[low, high]| {
             problem
@@ -45,15 +46,16 @@ impl Filter {
     }
 }
 
-/// Sets about `share` of the problems aside: those kept, then those set aside, each in their order.
+/// Holds out about `share` of the problems. Returns the other problems and the held-out ones, each
+/// in their order.
 ///
-/// The hash of (seed, question) decides, so a problem that comes twice stays on one side and more problems change
-/// nothing for the others.
+/// The hash of seed and question decides. So duplicates stay on the same side, and adding problems
+/// does not move the others.
 ///
 /// # Panics
 ///
-/// `share` is not between 0 and 1.
-pub fn set_aside(problems: Vec<Problem>, share: f64, seed: u64) -> (Vec<Problem>, Vec<Problem>) {
+/// If `share` is not between 0 and 1.
+pub fn hold_out(problems: Vec<Problem>, share: f64, seed: u64) -> (Vec<Problem>, Vec<Problem>) {
     assert!((0.0..=1.0).contains(&share), "a share lies between 0 and 1");
     problems.into_iter().partition(|problem| {
         let mut hash = Sha256::new();
@@ -67,12 +69,12 @@ pub fn set_aside(problems: Vec<Problem>, share: f64, seed: u64) -> (Vec<Problem>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Family, Split};
+    use crate::{NanoTask, Split};
 
     fn list(name: &str, count: usize) -> Vec<Problem> {
         let problem = |index| Problem {
             id: format!("{name}/{index}"),
-            ..Family::NanoGsm.problem(Split::Train, 0, index as u64)
+            ..NanoTask::Gsm.problem(Split::Train, 0, index as u64)
         };
         (0..count).map(problem).collect()
     }
@@ -85,20 +87,20 @@ mod tests {
         tagged.tags = [("level", "3"), ("subject", "Algebra")]
             .map(|(tag, value)| (tag.to_owned(), value.to_owned()))
             .into();
-        let levels = |low, high| Filter {
+        let levels = |low, high| ProblemFilter {
             levels: Some([low, high]),
-            ..Filter::default()
+            ..ProblemFilter::default()
         };
-        let subject = |name: &str| Filter {
+        let subject = |name: &str| ProblemFilter {
             subjects: vec!["Geometry".to_owned(), name.to_owned()],
-            ..Filter::default()
+            ..ProblemFilter::default()
         };
-        let chars = |low, high| Filter {
+        let chars = |low, high| ProblemFilter {
             question_chars: Some([low, high]),
-            ..Filter::default()
+            ..ProblemFilter::default()
         };
         for (filter, plain, with_tags) in [
-            (Filter::default(), true, true),
+            (ProblemFilter::default(), true, true),
             (levels(3, 5), false, true),
             (levels(4, 5), false, false),
             (subject("Algebra"), false, true),
@@ -114,14 +116,14 @@ mod tests {
     #[test]
     fn setting_aside_goes_by_content() {
         let problems = list("a", 2000);
-        let (kept, aside) = set_aside(problems.clone(), 0.2, 0);
+        let (kept, aside) = hold_out(problems.clone(), 0.2, 0);
         assert_eq!(kept.len() + aside.len(), 2000);
         assert!((350..450).contains(&aside.len()), "{}", aside.len());
-        let (_, reversed) = set_aside(problems.iter().rev().cloned().collect(), 0.2, 0);
+        let (_, reversed) = hold_out(problems.iter().rev().cloned().collect(), 0.2, 0);
         assert!(reversed.iter().rev().eq(&aside));
-        let (_, other_seed) = set_aside(problems.clone(), 0.2, 1);
+        let (_, other_seed) = hold_out(problems.clone(), 0.2, 1);
         assert_ne!(other_seed, aside);
-        assert_eq!(set_aside(problems.clone(), 0.0, 0).1, []);
-        assert_eq!(set_aside(problems, 1.0, 0).0, []);
+        assert_eq!(hold_out(problems.clone(), 0.0, 0).1, []);
+        assert_eq!(hold_out(problems, 1.0, 0).0, []);
     }
 }

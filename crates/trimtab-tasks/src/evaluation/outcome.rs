@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-
-use crate::sample::Sample;
-use crate::stats::{mean, mean95, pass_at_k};
 use trimtab_grader::check;
+
+use super::item::Sample;
+use crate::stats::{mean, mean95, pass_at_k};
 
 /// The figures of one model on one task. Every problem weighs the same; intervals are over problems, see
 /// [`mean95`](crate::mean95).
@@ -186,7 +186,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::sample::{Item, Tags};
+    use crate::evaluation::{Item, Tags};
     use crate::stats::{Z95, bootstrap95, wilson_interval};
     use trimtab_grader::Verifier;
 

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::outcome::{Breakdown, Outcome};
-use crate::sample::{Item, Sample};
+use super::item::{Item, Sample};
+use super::outcome::{Breakdown, Outcome};
 
 /// Value of `format` in the result file; another value is another format.
 pub(crate) const FORMAT: &str = "trimtab-evaluation-1";

@@ -3,8 +3,8 @@
 //! A story follows one count through a start, some events and a question. Every value stays within 1 to 99, so that
 //! a small model can know the arithmetic by heart and what is measured is whether it shows its work.
 
-use crate::draw::Draw;
-use crate::problem::RawProblem;
+use super::GeneratedProblem;
+use crate::rng::Rng;
 
 /// Largest value that any step may reach.
 pub(crate) const MAX_VALUE: i64 = 99;
@@ -109,38 +109,38 @@ const PRICES: [&str; 2] = [
 ];
 
 /// Draws a problem of 2 to 5 steps.
-pub(crate) fn draw(draw: &mut Draw) -> RawProblem {
-    let name = draw.below(PEOPLE.len());
-    let friend = (name + 1 + draw.below(PEOPLE.len() - 1)) % PEOPLE.len();
+pub(super) fn generate(rng: &mut Rng) -> GeneratedProblem {
+    let name = rng.below(PEOPLE.len());
+    let friend = (name + 1 + rng.below(PEOPLE.len() - 1)) % PEOPLE.len();
     let mut story = Story {
         name: PEOPLE[name],
         friend: PEOPLE[friend].0,
-        things: draw.pick(&THINGS),
-        value: draw.range(2, 30),
+        things: rng.pick(&THINGS),
+        value: rng.range(2, 30),
         signature: String::new(),
         sentences: Vec::new(),
         steps: Vec::new(),
     };
-    let wanted = 2 + draw.below(4);
-    story.tell(draw, "start", &STARTS, story.value, 0);
+    let wanted = 2 + rng.below(4);
+    story.tell(rng, "start", &STARTS, story.value, 0);
     // The question may bring the last one or two steps with it.
-    let ending = draw.weighted(&[6, 2, 2]);
+    let ending = rng.weighted(&[6, 2, 2]);
     let before = wanted - [0, 2, 1][ending];
     while story.steps.len() < before {
-        story.event(draw, before - story.steps.len());
+        story.event(rng, before - story.steps.len());
     }
     let ended = match ending {
-        1 => story.comparison(draw),
-        2 => story.price(draw),
+        1 => story.comparison(rng),
+        2 => story.price(rng),
         _ => false,
     };
     if !ended {
         while story.steps.len() < wanted {
-            story.event(draw, wanted - story.steps.len());
+            story.event(rng, wanted - story.steps.len());
         }
-        story.tell(draw, "question", &QUESTIONS, 0, 0);
+        story.tell(rng, "question", &QUESTIONS, 0, 0);
     }
-    RawProblem {
+    GeneratedProblem {
         signature: story.signature,
         question: story.sentences.join(" "),
         answer: story.value.to_string(),
@@ -160,41 +160,41 @@ struct Story {
 
 impl Story {
     /// Adds one event of at most `room` steps (1 or 2).
-    fn event(&mut self, draw: &mut Draw, room: usize) {
+    fn event(&mut self, rng: &mut Rng, room: usize) {
         let value = self.value;
         loop {
-            match draw.weighted(&[5, 5, 3, 3, 2, 2]) {
+            match rng.weighted(&[5, 5, 3, 3, 2, 2]) {
                 0 if value <= MAX_VALUE - 2 => {
-                    let k = draw.range(2, (MAX_VALUE - value).min(20));
-                    self.tell(draw, "gain", &GAINS, k, 0);
+                    let k = rng.range(2, (MAX_VALUE - value).min(20));
+                    self.tell(rng, "gain", &GAINS, k, 0);
                     return self.step('+', k);
                 }
                 1 if value >= 3 => {
-                    let k = draw.range(2, (value - 1).min(20));
-                    self.tell(draw, "loss", &LOSSES, k, 0);
+                    let k = rng.range(2, (value - 1).min(20));
+                    self.tell(rng, "loss", &LOSSES, k, 0);
                     return self.step('-', k);
                 }
                 2 if value * 2 <= MAX_VALUE => {
-                    let k = draw.range(2, (MAX_VALUE / value).min(5));
-                    self.tell(draw, "product", &PRODUCTS, k, 0);
+                    let k = rng.range(2, (MAX_VALUE / value).min(5));
+                    self.tell(rng, "product", &PRODUCTS, k, 0);
                     return self.step('*', k);
                 }
                 3 => {
-                    let k = draw.range(2, 5);
+                    let k = rng.range(2, 5);
                     if value % k == 0 && value > k {
-                        self.tell(draw, "quotient", &QUOTIENTS, k, 0);
+                        self.tell(rng, "quotient", &QUOTIENTS, k, 0);
                         return self.step('/', k);
                     }
                 }
                 pack @ (4 | 5) if room >= 2 => {
-                    let (k, m) = (draw.range(2, 6), draw.range(2, 9));
+                    let (k, m) = (rng.range(2, 6), rng.range(2, 9));
                     let (kind, templates, sign, after) = if pack == 4 {
                         ("packs-in", &PACKS_IN, '+', value + k * m)
                     } else {
                         ("packs-out", &PACKS_OUT, '-', value - k * m)
                     };
                     if (1..=MAX_VALUE).contains(&after) {
-                        self.tell(draw, kind, templates, k, m);
+                        self.tell(rng, kind, templates, k, m);
                         self.steps.push(format!("{k}*{m}={}", k * m));
                         return self.step(sign, k * m);
                     }
@@ -205,25 +205,25 @@ impl Story {
     }
 
     /// Ends with a question over two people (two steps), if the numbers allow it.
-    fn comparison(&mut self, draw: &mut Draw) -> bool {
-        let k = draw.range(2, 12);
+    fn comparison(&mut self, rng: &mut Rng) -> bool {
+        let k = rng.range(2, 12);
         let other = self.value + k;
         if self.value + other > MAX_VALUE {
             return false;
         }
-        self.tell(draw, "comparison", &COMPARISONS, k, 0);
+        self.tell(rng, "comparison", &COMPARISONS, k, 0);
         self.steps.push(format!("{}+{k}={other}", self.value));
         self.step('+', other);
         true
     }
 
     /// Ends with a question about money (one step), if the numbers allow it.
-    fn price(&mut self, draw: &mut Draw) -> bool {
-        let k = draw.range(2, 5);
+    fn price(&mut self, rng: &mut Rng) -> bool {
+        let k = rng.range(2, 5);
         if self.value * k > MAX_VALUE {
             return false;
         }
-        self.tell(draw, "price", &PRICES, k, 0);
+        self.tell(rng, "price", &PRICES, k, 0);
         self.step('*', k);
         true
     }
@@ -240,8 +240,8 @@ impl Story {
             .push(format!("{before}{sign}{operand}={}", self.value));
     }
 
-    fn tell(&mut self, draw: &mut Draw, kind: &str, templates: &[&str], k: i64, m: i64) {
-        let template = draw.below(templates.len());
+    fn tell(&mut self, rng: &mut Rng, kind: &str, templates: &[&str], k: i64, m: i64) {
+        let template = rng.below(templates.len());
         self.signature += &format!("{kind}{template} {k} {m}|");
         let (name, he, him) = self.name;
         let mut sentence = templates[template]
