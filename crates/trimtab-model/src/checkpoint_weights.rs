@@ -593,13 +593,6 @@ impl Index {
     }
 }
 
-/// The files that an index names, all of them in its own folder.
-#[cfg(feature = "hub")]
-pub(crate) fn shard_names(index: &Path) -> Result<Vec<String>, LoadError> {
-    let index = Index::read(index)?;
-    Ok(index.shards().into_iter().map(str::to_owned).collect())
-}
-
 /// A JSON object in which no key comes twice.
 struct Unique<V>(BTreeMap<String, V>);
 

@@ -10,8 +10,6 @@ mod families;
 pub mod file;
 mod generate;
 mod hook;
-#[cfg(feature = "hub")]
-mod hub;
 mod json;
 mod layer;
 mod layer_input;
@@ -41,8 +39,6 @@ pub use hook::{
     Hook, HookFn, HookPoint, Intervention, Site, TokenInfo, UnknownSite, add_vector,
     resid_post_hook,
 };
-#[cfg(feature = "hub")]
-pub use hub::{Download, Hub, HubError};
 pub use layer_input::LayerInput;
 pub use pretrained::{LoadError, Pretrained};
 pub use rope::{RopeConfig, RopeScaling};

@@ -2,10 +2,6 @@
 
 mod error;
 mod fields;
-#[cfg(feature = "hub")]
-mod hub;
-#[cfg(feature = "parquet")]
-mod parquet;
 mod rows;
 mod table;
 
@@ -21,6 +17,7 @@ pub use self::rows::{MAX_FILE_BYTES, MAX_LINE_BYTES};
 pub use self::table::DATASETS;
 use crate::problem::Problem;
 use crate::prompt::Template;
+use crate::reader;
 
 /// A published data set: one split of one benchmark or training set.
 ///
@@ -127,10 +124,11 @@ impl Dataset {
             .ok_or_else(|| UnknownDataset(name.to_owned()))
     }
 
-    /// Reads the set from a file, or from the files in a folder that have the names in [`Dataset::files`].
+    /// Reads the set from a file, or from its [`files`](Dataset::files) in a folder.
     ///
-    /// A file is JSON Lines, one JSON array of objects, or Parquet with the feature `parquet`. The
-    /// first bytes tell which. A UTF-8 byte order mark, CRLF line ends and blank lines are accepted.
+    /// A file is JSON Lines, one JSON array of objects, or Parquet, as its first bytes tell. Parquet
+    /// needs the crate `trimtab-hub`. A UTF-8 byte order mark, CRLF line ends and blank lines are
+    /// accepted.
     ///
     /// The rows of all files are numbered from 0, including skipped ones, and the number is part of
     /// the problem's id: `math500/17`. The id of the row in the file is in the tag `source`.
@@ -151,36 +149,36 @@ impl Dataset {
         self.load_files(&files, without.as_deref(), malformed)
     }
 
-    /// Reads the set from the Hugging Face hub, through its local cache.
+    /// Reads the set from the Hugging Face hub, through its local cache. This needs the crate
+    /// `trimtab-hub`.
     ///
     /// Uses the variables `HF_HOME`, `HF_HUB_CACHE`, `HF_ENDPOINT` and `HF_TOKEN`. With
     /// `HF_HUB_OFFLINE`, only the cache is read.
     ///
     /// # Errors
     ///
-    /// Fails if no copy of the set is known on the hub, if the download fails, or if the data cannot
-    /// be read; see [`DatasetError`].
-    #[cfg(feature = "hub")]
+    /// Fails if no copy of the set is known on the hub, if the download fails, or if the data
+    /// cannot be read; see [`DatasetError`].
     pub fn load_from_hub(&self, malformed: MalformedRows) -> Result<LoadedDataset, DatasetError> {
         if self.hub.is_empty() {
             return Err(DatasetError::NeedsPath { name: self.name });
         }
-        let files: Result<Vec<PathBuf>, _> = self.hub.iter().map(|uri| hub::fetch(uri)).collect();
+        let files: Result<Vec<PathBuf>, _> =
+            self.hub.iter().map(|uri| reader::fetch(uri)).collect();
         self.load_files(&files?, None, malformed)
     }
 
-    /// Reads the set from one file on the hub, given as `hf://datasets/OWNER/NAME[@REVISION]/PATH`.
+    /// Reads the set from one file on the hub, `hf://datasets/OWNER/NAME[@REVISION]/PATH`.
     ///
     /// # Errors
     ///
     /// See [`Dataset::load_from_hub`].
-    #[cfg(feature = "hub")]
     pub fn load_from_uri(
         &self,
         uri: &str,
         malformed: MalformedRows,
     ) -> Result<LoadedDataset, DatasetError> {
-        self.load_files(&[hub::fetch(uri)?], None, malformed)
+        self.load_files(&[reader::fetch(uri)?], None, malformed)
     }
 
     fn load_files(

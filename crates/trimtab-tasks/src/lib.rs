@@ -15,17 +15,13 @@
 //! ```
 //!
 //! - [`Task`] names a source of problems: a [`Dataset`], a [`ProceduralTask`] or a [`NanoTask`].
-//! - [`ProblemSource`] has the problems by number, and [`ProblemStream`] mixes sources for training.
+//! - [`ProblemSource`] has problems by number, and [`ProblemStream`] mixes sources for training.
 //! - [`Template`] turns a question into a [`Prompt`].
 //! - [`Sample`] is a graded completion, and [`Outcome`] has the figures of many.
 //! - [`EvaluationRun`] writes samples and figures to files and continues after an interruption.
 //!
-//! The crate needs no tensor library. Answers are checked by [`trimtab_grader`].
-//!
-//! # Features
-//!
-//! - `hub`: data sets by name from the Hugging Face hub.
-//! - `parquet`: data sets in Parquet files.
+//! The crate needs no tensor library. [`trimtab_grader`] checks the answers. Data sets from the
+//! Hugging Face hub and in Parquet files need the crate `trimtab-hub`.
 
 pub mod contamination;
 pub mod corpus;
@@ -33,6 +29,7 @@ pub mod dataset;
 pub mod evaluation;
 pub mod filter;
 pub mod prompt;
+pub mod reader;
 pub mod stats;
 pub mod stream;
 pub mod task;

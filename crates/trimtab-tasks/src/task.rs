@@ -1,4 +1,4 @@
-//! What `--task NAME[:PATH]` means: a name that yields problems.
+//! Tasks by name: `--task NAME[:PATH]`.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -18,15 +18,17 @@ use crate::procedural::{Level, ProceduralTask};
 use crate::prompt::Template;
 use crate::source::ProblemSource;
 
-/// A source of problems, as named on a command line or in a recipe.
+/// A task, as named on a command line or in a recipe.
 ///
 /// | text | problems |
 /// |---|---|
-/// | `nano-gsm`, `nano-math` | of the bundled model's families |
-/// | `countdown`, `sorting:3`, … | generated, at level 1 or the one given ([`ProceduralTask`]) |
-/// | `math500:PATH` | a data set ([`Dataset`]) from a file, or from the folder that holds its files |
-/// | `math500:hf://datasets/OWNER/NAME/PATH` | from a file on the Hugging Face hub (feature `hub`) |
-/// | `math500` | from its usual place on the hub (feature `hub`) |
+/// | `nano-gsm`, `nano-math` | a task of the bundled model ([`NanoTask`]) |
+/// | `countdown`, `sorting:3`, … | a [`ProceduralTask`], at level 1 or the given level |
+/// | `math500:PATH` | a [`Dataset`] from a file, or from the folder with its files |
+/// | `math500:hf://datasets/OWNER/NAME/PATH` | a [`Dataset`] from a file on the Hugging Face hub |
+/// | `math500` | a [`Dataset`] from its known place on the hub |
+///
+/// The hub needs the crate `trimtab-hub`.
 ///
 /// ```
 /// use trimtab_tasks::{Split, Task};
@@ -41,38 +43,39 @@ use crate::source::ProblemSource;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Task {
-    /// A family of the bundled model.
+    /// A task of the bundled model.
     Nano(NanoTask),
-    /// Generated problems of a level.
+    /// A procedural task at a level.
     Generated(ProceduralTask, Level),
-    /// A data set and where it is read from.
+    /// A data set and its location.
     Dataset(&'static Dataset, DatasetLocation),
 }
 
-/// Where a data set is read from.
+/// The location of a data set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DatasetLocation {
     /// A file or a folder.
     Path(PathBuf),
     /// A file on the hub, `hf://datasets/OWNER/NAME[@REVISION]/PATH`.
     Uri(String),
-    /// The usual place on the hub.
+    /// The known place on the hub.
     Hub,
 }
 
 impl Task {
     /// The problems of this task.
     ///
-    /// `split` and `seed` choose among generated problems; a data set is one split already, and is read whole.
+    /// `split` and `seed` select generated problems. A data set is a single split and is read as a
+    /// whole.
     ///
     /// # Errors
     ///
-    /// The data set cannot be read; see [`DatasetError`].
+    /// Fails if the data set cannot be read; see [`DatasetError`].
     pub fn problems(&self, split: Split, seed: u64) -> Result<ProblemSource, DatasetError> {
         match self {
-            Self::Nano(family) => Ok(ProblemSource::nano(*family, split, seed)),
-            Self::Generated(procedure, level) => {
-                Ok(ProblemSource::generated(*procedure, *level, split, seed))
+            Self::Nano(task) => Ok(ProblemSource::nano(*task, split, seed)),
+            Self::Generated(task, level) => {
+                Ok(ProblemSource::generated(*task, *level, split, seed))
             }
             Self::Dataset(dataset, source) => Ok(source.load(dataset)?.into()),
         }
@@ -102,19 +105,8 @@ impl DatasetLocation {
     fn load(&self, dataset: &Dataset) -> Result<LoadedDataset, DatasetError> {
         match self {
             Self::Path(path) => dataset.load(path, MalformedRows::Refuse),
-            #[cfg(feature = "hub")]
             Self::Uri(uri) => dataset.load_from_uri(uri, MalformedRows::Refuse),
-            #[cfg(feature = "hub")]
             Self::Hub => dataset.load_from_hub(MalformedRows::Refuse),
-            #[cfg(not(feature = "hub"))]
-            Self::Uri(uri) => Err(DatasetError::NeedsHub { uri: uri.clone() }),
-            #[cfg(not(feature = "hub"))]
-            Self::Hub => Err(match dataset.hub {
-                [] => DatasetError::NeedsPath { name: dataset.name },
-                [uri, ..] => DatasetError::NeedsHub {
-                    uri: (*uri).to_owned(),
-                },
-            }),
         }
     }
 }
@@ -128,13 +120,13 @@ impl FromStr for Task {
             Some((name, place)) => (name, Some(place)),
             None => (text, None),
         };
-        if let Ok(family) = name.parse() {
+        if let Ok(task) = name.parse() {
             return place
                 .is_none()
-                .then_some(Self::Nano(family))
+                .then_some(Self::Nano(task))
                 .ok_or_else(unknown);
         }
-        if let Some(procedure) = ProceduralTask::ALL.into_iter().find(|it| it.name() == name) {
+        if let Some(task) = ProceduralTask::ALL.into_iter().find(|it| it.name() == name) {
             let level = match place {
                 None => Some(Level::EASIEST),
                 Some(level) => level
@@ -143,7 +135,7 @@ impl FromStr for Task {
                     .and_then(|level: u8| level.try_into().ok()),
             };
             return level
-                .map(|level| Self::Generated(procedure, level))
+                .map(|level| Self::Generated(task, level))
                 .ok_or_else(unknown);
         }
         let dataset = Dataset::named(name).map_err(|_| unknown())?;
@@ -160,8 +152,8 @@ impl FromStr for Task {
 impl fmt::Display for Task {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            Self::Nano(family) => f.write_str(family.name()),
-            Self::Generated(procedure, level) => write!(f, "{}:{}", procedure.name(), level.get()),
+            Self::Nano(task) => f.write_str(task.name()),
+            Self::Generated(task, level) => write!(f, "{}:{}", task.name(), level.get()),
             Self::Dataset(dataset, DatasetLocation::Hub) => f.write_str(dataset.name),
             Self::Dataset(dataset, DatasetLocation::Uri(uri)) => {
                 write!(f, "{}:{uri}", dataset.name)
@@ -187,12 +179,12 @@ impl From<Task> for String {
     }
 }
 
-/// A text that names no task.
+/// The text is not the name of a task.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "there is no task `{0}`; give nano-gsm or nano-math, a generated task such as countdown:1 to countdown:5 ({generated}), \
-     or a data set with its file, such as math500:PATH ({datasets})",
-    generated = names(ProceduralTask::ALL.iter().map(|procedure| procedure.name())),
+    "there is no task `{0}`; give nano-gsm or nano-math, a generated task such as countdown:1 to \
+     countdown:5 ({generated}), or a data set with its file, such as math500:PATH ({datasets})",
+    generated = names(ProceduralTask::ALL.iter().map(|task| task.name())),
     datasets = names(DATASETS.iter().map(|dataset| dataset.name)),
 )]
 pub struct UnknownTask(String);
@@ -248,10 +240,9 @@ mod tests {
         );
     }
 
-    #[cfg(not(feature = "hub"))]
     #[test]
-    fn without_the_feature_the_hub_is_an_error_that_says_so() {
-        for (name, needle) in [("gsm8k", "feature `hub`"), ("svamp", "svamp:PATH")] {
+    fn without_a_way_to_fetch_the_hub_is_an_error_that_says_so() {
+        for (name, needle) in [("gsm8k", "trimtab_hub::install"), ("svamp", "svamp:PATH")] {
             let task: Task = name.parse().expect("a task");
             let error = task.problems(Split::HeldOut, 0).expect_err("no hub");
             assert!(error.to_string().contains(needle), "{error}");

@@ -32,14 +32,15 @@ pub enum DatasetError {
     #[error("{path} starts like a JSON array but is not one: {reason}")]
     Array { path: PathBuf, reason: String },
     #[error(
-        "{path} is a Parquet file; build with the feature `parquet` or convert it to JSON Lines"
+        "{path} is a Parquet file; call `trimtab_hub::install` with the feature `parquet` of \
+         `trimtab-hub`, or convert the file to JSON Lines"
     )]
     NeedsParquet { path: PathBuf },
     #[error("{path} starts like a Parquet file but cannot be read: {reason}")]
     Parquet { path: PathBuf, reason: String },
     #[error("no copy of {name} in a known layout is on the hub; give a file: `{name}:PATH`")]
     NeedsPath { name: &'static str },
-    #[error("build with the feature `hub` to read {uri}, or give a file")]
+    #[error("{uri} is on the hub; call `trimtab_hub::install` of `trimtab-hub`, or give a file")]
     NeedsHub { uri: String },
     #[error("`{uri}` is not of the form hf://datasets/OWNER/NAME[@REVISION]/PATH")]
     Uri { uri: String },

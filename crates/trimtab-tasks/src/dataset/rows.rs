@@ -8,6 +8,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::{DatasetError, RowError};
+use crate::reader;
 
 /// Maximum size of a file, in bytes. The largest published set has about 300 MB.
 pub const MAX_FILE_BYTES: u64 = 1 << 29;
@@ -40,7 +41,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, DatasetError> {
 /// Visits the rows in order. The first bytes tell the format of the file.
 pub(super) fn each(path: &Path, bytes: &[u8], visit: &mut Visit) -> Result<(), DatasetError> {
     if bytes.starts_with(b"PAR1") {
-        return parquet(path, visit);
+        return parquet(path, bytes, visit);
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     if bytes.trim_ascii_start().starts_with(b"[") {
@@ -50,14 +51,18 @@ pub(super) fn each(path: &Path, bytes: &[u8], visit: &mut Visit) -> Result<(), D
     }
 }
 
-#[cfg(feature = "parquet")]
-use super::parquet::each as parquet;
-
-#[cfg(not(feature = "parquet"))]
-fn parquet(path: &Path, _: &mut Visit) -> Result<(), DatasetError> {
-    Err(DatasetError::NeedsParquet {
-        path: path.to_owned(),
-    })
+/// Visits the rows of a Parquet file. The line of a row is its number, from 1.
+fn parquet(path: &Path, bytes: &[u8], visit: &mut Visit) -> Result<(), DatasetError> {
+    let path = || path.to_owned();
+    let read = reader::parquet().ok_or_else(|| DatasetError::NeedsParquet { path: path() })?;
+    let rows = read(bytes).map_err(|reason| DatasetError::Parquet {
+        path: path(),
+        reason,
+    })?;
+    for (number, row) in (1..).zip(rows) {
+        visit(number, Ok(row))?;
+    }
+    Ok(())
 }
 
 fn lines(bytes: &[u8], visit: &mut Visit) -> Result<(), DatasetError> {

@@ -4,14 +4,13 @@ use std::path::PathBuf;
 
 use hf_hub::api::sync::ApiBuilder;
 use hf_hub::{Cache, Repo, RepoType};
-
-use super::DatasetError;
+use trimtab_tasks::dataset::DatasetError;
 
 /// The local copy of `hf://datasets/OWNER/NAME[@REVISION]/PATH`, which is downloaded if it is
 /// missing.
 ///
 /// `HF_HOME` sets the cache and `HF_ENDPOINT` the hub.
-pub(super) fn fetch(uri: &str) -> Result<PathBuf, DatasetError> {
+pub(crate) fn fetch(uri: &str) -> Result<PathBuf, DatasetError> {
     let failed = |reason: String| DatasetError::Hub {
         uri: uri.to_owned(),
         reason,
