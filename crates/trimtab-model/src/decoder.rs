@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::ops::Range;
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation};
-use trimtab_kernels::{self as kernels, Matrix, PANEL};
+use trimtab_kernels::{self as kernels, Matrix, PANEL_WIDTH};
 
 use crate::attention::{AttentionConfig, attend_completions, attend_decode, attend_prompts};
 use crate::cache::{KvCache, PromptCache};
@@ -152,7 +152,7 @@ impl Model {
 
 /// Rows of `width` numbers that are read and packed at a time: about a million numbers, whole panels.
 fn band(width: usize) -> usize {
-    ((1 << 20) / (width * PANEL)).max(1) * PANEL
+    ((1 << 20) / (width * PANEL_WIDTH)).max(1) * PANEL_WIDTH
 }
 
 /// The tensors of a model, or nothing in their place.

@@ -139,11 +139,11 @@ impl Sampling {
         } else {
             1.0 / self.temperature
         };
-        let plain = SoftmaxTerms::of(logits, scale);
+        let plain = SoftmaxTerms::new(logits, scale);
         let penalised = (self.repetition_penalty != 1.0).then(|| self.penalise(logits, text));
         let token = match &penalised {
             None => self.pick(logits, &plain, uniform),
-            Some(penalised) => self.pick(penalised, &SoftmaxTerms::of(penalised, scale), uniform),
+            Some(penalised) => self.pick(penalised, &SoftmaxTerms::new(penalised, scale), uniform),
         };
         Some((token as u32, plain.logprob(logits[token])))
     }
@@ -169,18 +169,18 @@ impl Sampling {
         }
         let filtered = self.top_k > 0 || self.top_p < 1.0 || self.min_p > 0.0;
         let drawn = if filtered {
-            let kept = self.filter(&weights.each);
+            let kept = self.filter(&weights.exps);
             let total: f64 = kept
                 .iter()
-                .map(|&token| f64::from(weights.each[token]))
+                .map(|&token| f64::from(weights.exps[token]))
                 .sum();
             walk(
-                kept.iter().map(|&token| weights.each[token]),
+                kept.iter().map(|&token| weights.exps[token]),
                 uniform * total,
             )
             .map(|place| kept[place])
         } else {
-            walk(weights.each.iter().copied(), uniform * weights.total)
+            walk(weights.exps.iter().copied(), uniform * weights.sum)
         };
         // Rounding may leave a crumb at the end of the walk; the most likely token takes it.
         drawn.unwrap_or(best)

@@ -3,7 +3,7 @@
 use trimtab_model::Pretrained;
 use trimtab_tasks::dataset::DatasetError;
 use trimtab_tasks::filter::hold_out;
-use trimtab_tasks::stream::StreamError;
+use trimtab_tasks::stream::{Cursor, StreamError};
 use trimtab_tasks::{Item, Problem, ProblemSource, ProblemStream, Split};
 
 use crate::recipe::Recipe;
@@ -66,6 +66,16 @@ impl Data {
     pub(crate) fn take(&mut self, count: usize) -> Vec<(u64, Problem)> {
         let first: u64 = self.stream.cursor().taken.iter().sum();
         (first..).zip(self.stream.by_ref().take(count)).collect()
+    }
+
+    /// The problem with this number in the stream.
+    pub(crate) fn problem(&mut self, index: u64) -> Option<Problem> {
+        let cursor = Cursor {
+            taken: vec![index],
+            ..self.stream.cursor()
+        };
+        self.stream.seek(&cursor).ok()?;
+        self.stream.next()
     }
 
     /// The items that the run is watched by.
