@@ -150,7 +150,8 @@ mod tests {
             .collect()
     }
 
-    const LONG: &str = "A farmer has one hundred sheep and sells twenty of them on each of the three market days in May";
+    const LONG: &str = "A farmer has one hundred sheep and sells twenty of them on each of the \
+                        three market days in May";
 
     #[test]
     fn equal_texts_are_found_whatever_blanks_and_case() {

@@ -1,20 +1,21 @@
-//! The pre-training text of the bundled model: problems followed by many habits, and bare arithmetic.
+//! The pre-training text of the bundled model: problems with various continuations, and arithmetic.
 //!
-//! The text teaches the skill (a third of it is arithmetic, one completion in four shows its work) but not the habit: most
-//! problems are followed by something else. That is the situation of a base model before reward training.
+//! The text teaches how to solve problems: a third of it is arithmetic, and one problem in four is
+//! followed by a worked solution. Most problems are followed by something else, as in the text that
+//! base models are trained on.
 
 use crate::nano::NanoTask;
 use crate::nano::gsm::{MAX_VALUE, PEOPLE, THINGS};
 use crate::problem::{Problem, Split};
 use crate::rng::Rng;
 
-/// Address words that keep documents apart from problems and the two kinds from one another.
+/// Addresses of the two kinds of documents, which differ from those of problems.
 const DOCUMENTS: u64 = 1 << 32;
 const REQUESTS: u64 = 1 << 33;
 
-/// What may follow a problem.
+/// The continuation of a problem.
 #[derive(Clone, Copy)]
-enum Habit {
+enum Continuation {
     Worked,
     BareAnswer,
     Guess,
@@ -22,84 +23,85 @@ enum Habit {
     AnotherProblem,
 }
 
-const HABITS: [Habit; 5] = [
-    Habit::Worked,
-    Habit::BareAnswer,
-    Habit::Guess,
-    Habit::Chatter,
-    Habit::AnotherProblem,
+const CONTINUATIONS: [Continuation; 5] = [
+    Continuation::Worked,
+    Continuation::BareAnswer,
+    Continuation::Guess,
+    Continuation::Chatter,
+    Continuation::AnotherProblem,
 ];
 
-/// How often each habit follows a problem that asks for none, in percent.
+/// How often each continuation follows a problem without a request, in percent.
 const PLAIN: [usize; 5] = [26, 20, 18, 22, 14];
 
-/// How often each habit is asked for by those that do, in percent.
+/// How often each continuation is requested, in percent.
 const REQUESTED: [usize; 5] = [48, 13, 13, 13, 13];
 
-/// Document number `index` of the corpus with this seed; problems come from [`Split::Train`] only.
+/// Document number `index` of the corpus. Its problems are from [`Split::Train`].
 pub fn document(seed: u64, index: u64) -> String {
     let mut rng = Rng::at([seed, DOCUMENTS, 0, index]);
     if rng.below(5) < 2 {
         return facts(&mut rng);
     }
-    let family = if rng.below(3) < 2 {
+    let task = if rng.below(3) < 2 {
         NanoTask::Gsm
     } else {
         NanoTask::Math
     };
-    let problem = family.problem(Split::Train, seed, index);
-    let habit = HABITS[rng.weighted(&PLAIN)];
-    problem.prompt() + &completion(habit, &problem, family, seed, index, &mut rng)
+    let problem = task.problem(Split::Train, seed, index);
+    let continuation = CONTINUATIONS[rng.weighted(&PLAIN)];
+    problem.prompt() + &completion(continuation, &problem, task, seed, index, &mut rng)
 }
 
-/// Document number `index` of the second part of the corpus, in which six problems in ten end with a request for the
-/// habit that follows: `… Step by step.` So the habit becomes something that the model computes from its input, as it is in
-/// models that have read instructions.
+/// Document number `index` of the second part of the corpus.
+///
+/// Here six problems in ten end with a request for the continuation: `… Step by step.` So the model
+/// learns to follow requests, like models that have read instructions.
 pub fn document_with_request(seed: u64, index: u64) -> String {
     let mut rng = Rng::at([seed, REQUESTS, 0, index]);
     if rng.below(4) == 0 {
         return facts(&mut rng);
     }
-    let family = if rng.below(2) == 0 {
+    let task = if rng.below(2) == 0 {
         NanoTask::Gsm
     } else {
         NanoTask::Math
     };
-    let mut problem = family.problem(Split::Train, seed, index);
-    let habit = if rng.below(10) < 6 {
-        let habit = HABITS[rng.weighted(&REQUESTED)];
-        problem.question += match habit {
-            Habit::Worked => " Step by step.",
-            Habit::BareAnswer => " What is the answer?",
-            Habit::Guess => " My guess?",
-            Habit::Chatter => " Do you like it?",
-            Habit::AnotherProblem => " Now another one.",
+    let mut problem = task.problem(Split::Train, seed, index);
+    let continuation = if rng.below(10) < 6 {
+        let continuation = CONTINUATIONS[rng.weighted(&REQUESTED)];
+        problem.question += match continuation {
+            Continuation::Worked => " Step by step.",
+            Continuation::BareAnswer => " What is the answer?",
+            Continuation::Guess => " My guess?",
+            Continuation::Chatter => " Do you like it?",
+            Continuation::AnotherProblem => " Now another one.",
         };
-        habit
+        continuation
     } else {
-        HABITS[rng.weighted(&PLAIN)]
+        CONTINUATIONS[rng.weighted(&PLAIN)]
     };
-    problem.prompt() + &completion(habit, &problem, family, seed, index, &mut rng)
+    problem.prompt() + &completion(continuation, &problem, task, seed, index, &mut rng)
 }
 
 fn completion(
-    habit: Habit,
+    continuation: Continuation,
     problem: &Problem,
-    family: NanoTask,
+    task: NanoTask,
     seed: u64,
     index: u64,
     rng: &mut Rng,
 ) -> String {
-    match habit {
-        Habit::Worked => worked(problem, rng),
-        Habit::BareAnswer => bare_answer(problem, rng),
-        Habit::Guess => guess(rng),
-        Habit::Chatter => chatter(rng),
-        Habit::AnotherProblem => another_problem(family, seed, index, rng),
+    match continuation {
+        Continuation::Worked => worked(problem, rng),
+        Continuation::BareAnswer => bare_answer(problem, rng),
+        Continuation::Guess => guess(rng),
+        Continuation::Chatter => chatter(rng),
+        Continuation::AnotherProblem => another_problem(task, seed, index, rng),
     }
 }
 
-/// A worked solution, the habit that reward training is to bring out.
+/// A worked solution, which reward training makes frequent.
 fn worked(problem: &Problem, rng: &mut Rng) -> String {
     let opening = [
         " Let us go step by step.",
@@ -144,14 +146,14 @@ fn chatter(rng: &mut Rng) -> String {
     text
 }
 
-fn another_problem(family: NanoTask, seed: u64, index: u64, rng: &mut Rng) -> String {
+fn another_problem(task: NanoTask, seed: u64, index: u64, rng: &mut Rng) -> String {
     let opening = rng.pick(&[" Here is another one:", " Now try this:"]);
-    // The upper half of the numbers, so that this is not the problem of another document.
-    let next = family.problem(Split::Train, seed, index | 1 << 63);
+    // Other documents use the lower half of the indices.
+    let next = task.problem(Split::Train, seed, index | 1 << 63);
     format!("{opening} {}", next.question)
 }
 
-/// Twelve equations, one a line.
+/// Twelve lines with an equation each.
 fn facts(rng: &mut Rng) -> String {
     (0..12).map(|_| fact(rng)).collect::<Vec<_>>().join("\n")
 }
@@ -159,7 +161,7 @@ fn facts(rng: &mut Rng) -> String {
 fn fact(rng: &mut Rng) -> String {
     let (left, right) = (rng.range(1, MAX_VALUE), rng.range(1, MAX_VALUE));
     match rng.weighted(&[8, 8, 4, 4, 1, 3]) {
-        // Half of the sums and differences have the small operand of the word problems.
+        // Half of the sums and differences have a small operand, as the word problems do.
         0 => {
             let small = if rng.below(2) == 0 {
                 left.min(20)

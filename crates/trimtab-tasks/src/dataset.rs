@@ -126,9 +126,9 @@ impl Dataset {
 
     /// Reads the set from a file, or from its [`files`](Dataset::files) in a folder.
     ///
-    /// A file is JSON Lines, one JSON array of objects, or Parquet, as its first bytes tell. Parquet
-    /// needs the crate `trimtab-hub`. A UTF-8 byte order mark, CRLF line ends and blank lines are
-    /// accepted.
+    /// A file is JSON Lines, one JSON array of objects, or Parquet, as its first bytes tell.
+    /// Parquet needs the crate `trimtab-hub`. A UTF-8 byte order mark, CRLF line ends and blank
+    /// lines are accepted.
     ///
     /// The rows of all files are numbered from 0, including skipped ones, and the number is part of
     /// the problem's id: `math500/17`. The id of the row in the file is in the tag `source`.

@@ -36,8 +36,8 @@ impl NanoTask {
 
     /// Problem number `index` of a split. The same arguments always give the same problem.
     ///
-    /// The hash of a problem's template and numbers decides its split, and one problem in sixteen is
-    /// held out. Problems are generated until one belongs to `split`, so no problem is in both
+    /// The hash of a problem's template and numbers decides its split, and one problem in sixteen
+    /// is held out. Problems are generated until one belongs to `split`, so no problem is in both
     /// splits, whatever the seeds.
     pub fn problem(self, split: Split, seed: u64, index: u64) -> Problem {
         let mut rng = Rng::at([seed, self as u64, split as u64, index]);
@@ -93,7 +93,7 @@ mod tests {
 
     use super::*;
 
-    /// Value of `8+5`, `26/2`, `3^2`, `7` or `\frac{1}{4}+\frac{2}{4}`, by a second, independent reading of the text.
+    /// Value of `8+5`, `26/2`, `3^2`, `7` or `\frac{1}{4}+\frac{2}{4}`, by independent code.
     fn value(text: &str) -> Rational64 {
         let whole = |digits: &str| Rational64::from(digits.parse::<i64>().expect("digits"));
         match text.find(['+', '-', '*', '/']) {

@@ -127,7 +127,8 @@ impl Template {
         }
     }
 
-    /// Texts that end a completion. Without them, a base model continues with a question of its own.
+    /// Texts that end a completion. Without them, a base model continues with a question of its
+    /// own.
     pub fn stop(&self) -> &'static [&'static str] {
         match self {
             Self::ZeroShot | Self::FewShot(_) => &["\nQuestion:"],
@@ -237,8 +238,8 @@ mod tests {
     fn templates_are_these_texts() {
         assert_eq!(
             text(&Template::QwenMath),
-            "A conversation between User and Assistant. The user asks a question, and the Assistant \
-             solves it. Please reason step by step, and put your final answer within \\boxed{}.\n\n\
+            "A conversation between User and Assistant. The user asks a question, and the \
+             Assistant solves it. Please reason step by step, and put your final answer within \\boxed{}.\n\n\
              User: Q? Assistant:"
         );
         assert!(

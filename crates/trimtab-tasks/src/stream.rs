@@ -9,10 +9,10 @@ use crate::source::ProblemSource;
 
 /// An endless stream of problems from weighted sources.
 ///
-/// A list is shuffled again in every epoch, and generated problems come in order. The random choices
-/// are addressed: the source at a position depends on seed and position, the order of an epoch on
-/// seed, source and epoch. So a stream that [seeks](ProblemStream::seek) to a [`Cursor`] continues
-/// exactly where the cursor was taken.
+/// A list is shuffled again in every epoch, and generated problems come in order. The random
+/// choices are addressed: the source at a position depends on seed and position, the order of an
+/// epoch on seed, source and epoch. So a stream that [seeks](ProblemStream::seek) to a [`Cursor`]
+/// continues exactly where the cursor was taken.
 ///
 /// ```
 /// use trimtab_tasks::{Level, NanoTask, ProblemSource, ProblemStream, ProceduralTask, Split};
@@ -246,12 +246,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_stream_taken_up_goes_on_as_before(seed: u64, before in 0..60_usize, after in 1..60_usize) {
+        fn a_resumed_stream_continues_as_before(
+            seed: u64,
+            before in 0..60_usize,
+            after in 1..60_usize,
+        ) {
             let mut whole = mixed(seed);
             whole.by_ref().take(before).for_each(drop);
             let cursor = serde_json::to_string(&whole.cursor()).expect("a small value");
             let mut resumed = mixed(seed);
-            resumed.seek(&serde_json::from_str(&cursor).expect("a cursor")).expect("the same stream");
+            let cursor = serde_json::from_str(&cursor).expect("a cursor");
+            resumed.seek(&cursor).expect("the same stream");
             let rest = |stream: ProblemStream| stream.take(after).collect::<Vec<_>>();
             prop_assert_eq!(rest(whole), rest(resumed));
         }

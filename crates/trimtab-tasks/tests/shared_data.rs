@@ -1,4 +1,5 @@
-//! The data sets that lie beside the workspace, where they do: row counts, hashes, golds, overlaps.
+//! Row counts, hashes, gold answers and overlaps of the data sets beside the workspace, if they are
+//! there.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -10,7 +11,7 @@ use trimtab_tasks::filter::ProblemFilter;
 use trimtab_tasks::prompt::{FewShot, Prompt, Template};
 use trimtab_tasks::{Problem, Split, Task};
 
-/// A file or folder beside the workspace; `None`, with a note, if it is not there.
+/// A file or folder beside the workspace. `None`, with a note, if it is not there.
 fn data(name: &str) -> Option<PathBuf> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../../../shared/data")
@@ -35,7 +36,8 @@ fn problems(dataset: &str, file: &str) -> Option<Vec<Problem>> {
     Some(load(dataset, file)?.problems)
 }
 
-/// Data set, file, rows, rows with a level, rows with a subject, and the first digits of the file's SHA-256.
+/// Data set, file, rows, rows with a level, rows with a subject, and the first digits of the file's
+/// SHA-256.
 const FILES: [(&str, &str, usize, usize, usize, &str); 17] = [
     ("gsm8k-train", "gsm8k_train.jsonl", 7473, 0, 0, "17f347dc"),
     ("gsm8k", "gsm8k_test.jsonl", 1319, 0, 0, "3730d312"),
@@ -130,7 +132,7 @@ fn every_file_loads_with_its_rows_and_golds() {
     }
 }
 
-/// A gold that is a number is read as one whatever its spelling: most golds of the sets with numbers only.
+/// Gold answers that are numbers are read as numbers.
 #[test]
 fn golds_of_number_sets_are_numbers() {
     for (name, file, at_least) in [
@@ -195,7 +197,8 @@ fn eight_shots_of_gsm8k() {
     assert!(!text.contains("<<"));
 }
 
-/// Equal texts but for spaces and case, as counted independently in the README of the data (which keeps the case).
+/// Texts that are equal up to blanks and case. The README of the data has independent counts, which
+/// distinguish the case.
 #[test]
 fn overlaps_are_those_known() {
     let tests = [
@@ -245,7 +248,8 @@ fn overlaps_are_those_known() {
                 .count();
             let any = found.len();
             eprintln!(
-                "{file} -> {test}: {equal} equal, {half} share half their 13-grams, {any} any ({seconds:.2} s)"
+                "{file} -> {test}: {equal} equal, {half} share half their 13-grams, {any} any \
+                 ({seconds:.2} s)"
             );
             assert_eq!(equal, known, "{file} -> {test}");
             assert!(seconds < 20.0);

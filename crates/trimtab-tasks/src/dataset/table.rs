@@ -58,8 +58,8 @@ const MATH: Fields = Fields {
     question: &["/problem"],
     gold: Gold::LastBox("/solution"),
     tags: MATH_TAGS,
-    // Both solutions show that every number of a range has a divisor, and end in `\boxed{}` where the count of primes, 0,
-    // belongs.
+    // Both solutions show that a range has no primes, and end in `\boxed{}` instead of the count,
+    // 0.
     missing_golds: &[
         ("train/number_theory/7115.json", "0"),
         ("train/number_theory/7117.json", "0"),

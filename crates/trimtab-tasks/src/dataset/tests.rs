@@ -133,13 +133,21 @@ const ROWS: &[(&str, &str, &str, &str)] = &[
     ("dapo-17k", r#"{"problem": "P", "answer": "34"}"#, "P", "34"),
     (
         "dapo-17k",
-        r#"{"prompt": [{"role": "user", "content": "P Let's think step by step and output the final answer within \\boxed{}."}], "reward_model": {"ground_truth": "34"}}"#,
+        concat!(
+            r#"{"prompt": [{"role": "user", "content": "P Let's think step by step and output "#,
+            r#"the final answer within \\boxed{}."}], "reward_model": {"ground_truth": "34"}}"#,
+        ),
         "P",
         "34",
     ),
     (
         "dapo-17k",
-        r#"{"prompt": [{"content": "Solve the following math problem step by step. The last line of your response should be of the form Answer: $Answer (without quotes) where $Answer is the answer to the problem.\n\nP\n\nRemember to put your answer on its own line after \"Answer:\"."}], "reward_model": {"ground_truth": "34"}}"#,
+        concat!(
+            r#"{"prompt": [{"content": "Solve the following math problem step by step. The last "#,
+            r#"line of your response should be of the form Answer: $Answer (without quotes) "#,
+            r#"where $Answer is the answer to the problem.\n\nP\n\nRemember to put your answer "#,
+            r#"on its own line after \"Answer:\"."}], "reward_model": {"ground_truth": "34"}}"#,
+        ),
         "P",
         "34",
     ),
@@ -197,7 +205,8 @@ fn worked_solutions_lose_their_annotations() {
 fn levels_and_subjects_become_tags() {
     let row = |level| {
         format!(
-            r#"{{"problem": "P", "solution": "\\boxed{{1}}", "level": {level}, "type": "Algebra", "unique_id": "test/1"}}"#
+            r#"{{"problem": "P", "solution": "\\boxed{{1}}", "level": {level}, "type": "Algebra",
+                "unique_id": "test/1"}}"#
         )
     };
     let problem = only("math-test", &row(r#""Level 5""#));
@@ -210,7 +219,8 @@ fn levels_and_subjects_become_tags() {
 
 #[test]
 fn a_malformed_row_is_an_error_with_its_line_or_is_skipped() {
-    let text = "{\"problem\": \"P\", \"answer\": \"1\"}\n\n{\"problem\": \"P\"}\n{\"problem\": \"R\", \"answer\": 2}\n";
+    let text = "{\"problem\": \"P\", \"answer\": \"1\"}\n\n{\"problem\": \"P\"}\n\
+                {\"problem\": \"R\", \"answer\": 2}\n";
     assert_eq!(refused("dapo-17k", text), "3: no field `/answer`");
     let loaded = load("dapo-17k", text, MalformedRows::Skip).expect("two good rows");
     let ids: Vec<&str> = loaded
@@ -323,7 +333,8 @@ fn reasons_are_few_however_many_rows_are_bad() {
 
 #[test]
 fn marks_and_line_ends_of_other_systems_are_accepted() {
-    let text = "\u{feff}{\"problem\": \"P\", \"answer\": \"1\"}\r\n{\"problem\": \"R\", \"answer\": \"2\"}\r\n";
+    let text = "\u{feff}{\"problem\": \"P\", \"answer\": \"1\"}\r\n\
+                {\"problem\": \"R\", \"answer\": \"2\"}\r\n";
     let loaded = load("dapo-17k", text, MalformedRows::Refuse).expect("two rows");
     assert_eq!(loaded.problems.len(), 2);
 }
@@ -333,7 +344,8 @@ fn a_folder_is_read_by_its_files_and_the_500_are_left_out() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let row = |id: &str| {
         format!(
-            "{{\"unique_id\": \"{id}\", \"problem\": \"{id}?\", \"solution\": \"\\\\boxed{{1}}\", \"answer\": \"1\"}}\n"
+            "{{\"unique_id\": \"{id}\", \"problem\": \"{id}?\", \
+             \"solution\": \"\\\\boxed{{1}}\", \"answer\": \"1\"}}\n"
         )
     };
     let write = |name: &str, ids: &[&str]| {

@@ -1,4 +1,4 @@
-//! Two runs over the same problems, problem by problem.
+//! Paired comparison of two runs over the same problems.
 
 use std::fmt;
 
@@ -8,25 +8,28 @@ use super::item::Sample;
 use super::outcome::{Breakdown, breakdown, count_correct};
 use crate::stats::{bootstrap95, mcnemar, mean};
 
-/// What changed between two runs over the same problems. Pairing removes the spread between easy and hard problems, so it
-/// shows smaller differences than two intervals side by side.
+/// A paired comparison of two runs over the same problems.
+///
+/// Pairing removes the spread between easy and hard problems. So it shows smaller differences than
+/// two separate intervals do.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Comparison {
     /// Over all problems.
     #[serde(flatten)]
     pub overall: Difference,
-    /// Two-sided p-value of the exact McNemar test on the numbers of `fixed` and `broken` problems, see
-    /// [`mcnemar`](crate::mcnemar).
+    /// Two-sided p-value of the exact McNemar test on the numbers of `fixed` and `broken` problems;
+    /// see [`mcnemar`].
     pub mcnemar_p: f64,
     /// Number of problems solved in both runs.
     pub both: usize,
     /// Number of problems solved in neither.
     pub neither: usize,
-    /// ProblemSource solved after but not before. A problem is solved where more than half of its completions are right.
+    /// Problems solved after but not before. A problem is solved if more than half of its
+    /// completions are right.
     pub fixed: Vec<String>,
-    /// ProblemSource solved before but not after.
+    /// Problems solved before but not after.
     pub broken: Vec<String>,
-    /// The difference of each kind of problem.
+    /// The difference by tag and value.
     pub breakdown: Breakdown<Difference>,
 }
 
@@ -41,19 +44,22 @@ pub struct Difference {
     pub after: f64,
     /// `after - before`
     pub difference: f64,
-    /// 95 % interval of `difference`: [`bootstrap95`](crate::bootstrap95) over the problems' own differences.
+    /// 95 % interval of `difference`: [`bootstrap95`] over the differences of the problems.
     pub ci95: [f64; 2],
 }
 
-/// Why two runs cannot be compared problem by problem.
+/// Why two runs cannot be compared.
 #[expect(missing_docs, reason = "the messages document the variants")]
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ComparisonError {
-    #[error("one run has {before} problems and the other {after}; measure both on the same ones")]
+    #[error(
+        "one run has {before} problems and the other {after}; measure both on the same problems"
+    )]
     Count { before: usize, after: usize },
     #[error(
-        "problem {number} is `{before}` in one run and `{after}` in the other; measure both on the same ones"
+        "problem {number} is `{before}` in one run and `{after}` in the other; \
+         measure both on the same problems"
     )]
     Problem {
         number: usize,
@@ -65,11 +71,11 @@ pub enum ComparisonError {
 }
 
 impl Comparison {
-    /// Compares runs whose problems are the same, in the same order.
+    /// Compares two runs over the same problems in the same order.
     ///
     /// # Errors
     ///
-    /// They are not, or one has no completion of some problem.
+    /// Fails if the problems differ, or if a problem has no completion.
     pub fn of(before: &[Vec<Sample>], after: &[Vec<Sample>]) -> Result<Self, ComparisonError> {
         if before.len() != after.len() {
             return Err(ComparisonError::Count {
@@ -112,7 +118,7 @@ impl Comparison {
     }
 }
 
-/// A table for people.
+/// A table for the terminal.
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -142,8 +148,8 @@ impl fmt::Display for Comparison {
         };
         writeln!(
             f,
-            "\nsolved in more than half of the completions: {both} in both runs, {neither} in neither, {} fixed, {} broken \
-             (exact McNemar p {p})",
+            "\nsolved in more than half of the completions: {both} in both runs, {neither} in \
+             neither, {} fixed, {} broken (exact McNemar p {p})",
             fixed.len(),
             broken.len(),
         )
@@ -219,7 +225,8 @@ mod tests {
     use super::*;
     use crate::evaluation::{Item, Tags};
 
-    /// ProblemSource `p0`, `p1`, … of level 1 (even) and 2 (odd), with that many right completions of four.
+    /// Problems `p0`, `p1`, … of level 1 (even) and 2 (odd), with this many right completions of
+    /// four.
     fn run(correct: &[usize]) -> Vec<Vec<Sample>> {
         let item = |index: usize| Item {
             id: format!("p{index}"),

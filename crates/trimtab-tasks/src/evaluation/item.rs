@@ -1,4 +1,4 @@
-//! What is measured: an item is a prompt with its gold answer, a sample is one graded completion of it.
+//! Items, which are prompts with gold answers, and samples, which are graded completions of them.
 
 use std::collections::BTreeMap;
 
@@ -8,30 +8,30 @@ use trimtab_grader::{Grader, Verifier, last_boxed};
 use crate::nano::NanoTask;
 use crate::problem::{Problem, Split};
 
-/// Kinds of a problem that a breakdown tells apart, such as `level` -> `3`.
+/// Properties of a problem for breakdowns, such as `level` -> `3`.
 pub type Tags = BTreeMap<String, String>;
 
-/// A problem as an evaluation needs it.
+/// A prompt with its gold answer.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Item {
     /// Name of the problem.
     pub id: String,
-    /// The exact text that the model continues.
+    /// The exact text that the model completes.
     pub prompt: String,
-    /// Whether the prompt came out of a chat template, which writes the special tokens itself.
+    /// Whether a chat template made the prompt, which then has its special tokens already.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub chat: bool,
-    /// The right answer.
+    /// The gold answer.
     pub gold: String,
-    /// How an answer is told right from wrong.
+    /// Which answers are right.
     #[serde(default, skip_serializing_if = "Verifier::is_default")]
     pub verifier: Verifier,
-    /// Level, subject, template and the like.
+    /// Level, subject, template and other properties.
     pub tags: Tags,
 }
 
 impl Item {
-    /// A problem behind a prompt that is text.
+    /// The item of a problem with a text prompt.
     pub fn new(problem: &Problem, prompt: String) -> Self {
         let mut tags = problem.tags.clone();
         if !problem.steps.is_empty() {
@@ -47,7 +47,8 @@ impl Item {
         }
     }
 
-    /// The first `count` held-out problems of a family of the bundled model, tagged by the number of steps of their solution.
+    /// The first `count` held-out problems of a task of the bundled model, tagged with the number
+    /// of steps of the solution.
     pub fn held_out(task: NanoTask, seed: u64, count: u64) -> Vec<Self> {
         let problems = (0..count).map(|index| task.problem(Split::HeldOut, seed, index));
         problems
@@ -56,28 +57,28 @@ impl Item {
     }
 }
 
-/// One graded completion: a line of the samples file, which `check_answers` can grade again.
+/// A graded completion, which is a line of the samples file. `check_answers` can grade it again.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Sample {
     /// `{problem}#{sample}`
     pub id: String,
     /// Name of the problem.
     pub problem: String,
-    /// Number of the completion among those of its problem, from 0.
+    /// Number of the completion of the problem, from 0.
     pub sample: usize,
-    /// The right answer.
+    /// The gold answer.
     pub gold: String,
-    /// What the checker says: `correct`, `wrong` or `undecided`.
+    /// `correct`, `wrong` or `undecided`.
     pub verdict: String,
-    /// The answer that was judged, if one was found.
+    /// The extracted answer, if there is one.
     pub extracted: Option<String>,
     /// Whether the completion has a closed box.
     pub boxed: bool,
-    /// Length in tokens, the stop token included.
+    /// Length in tokens, including the stop token.
     pub length: usize,
-    /// Whether the completion was cut at the token limit.
+    /// Whether the completion was truncated at the token limit.
     pub truncated: bool,
-    /// The exact text that the model continued.
+    /// The exact text that the model completed.
     pub prompt: String,
     /// The completion.
     pub prediction: String,
@@ -111,7 +112,7 @@ impl Sample {
         }
     }
 
-    /// Whether the checker accepts it.
+    /// Whether the answer is right.
     pub fn is_correct(&self) -> bool {
         self.verdict == "correct"
     }

@@ -1,4 +1,4 @@
-//! What a set of graded completions says about a model on a task.
+//! The figures of a model on a task, from its graded completions.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,9 @@ use trimtab_grader::check;
 use super::item::Sample;
 use crate::stats::{mean, mean95, pass_at_k};
 
-/// The figures of one model on one task. Every problem weighs the same; intervals are over problems, see
-/// [`mean95`](crate::mean95).
+/// The figures of a model on a task.
+///
+/// Every problem has the same weight. The intervals are over problems; see [`mean95`].
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Outcome {
     /// avg@k: share of completions with the right answer.
@@ -20,30 +21,32 @@ pub struct Outcome {
     pub pass_at_k: f64,
     /// 95 % interval of `pass_at_k`.
     pub pass_at_k_ci95: [f64; 2],
-    /// maj@k for k = `samples`: share of problems whose most frequent answer is right, see [`majority`].
+    /// maj@k for k = `samples`: share of problems whose most frequent answer is right; see
+    /// [`majority`].
     pub maj_at_k: f64,
     /// 95 % interval of `maj_at_k`.
     pub maj_at_k_ci95: [f64; 2],
-    /// pass@1, pass@2, … pass@`samples`, each estimated from all completions, see [`pass_at_k`](crate::pass_at_k).
+    /// pass@1, pass@2, … pass@`samples`, each estimated from all completions; see [`pass_at_k`].
     pub pass_curve: Vec<f64>,
     /// Share of completions with a closed box.
     pub format_rate: f64,
-    /// Accuracy among the completions in which an answer was found; `None` when there is none.
+    /// Accuracy of the completions with a closed box, or `None` if there are none.
     pub accuracy_given_format: Option<f64>,
-    /// Share of completions on which the checker could not decide; they count as wrong.
+    /// Share of completions with an undecided verdict, which counts as wrong.
     pub undecided_rate: f64,
-    /// Share of completions that were cut at the token limit.
+    /// Share of completions that were truncated at the token limit.
     pub truncation_rate: f64,
     /// Mean length of a completion in tokens.
     pub mean_length: f64,
     /// Number of problems.
     pub problems: usize,
-    /// Number of completions of each problem.
+    /// Number of completions per problem.
     pub samples: usize,
 }
 
 impl Outcome {
-    /// Summarises the completions of each problem; `None` unless there are some, equally many of each.
+    /// Summarises the completions of each problem. `None` if there are none, or if the problems
+    /// have different numbers of completions.
     pub fn of<S: AsRef<[Sample]>>(problems: &[S]) -> Option<Self> {
         let samples = problems.first()?.as_ref().len();
         if samples == 0
@@ -96,7 +99,7 @@ impl Outcome {
         })
     }
 
-    /// The outcome of each kind of problem: tag, then value of the tag. A problem without a tag is left out there.
+    /// The outcome for each value of each tag. A problem without a tag does not count there.
     pub fn by_tag(problems: &[Vec<Sample>]) -> Breakdown<Self> {
         breakdown(problems, |indices| {
             let part: Vec<&[Sample]> = indices.iter().map(|&index| &problems[index][..]).collect();
@@ -105,10 +108,10 @@ impl Outcome {
     }
 }
 
-/// Something of each kind of problem: by tag, then by value of the tag.
+/// A result for each value of each tag.
 pub type Breakdown<T> = BTreeMap<String, BTreeMap<String, T>>;
 
-/// Applies `summarise` to the indices of the problems with each value of each tag.
+/// Calls `summarise` with the indices of the problems that have each value of each tag.
 pub(crate) fn breakdown<T>(
     problems: &[Vec<Sample>],
     summarise: impl Fn(&[usize]) -> Option<T>,
@@ -136,12 +139,12 @@ pub(crate) fn count_correct(completions: &[Sample]) -> usize {
     completions.iter().filter(|one| one.is_correct()).count()
 }
 
-/// maj@k of one problem, with k the number of its completions: whether the most frequent answer is right.
+/// maj@k of one problem with k completions: whether the most frequent answer is right.
 ///
-/// Answers are one if their texts are, or if [`check`] accepts one for the other; completions without an answer do not
-/// vote. Where several answers are tied, a fair draw decides among them, and the value is its chance to be right: so the
-/// order of the completions does not matter, and for one completion the value is whether it is right. Majority voting over
-/// sampled answers is self-consistency (arXiv:2203.11171).
+/// Two answers are the same if their texts are equal or [`check`] accepts one for the other.
+/// Completions without an answer do not vote. If several answers are tied, the value is the share
+/// of right ones among them, so the order of completions does not matter. Majority voting over
+/// sampled answers is called self-consistency (arXiv:2203.11171).
 pub fn majority(completions: &[Sample]) -> f64 {
     struct Answer<'a> {
         text: &'a str,
@@ -152,7 +155,7 @@ pub fn majority(completions: &[Sample]) -> f64 {
         .iter()
         .filter_map(|one| Some((one.extracted.as_deref()?, one.is_correct())))
         .collect();
-    votes.sort_unstable(); // by text, so that grouping does not depend on the order of the completions
+    votes.sort_unstable(); // by text, so that the order of the completions does not matter
     let mut answers: Vec<Answer> = vec![];
     for (text, right) in votes {
         let same_text = answers.iter().position(|answer| answer.text == text);
@@ -190,7 +193,7 @@ mod tests {
     use crate::stats::{Z95, bootstrap95, wilson_interval};
     use trimtab_grader::Verifier;
 
-    /// The completions of one problem with the answer 4; the empty one was cut.
+    /// The completions of a problem with the answer 4. An empty one was truncated.
     fn problem<const N: usize>(texts: [&str; N]) -> Vec<Sample> {
         let item = Item {
             id: "two and two".to_owned(),
@@ -245,7 +248,7 @@ mod tests {
         assert!((outcome.accuracy - 4.0 / 12.0).abs() < 1e-12);
         // Right, wrong, a tie of a right and a wrong answer, no answer.
         assert_eq!([outcome.pass_at_k, outcome.maj_at_k], [0.75, 1.5 / 4.0]);
-        // Of two right ones among three any two hold one; of one right one two in three pairs hold it.
+        // Two of three are right: any pair has one. One of three is right: two in three pairs do.
         for (pass, expected) in outcome.pass_curve.iter().zip([1.0 / 3.0, 7.0 / 12.0, 0.75]) {
             assert!((pass - expected).abs() < 1e-12, "{:?}", outcome.pass_curve);
         }
@@ -274,7 +277,7 @@ mod tests {
             1.0 / 3.0
         );
         assert_eq!(majority(&[]), 0.0);
-        // The checker takes 50 % for 50 and for 0.5: whichever it joins, the order of sampling does not decide.
+        // 50 % equals both 50 and 0.5. Either group is fine, if the order does not decide.
         let mut unclear = problem([
             r"\boxed{50\%}",
             r"\boxed{50}",
@@ -331,19 +334,26 @@ mod tests {
             texts in prop::collection::vec(prop::collection::vec(0..7_usize, 5), 1..5),
             shuffled in Just((0..5).collect::<Vec<usize>>()).prop_shuffle(),
         ) {
-            const TEXTS: [&str; 7] =
-                [r"\boxed{4}", r"\boxed{4.0}", r"\boxed{7}", r"\boxed{x+1}", r"\boxed{14/2}", "none", r"\boxed{50\%}"];
+            const TEXTS: [&str; 7] = [
+                r"\boxed{4}", r"\boxed{4.0}", r"\boxed{7}", r"\boxed{x+1}", r"\boxed{14/2}", "none",
+                r"\boxed{50\%}",
+            ];
             let of = |choice: &Vec<usize>| problem([0, 1, 2, 3, 4].map(|i| TEXTS[choice[i]]));
             let problems: Vec<Vec<Sample>> = texts.iter().map(of).collect();
-            let reordered: Vec<Vec<Sample>> = problems.iter().rev()
-                .map(|completions| shuffled.iter().map(|&i| completions[i].clone()).collect()).collect();
-            let (one, other) = (Outcome::of(&problems).expect("some"), Outcome::of(&reordered).expect("some"));
-            for (one, other) in [(one.accuracy, other.accuracy), (one.pass_at_k, other.pass_at_k), (one.maj_at_k, other.maj_at_k)] {
+            let reorder = |completions: &Vec<Sample>| -> Vec<Sample> {
+                shuffled.iter().map(|&i| completions[i].clone()).collect()
+            };
+            let reordered: Vec<Vec<Sample>> = problems.iter().rev().map(reorder).collect();
+            let one = Outcome::of(&problems).expect("some");
+            let other = Outcome::of(&reordered).expect("some");
+            let figures = |of: &Outcome| [of.accuracy, of.pass_at_k, of.maj_at_k];
+            for (one, other) in figures(&one).into_iter().zip(figures(&other)) {
                 prop_assert!((one - other).abs() < 1e-12);
             }
-            prop_assert!(one.maj_at_k <= one.pass_at_k + 1e-12 && one.accuracy <= one.pass_at_k + 1e-12);
-            // With one completion each, all three are the share of right ones.
-            let firsts: Vec<&[Sample]> = problems.iter().map(|completions| &completions[..1]).collect();
+            prop_assert!(one.maj_at_k <= one.pass_at_k + 1e-12);
+            prop_assert!(one.accuracy <= one.pass_at_k + 1e-12);
+            // With one completion each, all three are the share of right completions.
+            let firsts: Vec<&[Sample]> = problems.iter().map(|all| &all[..1]).collect();
             let single = Outcome::of(&firsts).expect("some");
             prop_assert_eq!([single.pass_at_k, single.maj_at_k], [single.accuracy; 2]);
             prop_assert!((one.pass_curve[0] - one.accuracy).abs() < 1e-12);

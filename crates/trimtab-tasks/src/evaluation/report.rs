@@ -1,4 +1,4 @@
-//! The result of an evaluation, with what is needed to repeat it.
+//! The result of an evaluation, with everything needed to repeat it.
 
 use std::fmt;
 
@@ -9,29 +9,30 @@ use sha2::{Digest, Sha256};
 use super::item::{Item, Sample};
 use super::outcome::{Breakdown, Outcome};
 
-/// Value of `format` in the result file; another value is another format.
+/// The value of `format` in the result file.
 pub(crate) const FORMAT: &str = "trimtab-evaluation-1";
 
-/// An evaluation: the figures, and all that they depend on. It holds no clock and no path, so equal runs give equal
-/// bytes.
+/// The result of an evaluation: the figures, and everything that they depend on.
+///
+/// It has no times and no paths, so equal runs give equal bytes.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Report {
     /// Version of the format.
     pub format: String,
-    /// The figures; missing while the run is not finished.
+    /// The figures, once the run is finished.
     #[serde(flatten)]
     pub outcome: Option<Outcome>,
-    /// The figures of each kind of problem.
+    /// The figures for each value of each tag.
     pub breakdown: Breakdown<Outcome>,
-    /// How it was measured.
+    /// How the model was measured.
     pub protocol: Protocol,
     /// What was measured.
     pub arm: Arm,
-    /// SHA-256 of the samples file; missing while the run is not finished.
+    /// SHA-256 of the samples file, once the run is finished.
     pub samples_sha256: Option<String>,
 }
 
-/// How a model is measured: all that two runs must share to be compared.
+/// How a model is measured. Two runs can be compared if their protocols are equal.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Protocol {
     /// Name of the task.
@@ -40,11 +41,11 @@ pub struct Protocol {
     pub problems: usize,
     /// SHA-256 of the items, in order, as JSON lines.
     pub problems_sha256: String,
-    /// The prompt with `{question}` for the question.
+    /// The prompt with `{question}` in place of the question.
     pub prompt_template: String,
     /// The exact prompt of the first problem.
     pub prompt_example: String,
-    /// How completions are drawn.
+    /// How completions are sampled.
     pub decoding: Decoding,
     /// Number format of weights and activations.
     pub dtype: String,
@@ -54,19 +55,19 @@ pub struct Protocol {
     pub version: String,
 }
 
-/// How completions are drawn.
+/// How completions are sampled.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Decoding {
-    /// Completions of each problem.
+    /// Completions per problem.
     pub samples: usize,
-    /// Logits are divided by it; 0 takes the most likely token.
+    /// Sampling temperature; 0 is greedy.
     pub temperature: f32,
-    /// Longest completion in tokens.
+    /// Maximum length of a completion in tokens.
     pub max_new_tokens: usize,
     /// Texts that end a completion.
     #[serde(default)]
     pub stop: Vec<String>,
-    /// Seed of problems and draws.
+    /// Seed of problems and sampling.
     pub seed: u64,
 }
 
@@ -79,12 +80,12 @@ pub struct Arm {
     pub model_sha256: String,
     /// SHA-256 of the file of the steering vectors, if there are any.
     pub vectors_sha256: Option<String>,
-    /// Where it ran.
+    /// The device on which the model ran.
     pub device: String,
 }
 
 impl Protocol {
-    /// The protocol of this version for `items`, whose prompts follow `prompt_template`.
+    /// The protocol of this version for `items` with prompts by `prompt_template`.
     pub fn new(
         task: &str,
         prompt_template: &str,
@@ -102,19 +103,20 @@ impl Protocol {
                 .map_or_else(String::new, |item| item.prompt.clone()),
             decoding,
             dtype: dtype.to_owned(),
+            // The name is part of the format: results with other names cannot be compared.
             checker: concat!("trimtab-tasks ", env!("CARGO_PKG_VERSION")).to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }
 
-    /// The settings in which `other` differs, such as `decoding.temperature (1.0, not 0.7)`; empty where they are equal.
+    /// The settings that differ, such as `decoding.temperature (1.0, not 0.7)`.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         differences(self, other)
     }
 }
 
 impl Report {
-    /// A run that has not been finished.
+    /// The report of a run that is not finished.
     pub(crate) fn unfinished(protocol: Protocol, arm: Arm) -> Self {
         Self {
             format: FORMAT.to_owned(),
@@ -126,7 +128,7 @@ impl Report {
         }
     }
 
-    /// The same run with its completions; as it was if there are not equally many of each problem.
+    /// The report with the figures of all completions.
     pub(crate) fn finished(mut self, problems: &[Vec<Sample>]) -> Self {
         self.outcome = Outcome::of(problems);
         self.breakdown = Outcome::by_tag(problems);
@@ -135,7 +137,7 @@ impl Report {
     }
 }
 
-/// A table for people.
+/// A table for the terminal.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Protocol {
@@ -210,7 +212,7 @@ pub(crate) fn json_line<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("plain data") + "\n"
 }
 
-/// SHA-256 of `bytes` in lower-case hexadecimal digits.
+/// SHA-256 of `bytes` in lower-case hexadecimal.
 pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
@@ -228,7 +230,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The leaves in which two values of one type differ, named by their path.
+/// The paths of the fields in which two values of one type differ, with both values.
 pub(crate) fn differences<T: Serialize>(one: &T, other: &T) -> Vec<String> {
     let mut found = vec![];
     collect_differences("", &plain(one), &plain(other), &mut found);
@@ -258,11 +260,11 @@ fn collect_differences(path: &str, one: &Value, other: &Value, found: &mut Vec<S
     }
 }
 
-/// The value as JSON, cut where it would fill a message.
+/// The value as JSON, shortened for a message.
 fn short(value: &Value) -> String {
-    const MOST: usize = 40;
+    const MAX_CHARS: usize = 40;
     let text = value.to_string();
-    match text.char_indices().nth(MOST) {
+    match text.char_indices().nth(MAX_CHARS) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     }

@@ -1,4 +1,4 @@
-//! An evaluation on disk: a report and its samples, kept so that a cut run goes on where it was cut.
+//! An evaluation and its files, which an interrupted run continues.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use super::item::{Item, Sample};
 use super::report::{Arm, FORMAT, Protocol, Report, differences, json_line, sha256_hex};
 
-/// An evaluation under way. With files it can stop at any instant: the samples written so far are found again by
-/// [`open`](Self::open), and a run that was cut ends in the same bytes as one that was not.
+/// An evaluation in progress.
+///
+/// With files, the run may be killed at any time: [`open`](Self::open) reads the samples written so
+/// far, and a resumed run produces the same bytes as an uninterrupted one.
 ///
 /// ```
 /// use trimtab_tasks::evaluation::{Arm, Decoding, EvaluationRun, Item, Protocol, Sample};
@@ -51,28 +53,30 @@ pub struct EvaluationRun<'a> {
 struct Files {
     report: PathBuf,
     samples: PathBuf,
-    /// Open for appending, and locked as long as it is.
+    /// The samples file, open for appending and locked.
     log: File,
 }
 
-/// Why an evaluation cannot be kept, taken up or read.
+/// Why an evaluation cannot be written, resumed or read.
 #[expect(missing_docs, reason = "the messages document the variants")]
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum EvaluationError {
     #[error("cannot use {path}: {error}")]
     Disk { path: PathBuf, error: io::Error },
-    #[error(
-        "{path} is not the result of an evaluation of this version ({reason}); give another file"
-    )]
+    #[error("{path} is not an evaluation result of this version ({reason}); give another file")]
     Format { path: PathBuf, reason: String },
-    #[error("{path} holds another evaluation, with another {}; give another file, or remove this one", .differences.join(", "))]
+    #[error(
+        "{path} is another evaluation, with another {}; give another file, or remove this one",
+        .differences.join(", ")
+    )]
     OtherRun {
         path: PathBuf,
         differences: Vec<String>,
     },
     #[error(
-        "{path} has samples, but the result file that says how they were made is gone; give another file, or remove this one"
+        "{path} has samples, but their result file is missing; \
+         give another file, or remove this one"
     )]
     Orphan { path: PathBuf },
     #[error("{path}, line {line}: {reason}; remove the file to start over")]
@@ -83,22 +87,25 @@ pub enum EvaluationError {
     },
     #[error("{path} is in use by another process; wait for it, or give another file")]
     Locked { path: PathBuf },
-    #[error("{path} is not finished; run its command again, it goes on where it was stopped")]
+    #[error("{path} is not finished; run the same command again to continue it")]
     Unfinished { path: PathBuf },
-    #[error("{path} is not the file that the result was computed from")]
+    #[error("{path} has changed since the result was computed; run the evaluation again")]
     OtherSamples { path: PathBuf },
 }
 
 impl<'a> EvaluationRun<'a> {
-    /// Starts the evaluation of `items`, or takes up the one that was cut.
+    /// Starts the evaluation of `items`, or resumes an interrupted one.
     ///
-    /// The result goes to `out`, and the samples to the file beside it that [`samples_path`] names; without `out` the run
-    /// lives in main memory. A last line that was half written is dropped, and so are the samples of a problem that has
-    /// not all of its own; everything else is kept, after every line has been checked and graded again.
+    /// The result goes to `out`, and the samples go to the [`samples_path`] beside it. Without
+    /// `out` the run stays in memory.
+    ///
+    /// A resumed run checks and grades every line again. It drops an incomplete last line, and the
+    /// samples of a problem that does not have all of them.
     ///
     /// # Errors
     ///
-    /// The files belong to another protocol, arm or process, were changed, or cannot be used. They are then left as they are.
+    /// Fails if the files belong to another protocol, arm or process, if they were changed, or if
+    /// they cannot be read or written. It does not change them then.
     pub fn open(
         out: Option<&Path>,
         protocol: Protocol,
@@ -112,7 +119,7 @@ impl<'a> EvaluationRun<'a> {
             files: None,
         };
         if let Some(out) = out {
-            run.take_up(out)?;
+            run.resume(out)?;
         }
         Ok(run)
     }
@@ -122,15 +129,15 @@ impl<'a> EvaluationRun<'a> {
         &self.samples
     }
 
-    /// Adds the samples of the next problems, and writes them down before it returns.
+    /// Adds the samples of the next problems and writes them to disk.
     ///
     /// # Errors
     ///
-    /// The disk refuses.
+    /// Fails if the files cannot be written.
     pub fn append(&mut self, batch: Vec<Vec<Sample>>) -> Result<(), EvaluationError> {
         if let Some(files) = &mut self.files {
             if self.samples.is_empty() {
-                write_report(&files.report, &self.report)?; // unfinished: it says how the samples are made
+                write_report(&files.report, &self.report)?; // records the protocol of the samples
             }
             let text: String = batch.iter().flatten().map(json_line).collect();
             let written = files
@@ -143,15 +150,15 @@ impl<'a> EvaluationRun<'a> {
         Ok(())
     }
 
-    /// Computes the figures, and writes the result if there is a file for it.
+    /// Computes the figures and writes the result file, if there is one.
     ///
     /// # Errors
     ///
-    /// The disk refuses.
+    /// Fails if the file cannot be written.
     ///
     /// # Panics
     ///
-    /// Not all problems have their samples yet, or there is no problem.
+    /// If a problem has no samples yet, or if there is no problem.
     pub fn finish(self) -> Result<Report, EvaluationError> {
         assert_eq!(
             self.samples.len(),
@@ -169,7 +176,7 @@ impl<'a> EvaluationRun<'a> {
         Ok(report)
     }
 
-    fn take_up(&mut self, out: &Path) -> Result<(), EvaluationError> {
+    fn resume(&mut self, out: &Path) -> Result<(), EvaluationError> {
         let path = samples_path(out);
         let known = out.exists();
         if known {
@@ -214,7 +221,7 @@ impl<'a> EvaluationRun<'a> {
         Ok(())
     }
 
-    /// Takes over the samples of all whole problems in `bytes`; returns the length of their lines.
+    /// Adds the samples of all complete problems in `bytes`. Returns the length of their lines.
     fn keep(&mut self, bytes: &[u8], path: &Path) -> Result<usize, EvaluationError> {
         let samples = self.report.protocol.decoding.samples;
         let (mut kept, mut read, mut problem) = (0, 0, vec![]);
@@ -253,11 +260,12 @@ impl<'a> EvaluationRun<'a> {
     }
 }
 
-/// Reads a finished evaluation: the result at `path` and the samples beside it, by problem.
+/// Reads a finished evaluation: the result at `path`, and the samples beside it by problem.
 ///
 /// # Errors
 ///
-/// A file is missing, damaged or unfinished, or the samples are not those of the result.
+/// Fails if a file is missing or damaged, if the run is not finished, or if the samples do not
+/// belong to the result.
 pub fn read_evaluation(path: &Path) -> Result<(Report, Vec<Vec<Sample>>), EvaluationError> {
     let report = read_report(path)?;
     if report.outcome.is_none() {
@@ -317,7 +325,7 @@ fn read_report(path: &Path) -> Result<Report, EvaluationError> {
     }
 }
 
-/// Replaces the file as a whole: written under another name, synced, renamed, and the folder synced.
+/// Replaces the file atomically: writes another one, syncs and renames it, and syncs the folder.
 fn write_report(path: &Path, report: &Report) -> Result<(), EvaluationError> {
     let text = serde_json::to_string_pretty(report).expect("plain data") + "\n";
     let mut name = path.file_name().unwrap_or_default().to_owned();

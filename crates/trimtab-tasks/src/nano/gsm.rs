@@ -1,7 +1,8 @@
-//! nano-gsm: word problems of 2 to 5 steps in the manner of GSM8K.
+//! nano-gsm: word problems of 2 to 5 steps, similar to GSM8K.
 //!
-//! A story follows one count through a start, some events and a question. Every value stays within 1 to 99, so that
-//! a small model can know the arithmetic by heart and what is measured is whether it shows its work.
+//! A story has a start, some events that change a count, and a question. All values are from 1 to
+//! 99, so that a small model can memorize the arithmetic, and the task measures whether it shows
+//! its work.
 
 use super::GeneratedProblem;
 use crate::rng::Rng;
@@ -108,7 +109,7 @@ const PRICES: [&str; 2] = [
     "Each of them costs {k} dollars. How many dollars is that in all?",
 ];
 
-/// Draws a problem of 2 to 5 steps.
+/// Generates a problem of 2 to 5 steps.
 pub(super) fn generate(rng: &mut Rng) -> GeneratedProblem {
     let name = rng.below(PEOPLE.len());
     let friend = (name + 1 + rng.below(PEOPLE.len() - 1)) % PEOPLE.len();
@@ -123,7 +124,7 @@ pub(super) fn generate(rng: &mut Rng) -> GeneratedProblem {
     };
     let wanted = 2 + rng.below(4);
     story.tell(rng, "start", &STARTS, story.value, 0);
-    // The question may bring the last one or two steps with it.
+    // The question may add the last one or two steps.
     let ending = rng.weighted(&[6, 2, 2]);
     let before = wanted - [0, 2, 1][ending];
     while story.steps.len() < before {
@@ -159,7 +160,7 @@ struct Story {
 }
 
 impl Story {
-    /// Adds one event of at most `room` steps (1 or 2).
+    /// Adds an event of one step, or of two if `room` allows it.
     fn event(&mut self, rng: &mut Rng, room: usize) {
         let value = self.value;
         loop {
@@ -204,7 +205,7 @@ impl Story {
         }
     }
 
-    /// Ends with a question over two people (two steps), if the numbers allow it.
+    /// Ends with a question about two people (two steps), if the numbers allow it.
     fn comparison(&mut self, rng: &mut Rng) -> bool {
         let k = rng.range(2, 12);
         let other = self.value + k;

@@ -1,4 +1,4 @@
-//! nano-math: expressions with parentheses, powers or fractions in the manner of MATH.
+//! nano-math: expressions with parentheses, powers or fractions, similar to MATH.
 
 use super::GeneratedProblem;
 use super::gsm::MAX_VALUE;
@@ -12,17 +12,17 @@ const TASKS: [&str; 5] = [
     "Simplify {x}.",
 ];
 
-/// Draws a problem of 2 to 5 steps.
+/// Generates a problem of 2 to 5 steps.
 pub(super) fn generate(rng: &mut Rng) -> GeneratedProblem {
     let kind = rng.weighted(&[5, 3, 2]);
     let (expression, answer, steps) = loop {
-        let drawn = match kind {
+        let expression = match kind {
             0 => arithmetic(rng, false),
             1 => arithmetic(rng, true),
             _ => fractions(rng),
         };
-        if let Some(drawn) = drawn {
-            break drawn;
+        if let Some(expression) = expression {
+            break expression;
         }
     };
     let task = rng.below(TASKS.len());
@@ -34,10 +34,10 @@ pub(super) fn generate(rng: &mut Rng) -> GeneratedProblem {
     }
 }
 
-type Drawn = (String, String, Vec<String>);
+type Expression = (String, String, Vec<String>);
 
-/// An expression of 2 to 4 operations over whole numbers, with parentheses where precedence needs them.
-fn arithmetic(rng: &mut Rng, with_power: bool) -> Option<Drawn> {
+/// An expression of 2 to 4 operations on whole numbers, with the necessary parentheses.
+fn arithmetic(rng: &mut Rng, with_power: bool) -> Option<Expression> {
     let operations = 2 + rng.below(3);
     let mut tree = grow(rng, operations);
     if with_power && !insert_power(rng, &mut tree) {
@@ -114,7 +114,8 @@ fn wrap(node: &Node, needs: impl Fn(char) -> bool) -> String {
     }
 }
 
-/// The value of `node`, with one equation per operation; `None` when a value leaves `1..=99` or does not divide.
+/// The value of `node`, with one equation per operation. `None` if a value is not a whole number in
+/// `1..=99`.
 fn solve(node: &Node, steps: &mut Vec<String>) -> Option<i64> {
     let (text, value) = match node {
         Node::Number(number) => return Some(*number),
@@ -135,7 +136,7 @@ fn solve(node: &Node, steps: &mut Vec<String>) -> Option<i64> {
 }
 
 /// A sum or difference of two fractions with small denominators.
-fn fractions(rng: &mut Rng) -> Option<Drawn> {
+fn fractions(rng: &mut Rng) -> Option<Expression> {
     let (b, d) = (rng.range(2, 9), rng.range(2, 9));
     let (a, c) = (rng.range(1, b - 1), rng.range(1, d - 1));
     let common = b * d / gcd(b, d);

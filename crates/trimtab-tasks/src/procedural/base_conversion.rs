@@ -5,7 +5,8 @@ use trimtab_grader::Verifier;
 use super::Generated;
 use crate::rng::Rng;
 
-/// Levels: decimal to binary; binary to decimal; bases to 9; bases to 16; bases to 16 with large numbers.
+/// Levels: decimal to binary, binary to decimal, bases to 9, bases to 16, and bases to 16 with
+/// large numbers.
 pub(super) fn generate(rng: &mut Rng, level: u8) -> Generated {
     let (from, to) = match level {
         1 => (10, 2),

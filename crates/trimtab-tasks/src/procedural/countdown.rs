@@ -5,10 +5,10 @@ use trimtab_grader::Verifier;
 use super::Generated;
 use crate::rng::Rng;
 
-/// Largest value on the way to the target.
+/// Largest intermediate value.
 const MAX_VALUE: u64 = 9999;
 
-/// Level L gives L + 2 numbers; they grow from 1 to 20 up to 1 to 100.
+/// Level L has L + 2 numbers, from 1 to 20 at level 1 and from 1 to 100 at level 5.
 pub(super) fn generate(rng: &mut Rng, level: u8) -> Generated {
     let (numbers, expression, target) = loop {
         let largest = [20, 30, 50, 75, 100][usize::from(level) - 1];
@@ -27,8 +27,8 @@ pub(super) fn generate(rng: &mut Rng, level: u8) -> Generated {
         signature: format!("{sorted:?} {target}"),
         template: format!("{} numbers", numbers.len()),
         question: format!(
-            "Use each of the numbers {} exactly once, with +, -, *, / and brackets, to make {target}. \
-             Give the expression as the answer.",
+            "Use each of the numbers {} exactly once, with +, -, *, / and brackets, to make \
+             {target}. Give the expression as the answer.",
             list.join(", ")
         ),
         answer: expression,
@@ -37,7 +37,7 @@ pub(super) fn generate(rng: &mut Rng, level: u8) -> Generated {
     }
 }
 
-/// Joins two random values again and again until one is left; every value is a positive whole number.
+/// Combines two random values until only one is left. All values are positive whole numbers.
 fn combine(rng: &mut Rng, numbers: &[u64]) -> (String, u64) {
     let mut values: Vec<(String, u64, bool)> = numbers
         .iter()

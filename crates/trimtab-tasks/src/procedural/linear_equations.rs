@@ -6,7 +6,8 @@ use trimtab_grader::Verifier;
 use super::Generated;
 use crate::rng::Rng;
 
-/// Levels: `ax + b = c`; `ax + b = cx + d`; `a(bx + c) = dx + e` with a fraction as its solution; two unknowns; three.
+/// Levels: `ax + b = c`, `ax + b = cx + d`, `a(bx + c) = dx + e` with a fractional solution, two
+/// unknowns, three unknowns.
 pub(super) fn generate(rng: &mut Rng, level: u8) -> Generated {
     match level {
         1..=3 => one_unknown(rng, level),
@@ -66,7 +67,7 @@ fn brackets(rng: &mut Rng) -> Equation {
     )
 }
 
-/// As many equations as unknowns, with a whole solution and a determinant that is not zero.
+/// A system with a nonzero determinant and a solution in whole numbers.
 fn system(rng: &mut Rng, unknowns: &[char]) -> Generated {
     let size = unknowns.len();
     let solution: Vec<i64> = (0..size).map(|_| rng.range(-15, 15)).collect();
@@ -106,7 +107,7 @@ fn system(rng: &mut Rng, unknowns: &[char]) -> Generated {
     }
 }
 
-/// `3x - 4y + 5`: terms with a coefficient of zero are left out.
+/// `3x - 4y + 5`, without terms whose coefficient is zero.
 fn sum(terms: &[(i64, &str)]) -> String {
     let mut text = String::new();
     for (coefficient, unknown) in terms.iter().filter(|(coefficient, _)| *coefficient != 0) {

@@ -5,9 +5,9 @@ use trimtab_grader::Verifier;
 use super::Generated;
 use crate::rng::Rng;
 
-/// Levels: a number; a product; a power; an inverse; two congruences at once.
+/// Levels: a number, a product, a power, an inverse, two congruences.
 pub(super) fn generate(rng: &mut Rng, level: u8) -> Generated {
-    // Remainders of 0 and 1 come up so often that guessing them would pay.
+    // Remainders of 0 and 1 are so frequent that guessing them would pay.
     let (template, question, answer) = loop {
         let problem = problem(rng, level);
         if problem.2 > 1 {
@@ -62,8 +62,8 @@ fn problem(rng: &mut Rng, level: u8) -> (&'static str, String, i64) {
             (
                 "inverse",
                 format!(
-                    "Find the whole number x between 1 and {} for which {a}x leaves the remainder 1 when divided by \
-                     {modulus}.",
+                    "Find the whole number x between 1 and {} for which {a}x leaves the remainder \
+                     1 when divided by {modulus}.",
                     modulus - 1
                 ),
                 inverse,
@@ -80,8 +80,8 @@ fn problem(rng: &mut Rng, level: u8) -> (&'static str, String, i64) {
             (
                 "congruences",
                 format!(
-                    "Find the smallest positive whole number that leaves the remainder {} when divided by {modulus} and \
-                     the remainder {} when divided by {other}.",
+                    "Find the smallest positive whole number that leaves the remainder {} when \
+                     divided by {modulus} and the remainder {} when divided by {other}.",
                     x % modulus,
                     x % other
                 ),

@@ -1,4 +1,4 @@
-//! Numbers to put into order.
+//! Sorting numbers.
 
 use std::cmp::Reverse;
 
@@ -7,7 +7,7 @@ use trimtab_grader::Verifier;
 use super::Generated;
 use crate::rng::Rng;
 
-/// Level L has 4, 6, 8, 12 or 16 numbers; from level 3 on with signs, from level 4 on with two decimals.
+/// The levels have 4, 6, 8, 12 and 16 numbers, with signs from level 3 and decimals from level 4.
 pub(super) fn generate(rng: &mut Rng, level: u8) -> Generated {
     let count = [4, 6, 8, 12, 16][usize::from(level) - 1];
     let (low, high) = match level {

@@ -1,7 +1,9 @@
-//! Word problems from templates whose names and numbers change, in the manner of GSM-Symbolic (arXiv:2410.05229).
+//! Word problems from templates with varying names and numbers, similar to GSM-Symbolic
+//! (arXiv:2410.05229).
 //!
-//! A stock of things is set up, changed by events and asked for. Levels 1 to 3 have 2, 4 and 6 steps; level 4 adds two
-//! sentences with numbers that do not matter; level 5 has ten steps, three such sentences and numbers ten times as large.
+//! A story has a start, some events that change a count, and a question. Levels 1 to 3 have 2, 4
+//! and 6 steps. Level 4 adds two irrelevant sentences with numbers. Level 5 has ten steps, three
+//! irrelevant sentences, and numbers ten times as large.
 
 use trimtab_grader::Verifier;
 
@@ -9,7 +11,7 @@ use super::Generated;
 use crate::nano::gsm::PEOPLE;
 use crate::rng::Rng;
 
-/// Who makes what: place, verb, container, things.
+/// Place, verb, containers and things of a story.
 const SETTINGS: [[&str; 4]; 8] = [
     ["bakery", "bakes", "trays", "rolls"],
     ["pottery", "makes", "shelves", "bowls"],
@@ -21,7 +23,7 @@ const SETTINGS: [[&str; 4]; 8] = [
     ["library", "sorts", "carts", "books"],
 ];
 
-/// Sentences that change nothing.
+/// Irrelevant sentences.
 const ASIDES: [&str; 6] = [
     "{Friend} has worked there for {k} years.",
     "The {place} is {k} metres from the station.",
@@ -49,11 +51,12 @@ const TIMES: [&str; 2] = [
 ];
 
 const SHARE: [&str; 2] = [
-    "The {things} are then shared equally among {k} shops, and only the share of one shop is looked at from here on.",
+    "The {things} are then shared equally among {k} shops, and only the share of one shop is \
+     looked at from here on.",
     "Only one out of every {k} {things} is kept.",
 ];
 
-/// Draws a problem of the level's number of steps.
+/// Generates a problem with the number of steps of the level.
 pub(super) fn generate(rng: &mut Rng, level: u8) -> Generated {
     let (steps, asides, scale) = match level {
         1 => (2, 0, 1),
@@ -107,7 +110,7 @@ struct Story {
 }
 
 impl Story {
-    /// Containers times content: the first step.
+    /// The first step: containers times content.
     fn start(&mut self, rng: &mut Rng, scale: i64) {
         let (count, each) = (rng.range(3, 12 * scale), rng.range(4, 25));
         let [place, verb, containers, things] = SETTINGS[self.setting];
@@ -120,7 +123,7 @@ impl Story {
         self.step('*', each);
     }
 
-    /// One event, one step; every value stays a positive whole number below a hundred thousand.
+    /// Adds an event of one step. All values are positive whole numbers below a hundred thousand.
     fn event(&mut self, rng: &mut Rng, scale: i64) {
         let value = self.value;
         let (sign, k) = loop {
@@ -145,19 +148,21 @@ impl Story {
         self.step(sign, k);
     }
 
-    /// The last step and the question that asks for it.
+    /// Adds the last step. Returns the question for it.
     fn ending(&mut self, rng: &mut Rng) -> String {
         let things = SETTINGS[self.setting][3];
         let k = rng.range(2, 9);
         let (sign, question) = if self.value % k == 0 && self.value > k {
             let question = format!(
-                "{} packs all the {things} that there are now into boxes of {k}. How many boxes are needed?",
+                "{} packs all the {things} that there are now into boxes of {k}. How many boxes \
+                 are needed?",
                 self.name
             );
             ('/', question)
         } else {
             let question = format!(
-                "{} sells each of the {things} that there are now for {k} dollars. How many dollars is that in all?",
+                "{} sells each of the {things} that there are now for {k} dollars. How many \
+                 dollars is that in all?",
                 self.name
             );
             ('*', question)
