@@ -239,8 +239,8 @@ mod tests {
         assert_eq!(
             text(&Template::QwenMath),
             "A conversation between User and Assistant. The user asks a question, and the \
-             Assistant solves it. Please reason step by step, and put your final answer within \\boxed{}.\n\n\
-             User: Q? Assistant:"
+             Assistant solves it. Please reason step by step, and put your final answer within \
+             \\boxed{}.\n\nUser: Q? Assistant:"
         );
         assert!(
             text(&Template::R1).ends_with("answer here </answer>.\nUser: Q?\nAssistant: <think>")

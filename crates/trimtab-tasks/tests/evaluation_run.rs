@@ -1,5 +1,5 @@
-//! An interrupted evaluation is resumed to the same bytes as an uninterrupted one. Its samples can be
-//! graded again. Files that cannot be used are refused and not changed.
+//! An interrupted evaluation is resumed to the same bytes as an uninterrupted one. Its samples can
+//! be graded again. Files that cannot be used are refused and not changed.
 
 mod common;
 

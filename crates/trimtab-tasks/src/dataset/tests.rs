@@ -205,8 +205,11 @@ fn worked_solutions_lose_their_annotations() {
 fn levels_and_subjects_become_tags() {
     let row = |level| {
         format!(
-            r#"{{"problem": "P", "solution": "\\boxed{{1}}", "level": {level}, "type": "Algebra",
-                "unique_id": "test/1"}}"#
+            concat!(
+                r#"{{"problem": "P", "solution": "\\boxed{{1}}", "level": {level}, "#,
+                r#""type": "Algebra", "unique_id": "test/1"}}"#
+            ),
+            level = level
         )
     };
     let problem = only("math-test", &row(r#""Level 5""#));
