@@ -13,12 +13,10 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use serde::Serialize;
 use trimtab::model::write_atomically;
-use trimtab::rl::item;
-use trimtab::tasks::evaluation::{
-    Arm, Comparison, Decoding, EvaluationRun, Item, Protocol, Report, read_evaluation,
-};
+use trimtab::rl::rollout::prompt_item;
+use trimtab::tasks::evaluation::{Arm, Comparison, Decoding, Protocol, Report, read_evaluation};
 use trimtab::tasks::prompt::FewShot;
-use trimtab::tasks::{Problem, Split, Task, Template};
+use trimtab::tasks::{EvaluationRun, Item, Problem, Split, Task, Template};
 use trimtab::{Pretrained, evaluate};
 use trimtab_examples::{ModelArgs, Steered, Stop, progress};
 
@@ -137,7 +135,7 @@ fn protocol(args: &Args, base: &Pretrained) -> Result<(Vec<Item>, Protocol)> {
     let items = problems
         .iter()
         .take(args.limit)
-        .map(|problem| item(base, &template, &problem));
+        .map(|problem| prompt_item(base, &template, &problem));
     let items = items.collect::<Result<Vec<Item>, _>>()?;
     ensure!(!items.is_empty(), "{} has no problems", args.task);
     let mut longest = 0;
