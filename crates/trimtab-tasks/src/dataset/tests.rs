@@ -174,7 +174,7 @@ fn a_gold_that_was_never_published_is_known() {
         only("math-train", &row("train/number_theory/7115.json")).answer,
         "0"
     );
-    // Others are left out, whatever was asked for.
+    // Others are skipped, even with `Refuse`.
     for (name, row) in [
         ("math-train", row("train/number_theory/7116.json")),
         (
@@ -186,7 +186,7 @@ fn a_gold_that_was_never_published_is_known() {
         assert!(loaded.problems.is_empty());
         let reason = loaded.reasons[0].to_string();
         assert!(
-            reason.ends_with("line 1: published with an empty gold answer"),
+            reason.ends_with("line 1: the gold answer is empty"),
             "{reason}"
         );
     }
