@@ -32,10 +32,10 @@ pub enum DataError {
     NoneLeft { count: usize, part: &'static str },
 }
 
-/// ProblemStream of generated training problems. Those of the pre-training text have small numbers.
+/// Stream of generated training problems. Those of the pre-training text have small numbers.
 const TRAINING_STREAM: u64 = 1 << 62;
 
-/// ProblemStream of generated validation problems.
+/// Stream of generated validation problems.
 const VALIDATION_STREAM: u64 = 3 << 61;
 
 impl Data {
