@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use serde::Serialize;
-use trimtab::model::write_atomically;
+use trimtab::model::file::write_atomically;
 use trimtab::rl::item;
 use trimtab::tasks::{
     Arm, Comparison, Decoding, EvaluationRun, FewShot, Item, Problem, Protocol, Report, Split,

@@ -8,7 +8,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use trimtab::model::{ChatMessage, GenerateOptions, Generation, stop_on_text, write_atomically};
+use trimtab::model::file::write_atomically;
+use trimtab::model::generation::{Generation, stop_on_text};
+use trimtab::model::{ChatMessage, GenerateOptions};
 use trimtab::{Request, Sampling};
 use trimtab_examples::{ModelArgs, Stop};
 

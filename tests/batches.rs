@@ -5,10 +5,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::{Device, Tensor};
+use trimtab_model::checkpoint_weights::{CheckpointWeights, FloatDType};
+use trimtab_model::generation::{Generation, SampledToken, stop_on_text};
+use trimtab_model::hook::{HookFn, TokenInfo};
+use trimtab_model::tensor_file::HostTensor;
 use trimtab_model::{
-    CheckpointWeights, Completion, FinishReason, FloatDType, GenerateOptions, Generation, Hook,
-    HookFn, HookPoint, HostTensor, Intervention, LoadError, Model, ModelConfig, Precision,
-    Pretrained, Request, SampledToken, Sampling, Site, TokenInfo, generate, stop_on_text,
+    Completion, FinishReason, GenerateOptions, Hook, HookPoint, Intervention, LoadError, Model,
+    ModelConfig, Precision, Pretrained, Request, Sampling, Site, generate,
 };
 use trimtab_steer::SteeringVectors;
 use trimtab_tests::{

@@ -10,9 +10,11 @@ use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use trimtab_model::checkpoint_weights::{CheckpointWeights, FloatDType};
+use trimtab_model::file::sha256_hex;
+use trimtab_model::tensor_file::HostTensor;
 use trimtab_model::{
-    CheckpointWeights, FloatDType, GenerateOptions, HostTensor, Model, ModelConfig, Precision,
-    Pretrained, Request, Sampling, generate, sha256_hex,
+    GenerateOptions, Model, ModelConfig, Precision, Pretrained, Request, Sampling, generate,
 };
 use trimtab_steer::{
     Checked, ExportError, FirstLayer, SteeringError, SteeringFile, SteeringVectors, TOLERANCE,

@@ -3,7 +3,9 @@
 use std::convert::Infallible;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use trimtab_model::{CheckpointWeights, FloatDType, Hook, HostTensor, Model, ModelConfig, Site};
+use trimtab_model::checkpoint_weights::{CheckpointWeights, FloatDType};
+use trimtab_model::tensor_file::HostTensor;
+use trimtab_model::{Hook, Model, ModelConfig, Site};
 use trimtab_steer::{
     Adapter, Form, FormError, Full, Gated, Lora, LowRank, PerLayer, RandomProjection, Scaled,
 };

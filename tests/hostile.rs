@@ -20,10 +20,11 @@ use burn::tensor::Device;
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
-use trimtab_model::{
-    ConfigError, HostTensor, LoadError, Mismatch, Model, Precision, Pretrained, TensorFile,
-    TensorFileError, TokenizerError,
-};
+use trimtab_model::checkpoint_weights::Mismatch;
+use trimtab_model::config::ConfigError;
+use trimtab_model::tensor_file::{HostTensor, TensorFile, TensorFileError};
+use trimtab_model::tokenizer::TokenizerError;
+use trimtab_model::{LoadError, Model, Precision, Pretrained};
 use trimtab_tests::{TINY_TOKENIZER, bits, fixture, matrix, tiny, tiny_checkpoint};
 
 #[test]

@@ -10,9 +10,10 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use tempfile::TempDir;
-use trimtab_model::{
-    ChatMessage, ChatTemplate, CheckpointWeights, Download, FloatDType, Hub, HubError, sha256_hex,
-};
+use trimtab_model::checkpoint_weights::{CheckpointWeights, FloatDType};
+use trimtab_model::file::sha256_hex;
+use trimtab_model::hub::{Download, Hub, HubError};
+use trimtab_model::{ChatMessage, ChatTemplate};
 use trimtab_tests::fixture;
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";

@@ -13,10 +13,10 @@ use proptest::prelude::*;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use trimtab_model::{
-    CheckpointWeights, FloatDType, HostTensor, LoadError, Mismatch, Precision, Pretrained,
-    TensorFile, TensorFileError, sha256_hex,
-};
+use trimtab_model::checkpoint_weights::{CheckpointWeights, FloatDType, Mismatch};
+use trimtab_model::file::sha256_hex;
+use trimtab_model::tensor_file::{HostTensor, TensorFile, TensorFileError};
+use trimtab_model::{LoadError, Precision, Pretrained};
 use trimtab_tests::{fixture, json_text, tiny, tiny_checkpoint};
 
 const SHARDS: [&str; 3] = [

@@ -7,7 +7,8 @@ use std::path::Path;
 use burn::tensor::Device;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use trimtab_model::{HostTensor, ModelConfig, Site, TensorFile};
+use trimtab_model::tensor_file::{HostTensor, TensorFile};
+use trimtab_model::{ModelConfig, Site};
 use trimtab_steer::{Adapter, Form, Lora, PeftError, PerLayer};
 use trimtab_tests::{Matrix, fixture, matrix, max_difference, tiny};
 

@@ -26,7 +26,8 @@ use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
 use tempfile::TempDir;
-use trimtab_model::{Precision, Pretrained, TensorFile, TensorFileError};
+use trimtab_model::tensor_file::{TensorFile, TensorFileError};
+use trimtab_model::{Precision, Pretrained};
 use trimtab_rl::{AdamWConfig, CheckpointError, Recipe, Run, RunError};
 use trimtab_tests::bundled_model;
 

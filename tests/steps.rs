@@ -7,7 +7,8 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use burn::tensor::Device;
-use trimtab_model::{Completion, FinishReason, HostTensor, Precision, Pretrained};
+use trimtab_model::tensor_file::HostTensor;
+use trimtab_model::{Completion, FinishReason, Precision, Pretrained};
 use trimtab_rl::{
     Advantage, BackwardConfig, BuiltIn, GroupLoss, KlConfig, KlPlace, LossConfig, Preset, Recipe,
     Rewards, Run, RunError, Selection, Slopes, TrainError, Trainer, Truncated, ZeroVariance,

@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 use burn::tensor::Device;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use trimtab_model::{
-    ChatError, ChatMessage, ChatTemplate, LoadError, Precision, Pretrained, Tokenizer,
-};
+use trimtab_model::chat::ChatError;
+use trimtab_model::{ChatMessage, ChatTemplate, LoadError, Precision, Pretrained, Tokenizer};
 use trimtab_tests::{TINY_TOKENIZER, fixture, json_text, tiny_checkpoint};
 
 /// Texts, ids and the script that made them: `fixtures/tokenizers`.

@@ -10,9 +10,9 @@ use std::thread::sleep;
 use std::time::Instant;
 
 use burn::tensor::Device;
+use trimtab_model::checkpoint_weights::{CheckpointWeights, FloatDType};
 use trimtab_model::{
-    CheckpointWeights, Completion, FinishReason, FloatDType, Hook, Model, ModelConfig, Precision,
-    Pretrained, Site,
+    Completion, FinishReason, Hook, Model, ModelConfig, Precision, Pretrained, Site,
 };
 use trimtab_rl::{
     BackwardConfig, BuiltIn, GroupLoss, KlConfig, Policy, Recipe, Rewards, Run, RunError, Schedule,

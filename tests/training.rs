@@ -14,9 +14,10 @@ use std::convert::Infallible;
 use std::sync::LazyLock;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use trimtab_model::tensor_file::HostTensor;
 use trimtab_model::{
-    Completion, FinishReason, GenerateOptions, Hook, HookPoint, HostTensor, Model, ModelConfig,
-    Precision, Pretrained, Request, Sampling, generate,
+    Completion, FinishReason, GenerateOptions, Hook, HookPoint, Model, ModelConfig, Precision,
+    Pretrained, Request, Sampling, generate,
 };
 use trimtab_rl::{BackwardConfig, GroupGradient, GroupLoss, Recipe, Run, Slopes, group_gradient};
 use trimtab_steer::SteeringVectors;

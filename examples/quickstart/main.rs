@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use trimtab::model::write_atomically;
+use trimtab::model::file::write_atomically;
 use trimtab::rl::StepMetrics;
 use trimtab::tasks::{Decoding, Item, Sample, Split};
 use trimtab::{Family, Outcome, Pretrained, Recipe, Run, SteeringVectors, evaluate, read_vectors};

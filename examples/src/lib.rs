@@ -12,7 +12,9 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use trimtab::steer::{Adapter, Steering};
 use trimtab::{Precision, Pretrained, SteeringFile};
-use trimtab_model::{Hook, Hub, sha256_hex};
+use trimtab_model::Hook;
+use trimtab_model::file::sha256_hex;
+use trimtab_model::hub::Hub;
 
 pub use memory::{keep_freed_memory, peak_memory_bytes};
 

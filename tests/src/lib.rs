@@ -8,10 +8,9 @@ use burn::tensor::{Device, Tensor};
 use proptest::prelude::*;
 use serde_json::Value;
 use tempfile::TempDir;
-use trimtab_model::{
-    CheckpointWeights, FloatDType, Hook, HookPoint, HostTensor, Model, ModelConfig, Precision,
-    Pretrained, Site,
-};
+use trimtab_model::checkpoint_weights::{CheckpointWeights, FloatDType};
+use trimtab_model::tensor_file::HostTensor;
+use trimtab_model::{Hook, HookPoint, Model, ModelConfig, Precision, Pretrained, Site};
 use trimtab_rl::Policy;
 use trimtab_steer::{Adapter, Form, TokenFilter};
 

@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use clap::Parser;
 use rayon::prelude::*;
-use trimtab::model::{Completion, GenerateError, GenerateOptions, Model};
+use trimtab::model::generation::GenerateError;
+use trimtab::model::{Completion, GenerateOptions, Model};
 use trimtab::rl::{BackwardConfig, GroupLoss, Policy, Slopes, group_gradient};
 use trimtab::steer::{Adapter, Form, TokenFilter};
 use trimtab::{Device, Precision, Pretrained, Request, Sampling, generate};

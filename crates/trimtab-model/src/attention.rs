@@ -1,21 +1,21 @@
-//! Grouped-query attention over ragged rows that may share a prompt. All attention of all families is computed here.
+//! Grouped-query attention over ragged rows that may share a prompt.
 
 use std::sync::Arc;
 
 use burn::tensor::{Bool, DType, Device, Int, Tensor, TensorData, activation};
 use trimtab_kernels::{self as kernels, Heads, PackedKv, SharedPrompt};
 
-use crate::weight::is_fast;
+use crate::weight::uses_cpu_kernels;
 
 /// Queries of one prompt whose scores are held at once.
 const QUERIES_AT_ONCE: usize = 512;
 
-/// What a layer's attention is told by its family.
+/// The settings of a layer's attention.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AttentionConfig {
-    /// What scores are multiplied by.
+    /// Scores are multiplied by it.
     pub(crate) scale: f64,
-    /// A query sees keys less than this many tokens back.
+    /// A query attends to keys less than this many tokens back.
     pub(crate) sliding_window: Option<usize>,
 }
 
@@ -32,25 +32,30 @@ impl AttentionConfig {
     }
 }
 
-/// Keys and values of one prompt in one layer. Cloning is cheap.
+/// PackedKv and values of one prompt in one layer. Cloning is cheap: tensors are shared.
 #[derive(Clone, Debug)]
 pub struct PromptLayerKv {
-    /// `[prompt_len, num_key_value_heads, head_dim]` each; on the CPU packed as well.
+    /// On the CPU there is a packed copy beside the tensors.
     shared: SharedPrompt,
 }
 
 impl PromptLayerKv {
-    /// The keys, rotated, and the values, `[prompt_len, num_key_value_heads, head_dim]` each.
+    /// The rotated keys, and the values.
+    ///
+    /// # Shapes
+    ///
+    /// - both: `[prompt_len, num_key_value_heads, head_dim]`
     pub fn tensors(&self) -> [&Tensor<3>; 2] {
         [&self.shared.keys, &self.shared.values]
     }
 
-    /// The same numbers, through which no gradient flows back.
+    /// The same numbers, detached from the autodiff graph.
     #[must_use]
     pub fn detached(&self) -> Self {
         self.map(Tensor::detach)
     }
 
+    /// The same numbers as leaves that require gradients.
     pub(crate) fn with_grad(&self) -> Self {
         self.map(|x| x.detach().require_grad())
     }
@@ -79,7 +84,7 @@ impl PromptLayerKv {
     }
 }
 
-/// Keys and values of all rows in one layer.
+/// PackedKv and values of all rows in one layer.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "a few for each layer")]
 pub(crate) enum LayerKv {
@@ -89,18 +94,23 @@ pub(crate) enum LayerKv {
     Packed(Vec<Vec<PackedKv>>),
 }
 
-/// Which rows the keys of a step belong to.
-pub(crate) struct Slots<'a> {
-    /// The slot that every row writes to; it sees that one and those before it.
-    pub(crate) now: usize,
+/// Where the rows of a decode step write, and what they attend to.
+pub(crate) struct DecodeStep<'a> {
+    /// The slot that every row writes to. It attends to this slot and those before it.
+    pub(crate) slot: usize,
     /// The first slot of each row.
     pub(crate) starts: &'a [usize],
     /// The prompt and the number of rows of each group, in row order.
     pub(crate) groups: Vec<(&'a PromptLayerKv, usize)>,
 }
 
-/// Each sequence attends to its own past. `q` is `[tokens, num_attention_heads, head_dim]`, `k` and `v` are
-/// `[tokens, num_key_value_heads, head_dim]`; the result is `[tokens, num_attention_heads * head_dim]`.
+/// Each sequence attends to its own past. Returns keys and values of each as well.
+///
+/// # Shapes
+///
+/// - `q`: `[tokens, num_attention_heads, head_dim]`
+/// - `k`, `v`: `[tokens, num_key_value_heads, head_dim]`
+/// - output: `[tokens, num_attention_heads * head_dim]`
 pub(crate) fn attend_prompts(
     config: AttentionConfig,
     q: Tensor<3>,
@@ -108,7 +118,7 @@ pub(crate) fn attend_prompts(
     v: Tensor<3>,
     lens: &[usize],
 ) -> (Tensor<2>, Vec<PromptLayerKv>) {
-    if is_fast(&q) {
+    if uses_cpu_kernels(&q) {
         let heads = config.heads(&q, &k);
         let (mixed, packed) = kernels::attend_prefill(heads, [q, k.clone(), v.clone()], lens, None);
         return (mixed, split(&k, &v, lens, packed.to_vec()));
@@ -130,14 +140,14 @@ pub(crate) fn attend_prompts(
                 .clone()
                 .narrow(0, start + first, count)
                 .unsqueeze_dim::<4>(0);
-            // Nobody here sees what lies before the window of the first query.
+            // No query here attends to keys before the window of the first one.
             let oldest = config
                 .sliding_window
                 .map_or(0, |window| (first + 1).saturating_sub(window));
-            let seen = |x: &Tensor<4>| x.clone().narrow(2, oldest, first + count - oldest);
+            let visible = |x: &Tensor<4>| x.clone().narrow(2, oldest, first + count - oldest);
             let own = Part {
-                keys: seen(&keys),
-                values: seen(&values),
+                keys: visible(&keys),
+                values: visible(&values),
                 hidden: hidden(
                     [1, count, first + count - oldest],
                     &device,
@@ -174,7 +184,7 @@ fn split(
     prompts.collect()
 }
 
-/// Some tokens of `x`, `[tokens, heads, head_dim]`; nothing is recorded where they are all.
+/// Some tokens of `x`, `[tokens, heads, head_dim]`. Nothing is recorded for autodiff if they are all.
 fn part(x: &Tensor<3>, start: usize, len: usize) -> Tensor<3> {
     if (start, len) == (0, x.dims()[0]) {
         x.clone()
@@ -183,7 +193,8 @@ fn part(x: &Tensor<3>, start: usize, len: usize) -> Tensor<3> {
     }
 }
 
-/// Completions attend to their group's prompt and to their own past; `lens[g]` are the lengths of the rows of group `g`.
+/// Completions attend to their group's prompt and to their own past. `lens[g]` are the lengths of
+/// the rows of group `g`. For shapes see [`attend_prompts`].
 pub(crate) fn attend_completions(
     config: AttentionConfig,
     q: Tensor<3>,
@@ -194,7 +205,7 @@ pub(crate) fn attend_completions(
 ) -> Tensor<2> {
     let device = q.device();
     let mut start = 0;
-    if is_fast(&q) {
+    if uses_cpu_kernels(&q) {
         let heads = config.heads(&q, &k);
         let groups = lens.iter().zip(prompts).map(|(lens, prompt)| {
             let count = lens.iter().sum();
@@ -240,18 +251,19 @@ pub(crate) fn attend_completions(
     Tensor::cat(mixed, 0)
 }
 
-/// The next token of every row attends to its group's prompt, to the row's earlier tokens and to itself.
+/// The next token of every row attends to its group's prompt, to the row's earlier tokens and to
+/// itself. For shapes see [`attend_prompts`].
 pub(crate) fn attend_decode(
     config: AttentionConfig,
     q: Tensor<3>,
     k: Tensor<3>,
     v: Tensor<3>,
     rows: &mut LayerKv,
-    slots: &Slots,
+    step: &DecodeStep,
 ) -> Tensor<2> {
     let (keys, values) = match rows {
         LayerKv::Packed(rows) => {
-            let groups: Vec<(&[PackedKv], usize)> = slots
+            let groups: Vec<(&[PackedKv], usize)> = step
                 .groups
                 .iter()
                 .map(|&(prompt, count)| (&prompt.shared.packed[..], count))
@@ -262,16 +274,16 @@ pub(crate) fn attend_decode(
     };
     let device = q.device();
     let [count, kv_heads, head_dim] = k.dims();
-    let now = slots.now;
+    let now = step.slot;
     let slot = [0..count, 0..kv_heads, now..now + 1, 0..head_dim];
     keys.inplace(|keys| keys.slice_assign(slot.clone(), k.unsqueeze_dim(2)));
     values.inplace(|values| values.slice_assign(slot, v.unsqueeze_dim(2)));
     let mut first = 0;
-    let mixed = slots
+    let mixed = step
         .groups
         .iter()
         .map(|&(prompt, count)| {
-            let starts = &slots.starts[first..first + count];
+            let starts = &step.starts[first..first + count];
             let in_window = config
                 .sliding_window
                 .map_or(0, |window| (now + 1).saturating_sub(window));
@@ -306,7 +318,8 @@ pub(crate) fn attend_decode(
     Tensor::cat(mixed, 0)
 }
 
-/// Keys that rows do not share, `[rows, num_key_value_heads, own, head_dim]`, and which of them a query does not see.
+/// PackedKv and values that rows do not share, `[rows, num_key_value_heads, own, head_dim]`, and which
+/// of them are hidden from a query.
 struct Part {
     keys: Tensor<4>,
     values: Tensor<4>,
@@ -318,7 +331,7 @@ struct Part {
 /// # Shapes
 ///
 /// - `q`: `[rows, queries, num_attention_heads, head_dim]`
-/// - masks: `[rows or 1, 1, queries, keys]`, `true` where a query does not see a key
+/// - masks: `[rows or 1, 1, queries, keys]`, `true` where a key is hidden from a query
 /// - output: `[rows * queries, num_attention_heads * head_dim]`
 fn attend(
     scale: f64,
@@ -350,7 +363,7 @@ fn attend(
             .matmul(own.values),
         Some((prompt, prompt_hidden)) => {
             let prompt_len = prompt.len();
-            // One product per key head for all rows of the group: the prompt is not repeated.
+            // One product per key head for all rows of the group, so that the prompt is not repeated.
             let by_head =
                 |x: Tensor<4>, width| x.swap_dims(0, 1).reshape([kv_heads, rows * stacked, width]);
             let by_row =
@@ -374,12 +387,13 @@ fn attend(
         .reshape([rows * queries, heads * head_dim])
 }
 
-/// Whether the query at one place does not see the key at another.
+/// Whether the key at one position is hidden from the query at another.
 fn is_hidden(query: usize, key: usize, sliding_window: Option<usize>) -> bool {
     key > query || sliding_window.is_some_and(|window| query - key >= window)
 }
 
-/// A mask `[rows, 1, queries, keys]` that is `true` where `hides(row, query, key)`; none if that is nowhere.
+/// A mask `[rows, 1, queries, keys]` that is `true` where `hides(row, query, key)`; `None` if it
+/// would be `false` everywhere.
 fn hidden(
     [rows, queries, keys]: [usize; 3],
     device: &Device,
@@ -394,13 +408,14 @@ fn hidden(
     mask.contains(&true)
         .then(|| Tensor::from_data(TensorData::new(mask, [rows, 1, queries, keys]), device))
 }
-/// Rows of different lengths, padded at the end to the longest: attention never looks at a later token, so what
-/// fills the end does not matter.
+
+/// Rows of different lengths, padded at the end to the longest. Attention never looks at later
+/// tokens, so the padding does not matter.
 struct Padding {
     rows: usize,
     longest: usize,
-    /// Index of each padded slot in the ragged block and of each ragged token among the padded slots; `None` when
-    /// all rows are equally long.
+    /// Index of each padded slot in the ragged block, and of each ragged token among the padded
+    /// slots. `None` if all rows are equally long.
     indices: Option<(Tensor<1, Int>, Tensor<1, Int>)>,
 }
 

@@ -3,7 +3,8 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use trimtab_model::{ConfigError, Model, ModelConfig, RopeScaling};
+use trimtab_model::config::{ConfigError, RopeScaling};
+use trimtab_model::{Model, ModelConfig};
 
 /// A sound configuration of each family.
 fn sound(model_type: &str) -> Value {

@@ -1,9 +1,9 @@
 //! Measuring a model, with or without vectors, on given problems.
 
 use rayon::prelude::*;
+use trimtab_model::generation::stop_on_text;
 use trimtab_model::{
     Completion, FinishReason, GenerateOptions, Hook, Pretrained, Request, Sampling, generate,
-    stop_on_text,
 };
 use trimtab_tasks::{Decoding, Item, Sample};
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use trimtab_model::write_atomically;
+use trimtab_model::file::write_atomically;
 
 /// Adds lines to a log.
 pub(crate) fn append(

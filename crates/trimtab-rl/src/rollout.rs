@@ -3,9 +3,11 @@
 use rayon::prelude::*;
 use serde::Serialize;
 use trimtab_grader::{ExtractionRule, Grade, Grader};
+use trimtab_model::chat::ChatError;
+use trimtab_model::generation::{GenerateError, stop_on_text};
+use trimtab_model::tokenizer::TokenizerError;
 use trimtab_model::{
-    ChatError, ChatMessage, Completion, GenerateError, GenerateOptions, Hook, Pretrained, Request,
-    Sampling, TokenizerError, generate, stop_on_text,
+    ChatMessage, Completion, GenerateOptions, Hook, Pretrained, Request, Sampling, generate,
 };
 use trimtab_tasks::{Item, Problem, Prompt, Template};
 

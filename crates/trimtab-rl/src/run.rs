@@ -5,7 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use trimtab_model::{Pretrained, sha256_hex, write_atomically};
+use trimtab_model::Pretrained;
+use trimtab_model::file::{sha256_hex, write_atomically};
 use trimtab_steer::{ExportError, PeftError, SteeringError};
 use trimtab_tasks::{Decoding, Item, Outcome, Sample};
 

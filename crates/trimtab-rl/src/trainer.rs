@@ -2,7 +2,8 @@
 
 use burn::tensor::Device;
 use rayon::prelude::*;
-use trimtab_model::{CheckpointWeights, LoadError, Model, Pretrained, Sampling, Site};
+use trimtab_model::checkpoint_weights::CheckpointWeights;
+use trimtab_model::{LoadError, Model, Pretrained, Sampling, Site};
 use trimtab_steer::{Adapter, Form, FormError, SteeringSetError, SteeringVectors, TokenFilter};
 
 use crate::advantage::differs;

@@ -1,7 +1,7 @@
 //! The update: clipped gradients, AdamW, and the learning rate by step and by layer.
 
 use serde::{Deserialize, Serialize};
-use trimtab_model::HostTensor;
+use trimtab_model::tensor_file::HostTensor;
 
 /// Settings of AdamW; the defaults are those of the paper's runs (PyTorch's).
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]

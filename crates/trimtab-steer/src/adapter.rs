@@ -5,9 +5,9 @@ use std::convert::Infallible;
 use std::ops::Range;
 
 use burn::tensor::{Device, FloatDType, Gradients, Tensor};
-use trimtab_model::{
-    CheckpointWeights, HostTensor, LoadError, Model, ModelConfig, Precision, Site,
-};
+use trimtab_model::checkpoint_weights::CheckpointWeights;
+use trimtab_model::tensor_file::HostTensor;
+use trimtab_model::{LoadError, Model, ModelConfig, Precision, Site};
 
 use crate::action::Actions;
 use crate::form::{Form, FormError, Full, Parameter, on_device};

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use trimtab_model::{HostTensor, write_atomically};
+use trimtab_model::file::write_atomically;
+use trimtab_model::tensor_file::HostTensor;
 
 use crate::export::ExportError;
 use crate::file::SteeringFile;

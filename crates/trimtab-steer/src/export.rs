@@ -5,7 +5,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use trimtab_model::{ConfigError, Hook, LoadError, Model};
+use trimtab_model::config::ConfigError;
+use trimtab_model::{Hook, LoadError, Model};
 
 use crate::file::{SteeringError, SteeringFile};
 use crate::gguf::GgufError;

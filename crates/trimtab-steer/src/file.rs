@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use trimtab_model::{
-    HostTensor, Model, ModelConfig, Pretrained, Site, TensorFile, TensorFileError,
-};
+use trimtab_model::tensor_file::{HostTensor, TensorFile, TensorFileError};
+use trimtab_model::{Model, ModelConfig, Pretrained, Site};
 
 use crate::adapter::Adapter;
 use crate::control_vector::ControlVector;

@@ -12,7 +12,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use serde::{Deserialize, Serialize};
-use trimtab_model::{HostTensor, ModelConfig, Site};
+use trimtab_model::tensor_file::HostTensor;
+use trimtab_model::{ModelConfig, Site};
 
 pub use full::Full;
 pub use gated::Gated;

@@ -13,10 +13,10 @@ use std::path::Path;
 
 use safetensors::tensor::{Dtype, View};
 use serde_json::{Map, Value, json};
+use trimtab_model::checkpoint_weights::{CheckpointWeights, FloatDType};
+use trimtab_model::config::{Activation, RopeScaling};
 use trimtab_model::file::sync_folder;
-use trimtab_model::{
-    Activation, CheckpointWeights, Device, FloatDType, LoadError, ModelConfig, RopeScaling,
-};
+use trimtab_model::{Device, LoadError, ModelConfig};
 
 use crate::export::{ExportError, temporary};
 use crate::file::SteeringFile;

@@ -11,7 +11,8 @@ use std::path::Path;
 use burn::tensor::{Device, Tensor, TensorData};
 use half::{bf16, f16};
 use trimtab_model::file::sync_folder;
-use trimtab_model::{HostTensor, Model, ModelConfig};
+use trimtab_model::tensor_file::HostTensor;
+use trimtab_model::{Model, ModelConfig};
 
 use crate::export::{self, ExportError, compare_probes, probe};
 use crate::file::SteeringFile;

@@ -5,7 +5,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use trimtab_model::{HostTensor, write_atomically};
+use trimtab_model::file::write_atomically;
+use trimtab_model::tensor_file::HostTensor;
 
 /// The first bytes of every file.
 pub(crate) const MAGIC: &[u8] = b"\x93NUMPY";

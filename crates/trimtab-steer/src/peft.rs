@@ -6,7 +6,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
-use trimtab_model::{HostTensor, ModelConfig, Site, TensorFile, TensorFileError, write_atomically};
+use trimtab_model::file::write_atomically;
+use trimtab_model::tensor_file::{HostTensor, TensorFile, TensorFileError};
+use trimtab_model::{ModelConfig, Site};
 
 use crate::adapter::Adapter;
 use crate::form::{Form, FormError, Lora};

@@ -1,7 +1,9 @@
 //! Qwen2 and Qwen2.5: biases on queries, keys and values, and an optional sliding window in the upper layers.
 
-use super::{Defaults, LayerType, layer_types, plain};
-use crate::config::{ConfigError, ConfigKeys, ModelConfig};
+use super::common::{Defaults, LayerType, layer_types, plain};
+use crate::config::architecture::ModelConfig;
+use crate::config::error::ConfigError;
+use crate::config::keys::ConfigKeys;
 
 pub(super) fn read(mut keys: ConfigKeys) -> Result<ModelConfig, ConfigError> {
     let mut config = plain(

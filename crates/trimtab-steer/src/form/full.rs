@@ -1,5 +1,6 @@
 use serde::{Deserialize, Serialize};
-use trimtab_model::{HostTensor, ModelConfig};
+use trimtab_model::ModelConfig;
+use trimtab_model::tensor_file::HostTensor;
 
 use super::Parameter;
 
