@@ -103,13 +103,13 @@ fn main() -> Result<()> {
     let mut tokens = vec![];
     while let Some(drawn) = generation.next() {
         tokens.push(drawn?.token);
-        print_rest(&base.tokenizer.decode(&tokens), &mut printed, args.json)?;
+        print_rest(&base.tokenizer.decode(&tokens)?, &mut printed, args.json)?;
         if stop.requested() {
             generation.cancel(0, 0);
         }
     }
     let completion = generation.finish().remove(0).remove(0);
-    let text = base.tokenizer.decode(&completion.tokens);
+    let text = base.tokenizer.decode(&completion.tokens)?;
     print_rest(&text, &mut printed, args.json)?;
     let report = serde_json::json!({
         "token_ids": completion.tokens,

@@ -20,7 +20,7 @@ use burn::tensor::Device;
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
-use trimtab_model::checkpoint_weights::Mismatch;
+use trimtab_model::checkpoint_weights::{Mismatch, WeightsError};
 use trimtab_model::config::ConfigError;
 use trimtab_model::tensor_file::{HostTensor, TensorFile, TensorFileError};
 use trimtab_model::tokenizer::TokenizerError;
@@ -41,7 +41,9 @@ fn missing_files_are_read_errors() {
         let right = match &error {
             LoadError::Config(ConfigError::Read { path, .. })
             | LoadError::Tokenizer(TokenizerError::Read { path, .. })
-            | LoadError::Weights(TensorFileError::Read { path, .. }) => path.ends_with(name),
+            | LoadError::Weights(WeightsError::File(TensorFileError::Read { path, .. })) => {
+                path.ends_with(name)
+            }
             _ => false,
         };
         assert!(right, "{name}: {error:?}");
@@ -341,14 +343,20 @@ fn truncated_weights_are_malformed() {
     ] {
         let error = load_with("model.safetensors", &bytes[..len]).expect_err("a part of a file");
         assert!(
-            matches!(error, LoadError::Weights(TensorFileError::Malformed { .. })),
+            matches!(
+                error,
+                LoadError::Weights(WeightsError::File(TensorFileError::Malformed { .. }))
+            ),
             "{len} bytes: {error:?}"
         );
     }
     let error = load_with("model.safetensors", &[&bytes[..], b"more"].concat())
         .expect_err("more than a file");
     assert!(
-        matches!(error, LoadError::Weights(TensorFileError::Malformed { .. })),
+        matches!(
+            error,
+            LoadError::Weights(WeightsError::File(TensorFileError::Malformed { .. }))
+        ),
         "{error:?}"
     );
 }
@@ -365,12 +373,12 @@ fn a_flipped_bit_in_the_header_is_an_error_or_changes_nothing() {
         damaged[bit / 8] ^= 1 << (bit % 8);
         fs::write(folder.path().join("model.safetensors"), &damaged).expect("a writable folder");
         match load(folder.path()) {
-            Err(
-                LoadError::Weights(
+            Err(LoadError::Weights(
+                WeightsError::File(
                     TensorFileError::Malformed { .. } | TensorFileError::Dtype { .. },
                 )
-                | LoadError::Mismatch { .. },
-            ) => refused += 1,
+                | WeightsError::Mismatch { .. },
+            )) => refused += 1,
             Err(error) => panic!("bit {bit}: {error:?}"),
             Ok(loaded) => {
                 assert_eq!(logits(&loaded.model), base, "bit {bit}");
@@ -438,7 +446,7 @@ fn weights_that_do_not_fit_the_config_name_the_tensor() {
                 .last_mut()
                 .expect("numbers") = value
         });
-        let right = matches!(&error, LoadError::Weights(TensorFileError::NonFinite { name, .. }) if name == NAME);
+        let right = matches!(&error, LoadError::Weights(WeightsError::File(TensorFileError::NonFinite { name, .. })) if name == NAME);
         assert!(right, "{value}: {error:?}");
     }
     let mut bytes = good.to_bytes();
@@ -446,7 +454,10 @@ fn weights_that_do_not_fit_the_config_name_the_tensor() {
     bytes[last] ^= 1;
     let error = load_with("model.safetensors", &bytes).expect_err("a checksum");
     assert!(
-        matches!(error, LoadError::Weights(TensorFileError::Checksum { .. })),
+        matches!(
+            error,
+            LoadError::Weights(WeightsError::File(TensorFileError::Checksum { .. }))
+        ),
         "{error:?}"
     );
 }
@@ -517,7 +528,7 @@ fn f16_and_bf16_weights_load_exactly_and_other_types_are_refused() {
             })
         });
         let error = load_with("model.safetensors", &infinite).expect_err("infinity");
-        let right = matches!(&error, LoadError::Weights(TensorFileError::NonFinite { name, .. })
+        let right = matches!(&error, LoadError::Weights(WeightsError::File(TensorFileError::NonFinite { name, .. }))
             if name == "model.norm.weight");
         assert!(right, "{dtype:?}: {error:?}");
     }
@@ -566,7 +577,7 @@ fn every_16_bit_number_is_read_exactly() {
 /// What a checkpoint departs in, if that is why it was refused.
 fn mismatches(error: &LoadError) -> &[Mismatch] {
     match error {
-        LoadError::Mismatch { mismatches, .. } => mismatches,
+        LoadError::Weights(WeightsError::Mismatch { mismatches, .. }) => mismatches,
         _ => &[],
     }
 }

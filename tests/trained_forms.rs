@@ -408,7 +408,7 @@ fn tiny(tied: bool) -> Model {
     let mut config = ModelConfig::from_dir(&fixture("tiny_qwen2")).expect("a good configuration");
     config.tie_word_embeddings = tied;
     let weights = tiny_weights();
-    Model::build(config, &mut |name, _| {
+    Model::from_tensors(config, &mut |name, _| {
         weights.tensor(name, FloatDType::F32, &Device::flex())
     })
     .expect("sound tensors")

@@ -149,7 +149,7 @@ fn loss_and_gradient_of_a_hand_computed_table() {
             "num_attention_heads": 1, "num_key_value_heads": 1, "max_position_embeddings": 16, "rms_norm_eps": 1e-9}"#,
     )
     .expect("a sound configuration");
-    let model = Model::build(config, &mut |name, shape| {
+    let model = Model::from_tensors(config, &mut |name, shape| {
         let rows = if shape.len() == 2 { shape[0] } else { 1 };
         let data = match name {
             "lm_head.weight" => weights.iter().flat_map(|&weight| [weight, 0.0]).collect(),

@@ -182,7 +182,7 @@ impl State {
         let mut params = BTreeMap::new();
         let device = Device::flex();
         let built: Result<_, std::convert::Infallible> =
-            Model::build(config.clone(), &mut |name, shape| {
+            Model::from_tensors(config.clone(), &mut |name, shape| {
                 let residual =
                     name.ends_with("o_proj.weight") || name.ends_with("down_proj.weight");
                 let normal = Normal::new(0.0, if residual { narrow } else { 0.04 })
@@ -303,7 +303,7 @@ impl State {
     ) -> (f64, Vec<Vec<f32>>) {
         let mut leaves = BTreeMap::new();
         let built: Result<_, std::convert::Infallible> =
-            Model::build(config.clone(), &mut |name, _| {
+            Model::from_tensors(config.clone(), &mut |name, _| {
                 let leaf = upload(&self.params[name], device).require_grad();
                 leaves.insert(name.to_owned(), leaf.clone());
                 Ok(leaf)

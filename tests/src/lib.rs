@@ -61,10 +61,10 @@ pub fn fixture_model(name: &str) -> Model {
     let config = ModelConfig::from_dir(&folder).expect("a good configuration");
     let weights = CheckpointWeights::open(&folder).expect("a whole file");
     weights
-        .check(&Model::tensors(&config), &[])
+        .check(&Model::tensor_shapes(&config), &[])
         .expect("all tensors and no others");
     let device = Device::flex();
-    Model::frozen(config, Precision::F32, &device, &mut |name, _, rows| {
+    Model::from_rows(config, Precision::F32, &device, &mut |name, _, rows| {
         weights.rows(name, rows, FloatDType::F32, &device)
     })
     .expect("sound tensors")

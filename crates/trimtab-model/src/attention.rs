@@ -60,6 +60,15 @@ impl PromptLayerKv {
         self.map(|x| x.detach().require_grad())
     }
 
+    /// The same keys and values as decode steps need them: without the tensors if there is a packed
+    /// copy.
+    pub(crate) fn for_decoding(self) -> Self {
+        if self.shared.packed.is_empty() {
+            return self;
+        }
+        self.map(|x| Tensor::zeros([0, x.dims()[1], x.dims()[2]], &x.device()))
+    }
+
     fn map(&self, one: impl Fn(Tensor<3>) -> Tensor<3>) -> Self {
         let shared = SharedPrompt {
             keys: one(self.shared.keys.clone()),
@@ -70,7 +79,10 @@ impl PromptLayerKv {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.shared.keys.dims()[0]
+        match self.shared.packed.first() {
+            Some(packed) => packed.len(),
+            None => self.shared.keys.dims()[0],
+        }
     }
 
     /// `[num_key_value_heads, prompt_len, head_dim]`
@@ -184,7 +196,8 @@ fn split(
     prompts.collect()
 }
 
-/// Some tokens of `x`, `[tokens, heads, head_dim]`. Nothing is recorded for autodiff if they are all.
+/// Some tokens of `x`, `[tokens, heads, head_dim]`. Nothing is recorded for autodiff if they are
+/// all.
 fn part(x: &Tensor<3>, start: usize, len: usize) -> Tensor<3> {
     if (start, len) == (0, x.dims()[0]) {
         x.clone()
@@ -310,7 +323,8 @@ pub(crate) fn attend_decode(
                     is_hidden(prompt_len + now - starts[row], key, Some(window))
                 })
             });
-            let q = q.clone().narrow(0, first, count).unsqueeze_dim(1); // [count, 1, heads, head_dim]
+            // [count, 1, heads, head_dim]
+            let q = q.clone().narrow(0, first, count).unsqueeze_dim(1);
             first += count;
             attend(config.scale, q, own, Some((prompt, prompt_hidden)))
         })
@@ -318,7 +332,7 @@ pub(crate) fn attend_decode(
     Tensor::cat(mixed, 0)
 }
 
-/// PackedKv and values that rows do not share, `[rows, num_key_value_heads, own, head_dim]`, and which
+/// Keys and values that rows do not share, `[rows, num_key_value_heads, own, head_dim]`, and which
 /// of them are hidden from a query.
 struct Part {
     keys: Tensor<4>,
@@ -326,7 +340,8 @@ struct Part {
     hidden: Option<Tensor<4, Bool>>,
 }
 
-/// `softmax(scale q k^T) v` over an optional shared prompt followed by each row's own tokens; the softmax runs in f32.
+/// `softmax(scale q k^T) v` over an optional shared prompt followed by each row's own tokens. The
+/// softmax is computed in f32.
 ///
 /// # Shapes
 ///
@@ -356,14 +371,16 @@ fn attend(
             .mask_fill(hidden, f32::NEG_INFINITY)
             .reshape([rows, kv_heads, stacked, keys])
     };
-    let own_scores = hide(q.clone().matmul(own.keys.transpose()), own.hidden); // [rows, kv_heads, stacked, own]
+    // [rows, kv_heads, stacked, own]
+    let own_scores = hide(q.clone().matmul(own.keys.transpose()), own.hidden);
     let mixed = match prompt {
         None => activation::softmax(own_scores, 3)
             .cast(dtype)
             .matmul(own.values),
         Some((prompt, prompt_hidden)) => {
             let prompt_len = prompt.len();
-            // One product per key head for all rows of the group, so that the prompt is not repeated.
+            // One product per key head for all rows of the group, so that the prompt is not
+            // repeated.
             let by_head =
                 |x: Tensor<4>, width| x.swap_dims(0, 1).reshape([kv_heads, rows * stacked, width]);
             let by_row =

@@ -58,8 +58,8 @@ impl PromptCache {
         &self.layers[layer]
     }
 
-    /// The same numbers as leaves that require gradients. The prompt must be on the autodiff side of
-    /// its device.
+    /// The same numbers as leaves that require gradients. The prompt must be on the autodiff side
+    /// of its device.
     #[must_use]
     pub fn with_grad(&self) -> Self {
         Self {
@@ -68,7 +68,17 @@ impl PromptCache {
         }
     }
 
-    /// The tokens of a completion, each with the length of the text whose rotary frequencies it gets.
+    /// The same prompt as decode steps need it, in less memory.
+    pub(crate) fn for_decoding(self) -> Self {
+        let layers = self.layers.into_iter();
+        Self {
+            layers: layers.map(PromptLayerKv::for_decoding).collect(),
+            ..self
+        }
+    }
+
+    /// The tokens of a completion, each with the length of the text whose rotary frequencies it
+    /// gets.
     pub(crate) fn positions_after(&self, row: &[u32]) -> impl Iterator<Item = (TokenInfo, usize)> {
         let at = (self.len..).zip(row);
         at.map(|(position, &id)| (self.token(position, id), position + 1))
@@ -143,8 +153,8 @@ impl KvCache {
         }
     }
 
-    /// Removes the rows that are not marked in `keep`, then adds groups at the end, each a prompt and
-    /// its number of rows.
+    /// Removes the rows that are not marked in `keep`, then adds groups at the end, each a prompt
+    /// and its number of rows.
     ///
     /// # Panics
     ///

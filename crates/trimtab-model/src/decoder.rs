@@ -106,7 +106,7 @@ impl Model {
             let ids = sequence.tokens.iter().enumerate();
             at.extend(ids.map(|(position, &id)| (prompt.token(position, id), prompt.len)));
         }
-        let resid = self.run(&tokens, &at, hook, |config, _, q, k, v| {
+        let resid = self.run(&tokens, &at, hook, |config, _, [q, k, v]| {
             let (mixed, keys) = attend_prompts(config, q, k, v, &lens);
             for (prompt, keys) in prompts.iter_mut().zip(keys) {
                 prompt.layers.push(keys);
@@ -148,7 +148,7 @@ impl Model {
                 at.extend(prompt.positions_after(row));
             }
         }
-        self.run(&tokens, &at, hook, |config, layer, q, k, v| {
+        self.run(&tokens, &at, hook, |config, layer, [q, k, v]| {
             let prompts: Vec<_> = prompts.iter().map(|prompt| &prompt.layers[layer]).collect();
             attend_completions(config, q, k, v, &lens, &prompts)
         })
@@ -184,7 +184,7 @@ impl Model {
             .into_iter()
             .map(|token| (token, token.position + 1))
             .collect();
-        let resid = self.run(tokens, &at, hook, |config, layer, q, k, v| {
+        let resid = self.run(tokens, &at, hook, |config, layer, [q, k, v]| {
             let (kv, step) = cache.layer(layer);
             attend_decode(config, q, k, v, kv, &step)
         });
@@ -241,8 +241,8 @@ impl Model {
         logprobs.gather(1, targets).squeeze_dim(1)
     }
 
-    /// The direct effect of directions `d` in the residual stream on the logits: `W_U (g * d)`, with
-    /// the weight `g` of the final norm and without its division.
+    /// The direct effect of directions `d` in the residual stream on the logits: `W_U (g * d)`,
+    /// with the weight `g` of the final norm and without its division.
     ///
     /// # Shapes
     ///
@@ -313,7 +313,7 @@ impl Model {
         tokens: &[u32],
         at: &[(TokenInfo, usize)],
         hook: Option<Hook>,
-        attend: impl FnMut(AttentionConfig, usize, Tensor<3>, Tensor<3>, Tensor<3>) -> Tensor<2>,
+        attend: impl FnMut(AttentionConfig, usize, [Tensor<3>; 3]) -> Tensor<2>,
     ) -> Tensor<2> {
         let positions = self.positions(at);
         let resid = self.embed_tokens(tokens);
@@ -354,7 +354,7 @@ impl Model {
         mut resid: Tensor<2>,
         positions: &Positions,
         hook: Option<Hook>,
-        mut attend: impl FnMut(AttentionConfig, usize, Tensor<3>, Tensor<3>, Tensor<3>) -> Tensor<2>,
+        mut attend: impl FnMut(AttentionConfig, usize, [Tensor<3>; 3]) -> Tensor<2>,
     ) -> Tensor<2> {
         let architecture = &self.config.architecture;
         let mut hook = hook.map(|hook| (hook, hook.begin_forward()));
@@ -368,7 +368,7 @@ impl Model {
                 &self.config,
                 resid,
                 &positions.rotations[layer_config.rope],
-                |q, k, v| attend(attention, index, q, k, v),
+                |q, k, v| attend(attention, index, [q, k, v]),
                 LayerHooks {
                     hook: hook.as_mut().map(|(hook, call)| (*hook, call)),
                     layer: index,
@@ -453,8 +453,8 @@ mod tests {
         }
     }
 
-    /// Back-propagation computes gradients of activations only, also at `mlp.down_proj` and with tied
-    /// embeddings.
+    /// Back-propagation computes gradients of activations only, also at `mlp.down_proj` and with
+    /// tied embeddings.
     #[test]
     fn no_weight_gets_a_gradient() {
         let Ok(model) = Model::from_tensors(tied_qwen2(), &mut |_, shape| {

@@ -80,8 +80,8 @@ impl Model {
 
     /// Runs some layers, from the residual stream before the first of them to that after the last.
     ///
-    /// For completions, `prompt` is their prompt. For a prompt it is `None`, and its keys and values
-    /// in these layers are returned.
+    /// For completions, `prompt` is their prompt. For a prompt it is `None`, and its keys and
+    /// values in these layers are returned.
     ///
     /// # Shapes
     ///
@@ -103,7 +103,7 @@ impl Model {
         let (positions, lens) = (&input.positions, &input.lens);
         let Some(prompt) = prompt else {
             let mut keys = vec![];
-            let resid = self.run_layers(layers, resid, positions, hook, |config, _, q, k, v| {
+            let resid = self.run_layers(layers, resid, positions, hook, |config, _, [q, k, v]| {
                 let (mixed, own) = attend_prompts(config, q, k, v, lens);
                 keys.extend(own);
                 mixed
@@ -111,9 +111,15 @@ impl Model {
             return (resid, keys);
         };
         let lens = std::slice::from_ref(lens);
-        let resid = self.run_layers(layers, resid, positions, hook, |config, layer, q, k, v| {
-            attend_completions(config, q, k, v, lens, &[&prompt.layers[layer]])
-        });
+        let resid = self.run_layers(
+            layers,
+            resid,
+            positions,
+            hook,
+            |config, layer, [q, k, v]| {
+                attend_completions(config, q, k, v, lens, &[&prompt.layers[layer]])
+            },
+        );
         (resid, vec![])
     }
 }

@@ -178,7 +178,8 @@ pub(crate) struct Rotation {
 }
 
 impl Rotation {
-    /// Rotates the pairs `(x[i], x[i + rotary_dim / 2])` of `x`, `[tokens, heads, head_dim]`, in f32.
+    /// Rotates the pairs `(x[i], x[i + rotary_dim / 2])` of `x`, `[tokens, heads, head_dim]`, in
+    /// f32.
     pub(crate) fn rotate(&self, x: Tensor<3>) -> Tensor<3> {
         if uses_cpu_kernels(&x) {
             return trimtab_kernels::apply_rotary(x, self.angles.clone());

@@ -95,11 +95,12 @@ fn sample(
     let completed = generate(&base.model, &requests, &sampling, options)?;
     let graded = |(item, completions): (&Item, Vec<Completion>)| {
         let grade = |(number, completion): (usize, Completion)| {
-            let text = base.tokenizer.decode(&completion.tokens);
+            let text = base.tokenizer.decode(&completion.tokens)?;
             let truncated = completion.finish_reason == FinishReason::Length;
-            Sample::graded(item, number, text, completion.tokens.len(), truncated)
+            let length = completion.tokens.len();
+            Ok(Sample::graded(item, number, text, length, truncated))
         };
         completions.into_iter().enumerate().map(grade).collect()
     };
-    Ok(items.par_iter().zip(completed).map(graded).collect())
+    items.par_iter().zip(completed).map(graded).collect()
 }

@@ -122,27 +122,27 @@ pub fn rollouts(
             let rollouts = completions
                 .into_iter()
                 .map(|completion| {
-                    let text = base.tokenizer.decode(&completion.tokens);
+                    let text = base.tokenizer.decode(&completion.tokens)?;
                     let grade = problem.grade(&grader, &text);
-                    Rollout {
+                    Ok(Rollout {
                         completion,
                         text,
                         grade,
                         score: Score::default(),
-                    }
+                    })
                 })
-                .collect();
-            Group {
+                .collect::<Result<_, TokenizerError>>()?;
+            Ok(Group {
                 problem,
                 index,
                 step: sampling.step,
                 prompt_text,
                 prompt,
                 rollouts,
-            }
+            })
         },
     );
-    Ok(groups.collect())
+    groups.collect()
 }
 
 /// The problem as an evaluation measures it.

@@ -2,8 +2,8 @@
 
 use burn::tensor::Device;
 use rayon::prelude::*;
-use trimtab_model::checkpoint_weights::CheckpointWeights;
-use trimtab_model::{LoadError, Model, Pretrained, Sampling, Site};
+use trimtab_model::checkpoint_weights::{CheckpointWeights, WeightsError};
+use trimtab_model::{Model, Pretrained, Sampling, Site};
 use trimtab_steer::{Adapter, Form, FormError, SteeringSetError, SteeringVectors, TokenFilter};
 
 use crate::advantage::differs;
@@ -45,7 +45,7 @@ pub enum TrainError {
     #[error("full tuning changes the weights, which act at every token; leave `steer.where` out")]
     WhereOfWeights,
     #[error("full tuning needs the weights of the base again: {0}")]
-    Weights(#[from] LoadError),
+    Weights(#[from] WeightsError),
     #[error(
         "layers can be compared by the gradients of their vectors only; the recipe trains `{form}`, \
          so leave `steer.form` out"

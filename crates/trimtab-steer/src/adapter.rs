@@ -5,9 +5,9 @@ use std::convert::Infallible;
 use std::ops::Range;
 
 use burn::tensor::{Device, FloatDType, Gradients, Tensor};
-use trimtab_model::checkpoint_weights::CheckpointWeights;
+use trimtab_model::checkpoint_weights::{CheckpointWeights, WeightsError};
 use trimtab_model::tensor_file::HostTensor;
-use trimtab_model::{LoadError, Model, ModelConfig, Precision, Site};
+use trimtab_model::{Model, ModelConfig, Precision, Site};
 
 use crate::action::Actions;
 use crate::form::{Form, FormError, Full, Parameter, on_device};
@@ -68,14 +68,14 @@ impl Adapter {
     /// # Errors
     ///
     /// The checkpoint lacks a tensor, or cannot be read.
-    pub fn full(config: &ModelConfig, weights: &CheckpointWeights) -> Result<Self, LoadError> {
+    pub fn full(config: &ModelConfig, weights: &CheckpointWeights) -> Result<Self, WeightsError> {
         let read = |(name, shape): (String, Vec<usize>)| {
             let tensor = weights.tensor(&name, FloatDType::F32, &Device::flex())?;
             let data = tensor.try_into_vec_as().expect("read as f32");
             Ok((name, HostTensor { shape, data }))
         };
-        let parameters = Model::tensors(config).into_iter().map(read);
-        let parameters = parameters.collect::<Result<_, LoadError>>()?;
+        let parameters = Model::tensor_shapes(config).into_iter().map(read);
+        let parameters = parameters.collect::<Result<_, WeightsError>>()?;
         Ok(Self::with(Form::Full(Full {}), config, parameters))
     }
 
@@ -210,7 +210,7 @@ impl DeviceAdapter {
             return base.clone();
         }
         let mut leaves = self.tensors.iter();
-        let Ok(model) = Model::build(base.config.clone(), &mut |_, _| {
+        let Ok(model) = Model::from_tensors(base.config.clone(), &mut |_, _| {
             let leaf = leaves.next().expect("one leaf for each tensor");
             Ok::<_, Infallible>(leaf.clone().cast(base.dtype()))
         });
@@ -228,7 +228,7 @@ impl DeviceAdapter {
         if !self.is_model() {
             return base.clone();
         }
-        let names = Model::tensors(&base.config).into_iter();
+        let names = Model::tensor_shapes(&base.config).into_iter();
         let leaves: HashMap<String, &Tensor<2>> =
             names.map(|(name, _)| name).zip(&self.tensors).collect();
         let rows = &mut |name: &str, _: &[usize], rows: Range<usize>| {
@@ -236,7 +236,7 @@ impl DeviceAdapter {
             Ok::<_, Infallible>(rows.cast(base.dtype()))
         };
         let (config, device) = (base.config.clone(), self.device());
-        let Ok(model) = Model::frozen(config, Precision::F32, &device, rows);
+        let Ok(model) = Model::from_rows(config, Precision::F32, &device, rows);
         model
     }
 

@@ -5,8 +5,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use trimtab_model::checkpoint_weights::WeightsError;
 use trimtab_model::config::ConfigError;
-use trimtab_model::{Hook, LoadError, Model};
+use trimtab_model::{Hook, Model};
 
 use crate::file::{SteeringError, SteeringFile};
 use crate::gguf::GgufError;
@@ -29,7 +30,7 @@ pub enum ExportError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]
-    Load(#[from] LoadError),
+    Weights(#[from] WeightsError),
     #[error(
         "layer 0 has a vector, and a GGUF control vector cannot express it; export a merged model (hf or gguf-merged), or have it left out"
     )]

@@ -157,7 +157,7 @@ impl Form {
                     .collect()
             }
             Self::Full(_) => {
-                let names = trimtab_model::Model::tensors(config).into_iter();
+                let names = trimtab_model::Model::tensor_shapes(config).into_iter();
                 names.map(|(name, _)| vec![layer_in(&name)]).collect()
             }
         }

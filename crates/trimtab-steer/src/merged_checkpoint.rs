@@ -13,10 +13,10 @@ use std::path::Path;
 
 use safetensors::tensor::{Dtype, View};
 use serde_json::{Map, Value, json};
-use trimtab_model::checkpoint_weights::{CheckpointWeights, FloatDType};
+use trimtab_model::checkpoint_weights::{CheckpointWeights, FloatDType, WeightsError};
 use trimtab_model::config::{Activation, RopeScaling};
 use trimtab_model::file::sync_folder;
-use trimtab_model::{Device, LoadError, ModelConfig};
+use trimtab_model::{Device, ModelConfig};
 
 use crate::export::{ExportError, temporary};
 use crate::file::SteeringFile;
@@ -340,7 +340,7 @@ fn layer_of_down_bias(name: &str) -> Option<usize> {
 }
 
 /// The bias `name` plus a vector.
-fn add(weights: &CheckpointWeights, name: &str, row: &[f32]) -> Result<Vec<f32>, LoadError> {
+fn add(weights: &CheckpointWeights, name: &str, row: &[f32]) -> Result<Vec<f32>, WeightsError> {
     let bias = weights.tensor(name, FloatDType::F32, &Device::flex())?;
     let bias: Vec<f32> = bias.try_into_vec_as().expect("it was read as f32");
     Ok(bias
@@ -363,7 +363,7 @@ enum Bytes<'a> {
         weights: &'a CheckpointWeights,
         name: &'a str,
         /// Where the writer, which expects bytes whatever happens, leaves what went wrong.
-        failure: &'a RefCell<Option<LoadError>>,
+        failure: &'a RefCell<Option<WeightsError>>,
     },
 }
 

@@ -315,7 +315,7 @@ fn run(file: &Gguf, config: &ModelConfig, is_llama: bool) -> Result<Model, Expor
     let mut config = config.clone();
     config.architecture.biases.mlp = true; // zeros where the file has none
     let (queries, keys) = (config.num_attention_heads, config.num_key_value_heads);
-    Model::build(config, &mut |name, shape| {
+    Model::from_tensors(config, &mut |name, shape| {
         let name = gguf_name(name)
             .ok_or_else(|| file.malformed(format!("nothing in it corresponds to `{name}`")))?;
         let count = shape.iter().product();

@@ -47,7 +47,8 @@ pub struct Architecture {
     pub names: TensorNames,
     /// The norms around attention and MLP.
     pub norms: NormNames,
-    /// Added to the weight of every norm: 1 where a checkpoint stores the difference from 1, else 0.
+    /// Added to the weight of every norm: 1 where a checkpoint stores the difference from 1, else
+    /// 0.
     pub norm_offset: f64,
     /// NormNames on queries and keys before they are rotated.
     pub qk_norm: Option<QkNorm>,

@@ -26,8 +26,8 @@ pub enum ConfigError {
         expected: String,
     },
     #[error(
-        "config.json of `{model_type}` sets {}, which may change what the model computes and is not \
-         supported",
+        "config.json of `{model_type}` sets {}, which may change what the model computes and is \
+         not supported",
         list(keys)
     )]
     Unknown {

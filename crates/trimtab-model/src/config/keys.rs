@@ -11,7 +11,7 @@ pub(crate) struct ConfigKeys {
     left: Map<String, Value>,
 }
 
-/// ConfigKeys that change nothing in a forward pass: bookkeeping, what matters in training only, and defaults of sampling.
+/// Keys without effect on a forward pass: bookkeeping, settings of training, defaults of sampling.
 const WITHOUT_EFFECT: &[&str] = &[
     "architectures",
     "attention_dropout",

@@ -32,7 +32,8 @@ pub enum RopeScaling {
         /// How many times longer texts become.
         factor: f64,
     },
-    /// The base grows with the length of texts beyond `max_position_embeddings` (NTK-aware scaling).
+    /// The base grows with the length of texts beyond `max_position_embeddings` (NTK-aware
+    /// scaling).
     Dynamic {
         /// How many times longer texts become.
         factor: f64,
@@ -58,8 +59,8 @@ pub enum RopeScaling {
         #[serde(default = "default_truncate")]
         truncate: bool,
     },
-    /// Each frequency has a divisor of its own, one for short texts and one for long ones (LongRoPE,
-    /// arXiv:2402.13753).
+    /// Each frequency has a divisor of its own, one for short texts and one for long ones
+    /// (LongRoPE, arXiv:2402.13753).
     Longrope {
         /// Divisors for texts up to `original_max_position_embeddings`.
         short_factor: Vec<f64>,
@@ -96,7 +97,8 @@ impl RopeConfig {
         }
     }
 
-    /// Takes `rope_theta` and `rope_scaling`, or `rope_parameters`, which holds both in newer files.
+    /// Takes `rope_theta` and `rope_scaling`, or `rope_parameters`, which holds both in newer
+    /// files.
     pub(crate) fn read(
         keys: &mut ConfigKeys,
         default_theta: f64,

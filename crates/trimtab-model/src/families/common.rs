@@ -39,7 +39,10 @@ pub(super) struct Defaults {
 
 /// Reads the keys that all families have into a plain pre-norm decoder: no biases, `SwiGLU`, one
 /// rotary embedding, no sliding window.
-pub(super) fn plain(keys: &mut ConfigKeys, defaults: &Defaults) -> Result<ModelConfig, ConfigError> {
+pub(super) fn plain(
+    keys: &mut ConfigKeys,
+    defaults: &Defaults,
+) -> Result<ModelConfig, ConfigError> {
     let hidden_size: usize = keys.required("hidden_size")?;
     let num_attention_heads: usize = keys.required("num_attention_heads")?;
     let num_hidden_layers: usize = keys.required("num_hidden_layers")?;
@@ -61,7 +64,8 @@ pub(super) fn plain(keys: &mut ConfigKeys, defaults: &Defaults) -> Result<ModelC
                 "hidden_size",
                 hidden_size,
                 format!(
-                    "without head_dim it must be a multiple of num_attention_heads ({num_attention_heads})"
+                    "without head_dim it must be a multiple of num_attention_heads \
+                     ({num_attention_heads})"
                 ),
             );
         }

@@ -1,4 +1,5 @@
-//! Gemma 3, its text decoder: scaled embeddings, norms before and after, local and global layers with a rope each.
+//! The text decoder of Gemma 3: scaled embeddings, norms on inputs and outputs, and local and
+//! global layers with a rotary embedding each.
 
 use super::common::{Defaults, LayerType, activation, layer_types, plain};
 use crate::config::Activation;
@@ -7,7 +8,7 @@ use crate::config::error::{ConfigError, refuse};
 use crate::config::keys::ConfigKeys;
 use crate::config::rope::RopeConfig;
 
-/// The decoder inside a checkpoint that also sees pictures; what sees them is left out.
+/// The text decoder in a checkpoint that also reads images.
 pub(super) fn read_multimodal(mut keys: ConfigKeys) -> Result<ModelConfig, ConfigError> {
     let mut config = read(keys.take_inside("text_config")?)?;
     for without_effect_on_text in [

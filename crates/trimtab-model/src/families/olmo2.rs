@@ -1,4 +1,5 @@
-//! OLMo-2: norms on what attention and MLP add rather than on what they read, and on all queries and keys together.
+//! OLMo-2: norms on the outputs of attention and MLP instead of their inputs, and on all queries
+//! and all keys together.
 
 use super::common::{Defaults, plain};
 use crate::config::architecture::{ModelConfig, NormNames, QkNorm};

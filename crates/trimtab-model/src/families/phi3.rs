@@ -1,4 +1,4 @@
-//! Phi-3 and Phi-4-mini: fused projections, and rotary frequencies that change where a text grows long.
+//! Phi-3 and Phi-4-mini: fused projections, and other rotary frequencies for long texts (LongRoPE).
 
 use super::common::{Defaults, plain};
 use crate::config::architecture::ModelConfig;

@@ -2,11 +2,15 @@
 
 use crate::tokenizer::Tokenizer;
 
-/// Whether the text of some tokens ends a completion because it holds one of `strings`, to be asked after each token; see
-/// [`GenerateOptions::stop`](crate::GenerateOptions::stop). The completion keeps the text that ended it.
+/// Tokens without text of their own that the last tokens may hold.
+const MARGIN: usize = 16;
+
+/// A [`StopFn`](super::StopFn) that ends a completion as soon as its text holds one of `strings`.
+/// The completion keeps that text.
 ///
-/// Looks at the last tokens only, as many as the longest of `strings` has bytes and a few more: a token of a completion
-/// has at least one byte, but for special tokens and parts of a character.
+/// Only the last tokens are decoded: as many as the longest string has bytes, and a few more. A
+/// token has at least one byte, except special tokens and parts of a character. Tokens that cannot
+/// be decoded end nothing.
 pub fn stop_on_text<'a>(
     tokenizer: &'a Tokenizer,
     strings: &'a [String],
@@ -14,12 +18,11 @@ pub fn stop_on_text<'a>(
     let longest = strings.iter().map(String::len).max().unwrap_or(0);
     move |tokens| {
         let tail = &tokens[tokens.len().saturating_sub(longest + MARGIN)..];
-        let text = tokenizer.decode(tail);
+        let Ok(text) = tokenizer.decode(tail) else {
+            return false; // whoever decodes the completion gets the error
+        };
         strings
             .iter()
             .any(|string| !string.is_empty() && text.contains(string.as_str()))
     }
 }
-
-/// Tokens without a byte of their own that the last tokens may hold.
-const MARGIN: usize = 16;

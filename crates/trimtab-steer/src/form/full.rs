@@ -15,7 +15,7 @@ pub struct Full {}
 impl Full {
     /// The names and shapes, without the numbers of a checkpoint.
     pub(super) fn shapes(config: &ModelConfig) -> Vec<Parameter> {
-        trimtab_model::Model::tensors(config)
+        trimtab_model::Model::tensor_shapes(config)
             .into_iter()
             .map(|(name, shape)| {
                 (
