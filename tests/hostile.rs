@@ -27,6 +27,40 @@ use trimtab_model::tokenizer::TokenizerError;
 use trimtab_model::{LoadError, Model, Precision, Pretrained};
 use trimtab_tests::{TINY_TOKENIZER, bits, fixture, matrix, tiny, tiny_checkpoint};
 
+/// Programs print an error and its sources one after the other, so none may print its source itself.
+#[test]
+fn errors_do_not_print_their_sources_twice() {
+    let cases: [(&str, fn(&Path)); 4] = [
+        ("config.json", |path| {
+            fs::remove_file(path).expect("it was there")
+        }),
+        ("tokenizer.json", |path| {
+            fs::remove_file(path).expect("it was there")
+        }),
+        ("model.safetensors", |path| {
+            fs::remove_file(path).expect("it was there")
+        }),
+        ("chat_template.jinja", |path| {
+            fs::create_dir(path).expect("a writable folder")
+        }),
+    ];
+    for (name, damage) in cases {
+        let folder = tiny_checkpoint();
+        damage(&folder.path().join(name));
+        let error = load(folder.path()).expect_err(name);
+        assert!(error.to_string().contains(name), "{error}");
+        let mut error: &dyn std::error::Error = &error;
+        let mut sources = 0;
+        while let Some(source) = error.source() {
+            let (message, printed) = (error.to_string(), source.to_string());
+            assert!(!message.contains(&printed), "{message} | {printed}");
+            error = source;
+            sources += 1;
+        }
+        assert_eq!(sources, 1, "{name}: the system says why");
+    }
+}
+
 #[test]
 fn missing_files_are_read_errors() {
     let nowhere = fixture("no_such_folder");

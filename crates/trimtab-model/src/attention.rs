@@ -274,17 +274,27 @@ pub(crate) fn attend_decode(
     rows: &mut LayerKv,
     step: &DecodeStep,
 ) -> Tensor<2> {
-    let (keys, values) = match rows {
+    match rows {
         LayerKv::Packed(rows) => {
             let groups: Vec<(&[PackedKv], usize)> = step
                 .groups
                 .iter()
                 .map(|&(prompt, count)| (&prompt.shared.packed[..], count))
                 .collect();
-            return kernels::attend_decode(config.heads(&q, &k), [q, k, v], &groups, rows);
+            kernels::attend_decode(config.heads(&q, &k), [q, k, v], &groups, rows)
         }
-        LayerKv::Tensors { keys, values } => (keys, values),
-    };
+        LayerKv::Tensors { keys, values } => {
+            attend_decode_tensors(config, [q, k, v], [keys, values], step)
+        }
+    }
+}
+
+fn attend_decode_tensors(
+    config: AttentionConfig,
+    [q, k, v]: [Tensor<3>; 3],
+    [keys, values]: [&mut Tensor<4>; 2],
+    step: &DecodeStep,
+) -> Tensor<2> {
     let device = q.device();
     let [count, kv_heads, head_dim] = k.dims();
     let now = step.slot;

@@ -280,4 +280,19 @@ impl KvCache {
     pub(crate) fn advance(&mut self) {
         self.next_slot += 1;
     }
+
+    /// Number of tokens whose keys and values are in memory, each prompt counted once.
+    #[cfg(test)]
+    pub(crate) fn stored_tokens(&self) -> usize {
+        let LayerKv::Packed(rows) = &self.layers[0] else {
+            panic!("a cache on the CPU is packed")
+        };
+        let rows: usize = rows.iter().map(|heads| heads[0].len()).sum();
+        let prompts = self
+            .groups
+            .iter()
+            .map(|(prompt, _)| (prompt.index, prompt.len));
+        let prompts: std::collections::BTreeMap<usize, usize> = prompts.collect();
+        rows + prompts.values().sum::<usize>()
+    }
 }

@@ -402,11 +402,12 @@ impl Model {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::convert::Infallible;
 
     use super::*;
     use crate::hook::resid_post_hook;
+    use crate::precision::Precision;
 
     fn tied_qwen2() -> ModelConfig {
         ModelConfig::from_json(
@@ -427,6 +428,17 @@ mod tests {
             .map(|index| (index % 7) as f32 / 7.0 - 0.4)
             .collect();
         Tensor::from_data(TensorData::new(data, [rows, columns]), device)
+    }
+
+    /// A model as it is loaded for the CPU.
+    pub(crate) fn packed_model() -> Model {
+        let device = Device::flex();
+        let rows = &mut |_: &str, shape: &[usize], rows: Range<usize>| {
+            let whole = some_tensor(shape, &device);
+            Ok::<_, Infallible>(whole.narrow(0, rows.start, rows.len()))
+        };
+        let Ok(model) = Model::from_rows(tied_qwen2(), Precision::F32, &device, rows);
+        model
     }
 
     /// Full tuning needs a gradient of every tensor.

@@ -176,7 +176,7 @@ impl std::str::FromStr for Site {
 
 /// A name that no [`Site`] has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no site `{0}`; the sites are {}", Site::ALL.map(Site::name).join(", "))]
+#[error("there is no site `{0}`; the sites are {all}", all = Site::ALL.map(Site::name).join(", "))]
 pub struct UnknownSite(String);
 
 /// A token of a forward pass.

@@ -187,25 +187,8 @@ impl Hub {
             repo: api.repo(repository(&info.sha)),
             progress,
         };
-        let there: BTreeSet<&str> = info
-            .siblings
-            .iter()
-            .map(|sibling| sibling.rfilename.as_str())
-            .collect();
-        for file in FILES.into_iter().filter(|file| there.contains(file)) {
-            fetch.file(file)?;
-        }
-        if there.contains("model.safetensors") {
-            fetch.file("model.safetensors")?;
-        } else if there.contains("model.safetensors.index.json") {
-            for shard in shard_names(&fetch.file("model.safetensors.index.json")?)? {
-                fetch.file(&shard)?;
-            }
-        } else {
-            return Err(HubError::NoWeights {
-                name: name.to_owned(),
-            });
-        }
+        let siblings = info.siblings.iter();
+        fetch.all(&siblings.map(|file| file.rfilename.as_str()).collect())?;
         let dir = fetch.folder.join("snapshots").join(&info.sha);
         self.record_revision(id, revision, &info.sha)?;
         Ok(dir)
@@ -275,6 +258,25 @@ struct Fetch<'a> {
 }
 
 impl Fetch<'_> {
+    /// Downloads those of the files `there` that a model needs.
+    fn all(&mut self, there: &BTreeSet<&str>) -> Result<(), HubError> {
+        for file in FILES.into_iter().filter(|file| there.contains(file)) {
+            self.file(file)?;
+        }
+        if there.contains("model.safetensors") {
+            self.file("model.safetensors")?;
+        } else if there.contains("model.safetensors.index.json") {
+            for shard in shard_names(&self.file("model.safetensors.index.json")?)? {
+                self.file(&shard)?;
+            }
+        } else {
+            return Err(HubError::NoWeights {
+                name: self.name.to_owned(),
+            });
+        }
+        Ok(())
+    }
+
     /// Downloads a file into the cache. A download that broke off is resumed, and tried again as
     /// long as each attempt brings something.
     fn file(&mut self, file: &str) -> Result<PathBuf, HubError> {

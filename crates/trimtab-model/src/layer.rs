@@ -5,7 +5,7 @@ use std::ops::Range;
 use burn::tensor::{DType, Tensor, activation};
 use trimtab_kernels::{self as kernels, SavedActivations};
 
-use crate::config::{Activation, Architecture, ModelConfig, QkNorm};
+use crate::config::{Activation, ModelConfig, QkNorm};
 use crate::hook::{LayerHooks, Site};
 use crate::rope::Rotation;
 use crate::weight::{Weight, uses_cpu_kernels};
@@ -67,50 +67,29 @@ impl<T> Layer<T> {
         let q_norm = norm(has_norm.then_some("self_attn.q_norm"), q_width)?;
         let k_norm = norm(has_norm.then_some("self_attn.k_norm"), k_width)?;
 
-        // Projections of one input, which some families store as one tensor.
-        let mut input_projections =
-            |parts: &[(&str, usize)], fused: &str, bias: bool| -> Result<Vec<Linear<T>>, E> {
-                let total: usize = parts.iter().map(|(_, outputs)| outputs).sum();
-                let mut start = 0;
-                let linear = |&(name, outputs): &(&str, usize)| {
-                    let rows = start..start + outputs;
-                    start += outputs;
-                    if architecture.fused_projections {
-                        let name = format!("{prefix}.{fused}");
-                        Linear::assemble(name, [total, hidden], Some(rows), bias, take)
-                    } else {
-                        Linear::assemble(
-                            format!("{prefix}.{name}"),
-                            [outputs, hidden],
-                            None,
-                            bias,
-                            take,
-                        )
-                    }
-                };
-                parts.iter().map(linear).collect()
+        let biases = architecture.biases;
+        let mut linear = |fused: &str, parts: &[(&str, usize)], inputs: usize, bias: bool| {
+            let names = ProjectionNames {
+                prefix: &prefix,
+                fused: architecture.fused_projections.then_some(fused),
             };
+            names.assemble(parts, inputs, bias, take)
+        };
         let qkv = [
             ("self_attn.q_proj", queries),
             ("self_attn.k_proj", keys),
             ("self_attn.v_proj", keys),
         ];
-        let qkv = input_projections(&qkv, "self_attn.qkv_proj", architecture.biases.qkv)?;
+        let qkv = linear("self_attn.qkv_proj", &qkv, hidden, biases.qkv)?;
         let gate_up = [("mlp.gate_proj", inner), ("mlp.up_proj", inner)];
-        let gate_up = input_projections(&gate_up, "mlp.gate_up_proj", architecture.biases.mlp)?;
-        let mut output_projection = |name: &str, inputs: usize, bias: bool| {
-            Linear::assemble(
-                format!("{prefix}.{name}"),
-                [hidden, inputs],
-                None,
-                bias,
-                take,
-            )
-        };
-        let o_proj = output_projection("self_attn.o_proj", queries, architecture.biases.o)?;
-        let down_proj = output_projection("mlp.down_proj", inner, architecture.biases.mlp)?;
+        let gate_up = linear("mlp.gate_up_proj", &gate_up, hidden, biases.mlp)?;
+        let o_proj = [("self_attn.o_proj", hidden)];
+        let o_proj = linear("self_attn.o_proj", &o_proj, queries, biases.o)?;
+        let down_proj = [("mlp.down_proj", hidden)];
+        let down_proj = linear("mlp.down_proj", &down_proj, inner, biases.mlp)?;
         let [q_proj, k_proj, v_proj] = into_array(qkv);
         let [gate_proj, up_proj] = into_array(gate_up);
+        let ([o_proj], [down_proj]) = (into_array(o_proj), into_array(down_proj));
         Ok(Self {
             pre_attention_norm,
             q_proj,
@@ -171,43 +150,9 @@ impl Layer<Weight> {
         attend: impl FnOnce(Tensor<3>, Tensor<3>, Tensor<3>) -> Tensor<2>,
         mut hooks: LayerHooks,
     ) -> Tensor<2> {
-        let Architecture {
-            qk_norm,
-            activation,
-            ..
-        } = config.architecture;
-        let [count, _] = resid.dims();
-        let head_dim = config.head_dim;
-        let heads = |x: Tensor<2>, norm: Option<&RmsNorm<Weight>>, heads: usize| {
-            let x = match (norm, qk_norm) {
-                (Some(norm), Some(QkNorm::Projection)) => norm.forward(x),
-                (Some(norm), Some(QkNorm::Head)) => {
-                    norm.forward(x.reshape([count * heads, head_dim]))
-                }
-                _ => x,
-            };
-            x.reshape([count, heads, head_dim])
-        };
         let resid = hooks.at(Site::ResidPre, resid);
         let normed = RmsNorm::maybe(self.pre_attention_norm.as_ref(), resid.clone());
-        let mut project = |site, linear: &Linear<Weight>, x: &Tensor<2>| {
-            hooks.project(site, x.clone(), |x| linear.forward(x))
-        };
-        let q = heads(
-            project(Site::QProj, &self.q_proj, &normed),
-            self.q_norm.as_ref(),
-            config.num_attention_heads,
-        );
-        let k = heads(
-            project(Site::KProj, &self.k_proj, &normed),
-            self.k_norm.as_ref(),
-            config.num_key_value_heads,
-        );
-        let v = heads(
-            project(Site::VProj, &self.v_proj, &normed),
-            None,
-            config.num_key_value_heads,
-        );
+        let [q, k, v] = self.qkv(config, &normed, &mut hooks);
         let mixed = attend(rotation.rotate(q), rotation.rotate(k), v);
         let resid = self.o_proj.residual(
             resid,
@@ -219,24 +164,44 @@ impl Layer<Weight> {
         let resid = hooks.at(Site::ResidMid, resid);
 
         let normed = RmsNorm::maybe(self.pre_mlp_norm.as_ref(), resid.clone());
-        let mut project = |site, linear: &Linear<Weight>, x: &Tensor<2>| {
-            hooks.project(site, x.clone(), |x| linear.forward(x))
-        };
-        let gate = project(Site::GateProj, &self.gate_proj, &normed);
-        let up = project(Site::UpProj, &self.up_proj, &normed);
+        let gate = self.gate_proj.hooked(Site::GateProj, &normed, &mut hooks);
+        let up = self.up_proj.hooked(Site::UpProj, &normed, &mut hooks);
+        let saved = self.up_proj.weight.saved_activations();
         let resid = self.down_proj.residual(
             resid,
-            glu(
-                activation,
-                gate,
-                up,
-                self.up_proj.weight.saved_activations(),
-            ),
+            glu(config.architecture.activation, gate, up, saved),
             self.post_mlp_norm.as_ref(),
             [Site::DownProj, Site::MlpOut],
             &mut hooks,
         );
         hooks.at(Site::ResidPost, resid)
+    }
+
+    /// Queries, keys and values before rotation, `[tokens, heads, head_dim]` each.
+    fn qkv(
+        &self,
+        config: &ModelConfig,
+        normed: &Tensor<2>,
+        hooks: &mut LayerHooks,
+    ) -> [Tensor<3>; 3] {
+        let ([count, _], head_dim) = (normed.dims(), config.head_dim);
+        let heads = |x: Tensor<2>, norm: Option<&RmsNorm<Weight>>, heads: usize| {
+            let x = match (norm, config.architecture.qk_norm) {
+                (Some(norm), Some(QkNorm::Projection)) => norm.forward(x),
+                (Some(norm), Some(QkNorm::Head)) => {
+                    norm.forward(x.reshape([count * heads, head_dim]))
+                }
+                _ => x,
+            };
+            x.reshape([count, heads, head_dim])
+        };
+        let (q_heads, kv_heads) = (config.num_attention_heads, config.num_key_value_heads);
+        let q = self.q_proj.hooked(Site::QProj, normed, hooks);
+        let q = heads(q, self.q_norm.as_ref(), q_heads);
+        let k = self.k_proj.hooked(Site::KProj, normed, hooks);
+        let k = heads(k, self.k_norm.as_ref(), kv_heads);
+        let v = self.v_proj.hooked(Site::VProj, normed, hooks);
+        [q, k, heads(v, None, kv_heads)]
     }
 }
 
@@ -354,9 +319,50 @@ impl<T> Linear<T> {
     }
 }
 
+/// How a checkpoint names the projections of one input.
+struct ProjectionNames<'a> {
+    prefix: &'a str,
+    /// The one tensor that holds all of them, if the family fuses projections.
+    fused: Option<&'a str>,
+}
+
+impl ProjectionNames<'_> {
+    /// The projections `parts`, given by name and number of outputs.
+    fn assemble<T, E>(
+        &self,
+        parts: &[(&str, usize)],
+        inputs: usize,
+        bias: bool,
+        take: &mut dyn FnMut(TensorSpec) -> Result<T, E>,
+    ) -> Result<Vec<Linear<T>>, E> {
+        let total: usize = parts.iter().map(|(_, outputs)| outputs).sum();
+        let mut start = 0;
+        let linear = |&(name, outputs): &(&str, usize)| {
+            let rows = start..start + outputs;
+            start += outputs;
+            match self.fused {
+                Some(fused) if parts.len() > 1 => {
+                    let name = format!("{}.{fused}", self.prefix);
+                    Linear::assemble(name, [total, inputs], Some(rows), bias, take)
+                }
+                _ => {
+                    let name = format!("{}.{name}", self.prefix);
+                    Linear::assemble(name, [outputs, inputs], None, bias, take)
+                }
+            }
+        };
+        parts.iter().map(linear).collect()
+    }
+}
+
 impl Linear<Weight> {
     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         self.weight.linear(x, self.bias.as_ref())
+    }
+
+    /// The projection of `x` and what hooks at `site` make of it.
+    fn hooked(&self, site: Site, x: &Tensor<2>, hooks: &mut LayerHooks) -> Tensor<2> {
+        hooks.project(site, x.clone(), |x| self.forward(x))
     }
 
     /// `resid + norm(x W^T + b)`. `sites` are that of the projection and that of what is added.

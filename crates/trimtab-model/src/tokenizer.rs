@@ -164,19 +164,22 @@ impl Tokenizer {
 }
 
 /// The default special tokens of `LlamaTokenizer` in transformers.
-const LLAMA_TOKENS: &[(&str, &str)] = &[
+const LLAMA_TOKENS: DefaultTokens = &[
     ("unk_token", "<unk>"),
     ("bos_token", "<s>"),
     ("eos_token", "</s>"),
 ];
 
 /// The default special tokens of `GemmaTokenizer` in transformers.
-const GEMMA_TOKENS: &[(&str, &str)] = &[
+const GEMMA_TOKENS: DefaultTokens = &[
     ("unk_token", "<unk>"),
     ("bos_token", "<bos>"),
     ("eos_token", "<eos>"),
     ("pad_token", "<pad>"),
 ];
+
+/// Special tokens by their key in `tokenizer_config.json`.
+type DefaultTokens = &'static [(&'static str, &'static str)];
 
 /// Changes `tokenizer` as transformers does when it loads `tokenizer_config.json`.
 fn configure(
@@ -192,11 +195,28 @@ fn configure(
         "GemmaTokenizer" => GEMMA_TOKENS,
         _ => &[],
     };
+    let added = added_tokens(tokenizer, config, defaults)?;
+    tokenizer.add_tokens(&added);
+    if !defaults.is_empty() {
+        // Other classes keep the post-processor of tokenizer.json.
+        let template = post_processor(tokenizer, config, defaults)?;
+        tokenizer.with_post_processor(Some(template));
+    }
+    Ok(())
+}
+
+/// The tokens that the configuration adds, in the order of their ids, and then the special tokens
+/// that are in the vocabulary but not marked as special yet.
+fn added_tokens(
+    tokenizer: &tokenizers::Tokenizer,
+    config: &TokenizerConfig,
+    defaults: DefaultTokens,
+) -> tokenizers::Result<Vec<AddedToken>> {
     let mut added: Vec<(u32, AddedToken)> = vec![];
     if let Some(tokens) = config.get("added_tokens_decoder") {
         for (id, token) in tokens
             .as_object()
-            .ok_or("`added_tokens_decoder` is no object")?
+            .ok_or("`added_tokens_decoder` is not an object")?
         {
             added.push((id.parse()?, added_token(token)?));
         }
@@ -224,17 +244,18 @@ fn configure(
             added.push(token.special(true));
         }
     }
-    tokenizer.add_tokens(&added);
-    if defaults.is_empty() {
-        return Ok(()); // the post-processor of tokenizer.json stands
-    }
+    Ok(added)
+}
 
+/// Adds `bos_token` and `eos_token` to a text as the configuration says.
+fn post_processor(
+    tokenizer: &tokenizers::Tokenizer,
+    config: &TokenizerConfig,
+    defaults: DefaultTokens,
+) -> tokenizers::Result<PostProcessorWrapper> {
     let piece = |adds: &str, by_default: bool, key: &str| -> tokenizers::Result<_> {
-        if !config
-            .get(adds)
-            .and_then(Value::as_bool)
-            .unwrap_or(by_default)
-        {
+        let adds = config.get(adds).and_then(Value::as_bool);
+        if !adds.unwrap_or(by_default) {
             return Ok(None);
         }
         let default = defaults
@@ -270,9 +291,7 @@ fn configure(
         "pair": [sequence("A"), sequence("B")], // texts are encoded one at a time
         "special_tokens": special_tokens,
     });
-    let template: PostProcessorWrapper = serde_json::from_value(template)?;
-    tokenizer.with_post_processor(Some(template));
-    Ok(())
+    Ok(serde_json::from_value(template)?)
 }
 
 /// A token with its flags. It may also be written as its text alone.

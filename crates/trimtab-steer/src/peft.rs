@@ -96,7 +96,7 @@ impl Adapter {
             return Err(PeftError::NotLora);
         };
         let architecture = &self.config().architecture;
-        if architecture.fused {
+        if architecture.fused_projections {
             return Err(PeftError::Fused);
         }
         let mut file = TensorFile::default();
@@ -147,7 +147,7 @@ fn place_of(name: &str, config: &ModelConfig) -> Option<(usize, Site, bool)> {
         let second = Lora::names(layer, site).iter().position(|of| of == name)?;
         Some((layer, site, second == 1))
     });
-    site.filter(|_| !config.architecture.fused)
+    site.filter(|_| !config.architecture.fused_projections)
 }
 
 fn named(

@@ -1,6 +1,7 @@
 //! The settings of a rotary embedding.
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::error::{ConfigError, refuse};
 use super::keys::{ConfigKeys, shorten};
@@ -105,10 +106,9 @@ impl RopeConfig {
         head_dim: usize,
         max_position_embeddings: usize,
     ) -> Result<Self, ConfigError> {
-        let original: Option<serde_json::Value> =
-            keys.optional("original_max_position_embeddings")?;
-        let parameters = keys.optional::<serde_json::Value>("rope_parameters")?;
-        let scaling = keys.optional::<serde_json::Value>("rope_scaling")?;
+        let original = keys.optional("original_max_position_embeddings")?;
+        let parameters = keys.optional::<Value>("rope_parameters")?;
+        let scaling = keys.optional::<Value>("rope_scaling")?;
         let mut rope_theta = keys.or("rope_theta", default_theta)?;
         let mut partial_rotary_factor: f64 = keys.or("partial_rotary_factor", 1.0)?;
         let key = if parameters.is_some() {
@@ -118,40 +118,11 @@ impl RopeConfig {
         };
         let scaling = match parameters.or(scaling) {
             None => RopeScaling::Default {},
-            Some(serde_json::Value::Object(mut fields)) => {
-                for (field, value) in [
-                    ("rope_theta", &mut rope_theta),
-                    ("partial_rotary_factor", &mut partial_rotary_factor),
-                ] {
-                    if let Some(inside) = fields.remove(field) {
-                        match inside.as_f64() {
-                            Some(number) => *value = number,
-                            None => return refuse(field, inside, "it must be a number"),
-                        }
-                    }
-                }
-                // Older files say `type`, and some say both.
-                let old = fields.remove("type");
-                let kind = fields
-                    .remove("rope_type")
-                    .or(old)
-                    .unwrap_or("default".into());
-                let kind = if kind == "su" {
-                    "longrope".into()
-                } else {
-                    kind
-                };
-                if kind == "longrope"
-                    && let Some(original) = original
-                {
-                    fields.insert("original_max_position_embeddings".to_owned(), original);
-                }
-                fields.insert("rope_type".to_owned(), kind);
-                let shown = shorten(&serde_json::Value::Object(fields.clone()));
-                match serde_json::from_value(serde_json::Value::Object(fields)) {
-                    Ok(scaling) => scaling,
-                    Err(error) => return refuse(key, shown, error.to_string()),
-                }
+            Some(Value::Object(mut fields)) => {
+                take_number(&mut fields, "rope_theta", &mut rope_theta)?;
+                let factor = &mut partial_rotary_factor;
+                take_number(&mut fields, "partial_rotary_factor", factor)?;
+                RopeScaling::read(key, fields, original)?
             }
             Some(other) => return refuse(key, other, "it must be an object"),
         };
@@ -173,91 +144,7 @@ impl RopeConfig {
             let expected = "an even number of a head's numbers must be rotated, at least 2";
             return refuse("partial_rotary_factor", format!("{dim} numbers"), expected);
         }
-        let positive = |key: &str, value: f64| {
-            if value.is_normal() && value > 0.0 {
-                Ok(())
-            } else {
-                refuse(
-                    format!("rope_scaling.{key}"),
-                    value,
-                    "it must be finite and above 0",
-                )
-            }
-        };
-        match &self.scaling {
-            RopeScaling::Default {} => Ok(()),
-            RopeScaling::Linear { factor } => positive("factor", *factor),
-            RopeScaling::Dynamic { factor } if dim > 2 => positive("factor", *factor),
-            RopeScaling::Dynamic { .. } => refuse(
-                "rope_scaling",
-                "dynamic",
-                "heads must rotate more than 2 numbers",
-            ),
-            RopeScaling::Yarn {
-                factor,
-                attention_factor,
-                beta_fast,
-                beta_slow,
-                mscale,
-                mscale_all_dim,
-                original_max_position_embeddings: original,
-                ..
-            } => {
-                positive("factor", *factor)?;
-                positive(
-                    "original_max_position_embeddings",
-                    original.unwrap_or(1) as f64,
-                )?;
-                for (key, value) in [
-                    ("attention_factor", attention_factor),
-                    ("beta_fast", beta_fast),
-                    ("beta_slow", beta_slow),
-                    ("mscale", mscale),
-                    ("mscale_all_dim", mscale_all_dim),
-                ] {
-                    positive(key, value.unwrap_or(1.0))?;
-                }
-                Ok(())
-            }
-            RopeScaling::Longrope {
-                short_factor,
-                long_factor,
-                original_max_position_embeddings: original,
-                attention_factor,
-                ..
-            } => {
-                positive("attention_factor", attention_factor.unwrap_or(1.0))?;
-                if *original < 2 {
-                    let expected = "it must be at least 2";
-                    return refuse("original_max_position_embeddings", original, expected);
-                }
-                for (key, factors) in [("short_factor", short_factor), ("long_factor", long_factor)]
-                {
-                    if factors.len() != dim / 2 {
-                        let found = format!("a list of {}", factors.len());
-                        return refuse(key, found, format!("heads rotate {} pairs", dim / 2));
-                    }
-                    for factor in factors {
-                        positive(key, *factor)?;
-                    }
-                }
-                Ok(())
-            }
-            RopeScaling::Llama3 {
-                factor,
-                low_freq_factor,
-                high_freq_factor,
-                original_max_position_embeddings: original,
-            } => {
-                positive("factor", *factor)?;
-                positive("low_freq_factor", *low_freq_factor)?;
-                positive("original_max_position_embeddings", *original as f64)?;
-                positive(
-                    "high_freq_factor - low_freq_factor",
-                    high_freq_factor - low_freq_factor,
-                )
-            }
-        }
+        self.scaling.check(dim)
     }
 
     /// Longest text after scaling, in tokens.
@@ -290,6 +177,131 @@ impl RopeConfig {
             _ => None,
         }
     }
+}
+
+impl RopeScaling {
+    /// Reads the object at `key`; `original` is what older files have beside it.
+    fn read(
+        key: &str,
+        mut fields: Map<String, Value>,
+        original: Option<Value>,
+    ) -> Result<Self, ConfigError> {
+        // Older files say `type`, and some say both.
+        let old = fields.remove("type");
+        let kind = fields
+            .remove("rope_type")
+            .or(old)
+            .unwrap_or("default".into());
+        let kind = if kind == "su" {
+            "longrope".into()
+        } else {
+            kind
+        };
+        if kind == "longrope"
+            && let Some(original) = original
+        {
+            fields.insert("original_max_position_embeddings".to_owned(), original);
+        }
+        fields.insert("rope_type".to_owned(), kind);
+        let fields = Value::Object(fields);
+        let shown = shorten(&fields);
+        serde_json::from_value(fields).or_else(|error| refuse(key, shown, error.to_string()))
+    }
+
+    /// Refuses numbers of which no frequency of `dim / 2` pairs can be computed.
+    fn check(&self, dim: usize) -> Result<(), ConfigError> {
+        match self {
+            Self::Default {} => Ok(()),
+            Self::Linear { factor } => positive("factor", *factor),
+            Self::Dynamic { factor } if dim > 2 => positive("factor", *factor),
+            Self::Dynamic { .. } => {
+                let expected = "heads must rotate more than 2 numbers";
+                refuse("rope_scaling", "dynamic", expected)
+            }
+            Self::Yarn {
+                factor,
+                attention_factor,
+                beta_fast,
+                beta_slow,
+                mscale,
+                mscale_all_dim,
+                original_max_position_embeddings: original,
+                ..
+            } => {
+                positive("factor", *factor)?;
+                let original = original.unwrap_or(1) as f64;
+                positive("original_max_position_embeddings", original)?;
+                for (key, value) in [
+                    ("attention_factor", attention_factor),
+                    ("beta_fast", beta_fast),
+                    ("beta_slow", beta_slow),
+                    ("mscale", mscale),
+                    ("mscale_all_dim", mscale_all_dim),
+                ] {
+                    positive(key, value.unwrap_or(1.0))?;
+                }
+                Ok(())
+            }
+            Self::Longrope {
+                short_factor,
+                long_factor,
+                original_max_position_embeddings: original,
+                attention_factor,
+                ..
+            } => {
+                positive("attention_factor", attention_factor.unwrap_or(1.0))?;
+                if *original < 2 {
+                    let expected = "it must be at least 2";
+                    return refuse("original_max_position_embeddings", original, expected);
+                }
+                positive_pairs("short_factor", short_factor, dim)?;
+                positive_pairs("long_factor", long_factor, dim)
+            }
+            Self::Llama3 {
+                factor,
+                low_freq_factor: low,
+                high_freq_factor: high,
+                original_max_position_embeddings: original,
+            } => {
+                positive("factor", *factor)?;
+                positive("low_freq_factor", *low)?;
+                positive("original_max_position_embeddings", *original as f64)?;
+                positive("high_freq_factor - low_freq_factor", high - low)
+            }
+        }
+    }
+}
+
+/// Takes the number at `key`, if there is one, to replace `value`.
+fn take_number(
+    fields: &mut Map<String, Value>,
+    key: &str,
+    value: &mut f64,
+) -> Result<(), ConfigError> {
+    if let Some(found) = fields.remove(key) {
+        match found.as_f64() {
+            Some(number) => *value = number,
+            None => return refuse(key, found, "it must be a number"),
+        }
+    }
+    Ok(())
+}
+
+fn positive(key: &str, value: f64) -> Result<(), ConfigError> {
+    if value.is_normal() && value > 0.0 {
+        Ok(())
+    } else {
+        let key = format!("rope_scaling.{key}");
+        refuse(key, value, "it must be finite and above 0")
+    }
+}
+
+fn positive_pairs(key: &str, factors: &[f64], dim: usize) -> Result<(), ConfigError> {
+    if factors.len() != dim / 2 {
+        let found = format!("a list of {}", factors.len());
+        return refuse(key, found, format!("heads rotate {} pairs", dim / 2));
+    }
+    factors.iter().try_for_each(|&factor| positive(key, factor))
 }
 
 fn default_truncate() -> bool {

@@ -59,17 +59,7 @@ pub(super) fn plain(
         keys.or("max_position_embeddings", defaults.max_position_embeddings)?;
     let head_dim = match (keys.optional("head_dim")?, defaults.head_dim) {
         (Some(head_dim), _) | (None, Some(head_dim)) => head_dim,
-        _ if !hidden_size.is_multiple_of(num_attention_heads) => {
-            return refuse(
-                "hidden_size",
-                hidden_size,
-                format!(
-                    "without head_dim it must be a multiple of num_attention_heads \
-                     ({num_attention_heads})"
-                ),
-            );
-        }
-        _ => hidden_size / num_attention_heads,
+        _ => shared_head_dim(hidden_size, num_attention_heads)?,
     };
     let rope = RopeConfig::read(keys, defaults.rope_theta, head_dim, max_position_embeddings)?;
     let layer = LayerConfig {
@@ -109,6 +99,16 @@ pub(super) fn plain(
             ropes: vec![rope],
         },
     })
+}
+
+/// The width of a head if the heads share `hidden_size`.
+fn shared_head_dim(hidden_size: usize, heads: usize) -> Result<usize, ConfigError> {
+    if hidden_size.is_multiple_of(heads) {
+        return Ok(hidden_size / heads);
+    }
+    let expected =
+        format!("without head_dim it must be a multiple of num_attention_heads ({heads})");
+    refuse("hidden_size", hidden_size, expected)
 }
 
 pub(super) fn activation(

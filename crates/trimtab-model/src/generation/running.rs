@@ -523,3 +523,59 @@ impl Iterator for Generation<'_> {
         self.sampled.pop_front().map(Ok)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decoder::tests::packed_model;
+
+    #[test]
+    fn keys_and_values_stay_within_their_bound_and_completions_do_not_depend_on_it() {
+        let model = packed_model();
+        let sampling = Sampling {
+            max_new_tokens: 9,
+            stop_tokens: vec![3],
+            ..Sampling::default()
+        };
+        let prompts: Vec<Vec<u32>> = (0..12)
+            .map(|index| (0..20).map(|token| (index + token) % 11).collect())
+            .collect();
+        let requests: Vec<(usize, Request)> = prompts
+            .iter()
+            .enumerate()
+            .map(|(index, prompt)| {
+                let request = Request {
+                    prompt,
+                    index: index as u64,
+                    samples: 1 + index % 4,
+                };
+                (index, request)
+            })
+            .collect();
+        let start = |max_bytes| {
+            let options = GenerateOptions::default();
+            Generation::new(&model, requests.clone(), &sampling, options, max_bytes)
+        };
+        let unbounded = start(MAX_CACHE_BYTES).run().expect("finite logits");
+        let config = &model.config;
+        let heads = config.num_hidden_layers * config.num_key_value_heads;
+        let token_bytes = 2 * heads * config.head_dim * size_of::<f32>();
+        for max_bytes in [64, 100, 200].map(|tokens| tokens * token_bytes) {
+            let mut generation = start(max_bytes);
+            let mut largest = 0;
+            loop {
+                let bytes = generation.cache.stored_tokens() * token_bytes;
+                largest = largest.max(bytes);
+                assert!(bytes <= max_bytes, "{bytes} of {max_bytes} bytes");
+                if !generation.step().expect("finite logits") {
+                    break;
+                }
+            }
+            assert!(4 * largest > max_bytes, "{largest} of {max_bytes} bytes");
+            let tokens = |all: &[Vec<Completion>]| -> Vec<Vec<u32>> {
+                all.iter().flatten().map(|one| one.tokens.clone()).collect()
+            };
+            assert_eq!(tokens(&generation.finish()), tokens(&unbounded));
+        }
+    }
+}
