@@ -16,7 +16,7 @@ use trimtab::model::{Completion, FinishReason, GenerateOptions, Model};
 use trimtab::rl::{BackwardConfig, GroupLoss, Policy, Slopes, group_gradient};
 use trimtab::steer::{Adapter, Form, TokenFilter};
 use trimtab::{Precision, Request, Sampling, generate};
-use trimtab_examples::peak_memory_bytes;
+use trimtab_examples_common::peak_memory_bytes;
 
 const ROWS: usize = 32;
 const PROMPT_LEN: usize = 64;

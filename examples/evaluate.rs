@@ -68,6 +68,7 @@ struct Args {
 }
 
 fn main() -> Result<()> {
+    trimtab_hub::install();
     let args = Args::parse();
     if let Some([before, after]) = args.compare.as_deref() {
         let comparison = compare(before, after)?;
@@ -157,7 +158,7 @@ fn protocol(args: &Args, base: &Pretrained) -> Result<(Vec<Item>, Protocol)> {
             .collect(),
         seed: args.seed,
     };
-    let dtype = args.model.precision()?.name();
+    let dtype = args.model.device.precision()?.name();
     let task = args.task.to_string();
     let protocol = Protocol::new(&task, &template.pattern(), &items, decoding, dtype);
     Ok((items, protocol))
@@ -190,7 +191,7 @@ fn arm(args: &Args, steered: &Steered) -> Arm {
         model: steered.base.name.clone(),
         model_sha256: steered.base.sha256.clone(),
         vectors_sha256: steered.sha256.clone(),
-        device: args.model.device.clone(),
+        device: args.model.device.device.clone(),
     }
 }
 

@@ -70,7 +70,7 @@ enum Target {
 
 fn main() -> Result<()> {
     let mut args = Args::parse();
-    let dtype = *args.model.dtype.get_or_insert(Precision::F32);
+    let dtype = *args.model.device.dtype.get_or_insert(Precision::F32);
     ensure!(
         dtype == Precision::F32,
         "an export is compared with the steered model in f32; leave out --dtype"

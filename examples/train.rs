@@ -47,6 +47,7 @@ struct Args {
 const REPORT_EVERY: u64 = 10;
 
 fn main() -> Result<()> {
+    trimtab_hub::install();
     let args = Args::parse();
     let stop = Stop::on_ctrl_c()?;
     let recipe = recipe(&args)?;

@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use tempfile::TempDir;
+use trimtab_hub::{Download, Hub, HubError};
 use trimtab_model::checkpoint_weights::{CheckpointWeights, FloatDType};
 use trimtab_model::file::sha256_hex;
-use trimtab_model::hub::{Download, Hub, HubError};
 use trimtab_model::{ChatMessage, ChatTemplate};
 use trimtab_tests::fixture;
 

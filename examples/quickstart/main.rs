@@ -16,15 +16,18 @@ use trimtab::model::file::write_atomically;
 use trimtab::rl::StepMetrics;
 use trimtab::tasks::{Decoding, Item, Sample, Split};
 use trimtab::{Family, Outcome, Pretrained, Recipe, Run, SteeringVectors, evaluate, read_vectors};
-use trimtab_examples::{ModelArgs, Stop, peak_memory_bytes, progress};
+use trimtab_examples_common::{DeviceArgs, Stop, bundled_model, peak_memory_bytes, progress};
 
 use crate::report::{Answer, CurvePoint, Example, Report, TaskRow};
 
 /// Trains steering vectors on the bundled model and shows what they do.
 #[derive(Parser)]
 struct Args {
+    /// Folder of a Hugging Face checkpoint [default: the bundled model].
+    #[arg(long, value_name = "DIR")]
+    model: Option<PathBuf>,
     #[command(flatten)]
-    model: ModelArgs,
+    device: DeviceArgs,
     /// Training steps [default: the recipe's].
     #[arg(long)]
     steps: Option<u64>,
@@ -62,7 +65,9 @@ fn main() -> Result<()> {
         ..Recipe::default()
     };
     recipe.steps = args.steps.unwrap_or(recipe.steps);
-    let base = args.model.load()?;
+    let dir = args.model.clone().unwrap_or_else(bundled_model);
+    let base = args.device.load(&dir);
+    let base = base.with_context(|| format!("cannot load the model {}", dir.display()))?;
     let mut run = Run::open(&args.out, &base, &recipe)?;
 
     let (before, base_answers) = measure(&base, None, &recipe, "base", &stop)?;
@@ -226,8 +231,8 @@ fn command(args: &Args) -> String {
     if let Some(steps) = args.steps {
         command += &format!(" --steps {steps}");
     }
-    if let Some(model) = &args.model.model {
-        command += &format!(" --model {model}");
+    if let Some(model) = &args.model {
+        command += &format!(" --model {}", model.display());
     }
     command
 }

@@ -12,7 +12,7 @@ use trimtab::model::{Completion, GenerateOptions, Model};
 use trimtab::rl::{BackwardConfig, GroupLoss, Policy, Slopes, group_gradient};
 use trimtab::steer::{Adapter, Form, TokenFilter};
 use trimtab::{Device, Precision, Pretrained, Request, Sampling, generate};
-use trimtab_examples::{keep_freed_memory, peak_memory_bytes};
+use trimtab_examples_common::{keep_freed_memory, peak_memory_bytes};
 
 /// Measures what sharing a prompt saves.
 #[derive(Parser)]

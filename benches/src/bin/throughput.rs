@@ -11,7 +11,7 @@ use trimtab::model::{Completion, FinishReason, GenerateOptions};
 use trimtab::rl::{BackwardConfig, GroupGradient, GroupLoss, Policy, Slopes, group_gradient};
 use trimtab::steer::{Adapter, Form, TokenFilter};
 use trimtab::{Device, Precision, Pretrained, Request, Sampling, generate};
-use trimtab_examples::{keep_freed_memory, peak_memory_bytes};
+use trimtab_examples_common::{keep_freed_memory, peak_memory_bytes};
 
 /// Measures loading, prompt reading and decoding.
 #[derive(Parser)]

@@ -7,7 +7,7 @@ use std::time::Instant;
 use clap::Parser;
 use trimtab::rl::{BuiltIn, Schedule};
 use trimtab::{Device, Precision, Pretrained, Recipe, Trainer};
-use trimtab_examples::{keep_freed_memory, peak_memory_bytes};
+use trimtab_examples_common::{keep_freed_memory, peak_memory_bytes};
 
 /// Measures training steps.
 #[derive(Parser)]

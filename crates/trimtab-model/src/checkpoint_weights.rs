@@ -407,13 +407,6 @@ impl CheckpointWeights {
     }
 }
 
-/// The files that an index names, all of them in its folder.
-#[cfg(feature = "hub")]
-pub(crate) fn shard_names(index: &Path) -> Result<Vec<String>, WeightsError> {
-    let index = Index::read(index)?;
-    Ok(index.shards().into_iter().map(str::to_owned).collect())
-}
-
 fn decode<const N: usize>(bytes: &[u8], values: &mut [f32], number: impl Fn([u8; N]) -> f32) {
     let (words, _) = bytes.as_chunks::<N>();
     for (value, &word) in values.iter_mut().zip(words) {

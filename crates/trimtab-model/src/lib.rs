@@ -22,8 +22,6 @@ mod families;
 pub mod file;
 pub mod generation;
 pub mod hook;
-#[cfg(feature = "hub")]
-pub mod hub;
 mod layer;
 pub mod layer_input;
 pub mod precision;

@@ -2,10 +2,6 @@
 
 mod error;
 mod fields;
-#[cfg(feature = "hub")]
-mod hub;
-#[cfg(feature = "parquet")]
-mod parquet;
 mod rows;
 mod table;
 
@@ -21,6 +17,7 @@ pub use self::rows::{MAX_FILE_BYTES, MAX_LINE_BYTES};
 pub use self::table::DATASETS;
 use crate::problem::Problem;
 use crate::prompt::Template;
+use crate::reader;
 
 /// A published data set: one split of one benchmark or training set.
 ///
@@ -128,7 +125,8 @@ impl Dataset {
 
     /// Reads the set from a file, or from the files in a folder that have the names in [`Dataset::files`].
     ///
-    /// A file is JSON Lines, one JSON array of objects, or, with the feature `parquet`, Parquet: its first bytes say which.
+    /// A file is JSON Lines, one JSON array of objects, or Parquet: its first bytes say which. Parquet and the hub need
+    /// the crate `trimtab-hub`.
     /// A UTF-8 byte order mark, CRLF line ends and blank lines are accepted. The rows are numbered from 0 through all
     /// files, skipped ones included, and the number is in the problem's id: `math500/17`. What the file itself calls a
     /// row is in the tag `source`.
@@ -153,12 +151,12 @@ impl Dataset {
     /// # Errors
     ///
     /// The set has no copy on the hub that this crate can read, or the hub or the data fail; see [`LoadError`].
-    #[cfg(feature = "hub")]
     pub fn load_from_hub(&self, malformed: Malformed) -> Result<Loaded, LoadError> {
         if self.hub.is_empty() {
             return Err(LoadError::NeedsPath { name: self.name });
         }
-        let files: Result<Vec<PathBuf>, _> = self.hub.iter().map(|uri| hub::fetch(uri)).collect();
+        let files: Result<Vec<PathBuf>, _> =
+            self.hub.iter().map(|uri| reader::fetch(uri)).collect();
         self.load_files(&files?, None, malformed)
     }
 
@@ -167,9 +165,8 @@ impl Dataset {
     /// # Errors
     ///
     /// See [`Dataset::load_from_hub`].
-    #[cfg(feature = "hub")]
     pub fn load_from_uri(&self, uri: &str, malformed: Malformed) -> Result<Loaded, LoadError> {
-        self.load_files(&[hub::fetch(uri)?], None, malformed)
+        self.load_files(&[reader::fetch(uri)?], None, malformed)
     }
 
     fn load_files(

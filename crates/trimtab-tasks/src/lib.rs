@@ -13,6 +13,7 @@ mod problem;
 mod problems;
 mod procedural;
 mod prompt;
+pub mod reader;
 mod report;
 mod sample;
 mod select;

@@ -19,8 +19,8 @@ use crate::prompt::Template;
 /// | `nano-gsm`, `nano-math` | of the bundled model's families |
 /// | `countdown`, `sorting:3`, … | generated, at level 1 or the one given ([`Procedure`]) |
 /// | `math500:PATH` | a data set ([`Dataset`]) from a file, or from the folder that holds its files |
-/// | `math500:hf://datasets/OWNER/NAME/PATH` | from a file on the Hugging Face hub (feature `hub`) |
-/// | `math500` | from its usual place on the hub (feature `hub`) |
+/// | `math500:hf://datasets/OWNER/NAME/PATH` | from a file on the Hugging Face hub, with `trimtab_hub::install` |
+/// | `math500` | from its usual place on the hub, likewise |
 ///
 /// ```
 /// use trimtab_tasks::{Split, Task};
@@ -96,19 +96,8 @@ impl DataSource {
     fn load(&self, dataset: &Dataset) -> Result<Loaded, LoadError> {
         match self {
             Self::Path(path) => dataset.load(path, Malformed::Refuse),
-            #[cfg(feature = "hub")]
             Self::Uri(uri) => dataset.load_from_uri(uri, Malformed::Refuse),
-            #[cfg(feature = "hub")]
             Self::Hub => dataset.load_from_hub(Malformed::Refuse),
-            #[cfg(not(feature = "hub"))]
-            Self::Uri(uri) => Err(LoadError::NeedsHub { uri: uri.clone() }),
-            #[cfg(not(feature = "hub"))]
-            Self::Hub => Err(match dataset.hub {
-                [] => LoadError::NeedsPath { name: dataset.name },
-                [uri, ..] => LoadError::NeedsHub {
-                    uri: (*uri).to_owned(),
-                },
-            }),
         }
     }
 }
@@ -240,10 +229,9 @@ mod tests {
         );
     }
 
-    #[cfg(not(feature = "hub"))]
     #[test]
-    fn without_the_feature_the_hub_is_an_error_that_says_so() {
-        for (name, needle) in [("gsm8k", "feature `hub`"), ("svamp", "svamp:PATH")] {
+    fn without_a_way_to_fetch_the_hub_is_an_error_that_says_so() {
+        for (name, needle) in [("gsm8k", "trimtab_hub::install"), ("svamp", "svamp:PATH")] {
             let task: Task = name.parse().expect("a task");
             let error = task.problems(Split::HeldOut, 0).expect_err("no hub");
             assert!(error.to_string().contains(needle), "{error}");

@@ -31,7 +31,8 @@ pub enum LoadError {
     #[error("{path} starts as a JSON array but is none: {reason}")]
     Array { path: PathBuf, reason: String },
     #[error(
-        "{path} is a Parquet file; build with the feature `parquet` or convert it to JSON lines"
+        "{path} is a Parquet file; call `trimtab_hub::install` with the feature `parquet` of \
+         `trimtab-hub`, or convert the file to JSON lines"
     )]
     NeedsParquet { path: PathBuf },
     #[error("{path} starts as a Parquet file but cannot be read: {reason}")]
@@ -40,7 +41,7 @@ pub enum LoadError {
         "{name} is not known on the hub in a layout that can be read; give a file: `{name}:PATH`"
     )]
     NeedsPath { name: &'static str },
-    #[error("build with the feature `hub` to read {uri}, or give a file")]
+    #[error("{uri} is on the hub; call `trimtab_hub::install` of `trimtab-hub`, or give a file")]
     NeedsHub { uri: String },
     #[error("`{uri}` is not of the form hf://datasets/OWNER/NAME[@REVISION]/PATH")]
     Uri { uri: String },

@@ -8,6 +8,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::{LoadError, RowError};
+use crate::reader;
 
 /// Largest file that is read: the largest published set has about 300 MB.
 pub const MAX_FILE_BYTES: u64 = 1 << 29;
@@ -39,7 +40,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
 /// Visits the rows in order; the first bytes say what the file is.
 pub(super) fn each(path: &Path, bytes: &[u8], visit: &mut Visit) -> Result<(), LoadError> {
     if bytes.starts_with(b"PAR1") {
-        return parquet(path, visit);
+        return parquet(path, bytes, visit);
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     if bytes.trim_ascii_start().starts_with(b"[") {
@@ -49,14 +50,18 @@ pub(super) fn each(path: &Path, bytes: &[u8], visit: &mut Visit) -> Result<(), L
     }
 }
 
-#[cfg(feature = "parquet")]
-use super::parquet::each as parquet;
-
-#[cfg(not(feature = "parquet"))]
-fn parquet(path: &Path, _: &mut Visit) -> Result<(), LoadError> {
-    Err(LoadError::NeedsParquet {
-        path: path.to_owned(),
-    })
+/// The "line" of a row is its number, from 1.
+fn parquet(path: &Path, bytes: &[u8], visit: &mut Visit) -> Result<(), LoadError> {
+    let path = || path.to_owned();
+    let read = reader::parquet().ok_or_else(|| LoadError::NeedsParquet { path: path() })?;
+    let rows = read(bytes).map_err(|reason| LoadError::Parquet {
+        path: path(),
+        reason,
+    })?;
+    for (number, row) in (1..).zip(rows) {
+        visit(number, Ok(row))?;
+    }
+    Ok(())
 }
 
 fn lines(bytes: &[u8], visit: &mut Visit) -> Result<(), LoadError> {

@@ -3,19 +3,17 @@
 //! The crate `hf-hub` downloads. This module chooses the files that a model needs, takes all of
 //! them from one commit, and uses none before it is complete.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use hf_hub::api::Progress;
 use hf_hub::api::sync::{Api, ApiBuilder, ApiError, ApiRepo};
 use hf_hub::{Cache, Repo, RepoType};
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
-
-use crate::checkpoint_weights::{WeightsError, shard_names};
-use crate::file::hex;
 
 /// The files of a checkpoint beside its weights; those that exist are fetched.
 const FILES: [&str; 7] = [
@@ -28,13 +26,19 @@ const FILES: [&str; 7] = [
     "chat_template.json",
 ];
 
+/// Largest index of weights, in bytes.
+const MAX_INDEX_BYTES: u64 = 64 << 20;
+
+/// Most files of weights of one checkpoint.
+const MAX_SHARDS: usize = 1024;
+
 /// A hub and the local cache of what came from it.
 ///
 /// ```no_run
-/// use trimtab_model::hub::Hub;
+/// use trimtab_hub::Hub;
 ///
 /// let dir = Hub::from_env().snapshot("Qwen/Qwen2.5-1.5B@main", &mut |_| ())?;
-/// # Ok::<(), trimtab_model::hub::HubError>(())
+/// # Ok::<(), trimtab_hub::HubError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Hub {
@@ -88,8 +92,8 @@ pub enum HubError {
     Damaged { name: String, file: String },
     #[error("{name} has no safetensors weights")]
     NoWeights { name: String },
-    #[error(transparent)]
-    Index(#[from] WeightsError),
+    #[error("the index of the weights of {name} cannot be used: {reason}")]
+    Index { name: String, reason: String },
     #[error("cannot use {path} in the cache of the hub")]
     Cache { path: PathBuf, source: io::Error },
 }
@@ -266,7 +270,12 @@ impl Fetch<'_> {
         if there.contains("model.safetensors") {
             self.file("model.safetensors")?;
         } else if there.contains("model.safetensors.index.json") {
-            for shard in shard_names(&self.file("model.safetensors.index.json")?)? {
+            let index = self.file("model.safetensors.index.json")?;
+            let shards = shard_names(&index).map_err(|reason| HubError::Index {
+                name: self.name.to_owned(),
+                reason,
+            })?;
+            for shard in shards {
                 self.file(&shard)?;
             }
         } else {
@@ -374,6 +383,30 @@ fn is_commit(text: &str) -> bool {
     text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
+/// The files that an index names, each of which lies beside it.
+fn shard_names(index: &Path) -> Result<BTreeSet<String>, String> {
+    #[derive(Deserialize)]
+    struct Index {
+        weight_map: BTreeMap<String, String>,
+    }
+    if len(index) > MAX_INDEX_BYTES {
+        return Err(format!("it has more than {MAX_INDEX_BYTES} bytes"));
+    }
+    let bytes = fs::read(index).map_err(|error| error.to_string())?;
+    let index: Index = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
+    let shards: BTreeSet<String> = index.weight_map.into_values().collect();
+    if !(1..=MAX_SHARDS).contains(&shards.len()) {
+        return Err(format!("it names {} files", shards.len()));
+    }
+    for shard in &shards {
+        let mut parts = Path::new(shard).components();
+        if !matches!(parts.next(), Some(Component::Normal(only)) if only == shard.as_str()) {
+            return Err(format!("`{shard}` is not the name of a file beside it"));
+        }
+    }
+    Ok(shards)
+}
+
 fn len(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |metadata| metadata.len())
 }
@@ -383,7 +416,7 @@ fn is_whole(path: &Path, size: u64, etag: &str) -> bool {
     let hash = || -> io::Result<String> {
         let mut hash = Sha256::new();
         io::copy(&mut File::open(path)?, &mut hash)?;
-        Ok(hex(&hash.finalize()))
+        Ok(format!("{:x}", hash.finalize()))
     };
     len(path) == size && (etag.len() != 64 || hash().is_ok_and(|hash| hash == etag))
 }
@@ -473,6 +506,29 @@ mod tests {
                 offline,
                 "{value}"
             );
+        }
+    }
+
+    #[test]
+    fn shards_are_files_beside_the_index() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let index = folder.path().join("index.json");
+        let names = |text: &str| {
+            fs::write(&index, text).expect("a writable folder");
+            shard_names(&index)
+        };
+        let found = names(r#"{"weight_map": {"a": "1.safetensors", "b": "1.safetensors"}}"#);
+        assert_eq!(found, Ok(BTreeSet::from(["1.safetensors".to_owned()])));
+        for wrong in [
+            "",
+            "{}",
+            r#"{"weight_map": {}}"#,
+            r#"{"weight_map": {"a": "../1"}}"#,
+            r#"{"weight_map": {"a": "/1"}}"#,
+            r#"{"weight_map": {"a": "b/1"}}"#,
+            r#"{"weight_map": {"a": ""}}"#,
+        ] {
+            assert!(names(wrong).is_err(), "{wrong}");
         }
     }
 }

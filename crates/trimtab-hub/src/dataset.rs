@@ -4,12 +4,11 @@ use std::path::PathBuf;
 
 use hf_hub::api::sync::ApiBuilder;
 use hf_hub::{Cache, Repo, RepoType};
-
-use super::LoadError;
+use trimtab_tasks::LoadError;
 
 /// The local copy of `hf://datasets/OWNER/NAME[@REVISION]/PATH`, downloaded if there is none. Cache and hub are those of
 /// `HF_HOME` and `HF_ENDPOINT`.
-pub(super) fn fetch(uri: &str) -> Result<PathBuf, LoadError> {
+pub(crate) fn fetch(uri: &str) -> Result<PathBuf, LoadError> {
     let failed = |reason: String| LoadError::Hub {
         uri: uri.to_owned(),
         reason,
