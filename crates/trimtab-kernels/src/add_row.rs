@@ -1,11 +1,16 @@
-//! One row added to every row.
+//! Adding one row to every row, as a steering vector does.
 
-use crate::parallel::by_rows;
+use crate::parallel::par_fill_rows;
 
-/// `x + row`: `x` is `[rows, width]`, `row` is `[width]`.
-pub(crate) fn add(x: &[f32], row: &[f32]) -> Vec<f32> {
+/// `x + row`.
+///
+/// # Shapes
+///
+/// - `x` and output: `[rows, width]`
+/// - `row`: `[width]`
+pub(crate) fn forward(x: &[f32], row: &[f32]) -> Vec<f32> {
     let width = row.len();
-    by_rows(x.len(), width, 8, |first, y| {
+    par_fill_rows(x.len(), width, 8, |first, y| {
         let x = &x[first * width..][..y.len()];
         for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
             for ((y, x), row) in y.iter_mut().zip(x).zip(row) {
@@ -15,11 +20,15 @@ pub(crate) fn add(x: &[f32], row: &[f32]) -> Vec<f32> {
     })
 }
 
-/// The sum of all rows of `x`, `[rows, width]`: the gradient with respect to the row that was added. Summed in f64 from the first row
-/// to the last.
-pub(crate) fn sum(x: &[f32], width: usize) -> Vec<f32> {
+/// The gradient with respect to `row`: the sum of all rows of `dy`, in f64 from first to last.
+///
+/// # Shapes
+///
+/// - `dy`: `[rows, width]`
+/// - output: `[width]`
+pub(crate) fn backward(dy: &[f32], width: usize) -> Vec<f32> {
     let mut sums = vec![0.0f64; width];
-    for row in x.chunks_exact(width) {
+    for row in dy.chunks_exact(width) {
         for (sum, &value) in sums.iter_mut().zip(row) {
             *sum += f64::from(value);
         }
@@ -36,11 +45,11 @@ mod tests {
     fn rows_are_added_and_summed() {
         let (rows, width) = (301, 130);
         let (x, row) = (noise(1, rows * width), noise(2, width));
-        let y = with_threads(1, || add(&x, &row));
+        let y = with_threads(1, || forward(&x, &row));
         let expected: Vec<f32> = (0..x.len()).map(|i| x[i] + row[i % width]).collect();
         assert_eq!(bits(&y), bits(&expected));
-        assert_eq!(bits(&with_threads(3, || add(&x, &row))), bits(&y));
-        for (column, got) in sum(&x, width).into_iter().enumerate() {
+        assert_eq!(bits(&with_threads(3, || forward(&x, &row))), bits(&y));
+        for (column, got) in backward(&x, width).into_iter().enumerate() {
             let exact: f64 = x[column..]
                 .iter()
                 .step_by(width)

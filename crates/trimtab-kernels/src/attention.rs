@@ -1,9 +1,11 @@
-//! Grouped-query attention: rows that may share a prompt, each looking at its own past.
+//! Grouped-query attention over sequences that may share a prompt.
 //!
-//! For a query `q` at place `t` of its row, behind a prompt of `p` tokens: `softmax(scale q k^T) v` over the prompt and the
-//! row's tokens `0..=t`, or over the last `sliding_window` of them (arXiv:1706.03762, eq. 1; arXiv:2305.13245). All in f32,
-//! in the same order whatever the other queries are: a token's result in a row that is run at once is, to the bit,
-//! its result in a row that is run token by token.
+//! A query `q` at position `t` of its sequence, behind a prompt of `p` tokens, computes
+//! `softmax(scale q k^T) v` over the prompt and the tokens `0..=t` of the sequence, or over the last
+//! `sliding_window` of them (arXiv:1706.03762, eq. 1; arXiv:2305.13245).
+//!
+//! Everything is f32, in an order that does not depend on the other queries. So prefill and
+//! token-by-token decoding give the same bits.
 
 mod backward;
 
@@ -12,106 +14,136 @@ use rayon::prelude::*;
 
 use crate::exp::exp;
 use crate::isa::Isa;
-use crate::microkernel::{PANEL, View, largest, load, multiply, store};
-use crate::parallel::{Shared, scratch};
+use crate::microkernel::{MatrixView, PANEL_WIDTH, load, multiply, reduce_max, store};
+use crate::parallel::SharedPtr;
+use crate::scratch::Scratch;
 
-pub(crate) use backward::{Given, backward};
+pub(crate) use backward::{Inputs, backward};
 
-/// Queries of one key head that are computed together.
-const QUERIES: usize = 64;
+/// Query rows of one key head that are computed together, at most.
+const MAX_BLOCK_QUERIES: usize = 64;
 
-/// The shape and the rules of an attention.
+/// The shape of an attention layer, and which keys its queries see.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Heads {
-    /// Heads of the queries.
+pub struct AttentionParams {
+    /// Number of query heads.
     pub num_attention_heads: usize,
-    /// Heads of keys and values; each serves as many query heads in a row.
+    /// Number of key and value heads. Each serves a run of consecutive query heads.
     pub num_key_value_heads: usize,
     /// Width of a head.
     pub head_dim: usize,
-    /// What scores are multiplied by.
+    /// Factor of the scores.
     pub scale: f32,
-    /// A query sees keys less than this many tokens back.
+    /// A query sees only keys fewer than this many tokens back.
     pub sliding_window: Option<usize>,
 }
 
-impl Heads {
-    fn ratio(&self) -> usize {
+impl AttentionParams {
+    /// Query heads per key head.
+    fn queries_per_kv_head(&self) -> usize {
         self.num_attention_heads / self.num_key_value_heads
     }
 
-    /// Numbers of a token's queries.
-    fn query_width(&self) -> usize {
+    /// Width of a token's queries, all heads together.
+    pub(crate) fn query_width(&self) -> usize {
         self.num_attention_heads * self.head_dim
     }
 
-    /// Numbers of a token's keys, or of its values.
-    fn key_width(&self) -> usize {
+    /// Width of a token's keys, or of its values, all heads together.
+    pub(crate) fn kv_width(&self) -> usize {
         self.num_key_value_heads * self.head_dim
     }
 
-    /// The numbers of key head `head` among keys or values `[tokens, num_key_value_heads, head_dim]`, from token `first` on,
-    /// if there are any.
-    fn of<'a>(&self, x: &'a [f32], head: usize, first: usize) -> View<'a> {
-        View {
+    /// Key head `head` of `x`, `[tokens, num_key_value_heads, head_dim]`, from token `first` on.
+    ///
+    /// Empty if there is no such token.
+    fn head_view<'a>(&self, x: &'a [f32], head: usize, first: usize) -> MatrixView<'a> {
+        MatrixView {
             data: x
-                .get(first * self.key_width() + head * self.head_dim..)
+                .get(first * self.kv_width() + head * self.head_dim..)
                 .unwrap_or_default(),
-            row: self.key_width(),
-            column: 1,
+            row_stride: self.kv_width(),
+            column_stride: 1,
         }
     }
 }
 
-/// Keys and values of one key head of one text, in the order in which products read them.
+/// Keys and values of one head of one sequence, packed in the order in which attention reads them.
 #[derive(Clone, Debug)]
 pub struct PackedKv {
     head_dim: usize,
     len: usize,
-    /// `[panels][head_dim][32]`: 32 keys side by side.
-    panels: Vec<f32>,
-    /// `[len][head_dim]`
+    /// `[panels, head_dim, 32]`: 32 keys side by side.
+    key_panels: Vec<f32>,
+    /// `[len, head_dim]`
     values: Vec<f32>,
 }
 
 impl PackedKv {
-    /// None yet.
+    /// Without tokens.
     pub fn new(head_dim: usize) -> Self {
         Self {
             head_dim,
             len: 0,
-            panels: vec![],
+            key_panels: vec![],
             values: vec![],
         }
     }
 
-    /// Keys and values of a row's tokens by key head, from `[tokens, num_key_value_heads, head_dim]` each.
-    pub fn of_row(heads: &Heads, keys: &[f32], values: &[f32]) -> Vec<Self> {
-        let count = keys.len() / heads.key_width();
-        (0..heads.num_key_value_heads)
+    /// Packs the keys and values of a sequence, one [`PackedKv`] for each head.
+    ///
+    /// # Shapes
+    ///
+    /// - `keys`, `values`: `[tokens, num_key_value_heads, head_dim]`
+    ///
+    /// # Panics
+    ///
+    /// Panics if the shapes differ.
+    pub fn pack_heads(params: &AttentionParams, keys: &[f32], values: &[f32]) -> Vec<Self> {
+        assert!(
+            keys.len() == values.len() && keys.len().is_multiple_of(params.kv_width()),
+            "keys and values must be [tokens, num_key_value_heads, head_dim]"
+        );
+        let len = keys.len() / params.kv_width();
+        let head_dim = params.head_dim;
+        (0..params.num_key_value_heads)
             .map(|head| {
-                let mut own = Self::new(heads.head_dim);
-                own.panels = panels(heads.of(keys, head, 0), [count, heads.head_dim]);
-                own.values.reserve(count * heads.head_dim);
-                for token in values.chunks_exact(heads.key_width()) {
-                    own.values
-                        .extend(&token[head * heads.head_dim..][..heads.head_dim]);
+                let mut of_head = Vec::with_capacity(len * head_dim);
+                for token in values.chunks_exact(params.kv_width()) {
+                    of_head.extend(&token[head * head_dim..][..head_dim]);
                 }
-                own.len = count;
-                own
+                Self {
+                    head_dim,
+                    len,
+                    key_panels: pack_panels(params.head_view(keys, head, 0), [len, head_dim]),
+                    values: of_head,
+                }
             })
             .collect()
     }
 
-    /// Adds a token.
+    /// Appends a token.
+    ///
+    /// # Shapes
+    ///
+    /// - `key`, `value`: `[head_dim]`
+    ///
+    /// # Panics
+    ///
+    /// Panics if the shapes differ.
     pub fn push(&mut self, key: &[f32], value: &[f32]) {
-        let lane = self.len % PANEL;
+        assert!(
+            key.len() == self.head_dim && value.len() == self.head_dim,
+            "key and value must be [head_dim]"
+        );
+        let lane = self.len % PANEL_WIDTH;
         if lane == 0 {
-            self.panels
-                .resize(self.panels.len() + self.head_dim * PANEL, 0.0);
+            self.key_panels
+                .resize(self.key_panels.len() + self.head_dim * PANEL_WIDTH, 0.0);
         }
-        let panel = &mut self.panels[self.len / PANEL * self.head_dim * PANEL..];
-        for (row, &number) in panel.chunks_exact_mut(PANEL).zip(key) {
+        let first = self.len / PANEL_WIDTH * self.head_dim * PANEL_WIDTH;
+        let panel = self.key_panels[first..].chunks_exact_mut(PANEL_WIDTH);
+        for (row, &number) in panel.zip(key) {
             row[lane] = number;
         }
         self.values.extend_from_slice(value);
@@ -123,267 +155,294 @@ impl PackedKv {
         self.len
     }
 
-    /// Whether there are none.
+    /// Whether there are no tokens.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 }
 
-/// `[count, width]` turned into panels of 32 of its rows side by side.
-fn panels(x: View, [count, width]: [usize; 2]) -> Vec<f32> {
-    let mut panels = vec![0.0; count.div_ceil(PANEL) * width * PANEL];
-    for (index, panel) in panels.chunks_exact_mut((width * PANEL).max(1)).enumerate() {
-        for lane in 0..PANEL.min(count - index * PANEL) {
-            let row = &x.data[(index * PANEL + lane) * x.row..][..width];
+/// The rows of `x`, `[count, width]`, in panels of 32 rows side by side: `[panels, width, 32]`.
+fn pack_panels(x: MatrixView, [count, width]: [usize; 2]) -> Vec<f32> {
+    let mut panels = vec![0.0; count.div_ceil(PANEL_WIDTH) * width * PANEL_WIDTH];
+    let panel_len = (width * PANEL_WIDTH).max(1);
+    for (index, panel) in panels.chunks_exact_mut(panel_len).enumerate() {
+        for lane in 0..PANEL_WIDTH.min(count - index * PANEL_WIDTH) {
+            let row = &x.data[(index * PANEL_WIDTH + lane) * x.row_stride..][..width];
             for (depth, &number) in row.iter().enumerate() {
-                panel[depth * PANEL + lane] = number;
+                panel[depth * PANEL_WIDTH + lane] = number;
             }
         }
     }
     panels
 }
 
-/// Queries of a row that follow each other.
-#[derive(Clone, Copy, Debug)]
-struct Segment<'a> {
-    /// The row's own keys, by key head.
-    own: &'a [PackedKv],
-    /// Place of the first query in the row.
-    start: usize,
-    /// Its number among all queries.
-    token: usize,
-    count: usize,
-}
-
-/// Rows with the prompt that they share.
+/// Sequences that share a prompt.
 #[derive(Clone, Debug)]
-pub(crate) struct Group<'a> {
-    /// Keys of the prompt by key head; none if there is no prompt.
+pub(crate) struct SequenceGroup<'a> {
+    /// The prompt by key head; empty if there is none.
     pub(crate) prompt: &'a [PackedKv],
-    /// The keys of each row by key head, those of the queries' own tokens included.
-    pub(crate) rows: Vec<&'a [PackedKv]>,
+    /// Each sequence by key head, with the tokens of the queries.
+    pub(crate) sequences: Vec<&'a [PackedKv]>,
 }
 
-/// The last tokens of each row look at their prompt and at their row. `counts[g][i]` tells how many tokens of row `i` of
-/// group `g` are queries; `queries` is `[tokens, num_attention_heads, head_dim]`, like the result.
-pub(crate) fn attend(
-    heads: &Heads,
-    queries: &[f32],
-    groups: &[Group],
-    counts: &[Vec<usize>],
-) -> Vec<f32> {
-    attend_with(Isa::current(), heads, queries, groups, counts)
-}
-
-pub(crate) fn attend_with(
+/// Attention of the last tokens of each sequence.
+///
+/// `counts[g][i]` is the number of queries of sequence `i` of group `g`.
+///
+/// # Shapes
+///
+/// - `queries` and output: `[tokens, num_attention_heads, head_dim]`, all queries in order
+pub(crate) fn forward(
     isa: Isa,
-    heads: &Heads,
+    params: &AttentionParams,
     queries: &[f32],
-    groups: &[Group],
+    groups: &[SequenceGroup],
     counts: &[Vec<usize>],
 ) -> Vec<f32> {
-    let mut result = vec![0.0; queries.len()];
-    let shared = Shared(result.as_mut_ptr());
-    let most = (QUERIES / heads.ratio()).max(1); // tokens
-    let mut blocks: Vec<Block> = vec![];
+    let (blocks, tokens) = split_into_blocks(params, groups, counts);
+    assert_eq!(
+        tokens * params.query_width(),
+        queries.len(),
+        "queries must be [tokens, num_attention_heads, head_dim]"
+    );
+    let mut output = vec![0.0; queries.len()];
+    let shared = SharedPtr(output.as_mut_ptr());
+    // Each block writes one key head of its own tokens and nothing else.
+    let compute = |block: &QueryBlock| {
+        let len = block.rows() * (2 * params.head_dim + block.num_keys() + 1);
+        isa.dispatch(Forward {
+            block,
+            queries,
+            output: shared,
+            scratch: &mut Scratch::take(len),
+        });
+    };
+    if multiplications(params, groups, counts) < 1 << 17 {
+        blocks.iter().for_each(compute);
+    } else {
+        blocks.par_iter().for_each(compute);
+    }
+    output
+}
+
+/// Queries that are computed together, for each key head, and the number of queries in all.
+fn split_into_blocks<'a>(
+    params: &'a AttentionParams,
+    groups: &'a [SequenceGroup],
+    counts: &[Vec<usize>],
+) -> (Vec<QueryBlock<'a>>, usize) {
+    let max_tokens = (MAX_BLOCK_QUERIES / params.queries_per_kv_head()).max(1);
+    let mut blocks: Vec<QueryBlock> = vec![];
     let mut token = 0;
-    let mut work = 0;
     for (group, counts) in groups.iter().zip(counts) {
-        let mut segments: Vec<Segment> = vec![];
+        let mut spans: Vec<QuerySpan> = vec![];
         let mut tokens = 0;
-        let mut flush = |segments: Vec<_>| {
-            let of_head = |head| Block {
-                heads,
+        let mut flush = |spans: Vec<_>| {
+            let of_head = |head| QueryBlock {
+                params,
                 head,
                 prompt: group.prompt.get(head),
-                segments: segments.clone(),
+                spans: spans.clone(),
             };
-            if !segments.is_empty() {
-                blocks.extend((0..heads.num_key_value_heads).map(of_head));
+            if !spans.is_empty() {
+                blocks.extend((0..params.num_key_value_heads).map(of_head));
             }
         };
-        for (&own, &count) in group.rows.iter().zip(counts) {
-            let len = own[0].len;
-            work +=
-                count * (len + group.prompt.first().map_or(0, PackedKv::len)) * heads.query_width();
+        for (&kv, &count) in group.sequences.iter().zip(counts) {
+            let len = kv[0].len;
             let mut start = len - count;
             while start < len {
-                let count = (len - start).min(most - tokens);
-                segments.push(Segment {
-                    own,
+                let count = (len - start).min(max_tokens - tokens);
+                spans.push(QuerySpan {
+                    kv,
                     start,
                     token,
                     count,
                 });
                 (start, token, tokens) = (start + count, token + count, tokens + count);
-                if tokens == most {
-                    flush(std::mem::take(&mut segments));
+                if tokens == max_tokens {
+                    flush(std::mem::take(&mut spans));
                     tokens = 0;
                 }
             }
         }
-        flush(segments);
+        flush(spans);
     }
-    assert_eq!(
-        token * heads.query_width(),
-        queries.len(),
-        "a query for every token"
-    );
-    // Each block writes the queries of its tokens and its head alone.
-    let one = |block: &Block| {
-        let len = block.rows() * (2 * heads.head_dim + block.width() + 1);
-        isa.run(Forward {
-            block,
-            queries,
-            result: shared,
-            memory: &mut scratch(len),
-        });
-    };
-    if work < 1 << 17 {
-        blocks.iter().for_each(one);
-    } else {
-        blocks.par_iter().for_each(one);
-    }
-    result
+    (blocks, token)
 }
 
-/// Queries of one key head that share a prompt.
+fn multiplications(
+    params: &AttentionParams,
+    groups: &[SequenceGroup],
+    counts: &[Vec<usize>],
+) -> usize {
+    let of_group = |(group, counts): (&SequenceGroup, &Vec<usize>)| -> usize {
+        let prompt_len = group.prompt.first().map_or(0, PackedKv::len);
+        let sequences = group.sequences.iter().zip(counts);
+        sequences
+            .map(|(kv, count)| count * (kv[0].len + prompt_len) * params.query_width())
+            .sum()
+    };
+    groups.iter().zip(counts).map(of_group).sum()
+}
+
+/// Consecutive queries of one sequence.
+#[derive(Clone, Copy, Debug)]
+struct QuerySpan<'a> {
+    /// The sequence by key head.
+    kv: &'a [PackedKv],
+    /// Position of the first query in its sequence.
+    start: usize,
+    /// Index of the first query among all queries.
+    token: usize,
+    count: usize,
+}
+
+/// Queries of one key head that share a prompt and are computed together.
 #[derive(Clone, Debug)]
-struct Block<'a> {
-    heads: &'a Heads,
+struct QueryBlock<'a> {
+    params: &'a AttentionParams,
     head: usize,
     prompt: Option<&'a PackedKv>,
-    segments: Vec<Segment<'a>>,
+    spans: Vec<QuerySpan<'a>>,
 }
 
-impl Block<'_> {
-    /// Tokens of the prompt.
-    fn shared(&self) -> usize {
+impl QueryBlock<'_> {
+    fn prompt_len(&self) -> usize {
         self.prompt.map_or(0, PackedKv::len)
     }
 
-    /// Query rows: the heads of one token lie together.
+    /// Number of query rows. The heads of one token are consecutive rows.
     fn rows(&self) -> usize {
-        self.segments
-            .iter()
-            .map(|segment| segment.count)
-            .sum::<usize>()
-            * self.heads.ratio()
+        let tokens: usize = self.spans.iter().map(|span| span.count).sum();
+        tokens * self.params.queries_per_kv_head()
     }
 
-    /// Keys that some query sees, prompt included.
-    fn width(&self) -> usize {
-        let own = self
-            .segments
-            .iter()
-            .map(|segment| segment.start + segment.count)
-            .max();
-        self.shared() + own.unwrap_or(0)
+    /// Number of keys, from the first of the prompt to the last that some query sees.
+    fn num_keys(&self) -> usize {
+        let ends = self.spans.iter().map(|span| span.start + span.count);
+        self.prompt_len() + ends.max().unwrap_or(0)
     }
 
-    /// Where the queries of each token lie among those of all heads.
-    fn places(&self) -> impl Iterator<Item = usize> {
+    /// Where the queries of each token begin in the tensor of all queries.
+    fn query_offsets(&self) -> impl Iterator<Item = usize> {
         let tokens = self
-            .segments
+            .spans
             .iter()
-            .flat_map(|segment| segment.token..segment.token + segment.count);
-        let inner = self.head * self.heads.ratio() * self.heads.head_dim;
-        tokens.map(move |token| token * self.heads.query_width() + inner)
+            .flat_map(|span| span.token..span.token + span.count);
+        let of_head = self.head * self.params.queries_per_kv_head() * self.params.head_dim;
+        tokens.map(move |token| token * self.params.query_width() + of_head)
     }
 
-    /// What the queries of each token see: keys `first..end`.
-    fn seen(&self) -> impl Iterator<Item = (usize, usize)> {
+    /// The range `first..end` of keys that the queries of each token see.
+    fn visible_keys(&self) -> impl Iterator<Item = (usize, usize)> {
         let ends = self
-            .segments
+            .spans
             .iter()
-            .flat_map(|segment| segment.start + 1..=segment.start + segment.count);
+            .flat_map(|span| span.start + 1..=span.start + span.count);
         ends.map(|end| {
-            let end = self.shared() + end;
+            let end = self.prompt_len() + end;
             let first = self
-                .heads
+                .params
                 .sliding_window
                 .map_or(0, |window| end.saturating_sub(window));
             (first, end)
         })
     }
 
-    /// The queries times the scale, a row after the other.
+    /// Copies the rows of this block out of `x`, which has the layout of the queries, times `scale`.
     fn gather(&self, x: &[f32], scale: f32, rows: &mut [f32]) {
-        let width = self.heads.ratio() * self.heads.head_dim;
-        for (place, row) in self.places().zip(rows.chunks_exact_mut(width)) {
-            for (to, from) in row.iter_mut().zip(&x[place..place + width]) {
+        let width = self.params.queries_per_kv_head() * self.params.head_dim;
+        for (offset, row) in self.query_offsets().zip(rows.chunks_exact_mut(width)) {
+            for (to, from) in row.iter_mut().zip(&x[offset..offset + width]) {
                 *to = from * scale;
             }
         }
     }
 
-    /// `weights = exp(scores - max)` over what each query sees, 0 elsewhere; and what the weights of each row add up to.
+    /// Computes `exp(score - max)` for the keys that each query sees and 0 for the others.
+    ///
+    /// # Shapes
+    ///
+    /// - `queries`: `[rows, head_dim]`
+    /// - `weights`: `[rows, num_keys]`, not yet divided by their sum
+    /// - `sums`: `[rows]`, the sum of each row of `weights`
     #[inline(always)]
-    fn weigh<S: Simd>(&self, simd: S, queries: &[f32], weights: &mut [f32], totals: &mut [f32]) {
-        let (rows, width) = (self.rows(), self.width());
-        let dim = self.heads.head_dim;
-        let queries = View::rows(queries, dim);
-        let first = self.seen().map(|(first, _)| first).min().unwrap_or(0) / PANEL * PANEL; // nobody sees those before
-        if let Some(prompt) = self.prompt {
-            for key in (first.min(prompt.len)..prompt.len).step_by(PANEL) {
-                let panel = View::rows(&prompt.panels[key * dim..], PANEL);
-                let shape = [rows, dim, PANEL.min(prompt.len - key)];
-                multiply(
-                    simd,
-                    shape,
-                    queries,
-                    panel,
-                    &mut weights[key..],
-                    width,
-                    false,
-                );
-            }
-        }
-        let mut row = 0;
-        for segment in &self.segments {
-            let own = &segment.own[self.head];
-            let count = segment.count * self.heads.ratio();
-            let end = segment.start + segment.count;
-            let first = first.saturating_sub(self.shared()) / PANEL * PANEL;
-            for key in (first.min(end)..end).step_by(PANEL) {
-                let panel = View::rows(&own.panels[key * dim..], PANEL);
-                let shape = [count, dim, PANEL.min(end - key)];
-                let queries = View::rows(&queries.data[row * dim..], dim);
-                let scores = &mut weights[row * width + self.shared() + key..];
-                multiply(simd, shape, queries, panel, scores, width, false);
-            }
-            row += count;
-        }
-        let by_token = weights.chunks_exact_mut(width * self.heads.ratio());
-        let totals = totals.chunks_exact_mut(self.heads.ratio());
-        for (((first, end), rows), totals) in self.seen().zip(by_token).zip(totals) {
-            for (row, total) in rows.chunks_exact_mut(width).zip(totals) {
-                *total = soften(simd, &mut row[first..end]);
+    fn softmax_numerators<S: Simd>(
+        &self,
+        simd: S,
+        queries: &[f32],
+        weights: &mut [f32],
+        sums: &mut [f32],
+    ) {
+        let num_keys = self.num_keys();
+        self.scores(simd, queries, weights);
+        let heads = self.params.queries_per_kv_head();
+        let by_token = weights.chunks_exact_mut(num_keys * heads);
+        let sums = sums.chunks_exact_mut(heads);
+        for (((first, end), rows), sums) in self.visible_keys().zip(by_token).zip(sums) {
+            for (row, sum) in rows.chunks_exact_mut(num_keys).zip(sums) {
+                *sum = exp_in_place(simd, &mut row[first..end]);
                 row[..first].fill(0.0);
                 row[end..].fill(0.0);
             }
         }
     }
+
+    /// Computes `q k^T`, `[rows, num_keys]`, where a query may see the key.
+    #[inline(always)]
+    fn scores<S: Simd>(&self, simd: S, queries: &[f32], scores: &mut [f32]) {
+        let (rows, num_keys) = (self.rows(), self.num_keys());
+        let dim = self.params.head_dim;
+        let queries = MatrixView::row_major(queries, dim);
+        // No query sees the panels before this key.
+        let first = self.visible_keys().map(|(first, _)| first).min();
+        let first = first.unwrap_or(0) / PANEL_WIDTH * PANEL_WIDTH;
+        if let Some(prompt) = self.prompt {
+            for key in (first.min(prompt.len)..prompt.len).step_by(PANEL_WIDTH) {
+                let panel = MatrixView::row_major(&prompt.key_panels[key * dim..], PANEL_WIDTH);
+                let shape = [rows, dim, PANEL_WIDTH.min(prompt.len - key)];
+                let scores = &mut scores[key..];
+                multiply(simd, shape, queries, panel, scores, num_keys, false);
+            }
+        }
+        let mut row = 0;
+        for span in &self.spans {
+            let kv = &span.kv[self.head];
+            let count = span.count * self.params.queries_per_kv_head();
+            let end = span.start + span.count;
+            let first = first.saturating_sub(self.prompt_len()) / PANEL_WIDTH * PANEL_WIDTH;
+            for key in (first.min(end)..end).step_by(PANEL_WIDTH) {
+                let panel = MatrixView::row_major(&kv.key_panels[key * dim..], PANEL_WIDTH);
+                let shape = [count, dim, PANEL_WIDTH.min(end - key)];
+                let queries = MatrixView::row_major(&queries.data[row * dim..], dim);
+                let scores = &mut scores[row * num_keys + self.prompt_len() + key..];
+                multiply(simd, shape, queries, panel, scores, num_keys, false);
+            }
+            row += count;
+        }
+    }
 }
 
-/// `exp(x - max)` in place; what it adds up to.
+/// Replaces `scores` by `exp(scores - max)` and returns their sum.
 #[inline(always)]
-fn soften<S: Simd>(simd: S, scores: &mut [f32]) -> f32 {
-    let max = simd.splat_f32s(largest(simd, scores));
+fn exp_in_place<S: Simd>(simd: S, scores: &mut [f32]) -> f32 {
+    let max = simd.splat_f32s(reduce_max(simd, scores));
     let mut sum = simd.splat_f32s(0.0);
     for part in scores.chunks_mut(S::F32_LANES) {
         let weight = exp(simd, simd.sub_f32s(load(simd, part), max));
         store(simd, part, weight);
-        sum = simd.add_f32s(sum, load(simd, part)); // zeros behind the end
+        sum = simd.add_f32s(sum, load(simd, part)); // loaded again: zeros behind the end
     }
     simd.reduce_sum_f32s(sum)
 }
 
+/// Computes the output of one block.
 struct Forward<'a> {
-    block: &'a Block<'a>,
+    block: &'a QueryBlock<'a>,
     queries: &'a [f32],
-    result: Shared,
-    memory: &'a mut [f32],
+    output: SharedPtr,
+    scratch: &'a mut [f32],
 }
 
 impl WithSimd for Forward<'_> {
@@ -392,61 +451,45 @@ impl WithSimd for Forward<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let block = self.block;
-        let (rows, width, dim, ratio) = (
-            block.rows(),
-            block.width(),
-            block.heads.head_dim,
-            block.heads.ratio(),
-        );
-        let (queries, memory) = self.memory.split_at_mut(rows * dim);
-        let (mixed, memory) = memory.split_at_mut(rows * dim);
-        let (weights, totals) = memory.split_at_mut(rows * width);
-        block.gather(self.queries, block.heads.scale, queries);
-        block.weigh(simd, queries, weights, totals);
+        let (rows, num_keys) = (block.rows(), block.num_keys());
+        let dim = block.params.head_dim;
+        let heads = block.params.queries_per_kv_head();
+        let (queries, scratch) = self.scratch.split_at_mut(rows * dim);
+        let (mixed, scratch) = scratch.split_at_mut(rows * dim);
+        let (weights, sums) = scratch.split_at_mut(rows * num_keys);
+        block.gather(self.queries, block.params.scale, queries);
+        block.softmax_numerators(simd, queries, weights, sums);
         if let Some(prompt) = block.prompt {
-            let values = View::rows(&prompt.values, dim);
-            multiply(
-                simd,
-                [rows, prompt.len, dim],
-                View::rows(weights, width),
-                values,
-                mixed,
-                dim,
-                false,
-            );
+            let shape = [rows, prompt.len, dim];
+            let weights = MatrixView::row_major(weights, num_keys);
+            let values = MatrixView::row_major(&prompt.values, dim);
+            multiply(simd, shape, weights, values, mixed, dim, false);
         }
         let mut row = 0;
-        for segment in &block.segments {
-            let count = segment.count * ratio;
-            let shape = [count, segment.start + segment.count, dim];
-            let weights = View::rows(&weights[row * width + block.shared()..], width);
-            let values = View::rows(&segment.own[block.head].values, dim);
+        for span in &block.spans {
+            let count = span.count * heads;
+            let shape = [count, span.start + span.count, dim];
+            let weights = &weights[row * num_keys + block.prompt_len()..];
+            let weights = MatrixView::row_major(weights, num_keys);
+            let values = MatrixView::row_major(&span.kv[block.head].values, dim);
             let mixed = &mut mixed[row * dim..];
-            multiply(
-                simd,
-                shape,
-                weights,
-                values,
-                mixed,
-                dim,
-                block.prompt.is_some(),
-            );
+            let accumulate = block.prompt.is_some();
+            multiply(simd, shape, weights, values, mixed, dim, accumulate);
             row += count;
         }
         let tokens = mixed
-            .chunks_exact(ratio * dim)
-            .zip(totals.chunks_exact(ratio));
-        for (place, (mixed, totals)) in block.places().zip(tokens) {
-            // SAFETY: these numbers are the queries of one token of this block, which belong to it alone.
-            let to = unsafe { std::slice::from_raw_parts_mut(self.result.at(place), ratio * dim) };
-            for ((to, mixed), total) in to
-                .chunks_exact_mut(dim)
-                .zip(mixed.chunks_exact(dim))
-                .zip(totals)
-            {
-                let share = 1.0 / total;
-                for (to, mixed) in to.iter_mut().zip(mixed) {
-                    *to = mixed * share;
+            .chunks_exact(heads * dim)
+            .zip(sums.chunks_exact(heads));
+        for (offset, (mixed, sums)) in block.query_offsets().zip(tokens) {
+            // SAFETY: these elements are one key head of one token of this block, which no other
+            // block has.
+            let output =
+                unsafe { std::slice::from_raw_parts_mut(self.output.at(offset), heads * dim) };
+            let by_head = output.chunks_exact_mut(dim).zip(mixed.chunks_exact(dim));
+            for ((output, mixed), sum) in by_head.zip(sums) {
+                let factor = 1.0 / sum;
+                for (output, mixed) in output.iter_mut().zip(mixed) {
+                    *output = mixed * factor;
                 }
             }
         }

@@ -1,6 +1,7 @@
-//! Products of bfloat16 pairs with AVX-512 (`vdpbf16ps`): `c += a0 b0 + a1 b1` in f32, 16 columns at a time.
+//! Products with AVX-512 bfloat16 dot products (`vdpbf16ps`).
 //!
-//! A *word* is two bfloat16 numbers that are multiplied by another two: the one of even depth in its low half.
+//! The instruction computes `c += a0 b0 + a1 b1` in f32 for 16 columns at a time. A *pair* is a `u32`
+//! with two bfloat16 numbers that follow each other in depth; the first one is in the low half.
 
 #![cfg(target_arch = "x86_64")]
 
@@ -14,38 +15,45 @@ use std::arch::x86_64::{
 };
 use std::mem::transmute;
 
-use crate::microkernel::PANEL;
-use crate::parallel::Scratch;
+use crate::microkernel::PANEL_WIDTH;
+use crate::scratch::Scratch;
 
-/// Rows of activations as words, each row padded with zeros.
+/// Rows of activations as pairs, each row padded with zeros.
 #[derive(Debug)]
-pub(crate) struct Words {
-    pub(crate) data: Scratch<u32>,
-    /// Words from one row to the next.
-    pub(crate) row: usize,
+pub(crate) struct Bf16Rows {
+    pub(crate) pairs: Scratch<u32>,
+    pub(crate) rows: usize,
+    /// Pairs from one row to the next.
+    pub(crate) row_stride: usize,
 }
 
-impl Words {
-    /// Words per row of `depth` numbers: an odd number of cache lines, so that rows do not fall on each other in the cache.
-    pub(crate) fn row_len(depth: usize) -> usize {
+impl Bf16Rows {
+    /// The stride for rows of `depth` numbers.
+    ///
+    /// It is an odd number of cache lines, so that rows do not map to the same cache sets.
+    pub(crate) fn row_stride(depth: usize) -> usize {
         (depth.div_ceil(2).div_ceil(16) | 1) * 16
     }
 }
 
-/// Rounds the numbers of one row to the nearest bfloat16, `scales` times them if given; `words` are whole cache lines, with zeros behind
-/// the numbers.
+/// Rounds `x`, times `scales` if given, to the nearest bfloat16 numbers.
+///
+/// # Shapes
+///
+/// - `x`, `scales`: `[depth]`
+/// - `pairs`: at least `depth / 2`, in whole cache lines; zeros fill the rest
 #[target_feature(enable = "avx512f,avx512bf16")]
-pub(crate) fn round(x: &[f32], scales: Option<&[f32]>, words: &mut [u32]) {
-    assert!(words.len().is_multiple_of(16) && words.len() * 2 >= x.len());
+pub(crate) fn round(x: &[f32], scales: Option<&[f32]>, pairs: &mut [u32]) {
+    assert!(pairs.len().is_multiple_of(16) && pairs.len() * 2 >= x.len());
     assert!(scales.is_none_or(|scales| scales.len() >= x.len()));
-    for (index, word) in words.chunks_exact_mut(16).enumerate() {
+    for (index, line) in pairs.chunks_exact_mut(16).enumerate() {
         let start = (index * 32).min(x.len());
-        let mut halves = [_mm512_setzero_ps(); 2];
-        for (half, value) in halves.iter_mut().enumerate() {
+        let mut values = [_mm512_setzero_ps(); 2];
+        for (half, value) in values.iter_mut().enumerate() {
             let start = (start + half * 16).min(x.len());
             let count = 16.min(x.len() - start);
             let mask = ((1u32 << count) - 1) as u16;
-            // SAFETY: the mask lets `count` numbers be read, which both slices have behind `start`.
+            // SAFETY: the mask selects `count` numbers, which both slices have from `start` on.
             unsafe {
                 *value = _mm512_maskz_loadu_ps(mask, x.as_ptr().add(start));
                 if let Some(scales) = scales {
@@ -56,41 +64,48 @@ pub(crate) fn round(x: &[f32], scales: Option<&[f32]>, words: &mut [u32]) {
                 }
             }
         }
-        // SAFETY: both types are 512 bits without structure.
-        let pairs: __m512i = unsafe { transmute(_mm512_cvtne2ps_pbh(halves[1], halves[0])) };
-        // SAFETY: `word` has 512 bits.
-        unsafe { _mm512_storeu_si512(word.as_mut_ptr().cast(), pairs) };
+        // SAFETY: any 512 bits are valid for both types.
+        let rounded: __m512i = unsafe { transmute(_mm512_cvtne2ps_pbh(values[1], values[0])) };
+        // SAFETY: `line` has 512 bits.
+        unsafe { _mm512_storeu_si512(line.as_mut_ptr().cast(), rounded) };
     }
 }
 
-/// Where the rows of a product go, and what they are multiplied by on the way.
+/// Where a product is written, and how.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output<'a> {
-    /// The first of `columns` numbers of the first row.
+    /// The first number of the first row.
     pub(crate) data: *mut f32,
     /// Numbers from one row to the next.
-    pub(crate) row: usize,
-    /// At most [`PANEL`].
+    pub(crate) row_stride: usize,
+    /// At most [`PANEL_WIDTH`].
     pub(crate) columns: usize,
-    /// Whether the sums go on from what is there.
+    /// Whether the sums continue from what is there.
     pub(crate) accumulate: bool,
+    /// `[columns]`, what the sums are multiplied by before they are stored.
     pub(crate) scale: Option<&'a [f32]>,
 }
 
-/// `output = scale * (a panel)`, or `scale * (output + a panel)`, for `rows` rows of words and a panel of `depth` rows of [`PANEL`] words.
+/// `output = scale * (a panel)`, or `scale * (output + a panel)` with `output.accumulate`.
 ///
-/// Every number is one chain of additions from depth 0 upwards, whatever the other rows are.
+/// Every number is one chain of additions in the order of the depth, whatever the other rows are.
+///
+/// # Shapes
+///
+/// - `a`: `[rows, depth]` pairs; row `i` begins at `a[i * a_stride]`
+/// - `panel`: `[depth, PANEL_WIDTH]` pairs
+/// - `output`: `[rows, columns]`
 ///
 /// # Safety
 ///
-/// `output` can be written for `rows` rows of `columns` numbers, which are initialized if they are taken up, and nobody else reads or
-/// writes them meanwhile.
+/// `output` is valid for writes of `rows` rows of `columns` numbers, and initialized if it
+/// accumulates. No other thread reads or writes these numbers meanwhile.
 #[target_feature(enable = "avx512f,avx512bf16")]
 pub(crate) unsafe fn multiply(
     rows: usize,
     depth: usize,
     a: &[u32],
-    a_row: usize,
+    a_stride: usize,
     panel: &[u32],
     output: Output,
 ) {
@@ -98,9 +113,9 @@ pub(crate) unsafe fn multiply(
         return;
     }
     assert!(
-        panel.len() >= depth * PANEL
-            && (rows - 1) * a_row + depth <= a.len()
-            && output.columns <= PANEL
+        panel.len() >= depth * PANEL_WIDTH
+            && (rows - 1) * a_stride + depth <= a.len()
+            && output.columns <= PANEL_WIDTH
     );
     assert!(
         output
@@ -109,14 +124,14 @@ pub(crate) unsafe fn multiply(
     );
     let tiles = rows.div_ceil(12);
     let mut row = 0;
-    for tile in 0..tiles {
-        let end = rows * (tile + 1) / tiles;
+    for index in 0..tiles {
+        let end = rows * (index + 1) / tiles;
         // SAFETY: `row < rows`.
         let (a, out) = unsafe {
             (
-                a.as_ptr().add(row * a_row),
+                a.as_ptr().add(row * a_stride),
                 Output {
-                    data: output.data.add(row * output.row),
+                    data: output.data.add(row * output.row_stride),
                     ..output
                 },
             )
@@ -125,18 +140,18 @@ pub(crate) unsafe fn multiply(
         // SAFETY: the assertions and the caller's promise hold for these rows.
         unsafe {
             match end - row {
-                1 => rows_of::<1>(depth, a, a_row, panel, out),
-                2 => rows_of::<2>(depth, a, a_row, panel, out),
-                3 => rows_of::<3>(depth, a, a_row, panel, out),
-                4 => rows_of::<4>(depth, a, a_row, panel, out),
-                5 => rows_of::<5>(depth, a, a_row, panel, out),
-                6 => rows_of::<6>(depth, a, a_row, panel, out),
-                7 => rows_of::<7>(depth, a, a_row, panel, out),
-                8 => rows_of::<8>(depth, a, a_row, panel, out),
-                9 => rows_of::<9>(depth, a, a_row, panel, out),
-                10 => rows_of::<10>(depth, a, a_row, panel, out),
-                11 => rows_of::<11>(depth, a, a_row, panel, out),
-                12 => rows_of::<12>(depth, a, a_row, panel, out),
+                1 => multiply_tile::<1>(depth, a, a_stride, panel, out),
+                2 => multiply_tile::<2>(depth, a, a_stride, panel, out),
+                3 => multiply_tile::<3>(depth, a, a_stride, panel, out),
+                4 => multiply_tile::<4>(depth, a, a_stride, panel, out),
+                5 => multiply_tile::<5>(depth, a, a_stride, panel, out),
+                6 => multiply_tile::<6>(depth, a, a_stride, panel, out),
+                7 => multiply_tile::<7>(depth, a, a_stride, panel, out),
+                8 => multiply_tile::<8>(depth, a, a_stride, panel, out),
+                9 => multiply_tile::<9>(depth, a, a_stride, panel, out),
+                10 => multiply_tile::<10>(depth, a, a_stride, panel, out),
+                11 => multiply_tile::<11>(depth, a, a_stride, panel, out),
+                12 => multiply_tile::<12>(depth, a, a_stride, panel, out),
                 _ => unreachable!("tiles have at most 12 rows"),
             }
         }
@@ -144,15 +159,17 @@ pub(crate) unsafe fn multiply(
     }
 }
 
+/// Computes `ROWS` rows, whose sums fit in registers.
+///
 /// # Safety
 ///
-/// `a` can be read for `ROWS` rows of `depth` words, `panel` for `depth` rows of [`PANEL`] words, and the output is as
-/// [`multiply`] asks for.
+/// `a` is valid for reads of `ROWS` rows of `depth` pairs, `panel` for `depth` rows of
+/// [`PANEL_WIDTH`] pairs, and the output is as [`multiply`] asks for.
 #[target_feature(enable = "avx512f,avx512bf16")]
-unsafe fn rows_of<const ROWS: usize>(
+unsafe fn multiply_tile<const ROWS: usize>(
     depth: usize,
     a: *const u32,
-    a_row: usize,
+    a_stride: usize,
     panel: *const u32,
     output: Output,
 ) {
@@ -166,9 +183,9 @@ unsafe fn rows_of<const ROWS: usize>(
         for (row, sums) in sums.iter_mut().enumerate() {
             for (index, sum) in sums.iter_mut().enumerate() {
                 let (start, mask) = half(index);
-                // SAFETY: the mask lets `count` numbers be read, which the output has behind `start`.
+                // SAFETY: the mask selects `count` numbers, which the output has from `start` on.
                 *sum = unsafe {
-                    _mm512_maskz_loadu_ps(mask, output.data.add(row * output.row + start))
+                    _mm512_maskz_loadu_ps(mask, output.data.add(row * output.row_stride + start))
                 };
             }
         }
@@ -176,50 +193,65 @@ unsafe fn rows_of<const ROWS: usize>(
     for depth in 0..depth {
         // SAFETY: inside the panel.
         let b = unsafe {
-            let b = panel.add(depth * PANEL);
+            let b = panel.add(depth * PANEL_WIDTH);
             [
                 _mm512_loadu_si512(b.cast()),
                 _mm512_loadu_si512(b.add(16).cast()),
             ]
         };
-        // SAFETY: both types are 512 bits without structure.
+        // SAFETY: any 512 bits are valid for both types.
         let b: [__m512bh; 2] = unsafe { transmute(b) };
         for (row, sums) in sums.iter_mut().enumerate() {
             // SAFETY: inside `a`; as above.
-            let a: __m512bh =
-                unsafe { transmute(_mm512_set1_epi32(*a.add(row * a_row + depth).cast::<i32>())) };
+            let a: __m512bh = unsafe {
+                transmute(_mm512_set1_epi32(
+                    *a.add(row * a_stride + depth).cast::<i32>(),
+                ))
+            };
             sums[0] = _mm512_dpbf16_ps(sums[0], a, b[0]);
             sums[1] = _mm512_dpbf16_ps(sums[1], a, b[1]);
         }
     }
     for index in 0..2 {
         let (start, mask) = half(index);
-        // SAFETY: the masks let `count` numbers be read and written, which all have behind `start`.
+        // SAFETY: the masks select `count` numbers, which the scale and the output have from
+        // `start` on.
         unsafe {
             let load = |x: &[f32]| _mm512_maskz_loadu_ps(mask, x.as_ptr().add(start));
             let scale = output.scale.map_or(_mm512_set1_ps(1.0), load);
             for (row, sums) in sums.iter().enumerate() {
                 let value = _mm512_mul_ps(sums[index], scale);
-                _mm512_mask_storeu_ps(output.data.add(row * output.row + start), mask, value);
+                _mm512_mask_storeu_ps(
+                    output.data.add(row * output.row_stride + start),
+                    mask,
+                    value,
+                );
             }
         }
     }
 }
 
-/// Turns a block of a packed matrix over: from 16 words of rows `2i, 2i + 1` by [`PANEL`] columns to 16 words of columns
-/// `2j, 2j + 1` by 32 rows. `words` has a row of [`PANEL`] words for each `i`, missing ones are zeros.
+/// Transposes a block of 32 x 32 bfloat16 numbers.
+///
+/// Row `i` of `block` pairs the numbers of rows `2i` and `2i + 1`. Row `j` of `transposed` pairs
+/// those of columns `2j` and `2j + 1`.
+///
+/// # Shapes
+///
+/// - `block`: up to 16 rows of [`PANEL_WIDTH`] pairs; missing rows are zeros
+/// - `transposed`: at least 16 rows of [`PANEL_WIDTH`] pairs
 #[target_feature(enable = "avx512f")]
-pub(crate) fn transpose(words: &[u32], turned: &mut [u32]) {
+pub(crate) fn transpose_block(block: &[u32], transposed: &mut [u32]) {
     assert!(
-        turned.len() >= 16 * PANEL
-            && words.len().is_multiple_of(PANEL)
-            && words.len() <= 16 * PANEL
+        transposed.len() >= 16 * PANEL_WIDTH
+            && block.len().is_multiple_of(PANEL_WIDTH)
+            && block.len() <= 16 * PANEL_WIDTH
     );
     for half in 0..2 {
         let mut rows = [_mm512_set1_epi32(0); 16];
-        for (row, words) in rows.iter_mut().zip(words.chunks_exact(PANEL)) {
-            // SAFETY: a row has 32 words.
-            *row = unsafe { _mm512_loadu_si512(words.as_ptr().add(half * 16).cast()) };
+        for (row, pairs) in rows.iter_mut().zip(block.chunks_exact(PANEL_WIDTH)) {
+            // SAFETY: a row has 32 pairs.
+            *row = unsafe { _mm512_loadu_si512(pairs.as_ptr().add(half * 16).cast()) };
         }
         let columns = transpose_16x16(&rows);
         let low = _mm512_set1_epi32(0xffff);
@@ -231,7 +263,7 @@ pub(crate) fn transpose(words: &[u32], turned: &mut [u32]) {
                 _mm512_srli_epi32::<16>(even),
                 _mm512_slli_epi32::<16>(_mm512_srli_epi32::<16>(odd)),
             );
-            // Rows back in order: 0, 1, 2, ...
+            // Restores the order of the rows: 0, 1, 2, ...
             let (a, b) = (
                 _mm512_unpacklo_epi32(first, second),
                 _mm512_unpackhi_epi32(first, second),
@@ -241,10 +273,10 @@ pub(crate) fn transpose(words: &[u32], turned: &mut [u32]) {
             let high_rows = _mm512_shuffle_i32x4::<0b11_10_11_10>(a, b); // a2 a3 b2 b3
             let low_rows = _mm512_shuffle_i32x4::<0b11_01_10_00>(low_rows, low_rows); // a0 b0 a1 b1
             let high_rows = _mm512_shuffle_i32x4::<0b11_01_10_00>(high_rows, high_rows);
-            let at = (half * 8 + pair) * PANEL;
-            // SAFETY: `turned` has 16 rows of 32 words.
+            let at = (half * 8 + pair) * PANEL_WIDTH;
+            // SAFETY: `transposed` has 16 rows of 32 pairs.
             unsafe {
-                let out = turned.as_mut_ptr().add(at);
+                let out = transposed.as_mut_ptr().add(at);
                 _mm512_storeu_si512(out.cast(), low_rows);
                 _mm512_storeu_si512(out.add(16).cast(), high_rows);
             }
@@ -269,9 +301,11 @@ fn transpose_16x16(rows: &[__m512i; 16]) -> [__m512i; 16] {
     // fours[4 i + j] holds, in its 128-bit part p, column 4 p + j of rows 4 i .. 4 i + 4.
     let mut columns = fours;
     for j in 0..4 {
-        let even_top = _mm512_shuffle_i32x4::<0b10_00_10_00>(fours[j], fours[4 + j]); // parts 0, 2 of rows 0-3 and of rows 4-7
+        // Parts 0 and 2 of rows 0-3 and of rows 4-7.
+        let even_top = _mm512_shuffle_i32x4::<0b10_00_10_00>(fours[j], fours[4 + j]);
         let even_bottom = _mm512_shuffle_i32x4::<0b10_00_10_00>(fours[8 + j], fours[12 + j]);
-        let odd_top = _mm512_shuffle_i32x4::<0b11_01_11_01>(fours[j], fours[4 + j]); // parts 1, 3
+        // Parts 1 and 3.
+        let odd_top = _mm512_shuffle_i32x4::<0b11_01_11_01>(fours[j], fours[4 + j]);
         let odd_bottom = _mm512_shuffle_i32x4::<0b11_01_11_01>(fours[8 + j], fours[12 + j]);
         columns[j] = _mm512_shuffle_i32x4::<0b10_00_10_00>(even_top, even_bottom);
         columns[8 + j] = _mm512_shuffle_i32x4::<0b11_01_11_01>(even_top, even_bottom);
@@ -281,19 +315,21 @@ fn transpose_16x16(rows: &[__m512i; 16]) -> [__m512i; 16] {
     columns
 }
 
-/// Pairs of 8-bit integers to words; every such integer is a bfloat16 number.
+/// Converts pairs of 8-bit integers to bfloat16 pairs, which hold them exactly.
 #[target_feature(enable = "avx512f,avx512bf16")]
-pub(crate) fn widen(pairs: &[[i8; 2]], words: &mut [u32]) {
-    assert!(pairs.len().is_multiple_of(16) && pairs.len() == words.len());
-    for (pairs, words) in pairs.chunks_exact(16).zip(words.chunks_exact_mut(16)) {
-        // SAFETY: 16 pairs are 256 bits, 16 words 512; the last cast is between types without structure.
+pub(crate) fn widen_int8(integers: &[[i8; 2]], pairs: &mut [u32]) {
+    assert!(integers.len().is_multiple_of(16) && integers.len() == pairs.len());
+    let lines = pairs.chunks_exact_mut(16);
+    for (integers, line) in integers.chunks_exact(16).zip(lines) {
+        // SAFETY: 16 integer pairs are 256 bits, 16 bfloat16 pairs 512; any 512 bits are valid for
+        // both types of the transmute.
         unsafe {
-            let bytes = _mm256_loadu_si256(pairs.as_ptr().cast());
+            let bytes = _mm256_loadu_si256(integers.as_ptr().cast());
             let low = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_castsi256_si128(bytes)));
             let high =
                 _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_extracti128_si256::<1>(bytes)));
-            let pairs: __m512i = transmute(_mm512_cvtne2ps_pbh(high, low));
-            _mm512_storeu_si512(words.as_mut_ptr().cast(), pairs);
+            let widened: __m512i = transmute(_mm512_cvtne2ps_pbh(high, low));
+            _mm512_storeu_si512(line.as_mut_ptr().cast(), widened);
         }
     }
 }
@@ -305,51 +341,56 @@ mod tests {
 
     use super::*;
     use crate::isa::Isa;
-    use crate::matrix::unpack;
-    use crate::testing::{EPS, bits, cases, noise};
+    use crate::matrix::unpack_pair;
+    use crate::testing::{EPS, bits, noise, proptest_cases};
 
     fn is_available() -> bool {
         let available = Isa::available().contains(&Isa::Avx512Bf16);
         if !available {
-            eprintln!("skipped: this processor has no dot products of bfloat16 pairs");
+            eprintln!("skipped: this processor has no bfloat16 dot products");
         }
         available
     }
 
-    fn word([low, high]: [f32; 2]) -> u32 {
+    fn pair([low, high]: [f32; 2]) -> u32 {
         let [low, high] = [low, high].map(|x| u32::from(bf16::from_f32(x).to_bits()));
         low | high << 16
     }
 
-    fn words_of(x: &[f32]) -> Vec<u32> {
+    fn pairs_of(x: &[f32]) -> Vec<u32> {
         x.chunks(2)
-            .map(|pair| word([pair[0], pair.get(1).copied().unwrap_or(0.0)]))
+            .map(|x| pair([x[0], x.get(1).copied().unwrap_or(0.0)]))
             .collect()
     }
 
     proptest! {
-        #![proptest_config(cases(48))]
+        #![proptest_config(proptest_cases(48))]
 
         #[test]
-        fn numbers_are_rounded_to_the_nearest_and_padded(len in 1usize..150, scaled: bool, seed in 0u64..1000) {
+        fn numbers_are_rounded_to_the_nearest_and_padded(
+            len in 1usize..150,
+            scaled: bool,
+            seed in 0u64..1000,
+        ) {
             if !is_available() {
                 return Ok(());
             }
             let (x, scales) = (noise(seed, len), noise(seed + 1, len));
-            let mut words = vec![u32::MAX; Words::row_len(len)];
+            let mut pairs = vec![u32::MAX; Bf16Rows::row_stride(len)];
             // SAFETY: the processor has the instructions.
-            unsafe { round(&x, scaled.then_some(&scales), &mut words) };
-            let products: Vec<f32> = x.iter().zip(&scales).map(|(x, scale)| if scaled { x * scale } else { *x }).collect();
-            let mut expected = words_of(&products);
-            expected.resize(words.len(), 0);
-            prop_assert_eq!(words, expected);
+            unsafe { round(&x, scaled.then_some(&scales), &mut pairs) };
+            let scaled_x = x.iter().zip(&scales).map(|(x, scale)| if scaled { x * scale } else { *x });
+            let products: Vec<f32> = scaled_x.collect();
+            let mut expected = pairs_of(&products);
+            expected.resize(pairs.len(), 0);
+            prop_assert_eq!(pairs, expected);
         }
 
         #[test]
-        fn products_of_words_agree_with_f64(
+        fn products_of_pairs_agree_with_f64(
             rows in 1usize..40,
             depth in 0usize..40,
-            columns in 1usize..=PANEL,
+            columns in 1usize..=PANEL_WIDTH,
             gaps in [0usize..3, 0..3],
             accumulate: bool,
             scaled: bool,
@@ -358,28 +399,30 @@ mod tests {
             if !is_available() {
                 return Ok(());
             }
-            let (a_row, c_row) = (depth + gaps[0], columns + gaps[1]);
-            let (a, panel) = (words_of(&noise(seed, 2 * rows * a_row)), words_of(&noise(seed + 1, 2 * depth * PANEL)));
+            let (a_stride, c_stride) = (depth + gaps[0], columns + gaps[1]);
+            let a = pairs_of(&noise(seed, 2 * rows * a_stride));
+            let panel = pairs_of(&noise(seed + 1, 2 * depth * PANEL_WIDTH));
             let scale = noise(seed + 2, columns);
-            let mut c = vec![7.0; rows * c_row];
+            let mut c = vec![7.0; rows * c_stride];
             let output = Output {
                 data: c.as_mut_ptr(),
-                row: c_row,
+                row_stride: c_stride,
                 columns,
                 accumulate,
                 scale: scaled.then_some(&scale),
             };
             // SAFETY: the processor has the instructions, and `c` is as large as the output says.
-            unsafe { multiply(rows, depth, &a, a_row, &panel, output) };
+            unsafe { multiply(rows, depth, &a, a_stride, &panel, output) };
             for (index, &got) in c.iter().enumerate() {
-                let (row, column) = (index / c_row, index % c_row);
+                let (row, column) = (index / c_stride, index % c_stride);
                 if column >= columns {
-                    prop_assert_eq!(got, 7.0, "written behind row {}", row);
+                    prop_assert_eq!(got, 7.0, "written after row {}", row);
                     continue;
                 }
                 let (mut exact, mut size) = if accumulate { (7.0, 7.0f64) } else { (0.0, 0.0) };
                 for depth in 0..depth {
-                    let sides = [a[row * a_row + depth], panel[depth * PANEL + column]].map(unpack);
+                    let sides = [a[row * a_stride + depth], panel[depth * PANEL_WIDTH + column]];
+                    let sides = sides.map(unpack_pair);
                     for (a, b) in sides[0].into_iter().zip(sides[1]) {
                         exact += f64::from(a) * f64::from(b);
                         size += (f64::from(a) * f64::from(b)).abs();
@@ -392,18 +435,19 @@ mod tests {
         }
 
         #[test]
-        fn turned_blocks_hold_the_same_numbers(rows in 0usize..=16, seed in 0u64..1000) {
+        fn transposed_blocks_hold_the_same_numbers(rows in 0usize..=16, seed in 0u64..1000) {
             if !is_available() {
                 return Ok(());
             }
-            let words = words_of(&noise(seed, 2 * rows * PANEL));
-            let mut turned = vec![u32::MAX; 16 * PANEL];
+            let block = pairs_of(&noise(seed, 2 * rows * PANEL_WIDTH));
+            let mut transposed = vec![u32::MAX; 16 * PANEL_WIDTH];
             // SAFETY: the processor has the instructions.
-            unsafe { transpose(&words, &mut turned) };
-            for column in 0..PANEL {
-                for row in 0..PANEL {
-                    let number = words.get(row / 2 * PANEL + column).map_or(0.0, |&word| unpack(word)[row % 2]);
-                    let got = unpack(turned[column / 2 * PANEL + row])[column % 2];
+            unsafe { transpose_block(&block, &mut transposed) };
+            for column in 0..PANEL_WIDTH {
+                for row in 0..PANEL_WIDTH {
+                    let pair = block.get(row / 2 * PANEL_WIDTH + column);
+                    let number = pair.map_or(0.0, |&pair| unpack_pair(pair)[row % 2]);
+                    let got = unpack_pair(transposed[column / 2 * PANEL_WIDTH + row])[column % 2];
                     prop_assert_eq!(bits(&[got]), bits(&[number]), "row {} column {}", row, column);
                 }
             }
@@ -415,14 +459,14 @@ mod tests {
         if !is_available() {
             return;
         }
-        let pairs: Vec<[i8; 2]> = (-128..=127)
+        let integers: Vec<[i8; 2]> = (-128..=127)
             .flat_map(|low| [[low, -low.max(-127)], [5, low]])
             .collect();
-        let mut words = vec![0; pairs.len()];
+        let mut pairs = vec![0; integers.len()];
         // SAFETY: the processor has the instructions.
-        unsafe { widen(&pairs, &mut words) };
-        for (pair, word) in pairs.into_iter().zip(words) {
-            assert_eq!(unpack(word), pair.map(f32::from));
+        unsafe { widen_int8(&integers, &mut pairs) };
+        for (integers, pair) in integers.into_iter().zip(pairs) {
+            assert_eq!(unpack_pair(pair), integers.map(f32::from));
         }
     }
 }

@@ -1,18 +1,18 @@
-//! The exponential function, several numbers at a time.
+//! The exponential function on vector registers.
 
 use pulp::Simd;
 
 use crate::microkernel::mul_add;
 
-/// `exp(x)`, within 2 units in the last place where the result is a normal number; 0 below -87.3.
+/// `exp(x)`, within 2 units in the last place. It is 0 below -87.3, where the result is subnormal.
 #[inline(always)]
 pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
-    // x = n ln 2 + r with |r| <= ln 2 / 2: exp(x) = 2^n exp(r). Adding 1.5 * 2^23 rounds to an integer and leaves it in the
-    // low bits.
+    // x = n ln 2 + r with |r| <= ln 2 / 2, so exp(x) = 2^n exp(r). Adding 1.5 * 2^23 rounds to an
+    // integer and leaves it in the low bits.
     const ROUND: f32 = 12_582_912.0;
-    const LN2_HIGH: f32 = 0.693_145_75; // its last bits are zero, so that n times it is exact
+    const LN2_HIGH: f32 = 0.693_145_75; // its last bits are zero, so that n * LN2_HIGH is exact
     const LN2_LOW: f32 = 1.428_606_8e-6;
-    /// `1 / k!`; the terms left out are below 2^-24.
+    /// `1 / k!`. The omitted terms are below 2^-24.
     const SERIES: [f32; 7] = [
         1.0,
         1.0,
@@ -78,7 +78,7 @@ mod tests {
         for isa in Isa::available() {
             let x: Vec<f32> = (-87_000..88_700).map(|i| i as f32 / 1000.0).collect();
             let mut y = x.clone();
-            isa.run(Exp(&mut y));
+            isa.dispatch(Exp(&mut y));
             for (x, y) in x.into_iter().zip(y) {
                 let exact = f64::from(x).exp();
                 let unit = f64::from(f32::EPSILON) * exact;
@@ -88,7 +88,7 @@ mod tests {
                 );
             }
             let mut ends = [f32::NEG_INFINITY, -1000.0, -0.0, 0.0, 1e-20];
-            isa.run(Exp(&mut ends));
+            isa.dispatch(Exp(&mut ends));
             assert_eq!(ends, [0.0, 0.0, 1.0, 1.0, 1.0], "{isa:?}");
         }
     }

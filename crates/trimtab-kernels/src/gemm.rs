@@ -1,8 +1,9 @@
-//! Products with packed matrices, in blocks that stay in the caches.
+//! Matrix products with packed weights, blocked for the caches.
 //!
-//! A thread takes a strip of panels and goes through the depth in blocks. For each it gets the strip's part of the matrix ready, as it is
-//! packed, widened or turned over, and multiplies the rows by all of it. Sums are taken up again from the result, where
-//! they lie unrounded: blocks change no bit.
+//! A thread takes a strip of neighbouring panels and walks through the depth (the dimension that is
+//! summed over) in blocks. For each block it gets the strip's part of the matrix: as it is packed,
+//! or packed on demand (dequantized, transposed). It then multiplies all rows by that part. Partial
+//! sums are stored in the output as f32 and loaded again, so blocking does not change any bit.
 
 use std::ops::Range;
 
@@ -15,252 +16,219 @@ use crate::avx512_bf16;
 use crate::isa::Isa;
 #[cfg(target_arch = "x86_64")]
 use crate::matrix::Format;
-use crate::matrix::{Data, Matrix};
-use crate::microkernel::{self, PANEL, View};
-use crate::parallel::{Shared, is_small, scratch};
-use crate::transpose::{fetch, transpose};
+use crate::matrix::{Matrix, Storage};
+use crate::microkernel::{self, MatrixView, PANEL_WIDTH};
+use crate::parallel::{SharedPtr, is_small};
+use crate::scratch::Scratch;
+use crate::transpose::{prefetch, transpose_block};
 
-/// Panels of a strip, at most.
-const STRIP: usize = 16;
-/// Rows of 32 numbers or words in a block, 256 KiB of them: of the matrix, and of the result.
-const BLOCK: usize = 2048;
+/// Panels in a strip that is packed on demand, at most.
+const MAX_STRIP_PANELS: usize = 16;
+/// Rows of 32 elements in a block: 256 KiB, of the matrix and of the output.
+const BLOCK_ROWS: usize = 2048;
 
 impl Matrix {
-    pub(crate) fn multiply_with(&self, isa: Isa, x: &[f32], added: Added) -> Vec<f32> {
-        let rows = rows_of(x, self.inputs);
-        let is_long = |x: Option<&[f32]>, len| x.is_none_or(|x| x.len() == len);
-        assert!(is_long(added.bias, self.outputs), "a bias for each output");
+    /// `x W + bias + resid`, where `epilogue` holds the last two, if any.
+    pub(crate) fn multiply_with(&self, isa: Isa, x: &[f32], epilogue: Epilogue) -> Vec<f32> {
+        let rows = count_rows(x, self.inputs);
+        let has_len = |x: Option<&[f32]>, len| x.is_none_or(|x| x.len() == len);
         assert!(
-            is_long(added.resid, rows * self.outputs),
-            "rows to be added"
+            has_len(epilogue.bias, self.outputs),
+            "bias must be [outputs]"
+        );
+        assert!(
+            has_len(epilogue.resid, rows * self.outputs),
+            "resid must be [rows, outputs]"
         );
         #[cfg(target_arch = "x86_64")]
         if isa.has_bf16_dot() && self.format() != Format::F32 {
-            let pairs = self.inputs.div_ceil(2);
             // SAFETY: the processor has the instructions.
-            let left = unsafe { round(x, self.inputs, None) };
-            let (make, scale);
-            let right = match &self.data {
-                Data::F32(_) => unreachable!("f32 is multiplied elsewhere"),
-                Data::Bf16(words) => {
-                    scale = None;
-                    Right::Packed(words)
-                }
-                Data::Int8 {
-                    pairs: data,
-                    scales,
-                } => {
-                    make = |panels: Range<usize>, depth: Range<usize>, made: &mut [u32]| {
-                        for (panel, made) in panels.zip(made.chunks_exact_mut(depth.len() * PANEL))
-                        {
-                            let first = (panel * pairs + depth.start) * PANEL;
-                            // SAFETY: the processor has the instructions.
-                            unsafe { avx512_bf16::widen(&data[first..][..made.len()], made) };
-                        }
-                    };
-                    scale = Some(&scales[..]);
-                    Right::Made(&make)
-                }
-            };
-            // SAFETY: the processor has the instructions.
-            return unsafe { of_words(&left, right, [rows, pairs, self.outputs], scale, added) };
+            return unsafe { self.multiply_bf16(x, epilogue) };
         }
-        let widen = |panels: Range<usize>, depth: Range<usize>, made: &mut [f32]| {
-            for (panel, made) in panels.zip(made.chunks_exact_mut(depth.len() * PANEL)) {
-                self.widen(isa, panel, depth.clone(), made);
+        let dequantize = |panels: Range<usize>, depth: Range<usize>, packed: &mut [f32]| {
+            let parts = packed.chunks_exact_mut(depth.len() * PANEL_WIDTH);
+            for (panel, packed) in panels.zip(parts) {
+                self.dequantize(isa, panel, depth.clone(), packed);
             }
         };
-        let right = match &self.data {
-            Data::F32(data) => Right::Packed(data),
-            Data::Bf16(_) | Data::Int8 { .. } => Right::Made(&widen),
+        let rhs = match &self.storage {
+            Storage::F32(data) => Rhs::Packed(data),
+            Storage::Bf16(_) | Storage::Int8 { .. } => Rhs::OnDemand(&dequantize),
         };
-        of_numbers(isa, x, right, [rows, self.inputs, self.outputs], added)
+        gemm_f32(isa, x, rhs, [rows, self.inputs, self.outputs], epilogue)
     }
 
+    /// As [`Self::multiply_with`] with bfloat16 dot products, for formats other than f32.
+    ///
+    /// # Safety
+    ///
+    /// Needs [`Isa::has_bf16_dot`].
+    #[cfg(target_arch = "x86_64")]
+    unsafe fn multiply_bf16(&self, x: &[f32], epilogue: Epilogue) -> Vec<f32> {
+        let pair_rows = self.inputs.div_ceil(2);
+        // SAFETY: the caller promises that the processor has the instructions.
+        let lhs = unsafe { pack_lhs_bf16(x, self.inputs, None) };
+        let (widen, scales);
+        let rhs = match &self.storage {
+            Storage::F32(_) => unreachable!("f32 has a product of its own"),
+            Storage::Bf16(pairs) => {
+                scales = None;
+                Rhs::Packed(&pairs[..])
+            }
+            Storage::Int8 {
+                pairs,
+                scales: of_outputs,
+            } => {
+                widen = |panels: Range<usize>, depth: Range<usize>, packed: &mut [u32]| {
+                    let parts = packed.chunks_exact_mut(depth.len() * PANEL_WIDTH);
+                    for (panel, packed) in panels.zip(parts) {
+                        let first = (panel * pair_rows + depth.start) * PANEL_WIDTH;
+                        // SAFETY: the processor has the instructions.
+                        unsafe { avx512_bf16::widen_int8(&pairs[first..][..packed.len()], packed) };
+                    }
+                };
+                scales = Some(&of_outputs[..]);
+                Rhs::OnDemand(&widen)
+            }
+        };
+        let shape = [lhs.rows, pair_rows, self.outputs];
+        // SAFETY: the processor has the instructions.
+        unsafe { gemm_bf16(&lhs, rhs, shape, scales, epilogue) }
+    }
+
+    /// `y W^T`.
     pub(crate) fn multiply_transposed_with(&self, isa: Isa, y: &[f32]) -> Vec<f32> {
-        let rows = rows_of(y, self.outputs);
+        let rows = count_rows(y, self.outputs);
         #[cfg(target_arch = "x86_64")]
         if isa.has_bf16_dot() && self.format() != Format::F32 {
-            let scales = match &self.data {
-                Data::Int8 { scales, .. } => Some(&scales[..]),
-                _ => None,
-            };
             // SAFETY: the processor has the instructions.
-            let left = unsafe { round(y, self.outputs, scales) };
-            // A block of 32 x 32 numbers is 16 rows of words, before and after.
-            let pairs = self.inputs.div_ceil(2);
-            let own = |panel: usize, block: usize| {
-                let first = block * PANEL / 2;
-                let start = (panel * pairs + first) * PANEL;
-                start..start + (PANEL / 2).min(pairs - first) * PANEL
-            };
-            let make = |blocks: Range<usize>, depth: Range<usize>, made: &mut [u32]| {
-                let panels = depth.start / (PANEL / 2)..depth.end.div_ceil(PANEL / 2);
-                let (last, count) = (self.outputs.div_ceil(PANEL) - 1, depth.len() * PANEL);
-                for (index, panel) in panels.enumerate() {
-                    for (block, made) in blocks.clone().zip(made.chunks_exact_mut(count)) {
-                        let mut wide = [0; PANEL * PANEL / 2];
-                        let words = match &self.data {
-                            Data::F32(_) => unreachable!("f32 is multiplied elsewhere"),
-                            Data::Bf16(words) => {
-                                if panel < last {
-                                    fetch(&words[own(panel + 1, block)]);
-                                }
-                                &words[own(panel, block)]
-                            }
-                            Data::Int8 { pairs: data, .. } => {
-                                let own = own(panel, block);
-                                let wide = &mut wide[..own.len()];
-                                // SAFETY: the processor has the instructions.
-                                unsafe { avx512_bf16::widen(&data[own], wide) };
-                                wide
-                            }
-                        };
-                        let turned = &mut made[index * PANEL * PANEL / 2..];
-                        // SAFETY: the processor has the instructions.
-                        unsafe { avx512_bf16::transpose(words, turned) };
-                    }
-                }
-            };
-            // The last panel may hold fewer outputs; zeros fill it.
-            let depth = self.outputs.div_ceil(PANEL) * PANEL / 2;
-            // SAFETY: the processor has the instructions.
-            return unsafe {
-                of_words(
-                    &left,
-                    Right::Made(&make),
-                    [rows, depth, self.inputs],
-                    None,
-                    Added::default(),
-                )
-            };
+            return unsafe { self.multiply_transposed_bf16(y) };
         }
-        let make = |blocks: Range<usize>, depth: Range<usize>, made: &mut [f32]| {
-            let (last, count) = (self.outputs.div_ceil(PANEL) - 1, depth.len() * PANEL);
-            let panels = depth.start / PANEL..depth.end.div_ceil(PANEL);
+        let last = self.outputs.div_ceil(PANEL_WIDTH) - 1;
+        let transpose = |blocks: Range<usize>, depth: Range<usize>, packed: &mut [f32]| {
+            let count = depth.len() * PANEL_WIDTH;
+            let panels = depth.start / PANEL_WIDTH..depth.end.div_ceil(PANEL_WIDTH);
             for (index, panel) in panels.enumerate() {
-                for (block, made) in blocks.clone().zip(made.chunks_exact_mut(count)) {
-                    let inputs = block * PANEL..self.inputs.min((block + 1) * PANEL);
-                    let turned = &mut made[index * PANEL * PANEL..];
-                    let mut wide = [0.0; PANEL * PANEL];
-                    let numbers = match &self.data {
-                        Data::F32(data) => {
-                            let own = |panel: usize| {
-                                let first = (panel * self.inputs + inputs.start) * PANEL;
-                                &data[first..][..inputs.len() * PANEL]
+                for (block, packed) in blocks.clone().zip(packed.chunks_exact_mut(count)) {
+                    let inputs = block * PANEL_WIDTH..self.inputs.min((block + 1) * PANEL_WIDTH);
+                    let transposed = &mut packed[index * PANEL_WIDTH * PANEL_WIDTH..];
+                    let mut dequantized = [0.0; PANEL_WIDTH * PANEL_WIDTH];
+                    let numbers = match &self.storage {
+                        Storage::F32(data) => {
+                            let of_panel = |panel: usize| {
+                                let first = (panel * self.inputs + inputs.start) * PANEL_WIDTH;
+                                &data[first..][..inputs.len() * PANEL_WIDTH]
                             };
                             if panel < last {
-                                fetch(own(panel + 1));
+                                prefetch(of_panel(panel + 1));
                             }
-                            own(panel)
+                            of_panel(panel)
                         }
-                        Data::Bf16(_) | Data::Int8 { .. } => {
-                            let wide = &mut wide[..inputs.len() * PANEL];
-                            self.widen(isa, panel, inputs, wide);
-                            wide
+                        Storage::Bf16(_) | Storage::Int8 { .. } => {
+                            let dequantized = &mut dequantized[..inputs.len() * PANEL_WIDTH];
+                            self.dequantize(isa, panel, inputs, dequantized);
+                            dequantized
                         }
                     };
-                    transpose(isa, numbers, turned);
+                    transpose_block(isa, numbers, transposed);
                 }
             }
         };
-        of_numbers(
-            isa,
-            y,
-            Right::Made(&make),
-            [rows, self.outputs, self.inputs],
-            Added::default(),
-        )
+        let shape = [rows, self.outputs, self.inputs];
+        let rhs = Rhs::OnDemand(&transpose);
+        gemm_f32(isa, y, rhs, shape, Epilogue::default())
     }
 
-    /// Some inputs of a panel that is not kept in f32, `[inputs][32]`, as f32.
-    fn widen(&self, isa: Isa, panel: usize, inputs: Range<usize>, wide: &mut [f32]) {
-        isa.run(Widen {
+    /// As [`Self::multiply_transposed_with`] with bfloat16 dot products, for formats other than f32.
+    ///
+    /// # Safety
+    ///
+    /// Needs [`Isa::has_bf16_dot`].
+    #[cfg(target_arch = "x86_64")]
+    unsafe fn multiply_transposed_bf16(&self, y: &[f32]) -> Vec<f32> {
+        /// A block of 32 x 32 numbers is 16 rows of pairs, before and after it is transposed.
+        const BLOCK_PAIR_ROWS: usize = PANEL_WIDTH / 2;
+        let scales = match &self.storage {
+            Storage::Int8 { scales, .. } => Some(&scales[..]),
+            _ => None,
+        };
+        // SAFETY: the caller promises that the processor has the instructions.
+        let lhs = unsafe { pack_lhs_bf16(y, self.outputs, scales) };
+        let pair_rows = self.inputs.div_ceil(2);
+        let range = |panel: usize, block: usize| {
+            let first = block * BLOCK_PAIR_ROWS;
+            let start = (panel * pair_rows + first) * PANEL_WIDTH;
+            start..start + BLOCK_PAIR_ROWS.min(pair_rows - first) * PANEL_WIDTH
+        };
+        let last = self.outputs.div_ceil(PANEL_WIDTH) - 1;
+        let transpose = |blocks: Range<usize>, depth: Range<usize>, packed: &mut [u32]| {
+            let count = depth.len() * PANEL_WIDTH;
+            let panels = depth.start / BLOCK_PAIR_ROWS..depth.end.div_ceil(BLOCK_PAIR_ROWS);
+            for (index, panel) in panels.enumerate() {
+                for (block, packed) in blocks.clone().zip(packed.chunks_exact_mut(count)) {
+                    let mut widened = [0; BLOCK_PAIR_ROWS * PANEL_WIDTH];
+                    let pairs = match &self.storage {
+                        Storage::F32(_) => unreachable!("f32 has a product of its own"),
+                        Storage::Bf16(pairs) => {
+                            if panel < last {
+                                prefetch(&pairs[range(panel + 1, block)]);
+                            }
+                            &pairs[range(panel, block)]
+                        }
+                        Storage::Int8 { pairs, .. } => {
+                            let range = range(panel, block);
+                            let widened = &mut widened[..range.len()];
+                            // SAFETY: the processor has the instructions.
+                            unsafe { avx512_bf16::widen_int8(&pairs[range], widened) };
+                            widened
+                        }
+                    };
+                    let transposed = &mut packed[index * BLOCK_PAIR_ROWS * PANEL_WIDTH..];
+                    // SAFETY: the processor has the instructions.
+                    unsafe { avx512_bf16::transpose_block(pairs, transposed) };
+                }
+            }
+        };
+        // The last panel may hold fewer outputs; zeros fill it.
+        let depth = self.outputs.div_ceil(PANEL_WIDTH) * BLOCK_PAIR_ROWS;
+        let shape = [lhs.rows, depth, self.inputs];
+        let rhs = Rhs::OnDemand(&transpose);
+        // SAFETY: the processor has the instructions.
+        unsafe { gemm_bf16(&lhs, rhs, shape, None, Epilogue::default()) }
+    }
+
+    /// Some inputs of a panel as f32, `[inputs, PANEL_WIDTH]`, from a format other than f32.
+    fn dequantize(&self, isa: Isa, panel: usize, inputs: Range<usize>, output: &mut [f32]) {
+        isa.dispatch(Dequantize {
             matrix: self,
             panel,
             inputs,
-            wide,
+            output,
         });
     }
-}
-
-/// `x` times a matrix in f32: `shape` is rows, depth and columns.
-fn of_numbers(isa: Isa, x: &[f32], right: Right<f32>, shape: [usize; 3], added: Added) -> Vec<f32> {
-    let [rows, depth, columns] = shape;
-    assert_eq!(x.len(), rows * depth, "rows of the depth");
-    let multiply = |block: Block<f32>| {
-        isa.run(Numbers {
-            left: x,
-            rows,
-            width: depth,
-            row: columns,
-            block,
-        });
-    };
-    // SAFETY: `Numbers` writes every number of its block.
-    unsafe { in_blocks(shape, right, added, multiply) }
-}
-
-/// As [`of_numbers`] with pairs of bfloat16 numbers; the depth counts words. Sums are multiplied by `scale`.
-///
-/// # Safety
-///
-/// [`Isa::multiplies_pairs`].
-#[cfg(target_arch = "x86_64")]
-unsafe fn of_words(
-    left: &avx512_bf16::Words,
-    right: Right<u32>,
-    shape: [usize; 3],
-    scale: Option<&[f32]>,
-    added: Added,
-) -> Vec<f32> {
-    let [rows, depth, columns] = shape;
-    let multiply = |block: Block<u32>| {
-        let is_last = block.depth.end == depth;
-        let output = avx512_bf16::Output {
-            data: block.output,
-            row: columns,
-            columns: block.columns.len(),
-            accumulate: block.depth.start > 0,
-            scale: scale.filter(|_| is_last).map(|x| &x[block.columns.clone()]),
-        };
-        let left_part = &left.data[block.depth.start..];
-        // SAFETY: the caller knows that the processor has the instructions, and the block is ours.
-        unsafe {
-            avx512_bf16::multiply(
-                rows,
-                block.depth.len(),
-                left_part,
-                left.row,
-                block.right,
-                output,
-            );
-        }
-    };
-    // SAFETY: `pairs::multiply` writes every number of its output.
-    unsafe { in_blocks(shape, right, added, multiply) }
 }
 
 /// What is added to a product, in this order.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Added<'a> {
-    /// `[columns]`, to every row.
+pub(crate) struct Epilogue<'a> {
+    /// `[columns]`, added to every row.
     pub(crate) bias: Option<&'a [f32]>,
     /// `[rows, columns]`
     pub(crate) resid: Option<&'a [f32]>,
 }
 
-impl Added<'_> {
-    /// To some columns of a result, the first of which begins at `output`; a row further on, it is `row` numbers further on.
+impl Epilogue<'_> {
+    /// Adds to some columns of a result. They begin at `output`, and the next row begins `row_stride`
+    /// elements further on.
     ///
     /// # Safety
     ///
-    /// These numbers are there, and nobody else reads or writes them meanwhile.
-    unsafe fn add(self, rows: usize, columns: Range<usize>, output: *mut f32, row: usize) {
+    /// These elements exist, and no other thread reads or writes them meanwhile.
+    unsafe fn apply(self, rows: usize, columns: Range<usize>, output: *mut f32, row_stride: usize) {
         if self.bias.is_none() && self.resid.is_none() {
             return;
         }
-        for first in (0..rows).map(|index| index * row) {
+        for first in (0..rows).map(|row| row * row_stride) {
             // SAFETY: the caller vouches for every row.
             let sums = unsafe { std::slice::from_raw_parts_mut(output.add(first), columns.len()) };
             let resid = self.resid.map(|resid| &resid[first..]);
@@ -273,110 +241,168 @@ impl Added<'_> {
     }
 }
 
-/// Writes a strip and a block of depths of a matrix, `[panels][depth][32]`.
-type Make<'a, T> = dyn Fn(Range<usize>, Range<usize>, &mut [T]) + Sync + 'a;
-
-/// The matrix of a product, as panels of 32 columns.
+/// The right-hand side of a product, as panels of 32 columns.
 #[derive(Clone, Copy)]
-enum Right<'a, T> {
-    /// As it is packed, `[panels][depth][32]`.
+enum Rhs<'a, T> {
+    /// Already packed, `[panels, depth, 32]`.
     Packed(&'a [T]),
-    /// Made when it is needed.
-    Made(&'a Make<'a, T>),
+    /// Packed a block at a time, when it is needed.
+    OnDemand(&'a PackFn<'a, T>),
 }
 
-/// A part of a product that is computed at once.
+/// Writes a range of panels and a range of depths of a matrix, `[panels, depth, 32]`.
+type PackFn<'a, T> = dyn Fn(Range<usize>, Range<usize>, &mut [T]) + Sync + 'a;
+
+/// The part of a product that one call of a microkernel computes: all rows of one panel.
 struct Block<'a, T> {
-    /// Products of earlier depths are in the output; the first block finds memory that nobody has written.
+    /// The output holds the sums of earlier depths. Before the first block it is uninitialized.
     depth: Range<usize>,
-    /// `[depth][32]`
-    right: &'a [T],
+    /// `[depth, 32]`
+    rhs: &'a [T],
     columns: Range<usize>,
-    /// Where the first number of the block goes. A row further on, it is the result's columns further on.
+    /// The first element of the block. The row stride is the number of columns of the product.
     output: *mut f32,
 }
 
-/// `[rows, columns]`, of which `multiply` writes a block at a time, each for all blocks of depth in order.
+/// `x` times a matrix in f32; `shape` is rows, depth and columns.
+fn gemm_f32(isa: Isa, x: &[f32], rhs: Rhs<f32>, shape: [usize; 3], epilogue: Epilogue) -> Vec<f32> {
+    let [rows, depth, columns] = shape;
+    assert_eq!(x.len(), rows * depth, "x must be [rows, depth]");
+    let multiply = |block: Block<f32>| {
+        isa.dispatch(MultiplyF32 {
+            lhs: x,
+            rows,
+            lhs_stride: depth,
+            output_stride: columns,
+            block,
+        });
+    };
+    // SAFETY: `MultiplyF32` writes every element of its block.
+    unsafe { gemm(shape, rhs, epilogue, multiply) }
+}
+
+/// As [`gemm_f32`] with bfloat16 pairs: the depth counts pairs, and sums are multiplied by `scales`.
 ///
 /// # Safety
 ///
-/// `multiply` writes every number of its block.
-unsafe fn in_blocks<T: Pod + Sync>(
+/// Needs [`Isa::has_bf16_dot`].
+#[cfg(target_arch = "x86_64")]
+unsafe fn gemm_bf16(
+    lhs: &avx512_bf16::Bf16Rows,
+    rhs: Rhs<u32>,
+    shape: [usize; 3],
+    scales: Option<&[f32]>,
+    epilogue: Epilogue,
+) -> Vec<f32> {
+    let [rows, depth, columns] = shape;
+    let multiply = |block: Block<u32>| {
+        let is_last = block.depth.end == depth;
+        let output = avx512_bf16::Output {
+            data: block.output,
+            row_stride: columns,
+            columns: block.columns.len(),
+            accumulate: block.depth.start > 0,
+            scale: scales
+                .filter(|_| is_last)
+                .map(|x| &x[block.columns.clone()]),
+        };
+        let lhs_part = &lhs.pairs[block.depth.start..];
+        let len = block.depth.len();
+        // SAFETY: the caller promises that the processor has the instructions, and the block of the
+        // output belongs to this thread.
+        unsafe { avx512_bf16::multiply(rows, len, lhs_part, lhs.row_stride, block.rhs, output) };
+    };
+    // SAFETY: `avx512_bf16::multiply` writes every element of its output.
+    unsafe { gemm(shape, rhs, epilogue, multiply) }
+}
+
+/// A product `[rows, columns]` that `multiply` computes block by block.
+///
+/// For each panel, `multiply` gets the blocks of depth in order.
+///
+/// # Safety
+///
+/// `multiply` writes every element of its block.
+unsafe fn gemm<T: Pod + Sync>(
     [rows, depth, columns]: [usize; 3],
-    right: Right<T>,
-    added: Added,
+    rhs: Rhs<T>,
+    epilogue: Epilogue,
     multiply: impl Fn(Block<T>) + Sync,
 ) -> Vec<f32> {
-    let mut result: Vec<f32> = Vec::with_capacity(rows * columns);
-    let panels = columns.div_ceil(PANEL);
+    let mut output: Vec<f32> = Vec::with_capacity(rows * columns);
+    let panels = columns.div_ceil(PANEL_WIDTH);
     if rows == 0 {
-        return result;
+        return output;
     }
-    let shared = Shared(result.as_mut_ptr());
+    let shared = SharedPtr(output.as_mut_ptr());
     let threads = rayon::current_num_threads();
-    let (strip, at_once) = match right {
-        Right::Packed(_) => (panels.div_ceil(4 * threads).max(1), depth),
-        // The wider a strip, the more of the matrix that it reads lies together.
-        Right::Made(_) => {
-            let strip = panels.div_ceil(threads).min(BLOCK / rows).clamp(1, STRIP);
-            (strip, depth.min((BLOCK / strip).next_multiple_of(PANEL)))
+    let (strip_panels, block_depth) = match rhs {
+        Rhs::Packed(_) => (panels.div_ceil(4 * threads).max(1), depth),
+        // The wider a strip, the more of the memory that it reads is contiguous.
+        Rhs::OnDemand(_) => {
+            let width = panels.div_ceil(threads).min(BLOCK_ROWS / rows);
+            let strip_panels = width.clamp(1, MAX_STRIP_PANELS);
+            let max_depth = (BLOCK_ROWS / strip_panels).next_multiple_of(PANEL_WIDTH);
+            (strip_panels, depth.min(max_depth))
         }
     };
-    let one = |index: usize| {
-        let own = index * strip..panels.min((index + 1) * strip);
-        let mut made = scratch(match right {
-            Right::Packed(_) => 0,
-            Right::Made(_) => own.len() * at_once * PANEL,
+    let multiply_strip = |index: usize| {
+        let strip = index * strip_panels..panels.min((index + 1) * strip_panels);
+        let mut packed = Scratch::take(match rhs {
+            Rhs::Packed(_) => 0,
+            Rhs::OnDemand(_) => strip.len() * block_depth * PANEL_WIDTH,
         });
-        for part in 0..depth.div_ceil(at_once.max(1)).max(1) {
-            let depths = part * at_once..depth.min((part + 1) * at_once);
-            let count = depths.len() * PANEL;
-            if let Right::Made(make) = right {
-                make(own.clone(), depths.clone(), &mut made[..own.len() * count]);
+        for part in 0..depth.div_ceil(block_depth.max(1)).max(1) {
+            let depths = part * block_depth..depth.min((part + 1) * block_depth);
+            let count = depths.len() * PANEL_WIDTH;
+            if let Rhs::OnDemand(pack) = rhs {
+                let packed = &mut packed[..strip.len() * count];
+                pack(strip.clone(), depths.clone(), packed);
             }
-            for (index, panel) in own.clone().enumerate() {
-                let right = match right {
-                    Right::Packed(data) => &data[(panel * depth + depths.start) * PANEL..][..count],
-                    Right::Made(_) => &made[index * count..][..count],
+            for (index, panel) in strip.clone().enumerate() {
+                let rhs = match rhs {
+                    Rhs::Packed(data) => {
+                        &data[(panel * depth + depths.start) * PANEL_WIDTH..][..count]
+                    }
+                    Rhs::OnDemand(_) => &packed[index * count..][..count],
                 };
-                let own = panel * PANEL..columns.min((panel + 1) * PANEL);
-                let output = shared.at(own.start);
+                let panel_columns = panel * PANEL_WIDTH..columns.min((panel + 1) * PANEL_WIDTH);
+                let output = shared.at(panel_columns.start);
                 multiply(Block {
                     depth: depths.clone(),
-                    right,
-                    columns: own.clone(),
+                    rhs,
+                    columns: panel_columns.clone(),
                     output,
                 });
                 if depths.end == depth {
-                    // SAFETY: these columns are ours, and all their sums were just written.
-                    unsafe { added.add(rows, own, output, columns) };
+                    // SAFETY: this thread alone has these columns, and all their sums are written.
+                    unsafe { epilogue.apply(rows, panel_columns, output, columns) };
                 }
             }
         }
     };
-    let strips = panels.div_ceil(strip);
+    let strips = panels.div_ceil(strip_panels);
     if is_small(rows * depth * columns) {
-        (0..strips).for_each(one);
+        (0..strips).for_each(multiply_strip);
     } else {
-        (0..strips).into_par_iter().for_each(one);
+        (0..strips).into_par_iter().for_each(multiply_strip);
     }
-    // SAFETY: the strips are all columns, the blocks of a strip all rows, and the caller vouches for every block.
-    unsafe { result.set_len(rows * columns) };
-    result
+    // SAFETY: the strips cover all columns, the blocks of a strip cover all rows, and the caller
+    // promises that every block was written.
+    unsafe { output.set_len(rows * columns) };
+    output
 }
 
-/// A block in f32.
-struct Numbers<'a> {
-    left: &'a [f32],
+/// Multiplies all rows by a block of a matrix in f32.
+struct MultiplyF32<'a> {
+    lhs: &'a [f32],
     rows: usize,
-    /// Numbers from one of them to the next.
-    width: usize,
+    lhs_stride: usize,
+    output_stride: usize,
     block: Block<'a, f32>,
-    /// Numbers from one row of the result to the next.
-    row: usize,
 }
 
-impl WithSimd for Numbers<'_> {
+impl WithSimd for MultiplyF32<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -384,59 +410,51 @@ impl WithSimd for Numbers<'_> {
         let rows = self.rows;
         let Block {
             depth,
-            right,
+            rhs,
             columns,
             output,
         } = self.block;
         let shape = [rows, depth.len(), columns.len()];
-        assert!(self.left.len() >= (rows - 1) * self.width + depth.end);
-        assert!(right.len() >= depth.len() * PANEL && columns.len() <= PANEL);
-        let left = View::rows(&self.left[depth.start..], self.width);
-        // SAFETY: the sides are checked, and the block of the output is ours.
-        unsafe {
-            microkernel::multiply_at(
-                simd,
-                shape,
-                left,
-                View::rows(right, PANEL),
-                output,
-                self.row,
-                depth.start > 0,
-            );
-        }
+        assert!(self.lhs.len() >= (rows - 1) * self.lhs_stride + depth.end);
+        assert!(rhs.len() >= depth.len() * PANEL_WIDTH && columns.len() <= PANEL_WIDTH);
+        let lhs = MatrixView::row_major(&self.lhs[depth.start..], self.lhs_stride);
+        let rhs = MatrixView::row_major(rhs, PANEL_WIDTH);
+        let (stride, accumulate) = (self.output_stride, depth.start > 0);
+        // SAFETY: the sides are checked, and the block of the output belongs to this thread.
+        unsafe { microkernel::multiply_raw(simd, shape, lhs, rhs, output, stride, accumulate) };
     }
 }
 
-/// See [`Matrix::widen`].
-struct Widen<'a> {
+/// See [`Matrix::dequantize`].
+struct Dequantize<'a> {
     matrix: &'a Matrix,
     panel: usize,
     inputs: Range<usize>,
-    wide: &'a mut [f32],
+    output: &'a mut [f32],
 }
 
-impl WithSimd for Widen<'_> {
+impl WithSimd for Dequantize<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let pairs = self.matrix.inputs.div_ceil(2);
-        for (input, wide) in self.inputs.zip(self.wide.chunks_exact_mut(PANEL)) {
-            let first = (self.panel * pairs + input / 2) * PANEL;
-            match &self.matrix.data {
-                Data::F32(_) => unreachable!("f32 is wide"),
-                Data::Bf16(words) => {
-                    let words = &words[first..][..PANEL];
+        let pair_rows = self.matrix.inputs.div_ceil(2);
+        for (input, output) in self.inputs.zip(self.output.chunks_exact_mut(PANEL_WIDTH)) {
+            let first = (self.panel * pair_rows + input / 2) * PANEL_WIDTH;
+            match &self.matrix.storage {
+                Storage::F32(_) => unreachable!("f32 is stored as it is"),
+                Storage::Bf16(pairs) => {
+                    let pairs = &pairs[first..][..PANEL_WIDTH];
                     let shift = if input % 2 == 0 { 16 } else { 0 };
-                    for (wide, word) in wide.iter_mut().zip(words) {
-                        *wide = f32::from_bits((word << shift) & 0xffff_0000);
+                    for (output, pair) in output.iter_mut().zip(pairs) {
+                        *output = f32::from_bits((pair << shift) & 0xffff_0000);
                     }
                 }
-                Data::Int8 { pairs, scales } => {
-                    let scales = &scales[self.panel * PANEL..];
-                    let pairs = pairs[first..][..PANEL].iter().zip(scales);
-                    for (wide, (pair, scale)) in wide.iter_mut().zip(pairs) {
-                        *wide = f32::from(pair[input % 2]) * scale;
+                Storage::Int8 { pairs, scales } => {
+                    let scales = &scales[self.panel * PANEL_WIDTH..];
+                    let pairs = pairs[first..][..PANEL_WIDTH].iter().zip(scales);
+                    for (output, (pair, scale)) in output.iter_mut().zip(pairs) {
+                        *output = f32::from(pair[input % 2]) * scale;
                     }
                 }
             }
@@ -444,36 +462,42 @@ impl WithSimd for Widen<'_> {
     }
 }
 
-/// Rows of numbers as words, `scales` times them if given.
+/// Rounds the rows of `x`, `[rows, width]`, to bfloat16, times `scales` if given.
 ///
 /// # Safety
 ///
-/// [`Isa::multiplies_pairs`].
+/// Needs [`Isa::has_bf16_dot`].
 #[cfg(target_arch = "x86_64")]
-unsafe fn round(x: &[f32], width: usize, scales: Option<&[f32]>) -> avx512_bf16::Words {
-    let row = avx512_bf16::Words::row_len(width);
-    let mut data = scratch(rows_of(x, width) * row);
-    let one = |(words, x): (&mut [u32], &[f32])| {
-        // SAFETY: the caller knows that the processor has the instructions.
-        unsafe { avx512_bf16::round(x, scales, words) }
+unsafe fn pack_lhs_bf16(x: &[f32], width: usize, scales: Option<&[f32]>) -> avx512_bf16::Bf16Rows {
+    let row_stride = avx512_bf16::Bf16Rows::row_stride(width);
+    let rows = count_rows(x, width);
+    let mut pairs = Scratch::take(rows * row_stride);
+    let round_row = |(pairs, x): (&mut [u32], &[f32])| {
+        // SAFETY: the caller promises that the processor has the instructions.
+        unsafe { avx512_bf16::round(x, scales, pairs) }
     };
     if x.len() < 1 << 16 {
-        data.chunks_exact_mut(row)
+        pairs
+            .chunks_exact_mut(row_stride)
             .zip(x.chunks_exact(width))
-            .for_each(one);
+            .for_each(round_row);
     } else {
-        let rows = data
-            .par_chunks_exact_mut(row)
+        let rows = pairs
+            .par_chunks_exact_mut(row_stride)
             .zip(x.par_chunks_exact(width));
-        rows.with_min_len(16).for_each(one);
+        rows.with_min_len(16).for_each(round_row);
     }
-    avx512_bf16::Words { data, row }
+    avx512_bf16::Bf16Rows {
+        pairs,
+        rows,
+        row_stride,
+    }
 }
 
-fn rows_of(x: &[f32], width: usize) -> usize {
+fn count_rows(x: &[f32], width: usize) -> usize {
     assert!(
         width > 0 && x.len().is_multiple_of(width),
-        "{} numbers are no rows of {width}",
+        "{} elements are not whole rows of {width}",
         x.len()
     );
     x.len() / width

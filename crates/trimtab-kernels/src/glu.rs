@@ -1,4 +1,4 @@
-//! Gated activations: `y = act(gate) * up`, element by element.
+//! Gated linear units: `y = activation(gate) * up`, element by element.
 
 use half::bf16;
 use pulp::{Simd, WithSimd};
@@ -6,9 +6,10 @@ use pulp::{Simd, WithSimd};
 use crate::exp::sigmoid;
 use crate::isa::Isa;
 use crate::microkernel::{load, mul_add, store};
-use crate::parallel::{by_rows, scratch, several_by_rows};
+use crate::parallel::{par_fill_rows, par_fill_rows_many};
+use crate::scratch::Scratch;
 
-/// The function that a gate passes through.
+/// The activation function of a gated linear unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
     /// `x / (1 + exp(-x))`
@@ -18,43 +19,46 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// The value and the derivative. Both functions are `x s(u(x))` with the logistic `s`, since `(1 + tanh(z)) / 2 = s(2 z)`.
+    /// The value and the derivative.
+    ///
+    /// Both functions are `x s(u(x))` with the logistic function `s`, since
+    /// `(1 + tanh(z)) / 2 = s(2 z)`.
     #[inline(always)]
-    fn at<S: Simd>(self, simd: S, x: S::f32s) -> [S::f32s; 2] {
+    fn value_and_derivative<S: Simd>(self, simd: S, x: S::f32s) -> [S::f32s; 2] {
         let constant = |value: f32| simd.splat_f32s(value);
-        let (u, slope) = match self {
+        let (u, du) = match self {
             Self::Silu => (x, constant(1.0)),
             Self::GeluTanh => {
                 let scale = 2.0 * (2.0 / std::f32::consts::PI).sqrt();
                 let square = simd.mul_f32s(x, x);
                 let inner = mul_add(simd, square, constant(scale * 0.044_715), constant(scale));
-                let slope = mul_add(
+                let du = mul_add(
                     simd,
                     square,
                     constant(3.0 * scale * 0.044_715),
                     constant(scale),
                 );
-                (simd.mul_f32s(x, inner), slope)
+                (simd.mul_f32s(x, inner), du)
             }
         };
         let s = sigmoid(simd, u);
         let value = simd.mul_f32s(x, s);
-        // s + x s (1 - s) u'
-        let rest = simd.mul_f32s(simd.sub_f32s(constant(1.0), s), slope);
+        // s + x s (1 - s) du
+        let rest = simd.mul_f32s(simd.sub_f32s(constant(1.0), s), du);
         [value, mul_add(simd, value, rest, s)]
     }
 }
 
-/// Numbers that one thread takes at a time.
+/// Elements that a thread takes at a time.
 const CHUNK: usize = 1 << 13;
 
-/// `act(gate) * up`
+/// `activation(gate) * up`, element by element.
 pub(crate) fn forward(isa: Isa, activation: Activation, gate: &[f32], up: &[f32]) -> Vec<f32> {
-    assert_eq!(gate.len(), up.len(), "a gate for every number");
-    by_rows(gate.len(), 1, CHUNK, |first, y| {
+    assert_eq!(gate.len(), up.len(), "gate and up must have the same shape");
+    par_fill_rows(gate.len(), 1, CHUNK, |first, y| {
         let own = first..first + y.len();
         let (gate, up) = (&gate[own.clone()], &up[own]);
-        isa.run(Forward {
+        isa.dispatch(Forward {
             activation,
             gate,
             up,
@@ -63,7 +67,7 @@ pub(crate) fn forward(isa: Isa, activation: Activation, gate: &[f32], up: &[f32]
     })
 }
 
-/// The gradients with respect to `gate` and `up`.
+/// The gradients with respect to `gate` and `up`, given that with respect to the output.
 pub(crate) fn backward(
     isa: Isa,
     activation: Activation,
@@ -71,55 +75,55 @@ pub(crate) fn backward(
     up: &[f32],
     dy: &[f32],
 ) -> [Vec<f32>; 2] {
-    several_by_rows(gate.len(), 1, CHUNK, |first, to: [&mut [f32]; 2]| {
+    par_fill_rows_many(gate.len(), 1, CHUNK, |first, to: [&mut [f32]; 2]| {
         let own = first..first + to[0].len();
         let (gate, up, dy) = (&gate[own.clone()], &up[own.clone()], &dy[own]);
-        isa.run(Backward {
+        isa.dispatch(Backward {
             activation,
             gate,
             up,
             dy,
-            to,
+            output: to,
         });
     })
 }
 
-/// `x`, rounded to the nearest bfloat16 numbers.
-pub(crate) fn halves(isa: Isa, x: &[f32]) -> Vec<bf16> {
-    let [halves] = several_by_rows(x.len(), 1, CHUNK, |first, [to]: [&mut [bf16]; 1]| {
+/// Rounds `x` to the nearest bfloat16 numbers.
+pub(crate) fn round_to_bf16(isa: Isa, x: &[f32]) -> Vec<bf16> {
+    let [rounded] = par_fill_rows_many(x.len(), 1, CHUNK, |first, [to]: [&mut [bf16]; 1]| {
         let x = &x[first..first + to.len()];
-        isa.run(Round { x, to });
+        isa.dispatch(RoundToBf16 { x, output: to });
     });
-    halves
+    rounded
 }
 
-/// As [`backward`], from rounded numbers.
-pub(crate) fn backward_of_halves(
+/// As [`backward`], with `gate` and `up` in bfloat16.
+pub(crate) fn backward_bf16(
     isa: Isa,
     activation: Activation,
     [gate, up]: [&[bf16]; 2],
     dy: &[f32],
 ) -> [Vec<f32>; 2] {
-    several_by_rows(gate.len(), 1, CHUNK, |first, [of_gate, of_up]| {
-        let parts = of_gate.chunks_mut(CHUNK).zip(of_up.chunks_mut(CHUNK));
-        for (index, (of_gate, of_up)) in parts.enumerate() {
-            let own = first + index * CHUNK..first + index * CHUNK + of_gate.len();
-            let mut wide = scratch(2 * own.len());
+    par_fill_rows_many(gate.len(), 1, CHUNK, |first, [d_gate, d_up]| {
+        let parts = d_gate.chunks_mut(CHUNK).zip(d_up.chunks_mut(CHUNK));
+        for (index, (d_gate, d_up)) in parts.enumerate() {
+            let own = first + index * CHUNK..first + index * CHUNK + d_gate.len();
+            let mut wide = Scratch::take(2 * own.len());
             let (wide_gate, wide_up) = wide.split_at_mut(own.len());
-            isa.run(Widen {
+            isa.dispatch(WidenToF32 {
                 x: &gate[own.clone()],
-                to: wide_gate,
+                output: wide_gate,
             });
-            isa.run(Widen {
+            isa.dispatch(WidenToF32 {
                 x: &up[own.clone()],
-                to: wide_up,
+                output: wide_up,
             });
-            isa.run(Backward {
+            isa.dispatch(Backward {
                 activation,
                 gate: wide_gate,
                 up: wide_up,
                 dy: &dy[own],
-                to: [of_gate, of_up],
+                output: [d_gate, d_up],
             });
         }
     })
@@ -140,7 +144,7 @@ impl WithSimd for Forward<'_> {
         let lanes = S::F32_LANES;
         let parts = self.gate.chunks(lanes).zip(self.up.chunks(lanes));
         for ((gate, up), y) in parts.zip(self.y.chunks_mut(lanes)) {
-            let [value, _] = self.activation.at(simd, load(simd, gate));
+            let [value, _] = self.activation.value_and_derivative(simd, load(simd, gate));
             store(simd, y, simd.mul_f32s(value, load(simd, up)));
         }
     }
@@ -151,7 +155,7 @@ struct Backward<'a> {
     gate: &'a [f32],
     up: &'a [f32],
     dy: &'a [f32],
-    to: [&'a mut [f32]; 2],
+    output: [&'a mut [f32]; 2],
 }
 
 impl WithSimd for Backward<'_> {
@@ -165,49 +169,49 @@ impl WithSimd for Backward<'_> {
             .chunks(lanes)
             .zip(self.up.chunks(lanes))
             .zip(self.dy.chunks(lanes));
-        let [of_gate, of_up] = self.to.map(|to| to.chunks_mut(lanes));
-        for (((gate, up), dy), (of_gate, of_up)) in parts.zip(of_gate.zip(of_up)) {
-            let [value, slope] = self.activation.at(simd, load(simd, gate));
+        let [d_gate, d_up] = self.output.map(|to| to.chunks_mut(lanes));
+        for (((gate, up), dy), (d_gate, d_up)) in parts.zip(d_gate.zip(d_up)) {
+            let [value, derivative] = self.activation.value_and_derivative(simd, load(simd, gate));
             let (up, dy) = (load(simd, up), load(simd, dy));
-            let slope = simd.mul_f32s(up, slope);
-            store(simd, of_gate, simd.mul_f32s(dy, slope));
-            store(simd, of_up, simd.mul_f32s(dy, value));
+            let derivative = simd.mul_f32s(up, derivative);
+            store(simd, d_gate, simd.mul_f32s(dy, derivative));
+            store(simd, d_up, simd.mul_f32s(dy, value));
         }
     }
 }
 
-struct Round<'a> {
+struct RoundToBf16<'a> {
     x: &'a [f32],
-    to: &'a mut [bf16],
+    output: &'a mut [bf16],
 }
 
-impl WithSimd for Round<'_> {
+impl WithSimd for RoundToBf16<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        for (to, x) in self.to.iter_mut().zip(self.x) {
-            // As `bf16::from_f32`, without a branch.
+        for (output, x) in self.output.iter_mut().zip(self.x) {
+            // The same as `bf16::from_f32`, without a branch.
             let bits = x.to_bits();
             let rounded = (bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16) as u16;
             let quiet = (bits >> 16) as u16 | 0x40;
-            *to = bf16::from_bits(if x.is_nan() { quiet } else { rounded });
+            *output = bf16::from_bits(if x.is_nan() { quiet } else { rounded });
         }
     }
 }
 
-struct Widen<'a> {
+struct WidenToF32<'a> {
     x: &'a [bf16],
-    to: &'a mut [f32],
+    output: &'a mut [f32],
 }
 
-impl WithSimd for Widen<'_> {
+impl WithSimd for WidenToF32<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        for (to, x) in self.to.iter_mut().zip(self.x) {
-            *to = f32::from_bits(u32::from(x.to_bits()) << 16);
+        for (output, x) in self.output.iter_mut().zip(self.x) {
+            *output = f32::from_bits(u32::from(x.to_bits()) << 16);
         }
     }
 }
@@ -217,7 +221,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::testing::{EPS, bits, cases, noise, slope, with_threads};
+    use crate::testing::{EPS, bits, central_difference, noise, proptest_cases, with_threads};
 
     fn reference(activation: Activation, x: f64) -> f64 {
         match activation {
@@ -245,14 +249,21 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(cases(48))]
+        #![proptest_config(proptest_cases(48))]
 
-        /// `s(u)` is off by a few eps, and by `|u| eps` more where it falls like `exp(u)`; below `exp(-87.3)` it may be 0.
+        /// The error of `s(u)` is a few eps, and `|u| eps` more where it falls like `exp(u)`. Below
+        /// `exp(-87.3)` it may be 0.
         #[test]
-        fn both_directions_agree_with_f64(len in 1usize..100, reach in 0.1f32..30.0, seed in 0u64..1000) {
+        fn forward_and_backward_agree_with_f64(
+            len in 1usize..100,
+            reach in 0.1f32..30.0,
+            seed in 0u64..1000,
+        ) {
             let gate: Vec<f32> = noise(seed, len).into_iter().map(|x| x * reach).collect();
             let (up, dy) = (noise(seed + 1, len), noise(seed + 2, len));
-            for (isa, activation) in Isa::available().into_iter().flat_map(|isa| [(isa, Activation::Silu), (isa, Activation::GeluTanh)]) {
+            let paths = Isa::available().into_iter();
+            let both = |isa| [(isa, Activation::Silu), (isa, Activation::GeluTanh)];
+            for (isa, activation) in paths.flat_map(both) {
                 let y = forward(isa, activation, &gate, &up);
                 let [d_gate, d_up] = backward(isa, activation, &gate, &up, &dy);
                 for i in 0..len {
@@ -260,26 +271,30 @@ mod tests {
                     let value = reference(activation, x);
                     let [u, du] = inner(activation, x);
                     let relative = (16.0 + 4.0 * u.abs()) * EPS;
-                    let close = |got: f32, exact: f64, bound: f64| (f64::from(got) - exact).abs() <= bound;
+                    let close = |got: f32, exact: f64, bound: f64| {
+                        (f64::from(got) - exact).abs() <= bound
+                    };
+                    let at = format!("{isa:?} {activation:?} at {x}");
                     let bound = relative * value.abs() + 1e-37 * x.abs();
-                    prop_assert!(close(y[i], value * up, bound * up.abs()), "{isa:?} {activation:?} at {x}: {}", y[i]);
-                    prop_assert!(close(d_up[i], value * dy, bound * dy.abs()), "{isa:?} {activation:?} at {x}: {}", d_up[i]);
+                    prop_assert!(close(y[i], value * up, bound * up.abs()), "{at}: {}", y[i]);
+                    prop_assert!(close(d_up[i], value * dy, bound * dy.abs()), "{at}: {}", d_up[i]);
                     let s = value / x;
-                    let exact = slope(&mut [x], 0, |x| reference(activation, x[0]));
-                    // The last term is for the differences.
+                    let value_at = |x: &[f64]| reference(activation, x[0]);
+                    let exact = central_difference(&mut [x], 0, value_at);
+                    // The last term is for the central difference.
                     let bound = relative * (s + value.abs() * (1.0 - s) * du) + 1e-8;
                     prop_assert!(
                         close(d_gate[i], exact * up * dy, bound * (up * dy).abs()),
-                        "{isa:?} {activation:?} at {x}: {}, not {}", d_gate[i], exact * up * dy
+                        "{at}: {}, not {}", d_gate[i], exact * up * dy
                     );
                 }
             }
         }
     }
 
-    /// The same bits as `half` gives, and the same gradient as that of the rounded numbers.
+    /// The same bits as the crate `half`, and the gradient of the rounded numbers.
     #[test]
-    fn halves_are_the_nearest_and_have_their_gradient() {
+    fn bfloat16_is_the_nearest_and_has_its_gradient() {
         let mut x = noise(1, 40_000);
         x[..6].copy_from_slice(&[
             0.0,
@@ -291,19 +306,19 @@ mod tests {
         ]);
         let [gate, up, dy] = [x.clone(), noise(2, x.len()), noise(3, x.len())];
         for isa in Isa::available() {
-            let [gate, up] = [&gate, &up].map(|x| halves(isa, x));
+            let [gate, up] = [&gate, &up].map(|x| round_to_bf16(isa, x));
             let expected: Vec<u16> = x.iter().map(|&x| bf16::from_f32(x).to_bits()).collect();
             assert!(gate.iter().map(|x| x.to_bits()).eq(expected), "{isa:?}");
             let [wide_gate, wide_up] =
                 [&gate, &up].map(|x| x.iter().map(|x| x.to_f32()).collect::<Vec<f32>>());
-            let got = backward_of_halves(isa, Activation::Silu, [&gate, &up], &dy);
+            let got = backward_bf16(isa, Activation::Silu, [&gate, &up], &dy);
             let whole = backward(isa, Activation::Silu, &wide_gate, &wide_up, &dy);
             assert_eq!(got.map(|x| bits(&x)), whole.map(|x| bits(&x)), "{isa:?}");
         }
     }
 
     #[test]
-    fn far_ends_are_the_limits() {
+    fn large_inputs_reach_the_limits() {
         for isa in Isa::available() {
             for activation in [Activation::Silu, Activation::GeluTanh] {
                 let gate = [-1e4, -200.0, -0.0, 200.0, 1e4];

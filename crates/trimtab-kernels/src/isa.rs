@@ -1,13 +1,13 @@
-//! What the processor can do, asked once.
+//! Instruction sets and the choice among them at run time.
 
 use std::sync::OnceLock;
 
 use pulp::WithSimd;
 
-/// A set of vector instructions that the kernels have a path for.
+/// An instruction set that the kernels have a path for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Isa {
-    /// What every processor of the architecture has, as the compiler makes it.
+    /// What the compiler makes for every processor of the architecture.
     Portable,
     /// AArch64 with NEON.
     Neon,
@@ -15,38 +15,43 @@ pub enum Isa {
     Avx2,
     /// x86-64 with AVX-512.
     Avx512,
-    /// x86-64 with AVX-512 and dot products of bfloat16 pairs.
+    /// x86-64 with AVX-512 and bfloat16 dot products.
     Avx512Bf16,
 }
 
 impl Isa {
-    /// The best path of this processor, or the one that the environment variable `TRIMTAB_ISA` names (`portable`,
-    /// `neon`, `avx2`, `avx512`, `avx512_bf16`) if the processor has it. The choice holds for the whole process.
+    /// The path that this process takes.
+    ///
+    /// This is the best one of the processor. The environment variable `TRIMTAB_ISA` selects another
+    /// (`portable`, `neon`, `avx2`, `avx512` or `avx512_bf16`) if the processor supports it. The
+    /// choice is made once and holds for the whole process.
     pub fn current() -> Self {
         static CURRENT: OnceLock<Isa> = OnceLock::new();
         *CURRENT.get_or_init(|| {
             let best = Self::detect();
             let wanted = std::env::var("TRIMTAB_ISA").ok();
             wanted
-                .and_then(|name| Self::named(&name))
+                .and_then(|name| Self::from_name(&name))
                 .filter(|wanted| Self::available().contains(wanted))
                 .unwrap_or(best)
         })
     }
 
-    /// Every path that this processor has.
+    /// Every path that this processor supports.
     pub(crate) fn available() -> Vec<Self> {
-        let of_the_processor = match Self::detect() {
+        let native = match Self::detect() {
             Self::Portable => &[][..],
             Self::Neon => &[Self::Neon],
             Self::Avx2 => &[Self::Avx2],
             Self::Avx512 => &[Self::Avx2, Self::Avx512],
             Self::Avx512Bf16 => &[Self::Avx2, Self::Avx512, Self::Avx512Bf16],
         };
-        [&[Self::Portable], of_the_processor].concat()
+        [&[Self::Portable], native].concat()
     }
 
-    /// Whether products of bfloat16 pairs may run: this is their path, and the processor has it, wherever `self` comes from.
+    /// Whether kernels with bfloat16 dot products may run.
+    ///
+    /// True only if this is their path and the processor supports it, wherever `self` comes from.
     #[cfg(target_arch = "x86_64")]
     pub(crate) fn has_bf16_dot(self) -> bool {
         self == Self::Avx512Bf16
@@ -54,13 +59,15 @@ impl Isa {
             && is_x86_feature_detected!("avx512bf16")
     }
 
-    /// Whether blocks may be turned over with AVX, as [`Self::multiplies_pairs`].
+    /// Whether blocks may be transposed with AVX.
+    ///
+    /// True only if this path includes AVX and the processor supports it.
     #[cfg(target_arch = "x86_64")]
     pub(crate) fn has_fast_transpose(self) -> bool {
         self >= Self::Avx2 && is_x86_feature_detected!("avx")
     }
 
-    fn named(name: &str) -> Option<Self> {
+    fn from_name(name: &str) -> Option<Self> {
         match name {
             "portable" => Some(Self::Portable),
             "neon" => Some(Self::Neon),
@@ -99,8 +106,8 @@ impl Isa {
         Self::Portable
     }
 
-    /// Runs `op` compiled for these instructions.
-    pub(crate) fn run<Op: WithSimd>(self, op: Op) -> Op::Output {
+    /// Runs `op`, compiled for this instruction set.
+    pub(crate) fn dispatch<Op: WithSimd>(self, op: Op) -> Op::Output {
         match self {
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 | Self::Avx512Bf16 => match pulp::x86::V4::try_new() {

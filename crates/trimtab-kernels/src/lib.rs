@@ -1,16 +1,19 @@
-//! Kernels for frozen language models on the CPU, as an extension of burn.
+//! CPU kernels for frozen language models, as an extension of burn.
 //!
-//! Weights that never change are packed once, in the order in which products read them ([`Matrix`]), and held in
-//! bfloat16 if asked for. The operations of a decoder ([`linear`], [`rms_norm`], [`gated`], [`rotate`],
-//! [`attend_prefill`], [`logprobs`]) run on them, on tensors of burn's CPU backend, with gradients for activations only. Each has a
-//! path for AVX-512 with bfloat16 dot products, AVX-512, AVX2, NEON and everything else, chosen at run time ([`Isa`]).
+//! A weight that never changes is packed once, in the order in which products read it ([`Matrix`]).
+//! It may be stored in bfloat16 or int8. The operations of a decoder ([`linear`], [`rms_norm`],
+//! [`glu`], [`apply_rotary`], [`attend_prefill`], [`logprobs`]) work on packed weights and on tensors
+//! of burn's CPU backend. Gradients flow to activations only.
 //!
-//! Results do not depend on the number of threads or on the other rows of a batch, to the bit.
+//! Each kernel has a path for AVX-512 with bfloat16 dot products, AVX-512, AVX2, NEON and portable
+//! code. The path is chosen at run time ([`Isa`]).
 //!
-//! All `unsafe` code of the workspace is here.
+//! Results are bit for bit the same for any number of threads and any other rows in the batch.
+//!
+//! All `unsafe` code of the workspace's libraries is in this crate.
 #![expect(
     unsafe_code,
-    reason = "vector instructions and threads that write to one buffer need it; each block says why it is sound"
+    reason = "SIMD and threads that share an output buffer need it; each block says why it is sound"
 )]
 #![expect(
     clippy::inline_always,
@@ -21,7 +24,7 @@
     allow(
         dead_code,
         unused_imports,
-        reason = "some kernels are called by the operations on tensors alone"
+        reason = "only the tensor operations call some of the kernels"
     )
 )]
 
@@ -36,21 +39,22 @@ mod glu;
 mod isa;
 mod matrix;
 mod microkernel;
-mod norm;
 #[cfg(feature = "burn")]
 mod ops;
 mod parallel;
+mod rms_norm;
 mod rotary;
+mod scratch;
 mod softmax;
 #[cfg(test)]
 mod testing;
 mod transpose;
 
-pub use attention::{Heads, PackedKv};
+pub use attention::{AttentionParams, PackedKv};
 pub use glu::Activation;
 pub use isa::Isa;
 pub use matrix::{Element, Format, Matrix};
-pub use microkernel::PANEL;
+pub use microkernel::PANEL_WIDTH;
 #[cfg(feature = "burn")]
 pub use ops::{
     RotaryAngles, SavedActivations, SharedPrompt, add_row, apply_rotary, attend_decode,

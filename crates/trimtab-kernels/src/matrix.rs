@@ -1,29 +1,34 @@
-//! Frozen matrices, packed once in the order in which products read them.
+//! Frozen weight matrices, packed once in the order in which products read them.
 
 use half::bf16;
 use rayon::prelude::*;
 
-use crate::gemm::Added;
+use crate::gemm::Epilogue;
 use crate::isa::Isa;
-use crate::microkernel::PANEL;
+use crate::microkernel::PANEL_WIDTH;
 
-/// How the numbers of a [`Matrix`] are kept.
+/// The number format of a [`Matrix`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
-    /// As they are. Products are computed in f32.
+    /// 32-bit floats. Products are computed in f32.
     F32,
-    /// Rounded to bfloat16, two bytes each. Where the processor multiplies bfloat16 pairs, the other side of a product is
-    /// rounded too; sums are f32 everywhere.
+    /// bfloat16, two bytes a number.
+    ///
+    /// Where the processor has bfloat16 dot products, the activations are rounded to bfloat16 too.
+    /// Sums are f32 everywhere.
     Bf16,
-    /// Rounded to 255 steps of each output's largest weight, one byte each; products as with [`Format::Bf16`].
+    /// 8-bit integers with one scale per output, which is its largest weight divided by 127.
+    ///
+    /// Products are computed as with [`Format::Bf16`].
     Int8,
 }
 
-/// A frozen `[inputs, outputs]` matrix `W`: what `x W` and `y W^T` need of it, and nothing else.
+/// A frozen weight `W` of shape `[inputs, outputs]`, packed for `x W` and `y W^T`.
 ///
-/// Numbers lie in panels of 32 outputs. Inside a panel, a row of 32 follows for each input (f32) or for each pair of
-/// inputs (the other formats), so that products read memory from front to back. The transposed product turns one panel after
-/// the other over in the cache instead of keeping a second copy.
+/// The numbers lie in panels of [`PANEL_WIDTH`] outputs. A panel has one row of 32 numbers for each
+/// input (f32) or for each pair of inputs (the other formats), so products read memory from front to
+/// back. There is no second copy for the transposed product, which transposes blocks of the panels
+/// in the cache.
 ///
 /// ```
 /// use trimtab_kernels::{Format, Matrix};
@@ -37,26 +42,26 @@ pub enum Format {
 pub struct Matrix {
     pub(crate) inputs: usize,
     pub(crate) outputs: usize,
-    pub(crate) data: Data,
+    pub(crate) storage: Storage,
 }
 
 #[derive(Debug)]
-pub(crate) enum Data {
-    /// `[panels][inputs][32]`
+pub(crate) enum Storage {
+    /// `[panels, inputs, 32]`
     F32(Vec<f32>),
-    /// `[panels][input pairs][32]`: bfloat16 of the even input in the low half.
+    /// `[panels, input pairs, 32]`, each with the bfloat16 of the even input in the low half.
     Bf16(Vec<u32>),
     Int8 {
-        /// `[panels][input pairs][32]`
+        /// `[panels, input pairs, 32]`
         pairs: Vec<[i8; 2]>,
-        /// By output, what its numbers are multiplied by.
+        /// `[outputs]`, what the integers of each output are multiplied by.
         scales: Vec<f32>,
     },
 }
 
-/// Numbers that a [`Matrix`] is made of.
+/// A number type that a [`Matrix`] can be packed from.
 pub trait Element: Copy + Sync {
-    /// The number as f32, which holds it exactly.
+    /// The exact value as f32.
     fn to_f32(self) -> f32;
 }
 
@@ -79,7 +84,12 @@ impl Element for half::f16 {
 }
 
 impl Matrix {
-    /// Packs `weights`, in which entry `(input, output)` lies at `input * strides[0] + output * strides[1]`.
+    /// Packs a strided matrix.
+    ///
+    /// # Shapes
+    ///
+    /// - `weights`: `[inputs, outputs]`; entry `(input, output)` lies at
+    ///   `input * strides[0] + output * strides[1]`
     ///
     /// # Panics
     ///
@@ -97,42 +107,43 @@ impl Matrix {
                 0.0
             }
         };
-        let panels = outputs.div_ceil(PANEL);
+        let panels = outputs.div_ceil(PANEL_WIDTH);
         let pairs = inputs.div_ceil(2);
-        let data = match format {
+        let storage = match format {
             Format::F32 => {
-                let mut data = vec![0.0; panels * inputs * PANEL];
-                fill(&mut data, inputs * PANEL, at);
-                Data::F32(data)
+                let mut data = vec![0.0; panels * inputs * PANEL_WIDTH];
+                fill_panels(&mut data, inputs * PANEL_WIDTH, at);
+                Storage::F32(data)
             }
             Format::Bf16 => {
-                let mut data = vec![0; panels * pairs * PANEL];
-                fill(&mut data, pairs * PANEL, |pair, output| {
-                    let word = [at(2 * pair, output), at(2 * pair + 1, output)];
-                    let [low, high] = word.map(|value| u32::from(bf16::from_f32(value).to_bits()));
+                let mut data = vec![0; panels * pairs * PANEL_WIDTH];
+                fill_panels(&mut data, pairs * PANEL_WIDTH, |pair, output| {
+                    let numbers = [at(2 * pair, output), at(2 * pair + 1, output)];
+                    let [low, high] =
+                        numbers.map(|value| u32::from(bf16::from_f32(value).to_bits()));
                     low | high << 16
                 });
-                Data::Bf16(data)
+                Storage::Bf16(data)
             }
             Format::Int8 => {
-                let largest = |output: usize| {
+                let max_abs = |output: usize| {
                     (0..inputs)
                         .map(|input| at(input, output).abs())
                         .fold(0.0, f32::max)
                 };
                 let scales: Vec<f32> = (0..outputs)
                     .into_par_iter()
-                    .map(|output| largest(output) / 127.0)
+                    .map(|output| max_abs(output) / 127.0)
                     .collect();
-                let step = |input, output: usize| match scales.get(output) {
+                let quantize = |input, output: usize| match scales.get(output) {
                     Some(&scale) if scale > 0.0 => (at(input, output) / scale).round() as i8,
                     _ => 0,
                 };
-                let mut data = vec![[0; 2]; panels * pairs * PANEL];
-                fill(&mut data, pairs * PANEL, |pair, output| {
-                    [step(2 * pair, output), step(2 * pair + 1, output)]
+                let mut data = vec![[0; 2]; panels * pairs * PANEL_WIDTH];
+                fill_panels(&mut data, pairs * PANEL_WIDTH, |pair, output| {
+                    [quantize(2 * pair, output), quantize(2 * pair + 1, output)]
                 });
-                Data::Int8 {
+                Storage::Int8 {
                     pairs: data,
                     scales,
                 }
@@ -141,43 +152,45 @@ impl Matrix {
         Self {
             inputs,
             outputs,
-            data,
+            storage,
         }
     }
 
-    /// A matrix without outputs, with room for `outputs` of them.
+    /// A matrix with no outputs yet and capacity for `outputs` of them.
     pub fn empty(format: Format, [inputs, outputs]: [usize; 2]) -> Self {
-        let panels = outputs.div_ceil(PANEL);
-        let words = panels * inputs.div_ceil(2) * PANEL;
-        let data = match format {
-            Format::F32 => Data::F32(Vec::with_capacity(panels * inputs * PANEL)),
-            Format::Bf16 => Data::Bf16(Vec::with_capacity(words)),
-            Format::Int8 => Data::Int8 {
-                pairs: Vec::with_capacity(words),
+        let panels = outputs.div_ceil(PANEL_WIDTH);
+        let pairs = panels * inputs.div_ceil(2) * PANEL_WIDTH;
+        let storage = match format {
+            Format::F32 => Storage::F32(Vec::with_capacity(panels * inputs * PANEL_WIDTH)),
+            Format::Bf16 => Storage::Bf16(Vec::with_capacity(pairs)),
+            Format::Int8 => Storage::Int8 {
+                pairs: Vec::with_capacity(pairs),
                 scales: Vec::with_capacity(outputs),
             },
         };
         Self {
             inputs,
             outputs: 0,
-            data,
+            storage,
         }
     }
 
-    /// Adds the outputs of `other` behind those that are there, which must be whole panels of [`PANEL`].
+    /// Appends the outputs of `other`.
     ///
     /// # Panics
     ///
-    /// Panics if they are not, or if inputs or format differ.
+    /// Panics if the number of outputs so far is not a multiple of [`PANEL_WIDTH`], or if the inputs
+    /// or the formats differ.
     pub fn append(&mut self, other: Self) {
-        assert!(self.inputs == other.inputs && self.outputs.is_multiple_of(PANEL));
+        assert_eq!(self.inputs, other.inputs, "as many inputs");
+        assert!(self.outputs.is_multiple_of(PANEL_WIDTH), "whole panels");
         self.outputs += other.outputs;
-        match (&mut self.data, other.data) {
-            (Data::F32(data), Data::F32(more)) => data.extend(more),
-            (Data::Bf16(data), Data::Bf16(more)) => data.extend(more),
+        match (&mut self.storage, other.storage) {
+            (Storage::F32(data), Storage::F32(more)) => data.extend(more),
+            (Storage::Bf16(data), Storage::Bf16(more)) => data.extend(more),
             (
-                Data::Int8 { pairs, scales },
-                Data::Int8 {
+                Storage::Int8 { pairs, scales },
+                Storage::Int8 {
                     pairs: more,
                     scales: more_scales,
                 },
@@ -185,7 +198,7 @@ impl Matrix {
                 pairs.extend(more);
                 scales.extend(more_scales);
             }
-            _ => panic!("matrices of two formats"),
+            _ => panic!("the formats of two matrices differ"),
         }
     }
 
@@ -199,38 +212,54 @@ impl Matrix {
         self.outputs
     }
 
-    /// How the numbers are kept.
+    /// The number format.
     pub fn format(&self) -> Format {
-        match self.data {
-            Data::F32(_) => Format::F32,
-            Data::Bf16(_) => Format::Bf16,
-            Data::Int8 { .. } => Format::Int8,
+        match self.storage {
+            Storage::F32(_) => Format::F32,
+            Storage::Bf16(_) => Format::Bf16,
+            Storage::Int8 { .. } => Format::Int8,
         }
     }
 
-    /// `x W + bias`: `x` is `[rows, inputs]`, `bias` `[outputs]`, the result `[rows, outputs]`.
+    /// `x W + bias`.
     ///
-    /// A row's result is the same to the bit whatever the other rows are and however many threads compute it.
+    /// A row's result is bit for bit the same whatever the other rows are, for any number of threads.
+    ///
+    /// # Shapes
+    ///
+    /// - `x`: `[rows, inputs]`
+    /// - `bias`: `[outputs]`
+    /// - output: `[rows, outputs]`
     ///
     /// # Panics
     ///
-    /// Panics if `x` is not whole rows, or `bias` not as long as a row of the result.
+    /// Panics if a shape differs.
     pub fn multiply(&self, x: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
-        let added = Added { bias, resid: None };
-        self.multiply_with(Isa::current(), x, added)
+        self.multiply_with(Isa::current(), x, Epilogue { bias, resid: None })
     }
 
-    /// `resid + (x W + bias)`, as [`Self::multiply`]; `resid` is `[rows, outputs]`.
+    /// `resid + (x W + bias)`, as [`Self::multiply`].
+    ///
+    /// # Shapes
+    ///
+    /// - `resid` and output: `[rows, outputs]`
+    /// - `x`: `[rows, inputs]`
+    /// - `bias`: `[outputs]`
     ///
     /// # Panics
     ///
-    /// Panics as [`Self::multiply`], or if `resid` has another number of rows.
-    pub fn multiply_onto(&self, resid: &[f32], x: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
+    /// Panics if a shape differs.
+    pub fn multiply_residual(&self, resid: &[f32], x: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
         let resid = Some(resid);
-        self.multiply_with(Isa::current(), x, Added { bias, resid })
+        self.multiply_with(Isa::current(), x, Epilogue { bias, resid })
     }
 
-    /// `y W^T`: `y` is `[rows, outputs]`, the result `[rows, inputs]`. As reproducible as [`Self::multiply`].
+    /// `y W^T`, as reproducible as [`Self::multiply`].
+    ///
+    /// # Shapes
+    ///
+    /// - `y`: `[rows, outputs]`
+    /// - output: `[rows, inputs]`
     ///
     /// # Panics
     ///
@@ -239,12 +268,19 @@ impl Matrix {
         self.multiply_transposed_with(Isa::current(), y)
     }
 
-    /// Some columns of `W`, `[columns, inputs]`: what an embedding reads of a table that is also the unembedding.
+    /// Some columns of `W`, each as a row.
+    ///
+    /// An embedding that is tied to the unembedding is read this way.
+    ///
+    /// # Shapes
+    ///
+    /// - `columns`: `[rows]`, indices of outputs
+    /// - output: `[rows, inputs]`
     ///
     /// # Panics
     ///
     /// Panics if there is no such column.
-    pub fn columns(&self, columns: &[u32]) -> Vec<f32> {
+    pub fn gather_columns(&self, columns: &[u32]) -> Vec<f32> {
         let mut rows = vec![0.0; columns.len() * self.inputs];
         if self.inputs == 0 {
             return rows;
@@ -253,7 +289,7 @@ impl Matrix {
             let column = column as usize;
             assert!(
                 column < self.outputs,
-                "no column {column} among {}",
+                "no column {column} in a matrix of {}",
                 self.outputs
             );
             for (input, value) in row.iter_mut().enumerate() {
@@ -264,36 +300,36 @@ impl Matrix {
     }
 
     fn at(&self, input: usize, output: usize) -> f32 {
-        let (panel, lane) = (output / PANEL, output % PANEL);
-        let pair = (panel * self.inputs.div_ceil(2) + input / 2) * PANEL + lane;
-        match &self.data {
-            Data::F32(data) => data[(panel * self.inputs + input) * PANEL + lane],
-            Data::Bf16(words) => unpack(words[pair])[input % 2],
-            Data::Int8 { pairs, scales } => f32::from(pairs[pair][input % 2]) * scales[output],
+        let (panel, lane) = (output / PANEL_WIDTH, output % PANEL_WIDTH);
+        let pair = (panel * self.inputs.div_ceil(2) + input / 2) * PANEL_WIDTH + lane;
+        match &self.storage {
+            Storage::F32(data) => data[(panel * self.inputs + input) * PANEL_WIDTH + lane],
+            Storage::Bf16(pairs) => unpack_pair(pairs[pair])[input % 2],
+            Storage::Int8 { pairs, scales } => f32::from(pairs[pair][input % 2]) * scales[output],
         }
     }
 }
 
-/// The two numbers of a word.
-pub(crate) fn unpack(word: u32) -> [f32; 2] {
+/// The two numbers of a bfloat16 pair.
+pub(crate) fn unpack_pair(pair: u32) -> [f32; 2] {
     [
-        f32::from_bits(word << 16),
-        f32::from_bits(word & 0xffff_0000),
+        f32::from_bits(pair << 16),
+        f32::from_bits(pair & 0xffff_0000),
     ]
 }
 
-/// Writes every row of every panel of `data`, in parallel; `value` gets the row and the output.
-fn fill<T: Send>(data: &mut [T], panel: usize, value: impl Fn(usize, usize) -> T + Sync) {
+/// Fills panels of `panel` elements in parallel. `value` gets the row in the panel and the output.
+fn fill_panels<T: Send>(data: &mut [T], panel: usize, value: impl Fn(usize, usize) -> T + Sync) {
     if panel == 0 {
         return;
     }
     data.par_chunks_exact_mut(panel)
         .enumerate()
         .for_each(|(number, panel)| {
-            // Output by output, whose weights mostly lie together.
-            for lane in 0..PANEL {
-                for (row, entry) in panel[lane..].iter_mut().step_by(PANEL).enumerate() {
-                    *entry = value(row, number * PANEL + lane);
+            // Output by output, since the weights of an output are mostly contiguous.
+            for lane in 0..PANEL_WIDTH {
+                for (row, entry) in panel[lane..].iter_mut().step_by(PANEL_WIDTH).enumerate() {
+                    *entry = value(row, number * PANEL_WIDTH + lane);
                 }
             }
         });

@@ -1,127 +1,83 @@
-//! Threads, and memory that they use again.
-
-use std::cell::RefCell;
-use std::marker::PhantomData;
-use std::ops::{Deref, DerefMut};
+//! Sharing work among threads.
 
 use bytemuck::Pod;
 use rayon::prelude::*;
 
-/// Multiplications below which sharing the work costs more than doing it.
-const SMALL: usize = 1 << 18;
+/// Products with fewer multiplications than this run on one thread.
+const MIN_PARALLEL_MULTIPLICATIONS: usize = 1 << 18;
 
-/// Whether that many multiplications are done faster by one thread.
+/// Outputs with fewer elements than this are filled by one thread.
+const MIN_PARALLEL_LEN: usize = 1 << 15;
+
+/// Whether a product with this many multiplications is faster on one thread.
 pub(crate) fn is_small(multiplications: usize) -> bool {
-    multiplications < SMALL
+    multiplications < MIN_PARALLEL_MULTIPLICATIONS
 }
 
-/// `len` numbers, computed by `fill` in parts of at least `at_least` rows of `width`; it gets the number of the first row.
-pub(crate) fn by_rows(
+/// A vector of `len` elements that threads fill in parts of whole rows.
+///
+/// `fill` gets the index of its first row and the part to write. A part has at least `min_rows` rows
+/// of `width` elements.
+pub(crate) fn par_fill_rows(
     len: usize,
     width: usize,
-    at_least: usize,
+    min_rows: usize,
     fill: impl Fn(usize, &mut [f32]) + Sync,
 ) -> Vec<f32> {
-    let [result] = several_by_rows(len, width, at_least, |first, [part]| fill(first, part));
-    result
+    let [output] = par_fill_rows_many(len, width, min_rows, |first, [part]| fill(first, part));
+    output
 }
 
-/// As [`by_rows`] with several results, which are computed together.
-pub(crate) fn several_by_rows<T: Pod + Send, const N: usize>(
+/// As [`par_fill_rows`], with several outputs of the same shape that are filled together.
+pub(crate) fn par_fill_rows_many<T: Pod + Send, const N: usize>(
     len: usize,
     width: usize,
-    at_least: usize,
+    min_rows: usize,
     fill: impl Fn(usize, [&mut [T]; N]) + Sync,
 ) -> [Vec<T>; N] {
-    let mut results = [(); N].map(|()| vec![T::zeroed(); len]);
+    let mut outputs = [(); N].map(|()| vec![T::zeroed(); len]);
     let rows = len.checked_div(width).unwrap_or(0);
     assert_eq!(rows * width, len, "whole rows");
     if rows == 0 {
-        return results;
+        return outputs;
     }
-    let part = if len < 1 << 15 {
+    let part_rows = if len < MIN_PARALLEL_LEN {
         rows
     } else {
         rows.div_ceil(4 * rayon::current_num_threads())
-            .max(at_least)
+            .max(min_rows)
     };
-    let mut chunks = results
+    let mut chunks = outputs
         .each_mut()
-        .map(|result| result.chunks_mut(part * width));
-    let parts: Vec<[&mut [T]; N]> = (0..rows.div_ceil(part))
+        .map(|output| output.chunks_mut(part_rows * width));
+    let parts: Vec<[&mut [T]; N]> = (0..rows.div_ceil(part_rows))
         .map(|_| {
             chunks
                 .each_mut()
                 .map(|chunks| chunks.next().expect("as many parts"))
         })
         .collect();
-    let one = |(index, part_of_each): (usize, [&mut [T]; N])| fill(index * part, part_of_each);
+    let fill_part = |(index, part): (usize, [&mut [T]; N])| fill(index * part_rows, part);
     if parts.len() == 1 {
-        parts.into_iter().enumerate().for_each(one);
+        parts.into_iter().enumerate().for_each(fill_part);
     } else {
-        parts.into_par_iter().enumerate().for_each(one);
+        parts.into_par_iter().enumerate().for_each(fill_part);
     }
-    results
+    outputs
 }
 
-/// An address that several threads write to, each to places of its own.
+/// A pointer to an output buffer that several threads write to, each at places of its own.
 #[derive(Clone, Copy)]
-pub(crate) struct Shared(pub(crate) *mut f32);
+pub(crate) struct SharedPtr(pub(crate) *mut f32);
 
-// SAFETY: it is only a number; whoever writes through it says why nobody else writes there.
-unsafe impl Send for Shared {}
+// SAFETY: it is only an address; every write through it says why no other thread writes there.
+unsafe impl Send for SharedPtr {}
 // SAFETY: as above.
-unsafe impl Sync for Shared {}
+unsafe impl Sync for SharedPtr {}
 
-impl Shared {
-    /// The address of a number further on.
+impl SharedPtr {
+    /// The address of element `index`.
     pub(crate) fn at(self, index: usize) -> *mut f32 {
         self.0.wrapping_add(index)
-    }
-}
-
-/// `len` numbers of any value, in memory that the thread keeps for the next who asks.
-pub(crate) fn scratch<T: Pod>(len: usize) -> Scratch<T> {
-    let mut memory = FREE.with_borrow_mut(Vec::pop).unwrap_or_default();
-    let words = (len * size_of::<T>()).div_ceil(8);
-    if memory.len() < words {
-        memory.resize(words, 0);
-    }
-    Scratch {
-        memory,
-        len,
-        of: PhantomData,
-    }
-}
-
-thread_local! {
-    static FREE: RefCell<Vec<Vec<u64>>> = const { RefCell::new(Vec::new()) };
-}
-
-/// See [`scratch`].
-#[derive(Debug)]
-pub(crate) struct Scratch<T> {
-    memory: Vec<u64>,
-    len: usize,
-    of: PhantomData<T>,
-}
-
-impl<T: Pod> Deref for Scratch<T> {
-    type Target = [T];
-
-    fn deref(&self) -> &[T] {
-        &bytemuck::cast_slice(&self.memory)[..self.len]
-    }
-}
-
-impl<T: Pod> DerefMut for Scratch<T> {
-    fn deref_mut(&mut self) -> &mut [T] {
-        &mut bytemuck::cast_slice_mut(&mut self.memory)[..self.len]
-    }
-}
-
-impl<T> Drop for Scratch<T> {
-    fn drop(&mut self) {
-        FREE.with_borrow_mut(|free| free.push(std::mem::take(&mut self.memory)));
     }
 }

@@ -1,19 +1,33 @@
-//! Rotary position embedding (arXiv:2104.09864): pairs `(x[i], x[i + half])` turned by an angle of their own.
+//! Rotary position embedding (arXiv:2104.09864), with pairs `(x[i], x[i + half])` ("rotate half").
 
-use crate::parallel::by_rows;
+use crate::parallel::par_fill_rows;
 
-/// Turns every head of `x`, `[tokens, heads, head_dim]`, by the angles whose cosine and sine are `[tokens, half]`; what lies
-/// behind `2 half` in a head stays. `back` turns the other way, which is the gradient.
+/// Rotates every head of `x`. The components from `2 half` on do not change.
+///
+/// `inverse` rotates by the negative angles, which gives the gradient.
+///
+/// # Shapes
+///
+/// - `x` and output: `[tokens, heads, head_dim]`
+/// - `cos`, `sin`: `[tokens, half]`, with `2 half <= head_dim`
 pub(crate) fn rotate(
     x: &[f32],
     [tokens, heads, head_dim]: [usize; 3],
     [cos, sin]: [&[f32]; 2],
-    back: bool,
+    inverse: bool,
 ) -> Vec<f32> {
     let half = cos.len().checked_div(tokens).unwrap_or(0);
-    assert!(2 * half <= head_dim && cos.len() == sin.len() && x.len() == tokens * heads * head_dim);
-    let direction = if back { -1.0 } else { 1.0 };
-    by_rows(x.len(), heads * head_dim, 4, |first, y| {
+    assert_eq!(
+        x.len(),
+        tokens * heads * head_dim,
+        "x must be [tokens, heads, head_dim]"
+    );
+    assert!(
+        cos.len() == tokens * half && sin.len() == cos.len() && 2 * half <= head_dim,
+        "cos and sin must be [tokens, half], with 2 half <= head_dim"
+    );
+    let direction = if inverse { -1.0 } else { 1.0 };
+    par_fill_rows(x.len(), heads * head_dim, 4, |first, y| {
         let width = heads * head_dim;
         let x = &x[first * width..][..y.len()];
         for (token, (x, y)) in x
@@ -27,15 +41,15 @@ pub(crate) fn rotate(
             );
             for (x, y) in x.chunks_exact(head_dim).zip(y.chunks_exact_mut(head_dim)) {
                 let (a, rest) = x.split_at(half);
-                let (b, stay) = rest.split_at(half);
+                let (b, unchanged) = rest.split_at(half);
                 let (ya, rest) = y.split_at_mut(half);
-                let (yb, ystay) = rest.split_at_mut(half);
+                let (yb, y_rest) = rest.split_at_mut(half);
                 for i in 0..half {
                     let sin = direction * sin[i];
                     ya[i] = a[i] * cos[i] - b[i] * sin;
                     yb[i] = b[i] * cos[i] + a[i] * sin;
                 }
-                ystay.copy_from_slice(stay);
+                y_rest.copy_from_slice(unchanged);
             }
         }
     })
@@ -54,35 +68,43 @@ mod tests {
     }
 
     proptest! {
-        /// Within `2 eps (|a| + |b|)` of the turn in f64, and turned back within as much again; and
-        /// `<rotate(x), y> = <x, rotate back(y)>`, which makes the turn back the gradient.
+        /// A rotation is within `2 eps (|a| + |b|)` of the one in f64, and its inverse within as much
+        /// again. `<rotate(x), y> = <x, inverse(y)>`, which makes the inverse the gradient.
         #[test]
-        fn turns_agree_with_f64_and_are_undone(
-            [tokens, heads, half, behind] in [1usize..9, 1..4, 1..20, 0..4],
+        fn rotations_agree_with_f64_and_are_inverted(
+            [tokens, heads, half, rest] in [1usize..9, 1..4, 1..20, 0..4],
             seed in 0u64..1000,
         ) {
-            let shape = [tokens, heads, 2 * half + behind];
-            let [x, y] = [noise(seed, shape.iter().product()), noise(seed + 1, shape.iter().product())];
+            let shape = [tokens, heads, 2 * half + rest];
+            let [x, y] = [seed, seed + 1].map(|seed| noise(seed, shape.iter().product()));
             let [cos, sin] = angles(seed + 2, tokens * half);
-            let turned = rotate(&x, shape, [&cos, &sin], false);
-            let undone = rotate(&turned, shape, [&cos, &sin], true);
-            let pulled = rotate(&y, shape, [&cos, &sin], true);
-            for (index, &got) in turned.iter().enumerate() {
+            let rotated = rotate(&x, shape, [&cos, &sin], false);
+            let restored = rotate(&rotated, shape, [&cos, &sin], true);
+            let gradient = rotate(&y, shape, [&cos, &sin], true);
+            for (index, &got) in rotated.iter().enumerate() {
                 let (token, i) = (index / (heads * shape[2]), index % shape[2]);
                 if i >= 2 * half {
-                    prop_assert_eq!([got, undone[index]], [x[index]; 2]);
+                    prop_assert_eq!([got, restored[index]], [x[index]; 2]);
                     continue;
                 }
                 let place = token * half + i % half;
                 let (cos, sin) = (f64::from(cos[place]), f64::from(sin[place]));
-                let (own, other) = (f64::from(x[index]), if i < half { -f64::from(x[index + half]) } else { x[index - half].into() });
+                let own = f64::from(x[index]);
+                let other = if i < half {
+                    -f64::from(x[index + half])
+                } else {
+                    x[index - half].into()
+                };
                 let bound = 2.0 * EPS * (own.abs() + other.abs());
                 prop_assert!((f64::from(got) - (own * cos + other * sin)).abs() <= bound);
                 // cos^2 + sin^2 is 1 within 2 eps.
-                prop_assert!((f64::from(undone[index]) - own).abs() <= 3.0 * bound);
+                prop_assert!((f64::from(restored[index]) - own).abs() <= 3.0 * bound);
             }
-            let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
-            prop_assert!((dot(&turned, &y) - dot(&x, &pulled)).abs() <= 4.0 * EPS * x.len() as f64);
+            let dot = |a: &[f32], b: &[f32]| -> f64 {
+                a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+            };
+            let difference = dot(&rotated, &y) - dot(&x, &gradient);
+            prop_assert!(difference.abs() <= 4.0 * EPS * x.len() as f64);
         }
     }
 

@@ -1,66 +1,85 @@
-//! Weights of a softmax over words, as sampling and training both compute them.
+//! The softmax over the vocabulary, which sampling and training compute in the same way.
 
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::exp::exp;
 use crate::isa::Isa;
-use crate::microkernel::{largest, load, store};
-use crate::parallel::scratch;
+use crate::microkernel::{load, reduce_max, store};
+use crate::scratch::Scratch;
 
-/// `exp(scale (logit - max))` of every logit of one token.
+/// The terms of a softmax over the logits of one token.
+///
+/// The probability of token `i` is `exps[i] / sum`.
 #[derive(Clone, Debug)]
 pub struct SoftmaxTerms {
     /// The largest logit.
     pub max: f32,
-    /// `[vocab_size]`
-    pub each: Vec<f32>,
-    /// Their sum.
-    pub total: f64,
+    /// `exp(scale (logit - max))` of every logit, `[vocab_size]`.
+    pub exps: Vec<f32>,
+    /// The sum of `exps`.
+    pub sum: f64,
     scale: f32,
 }
 
 impl SoftmaxTerms {
-    /// Of finite `logits`.
-    pub fn of(logits: &[f32], scale: f32) -> Self {
-        let mut each = vec![0.0; logits.len()];
-        let (max, total) = Isa::current().run(Fill {
+    /// The terms of `softmax(scale * logits)`.
+    ///
+    /// # Shapes
+    ///
+    /// - `logits`: `[vocab_size]`, all finite
+    pub fn new(logits: &[f32], scale: f32) -> Self {
+        let mut exps = vec![0.0; logits.len()];
+        let (max, sum) = Isa::current().dispatch(Exponentials {
             logits,
             scale,
-            each: &mut each,
+            exps: &mut exps,
         });
         Self {
             max,
-            each,
-            total,
+            exps,
+            sum,
             scale,
         }
     }
 
-    /// `ln(softmax(scale * logits))` of a token with this logit, in nats.
+    /// `ln softmax(scale * logits)` of a token with this logit, in nats.
     pub fn logprob(&self, logit: f32) -> f32 {
-        logprob(self.max, self.total, self.scale, logit)
+        logprob(self.max, self.sum, self.scale, logit)
     }
 }
 
-/// `ln softmax(scale * logits)` of the target of each row, `[targets]`.
+/// `ln softmax(scale * logits)` of the target of each row, in nats.
+///
+/// # Shapes
+///
+/// - `logits`: `[tokens, vocab_size]`
+/// - `targets` and output: `[tokens]`
 pub(crate) fn logprobs(isa: Isa, logits: &[f32], targets: &[u32], scale: f32) -> Vec<f32> {
     let vocab_size = logits.len().checked_div(targets.len()).unwrap_or(0);
     let of_row = |(logits, &target): (&[f32], &u32)| {
-        let (max, total) = isa.run(Fill {
+        let (max, sum) = isa.dispatch(Exponentials {
             logits,
             scale,
-            each: &mut scratch(vocab_size),
+            exps: &mut Scratch::take(vocab_size),
         });
-        logprob(max, total, scale, logits[target as usize])
+        logprob(max, sum, scale, logits[target as usize])
     };
     let rows = logits.par_chunks_exact(vocab_size.max(1)).zip(targets);
-    rows.with_min_len(least_rows(vocab_size))
+    rows.with_min_len(min_rows(vocab_size))
         .map(of_row)
         .collect()
 }
 
-/// The gradient with respect to the logits: `g scale (onehot(target) - softmax(scale * logits))` in each row.
+/// The gradient of [`logprobs`] with respect to the logits.
+///
+/// Each row is `g scale (onehot(target) - softmax(scale * logits))`, where `g` is its entry of
+/// `gradient`.
+///
+/// # Shapes
+///
+/// - `logits` and output: `[tokens, vocab_size]`
+/// - `targets`, `gradient`: `[tokens]`
 pub(crate) fn logprob_gradients(
     isa: Isa,
     logits: &[f32],
@@ -68,13 +87,15 @@ pub(crate) fn logprob_gradients(
     scale: f32,
     gradient: &[f32],
 ) -> Vec<f32> {
-    let mut slopes = logits.to_vec();
-    slopes_in_place(isa, &mut slopes, targets, scale, Some(gradient));
-    slopes
+    let mut output = logits.to_vec();
+    logprob_gradients_in_place(isa, &mut output, targets, scale, Some(gradient));
+    output
 }
 
-/// Writes the gradient of [`logprob_gradients`] over the logits, with 1 for `g` if none is given, and returns [`logprobs`].
-pub(crate) fn slopes_in_place(
+/// Overwrites the logits with [`logprob_gradients`] and returns [`logprobs`].
+///
+/// Without a `gradient`, `g` is 1.
+pub(crate) fn logprob_gradients_in_place(
     isa: Isa,
     logits: &mut [f32],
     targets: &[u32],
@@ -85,74 +106,76 @@ pub(crate) fn slopes_in_place(
     let of_row = |((row, logits), &target): ((usize, &mut [f32]), &u32)| {
         let target = target as usize;
         let logit = logits[target];
-        let (max, total) = isa.run(InPlace { logits, scale });
+        let (max, sum) = isa.dispatch(ExponentialsInPlace { logits, scale });
         let gradient = gradient.map_or(1.0, |gradient| gradient[row]) * scale;
-        let share = (-f64::from(gradient) / total) as f32;
-        for weight in &mut *logits {
-            *weight *= share;
+        let factor = (-f64::from(gradient) / sum) as f32;
+        for exp in &mut *logits {
+            *exp *= factor;
         }
         logits[target] += gradient;
-        logprob(max, total, scale, logit)
+        logprob(max, sum, scale, logit)
     };
     let rows = logits.par_chunks_exact_mut(vocab_size.max(1)).enumerate();
     rows.zip(targets)
-        .with_min_len(least_rows(vocab_size))
+        .with_min_len(min_rows(vocab_size))
         .map(of_row)
         .collect()
 }
 
-/// Rows that are worth a thread.
-fn least_rows(vocab_size: usize) -> usize {
+/// How many rows a task must have to be worth a thread.
+fn min_rows(vocab_size: usize) -> usize {
     (1 << 14) / vocab_size.max(1) + 1
 }
 
-fn logprob(max: f32, total: f64, scale: f32, logit: f32) -> f32 {
-    (f64::from((logit - max) * scale) - total.ln()) as f32
+fn logprob(max: f32, sum: f64, scale: f32, logit: f32) -> f32 {
+    (f64::from((logit - max) * scale) - sum.ln()) as f32
 }
 
-struct Fill<'a> {
+/// Writes `exp(scale (logit - max))` to `exps`; returns the maximum and the sum.
+struct Exponentials<'a> {
     logits: &'a [f32],
     scale: f32,
-    each: &'a mut [f32],
+    exps: &'a mut [f32],
 }
 
-impl WithSimd for Fill<'_> {
+impl WithSimd for Exponentials<'_> {
     type Output = (f32, f64);
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> (f32, f64) {
-        self.each.copy_from_slice(self.logits);
-        InPlace {
-            logits: self.each,
+        self.exps.copy_from_slice(self.logits);
+        ExponentialsInPlace {
+            logits: self.exps,
             scale: self.scale,
         }
         .with_simd(simd)
     }
 }
 
-struct InPlace<'a> {
+/// As [`Exponentials`], over the logits.
+struct ExponentialsInPlace<'a> {
     logits: &'a mut [f32],
     scale: f32,
 }
 
-impl WithSimd for InPlace<'_> {
+impl WithSimd for ExponentialsInPlace<'_> {
     type Output = (f32, f64);
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> (f32, f64) {
         let lanes = S::F32_LANES;
-        let max = largest(simd, self.logits);
+        let max = reduce_max(simd, self.logits);
         let (shift, scale) = (simd.splat_f32s(max), simd.splat_f32s(self.scale));
         let mut total = 0.0;
-        // A few hundred numbers are added in f32, the sums of these in f64.
+        // Chunks of 64 registers are summed in f32, their sums in f64.
         for part in self.logits.chunks_mut(64 * lanes) {
             let mut sum = simd.splat_f32s(0.0);
             for part in part.chunks_mut(lanes) {
-                let weight = exp(
+                let exp = exp(
                     simd,
                     simd.mul_f32s(simd.sub_f32s(load(simd, part), shift), scale),
                 );
-                store(simd, part, weight);
+                store(simd, part, exp);
                 sum = simd.add_f32s(sum, load(simd, part));
             }
             total += f64::from(simd.reduce_sum_f32s(sum));
@@ -166,7 +189,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::testing::{EPS, bits, cases, noise, slope, wide, with_threads};
+    use crate::testing::{
+        EPS, bits, central_difference, noise, proptest_cases, to_f64, with_threads,
+    };
 
     fn reference(logits: &[f64], target: usize, scale: f64) -> f64 {
         let max = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -196,11 +221,12 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(cases(32))]
+        #![proptest_config(proptest_cases(32))]
 
-        /// Sums of 64 numbers in f32 are off by 64 eps, the exponents by eps times their size, which `most` bounds.
+        /// The error of a sum of 64 numbers in f32 is 64 eps, that of an exponent eps times its size,
+        /// which `max` bounds.
         #[test]
-        fn both_directions_agree_with_f64(
+        fn forward_and_backward_agree_with_f64(
             rows in 1usize..10,
             vocab_size in 1usize..150,
             reach in 0.1f32..20.0,
@@ -208,21 +234,24 @@ mod tests {
             seed in 0u64..1000,
         ) {
             let Case { logits, targets, gradient } = case([rows, vocab_size], reach, seed);
-            let most = f64::from(2.0 * reach * scale);
-            let bound = (80.0 + 2.0 * most) * EPS;
+            let max = f64::from(2.0 * reach * scale);
+            let bound = (80.0 + 2.0 * max) * EPS;
             for isa in Isa::available() {
                 let values = logprobs(isa, &logits, &targets, scale);
                 let gradients = logprob_gradients(isa, &logits, &targets, scale, &gradient);
                 for (row, &value) in values.iter().enumerate() {
-                    let mut x = wide(&logits[row * vocab_size..][..vocab_size]);
+                    let mut x = to_f64(&logits[row * vocab_size..][..vocab_size]);
                     let target = targets[row] as usize;
                     let exact = reference(&x, target, scale.into());
-                    prop_assert!((f64::from(value) - exact).abs() <= bound, "{isa:?}: {value}, not {exact}");
+                    let error = (f64::from(value) - exact).abs();
+                    prop_assert!(error <= bound, "{isa:?}: {value}, not {exact}");
                     let factor = f64::from(gradient[row]);
                     for i in 0..vocab_size {
-                        let exact = factor * slope(&mut x, i, |x| reference(x, target, scale.into()));
+                        let logprob = |x: &[f64]| reference(x, target, scale.into());
+                        let exact = factor * central_difference(&mut x, i, logprob);
                         let got = f64::from(gradients[row * vocab_size + i]);
-                        // The differences are off by 1e-10 times the third derivative, at most `scale^3`.
+                        // The error of the differences is 1e-10 times the third derivative, which is
+                        // at most `scale^3`.
                         let bound = bound * factor.abs() * f64::from(scale) + 1e-9;
                         prop_assert!((got - exact).abs() <= bound, "{isa:?}: {got}, not {exact}");
                     }
@@ -240,13 +269,14 @@ mod tests {
             let Case { logits, targets, .. } = case([rows, vocab_size], 10.0, seed);
             let values = logprobs(Isa::current(), &logits, &targets, scale);
             for ((logits, &target), value) in logits.chunks(vocab_size).zip(&targets).zip(values) {
-                let weights = SoftmaxTerms::of(logits, scale);
-                prop_assert_eq!(weights.logprob(logits[target as usize]).to_bits(), value.to_bits());
-                // The sampler's shares are the same distribution.
-                let share = f64::from(weights.each[target as usize]) / weights.total;
-                prop_assert!((share.ln() - f64::from(value)).abs() <= 64.0 * EPS);
-                let total: f64 = weights.each.iter().copied().map(f64::from).sum();
-                prop_assert!((total - weights.total).abs() <= 80.0 * EPS * total);
+                let terms = SoftmaxTerms::new(logits, scale);
+                let sampled = terms.logprob(logits[target as usize]);
+                prop_assert_eq!(sampled.to_bits(), value.to_bits());
+                // The sampler's probabilities are the same distribution.
+                let probability = f64::from(terms.exps[target as usize]) / terms.sum;
+                prop_assert!((probability.ln() - f64::from(value)).abs() <= 64.0 * EPS);
+                let sum: f64 = terms.exps.iter().copied().map(f64::from).sum();
+                prop_assert!((sum - terms.sum).abs() <= 80.0 * EPS * sum);
             }
         }
     }

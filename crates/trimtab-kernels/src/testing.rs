@@ -1,16 +1,16 @@
-//! What the tests of this crate share.
+//! Helpers that the tests of this crate share.
 
 use proptest::prelude::ProptestConfig;
 
-/// So many random cases, or two where an interpreter checks every access to memory.
-pub(crate) fn cases(count: u32) -> ProptestConfig {
+/// `count` random cases, or two under Miri, which is slow.
+pub(crate) fn proptest_cases(count: u32) -> ProptestConfig {
     ProptestConfig::with_cases(if cfg!(miri) { 2 } else { count })
 }
 
-/// The distance from 1 to the next f32, in f64, in which bounds are computed.
+/// The distance from 1 to the next f32, as f64.
 pub(crate) const EPS: f64 = f32::EPSILON as f64;
 
-/// `len` numbers in `-1..1` that fill the mantissa, always the same for the same seed.
+/// `len` numbers in `-1..1` that use all bits of the mantissa. The seed decides them.
 pub(crate) fn noise(seed: u64, len: usize) -> Vec<f32> {
     // splitmix64 (Steele, Lea and Flood, 2014)
     let number = |index: u64| {
@@ -24,23 +24,26 @@ pub(crate) fn noise(seed: u64, len: usize) -> Vec<f32> {
     (0..len as u64).map(number).collect()
 }
 
-/// What `compute` returns with so many threads.
+/// What `compute` returns in a pool of `threads` threads.
 pub(crate) fn with_threads<T: Send>(threads: usize, compute: impl FnOnce() -> T + Send) -> T {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     pool.expect("threads start").install(compute)
 }
 
-/// The bits of numbers, which tell `-0` from `0` and compare NaNs.
+/// The bits of `x`, which tell `-0` from `0` and can be compared where there are NaNs.
 pub(crate) fn bits(x: &[f32]) -> Vec<u32> {
     x.iter().map(|x| x.to_bits()).collect()
 }
 
-pub(crate) fn wide(x: &[f32]) -> Vec<f64> {
+/// `x` in f64.
+pub(crate) fn to_f64(x: &[f32]) -> Vec<f64> {
     x.iter().copied().map(f64::from).collect()
 }
 
-/// The derivative of `f` with respect to entry `index` of `x`, by central differences; `x` is as before afterwards.
-pub(crate) fn slope(x: &mut [f64], index: usize, f: impl Fn(&[f64]) -> f64) -> f64 {
+/// The derivative of `f` with respect to entry `index` of `x`, by central differences.
+///
+/// `x` is unchanged afterwards.
+pub(crate) fn central_difference(x: &mut [f64], index: usize, f: impl Fn(&[f64]) -> f64) -> f64 {
     const STEP: f64 = 1e-5;
     let at = x[index];
     x[index] = at + STEP;

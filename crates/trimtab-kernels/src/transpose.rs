@@ -1,4 +1,4 @@
-//! Blocks of a packed matrix, transposed over.
+//! Transposing blocks of a packed matrix.
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{
@@ -7,59 +7,69 @@ use std::arch::x86_64::{
 };
 
 use crate::isa::Isa;
-use crate::microkernel::PANEL;
+use crate::microkernel::PANEL_WIDTH;
 
-/// Asks for numbers that are read soon: the blocks of a matrix that one product turns over lie far apart, where the processor does
-/// not look for them itself.
-pub(crate) fn fetch<T>(numbers: &[T]) {
+/// Prefetches numbers into the second-level cache.
+///
+/// A transposed product reads blocks that lie far apart, where the hardware prefetcher does not look.
+pub(crate) fn prefetch<T>(numbers: &[T]) {
     #[cfg(target_arch = "x86_64")]
     for line in numbers.chunks(64 / size_of::<T>()) {
-        // SAFETY: an address is asked for that lies inside `numbers`; nothing is read.
+        // SAFETY: the address lies inside `numbers`, and a prefetch reads nothing.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = numbers;
 }
 
-/// Writes the columns of a block of up to 32 rows as the rows of `transposed`, as many as it has; rows are [`PANEL`] numbers. Behind the
-/// rows of the block, anything may be written.
+/// Writes the columns of `block` as the rows of `transposed`, as many as `transposed` has.
+///
+/// # Shapes
+///
+/// - `block`: `[rows, PANEL_WIDTH]`, with at most [`PANEL_WIDTH`] rows
+/// - `transposed`: `[columns, PANEL_WIDTH]`; entries behind `rows` in each row are unspecified
 ///
 /// # Panics
 ///
-/// Panics if the block has more than 32 rows.
-pub(crate) fn transpose(isa: Isa, block: &[f32], transposed: &mut [f32]) {
-    assert!(block.len().is_multiple_of(PANEL) && block.len() <= PANEL * PANEL);
+/// Panics if the block has more than [`PANEL_WIDTH`] rows, or if its last row is not complete.
+pub(crate) fn transpose_block(isa: Isa, block: &[f32], transposed: &mut [f32]) {
+    assert!(block.len().is_multiple_of(PANEL_WIDTH) && block.len() <= PANEL_WIDTH * PANEL_WIDTH);
     #[cfg(target_arch = "x86_64")]
-    if isa.has_fast_transpose() && block.len() == PANEL * PANEL && transposed.len() >= PANEL * PANEL
+    if isa.has_fast_transpose()
+        && block.len() == PANEL_WIDTH * PANEL_WIDTH
+        && transposed.len() >= PANEL_WIDTH * PANEL_WIDTH
     {
-        // SAFETY: the processor has the instructions, and both sides are whole.
-        return unsafe { turn_whole(block, transposed) };
+        // SAFETY: the processor has the instructions, and both sides have 32 rows.
+        return unsafe { transpose_32x32(block, transposed) };
     }
-    for (row, block) in block.chunks_exact(PANEL).enumerate() {
-        for (transposed, &number) in transposed.chunks_exact_mut(PANEL).zip(block) {
+    for (row, block) in block.chunks_exact(PANEL_WIDTH).enumerate() {
+        for (transposed, &number) in transposed.chunks_exact_mut(PANEL_WIDTH).zip(block) {
             transposed[row] = number;
         }
     }
 }
 
-/// 8 x 8 numbers at a time.
+/// Transposes 32 x 32 numbers, 8 x 8 at a time.
 ///
 /// # Safety
 ///
 /// Both sides have 32 rows.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx")]
-unsafe fn turn_whole(block: &[f32], transposed: &mut [f32]) {
-    for row in (0..PANEL).step_by(8) {
-        for column in (0..PANEL).step_by(8) {
+unsafe fn transpose_32x32(block: &[f32], transposed: &mut [f32]) {
+    for row in (0..PANEL_WIDTH).step_by(8) {
+        for column in (0..PANEL_WIDTH).step_by(8) {
             let mut part = [_mm256_setzero_ps(); 8];
-            // SAFETY: rows `row..row + 8` and columns `column..column + 8` of the block, and the other way round.
+            // SAFETY: both sides have 32 rows of 32 numbers; `row + 8` and `column + 8` are at most 32.
             unsafe {
                 for (index, part) in part.iter_mut().enumerate() {
-                    *part = _mm256_loadu_ps(block.as_ptr().add((row + index) * PANEL + column));
+                    *part =
+                        _mm256_loadu_ps(block.as_ptr().add((row + index) * PANEL_WIDTH + column));
                 }
                 for (index, part) in transpose_8x8(part).into_iter().enumerate() {
-                    let to = transposed.as_mut_ptr().add((column + index) * PANEL + row);
+                    let to = transposed
+                        .as_mut_ptr()
+                        .add((column + index) * PANEL_WIDTH + row);
                     _mm256_storeu_ps(to, part);
                 }
             }
@@ -100,16 +110,16 @@ mod tests {
     #[test]
     fn columns_become_rows() {
         for (rows, columns) in [(0, 32), (1, 32), (31, 32), (32, 32), (32, 5), (7, 9)] {
-            let block = noise(1, rows * PANEL);
+            let block = noise(1, rows * PANEL_WIDTH);
             for isa in Isa::available() {
-                let mut transposed = vec![f32::NAN; columns * PANEL];
-                transpose(isa, &block, &mut transposed);
+                let mut transposed = vec![f32::NAN; columns * PANEL_WIDTH];
+                transpose_block(isa, &block, &mut transposed);
                 for row in 0..rows {
                     for column in 0..columns {
-                        let number = transposed[column * PANEL + row];
+                        let number = transposed[column * PANEL_WIDTH + row];
                         assert_eq!(
                             number,
-                            block[row * PANEL + column],
+                            block[row * PANEL_WIDTH + column],
                             "{isa:?} {row} {column}"
                         );
                     }

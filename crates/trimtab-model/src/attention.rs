@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use burn::tensor::{Bool, DType, Device, Int, Tensor, TensorData, activation};
-use trimtab_kernels::{self as kernels, Heads, PackedKv, SharedPrompt};
+use trimtab_kernels::{self as kernels, AttentionParams, PackedKv, SharedPrompt};
 
 use crate::weight::uses_cpu_kernels;
 
@@ -20,9 +20,9 @@ pub(crate) struct AttentionConfig {
 }
 
 impl AttentionConfig {
-    fn heads(self, q: &Tensor<3>, k: &Tensor<3>) -> Heads {
+    fn heads(self, q: &Tensor<3>, k: &Tensor<3>) -> AttentionParams {
         let [_, num_attention_heads, head_dim] = q.dims();
-        Heads {
+        AttentionParams {
             num_attention_heads,
             num_key_value_heads: k.dims()[1],
             head_dim,

@@ -149,11 +149,11 @@ impl Sampling {
         } else {
             1.0 / self.temperature
         };
-        let plain = SoftmaxTerms::of(logits, scale);
+        let plain = SoftmaxTerms::new(logits, scale);
         let penalised = (self.repetition_penalty != 1.0).then(|| self.penalise(logits, text));
         let token = match &penalised {
             None => self.pick(logits, &plain, uniform),
-            Some(penalised) => self.pick(penalised, &SoftmaxTerms::of(penalised, scale), uniform),
+            Some(penalised) => self.pick(penalised, &SoftmaxTerms::new(penalised, scale), uniform),
         };
         Some((token as u32, plain.logprob(logits[token])))
     }
@@ -179,18 +179,18 @@ impl Sampling {
         }
         let filtered = self.top_k > 0 || self.top_p < 1.0 || self.min_p > 0.0;
         let sampled = if filtered {
-            let kept = self.filter(&weights.each);
+            let kept = self.filter(&weights.exps);
             let total: f64 = kept
                 .iter()
-                .map(|&token| f64::from(weights.each[token]))
+                .map(|&token| f64::from(weights.exps[token]))
                 .sum();
             index_of_sum(
-                kept.iter().map(|&token| weights.each[token]),
+                kept.iter().map(|&token| weights.exps[token]),
                 uniform * total,
             )
             .map(|index| kept[index])
         } else {
-            index_of_sum(weights.each.iter().copied(), uniform * weights.total)
+            index_of_sum(weights.exps.iter().copied(), uniform * weights.sum)
         };
         // Rounding may leave a rest at the end, which goes to the most likely token.
         sampled.unwrap_or(best)

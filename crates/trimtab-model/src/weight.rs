@@ -98,7 +98,7 @@ impl Weight {
                 table.clone().select(1, ids).transpose()
             }
             Self::Matrix(table) => {
-                let rows = TensorData::new(table.columns(ids), [ids.len(), table.inputs()]);
+                let rows = TensorData::new(table.gather_columns(ids), [ids.len(), table.inputs()]);
                 Tensor::from_data(rows, device)
             }
             Self::Vector(_) => unreachable!("no table but a vector"),

@@ -1,85 +1,108 @@
-//! The gradient of attention with respect to queries, keys and values, those of a shared prompt included.
+//! The gradient of attention with respect to queries, keys and values, and those of the prompt.
 
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::{Block, Heads, PackedKv, QUERIES, Segment, panels};
+use super::{AttentionParams, MAX_BLOCK_QUERIES, PackedKv, QueryBlock, QuerySpan, pack_panels};
 use crate::isa::Isa;
-use crate::microkernel::{PANEL, View, load, mul_add, multiply, multiply_at, store};
-use crate::parallel::{Shared, scratch};
+use crate::microkernel::{MatrixView, PANEL_WIDTH, load, mul_add, multiply, multiply_raw, store};
+use crate::parallel::SharedPtr;
+use crate::scratch::Scratch;
 
-/// What [`attend`](super::attend) was given for one group: rows that were run whole, behind a prompt or not.
+/// The inputs of a prefill: whole sequences, with or without a prompt that they share.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Given<'a> {
-    /// `[tokens, num_attention_heads, head_dim]`, rows end to end
+pub(crate) struct Inputs<'a> {
+    /// `[tokens, num_attention_heads, head_dim]`, one sequence after the other.
     pub(crate) q: &'a [f32],
-    /// Keys and values of the same tokens, `[tokens, num_key_value_heads, head_dim]` each.
+    /// Keys and values of these tokens, `[tokens, num_key_value_heads, head_dim]` each.
     pub(crate) kv: [&'a [f32]; 2],
-    /// Keys and values of the prompt.
+    /// Keys and values of the prompt, `[prompt_len, num_key_value_heads, head_dim]` each.
     pub(crate) prompt: Option<[&'a [f32]; 2]>,
-    /// The length of each row.
+    /// The length of each sequence.
     pub(crate) lens: &'a [usize],
 }
 
-/// The gradients with respect to [`Given`], where `out` is that with respect to the result.
+/// The gradients with respect to [`Inputs`], with the same shapes.
 #[derive(Clone, Debug)]
-pub(crate) struct Gradient {
+pub(crate) struct Gradients {
     pub(crate) q: Vec<f32>,
     pub(crate) kv: [Vec<f32>; 2],
     pub(crate) prompt: Option<[Vec<f32>; 2]>,
 }
 
-/// With weights `P`: `dV = P^T dO`, `dP = dO V^T`, `dS = P (dP - rowsum(P dP))`, `dQ = scale dS K`, `dK = scale dS^T Q`.
-pub(crate) fn backward(isa: Isa, heads: &Heads, given: Given, out: &[f32]) -> Gradient {
+/// The gradients, given `d_out`, that with respect to the output.
+///
+/// With attention weights `P`: `dV = P^T dO`, `dP = dO V^T`, `dS = P (dP - rowsum(P dP))`,
+/// `dQ = scale dS K` and `dK = scale dS^T Q`.
+///
+/// # Shapes
+///
+/// - `d_out`: `[tokens, num_attention_heads, head_dim]`
+pub(crate) fn backward(
+    isa: Isa,
+    params: &AttentionParams,
+    inputs: Inputs,
+    d_out: &[f32],
+) -> Gradients {
+    let tokens: usize = inputs.lens.iter().sum();
+    assert!(
+        inputs.q.len() == tokens * params.query_width() && d_out.len() == inputs.q.len(),
+        "q and d_out must be [tokens, num_attention_heads, head_dim]"
+    );
+    assert!(
+        inputs.kv.map(<[f32]>::len) == [tokens * params.kv_width(); 2],
+        "keys and values must be [tokens, num_key_value_heads, head_dim]"
+    );
     let zeros = |like: &[f32]| vec![0.0; like.len()];
-    let mut gradient = Gradient {
-        q: zeros(given.q),
-        kv: given.kv.map(zeros),
-        prompt: given.prompt.map(|prompt| prompt.map(zeros)),
+    let mut gradients = Gradients {
+        q: zeros(inputs.q),
+        kv: inputs.kv.map(zeros),
+        prompt: inputs.prompt.map(|prompt| prompt.map(zeros)),
     };
-    let shared = Targets {
-        q: Shared(gradient.q.as_mut_ptr()),
-        kv: gradient.kv.each_mut().map(|x| Shared(x.as_mut_ptr())),
-        prompt: gradient
+    let output = GradientPtrs {
+        q: SharedPtr(gradients.q.as_mut_ptr()),
+        kv: gradients.kv.each_mut().map(|x| SharedPtr(x.as_mut_ptr())),
+        prompt: gradients
             .prompt
             .as_mut()
-            .map(|prompt| prompt.each_mut().map(|x| Shared(x.as_mut_ptr()))),
+            .map(|prompt| prompt.each_mut().map(|x| SharedPtr(x.as_mut_ptr()))),
     };
-    let prompt_len = given
+    let prompt_len = inputs
         .prompt
-        .map_or(0, |[keys, _]| keys.len() / heads.key_width());
-    let longest = given.lens.iter().max().copied().unwrap_or(0);
-    let rows = heads.ratio() * QUERIES.div_ceil(heads.ratio()).min(longest);
-    let len = rows * (3 * heads.head_dim + 2 * (prompt_len + longest) + 1);
-    (0..heads.num_key_value_heads)
+        .map_or(0, |[keys, _]| keys.len() / params.kv_width());
+    let longest = inputs.lens.iter().max().copied().unwrap_or(0);
+    let heads = params.queries_per_kv_head();
+    let rows = heads * MAX_BLOCK_QUERIES.div_ceil(heads).min(longest);
+    let len = rows * (3 * params.head_dim + 2 * (prompt_len + longest) + 1);
+    (0..params.num_key_value_heads)
         .into_par_iter()
         .for_each(|head| {
-            isa.run(Backward {
-                heads,
+            isa.dispatch(Backward {
+                params,
                 head,
-                given,
-                out,
-                to: shared,
-                memory: &mut scratch(len),
+                inputs,
+                d_out,
+                output,
+                scratch: &mut Scratch::take(len),
             });
         });
-    gradient
+    gradients
 }
 
 #[derive(Clone, Copy)]
-struct Targets {
-    q: Shared,
-    kv: [Shared; 2],
-    prompt: Option<[Shared; 2]>,
+struct GradientPtrs {
+    q: SharedPtr,
+    kv: [SharedPtr; 2],
+    prompt: Option<[SharedPtr; 2]>,
 }
 
 struct Backward<'a> {
-    heads: &'a Heads,
+    params: &'a AttentionParams,
     head: usize,
-    given: Given<'a>,
-    out: &'a [f32],
-    to: Targets,
-    memory: &'a mut [f32],
+    inputs: Inputs<'a>,
+    d_out: &'a [f32],
+    output: GradientPtrs,
+    scratch: &'a mut [f32],
 }
 
 impl WithSimd for Backward<'_> {
@@ -88,48 +111,54 @@ impl WithSimd for Backward<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
         let Self {
-            heads, head, given, ..
+            params,
+            head,
+            inputs,
+            ..
         } = self;
-        let (dim, key_width) = (heads.head_dim, heads.key_width());
-        let keys_of = |kv: [&[f32]; 2], first: usize, len: usize| PackedKv {
+        let (dim, kv_width) = (params.head_dim, params.kv_width());
+        let pack_keys = |kv: [&[f32]; 2], first: usize, len: usize| PackedKv {
             head_dim: dim,
             len,
-            panels: panels(heads.of(kv[0], head, first), [len, dim]),
+            key_panels: pack_panels(params.head_view(kv[0], head, first), [len, dim]),
             values: vec![],
         };
-        let turned = |values: &[f32], first: usize, len: usize| {
-            panels(heads.of(values, head, first), [len, dim])
+        let pack_values = |values: &[f32], first: usize, len: usize| {
+            pack_panels(params.head_view(values, head, first), [len, dim])
         };
-        let prompt_len = given.prompt.map_or(0, |[keys, _]| keys.len() / key_width);
-        let prompt = given
-            .prompt
-            .map(|kv| (keys_of(kv, 0, prompt_len), turned(kv[1], 0, prompt_len)));
-        let most = (QUERIES / heads.ratio()).max(1);
+        let prompt_len = inputs.prompt.map_or(0, |[keys, _]| keys.len() / kv_width);
+        let prompt = inputs.prompt.map(|kv| {
+            (
+                pack_keys(kv, 0, prompt_len),
+                pack_values(kv[1], 0, prompt_len),
+            )
+        });
+        let max_tokens = (MAX_BLOCK_QUERIES / params.queries_per_kv_head()).max(1);
         let mut first = 0;
-        for &len in given.lens {
-            // `Segment` names all key heads; only this one is looked at.
-            let mut own = vec![PackedKv::new(dim); head + 1];
-            own[head] = keys_of(given.kv, first, len);
-            let own_values = turned(given.kv[1], first, len);
-            for start in (0..len).step_by(most) {
-                let count = most.min(len - start);
-                let segment = Segment {
-                    own: &own,
+        for &len in inputs.lens {
+            // A `QuerySpan` names all key heads, of which only this one is read.
+            let mut kv = vec![PackedKv::new(dim); head + 1];
+            kv[head] = pack_keys(inputs.kv, first, len);
+            let own_values = pack_values(inputs.kv[1], first, len);
+            for start in (0..len).step_by(max_tokens) {
+                let count = max_tokens.min(len - start);
+                let span = QuerySpan {
+                    kv: &kv,
                     start,
                     token: first + start,
                     count,
                 };
-                let block = Block {
-                    heads,
+                let block = QueryBlock {
+                    params,
                     head,
                     prompt: prompt.as_ref().map(|(keys, _)| keys),
-                    segments: vec![segment],
+                    spans: vec![span],
                 };
                 let values = [
                     prompt.as_ref().map_or(&[][..], |(_, values)| values),
                     &own_values,
                 ];
-                self.block(simd, &block, values, first);
+                self.add_block(simd, &block, values, first);
             }
             first += len;
         }
@@ -137,133 +166,152 @@ impl WithSimd for Backward<'_> {
 }
 
 impl Backward<'_> {
-    /// Adds what the queries of `block`, of a row that begins at token `first`, contribute; `values` are panels of those of the
-    /// prompt and of the row.
-    #[expect(clippy::too_many_lines, reason = "one derivation, in its order")]
+    /// Adds what the queries of `block` contribute.
+    ///
+    /// Their sequence begins at token `first`. `values` are panels of the values of the prompt and of
+    /// the sequence.
     #[inline(always)]
-    fn block<S: Simd>(&mut self, simd: S, block: &Block, values: [&[f32]; 2], first: usize) {
-        let Self {
-            heads,
-            head,
-            given,
-            out,
-            to,
-            ..
-        } = *self;
-        let (rows, width, dim, ratio) =
-            (block.rows(), block.width(), heads.head_dim, heads.ratio());
-        let (shared, key_width) = (block.shared(), heads.key_width());
-        let own = width - shared;
-        let (q, memory) = self.memory.split_at_mut(rows * dim);
-        let (d_out, memory) = memory.split_at_mut(rows * dim);
-        let (d_q, memory) = memory.split_at_mut(rows * dim);
-        let (weights, memory) = memory.split_at_mut(rows * width);
-        let (d_scores, memory) = memory.split_at_mut(rows * width);
-        let totals = &mut memory[..rows];
-        block.gather(given.q, heads.scale, q);
-        block.gather(out, 1.0, d_out);
-        block.weigh(simd, q, weights, totals);
-        // dP = dO V^T
-        for (values, start, len) in [(values[0], 0, shared), (values[1], shared, own)] {
-            for key in (0..len).step_by(PANEL) {
-                let panel = View::rows(&values[key * dim..], PANEL);
-                let shape = [rows, dim, PANEL.min(len - key)];
-                multiply(
-                    simd,
-                    shape,
-                    View::rows(d_out, dim),
-                    panel,
-                    &mut d_scores[start + key..],
-                    width,
-                    false,
-                );
-            }
-        }
+    fn add_block<S: Simd>(
+        &mut self,
+        simd: S,
+        block: &QueryBlock,
+        values: [&[f32]; 2],
+        first: usize,
+    ) {
+        let (rows, num_keys) = (block.rows(), block.num_keys());
+        let dim = self.params.head_dim;
+        let (q, scratch) = self.scratch.split_at_mut(rows * dim);
+        let (d_out, scratch) = scratch.split_at_mut(rows * dim);
+        let (d_q, scratch) = scratch.split_at_mut(rows * dim);
+        let (weights, scratch) = scratch.split_at_mut(rows * num_keys);
+        let (d_scores, scratch) = scratch.split_at_mut(rows * num_keys);
+        let sums = &mut scratch[..rows];
+        block.gather(self.inputs.q, self.params.scale, q);
+        block.gather(self.d_out, 1.0, d_out);
+        block.softmax_numerators(simd, q, weights, sums);
+        weight_gradients(simd, block, d_out, values, d_scores);
         let pairs = weights
-            .chunks_exact_mut(width)
-            .zip(d_scores.chunks_exact_mut(width));
-        for ((weights, d_scores), &total) in pairs.zip(totals.iter()) {
-            score_gradients(simd, weights, d_scores, 1.0 / total);
+            .chunks_exact_mut(num_keys)
+            .zip(d_scores.chunks_exact_mut(num_keys));
+        for ((weights, d_scores), &sum) in pairs.zip(sums.iter()) {
+            score_gradients(simd, weights, d_scores, 1.0 / sum);
         }
-        // dQ = scale dS K
-        let d_scores_view = View::rows(d_scores, width);
-        let own_scores = View {
-            data: &d_scores[shared..],
-            ..d_scores_view
+        let task = BlockGradients {
+            params: self.params,
+            head: self.head,
+            inputs: self.inputs,
+            output: self.output,
+            block,
+            first,
         };
-        if let Some([keys, _]) = given.prompt {
-            multiply(
-                simd,
-                [rows, shared, dim],
-                d_scores_view,
-                heads.of(keys, head, 0),
-                d_q,
-                dim,
-                false,
-            );
-        }
-        multiply(
-            simd,
-            [rows, own, dim],
-            own_scores,
-            heads.of(given.kv[0], head, first),
-            d_q,
-            dim,
-            shared > 0,
-        );
-        for (place, d_q) in block.places().zip(d_q.chunks_exact(ratio * dim)) {
-            for (index, value) in d_q.iter().enumerate() {
-                // SAFETY: the queries of this head at this token are written by nobody else.
-                unsafe { *to.q.at(place + index) = value * heads.scale };
-            }
-        }
+        task.write_queries(simd, d_scores, d_q);
         // dK = dS^T (scale Q), dV = P^T dO
-        let weights_view = View::rows(weights, width);
-        let own_weights = View {
-            data: &weights[shared..],
-            ..weights_view
-        };
-        let sides = [
-            (d_scores_view, own_scores, &*q),
-            (weights_view, own_weights, &*d_out),
-        ];
-        for (side, (of_prompt, of_own, other)) in sides.into_iter().enumerate() {
-            let other = View::rows(other, dim);
-            // SAFETY: this key head of the prompt and of this row is written by this thread alone, and the sizes are
-            // those of the tensors.
-            unsafe {
-                if let Some(prompt) = to.prompt {
-                    let c = prompt[side].at(head * dim);
-                    multiply_at(
-                        simd,
-                        [shared, rows, dim],
-                        of_prompt.transposed(),
-                        other,
-                        c,
-                        key_width,
-                        true,
-                    );
-                }
-                let c = to.kv[side].at(first * key_width + head * dim);
-                multiply_at(
-                    simd,
-                    [own, rows, dim],
-                    of_own.transposed(),
-                    other,
-                    c,
-                    key_width,
-                    true,
-                );
-            }
+        task.add_keys_or_values(simd, 0, d_scores, q);
+        task.add_keys_or_values(simd, 1, weights, d_out);
+    }
+}
+
+/// `dP = dO V^T`, `[rows, num_keys]`; `values` are panels of the prompt and of the sequence.
+#[inline(always)]
+fn weight_gradients<S: Simd>(
+    simd: S,
+    block: &QueryBlock,
+    d_out: &[f32],
+    values: [&[f32]; 2],
+    d_weights: &mut [f32],
+) {
+    let (rows, num_keys, prompt_len) = (block.rows(), block.num_keys(), block.prompt_len());
+    let dim = block.params.head_dim;
+    let d_out = MatrixView::row_major(d_out, dim);
+    let [of_prompt, own] = values;
+    for (values, start, end) in [(of_prompt, 0, prompt_len), (own, prompt_len, num_keys)] {
+        let len = end - start;
+        for key in (0..len).step_by(PANEL_WIDTH) {
+            let panel = MatrixView::row_major(&values[key * dim..], PANEL_WIDTH);
+            let shape = [rows, dim, PANEL_WIDTH.min(len - key)];
+            let d_weights = &mut d_weights[start + key..];
+            multiply(simd, shape, d_out, panel, d_weights, num_keys, false);
         }
     }
 }
 
-/// Weights divided by their sum, and `dS = P (dP - sum(P dP))` in place of `dP`.
+/// Writes the gradients of one block to the tensors.
+struct BlockGradients<'a> {
+    params: &'a AttentionParams,
+    head: usize,
+    inputs: Inputs<'a>,
+    output: GradientPtrs,
+    block: &'a QueryBlock<'a>,
+    /// The first token of the sequence.
+    first: usize,
+}
+
+impl BlockGradients<'_> {
+    /// `dQ = scale dS K`, computed in `d_q`, `[rows, head_dim]`.
+    #[inline(always)]
+    fn write_queries<S: Simd>(&self, simd: S, d_scores: &[f32], d_q: &mut [f32]) {
+        let (block, params) = (self.block, self.params);
+        let (rows, num_keys, prompt_len) = (block.rows(), block.num_keys(), block.prompt_len());
+        let dim = params.head_dim;
+        if let Some([keys, _]) = self.inputs.prompt {
+            let shape = [rows, prompt_len, dim];
+            let d_scores = MatrixView::row_major(d_scores, num_keys);
+            let keys = params.head_view(keys, self.head, 0);
+            multiply(simd, shape, d_scores, keys, d_q, dim, false);
+        }
+        let shape = [rows, num_keys - prompt_len, dim];
+        let d_scores = MatrixView::row_major(&d_scores[prompt_len..], num_keys);
+        let keys = params.head_view(self.inputs.kv[0], self.head, self.first);
+        multiply(simd, shape, d_scores, keys, d_q, dim, prompt_len > 0);
+        let by_token = d_q.chunks_exact(params.queries_per_kv_head() * dim);
+        for (offset, d_q) in block.query_offsets().zip(by_token) {
+            for (index, value) in d_q.iter().enumerate() {
+                // SAFETY: no other thread writes the queries of this head at this token.
+                unsafe { *self.output.q.at(offset + index) = value * params.scale };
+            }
+        }
+    }
+
+    /// Adds `a^T b` to the gradient of the keys (`side` 0) or the values (`side` 1).
+    ///
+    /// # Shapes
+    ///
+    /// - `a`: `[rows, num_keys]`
+    /// - `b`: `[rows, head_dim]`
+    #[inline(always)]
+    fn add_keys_or_values<S: Simd>(&self, simd: S, side: usize, a: &[f32], b: &[f32]) {
+        let (block, params) = (self.block, self.params);
+        let (rows, num_keys, prompt_len) = (block.rows(), block.num_keys(), block.prompt_len());
+        let (dim, stride) = (params.head_dim, params.kv_width());
+        let b = MatrixView::row_major(b, dim);
+        let of_head = self.head * dim;
+        if let Some(prompt) = self.output.prompt {
+            let shape = [prompt_len, rows, dim];
+            let a = MatrixView::row_major(a, num_keys).transposed();
+            let output = prompt[side].at(of_head);
+            // SAFETY: this thread alone writes this key head of the prompt, whose gradient has
+            // `prompt_len` tokens. The sides have `rows` rows.
+            unsafe { multiply_raw(simd, shape, a, b, output, stride, true) };
+        }
+        let shape = [num_keys - prompt_len, rows, dim];
+        let a = MatrixView::row_major(&a[prompt_len..], num_keys).transposed();
+        let output = self.output.kv[side].at(self.first * stride + of_head);
+        // SAFETY: this thread alone writes this key head of the sequence, which has at least as many
+        // tokens as the block sees of it. The sides have `rows` rows.
+        unsafe { multiply_raw(simd, shape, a, b, output, stride, true) };
+    }
+}
+
+/// Divides the weights by their sum, and replaces `dP` by `dS = P (dP - sum(P dP))`.
 #[inline(always)]
-fn score_gradients<S: Simd>(simd: S, weights: &mut [f32], d_scores: &mut [f32], share: f32) {
+fn score_gradients<S: Simd>(
+    simd: S,
+    weights: &mut [f32],
+    d_scores: &mut [f32],
+    reciprocal_sum: f32,
+) {
     let lanes = S::F32_LANES;
-    let factor = simd.splat_f32s(share);
+    let factor = simd.splat_f32s(reciprocal_sum);
     let mut sum = simd.splat_f32s(0.0);
     for (weight, d_score) in weights.chunks_mut(lanes).zip(d_scores.chunks(lanes)) {
         let p = simd.mul_f32s(load(simd, weight), factor);

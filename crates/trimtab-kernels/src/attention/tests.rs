@@ -2,78 +2,80 @@
 
 use proptest::prelude::*;
 
-use super::backward::Gradient;
+use super::backward::Gradients;
 use super::*;
-use crate::testing::{EPS, bits, cases, noise, slope, wide, with_threads};
+use crate::testing::{EPS, bits, central_difference, noise, proptest_cases, to_f64, with_threads};
 
-/// Rows behind a prompt that may be empty, with random numbers.
+/// Random sequences behind a prompt, which may be empty.
 struct Case {
-    heads: Heads,
+    params: AttentionParams,
     lens: Vec<usize>,
     prompt_len: usize,
     q: Vec<f32>,
     kv: [Vec<f32>; 2],
     prompt: [Vec<f32>; 2],
-    out: Vec<f32>,
+    d_out: Vec<f32>,
 }
 
 impl Case {
-    fn new(heads: Heads, lens: &[usize], prompt_len: usize, seed: u64) -> Self {
+    fn new(params: AttentionParams, lens: &[usize], prompt_len: usize, seed: u64) -> Self {
         let tokens: usize = lens.iter().sum();
         let random = |number, len| noise(10 * seed + number, len);
         Self {
-            heads,
+            params,
             lens: lens.to_vec(),
             prompt_len,
-            q: random(0, tokens * heads.query_width()),
-            kv: [1, 2].map(|number| random(number, tokens * heads.key_width())),
-            prompt: [3, 4].map(|number| random(number, prompt_len * heads.key_width())),
-            out: random(5, tokens * heads.query_width()),
+            q: random(0, tokens * params.query_width()),
+            kv: [1, 2].map(|number| random(number, tokens * params.kv_width())),
+            prompt: [3, 4].map(|number| random(number, prompt_len * params.kv_width())),
+            d_out: random(5, tokens * params.query_width()),
         }
     }
 
-    /// The numbers of row `row` among `width` for each token.
+    /// The range of sequence `row` in a tensor with `width` elements for each token.
     fn own(&self, row: usize, width: usize) -> std::ops::Range<usize> {
         let start: usize = self.lens[..row].iter().sum();
         start * width..(start + self.lens[row]) * width
     }
 
-    fn row_keys(&self, row: usize) -> Vec<PackedKv> {
-        let own = self.own(row, self.heads.key_width());
-        PackedKv::of_row(&self.heads, &self.kv[0][own.clone()], &self.kv[1][own])
+    fn sequence_kv(&self, row: usize) -> Vec<PackedKv> {
+        let own = self.own(row, self.params.kv_width());
+        PackedKv::pack_heads(&self.params, &self.kv[0][own.clone()], &self.kv[1][own])
     }
 
-    /// No keys at all where the prompt is empty.
-    fn prompt_keys(&self) -> Vec<PackedKv> {
+    /// Empty if there is no prompt.
+    fn prompt_kv(&self) -> Vec<PackedKv> {
         if self.prompt_len == 0 {
             vec![]
         } else {
-            PackedKv::of_row(&self.heads, &self.prompt[0], &self.prompt[1])
+            PackedKv::pack_heads(&self.params, &self.prompt[0], &self.prompt[1])
         }
     }
 
     fn forward(&self, isa: Isa) -> Vec<f32> {
-        let rows: Vec<Vec<PackedKv>> = (0..self.lens.len()).map(|row| self.row_keys(row)).collect();
-        let prompt = self.prompt_keys();
-        let group = Group {
+        let sequences: Vec<Vec<PackedKv>> = (0..self.lens.len())
+            .map(|row| self.sequence_kv(row))
+            .collect();
+        let prompt = self.prompt_kv();
+        let group = SequenceGroup {
             prompt: &prompt,
-            rows: rows.iter().map(Vec::as_slice).collect(),
+            sequences: sequences.iter().map(Vec::as_slice).collect(),
         };
-        attend_with(
+        super::forward(
             isa,
-            &self.heads,
+            &self.params,
             &self.q,
             &[group],
             std::slice::from_ref(&self.lens),
         )
     }
 
-    /// As the sampler computes it: all rows together, a token after the other; rows that have ended drop out.
+    /// Computed as the sampler does: token by token, all sequences that have not ended together.
     fn forward_by_token(&self, isa: Isa) -> Vec<f32> {
-        let heads = &self.heads;
-        let (width, dim) = (heads.query_width(), heads.head_dim);
-        let prompt = self.prompt_keys();
-        let mut rows = vec![vec![PackedKv::new(dim); heads.num_key_value_heads]; self.lens.len()];
+        let params = &self.params;
+        let (width, dim) = (params.query_width(), params.head_dim);
+        let prompt = self.prompt_kv();
+        let mut rows = vec![vec![PackedKv::new(dim); params.num_key_value_heads]; self.lens.len()];
         let mut result = vec![0.0; self.q.len()];
         for time in 0..self.lens.iter().max().copied().unwrap_or(0) {
             let live: Vec<usize> = (0..self.lens.len())
@@ -84,18 +86,18 @@ impl Case {
                 q.extend_from_slice(&self.q[self.own(row, width)][time * width..][..width]);
                 for (head, keys) in rows[row].iter_mut().enumerate() {
                     let of = |x: &[f32]| {
-                        x[self.own(row, heads.key_width())][time * heads.key_width() + head * dim..]
+                        x[self.own(row, params.kv_width())][time * params.kv_width() + head * dim..]
                             [..dim]
                             .to_vec()
                     };
                     keys.push(&of(&self.kv[0]), &of(&self.kv[1]));
                 }
             }
-            let group = Group {
+            let group = SequenceGroup {
                 prompt: &prompt,
-                rows: live.iter().map(|&row| &rows[row][..]).collect(),
+                sequences: live.iter().map(|&row| &rows[row][..]).collect(),
             };
-            let mixed = attend_with(isa, heads, &q, &[group], &[vec![1; live.len()]]);
+            let mixed = super::forward(isa, params, &q, &[group], &[vec![1; live.len()]]);
             for (mixed, &row) in mixed.chunks(width).zip(&live) {
                 result[self.own(row, width)][time * width..][..width].copy_from_slice(mixed);
             }
@@ -103,15 +105,15 @@ impl Case {
         result
     }
 
-    fn backward(&self, isa: Isa) -> Gradient {
+    fn backward(&self, isa: Isa) -> Gradients {
         let prompt = (self.prompt_len > 0).then(|| self.prompt.each_ref().map(|x| &x[..]));
-        let given = Given {
+        let inputs = Inputs {
             q: &self.q,
             kv: self.kv.each_ref().map(|x| &x[..]),
             prompt,
             lens: &self.lens,
         };
-        backward(isa, &self.heads, given, &self.out)
+        backward(isa, &self.params, inputs, &self.d_out)
     }
 
     /// Queries, keys, values, and keys and values of the prompt.
@@ -123,18 +125,18 @@ impl Case {
             &self.prompt[0],
             &self.prompt[1],
         ]
-        .map(|x| wide(x))
+        .map(|x| to_f64(x))
     }
 
     /// The definition, in f64.
     fn reference(&self, [q, k, v, prompt_k, prompt_v]: [&[f64]; 5]) -> Vec<f64> {
-        let Heads {
+        let AttentionParams {
             num_attention_heads,
             num_key_value_heads,
             head_dim,
             scale,
             sliding_window,
-        } = self.heads;
+        } = self.params;
         let ratio = num_attention_heads / num_key_value_heads;
         let mut result = vec![];
         let mut first = 0;
@@ -179,18 +181,19 @@ impl Case {
         result
     }
 
-    fn keys_seen(&self) -> usize {
+    fn num_keys(&self) -> usize {
         self.prompt_len + self.lens.iter().max().copied().unwrap_or(0)
     }
 
-    /// Scores are off by `head_dim eps` of what they can be at most, `scale head_dim`, and weights by as much relatively
-    /// (twice, for the total); mixing `keys` values smaller than 1 adds `keys eps`.
+    /// The error of a score is `head_dim eps` of its largest value, `scale head_dim`. The relative
+    /// error of a weight is as much, twice because of the sum. A mean of `keys` values below 1 adds
+    /// `keys eps`.
     fn check_forward(&self, isa: Isa) {
         let inputs = self.inputs();
         let exact = self.reference(inputs.each_ref().map(|x| &x[..]));
-        let dim = self.heads.head_dim as f64;
+        let dim = self.params.head_dim as f64;
         let bound =
-            EPS * (2.0 * dim * dim * f64::from(self.heads.scale) + self.keys_seen() as f64 + 8.0);
+            EPS * (2.0 * dim * dim * f64::from(self.params.scale) + self.num_keys() as f64 + 8.0);
         for (index, (got, exact)) in self.forward(isa).into_iter().zip(exact).enumerate() {
             assert!(
                 (f64::from(got) - exact).abs() <= bound,
@@ -199,33 +202,35 @@ impl Case {
         }
     }
 
-    /// Compares about `samples` entries of every gradient with differences of the reference. An entry is a chain of at
-    /// most `head_dim + keys + queries` sums: `|difference| <= 4 eps chain (1 + largest entry) + 1e-8`, the last for
+    /// Compares about `samples` entries of every gradient with differences of the reference.
+    ///
+    /// An entry is a chain of at most `head_dim + keys + queries` sums, so
+    /// `|difference| <= 4 eps chain (1 + largest entry) + 1e-8`, where the last term is the error of
     /// the differences.
     fn check_backward(&self, isa: Isa, samples: usize) {
         let gradient = self.backward(isa);
         let [prompt_k, prompt_v] = gradient.prompt.unwrap_or_default();
         let [k, v] = gradient.kv;
         let mut inputs = self.inputs();
-        let queries = self.lens.iter().sum::<usize>() * self.heads.ratio();
-        let chain = (self.heads.head_dim + self.keys_seen() + queries) as f64;
+        let queries = self.lens.iter().sum::<usize>() * self.params.queries_per_kv_head();
+        let chain = (self.params.head_dim + self.num_keys() + queries) as f64;
         for (number, got) in [gradient.q, k, v, prompt_k, prompt_v]
             .into_iter()
             .enumerate()
         {
             assert_eq!(got.len(), inputs[number].len());
-            let largest = got.iter().fold(0.0f32, |most, x| most.max(x.abs()));
+            let largest = got.iter().fold(0.0f32, |max, x| max.max(x.abs()));
             let bound = 4.0 * EPS * chain * (1.0 + f64::from(largest)) + 1e-8;
             let step = (got.len() / samples).max(1) | 1;
             for index in (0..got.len()).step_by(step) {
                 let mut own = std::mem::take(&mut inputs[number]);
-                let exact = slope(&mut own, index, |own| {
+                let exact = central_difference(&mut own, index, |own| {
                     let mut all = inputs.each_ref().map(|x| &x[..]);
                     all[number] = own;
                     self.reference(all)
                         .iter()
-                        .zip(&self.out)
-                        .map(|(y, out)| y * f64::from(*out))
+                        .zip(&self.d_out)
+                        .map(|(y, d_out)| y * f64::from(*d_out))
                         .sum()
                 });
                 inputs[number] = own;
@@ -240,14 +245,14 @@ impl Case {
     }
 }
 
-fn shapes() -> impl Strategy<Value = Heads> {
+fn shapes() -> impl Strategy<Value = AttentionParams> {
     let shape = (
         1usize..3,
         prop::sample::select(vec![1usize, 3, 7]),
         prop::sample::select(vec![4usize, 5, 12, 16]),
     );
     (shape, prop::option::of(1usize..50)).prop_map(
-        |((num_key_value_heads, ratio, head_dim), sliding_window)| Heads {
+        |((num_key_value_heads, ratio, head_dim), sliding_window)| AttentionParams {
             num_attention_heads: ratio * num_key_value_heads,
             num_key_value_heads,
             head_dim,
@@ -266,32 +271,38 @@ fn prompts() -> impl Strategy<Value = usize> {
 }
 
 proptest! {
-    #![proptest_config(cases(24))]
+    #![proptest_config(proptest_cases(24))]
 
     #[test]
-    fn attention_agrees_with_f64(heads in shapes(), lens in lens(70), prompt_len in prompts(), seed in 0u64..1000) {
-        let case = Case::new(heads, &lens, prompt_len, seed);
+    fn attention_agrees_with_f64(
+        params in shapes(),
+        lens in lens(70),
+        prompt_len in prompts(),
+        seed in 0u64..1000,
+    ) {
+        let case = Case::new(params, &lens, prompt_len, seed);
         for isa in Isa::available() {
             case.check_forward(isa);
         }
     }
 
     #[test]
-    fn rows_run_whole_by_token_and_alone_are_the_same(
-        heads in shapes(),
+    fn prefill_decoding_and_sequences_alone_give_the_same_bits(
+        params in shapes(),
         lens in lens(80),
         prompt_len in prompts(),
         seed in 0u64..1000,
     ) {
-        let case = Case::new(heads, &lens, prompt_len, seed);
+        let case = Case::new(params, &lens, prompt_len, seed);
         for isa in Isa::available() {
             let whole = case.forward(isa);
             prop_assert_eq!(bits(&whole), bits(&case.forward_by_token(isa)), "{:?}", isa);
-            let prompt = case.prompt_keys();
+            let prompt = case.prompt_kv();
             for (row, &len) in lens.iter().enumerate() {
-                let (own, keys) = (case.own(row, heads.query_width()), case.row_keys(row));
-                let group = Group { prompt: &prompt, rows: vec![&keys] };
-                let alone = attend_with(isa, &heads, &case.q[own.clone()], &[group], &[vec![len]]);
+                let (own, keys) = (case.own(row, params.query_width()), case.sequence_kv(row));
+                let group = SequenceGroup { prompt: &prompt, sequences: vec![&keys] };
+                let q = &case.q[own.clone()];
+                let alone = super::forward(isa, &params, q, &[group], &[vec![len]]);
                 prop_assert_eq!(bits(&alone), bits(&whole[own]), "{:?}", isa);
             }
         }
@@ -299,24 +310,25 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(24))]
+    #![proptest_config(proptest_cases(24))]
 
     #[test]
     fn gradients_agree_with_differences(
-        heads in shapes(),
+        params in shapes(),
         lens in lens(12),
         prompt_len in prop_oneof![Just(0), 1usize..12],
         seed in 0u64..1000,
     ) {
-        let heads = Heads { sliding_window: heads.sliding_window.map(|window| window % 12 + 1), ..heads };
-        let case = Case::new(heads, &lens, prompt_len, seed);
+        let sliding_window = params.sliding_window.map(|window| window % 12 + 1);
+        let params = AttentionParams { sliding_window, ..params };
+        let case = Case::new(params, &lens, prompt_len, seed);
         for isa in Isa::available() {
             case.check_backward(isa, 12);
         }
     }
 }
 
-const HEADS: Heads = Heads {
+const PARAMS: AttentionParams = AttentionParams {
     num_attention_heads: 14,
     num_key_value_heads: 2,
     head_dim: 5,
@@ -328,9 +340,9 @@ const HEADS: Heads = Heads {
 fn gradients_of_long_rows_agree_with_differences() {
     for sliding_window in [None, Some(37)] {
         let case = Case::new(
-            Heads {
+            AttentionParams {
                 sliding_window,
-                ..HEADS
+                ..PARAMS
             },
             &[41, 3],
             35,
@@ -344,10 +356,10 @@ fn gradients_of_long_rows_agree_with_differences() {
 
 #[test]
 fn results_do_not_depend_on_the_number_of_threads() {
-    let case = Case::new(HEADS, &[70, 33, 1], 40, 3);
+    let case = Case::new(PARAMS, &[70, 33, 1], 40, 3);
     for isa in Isa::available() {
         let compute = || {
-            let Gradient {
+            let Gradients {
                 q,
                 kv: [k, v],
                 prompt,
@@ -368,24 +380,24 @@ fn results_do_not_depend_on_the_number_of_threads() {
 #[test]
 fn groups_are_computed_as_if_alone() {
     let cases = [
-        Case::new(HEADS, &[9, 40], 33, 1),
-        Case::new(HEADS, &[2], 0, 2),
+        Case::new(PARAMS, &[9, 40], 33, 1),
+        Case::new(PARAMS, &[2], 0, 2),
     ];
     let rows = cases.each_ref().map(|case| {
         (0..case.lens.len())
-            .map(|row| case.row_keys(row))
+            .map(|row| case.sequence_kv(row))
             .collect::<Vec<_>>()
     });
-    let prompts = cases.each_ref().map(Case::prompt_keys);
-    let groups = [0, 1].map(|i| Group {
+    let prompts = cases.each_ref().map(Case::prompt_kv);
+    let groups = [0, 1].map(|i| SequenceGroup {
         prompt: &prompts[i],
-        rows: rows[i].iter().map(Vec::as_slice).collect(),
+        sequences: rows[i].iter().map(Vec::as_slice).collect(),
     });
     let q = [&cases[0].q[..], &cases[1].q].concat();
     for isa in Isa::available() {
-        let both = attend_with(
+        let both = super::forward(
             isa,
-            &HEADS,
+            &PARAMS,
             &q,
             &groups,
             &cases.each_ref().map(|case| case.lens.clone()),
@@ -397,19 +409,19 @@ fn groups_are_computed_as_if_alone() {
 
 #[test]
 fn empty_rows_and_prompts_are_fine() {
-    let case = Case::new(HEADS, &[3, 0, 2, 0], 0, 4);
+    let case = Case::new(PARAMS, &[3, 0, 2, 0], 0, 4);
     let empty: &[f32] = &[];
     for isa in Isa::available() {
         case.check_forward(isa);
         case.check_backward(isa, 6);
-        let given = |prompt| Given {
+        let inputs = |prompt| Inputs {
             q: &case.q,
             kv: case.kv.each_ref().map(|x| &x[..]),
             prompt,
             lens: &case.lens,
         };
-        let without = backward(isa, &HEADS, given(None), &case.out);
-        let with = backward(isa, &HEADS, given(Some([empty; 2])), &case.out);
+        let without = backward(isa, &PARAMS, inputs(None), &case.d_out);
+        let with = backward(isa, &PARAMS, inputs(Some([empty; 2])), &case.d_out);
         assert_eq!(bits(&with.q), bits(&without.q), "{isa:?}");
     }
 }

@@ -3,12 +3,12 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::{EPS, bits, cases, noise, with_threads};
+use crate::testing::{EPS, bits, noise, proptest_cases, with_threads};
 
 const FORMATS: [Format; 3] = [Format::F32, Format::Bf16, Format::Int8];
 
-fn added(bias: &[f32]) -> Added<'_> {
-    Added {
+fn bias_only(bias: &[f32]) -> Epilogue<'_> {
+    Epilogue {
         bias: Some(bias),
         resid: None,
     }
@@ -18,32 +18,32 @@ fn rounded(x: f32) -> f64 {
     f64::from(bf16::from_f32(x).to_f32())
 }
 
-/// Compares `x W + bias`, or `y W^T` if `back`, with a product in f64 of the operands as this path rounds them:
+/// Compares `x W + bias`, or `y W^T` if `transposed`, with a product in f64 of the operands as this path rounds them:
 /// `|difference| <= (depth + 4) eps (sum |a| |b| + |bias|)`. A chain of `depth` products and sums in f32 is off by no
 /// more than `depth eps sum |a| |b|`; the rest is for scales and the bias.
-fn check_product(isa: Isa, matrix: &Matrix, x: &[f32], bias: Option<&[f32]>, back: bool) {
+fn check_product(isa: Isa, matrix: &Matrix, x: &[f32], bias: Option<&[f32]>, transposed: bool) {
     let (inputs, outputs) = (matrix.inputs(), matrix.outputs());
-    let (depth, width) = if back {
+    let (depth, width) = if transposed {
         (outputs, inputs)
     } else {
         (inputs, outputs)
     };
-    let result = if back {
+    let result = if transposed {
         matrix.multiply_transposed_with(isa, x)
     } else {
-        matrix.multiply_with(isa, x, Added { bias, resid: None })
+        matrix.multiply_with(isa, x, Epilogue { bias, resid: None })
     };
     let rows = x.len() / depth;
     assert_eq!(result.len(), rows * width);
     let all: Vec<u32> = (0..outputs as u32).collect();
-    let weights = matrix.columns(&all); // [outputs, inputs]
+    let weights = matrix.gather_columns(&all); // [outputs, inputs]
     let pairs = isa == Isa::Avx512Bf16 && matrix.format() != Format::F32;
-    let scales = match &matrix.data {
-        Data::Int8 { scales, .. } if pairs && back => Some(scales),
+    let scales = match &matrix.storage {
+        Storage::Int8 { scales, .. } if pairs && transposed => Some(scales),
         _ => None,
     };
     let weight = |depth: usize, column: usize| {
-        let (input, output) = if back {
+        let (input, output) = if transposed {
             (column, depth)
         } else {
             (depth, column)
@@ -76,7 +76,7 @@ fn check_product(isa: Isa, matrix: &Matrix, x: &[f32], bias: Option<&[f32]>, bac
             let bound = (depth as f64 + 4.0) * EPS * size;
             assert!(
                 (got - exact).abs() <= bound,
-                "{isa:?} {:?} back {back} [{rows}, {inputs}, {outputs}] at ({row}, {column}): {got}, not {exact} +- {bound}",
+                "{isa:?} {:?} transposed {transposed} [{rows}, {inputs}, {outputs}] at ({row}, {column}): {got}, not {exact} +- {bound}",
                 matrix.format(),
             );
         }
@@ -87,11 +87,11 @@ fn check_product(isa: Isa, matrix: &Matrix, x: &[f32], bias: Option<&[f32]>, bac
 fn packed(
     format: Format,
     [inputs, outputs]: [usize; 2],
-    turned: bool,
+    transposed: bool,
     gap: usize,
     seed: u64,
 ) -> (Matrix, Vec<f32>) {
-    let strides = if turned {
+    let strides = if transposed {
         [1 + gap, inputs * (1 + gap)]
     } else {
         [outputs + gap, 1]
@@ -106,14 +106,14 @@ fn packed(
 }
 
 proptest! {
-    #![proptest_config(cases(48))]
+    #![proptest_config(proptest_cases(48))]
 
     #[test]
     fn products_are_those_of_the_rounded_operands(
         rows in 1usize..40,
         inputs in 1usize..150,
         outputs in 1usize..100,
-        turned: bool,
+        transposed: bool,
         gap in 0usize..3,
         seed in 0u64..1000,
     ) {
@@ -121,7 +121,7 @@ proptest! {
         let y = noise(seed + 1, rows * outputs);
         let bias = noise(seed + 2, outputs);
         for format in FORMATS {
-            let (matrix, _) = packed(format, [inputs, outputs], turned, gap, seed + 3);
+            let (matrix, _) = packed(format, [inputs, outputs], transposed, gap, seed + 3);
             for isa in Isa::available() {
                 check_product(isa, &matrix, &x, (seed % 2 == 0).then_some(&bias), false);
                 check_product(isa, &matrix, &y, None, true);
@@ -133,16 +133,16 @@ proptest! {
     fn packed_numbers_are_the_nearest_of_their_format(
         inputs in 1usize..70,
         outputs in 1usize..70,
-        turned: bool,
+        transposed: bool,
         gap in 0usize..3,
         seed in 0u64..1000,
     ) {
         for format in FORMATS {
-            let (matrix, plain) = packed(format, [inputs, outputs], turned, gap, seed);
+            let (matrix, plain) = packed(format, [inputs, outputs], transposed, gap, seed);
             for output in 0..outputs {
                 let column: Vec<f32> = (0..inputs).map(|input| plain[input * outputs + output]).collect();
                 let largest = column.iter().fold(0.0f32, |most, x| most.max(x.abs()));
-                for (got, x) in matrix.columns(&[output as u32]).into_iter().zip(column) {
+                for (got, x) in matrix.gather_columns(&[output as u32]).into_iter().zip(column) {
                     match format {
                         Format::F32 => prop_assert_eq!(got, x),
                         Format::Bf16 => prop_assert_eq!(f64::from(got), rounded(x)),
@@ -170,10 +170,10 @@ proptest! {
         for format in FORMATS {
             let (matrix, _) = packed(format, [inputs, outputs], false, 0, seed + 3);
             for isa in Isa::available() {
-                let whole = matrix.multiply_with(isa, &x, added(&bias));
+                let whole = matrix.multiply_with(isa, &x, bias_only(&bias));
                 let back = matrix.multiply_transposed_with(isa, &y);
                 for (x, whole) in x.chunks(inputs).zip(whole.chunks(outputs)) {
-                    prop_assert_eq!(bits(&matrix.multiply_with(isa, x, added(&bias))), bits(whole));
+                    prop_assert_eq!(bits(&matrix.multiply_with(isa, x, bias_only(&bias))), bits(whole));
                 }
                 for (y, back) in y.chunks(outputs).zip(back.chunks(inputs)) {
                     prop_assert_eq!(bits(&matrix.multiply_transposed_with(isa, y)), bits(back));
@@ -210,7 +210,7 @@ fn products_do_not_depend_on_the_number_of_threads() {
         for isa in Isa::available() {
             let compute = || {
                 [
-                    wide.multiply_with(isa, &x, Added::default()),
+                    wide.multiply_with(isa, &x, Epilogue::default()),
                     tall.multiply_transposed_with(isa, &x),
                 ]
             };
@@ -223,7 +223,7 @@ fn products_do_not_depend_on_the_number_of_threads() {
                     "{isa:?} {format:?}"
                 );
             }
-            let row = wide.multiply_with(isa, &x[5 * long..6 * long], Added::default());
+            let row = wide.multiply_with(isa, &x[5 * long..6 * long], Epilogue::default());
             assert_eq!(
                 bits(&row),
                 bits(&alone[0][5 * short..6 * short]),
@@ -241,11 +241,11 @@ fn no_rows_no_outputs_and_columns_of_zeros_are_fine() {
         let matrix = Matrix::pack(format, [3, 2], &[0.0f32, 1.0, 0.0, -2.0, 0.0, 0.5], [2, 1]);
         for isa in Isa::available() {
             assert_eq!(
-                matrix.multiply_with(isa, &[], Added::default()),
+                matrix.multiply_with(isa, &[], Epilogue::default()),
                 [0.0f32; 0]
             );
             let result =
-                matrix.multiply_with(isa, &[1.0, 0.0, 0.0, 5.0, 1.0, 0.0], Added::default());
+                matrix.multiply_with(isa, &[1.0, 0.0, 0.0, 5.0, 1.0, 0.0], Epilogue::default());
             assert_eq!(result[0], 0.0);
             assert_eq!(result[2], 0.0);
             assert!(

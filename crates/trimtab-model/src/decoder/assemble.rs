@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::ops::Range;
 
 use burn::tensor::{DType, Device, Tensor};
-use trimtab_kernels::{self as kernels, Matrix, PANEL};
+use trimtab_kernels::{self as kernels, Matrix, PANEL_WIDTH};
 
 use super::Model;
 use crate::config::ModelConfig;
@@ -166,7 +166,7 @@ fn assert_shape(spec: &TensorSpec, [rows, columns]: [usize; 2]) {
 /// How many rows of `width` numbers are read and packed at a time: whole panels of about a million
 /// numbers.
 fn band(width: usize) -> usize {
-    ((1 << 20) / (width * PANEL)).max(1) * PANEL
+    ((1 << 20) / (width * PANEL_WIDTH)).max(1) * PANEL_WIDTH
 }
 
 /// The tensors of a model. `T` is `()` where only names and shapes are asked for.

@@ -1,7 +1,7 @@
 //! How much memory keys and values take, and how requests are split so that it stays bounded.
 
 use burn::tensor::DType;
-use trimtab_kernels::{self as kernels, PANEL};
+use trimtab_kernels::{self as kernels, PANEL_WIDTH};
 
 use super::Request;
 use crate::config::ModelConfig;
@@ -50,7 +50,7 @@ impl CacheSize {
             prompt_token: token,
             // Buffers of tensors have up to twice as many slots as tokens.
             row_token: if is_packed { token } else { 2 * token },
-            granularity: if is_packed { PANEL } else { 1 },
+            granularity: if is_packed { PANEL_WIDTH } else { 1 },
             max_new_tokens: sampling.max_new_tokens,
             longrope_threshold: model.longrope_threshold(),
         }

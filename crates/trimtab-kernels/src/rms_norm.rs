@@ -1,31 +1,42 @@
-//! Root-mean-square normalisation: `y = x w / sqrt(mean(x^2) + eps)` over each row (arXiv:1910.07467, eq. 4).
+//! RMS normalisation: `y = x w / sqrt(mean(x^2) + eps)` over each row (arXiv:1910.07467, eq. 4).
 
 use pulp::{Simd, WithSimd};
 
 use crate::isa::Isa;
 use crate::microkernel::{load, mul_add, store};
-use crate::parallel::by_rows;
+use crate::parallel::par_fill_rows;
 
-/// `y`, `[rows, width]` like `x`; `weight` is `[width]`.
+/// The normalised rows `y`.
+///
+/// # Shapes
+///
+/// - `x` and output: `[rows, width]`
+/// - `weight`: `[width]`
 pub(crate) fn forward(isa: Isa, x: &[f32], weight: &[f32], eps: f32) -> Vec<f32> {
     let width = weight.len();
-    by_rows(x.len(), width, 1, |row, y| {
+    par_fill_rows(x.len(), width, 1, |row, y| {
         let x = &x[row * width..][..y.len()];
-        isa.run(Forward { x, weight, eps, y });
+        isa.dispatch(Forward { x, weight, eps, y });
     })
 }
 
-/// The gradient with respect to `x`, where `dy` is that with respect to `y`:
+/// The gradient with respect to `x`, given `dy`, that with respect to the output.
+///
 /// `dx = r dy w - x r^3 mean(x dy w)` with `r = 1 / sqrt(mean(x^2) + eps)`.
+///
+/// # Shapes
+///
+/// - `x`, `dy` and output: `[rows, width]`
+/// - `weight`: `[width]`
 pub(crate) fn backward(isa: Isa, x: &[f32], weight: &[f32], eps: f32, dy: &[f32]) -> Vec<f32> {
     let width = weight.len();
-    by_rows(x.len(), width, 1, |row, dx| {
-        let own = row * width..row * width + dx.len();
-        isa.run(Backward {
-            x: &x[own.clone()],
+    par_fill_rows(x.len(), width, 1, |row, dx| {
+        let range = row * width..row * width + dx.len();
+        isa.dispatch(Backward {
+            x: &x[range.clone()],
             weight,
             eps,
-            dy: &dy[own],
+            dy: &dy[range],
             dx,
         });
     })
@@ -87,12 +98,12 @@ impl WithSimd for Backward<'_> {
                 let (x, weight, dy) = (load(simd, x), load(simd, weight), load(simd, dy));
                 sum = mul_add(simd, x, simd.mul_f32s(weight, dy), sum);
             }
-            let pull = r * r * r * simd.reduce_sum_f32s(sum) / width as f32;
-            let (r, pull) = (simd.splat_f32s(r), simd.splat_f32s(-pull));
+            let factor = r * r * r * simd.reduce_sum_f32s(sum) / width as f32;
+            let (r, factor) = (simd.splat_f32s(r), simd.splat_f32s(-factor));
             for (((x, weight), dy), dx) in parts.zip(dx.chunks_mut(lanes)) {
                 let (x, weight, dy) = (load(simd, x), load(simd, weight), load(simd, dy));
                 let scaled = simd.mul_f32s(r, simd.mul_f32s(weight, dy));
-                store(simd, dx, mul_add(simd, x, pull, scaled));
+                store(simd, dx, mul_add(simd, x, factor, scaled));
             }
         }
     }
@@ -113,7 +124,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::testing::{EPS, bits, cases, noise, slope, wide, with_threads};
+    use crate::testing::{
+        EPS, bits, central_difference, noise, proptest_cases, to_f64, with_threads,
+    };
 
     fn reference(x: &[f64], weight: &[f64], eps: f64) -> Vec<f64> {
         let mean = x.iter().map(|x| x * x).sum::<f64>() / x.len() as f64;
@@ -124,33 +137,49 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(cases(32))]
+        #![proptest_config(proptest_cases(32))]
 
-        /// Within `(width + 8) eps` of the size of the terms, which a chain of `width` sums and a few operations may be off.
+        /// Within `(width + 8) eps` of the size of the terms: the error of a chain of `width` sums and
+        /// a few operations.
         #[test]
-        fn both_directions_agree_with_f64(rows in 1usize..20, width in 1usize..100, seed in 0u64..1000) {
-            let (x, dy, weight) = (noise(seed, rows * width), noise(seed + 1, rows * width), noise(seed + 2, width));
+        fn forward_and_backward_agree_with_f64(
+            rows in 1usize..20,
+            width in 1usize..100,
+            seed in 0u64..1000,
+        ) {
+            let [x, dy] = [seed, seed + 1].map(|seed| noise(seed, rows * width));
+            let weight = noise(seed + 2, width);
             let eps = 1e-3f32;
-            let (w, tolerance) = (wide(&weight), (width as f64 + 8.0) * EPS);
+            let (w, tolerance) = (to_f64(&weight), (width as f64 + 8.0) * EPS);
             for isa in Isa::available() {
-                let (y, dx) = (forward(isa, &x, &weight, eps), backward(isa, &x, &weight, eps, &dy));
+                let y = forward(isa, &x, &weight, eps);
+                let dx = backward(isa, &x, &weight, eps, &dy);
                 for row in 0..rows {
                     let own = row * width..(row + 1) * width;
-                    let (mut x, g) = (wide(&x[own.clone()]), wide(&dy[own.clone()]));
+                    let (mut x, g) = (to_f64(&x[own.clone()]), to_f64(&dy[own.clone()]));
                     let exact = reference(&x, &w, eps.into());
                     for (got, exact) in y[own.clone()].iter().zip(&exact) {
-                        prop_assert!((f64::from(*got) - exact).abs() <= tolerance * exact.abs(), "{isa:?}: {got}, not {exact}");
+                        let error = (f64::from(*got) - exact).abs();
+                        let bound = tolerance * exact.abs();
+                        prop_assert!(error <= bound, "{isa:?}: {got}, not {exact} +- {bound}");
                     }
-                    let loss = |x: &[f64]| reference(x, &w, eps.into()).iter().zip(&g).map(|(y, g)| y * g).sum::<f64>();
-                    let r = 1.0 / (x.iter().map(|x| x * x).sum::<f64>() / width as f64 + f64::from(eps)).sqrt();
-                    let mean = (0..width).map(|i| (x[i] * w[i] * g[i]).abs()).sum::<f64>() / width as f64;
+                    let loss = |x: &[f64]| {
+                        let y = reference(x, &w, eps.into());
+                        y.iter().zip(&g).map(|(y, g)| y * g).sum::<f64>()
+                    };
+                    let squares: f64 = x.iter().map(|x| x * x).sum();
+                    let r = 1.0 / (squares / width as f64 + f64::from(eps)).sqrt();
+                    let terms = (0..width).map(|i| (x[i] * w[i] * g[i]).abs());
+                    let mean = terms.sum::<f64>() / width as f64;
                     for i in 0..width {
-                        let exact = slope(&mut x, i, loss);
+                        let exact = central_difference(&mut x, i, loss);
                         let size = r * (w[i] * g[i]).abs() + r.powi(3) * x[i].abs() * mean;
                         let got = f64::from(dx[row * width + i]);
-                        // Differences with a step of 1e-5 are off by their square times the third derivative, of the order r^3.
+                        // The error of differences with a step of 1e-5 is its square times the third
+                        // derivative, which is of the order r^3.
                         let bound = tolerance * size + 1e-9 * (1.0 + r.powi(3));
-                        prop_assert!((got - exact).abs() <= bound, "{isa:?}: {got}, not {exact} +- {bound}");
+                        let error = (got - exact).abs();
+                        prop_assert!(error <= bound, "{isa:?}: {got}, not {exact} +- {bound}");
                     }
                 }
             }
