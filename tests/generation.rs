@@ -299,7 +299,7 @@ fn requests_that_cannot_be_completed_are_refused() {
                 index: 7,
                 len,
                 new,
-                most: 128
+                max: 128
             }
         );
     }
