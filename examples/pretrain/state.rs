@@ -11,7 +11,7 @@ use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, Normal};
 use trimtab::model::tensor_file::{HostTensor, TensorFile};
 use trimtab::model::{Model, ModelConfig};
-use trimtab::rl::Moments;
+use trimtab::rl::optim::Moments;
 
 /// Everything that a stopped run needs to go on as if it had not been stopped.
 pub(crate) struct State {

@@ -257,7 +257,8 @@ impl<'a> Generation<'a> {
             return Some((request.prompt[0], 0.0)); // any token: nothing of this row is read again
         }
         let written = &self.completions[row.request][row.sample].tokens;
-        let (sample, position) = (row.sample as u64, written.len() as u64);
+        let sample = self.sampling.first_sample + row.sample as u64;
+        let position = written.len() as u64;
         let uniform = self.sampling.uniform(request.index, sample, position);
         self.sampling
             .sample(logits, [request.prompt, written], uniform)
