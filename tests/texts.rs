@@ -14,7 +14,8 @@ use trimtab_model::tokenizer::TokenizerError;
 use trimtab_model::{
     ChatMessage, ChatTemplate, LoadError, Precision, Pretrained, Sampling, Tokenizer,
 };
-use trimtab_rl::{RolloutError, evaluate, rollouts};
+use trimtab_rl::rollout::rollouts;
+use trimtab_rl::{RolloutError, evaluate};
 use trimtab_tasks::{Decoding, Family, Item, Split, Template};
 use trimtab_tests::{TINY_TOKENIZER, bundled_model, fixture, json_text, tiny_checkpoint};
 
