@@ -9,8 +9,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use trimtab_model::tensor_file::{HostTensor, TensorFile};
 use trimtab_model::{ModelConfig, Site};
-use trimtab_steer::{Adapter, Form, Lora, PeftError, PerLayer};
-use trimtab_tests::{Matrix, fixture, matrix, max_difference, tiny};
+use trimtab_steer::form::{Lora, PerLayer};
+use trimtab_steer::peft::PeftError;
+use trimtab_steer::{Adapter, Form};
+use trimtab_tests::{Matrix, error_chain, fixture, matrix, max_difference, tiny};
 
 /// Largest difference of a logit between PEFT and this.
 const TOLERANCE: f32 = 1e-4;
@@ -97,7 +99,7 @@ fn what_is_not_plain_lora_is_refused() {
             }
         });
         let error = read(folder.path()).expect_err(message);
-        assert!(error.to_string().contains(message), "{error}");
+        assert!(error_chain(&error).contains(message), "{error:?}");
     }
 }
 
@@ -131,8 +133,8 @@ fn tensors_that_are_no_whole_adapter_are_refused() {
         match read(folder.path()) {
             Ok(_) => assert_eq!(message, "", "layers 0 and 1 are as good as 0 and 2"),
             Err(error) => assert!(
-                !message.is_empty() && error.to_string().contains(message),
-                "{message}: {error}"
+                !message.is_empty() && error_chain(&error).contains(message),
+                "{message}: {error:?}"
             ),
         }
     }

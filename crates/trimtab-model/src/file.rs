@@ -6,15 +6,22 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-/// The bytes of the file at `path`, at most `limit` of them. Anything that is not a regular file is
-/// refused: reading a pipe would block, and a device has no end.
-pub(crate) fn read_limited(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    if !fs::metadata(path)?.is_file() {
+/// The bytes of the file at `path`. Only regular files are read: a pipe would block, and a device
+/// has no end.
+///
+/// # Errors
+///
+/// It is not a regular file, has more than `limit` bytes, or cannot be read.
+pub fn read_limited(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() {
         return Err(io::Error::other("it is not a file"));
     }
     let mut bytes = vec![];
-    File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > limit {
+    if metadata.len() <= limit {
+        File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    }
+    if metadata.len().max(bytes.len() as u64) > limit {
         return Err(io::Error::new(
             io::ErrorKind::FileTooLarge,
             format!("it is larger than the limit of {limit} bytes"),

@@ -24,6 +24,8 @@ pub struct Pretrained {
     /// SHA-256 of the weights on disk ([`CheckpointWeights::sha256`]). Steering files name their
     /// base model by it.
     pub sha256: String,
+    /// The number format of the weights in memory.
+    pub precision: Precision,
     /// The folder that the model was loaded from.
     pub dir: PathBuf,
     /// Name of the checkpoint: the last part of its path.
@@ -94,6 +96,7 @@ impl Pretrained {
             tokenizer,
             chat_template,
             sha256: sha256?,
+            precision,
             dir: dir.into(),
             name,
             num_parameters: needed

@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use trimtab_model::cache::PromptLayerKv;
 use trimtab_model::layer_input::LayerInput;
 use trimtab_model::{Model, PromptCache};
-use trimtab_steer::ConditionCache;
+use trimtab_steer::steering::ConditionCache;
 
 use crate::policy::Policy;
 
