@@ -8,7 +8,8 @@ use burn::tensor::Device;
 use trimtab_model::checkpoint_weights::{CheckpointWeights, WeightsError};
 use trimtab_model::{Model, Pretrained, Sampling, Site};
 use trimtab_steer::{Adapter, Form, FormError, SteeringError, SteeringVectors, TokenFilter};
-use trimtab_tasks::{Cursor, Problem};
+use trimtab_tasks::Problem;
+use trimtab_tasks::stream::Cursor;
 
 use crate::advantage::{Advantage, has_variance};
 use crate::batch::Batch;
