@@ -16,7 +16,8 @@ use trimtab_model::{
 };
 use trimtab_rl::rollout::rollouts;
 use trimtab_rl::{RolloutError, evaluate};
-use trimtab_tasks::{Decoding, Family, Item, Split, Template};
+use trimtab_tasks::evaluation::{Decoding, Item};
+use trimtab_tasks::{NanoTask, Split, Template};
 use trimtab_tests::{TINY_TOKENIZER, bundled_model, fixture, json_text, tiny_checkpoint};
 
 /// Texts, ids and the script that made them: `fixtures/tokenizers`.
@@ -237,7 +238,7 @@ fn completions_that_cannot_be_decoded_are_an_error() {
     let path = folder.path().join("tokenizer.json");
     fs::write(path, tokenizer.to_string()).expect("a writable folder");
     let base = Pretrained::load(folder.path(), Precision::F32, &Device::flex()).expect("sound");
-    let items = Item::held_out(Family::NanoGsm, 0, 3);
+    let items = Item::held_out(NanoTask::Gsm, 0, 3);
     let decoding = Decoding {
         samples: 1,
         temperature: 1.0,
@@ -253,7 +254,7 @@ fn completions_that_cannot_be_decoded_are_an_error() {
         ),
         "{evaluated:?}"
     );
-    let problems = vec![(0, Family::NanoGsm.problem(Split::Train, 0, 0))];
+    let problems = vec![(0, NanoTask::Gsm.problem(Split::Train, 0, 0))];
     let sampling = Sampling {
         max_new_tokens: 4,
         ..Sampling::default()
