@@ -32,7 +32,7 @@ impl AttentionConfig {
     }
 }
 
-/// PackedKv and values of one prompt in one layer. Cloning is cheap: tensors are shared.
+/// Keys and values of one prompt in one layer. Cloning is cheap: tensors are shared.
 #[derive(Clone, Debug)]
 pub struct PromptLayerKv {
     /// On the CPU there is a packed copy beside the tensors.
@@ -96,7 +96,7 @@ impl PromptLayerKv {
     }
 }
 
-/// PackedKv and values of all rows in one layer.
+/// Keys and values of all rows in one layer.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "a few for each layer")]
 pub(crate) enum LayerKv {

@@ -50,7 +50,7 @@ pub struct Architecture {
     /// Added to the weight of every norm: 1 where a checkpoint stores the difference from 1, else
     /// 0.
     pub norm_offset: f64,
-    /// NormNames on queries and keys before they are rotated.
+    /// Norms on queries and keys before they are rotated.
     pub qk_norm: Option<QkNorm>,
     /// Which projections have a bias.
     pub biases: Biases,
@@ -89,7 +89,7 @@ pub struct LayerConfig {
     pub rope: usize,
 }
 
-/// TensorNames of modules in a checkpoint. Tensors are named after them with `.weight` or `.bias`.
+/// Names of modules in a checkpoint. Tensors are named after them with `.weight` or `.bias`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TensorNames {
     /// The prefix of `embed_tokens`, `layers` and `norm`, such as `model`.
@@ -100,7 +100,7 @@ pub struct TensorNames {
     pub unused: &'static [&'static str],
 }
 
-/// TensorNames of the norms of a layer. A norm without a name does not exist.
+/// Names of the norms of a layer. A norm without a name does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NormNames {
     /// On the input of attention.
