@@ -401,7 +401,7 @@ fn a_cache_holds_what_hooks_are_shown() {
         Site::ResidPost if at.layer == 1 => x * 1.5,
         _ => x,
     };
-    for (name, steer) in [("base", &nothing as Hook), ("steered", &steer)] {
+    for (name, steer) in [("base", &nothing as Hook), ("steered", &steer as Hook)] {
         for sites in [
             &Site::ALL[..],
             &[Site::ResidPost],
