@@ -1,9 +1,8 @@
 //! What bounds the memory of a gradient leaves the gradient as it is: activations that are made again, and parts of a group.
 
 use burn::tensor::Device;
-use trimtab_model::{
-    CheckpointWeights, Completion, FinishReason, Model, Precision, Pretrained, Site,
-};
+use trimtab_model::checkpoint_weights::CheckpointWeights;
+use trimtab_model::{Completion, FinishReason, Model, Precision, Pretrained, Site};
 use trimtab_rl::Policy;
 use trimtab_rl::gradient::{
     BackwardConfig, GroupGradient, GroupLoss, LogprobGrads, group_gradient,

@@ -27,7 +27,8 @@ use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
 use tempfile::TempDir;
-use trimtab_model::{Precision, Pretrained, TensorFile, TensorFileError};
+use trimtab_model::tensor_file::{TensorFile, TensorFileError};
+use trimtab_model::{Precision, Pretrained};
 use trimtab_rl::checkpoint::CheckpointError;
 use trimtab_rl::optim::AdamWConfig;
 use trimtab_rl::{Recipe, RecipeConfig, Run, RunError};

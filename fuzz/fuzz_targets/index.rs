@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use trimtab_model::CheckpointWeights;
+use trimtab_model::checkpoint_weights::CheckpointWeights;
 
 const HEADER: &str = r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
 

@@ -14,7 +14,7 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use serde::Serialize;
-use trimtab_model::sha256_hex;
+use trimtab_model::file::sha256_hex;
 use trimtab_tasks::Template;
 
 pub use config::{RecipeConfig, Truncated, ValidationConfig, ZeroVariance};

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use trimtab_model::{Pretrained, write_atomically};
+use trimtab_model::Pretrained;
+use trimtab_model::file::write_atomically;
 use trimtab_tasks::evaluation::Decoding;
 use trimtab_tasks::{Item, Outcome, Sample};
 

@@ -5,7 +5,8 @@ mod update;
 use std::ops::Range;
 
 use burn::tensor::Device;
-use trimtab_model::{CheckpointWeights, LoadError, Model, Pretrained, Sampling, Site};
+use trimtab_model::checkpoint_weights::{CheckpointWeights, WeightsError};
+use trimtab_model::{Model, Pretrained, Sampling, Site};
 use trimtab_steer::{Adapter, Form, FormError, SteeringError, SteeringVectors, TokenFilter};
 use trimtab_tasks::Problem;
 use trimtab_tasks::stream::Cursor;
@@ -56,7 +57,7 @@ pub enum TrainError {
     #[error("full tuning changes the weights, which act at every token; leave `steer.where` out")]
     FilteredWeights,
     #[error("full tuning starts from the weights of the base, which cannot be read")]
-    Weights(#[from] LoadError),
+    Weights(#[from] WeightsError),
     #[error(
         "layers are compared by the gradients of their vectors, but the recipe trains `{form}`; \
          leave `steer.form` out"

@@ -17,7 +17,8 @@ pub(crate) struct Style {
 }
 
 impl Style {
-    /// `separators` are those between items and behind a key; Python's own are `", "` and `": "`.
+    /// `separators` are those between items and after a key; Python's defaults are `", "` and `":
+    /// "`.
     pub(crate) fn new(
         indent: Option<usize>,
         separators: Option<Vec<String>>,
@@ -67,7 +68,7 @@ impl Style {
     }
 }
 
-/// Writes `value`.
+/// Writes `value` as JSON.
 pub(crate) fn dump(
     value: &impl Serialize,
     style: Style,
@@ -148,7 +149,8 @@ impl Formatter for Style {
     }
 }
 
-/// `repr(value)`: the shortest digits that read back equal, with an exponent below 1e-4 and from 1e16 on.
+/// `repr(value)`: the shortest digits that read back equal, with an exponent below 1e-4 and from
+/// 1e16 on.
 fn python_float(value: f64) -> String {
     let scientific = format!("{value:e}");
     let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
