@@ -9,8 +9,8 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use indicatif::ProgressBar;
 use trimtab::rl::{StepMetrics, Warning};
-use trimtab::{Recipe, Run, Trainer};
-use trimtab_examples::{ModelArgs, Stop, progress};
+use trimtab::{Pretrained, Recipe, Run, Trainer};
+use trimtab_examples::{ModelArgs, Stop, progress, token_table};
 
 /// Trains steering vectors, LoRA or all weights with reward on a task.
 #[derive(Parser)]
@@ -71,8 +71,8 @@ fn main() -> Result<()> {
         println!("{}", run.replay(step, index, sample)?.text);
         return Ok(());
     }
-    train(&mut run, &recipe, &args, &stop)?;
-    let (result, report) = (run.export()?, run.report()?);
+    train(&mut run, &base, &args, &stop)?;
+    let (result, report) = (run.export()?, report(&run, &base, &args)?);
     if args.json {
         println!(
             "{}",
@@ -92,8 +92,8 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn train(run: &mut Run, recipe: &Recipe, args: &Args, stop: &Stop) -> Result<()> {
-    let bar = progress("training", recipe.steps).with_position(run.step());
+fn train(run: &mut Run, base: &Pretrained, args: &Args, stop: &Stop) -> Result<()> {
+    let bar = progress("training", run.recipe().steps).with_position(run.step());
     bar.reset_eta();
     let mut told: Vec<Warning> = vec![];
     loop {
@@ -110,7 +110,7 @@ fn train(run: &mut Run, recipe: &Recipe, args: &Args, stop: &Stop) -> Result<()>
             bar.suspend(|| show(args, metrics.step));
         }
         if run.step().is_multiple_of(REPORT_EVERY) {
-            run.report()?;
+            report(run, base, args)?;
         }
         stop.check(&format!(
             "stopped after step {}; the same command goes on from here",
@@ -119,6 +119,18 @@ fn train(run: &mut Run, recipe: &Recipe, args: &Args, stop: &Stop) -> Result<()>
     }
     bar.finish_and_clear();
     Ok(())
+}
+
+/// Writes `report.html` of the run so far.
+fn report(run: &Run, base: &Pretrained, args: &Args) -> Result<PathBuf> {
+    let mut report = run.report();
+    let vectors = run.trainer().vectors(&base.model.device());
+    report.tokens = vectors.map_or(vec![], |vectors| token_table(base, &vectors));
+    let path = args.out.join("report.html");
+    report
+        .write(&path)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path)
 }
 
 /// On a terminal beside the bar, elsewhere as a line of its own.

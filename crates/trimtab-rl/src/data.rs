@@ -1,7 +1,9 @@
 //! Where the problems of a run come from: a stream to train on and others to measure on.
 
 use trimtab_model::Pretrained;
-use trimtab_tasks::{Item, LoadError, Problem, Problems, Split, Stream, StreamError, set_aside};
+use trimtab_tasks::{
+    Cursor, Item, LoadError, Problem, Problems, Split, Stream, StreamError, set_aside,
+};
 
 use crate::recipe::Recipe;
 use crate::rollout::{RolloutError, item};
@@ -63,6 +65,16 @@ impl Data {
     pub(crate) fn take(&mut self, count: usize) -> Vec<(u64, Problem)> {
         let first: u64 = self.stream.cursor().taken.iter().sum();
         (first..).zip(self.stream.by_ref().take(count)).collect()
+    }
+
+    /// The problem with this number in the stream.
+    pub(crate) fn problem(&mut self, index: u64) -> Option<Problem> {
+        let cursor = Cursor {
+            taken: vec![index],
+            ..self.stream.cursor()
+        };
+        self.stream.seek(&cursor).ok()?;
+        self.stream.next()
     }
 
     /// The items that the run is watched by.

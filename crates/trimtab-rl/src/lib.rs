@@ -20,7 +20,7 @@ mod loss;
 mod metrics;
 mod policy;
 mod recipe;
-mod reporting;
+pub mod reporting;
 mod reward;
 mod rollout;
 mod run;

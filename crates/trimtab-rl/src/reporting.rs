@@ -1,9 +1,11 @@
-//! What a person sees of a run: TensorBoard files, a page of curves, warnings.
+//! What a person sees of a run: `report.html`, TensorBoard files, warnings.
 
+mod completions;
 mod events;
-mod page;
+mod report;
 mod warnings;
 
+pub(crate) use completions::ShownCompletions;
 pub(crate) use events::{EVENTS, Events};
-pub(crate) use page::page;
+pub use report::{Answer, BaseModel, Example, LayerTokens, Measured, RunReport, TaskOutcomes};
 pub use warnings::{Warning, warnings};

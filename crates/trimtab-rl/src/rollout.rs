@@ -113,8 +113,7 @@ pub fn rollouts(
         cancel: None,
     };
     let completed = generate(&base.model, &requests, sampling, options)?;
-    // The reward pays for the form too: an answer counts in a box only.
-    let grader = Grader::new().with_rules(&[ExtractionRule::LastBox]);
+    let grader = answer_grader();
     let groups = problems.into_par_iter().zip(prompts).zip(completed).map(
         |(((index, problem), (prompt_text, prompt)), completions)| {
             let rollouts = completions
@@ -141,6 +140,11 @@ pub fn rollouts(
         },
     );
     Ok(groups.collect())
+}
+
+/// Grades completions of a run. The reward pays for the form too: an answer counts in a box only.
+pub(crate) fn answer_grader() -> Grader {
+    Grader::new().with_rules(&[ExtractionRule::LastBox])
 }
 
 /// The problem as an evaluation measures it.
@@ -245,7 +249,7 @@ pub(crate) mod tests {
             answer: gold.to_owned(),
             ..Family::NanoGsm.problem(Split::Train, 0, 0)
         };
-        let grader = Grader::new().with_rules(&[ExtractionRule::LastBox]);
+        let grader = answer_grader();
         let rollout = |text: &&str| {
             let words = text.split_whitespace().count();
             Rollout {

@@ -15,7 +15,9 @@ use crate::export::export;
 use crate::log::{append, parse, trim};
 use crate::metrics::StepMetrics;
 use crate::recipe::{Recipe, RecipeError};
-use crate::reporting::{self, Events, Warning};
+use crate::reporting::{
+    self, BaseModel, Events, Measured, RunReport, ShownCompletions, TaskOutcomes, Warning,
+};
 use crate::reward::Rewards;
 use crate::rollout::{Group, Rollout, RolloutError, stop_texts};
 use crate::trainer::{TrainError, Trainer};
@@ -32,6 +34,7 @@ pub struct Run<'a> {
     metrics: Vec<StepMetrics>,
     measured: Vec<Measurement>,
     damaged: Vec<CheckpointError>,
+    shown: ShownCompletions,
     events: Events,
     _lock: File,
 }
@@ -103,6 +106,9 @@ impl<'a> Run<'a> {
             trim(&path, step).map_err(|source| disk(&path, source))
         };
         trim_log(COMPLETIONS)?;
+        let completions = folder.join(COMPLETIONS);
+        let shown = ShownCompletions::read(&completions, trainer.data.clone())
+            .map_err(|source| disk(&completions, source))?;
         let metrics = parse(&trim_log(METRICS)?);
         let measured = parse(&trim_log(SELECTION)?);
         let path = folder.join(CONFIG);
@@ -125,6 +131,7 @@ impl<'a> Run<'a> {
             metrics,
             measured,
             damaged,
+            shown,
             events,
             _lock: lock,
         })
@@ -141,6 +148,11 @@ impl<'a> Run<'a> {
     /// Steps done so far.
     pub fn step(&self) -> u64 {
         self.trainer.state.progress.step
+    }
+
+    /// Its settings.
+    pub fn recipe(&self) -> &Recipe {
+        self.recipe
     }
 
     /// The run in main memory.
@@ -182,6 +194,7 @@ impl<'a> Run<'a> {
         self.append(METRICS, [&metrics])?;
         let records = groups.iter().flat_map(Group::records);
         self.append(COMPLETIONS, records)?;
+        self.shown.add(&groups);
         let every = self.recipe.selection.every;
         if every > 0 && metrics.step.is_multiple_of(every) {
             let measurement = self.measure()?;
@@ -211,16 +224,47 @@ impl<'a> Run<'a> {
         export(&self.folder, self.base, adapter, self.step(), self.recipe)
     }
 
-    /// Writes `report.html`, the curves of the run so far, and returns its path.
-    ///
-    /// # Errors
-    ///
-    /// The disk refuses.
-    pub fn report(&self) -> Result<PathBuf, RunError> {
-        let path = self.folder.join(REPORT);
-        let page = reporting::page(self.recipe, &self.metrics, &self.measured);
-        write_atomically(&path, page.as_bytes()).map_err(|source| disk(&path, source))?;
-        Ok(path)
+    /// What `report.html` shows of the run so far. A program adds what it knows beyond that, and
+    /// [writes](RunReport::write) the page.
+    pub fn report(&self) -> RunReport {
+        let adapter = &self.trainer.state.adapter;
+        let parameters = adapter.parameters().iter();
+        RunReport {
+            base: BaseModel {
+                name: self.base.name.clone(),
+                sha256: self.base.sha256.clone(),
+                parameters: self.base.num_parameters,
+            },
+            form: adapter.form().name().to_owned(),
+            parameters: parameters.map(|(_, tensor)| tensor.data.len()).sum(),
+            recipe: self.recipe.clone(),
+            metrics: self.metrics.clone(),
+            selection: self.measured.clone(),
+            tasks: self.selection_outcomes().into_iter().collect(),
+            tokens: vec![],
+            examples: self.shown.examples(),
+            wall_seconds: None,
+            peak_memory_bytes: None,
+            command: None,
+        }
+    }
+
+    /// The first measurement on the selection problems beside the last.
+    fn selection_outcomes(&self) -> Option<TaskOutcomes> {
+        let [first, .., last] = &self.measured[..] else {
+            return None;
+        };
+        let measured = |measurement: &Measurement| Measured {
+            label: format!("step {}", measurement.step),
+            outcome: measurement.outcome.clone(),
+        };
+        Some(TaskOutcomes {
+            task: self.recipe.task.to_string(),
+            note: "selection problems, which are not trained on".to_owned(),
+            before: measured(first),
+            after: measured(last),
+            control: None,
+        })
     }
 
     /// Makes a completion of `step` again, alone, from the checkpoint before it; see [`Trainer::replay`].
@@ -286,7 +330,6 @@ const CONFIG: &str = "config.toml";
 const METRICS: &str = "metrics.jsonl";
 const COMPLETIONS: &str = "completions.jsonl";
 const SELECTION: &str = "selection.jsonl";
-const REPORT: &str = "report.html";
 
 fn disk(path: &Path, source: io::Error) -> RunError {
     RunError::Disk {

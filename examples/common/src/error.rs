@@ -1,0 +1,48 @@
+//! How a program ends.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::{Error, Result};
+
+/// Success, or failure with the error on standard error as one paragraph.
+pub fn exit_code(result: Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing is left to do if even this cannot be written.
+            let _ = writeln!(io::stderr(), "error: {}", paragraph(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The messages of an error and its causes, without those that the message before ends in already.
+fn paragraph(error: &Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text += ": ";
+            text += &cause;
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cause_is_told_twice() {
+        let error = anyhow::anyhow!("no such file")
+            .context("cannot read a.toml: no such file")
+            .context("cannot start");
+        assert_eq!(
+            paragraph(&error),
+            "cannot start: cannot read a.toml: no such file"
+        );
+    }
+}
