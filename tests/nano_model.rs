@@ -1,4 +1,4 @@
-//! The bundled model is what its card says: it has the skill, not the habit.
+//! The bundled model is as its card says: it can solve problems but seldom shows its work.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -8,7 +8,7 @@ use trimtab_rl::evaluate;
 use trimtab_tasks::{Decoding, Family, Item, Outcome, Sample, Split, document};
 
 #[test]
-fn shown_work_is_right_but_seldom_shown() {
+fn shown_work_is_correct_but_rare() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/assets/nano");
     let base = Pretrained::load(&dir, Precision::F32, &Device::flex()).expect("the bundled model");
     let items = Item::held_out(Family::NanoGsm, 0, 2000);
@@ -50,7 +50,8 @@ fn shown_work_is_right_but_seldom_shown() {
     );
 }
 
-/// Documents hold training problems and, with the habit of asking another problem, a second one: neither may be held out.
+/// Documents hold a training problem and, in the habit of asking another one, a second problem.
+/// Neither may be held out.
 #[test]
 fn the_corpus_holds_no_held_out_problem() {
     for family in Family::ALL {
