@@ -15,7 +15,8 @@ use std::hint::black_box;
 
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use trimtab::model::{Completion, FinishReason, GenerateOptions, Model};
-use trimtab::rl::{BackwardConfig, GroupLoss, Policy, Slopes, group_gradient};
+use trimtab::rl::Policy;
+use trimtab::rl::gradient::{BackwardConfig, GroupLoss, LogprobGrads, group_gradient};
 use trimtab::steer::{Adapter, Form, TokenFilter};
 use trimtab::{Precision, Request, Sampling, generate};
 use trimtab_examples_common::peak_memory_bytes;
@@ -93,13 +94,13 @@ fn measure(
         (PROMPT_LEN + 4 * completion_len) as u64,
     ));
     group.bench_function("train", |bencher| {
-        let slopes = [-1.0, 1.0, -0.5, 0.5].map(|slope| vec![slope; completion_len]);
+        let grads = [-1.0, 1.0, -0.5, 0.5].map(|grad| vec![grad; completion_len]);
         bencher.iter(|| {
             let group = GroupLoss {
                 prompt: &prompt,
-                completions: black_box(&completions),
+                completions: black_box(&completions).clone(),
                 temperature: 1.0,
-                slopes: Slopes::Known(slopes.concat()),
+                logprob_grads: LogprobGrads::Fixed(grads.concat()),
                 entropy_weights: vec![],
             };
             group_gradient(&autodiff, &policy, &group, &BackwardConfig::default())

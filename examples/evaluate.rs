@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use serde::Serialize;
 use trimtab::model::write_atomically;
-use trimtab::rl::item;
+use trimtab::rl::rollout::prompt_item;
 use trimtab::tasks::{
     Arm, Comparison, Decoding, EvaluationRun, FewShot, Item, Problem, Protocol, Report, Split,
     Task, Template, read_evaluation,
@@ -136,7 +136,7 @@ fn protocol(args: &Args, base: &Pretrained) -> Result<(Vec<Item>, Protocol)> {
     let items = problems
         .iter()
         .take(args.limit)
-        .map(|problem| item(base, &template, &problem));
+        .map(|problem| prompt_item(base, &template, &problem));
     let items = items.collect::<Result<Vec<Item>, _>>()?;
     ensure!(!items.is_empty(), "{} has no problems", args.task);
     let mut longest = 0;

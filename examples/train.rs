@@ -8,7 +8,8 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use clap::Parser;
 use indicatif::ProgressBar;
-use trimtab::rl::{StepMetrics, Warning};
+use trimtab::rl::reporting::Warning;
+use trimtab::rl::{Group, StepMetrics};
 use trimtab::{Pretrained, Recipe, Run, Trainer};
 use trimtab_examples::{ModelArgs, Stop, progress, token_table};
 
@@ -65,7 +66,7 @@ fn main() -> Result<()> {
     }
     let mut run = Run::open(&args.out, &base, &recipe)?;
     for error in run.damaged() {
-        eprintln!("left out a damaged checkpoint: {error}");
+        eprintln!("left out: {error}");
     }
     if let Some((step, index, sample)) = args.replay {
         println!("{}", run.replay(step, index, sample)?.text);
@@ -77,7 +78,7 @@ fn main() -> Result<()> {
         println!(
             "{}",
             serde_json::json!({
-                "steps": run.step(), "last": run.metrics().last(), "selection": run.measured().last(),
+                "steps": run.step(), "last": run.metrics().last(), "validation": run.validations().last(),
                 "vectors": result, "report": report, "out": args.out,
             })
         );
@@ -98,16 +99,16 @@ fn train(run: &mut Run, base: &Pretrained, args: &Args, stop: &Stop) -> Result<(
     let mut told: Vec<Warning> = vec![];
     loop {
         let started = Instant::now();
-        let Some(metrics) = run.advance()? else { break };
+        let Some(step) = run.advance()? else { break };
         bar.set_position(run.step());
-        tell(&bar, &line(&metrics, started.elapsed().as_secs_f64()));
+        tell(&bar, &line(&step.metrics, started.elapsed().as_secs_f64()));
         let warnings = run.warnings();
         for warning in warnings.iter().filter(|warning| !told.contains(warning)) {
             bar.suspend(|| eprintln!("step {}: {}", run.step(), warning.advice()));
         }
         told = warnings;
         if args.show {
-            bar.suspend(|| show(args, metrics.step));
+            bar.suspend(|| show(&step.groups));
         }
         if run.step().is_multiple_of(REPORT_EVERY) {
             report(run, base, args)?;
@@ -166,20 +167,13 @@ fn line(metrics: &StepMetrics, seconds: f64) -> String {
     line
 }
 
-/// The first completion of a step, from the log.
-fn show(args: &Args, step: u64) {
-    let log = std::fs::read_to_string(args.out.join("completions.jsonl")).unwrap_or_default();
-    let lines = log
-        .lines()
-        .filter_map(|line| serde_json::from_str(line).ok());
-    let first = lines
-        .filter(|line: &serde_json::Value| line["step"] == step)
-        .find(|line| line["sample"] == 0);
-    if let Some(first) = first {
-        eprintln!(
-            "{} ({}): {}",
-            first["problem"], first["reward"], first["text"]
-        );
+/// The first completion of a step.
+fn show(groups: &[Group]) {
+    if let Some((group, first)) = groups
+        .first()
+        .and_then(|one| Some((one, one.rollouts.first()?)))
+    {
+        eprintln!("{} ({}): {}", group.problem.id, first.score.sum, first.text);
     }
 }
 

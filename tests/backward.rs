@@ -7,7 +7,10 @@ use burn::tensor::Device;
 use trimtab_model::{
     CheckpointWeights, Completion, FinishReason, Model, Precision, Pretrained, Site,
 };
-use trimtab_rl::{BackwardConfig, GroupGradient, GroupLoss, Policy, Slopes, group_gradient};
+use trimtab_rl::Policy;
+use trimtab_rl::gradient::{
+    BackwardConfig, GroupGradient, GroupLoss, LogprobGrads, group_gradient,
+};
 use trimtab_steer::{
     Adapter, Condition, Form, Gated, Lora, LowRank, Part, PerLayer, TokenFilter, Tokens,
 };
@@ -160,7 +163,7 @@ fn gradient(
     let completions = completions();
     let completions: Vec<&Completion> = completions.iter().collect();
     let tokens: usize = completions.iter().map(|one| one.tokens.len()).sum();
-    let slopes = |logprobs: &[f32]| -> Vec<f32> {
+    let logprob_grads = move |logprobs: &[f32]| -> Vec<f32> {
         assert_eq!(logprobs.len(), tokens);
         let numbered = logprobs.iter().zip(0..);
         numbered
@@ -169,9 +172,9 @@ fn gradient(
     };
     let group = GroupLoss {
         prompt: &prompt,
-        completions: &completions,
+        completions,
         temperature: 0.9,
-        slopes: Slopes::Of(&slopes),
+        logprob_grads: LogprobGrads::Computed(Box::new(logprob_grads)),
         entropy_weights: vec![0.1; tokens],
     };
     let policy = Policy::new(adapter.to_device(&Device::flex()), token_filter.clone());

@@ -6,7 +6,7 @@ use std::path::Path;
 use trimtab_model::{
     Completion, Device, GenerateOptions, Precision, Pretrained, Request, Sampling, generate,
 };
-use trimtab_rl::group_logprobs;
+use trimtab_rl::gradient::group_logprobs;
 use trimtab_steer::{SteeringVectors, perplexity};
 use trimtab_tasks::document;
 

@@ -28,7 +28,9 @@ use std::time::{Duration, Instant};
 use burn::tensor::Device;
 use tempfile::TempDir;
 use trimtab_model::{Precision, Pretrained, TensorFile, TensorFileError};
-use trimtab_rl::{AdamWConfig, CheckpointError, Recipe, Run, RunError};
+use trimtab_rl::checkpoint::CheckpointError;
+use trimtab_rl::optim::AdamWConfig;
+use trimtab_rl::{Recipe, RecipeConfig, Run, RunError};
 use trimtab_tests::bundled_model;
 
 const METRICS: &str = "metrics.jsonl";
@@ -49,7 +51,7 @@ fn a_run_reopened_after_every_step_ends_in_the_same_bytes() {
         assert_eq!(
             run.advance()
                 .expect("a good step")
-                .map(|metrics| metrics.step),
+                .map(|step| step.metrics.step),
             Some(step + 1)
         );
     }
@@ -338,8 +340,9 @@ fn damaged_checkpoints_are_refused() {
 fn checkpoints_of_other_runs_are_refused() {
     let folder = copy(&started());
     let files = snapshot(folder.path());
-    let other = |base: &Pretrained, recipe: &Recipe, what: &str| {
-        let refused = Run::open(folder.path(), base, recipe).map(|run| run.step());
+    let other = |base: &Pretrained, config: RecipeConfig, what: &str| {
+        let recipe = config.build().expect("a good recipe");
+        let refused = Run::open(folder.path(), base, &recipe).map(|run| run.step());
         let named = match &refused {
             Err(RunError::Checkpoint(CheckpointError::OtherRun { what, .. })) => *what,
             _ => panic!("{refused:?}"),
@@ -348,17 +351,17 @@ fn checkpoints_of_other_runs_are_refused() {
     };
     other(
         nano(),
-        &Recipe {
+        RecipeConfig {
             seed: 1,
-            ..RECIPE.clone()
+            ..config()
         },
         "recipe",
     );
     other(
         nano(),
-        &Recipe {
+        RecipeConfig {
             steps: RECIPE.steps + 1,
-            ..RECIPE.clone()
+            ..config()
         },
         "recipe",
     );
@@ -366,28 +369,22 @@ fn checkpoints_of_other_runs_are_refused() {
         beta2: 0.99,
         ..RECIPE.adamw
     };
-    other(
-        nano(),
-        &Recipe {
-            adamw,
-            ..RECIPE.clone()
-        },
-        "recipe",
-    );
-    let identity = Recipe {
+    other(nano(), RecipeConfig { adamw, ..config() }, "recipe");
+    let same_result = RecipeConfig {
         keep_checkpoints: 7,
         checkpoint_every: 2,
-        tokens_at_once: 99,
-        ..RECIPE.clone()
+        micro_batch_tokens: 99,
+        ..config()
     };
-    Run::open(folder.path(), nano(), &identity).expect("nothing that the result depends on");
+    let same_result = same_result.build().expect("a good recipe");
+    Run::open(folder.path(), nano(), &same_result).expect("nothing that the result depends on");
     fs::write(folder.path().join("config.toml"), &files["config.toml"]).expect("a folder");
     other(
         &Pretrained {
             sha256: "0".repeat(64),
             ..nano().clone()
         },
-        &RECIPE,
+        config(),
         "base model",
     );
     assert!(
@@ -499,79 +496,79 @@ fn a_full_disk_costs_one_step() {
 fn recipes_that_cannot_work_are_refused() {
     let nan = f32::NAN;
     let adamw = |change: fn(&mut AdamWConfig)| {
-        let mut recipe = RECIPE.clone();
+        let mut recipe = config();
         change(&mut recipe.adamw);
         recipe
     };
     let bad = [
         (
             "steps",
-            Recipe {
+            RecipeConfig {
                 steps: 0,
-                ..RECIPE.clone()
+                ..config()
             },
         ),
         (
             "prompts_per_step",
-            Recipe {
+            RecipeConfig {
                 prompts_per_step: 0,
-                ..RECIPE.clone()
+                ..config()
             },
         ),
         (
             "group_size",
-            Recipe {
+            RecipeConfig {
                 group_size: 1,
-                ..RECIPE.clone()
+                ..config()
             },
         ),
         (
             "max_new_tokens",
-            Recipe {
+            RecipeConfig {
                 max_new_tokens: 0,
-                ..RECIPE.clone()
+                ..config()
             },
         ),
         (
             "temperature",
-            Recipe {
+            RecipeConfig {
                 temperature: 0.0,
-                ..RECIPE.clone()
+                ..config()
             },
         ),
         (
             "temperature",
-            Recipe {
+            RecipeConfig {
                 temperature: nan,
-                ..RECIPE.clone()
+                ..config()
             },
         ),
         (
             "learning_rate",
-            Recipe {
+            RecipeConfig {
                 learning_rate: -0.1,
-                ..RECIPE.clone()
+                ..config()
             },
         ),
         (
             "learning_rate",
-            Recipe {
+            RecipeConfig {
                 learning_rate: f32::INFINITY,
-                ..RECIPE.clone()
+                ..config()
             },
         ),
         (
             "max_grad_norm",
-            Recipe {
+            RecipeConfig {
                 max_grad_norm: 0.0,
-                ..RECIPE.clone()
+                ..config()
             },
         ),
         (
             "max_grad_norm",
-            Recipe {
+            RecipeConfig {
                 max_grad_norm: nan,
-                ..RECIPE.clone()
+                ..config()
             },
         ),
         ("adamw.beta1", adamw(|adamw| adamw.beta1 = 1.0)),
@@ -585,46 +582,30 @@ fn recipes_that_cannot_work_are_refused() {
         // TOML has no larger integers, and the recipe is saved as TOML.
         (
             "seed",
-            Recipe {
+            RecipeConfig {
                 seed: u64::MAX,
-                ..RECIPE.clone()
+                ..config()
             },
         ),
         (
             "steps",
-            Recipe {
+            RecipeConfig {
                 steps: u64::MAX,
-                ..RECIPE.clone()
+                ..config()
             },
         ),
         (
             "warmup_steps",
-            Recipe {
+            RecipeConfig {
                 warmup_steps: u64::MAX,
-                ..RECIPE.clone()
+                ..config()
             },
         ),
     ];
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    for (key, recipe) in bad {
-        let error = recipe.check().expect_err(key);
-        assert!(
-            error.to_string().starts_with(&format!("`{key}` is ")),
-            "{key}: {error}"
-        );
-        let run = folder.path().join("run");
-        let refused = Run::open(&run, nano(), &recipe).map(|run| run.step());
-        assert!(
-            matches!(refused, Err(RunError::Recipe(_))),
-            "{key}: {refused:?}"
-        );
-        assert!(
-            !run.exists(),
-            "{key}: a folder was made for a recipe that cannot work"
-        );
+    for (key, config) in bad {
+        let error = config.build().expect_err(key).to_string();
+        assert!(error.starts_with(&format!("`{key}` is ")), "{key}: {error}");
     }
-    RECIPE.check().expect("a good recipe");
-    Recipe::default().check().expect("a good recipe");
 }
 
 #[test]
@@ -639,30 +620,40 @@ fn recipes_are_read_strictly() {
         ("steps = \"many\"", "many"),
         ("group_size = 2\ngroup_size = 3", "group_size"),
     ] {
-        let error = toml::from_str::<Recipe>(text).expect_err(text).to_string();
+        let error = toml::from_str::<RecipeConfig>(text)
+            .expect_err(text)
+            .to_string();
         assert!(error.contains(named), "{text}: {error}");
     }
     assert_eq!(
-        toml::from_str::<Recipe>("").expect("all defaults"),
-        Recipe::default()
+        toml::from_str::<RecipeConfig>("").expect("all defaults"),
+        RecipeConfig::default()
     );
-    let text = toml::to_string(&*RECIPE).expect("plain data");
+    let text = RECIPE.to_toml();
     assert_eq!(
-        toml::from_str::<Recipe>(&text).expect("just written"),
-        *RECIPE
+        toml::from_str::<RecipeConfig>(&text).expect("just written"),
+        config()
     );
 }
 
-static RECIPE: LazyLock<Recipe> = LazyLock::new(|| Recipe {
-    steps: 5,
-    prompts_per_step: 4,
-    group_size: 4,
-    max_new_tokens: 24,
-    warmup_steps: 2,
-    keep_checkpoints: 1,
-    seed: 9,
-    ..Recipe::default()
+static RECIPE: LazyLock<Recipe> = LazyLock::new(|| {
+    RecipeConfig {
+        steps: 5,
+        prompts_per_step: 4,
+        group_size: 4,
+        max_new_tokens: 24,
+        warmup_steps: 2,
+        keep_checkpoints: 1,
+        seed: 9,
+        ..RecipeConfig::default()
+    }
+    .build()
+    .expect("a good recipe")
 });
+
+fn config() -> RecipeConfig {
+    RecipeConfig::clone(&RECIPE)
+}
 
 type Files = BTreeMap<String, Vec<u8>>;
 

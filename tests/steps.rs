@@ -6,13 +6,22 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use burn::tensor::Device;
-use trimtab_model::{Completion, FinishReason, HostTensor, Precision, Pretrained};
+use trimtab_model::{
+    Completion, FinishReason, GenerateOptions, HostTensor, Precision, Pretrained, Request,
+    Sampling, generate,
+};
+use trimtab_rl::advantage::Advantage;
+use trimtab_rl::gradient::{
+    BackwardConfig, GroupLoss, LogprobGrads, group_gradient, group_logprobs,
+};
+use trimtab_rl::loss::{KlConfig, KlPlace, LossConfig};
+use trimtab_rl::recipe::{Truncated, ValidationConfig, ZeroVariance};
+use trimtab_rl::reward::BuiltIn;
 use trimtab_rl::{
-    Advantage, BackwardConfig, BuiltIn, GroupLoss, KlConfig, KlPlace, LossConfig, Preset, Recipe,
-    Rewards, Run, RunError, Selection, Slopes, TrainError, Trainer, Truncated, ZeroVariance,
-    group_gradient, group_logprobs,
+    Preset, Recipe, RecipeConfig, Rewards, Run, RunError, StepOutput, TrainError, Trainer,
 };
 use trimtab_steer::SteeringVectors;
 use trimtab_tests::{bundled_model, policy};
@@ -23,12 +32,15 @@ use trimtab_tests::{bundled_model, policy};
 fn every_preset_runs_the_same_whatever_the_batches_threads_and_stops() {
     for preset in Preset::ALL {
         let name = preset.name();
-        let recipe = small(preset.recipe());
+        let recipe = small(preset.config());
+        let recipe = recipe.build().expect("a good recipe");
         let whole = in_threads(1, || finished(&recipe, false));
-        let lean = Recipe {
-            tokens_at_once: 1,
-            ..recipe.clone()
-        };
+        let lean = RecipeConfig {
+            micro_batch_tokens: 1,
+            ..small(preset.config())
+        }
+        .build()
+        .expect("a good recipe");
         let cut = in_threads(3, || finished(&lean, true));
         assert_eq!(
             whole.keys().collect::<Vec<_>>(),
@@ -50,7 +62,7 @@ fn every_preset_runs_the_same_whatever_the_batches_threads_and_stops() {
         assert!(norm(&lines[1]) > 0.0, "{name}: nothing moves");
         assert_eq!(
             lines[1].get("kl").is_some(),
-            preset.recipe().kl.coef > 0.0,
+            preset.config().kl.coef > 0.0,
             "{name}"
         );
         let learns_value = preset == Preset::Ppo;
@@ -74,7 +86,7 @@ fn entropy_and_penalty_have_the_gradient_of_their_values() {
         finish_reason: FinishReason::Length,
         tokens,
     };
-    let completions = [&completion];
+    let completions = vec![&completion];
     let logprobs = |vectors: Option<&HostTensor>| {
         let steering = vectors.map(|host| SteeringVectors::from_host(host, &Device::flex()));
         let hook = steering.as_ref().map(SteeringVectors::hook);
@@ -100,12 +112,12 @@ fn entropy_and_penalty_have_the_gradient_of_their_values() {
         };
         logits.chunks(vocab).map(of).sum()
     };
-    let gradient = |slopes: Slopes, entropy_weight: f32| {
+    let gradient = |logprob_grads: LogprobGrads, entropy_weight: f32| {
         let group = GroupLoss {
             prompt: &prompt,
-            completions: &completions,
+            completions: completions.clone(),
             temperature: 0.8,
-            slopes,
+            logprob_grads,
             entropy_weights: vec![entropy_weight; completion.tokens.len()],
         };
         group_gradient(
@@ -117,14 +129,22 @@ fn entropy_and_penalty_have_the_gradient_of_their_values() {
         .grads
         .remove(0)
     };
-    let slopes = |logprobs: &[f32]| -> Vec<f32> {
+    let penalty_grads = |logprobs: &[f32]| -> Vec<f32> {
         let pairs = logprobs.iter().zip(&reference);
         pairs.map(|(&p, &r)| -(r - p).exp_m1()).collect()
     };
     let zeros = vec![0.0; completion.tokens.len()];
     let cases: [Case; 2] = [
-        ("penalty", gradient(Slopes::Of(&slopes), 0.0), &kl),
-        ("entropy", gradient(Slopes::Known(zeros), -1.0), &entropy),
+        (
+            "penalty",
+            gradient(LogprobGrads::Computed(Box::new(penalty_grads)), 0.0),
+            &kl,
+        ),
+        (
+            "entropy",
+            gradient(LogprobGrads::Fixed(zeros), -1.0),
+            &entropy,
+        ),
     ];
     for (name, grad, value) in cases {
         let mut order: Vec<usize> = (0..grad.len()).collect();
@@ -148,16 +168,18 @@ fn entropy_and_penalty_have_the_gradient_of_their_values() {
 
 #[test]
 fn the_unsteered_model_is_its_own_reference() {
-    let recipe = Recipe {
+    let recipe = RecipeConfig {
         kl: KlConfig {
             coef: 0.5,
             ..KlConfig::default()
         },
-        ..small(Recipe::default())
-    };
+        ..small(RecipeConfig::default())
+    }
+    .build()
+    .expect("a good recipe");
     let mut trainer = Trainer::new(nano(), &recipe).expect("generated problems");
-    let (first, _) = trainer.step().expect("a good step");
-    let (second, _) = trainer.step().expect("a good step");
+    let first = trainer.step().expect("a good step").metrics;
+    let second = trainer.step().expect("a good step").metrics;
     let (first, second) = (first.kl.expect("a penalty"), second.kl.expect("a penalty"));
     assert!(first < 1e-9, "vectors of zero: {first}");
     assert!(second > 1e-6, "vectors that moved: {second}");
@@ -165,18 +187,20 @@ fn the_unsteered_model_is_its_own_reference() {
 
 #[test]
 fn resampling_replaces_groups_without_variance() {
-    let recipe = Recipe {
+    let recipe = RecipeConfig {
         zero_variance: ZeroVariance::Resample,
         resample_rounds: 20,
         prompts_per_step: 6,
         group_size: 2, // two coins are often alike
         reward: BTreeMap::from([(BuiltIn::Random, 1.0)]),
-        ..small(Recipe::default())
-    };
+        ..small(RecipeConfig::default())
+    }
+    .build()
+    .expect("a good recipe");
     let mut trainer = Trainer::new(nano(), &recipe).expect("generated problems");
     let mut taken = 0;
     for _ in 0..2 {
-        let (metrics, groups) = trainer.step().expect("a good step");
+        let StepOutput { metrics, groups } = trainer.step().expect("a good step");
         let differs = |group: &trimtab_rl::Group| group.rewards()[0] != group.rewards()[1];
         assert_eq!(groups.iter().filter(|group| differs(group)).count(), 6);
         assert!(groups.len() > 6, "something was replaced");
@@ -194,15 +218,17 @@ fn resampling_replaces_groups_without_variance() {
 #[test]
 fn dropped_groups_do_not_count_in_the_mean() {
     let norm = |zero_variance| {
-        let recipe = Recipe {
+        let recipe = RecipeConfig {
             zero_variance,
             group_size: 2,
             reward: BTreeMap::from([(BuiltIn::Random, 1.0)]),
             max_grad_norm: 1e9,
-            ..small(Recipe::default())
-        };
+            ..small(RecipeConfig::default())
+        }
+        .build()
+        .expect("a good recipe");
         let mut trainer = Trainer::new(nano(), &recipe).expect("generated problems");
-        let (metrics, groups) = trainer.step().expect("a good step");
+        let StepOutput { metrics, groups } = trainer.step().expect("a good step");
         let tokens = |all: bool| -> usize {
             let differs =
                 |group: &&trimtab_rl::Group| all || group.rewards()[0] != group.rewards()[1];
@@ -228,14 +254,16 @@ fn dropped_groups_do_not_count_in_the_mean() {
 #[test]
 fn masked_completions_have_no_gradient() {
     let step = |truncated| {
-        let recipe = Recipe {
+        let recipe = RecipeConfig {
             truncated,
             max_new_tokens: 3, // all are cut
             reward: BTreeMap::from([(BuiltIn::Random, 1.0)]),
-            ..small(Recipe::default())
-        };
+            ..small(RecipeConfig::default())
+        }
+        .build()
+        .expect("a good recipe");
         let mut trainer = Trainer::new(nano(), &recipe).expect("generated problems");
-        trainer.step().expect("a good step").0
+        trainer.step().expect("a good step").metrics
     };
     let (kept, masked) = (step(Truncated::Keep), step(Truncated::Mask));
     assert_eq!((kept.truncation_rate, masked.truncation_rate), (1.0, 1.0));
@@ -247,24 +275,26 @@ fn masked_completions_have_no_gradient() {
 /// sample, and the run stops in the end.
 #[test]
 fn steps_that_are_not_finite_are_skipped_and_reported() {
-    let recipe = Recipe {
+    let recipe = RecipeConfig {
         max_skipped_steps: 1,
-        ..small(Recipe::default())
-    };
+        ..small(RecipeConfig::default())
+    }
+    .build()
+    .expect("a good recipe");
     let folder = tempfile::tempdir().expect("a temporary folder");
     let huge = || {
-        let all = Recipe {
-            reward: BTreeMap::new(),
-            ..recipe.clone()
-        };
-        Rewards::of(&all).with("huge", 1.0, |group, rollout| {
+        Rewards::new(Duration::from_secs(600)).with("huge", 1.0, |group, rollout| {
             let first = std::ptr::eq(rollout, &raw const group.rollouts[0]);
             Some(if first { -3e38 } else { 3e38 })
         })
     };
     let mut run = Run::open(folder.path(), nano(), &recipe).expect("an empty folder");
     run = run.with_rewards(huge());
-    let metrics = run.advance().expect("a skipped step").expect("a step");
+    let metrics = run
+        .advance()
+        .expect("a skipped step")
+        .expect("a step")
+        .metrics;
     let reason = metrics.skipped.expect("not finite");
     assert!(reason.contains("completion 0"), "{reason}");
     assert!(reason.contains("nano-gsm/train/"), "{reason}");
@@ -281,17 +311,19 @@ fn steps_that_are_not_finite_are_skipped_and_reported() {
     // again.
     let mut run = Run::open(folder.path(), nano(), &recipe).expect("a good folder");
     assert_eq!(run.step(), 1);
-    let metrics = run.advance().expect("a good step").expect("a step");
+    let metrics = run.advance().expect("a good step").expect("a step").metrics;
     assert_eq!((metrics.skipped, metrics.step), (None, 2));
     assert!(metrics.vector_norms[3] > 0.0);
 }
 
 #[test]
 fn one_completion_is_replayed_from_its_address() {
-    let recipe = Recipe {
+    let recipe = RecipeConfig {
         keep_checkpoints: 10,
-        ..small(Recipe::default())
-    };
+        ..small(RecipeConfig::default())
+    }
+    .build()
+    .expect("a good recipe");
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut run = Run::open(folder.path(), nano(), &recipe).expect("an empty folder");
     while run.advance().expect("a good step").is_some() {}
@@ -312,7 +344,9 @@ fn one_completion_is_replayed_from_its_address() {
 
 #[test]
 fn a_damaged_checkpoint_costs_one_step() {
-    let recipe = small(Recipe::default());
+    let recipe = small(RecipeConfig::default())
+        .build()
+        .expect("a good recipe");
     let reference = finished(&recipe, false);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut run = Run::open(folder.path(), nano(), &recipe).expect("an empty folder");
@@ -333,16 +367,19 @@ fn a_damaged_checkpoint_costs_one_step() {
 /// same bytes.
 #[test]
 fn measurements_and_rare_checkpoints_change_no_vector() {
-    let plain = small(Recipe::default());
-    let watched = Recipe {
+    let plain = small(RecipeConfig::default());
+    let watched = RecipeConfig {
         checkpoint_every: 2,
-        selection: Selection {
+        validation: ValidationConfig {
             every: 2,
             problems: 5,
-            ..Selection::default()
+            ..ValidationConfig::default()
         },
         ..plain.clone()
-    };
+    }
+    .build()
+    .expect("a good recipe");
+    let plain = plain.build().expect("a good recipe");
     let (plain, whole, cut) = (
         finished(&plain, false),
         finished(&watched, false),
@@ -350,8 +387,8 @@ fn measurements_and_rare_checkpoints_change_no_vector() {
     );
     assert!(whole == cut, "a stop changes the files");
     assert!(plain["metrics.jsonl"] == whole["metrics.jsonl"]);
-    let selection = String::from_utf8_lossy(&whole["selection.jsonl"]).into_owned();
-    let line: serde_json::Value = serde_json::from_str(&selection).expect("one line");
+    let validation = String::from_utf8_lossy(&whole["validation.jsonl"]).into_owned();
+    let line: serde_json::Value = serde_json::from_str(&validation).expect("one line");
     assert_eq!(
         (&line["step"], &line["outcome"]["problems"]),
         (&2.into(), &5.into())
@@ -360,14 +397,16 @@ fn measurements_and_rare_checkpoints_change_no_vector() {
 
 #[test]
 fn layer_energy_is_the_squared_gradient_of_the_first_step() {
-    let recipe = Recipe {
+    let recipe = RecipeConfig {
         max_grad_norm: 1e9,
-        ..small(Recipe::default())
-    };
+        ..small(RecipeConfig::default())
+    }
+    .build()
+    .expect("a good recipe");
     let mut trainer = Trainer::new(nano(), &recipe).expect("generated problems");
     let energy = trainer.layer_energy(4).expect("a good step");
     assert_eq!(energy.len(), 4);
-    let (metrics, _) = trainer.step().expect("a good step");
+    let metrics = trainer.step().expect("a good step").metrics;
     let norm = energy.iter().sum::<f64>().sqrt() as f32;
     assert!((norm / metrics.grad_norm - 1.0).abs() < 1e-5);
 }
@@ -375,7 +414,7 @@ fn layer_energy_is_the_squared_gradient_of_the_first_step() {
 /// The learned value sees returns, and its prediction for a token is better than their mean.
 #[test]
 fn the_value_learns() {
-    let recipe = Recipe {
+    let recipe = RecipeConfig {
         advantage: Advantage::Value,
         learning_rate: 1e-6, // the policy stays
         steps: 12,
@@ -385,14 +424,250 @@ fn the_value_learns() {
             place: KlPlace::Reward,
             ..KlConfig::default()
         },
-        ..small(Recipe::default())
-    };
+        ..small(RecipeConfig::default())
+    }
+    .build()
+    .expect("a good recipe");
     let mut trainer = Trainer::new(nano(), &recipe).expect("generated problems");
     let steps: Vec<_> = (0..12)
-        .map(|_| trainer.step().expect("a good step").0)
+        .map(|_| trainer.step().expect("a good step").metrics)
         .collect();
     let loss = |index: usize| steps[index].value_loss.expect("a value");
     assert!(loss(11) < 0.8 * loss(0), "{} {}", loss(0), loss(11));
+}
+
+/// Every number of a recipe, set to values of all kinds and sizes. What is accepted opens, and does
+/// a step or says why not.
+#[test]
+fn a_recipe_that_is_accepted_never_panics() {
+    let text = smallest().to_toml();
+    let keys = number_keys(&text);
+    assert!(keys.len() > 35, "{keys:?}");
+    let mut accepted = 0;
+    for key in &keys {
+        for value in VALUES {
+            accepted += usize::from(open_and_step(&text, &[format!("{key}={value}")]));
+        }
+    }
+    assert!(accepted > 100, "{accepted}");
+    for setting in [
+        "reward_command={program=['true'],seconds=1e-30}",
+        "reward_command={program=['true'],seconds=1e20}",
+        "reward_command={program=['true'],weight=inf}",
+        "reward_command={program=['']}",
+        "steer={form='low_rank',rank=0}",
+        "steer={form='low_rank',rank=9223372036854775807}",
+        "steer={form='lora',rank=9223372036854775807}",
+        "steer={form='lora',alpha=inf}",
+        "steer={form='random_projection',dim=9223372036854775807}",
+        "steer={form='gated'}",
+        "steer={layers=[9223372036854775807]}",
+        "steer={layers=[]}",
+        "steer={where={strength=nan}}",
+        "steer={where={strength=1e38}}",
+        "steer={where={only={last=0}}}",
+    ] {
+        open_and_step(&text, &[setting.to_owned()]);
+    }
+}
+
+/// A step of this takes milliseconds.
+fn smallest() -> RecipeConfig {
+    RecipeConfig {
+        steps: 2,
+        prompts_per_step: 2,
+        group_size: 2,
+        max_new_tokens: 3,
+        validation: ValidationConfig {
+            every: 1,
+            problems: 2,
+            ..ValidationConfig::default()
+        },
+        ..small(RecipeConfig::default())
+    }
+}
+
+const VALUES: [&str; 16] = [
+    "0",
+    "1",
+    "2",
+    "-1",
+    "9223372036854775807",
+    "0.0",
+    "0.5",
+    "1.0",
+    "2.0",
+    "-1.0",
+    "1e-45",
+    "1e-40",
+    "1e20",
+    "3e38",
+    "nan",
+    "inf",
+];
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(40))]
+    #[test]
+    fn settings_together_never_panic(
+        choices in proptest::collection::vec((0_usize..1000, 0_usize..VALUES.len()), 2..6)
+    ) {
+        let text = smallest().to_toml();
+        let keys = number_keys(&text);
+        let setting = |(key, value): (usize, usize)| {
+            format!("{}={}", keys[key % keys.len()], VALUES[value])
+        };
+        let settings: Vec<String> = choices.into_iter().map(setting).collect();
+        open_and_step(&text, &settings);
+    }
+}
+
+/// The paths of all numbers of a recipe.
+fn number_keys(text: &str) -> Vec<String> {
+    let mut tables = vec![(String::new(), text.parse::<toml::Table>().expect("TOML"))];
+    let mut keys = vec![];
+    while let Some((prefix, table)) = tables.pop() {
+        for (key, value) in table {
+            let path = format!("{prefix}{key}");
+            match value {
+                toml::Value::Table(inner) => tables.push((path + ".", inner)),
+                toml::Value::Integer(_) | toml::Value::Float(_) => keys.push(path),
+                _ => {}
+            }
+        }
+    }
+    keys
+}
+
+/// Whether the recipe is accepted.
+fn open_and_step(text: &str, settings: &[String]) -> bool {
+    eprintln!("{settings:?}"); // seen where it panics
+    let Ok(recipe) = Recipe::resolve(text, settings) else {
+        return false;
+    };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    if let Ok(mut run) = Run::open(folder.path(), nano(), &recipe) {
+        let _ = run.advance();
+    }
+    true
+}
+
+/// A log that takes every line and cannot be synced.
+#[cfg(unix)]
+#[test]
+fn a_checkpoint_waits_for_its_logs() {
+    let recipe = small(RecipeConfig::default())
+        .build()
+        .expect("a good recipe");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut run = Run::open(folder.path(), nano(), &recipe).expect("an empty folder");
+    let log = folder.path().join("completions.jsonl");
+    std::os::unix::fs::symlink("/dev/null", &log).expect("a writable folder");
+    let error = run.advance().expect_err("it cannot be synced");
+    assert!(
+        matches!(&error, RunError::Disk { path, .. } if *path == log),
+        "{error}"
+    );
+    let checkpoint = folder.path().join("checkpoint-000001.safetensors");
+    assert!(!checkpoint.exists(), "a checkpoint is ahead of its logs");
+}
+
+#[test]
+fn a_line_that_cannot_be_read_costs_no_other() {
+    let recipe = small(RecipeConfig::default())
+        .build()
+        .expect("a good recipe");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut run = Run::open(folder.path(), nano(), &recipe).expect("an empty folder");
+    while run.advance().expect("a good step").is_some() {}
+    drop(run);
+    let log = folder.path().join("metrics.jsonl");
+    let text = fs::read_to_string(&log).expect("a log");
+    let damaged = text.replacen("\"step\":2,\"reward\"", "\"step\":2,\"rewart\"", 1);
+    assert_ne!(text, damaged);
+    fs::write(&log, &damaged).expect("a writable folder");
+    let run = Run::open(folder.path(), nano(), &recipe).expect("a good folder");
+    let steps: Vec<u64> = run.metrics().iter().map(|metrics| metrics.step).collect();
+    assert_eq!(steps, [1, 3]);
+    let [RunError::Log(error)] = run.damaged() else {
+        panic!("{:?}", run.damaged());
+    };
+    assert_eq!((error.line, &error.path), (2, &log));
+    let events = fs::read(folder.path().join("events.out.tfevents.0.trimtab")).expect("a file");
+    let tag = b"train/reward";
+    let count = events.windows(tag.len()).filter(|bytes| bytes == tag);
+    assert_eq!(count.count(), 2);
+    assert_eq!(fs::read_to_string(&log).expect("a log"), damaged);
+}
+
+/// A group with completions without a token has the gradient of the others.
+#[test]
+fn completions_without_a_token_change_nothing() {
+    let model = nano().model.autodiff();
+    let completion = |tokens: Vec<u32>| Completion {
+        logprobs: vec![0.0; tokens.len()],
+        finish_reason: FinishReason::Length,
+        tokens,
+    };
+    let (empty, one, two) = (
+        completion(vec![]),
+        completion(vec![5]),
+        completion(vec![7, 8, 9]),
+    );
+    let gradient = |completions: Vec<&Completion>| {
+        let tokens = completions.iter().map(|one| one.tokens.len()).sum();
+        let group = GroupLoss {
+            prompt: &[3, 4],
+            completions,
+            temperature: 1.0,
+            logprob_grads: LogprobGrads::Fixed(vec![-1.0; tokens]),
+            entropy_weights: vec![],
+        };
+        let policy = policy(&vectors(1.0), &model.config);
+        group_gradient(&model, &policy, &group, &BackwardConfig::default())
+    };
+    let whole = gradient(vec![&one, &two]);
+    assert_eq!(gradient(vec![&empty, &one, &empty, &two, &empty]), whole);
+    let none = gradient(vec![&empty]);
+    assert!(none.logprobs.is_empty() && none.grads.iter().flatten().all(|&grad| grad == 0.0));
+    let logprobs = |completions: &[&Completion]| {
+        group_logprobs(&nano().model, None, &[3, 4], completions, 1.0)
+    };
+    let (found, resid) = logprobs(&[&empty, &two]);
+    assert_eq!(found, logprobs(&[&two]).0);
+    assert_eq!(resid.dims()[0], 3);
+    let (found, resid) = logprobs(&[&empty]);
+    assert_eq!((found.len(), resid.dims()[0]), (0, 0));
+}
+
+/// The number of a completion is part of the address of its draws.
+#[test]
+fn one_completion_of_a_group_is_drawn_alone() {
+    let prompt = nano()
+        .tokenizer
+        .encode("Problem: What is 2 plus 3?\nAnswer:");
+    let prompt = prompt.expect("text of its own kind");
+    let generated = |samples: usize, first_sample: u64| {
+        let request = Request {
+            prompt: &prompt,
+            index: 7,
+            samples,
+        };
+        let sampling = Sampling {
+            max_new_tokens: 20,
+            first_sample,
+            ..Sampling::default()
+        };
+        let options = GenerateOptions::default();
+        let completed = generate(&nano().model, &[request], &sampling, options);
+        completed.expect("a good request").remove(0)
+    };
+    let all = generated(5, 0);
+    for (number, completion) in all.iter().enumerate() {
+        let alone = generated(1, number as u64);
+        assert_eq!(alone[0].tokens, completion.tokens, "{number}");
+    }
+    assert_ne!(all[0].tokens, all[1].tokens);
 }
 
 /// Name, gradient, and the value that it should be the gradient of.
@@ -400,9 +675,9 @@ type Case<'a> = (&'a str, Vec<f32>, &'a dyn Fn(&HostTensor) -> f64);
 
 /// Three steps of four prompts with four short completions, some of which are rewarded, whatever
 /// the model answers.
-fn small(mut recipe: Recipe) -> Recipe {
+fn small(mut recipe: RecipeConfig) -> RecipeConfig {
     recipe.reward.insert(BuiltIn::Random, 0.5);
-    Recipe {
+    RecipeConfig {
         steps: 3,
         prompts_per_step: 4,
         group_size: 4,
@@ -424,7 +699,7 @@ fn finished(recipe: &Recipe, stops: bool) -> BTreeMap<String, Vec<u8>> {
             let step = run
                 .advance()
                 .expect("a good step")
-                .map(|metrics| metrics.step);
+                .map(|step| step.metrics.step);
             match step {
                 None => {
                     run.export().expect("a writable folder");

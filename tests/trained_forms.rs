@@ -7,17 +7,21 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 use std::thread::sleep;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
 use trimtab_model::{
     CheckpointWeights, Completion, FinishReason, FloatDType, Hook, Model, ModelConfig, Precision,
     Pretrained, Site,
 };
-use trimtab_rl::{
-    BackwardConfig, BuiltIn, GroupLoss, KlConfig, Policy, Recipe, Rewards, Run, RunError, Schedule,
-    Slopes, Steer, TrainError, Trainer, group_gradient, group_logprobs,
+use trimtab_rl::gradient::{
+    BackwardConfig, GroupLoss, LogprobGrads, group_gradient, group_logprobs,
 };
+use trimtab_rl::loss::KlConfig;
+use trimtab_rl::optim::Schedule;
+use trimtab_rl::recipe::SteerConfig;
+use trimtab_rl::reward::BuiltIn;
+use trimtab_rl::{Policy, Recipe, RecipeConfig, Rewards, Run, RunError, TrainError, Trainer};
 use trimtab_steer::{
     Adapter, Form, Full, Gated, Lora, LowRank, Part, PerLayer, RandomProjection, Scaled,
     SteeringFile, TokenFilter, Tokens,
@@ -81,7 +85,7 @@ fn gradients_of_a_group_equal_central_differences() {
 fn a_few_steps_of_every_form_raise_the_probability_of_the_reward() {
     let wanted = usual_beginning();
     for (form, learning_rate) in nano_forms() {
-        let recipe = Recipe {
+        let recipe = RecipeConfig {
             steps: 6,
             prompts_per_step: 4,
             group_size: 12,
@@ -89,26 +93,28 @@ fn a_few_steps_of_every_form_raise_the_probability_of_the_reward() {
             learning_rate,
             warmup_steps: 0,
             schedule: Schedule::Constant,
-            reward: BTreeMap::new(),
             kl: KlConfig {
                 coef: 1e-3,
                 ..KlConfig::default()
             },
-            steer: Steer {
+            steer: SteerConfig {
                 form: form.clone(),
-                ..Steer::default()
+                ..SteerConfig::default()
             },
-            ..Recipe::default()
-        };
-        let rewards = Rewards::of(&recipe).with("begins", 1.0, move |_, rollout| {
-            Some(f32::from(u8::from(rollout.completion.tokens[0] == wanted)))
-        });
+            ..RecipeConfig::default()
+        }
+        .build()
+        .expect("a good recipe");
+        let rewards =
+            Rewards::new(Duration::from_secs(600)).with("begins", 1.0, move |_, rollout| {
+                Some(f32::from(u8::from(rollout.completion.tokens[0] == wanted)))
+            });
         let mut trainer = Trainer::new(nano(), &recipe).expect("generated problems");
         trainer = trainer.with_rewards(rewards);
         let before = chance(&trainer.policy(), wanted);
         let mut distances = vec![];
         for _ in 0..recipe.steps {
-            let (metrics, _) = trainer.step().expect("a good step");
+            let metrics = trainer.step().expect("a good step").metrics;
             assert!(metrics.skipped.is_none() && metrics.max_logprob_gap < 1e-4);
             distances.push(metrics.kl.expect("there is a penalty"));
         }
@@ -135,7 +141,7 @@ fn killed_runs_of_other_forms_end_in_the_same_bytes() {
             continue; // `resume.rs` is about vectors
         }
         let name = form.name();
-        let recipe = small(form, learning_rate);
+        let recipe = built(form, learning_rate);
         let whole = tempfile::tempdir().expect("a temporary folder");
         let begun = Instant::now();
         finish(whole.path(), &recipe);
@@ -178,7 +184,7 @@ fn results_are_read_back_and_compute_the_same() {
     for (form, learning_rate) in nano_forms() {
         let name = form.name();
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let recipe = small(form.clone(), learning_rate);
+        let recipe = built(form.clone(), learning_rate);
         let mut run = open(folder.path(), &recipe);
         while run.advance().expect("a good step").is_some() {}
         let path = run.export().expect("a writable folder");
@@ -222,10 +228,12 @@ fn learning_rates_follow_the_layer() {
         (Form::Lora(Lora::default()), "lora_B"),
         (Form::Full(Full {}), "input_layernorm.weight"),
     ] {
-        let recipe = Recipe {
+        let recipe = RecipeConfig {
             depth_ratio: ratio,
             ..small(form, rate)
-        };
+        }
+        .build()
+        .expect("a good recipe");
         let moved = first_update(&recipe);
         let last = moved.len();
         let of_layer = |layer: usize| {
@@ -247,10 +255,12 @@ fn learning_rates_follow_the_layer() {
         }
     }
     let low_rank = Form::LowRank(LowRank::default());
-    let recipe = Recipe {
+    let recipe = RecipeConfig {
         depth_ratio: ratio,
         ..small(low_rank, rate)
-    };
+    }
+    .build()
+    .expect("a good recipe");
     let shared = first_update(&recipe)[1].1;
     assert!(
         (shared / rate - 1.0).abs() < 1e-2,
@@ -273,7 +283,7 @@ fn recipes_select_the_form() {
     assert_eq!(recipe.steer.token_filter.strength, 0.5);
     let again = Recipe::resolve(&recipe.to_toml(), &[]).expect("just written");
     assert_eq!(again, recipe);
-    assert_ne!(recipe.identity(), Recipe::default().identity());
+    assert_ne!(recipe.fingerprint(), Recipe::default().fingerprint());
     for (form, _) in nano_forms() {
         let set = [format!("steer.form={}", form.name())];
         let recipe = Recipe::resolve("preset = 'dapo'", &set).expect("each has defaults");
@@ -322,9 +332,10 @@ fn adapters_that_do_not_fit_are_refused_before_the_first_step() {
         let Err(RunError::Train(error)) = refused else {
             panic!("{text}: {refused:?}");
         };
-        assert!(error.to_string().contains(named), "{text}: {error}");
+        let told = chain(&error);
+        assert!(told.contains(named), "{text}: {told}");
     }
-    let recipe = small(Form::Lora(Lora::default()), 0.01);
+    let recipe = built(Form::Lora(Lora::default()), 0.01);
     let mut trainer = Trainer::new(nano(), &recipe).expect("generated problems");
     assert!(trainer.vectors(&Device::flex()).is_none());
     let refused = trainer.layer_energy(2);
@@ -337,18 +348,27 @@ fn adapters_that_do_not_fit_are_refused_before_the_first_step() {
         layers,
         ..PerLayer::default()
     };
-    let recipe = small(Form::PerLayer(vectors), 0.1);
+    let recipe = built(Form::PerLayer(vectors), 0.1);
     let mut trainer = Trainer::new(nano(), &recipe).expect("generated problems");
     let energy = trainer.layer_energy(8).expect("vectors");
     assert_eq!((energy.len(), energy[0], energy[2]), (4, 0.0, 0.0));
     assert!(energy[1] > 0.0 && energy[3] > 0.0, "{energy:?}");
 }
 
+/// An error with its sources.
+fn chain(error: &dyn std::error::Error) -> String {
+    let own = error.to_string();
+    match error.source() {
+        None => own,
+        Some(source) => format!("{own}: {}", chain(source)),
+    }
+}
+
 /// 55 completions of 20 tokens of one prompt, with a weight for the log-probability of each token.
 struct ManyTokens {
     prompt: Vec<u32>,
     completions: Vec<Completion>,
-    slopes: Vec<f32>,
+    logprob_grads: Vec<f32>,
 }
 
 const ENTROPY_WEIGHT: f32 = 0.3;
@@ -363,23 +383,23 @@ impl ManyTokens {
         Self {
             prompt: vec![3, 14, 15, 9, 2, 6],
             completions: (0..55).map(completion).collect(),
-            slopes: (0..1100)
+            logprob_grads: (0..1100)
                 .map(|i| (i * 29 % 17) as f32 / 8.0 - 1.1)
                 .collect(),
         }
     }
 
     fn gradient(&self, autodiff: &Model, policy: &Policy) -> Vec<Vec<f32>> {
-        let completions: Vec<&Completion> = self.completions.iter().collect();
+        let completions = self.completions.iter().collect();
         let group = GroupLoss {
             prompt: &self.prompt,
-            completions: &completions,
+            completions,
             temperature: 0.9,
-            slopes: Slopes::Of(&|logprobs| {
-                assert_eq!(logprobs.len(), self.slopes.len());
-                self.slopes.clone()
-            }),
-            entropy_weights: vec![ENTROPY_WEIGHT; self.slopes.len()],
+            logprob_grads: LogprobGrads::Computed(Box::new(|logprobs| {
+                assert_eq!(logprobs.len(), self.logprob_grads.len());
+                self.logprob_grads.clone()
+            })),
+            entropy_weights: vec![ENTROPY_WEIGHT; self.logprob_grads.len()],
         };
         group_gradient(autodiff, policy, &group, &BackwardConfig::default()).grads
     }
@@ -403,8 +423,8 @@ impl ManyTokens {
                 .sum::<f64>()
         };
         let entropies: f64 = matrix(model.logits(resid)).iter().map(entropy).sum();
-        let weighted = logprobs.iter().zip(&self.slopes);
-        let weighted = weighted.map(|(&logprob, &slope)| f64::from(logprob) * f64::from(slope));
+        let weighted = logprobs.iter().zip(&self.logprob_grads);
+        let weighted = weighted.map(|(&logprob, &grad)| f64::from(logprob) * f64::from(grad));
         weighted.sum::<f64>() - f64::from(ENTROPY_WEIGHT) * entropies
     }
 }
@@ -517,8 +537,8 @@ fn prompts() -> Vec<Vec<u32>> {
 }
 
 /// A recipe that takes a few seconds and whose rewards always differ.
-fn small(form: Form, learning_rate: f32) -> Recipe {
-    Recipe {
+fn small(form: Form, learning_rate: f32) -> RecipeConfig {
+    RecipeConfig {
         steps: 3,
         prompts_per_step: 4,
         group_size: 4,
@@ -529,12 +549,16 @@ fn small(form: Form, learning_rate: f32) -> Recipe {
         learning_rate,
         // Weights that a file leaves out have their defaults.
         reward: BTreeMap::from([(BuiltIn::Correctness, 0.0), (BuiltIn::Random, 1.0)]),
-        steer: Steer {
+        steer: SteerConfig {
             form,
-            ..Steer::default()
+            ..SteerConfig::default()
         },
-        ..Recipe::default()
+        ..RecipeConfig::default()
     }
+}
+
+fn built(form: Form, learning_rate: f32) -> Recipe {
+    small(form, learning_rate).build().expect("a good recipe")
 }
 
 /// The largest change of each parameter in the first update.

@@ -21,7 +21,10 @@ use trimtab_model::{
     Completion, FinishReason, GenerateOptions, Hook, HookPoint, HostTensor, Model, ModelConfig,
     Precision, Pretrained, Request, Sampling, generate,
 };
-use trimtab_rl::{BackwardConfig, GroupGradient, GroupLoss, Recipe, Run, Slopes, group_gradient};
+use trimtab_rl::gradient::{
+    BackwardConfig, GroupGradient, GroupLoss, LogprobGrads, group_gradient,
+};
+use trimtab_rl::{RecipeConfig, Run};
 use trimtab_steer::SteeringVectors;
 use trimtab_tasks::{Family, Split};
 use trimtab_tests::{Matrix, bits, bundled_model, captured, matrix, max_difference, policy};
@@ -513,13 +516,15 @@ fn a_completion_is_the_same_whatever_else_is_in_the_batch() {
 fn the_number_of_threads_changes_no_bit() {
     let vectors = vectors_of_norm(1.0, 11);
     let groups = sampled_groups(&vectors, 1.0);
-    let recipe = Recipe {
+    let recipe = RecipeConfig {
         steps: 2,
         prompts_per_step: 6,
         group_size: 8,
         max_new_tokens: 32,
-        ..Recipe::default()
-    };
+        ..RecipeConfig::default()
+    }
+    .build()
+    .expect("a good recipe");
     let run = || {
         let gradients: Vec<Vec<u32>> = groups
             .iter()
@@ -575,12 +580,12 @@ impl Group {
     }
 
     fn gradient(&self, model: &Model, vectors: &HostTensor, temperature: f32) -> GroupGradient {
-        let completions: Vec<&Completion> = self.completions.iter().collect();
+        let completions = self.completions.iter().collect();
         let group = GroupLoss {
             prompt: &self.prompt,
-            completions: &completions,
+            completions,
             temperature,
-            slopes: Slopes::Known(self.weights()),
+            logprob_grads: LogprobGrads::Fixed(self.weights()),
             entropy_weights: vec![],
         };
         group_gradient(

@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, Normal};
 use trimtab::model::{HostTensor, Model, ModelConfig, TensorFile};
-use trimtab::rl::Moments;
+use trimtab::rl::optim::Moments;
 
 /// Everything that a stopped run needs to go on as if it had not been stopped.
 pub(crate) struct State {

@@ -8,7 +8,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData, activation};
 use rayon::prelude::*;
 use tokenizers::Tokenizer;
 use trimtab::model::{Model, ModelConfig};
-use trimtab::rl::{AdamWConfig, clip_grad_norm};
+use trimtab::rl::optim::{AdamWConfig, clip_grad_norm};
 
 use crate::corpus::PartStep;
 use crate::state::{State, upload};

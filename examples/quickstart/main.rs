@@ -17,7 +17,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use trimtab::{Recipe, Run};
+use trimtab::{Recipe, RecipeConfig, Run};
 use trimtab_examples_common::{
     DeviceArgs, Stop, bundled_model, exit_code, peak_memory_bytes, progress, token_table,
 };
@@ -56,11 +56,13 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<()> {
     let started = Instant::now();
     let stop = Stop::on_ctrl_c()?;
-    let mut recipe = Recipe {
+    let default = RecipeConfig::default();
+    let recipe = RecipeConfig {
         seed: args.seed,
-        ..Recipe::default()
-    };
-    recipe.steps = args.steps.unwrap_or(recipe.steps);
+        steps: args.steps.unwrap_or(default.steps),
+        ..default
+    }
+    .build()?;
     let dir = args.model.clone().unwrap_or_else(bundled_model);
     let base = args.device.load(&dir);
     let base = base.with_context(|| format!("cannot load the model {}", dir.display()))?;
@@ -108,8 +110,8 @@ fn run(args: &Args) -> Result<()> {
 
 fn train(run: &mut Run, recipe: &Recipe, stop: &Stop) -> Result<()> {
     let bar = progress("training", recipe.steps).with_position(run.step());
-    while let Some(metrics) = run.advance()? {
-        let right = format!("{:.0} % right", 100.0 * metrics.accuracy);
+    while let Some(step) = run.advance()? {
+        let right = format!("{:.0} % right", 100.0 * step.metrics.accuracy);
         bar.set_position(run.step());
         if bar.is_hidden() && run.step().is_multiple_of(10) {
             eprintln!("step {}: {right}", run.step());

@@ -10,7 +10,8 @@ use std::time::Instant;
 use clap::Parser;
 use rayon::prelude::*;
 use trimtab::model::{Completion, GenerateError, GenerateOptions, Model};
-use trimtab::rl::{BackwardConfig, GroupLoss, Policy, Slopes, group_gradient};
+use trimtab::rl::Policy;
+use trimtab::rl::gradient::{BackwardConfig, GroupLoss, LogprobGrads, group_gradient};
 use trimtab::steer::{Adapter, Form, TokenFilter};
 use trimtab::{Device, Precision, Pretrained, Request, Sampling, generate};
 use trimtab_examples_common::{keep_freed_memory, peak_memory_bytes};
@@ -127,9 +128,9 @@ fn gradient(model: &Model, groups: &[(&[u32], Vec<&Completion>)]) -> Vec<f32> {
         let tokens = completions.iter().map(|one| one.tokens.len()).sum();
         let loss = GroupLoss {
             prompt,
-            completions,
+            completions: completions.clone(),
             temperature: 1.0,
-            slopes: Slopes::Known(vec![-1.0; tokens]),
+            logprob_grads: LogprobGrads::Fixed(vec![-1.0; tokens]),
             entropy_weights: vec![],
         };
         group_gradient(model, &policy, &loss, &BackwardConfig::default())

@@ -9,7 +9,10 @@ use std::time::Instant;
 use clap::Parser;
 use rayon::prelude::*;
 use trimtab::model::{Completion, FinishReason, GenerateOptions};
-use trimtab::rl::{BackwardConfig, GroupGradient, GroupLoss, Policy, Slopes, group_gradient};
+use trimtab::rl::Policy;
+use trimtab::rl::gradient::{
+    BackwardConfig, GroupGradient, GroupLoss, LogprobGrads, group_gradient,
+};
 use trimtab::steer::{Adapter, Form, TokenFilter};
 use trimtab::{Device, Precision, Pretrained, Request, Sampling, generate};
 use trimtab_examples_common::{keep_freed_memory, peak_memory_bytes};
@@ -133,9 +136,9 @@ fn training_seconds(base: &Pretrained, args: &Args) -> f64 {
     let gradient = |completions: &[&Completion]| {
         let loss = GroupLoss {
             prompt: &[0],
-            completions,
+            completions: completions.to_vec(),
             temperature: 1.0,
-            slopes: Slopes::Known(vec![-1.0; own * completions.len()]),
+            logprob_grads: LogprobGrads::Fixed(vec![-1.0; own * completions.len()]),
             entropy_weights: vec![],
         };
         group_gradient(&model, &policy, &loss, &config)

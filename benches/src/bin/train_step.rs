@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Parser;
-use trimtab::rl::{BuiltIn, Schedule};
-use trimtab::{Device, Precision, Pretrained, Recipe, Trainer};
+use trimtab::rl::optim::Schedule;
+use trimtab::rl::reward::BuiltIn;
+use trimtab::{Device, Precision, Pretrained, RecipeConfig, Trainer};
 use trimtab_examples_common::{keep_freed_memory, peak_memory_bytes};
 
 /// Measures training steps.
@@ -40,7 +41,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         &Device::flex(),
     )?;
     base.model.config.eos_token_id.clear(); // every completion has all its tokens
-    let recipe = Recipe {
+    let recipe = RecipeConfig {
         prompts_per_step: args.prompts,
         group_size: args.group,
         max_new_tokens: args.new_tokens,
@@ -49,13 +50,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         warmup_steps: 0,
         // The amount of work does not depend on the rewards.
         reward: BTreeMap::from([(BuiltIn::Random, 1.0)]),
-        ..Recipe::default()
-    };
+        ..RecipeConfig::default()
+    }
+    .build()?;
     let mut trainer = Trainer::new(&base, &recipe)?;
     let (mut seconds, mut prompts) = (vec![], vec![]);
     for _ in 0..=args.steps {
         let started = Instant::now();
-        let (_, groups) = trainer.step()?;
+        let groups = trainer.step()?.groups;
         seconds.push(started.elapsed().as_secs_f64());
         let texts = groups.into_iter().map(|group| group.prompt_text);
         prompts.extend(texts);

@@ -373,7 +373,7 @@ impl<'a> Generation<'a> {
                     let written = &self.completions[row.request][row.sample].tokens;
                     let uniform = self.sampling.uniform(
                         request.index,
-                        row.sample as u64,
+                        self.sampling.first_sample + row.sample as u64,
                         written.len() as u64,
                     );
                     self.sampling

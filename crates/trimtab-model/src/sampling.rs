@@ -34,6 +34,9 @@ pub struct Sampling {
     pub seed: u64,
     /// Step of the run: another step, another draw.
     pub step: u64,
+    /// Number of each request's first completion. The number of a completion is part of the address
+    /// of its draws, so one completion of a group can be drawn again alone.
+    pub first_sample: u64,
 }
 
 impl Default for Sampling {
@@ -49,6 +52,7 @@ impl Default for Sampling {
             stop_tokens: vec![],
             seed: 0,
             step: 0,
+            first_sample: 0,
         }
     }
 }

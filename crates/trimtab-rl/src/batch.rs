@@ -1,76 +1,73 @@
-//! A step's batch: sampled groups with what the loss needs beside them.
+//! The batch of a step: the kept groups with what their loss needs.
 
 use burn::tensor::Tensor;
 use rayon::prelude::*;
 use trimtab_model::{FinishReason, Model};
 
 use crate::advantage::Advantage;
-use crate::gradient::{GroupGradient, GroupLoss, Slopes, group_logprobs};
-use crate::loss::{CompletionLoss, KlPlace, Terms, completion_loss};
+use crate::gradient::{GroupLoss, LogprobGrads, group_logprobs};
+use crate::loss::{CompletionLoss, KlPlace, LossInputs, completion_loss};
 use crate::policy::RolloutPolicy;
 use crate::recipe::{Recipe, Truncated};
 use crate::rollout::{Group, Rollout};
-use crate::value::{ValueHead, explained_variance, gae, whiten};
+use crate::token_values::TokenValues;
+use crate::value::{ValueHead, explained_variance, gae, normalise_advantages};
 
 /// The groups that a step learns from.
 pub(crate) struct Batch<'a> {
     recipe: &'a Recipe,
     pub(crate) groups: Vec<BatchGroup<'a>>,
-    /// What the loss and the gradient are divided by.
+    /// The number that loss and gradient are divided by.
     pub(crate) divisor: f32,
-    /// Tokens that count.
+    /// Number of tokens that count.
     pub(crate) tokens: usize,
-    /// Of the learned value.
-    pub(crate) critic: Option<Critic>,
+    /// What the learned value is fitted to, if there is one.
+    pub(crate) value_targets: Option<ValueTargets>,
 }
 
-/// A group with its terms; each list has one entry per completion, each entry one number per token.
+/// A group with the inputs of its loss.
 pub(crate) struct BatchGroup<'a> {
     pub(crate) group: &'a Group,
-    advantages: Vec<Vec<f32>>,
-    /// Of the unsteered model, where there is a penalty.
-    ref_logprobs: Option<Vec<Vec<f32>>>,
-    /// Of the policy that the first update started from, once it is done.
-    pub(crate) old_logprobs: Option<Vec<Vec<f32>>>,
+    advantages: TokenValues,
+    /// Log-probabilities of the unsteered model, where there is a KL penalty.
+    ref_logprobs: Option<TokenValues>,
+    /// Log-probabilities of the policy before the first update, once that is done.
+    pub(crate) old_logprobs: Option<TokenValues>,
 }
 
-/// What the learned value is trained on.
-pub(crate) struct Critic {
+/// What the learned value is fitted to.
+pub(crate) struct ValueTargets {
     /// `[tokens, hidden_size]`
     pub(crate) features: Vec<f32>,
+    /// `[tokens]`
     pub(crate) returns: Vec<f32>,
     pub(crate) explained_variance: Option<f64>,
 }
 
 impl<'a> Batch<'a> {
-    /// `base` is the reference of a penalty; `value` is there exactly where the advantage is a learned value.
+    /// Computes rewards by token, advantages and reference log-probabilities.
+    ///
+    /// `base` is the reference of a KL penalty. `value` is given if the recipe learns a value.
     pub(crate) fn new(
         base: &Model,
-        rollout_policy: &RolloutPolicy,
+        sampler: &RolloutPolicy,
         recipe: &'a Recipe,
         value: Option<&ValueHead>,
         groups: Vec<&'a Group>,
     ) -> Self {
-        let temperature = recipe.temperature;
-        let references: Vec<Option<Vec<Vec<f32>>>> = if recipe.kl.coef > 0.0 {
-            let reference = |group: &&Group| {
-                let completions = group.completions();
-                let logprobs =
-                    group_logprobs(base, None, &group.prompt, &completions, temperature).0;
-                Some(by_completion(group, &logprobs))
-            };
-            groups.par_iter().map(reference).collect()
-        } else {
-            groups.iter().map(|_| None).collect()
-        };
-        let rewards: Vec<Vec<Vec<f32>>> = groups
+        let references = reference_logprobs(base, recipe, &groups);
+        let rewards: Vec<TokenValues> = groups
             .iter()
             .zip(&references)
-            .map(|(group, reference)| token_rewards(recipe, group, reference.as_deref()))
+            .map(|(group, reference)| token_rewards(recipe, group, reference.as_ref()))
             .collect();
-        let (advantages, critic) = match value {
-            Some(value) => learned(rollout_policy, recipe, value, &groups, &rewards),
-            None => (compared(recipe.advantage, &rewards), None),
+        let (advantages, value_targets) = match value {
+            Some(value) => {
+                let (advantages, targets) =
+                    value_advantages(sampler, recipe, value, &groups, &rewards);
+                (advantages, Some(targets))
+            }
+            None => (group_advantages(recipe.advantage, &groups, &rewards), None),
         };
         let counted = || {
             groups
@@ -83,7 +80,7 @@ impl<'a> Batch<'a> {
         Self {
             divisor: aggregation.divisor(counted().count(), tokens, recipe.max_new_tokens),
             tokens,
-            critic,
+            value_targets,
             groups: groups
                 .into_iter()
                 .zip(advantages)
@@ -99,16 +96,17 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Mean estimate of the distance of the sampling policy to the unsteered model, in nats per token.
+    /// Mean estimate of the sampling policy's divergence from the unsteered model, in nats per
+    /// token.
     pub(crate) fn kl(&self) -> Option<f64> {
         let estimator = self.recipe.kl.estimator;
         let (mut sum, mut count) = (0.0, 0_usize);
         for group in &self.groups {
-            let references = group.ref_logprobs.as_ref()?;
+            let references = group.ref_logprobs.as_ref()?.completions();
             for (rollout, reference) in group.group.rollouts.iter().zip(references) {
                 let pairs = rollout.completion.logprobs.iter().zip(reference);
                 sum += pairs
-                    .map(|(&logprob, &reference)| f64::from(estimator.of(logprob, reference)))
+                    .map(|(&logprob, &reference)| f64::from(estimator.estimate(logprob, reference)))
                     .sum::<f64>();
                 count += reference.len();
             }
@@ -120,74 +118,74 @@ impl<'a> Batch<'a> {
 impl BatchGroup<'_> {
     /// Whether the group changes the gradient.
     pub(crate) fn has_signal(&self, recipe: &Recipe) -> bool {
-        let advantages = || self.advantages.iter().flatten();
-        advantages().any(|&advantage| advantage != 0.0)
+        let mut advantages = self.advantages.as_slice().iter();
+        advantages.any(|&advantage| advantage != 0.0)
             || recipe.loss.entropy_coef > 0.0
-            || penalised(recipe)
+            || has_penalty(recipe)
     }
 
-    /// The loss of each completion under a policy that gives its tokens these log-probabilities, completion after completion.
-    pub(crate) fn losses(&self, recipe: &Recipe, logprobs: &[f32]) -> Vec<CompletionLoss> {
-        let penalised = penalised(recipe);
-        let logprobs = by_completion(self.group, logprobs);
-        let completions = self.group.rollouts.iter().zip(&logprobs).enumerate();
+    /// The loss of each completion under a policy with these log-probabilities.
+    pub(crate) fn completion_losses(
+        &self,
+        recipe: &Recipe,
+        logprobs: &TokenValues,
+    ) -> Vec<CompletionLoss> {
+        let references = self.ref_logprobs.as_ref().filter(|_| has_penalty(recipe));
+        let mut references = references.map(TokenValues::completions);
+        let mut old = self.old_logprobs.as_ref().map(TokenValues::completions);
+        let rollouts = self.group.rollouts.iter();
+        let completions = rollouts.zip(logprobs.completions());
         completions
-            .map(|(index, (rollout, logprobs))| {
-                if !counts(recipe, rollout) {
-                    return CompletionLoss {
-                        slopes: vec![0.0; logprobs.len()],
-                        ..CompletionLoss::default()
-                    };
-                }
-                let of =
-                    |list: &'_ Option<Vec<Vec<f32>>>| list.as_ref().map(|list| list[index].clone());
-                let (old, reference) = (of(&self.old_logprobs), of(&self.ref_logprobs));
-                let terms = Terms {
-                    advantages: &self.advantages[index],
-                    old_logprobs: old.as_deref(),
-                    ref_logprobs: reference.as_deref().filter(|_| penalised),
+            .zip(self.advantages.completions())
+            .map(|((rollout, logprobs), advantages)| {
+                let inputs = LossInputs {
+                    advantages,
+                    old_logprobs: old.as_mut().and_then(Iterator::next),
+                    ref_logprobs: references.as_mut().and_then(Iterator::next),
                 };
-                completion_loss(&recipe.loss, &recipe.kl, logprobs, terms)
+                if counts(recipe, rollout) {
+                    completion_loss(&recipe.loss, &recipe.kl, logprobs, inputs)
+                } else {
+                    CompletionLoss {
+                        logprob_grads: vec![0.0; logprobs.len()],
+                        ..CompletionLoss::default()
+                    }
+                }
             })
             .collect()
     }
 
-    /// Gives `run` the loss of the group for [`group_gradient`](crate::group_gradient).
-    pub(crate) fn with_loss(
-        &self,
-        recipe: &Recipe,
-        run: impl FnOnce(&GroupLoss) -> GroupGradient,
-    ) -> GroupGradient {
-        let slopes = |logprobs: &[f32]| -> Vec<f32> {
-            let losses = self.losses(recipe, logprobs).into_iter();
-            losses.flat_map(|loss| loss.slopes).collect()
+    /// The loss of the group, for [`group_gradient`](crate::gradient::group_gradient).
+    pub(crate) fn loss<'b>(&'b self, recipe: &'b Recipe) -> GroupLoss<'b> {
+        let logprob_grads = move |logprobs: &[f32]| -> Vec<f32> {
+            let logprobs = TokenValues::new(self.group, logprobs.to_vec());
+            let losses = self.completion_losses(recipe, &logprobs).into_iter();
+            losses.flat_map(|loss| loss.logprob_grads).collect()
         };
-        // On the policy that sampled, without a penalty, the ratio is 1 and slopes follow from the advantages alone.
-        let known = self.old_logprobs.is_none() && !penalised(recipe);
-        let completions = self.group.completions();
-        let entropy_weights = if recipe.loss.entropy_coef > 0.0 {
-            self.entropy_weights(recipe)
-        } else {
-            vec![]
-        };
-        run(&GroupLoss {
+        // Before the first update the ratio is 1. Without a penalty, the derivatives then follow
+        // from the advantages alone.
+        let is_on_policy = self.old_logprobs.is_none() && !has_penalty(recipe);
+        GroupLoss {
             prompt: &self.group.prompt,
-            completions: &completions,
+            completions: self.group.completions(),
             temperature: recipe.temperature,
-            slopes: if known {
-                Slopes::Known(slopes(&sampled(self.group)))
+            logprob_grads: if is_on_policy {
+                let sampled = TokenValues::sampled_logprobs(self.group);
+                LogprobGrads::Fixed(logprob_grads(sampled.as_slice()))
             } else {
-                Slopes::Of(&slopes)
+                LogprobGrads::Computed(Box::new(logprob_grads))
             },
-            entropy_weights,
-        })
+            entropy_weights: if recipe.loss.entropy_coef > 0.0 {
+                self.entropy_weights(recipe)
+            } else {
+                vec![]
+            },
+        }
     }
 
     /// The first completion with an advantage that is not finite.
-    pub(crate) fn bad_advantage(&self) -> Option<usize> {
-        self.advantages
-            .iter()
-            .position(|tokens| tokens.iter().any(|advantage| !advantage.is_finite()))
+    pub(crate) fn non_finite_advantage(&self) -> Option<usize> {
+        self.advantages.first_non_finite()
     }
 
     fn entropy_weights(&self, recipe: &Recipe) -> Vec<f32> {
@@ -204,8 +202,8 @@ impl BatchGroup<'_> {
     }
 }
 
-/// Whether the loss has a penalty for leaving the unsteered model.
-fn penalised(recipe: &Recipe) -> bool {
+/// Whether the loss has a KL penalty.
+fn has_penalty(recipe: &Recipe) -> bool {
     recipe.kl.coef > 0.0 && recipe.kl.place == KlPlace::Loss
 }
 
@@ -214,103 +212,113 @@ fn counts(recipe: &Recipe, rollout: &Rollout) -> bool {
     recipe.truncated == Truncated::Keep || rollout.completion.finish_reason != FinishReason::Length
 }
 
-/// The sampler's log-probabilities of a group, completion after completion.
-pub(crate) fn sampled(group: &Group) -> Vec<f32> {
-    let rollouts = group.rollouts.iter();
-    rollouts
-        .flat_map(|rollout| rollout.completion.logprobs.iter().copied())
-        .collect()
-}
-
-/// Cuts numbers of tokens, completion after completion, into completions.
-pub(crate) fn by_completion(group: &Group, tokens: &[f32]) -> Vec<Vec<f32>> {
-    let mut rest = tokens;
-    let cut = |rollout: &Rollout| {
-        let (own, others) = rest.split_at(rollout.completion.tokens.len());
-        rest = others;
-        own.to_vec()
+/// Log-probabilities of the unsteered model; `None` without a KL penalty.
+fn reference_logprobs(
+    base: &Model,
+    recipe: &Recipe,
+    groups: &[&Group],
+) -> Vec<Option<TokenValues>> {
+    if recipe.kl.coef == 0.0 {
+        return groups.iter().map(|_| None).collect();
+    }
+    let reference = |group: &&Group| {
+        let completions = group.completions();
+        let temperature = recipe.temperature;
+        let (logprobs, _) = group_logprobs(base, None, &group.prompt, &completions, temperature);
+        Some(TokenValues::new(group, logprobs))
     };
-    group.rollouts.iter().map(cut).collect()
+    groups.par_iter().map(reference).collect()
 }
 
-/// The reward of each token: the completion's at its last one, less the penalty of each where it is put there.
-fn token_rewards(recipe: &Recipe, group: &Group, references: Option<&[Vec<f32>]>) -> Vec<Vec<f32>> {
+/// The reward of each token: that of the completion at its last one, less a KL penalty of each.
+fn token_rewards(recipe: &Recipe, group: &Group, references: Option<&TokenValues>) -> TokenValues {
     let in_reward = references.filter(|_| recipe.kl.place == KlPlace::Reward);
-    let rollouts = group.rollouts.iter().enumerate();
-    rollouts
-        .map(|(index, rollout)| {
-            let logprobs = &rollout.completion.logprobs;
-            let mut rewards = vec![0.0; logprobs.len()];
-            if let Some(references) = in_reward {
-                for ((reward, &logprob), &reference) in
-                    rewards.iter_mut().zip(logprobs).zip(&references[index])
-                {
-                    *reward -= recipe.kl.coef * recipe.kl.estimator.of(logprob, reference);
-                }
+    let mut references = in_reward.map(TokenValues::completions);
+    let rewards = group.rollouts.iter().map(|rollout| {
+        let logprobs = &rollout.completion.logprobs;
+        let mut rewards = vec![0.0; logprobs.len()];
+        if let Some(reference) = references.as_mut().and_then(Iterator::next) {
+            for ((reward, &logprob), &reference) in rewards.iter_mut().zip(logprobs).zip(reference)
+            {
+                *reward -= recipe.kl.coef * recipe.kl.estimator.estimate(logprob, reference);
             }
-            *rewards.last_mut().expect("a completion has a token") += rollout.score.sum;
-            rewards
-        })
-        .collect()
+        }
+        if let Some(last) = rewards.last_mut() {
+            *last += rollout.score.sum;
+        }
+        rewards
+    });
+    TokenValues::concat(group, rewards)
 }
 
-/// Advantages from the rewards of whole completions, the same for all tokens of one.
-fn compared(advantage: Advantage, rewards: &[Vec<Vec<f32>>]) -> Vec<Vec<Vec<f32>>> {
-    let of_group = |group: &Vec<Vec<f32>>| group.iter().map(|tokens| tokens.iter().sum()).collect();
-    let sums: Vec<Vec<f32>> = rewards.iter().map(of_group).collect();
-    let advantages = advantage.of(&sums);
-    let tokens = |(group, advantages): (&Vec<Vec<f32>>, Vec<f32>)| {
-        let each = group.iter().zip(advantages);
-        each.map(|(tokens, advantage)| vec![advantage; tokens.len()])
-            .collect()
+/// Advantages from the rewards of whole completions. All tokens of a completion have the same.
+fn group_advantages(
+    advantage: Advantage,
+    groups: &[&Group],
+    rewards: &[TokenValues],
+) -> Vec<TokenValues> {
+    let sums: Vec<Vec<f32>> = rewards
+        .iter()
+        .map(|rewards| rewards.completions().map(|one| one.iter().sum()).collect())
+        .collect();
+    let advantages = advantage.compute(&sums);
+    let by_token = |(group, advantages): (&&Group, Vec<f32>)| {
+        let each = group.rollouts.iter().zip(advantages);
+        let each = each.map(|(one, advantage)| vec![advantage; one.completion.tokens.len()]);
+        TokenValues::concat(group, each)
     };
-    rewards.iter().zip(advantages).map(tokens).collect()
+    groups.iter().zip(advantages).map(by_token).collect()
 }
 
-/// Advantages from a learned value, and what it is to learn.
-fn learned(
-    rollout_policy: &RolloutPolicy,
+/// Advantages from a learned value, and what the value is fitted to.
+fn value_advantages(
+    sampler: &RolloutPolicy,
     recipe: &Recipe,
     value: &ValueHead,
     groups: &[&Group],
-    rewards: &[Vec<Vec<f32>>],
-) -> (Vec<Vec<Vec<f32>>>, Option<Critic>) {
-    let features = |group: &&Group| {
-        let completions = group.completions();
-        let temperature = recipe.temperature;
-        let (_, resid): (_, Tensor<2>) = group_logprobs(
-            &rollout_policy.base.model,
-            Some(&rollout_policy.steering),
-            &group.prompt,
-            &completions,
-            temperature,
-        );
-        let resid = resid.try_into_vec_as();
-        value.features(resid.expect("activations convert to f32"))
-    };
-    let features: Vec<Vec<f32>> = groups.par_iter().map(features).collect();
+    rewards: &[TokenValues],
+) -> (Vec<TokenValues>, ValueTargets) {
+    let features = value_features(sampler, recipe, value, groups);
     let (mut advantages, mut all_values, mut all_returns) = (vec![], vec![], vec![]);
     for ((group, features), rewards) in groups.iter().zip(&features).zip(rewards) {
-        let values = by_completion(group, &value.values(features));
-        for (values, rewards) in values.iter().zip(rewards) {
+        let values = TokenValues::new(group, value.values(features));
+        for (values, rewards) in values.completions().zip(rewards.completions()) {
             let (own, returns) = gae(rewards, values, recipe.value.gamma, recipe.value.lambda);
             advantages.extend(own);
             all_values.extend_from_slice(values);
             all_returns.extend(returns);
         }
     }
-    whiten(&mut advantages);
-    let mut rest = &advantages[..];
-    let cut = |group: &&Group| {
-        let (own, others) = rest.split_at(group.tokens());
-        rest = others;
-        by_completion(group, own)
-    };
-    let advantages = groups.iter().map(cut).collect();
-    let critic = Critic {
+    normalise_advantages(&mut advantages);
+    let mut rest = advantages.into_iter();
+    let of_group =
+        |group: &&Group| TokenValues::new(group, rest.by_ref().take(group.tokens()).collect());
+    let advantages = groups.iter().map(of_group).collect();
+    let targets = ValueTargets {
         features: features.concat(),
         explained_variance: explained_variance(&all_values, &all_returns),
         returns: all_returns,
     };
-    (advantages, Some(critic))
+    (advantages, targets)
+}
+
+/// The features of each token of each group, `[tokens, hidden_size]`.
+fn value_features(
+    sampler: &RolloutPolicy,
+    recipe: &Recipe,
+    value: &ValueHead,
+    groups: &[&Group],
+) -> Vec<Vec<f32>> {
+    let features = |group: &&Group| {
+        let (_, resid): (_, Tensor<2>) = group_logprobs(
+            &sampler.base.model,
+            Some(&sampler.steering),
+            &group.prompt,
+            &group.completions(),
+            recipe.temperature,
+        );
+        let resid = resid.try_into_vec_as();
+        value.features(resid.expect("activations convert to f32"))
+    };
+    groups.par_iter().map(features).collect()
 }

@@ -1,4 +1,6 @@
-//! What a stopped run needs to go on as if it had not been stopped: one file of three times the size of what is trained.
+//! Checkpoints: all that a run needs to continue, in one file.
+//!
+//! A checkpoint has three times the size of what is trained.
 
 use std::fs;
 use std::io;
@@ -9,19 +11,21 @@ use trimtab_model::{HostTensor, TensorFile, TensorFileError};
 use trimtab_steer::Adapter;
 use trimtab_tasks::Cursor;
 
-use crate::update::Moments;
+use crate::optim::Moments;
 use crate::value::ValueHead;
 
-/// Where a run stands. The draws follow from step and address, so there is no generator to keep.
+/// What changes during a run.
+///
+/// Random draws follow from the step and their address, so there is no generator to keep.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
     /// What is trained.
     pub adapter: Adapter,
     /// The optimiser's moments of each parameter, in the order of [`Adapter::parameters`].
     pub moments: Vec<Moments>,
-    /// The learned value, where the recipe has one.
+    /// The learned value, if the recipe has one.
     pub value: Option<ValueHead>,
-    /// Where and how far it is.
+    /// How far the run is.
     pub progress: Progress,
 }
 
@@ -29,22 +33,22 @@ pub struct State {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Progress {
-    /// Steps done.
+    /// Number of steps done.
     pub step: u64,
-    /// Updates of the parameters done.
+    /// Number of updates of the parameters.
     pub updates: u64,
-    /// Updates of the value done.
+    /// Number of updates of the value.
     pub value_updates: u64,
-    /// Steps without an update in a row, because of values that were not finite.
+    /// Number of skipped steps in a row, up to the last step.
     pub skipped_in_row: u64,
-    /// Where the stream of problems is; it knows its data.
+    /// Position in the stream of problems.
     pub cursor: Cursor,
 }
 
-/// Which run a checkpoint belongs to.
+/// The run that a checkpoint belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// SHA-256 of what the result depends on in the recipe.
+    /// [Fingerprint](crate::Recipe::fingerprint) of the recipe.
     pub recipe_sha256: String,
     /// SHA-256 of the base model's weights.
     pub base_sha256: String,
@@ -58,17 +62,19 @@ pub enum CheckpointError {
     #[error(transparent)]
     File(#[from] TensorFileError),
     #[error(
-        "{path} is not a checkpoint of this version ({reason}); remove its folder to start over"
+        "{path} is not a checkpoint of this version ({reason}); give another folder with --out, or \
+         remove this one to start over"
     )]
     Format { path: PathBuf, reason: String },
     #[error(
-        "{path} belongs to a run with another {what}; give another folder with --out, or remove this one"
+        "{path} belongs to a run with another {what}; give another folder with --out, or remove \
+         this one"
     )]
     OtherRun { path: PathBuf, what: &'static str },
 }
 
 impl State {
-    /// A run before its first step; `cursor` is where its stream of problems begins.
+    /// A run before its first step. `cursor` is the beginning of its stream of problems.
     pub fn new(adapter: Adapter, value: Option<ValueHead>, cursor: Cursor) -> Self {
         let parameters = adapter.parameters().iter();
         Self {
@@ -87,7 +93,7 @@ impl State {
         }
     }
 
-    /// Writes the checkpoint to `path`; a crash leaves the old file or none.
+    /// Writes a checkpoint to `path`. A crash leaves the old file or none.
     ///
     /// # Errors
     ///
@@ -112,8 +118,9 @@ impl State {
         Ok(file.write(path)?)
     }
 
-    /// Reads the checkpoint of the run that `self` is the beginning of: with these parameters, this stream and this
-    /// identity.
+    /// Reads a checkpoint of the run that `self` is the beginning of.
+    ///
+    /// The checkpoint has the same parameters, the same stream and this identity.
     ///
     /// # Errors
     ///
@@ -166,24 +173,24 @@ impl State {
         }
         let mut state = self.clone();
         state.progress = progress;
-        for ((value, moments), (value_taken, moments_taken)) in state.numbers_mut().zip(taken) {
+        for ((value, moments), (value_taken, moments_taken)) in state.values_mut().zip(taken) {
             (*value, *moments) = (value_taken, moments_taken);
         }
         Ok(state)
     }
 
-    /// Name, numbers and moments of all that is learned.
+    /// Name, values and moments of all that is learned.
     fn parameters(&self) -> impl Iterator<Item = (&str, &HostTensor, &Moments)> {
-        let value = self.value.iter().flat_map(|value| &value.params);
-        let value = value.map(|param| (&*param.name, &param.value, &param.moments));
+        let value = self.value.iter().flat_map(|value| value.params());
+        let value = value.map(|param| (param.name, &param.value, &param.moments));
         let trained = self.adapter.parameters().iter().zip(&self.moments);
         let trained = trained.map(|((name, tensor), moments)| (&**name, tensor, moments));
         trained.chain(value)
     }
 
-    /// The same numbers and moments, to be changed.
-    fn numbers_mut(&mut self) -> impl Iterator<Item = (&mut Vec<f32>, &mut Moments)> {
-        let value = self.value.iter_mut().flat_map(|value| &mut value.params);
+    /// Values and moments of all that is learned.
+    fn values_mut(&mut self) -> impl Iterator<Item = (&mut Vec<f32>, &mut Moments)> {
+        let value = self.value.iter_mut().flat_map(|value| value.params_mut());
         let value = value.map(|param| (&mut param.value.data, &mut param.moments));
         self.adapter
             .values_mut()

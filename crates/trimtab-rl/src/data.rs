@@ -1,4 +1,4 @@
-//! Where the problems of a run come from: a stream to train on and others to measure on.
+//! The problems of a run: a stream to train on, and validation problems.
 
 use trimtab_model::Pretrained;
 use trimtab_tasks::{
@@ -6,13 +6,13 @@ use trimtab_tasks::{
 };
 
 use crate::recipe::Recipe;
-use crate::rollout::{RolloutError, item};
+use crate::rollout::{RolloutError, prompt_item};
 
 /// The problems of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Data {
     pub(crate) stream: Stream,
-    selection: Problems,
+    validation: Problems,
 }
 
 /// Why a run has no problems.
@@ -25,27 +25,28 @@ pub enum DataError {
     #[error(transparent)]
     Stream(#[from] StreamError),
     #[error(
-        "of {count} problems none is {part}; raise or lower selection.share, or set selection.every to 0"
+        "of {count} problems none is {part}; raise or lower validation.share, or \
+         set validation.every to 0"
     )]
     NoneLeft { count: usize, part: &'static str },
 }
 
-/// Keeps the problems of reward training apart from those of the pre-training text, whose seeds are small.
+/// Stream of generated training problems. Those of the pre-training text have small numbers.
 const TRAINING_STREAM: u64 = 1 << 62;
 
-/// Keeps the problems that a run is watched by apart from both.
-const SELECTION_STREAM: u64 = 3 << 61;
+/// Stream of generated validation problems.
+const VALIDATION_STREAM: u64 = 3 << 61;
 
 impl Data {
-    pub(crate) fn of(recipe: &Recipe) -> Result<Self, DataError> {
+    pub(crate) fn load(recipe: &Recipe) -> Result<Self, DataError> {
         let problems = |stream: u64| recipe.task.problems(Split::Train, stream ^ recipe.seed);
         let all = problems(TRAINING_STREAM)?;
-        let (train, selection) = match all.len() {
-            None => (all, problems(SELECTION_STREAM)?),
-            Some(_) if recipe.selection.every == 0 => (all, Problems::from(vec![])),
+        let (train, validation) = match all.len() {
+            None => (all, problems(VALIDATION_STREAM)?),
+            Some(_) if recipe.validation.every == 0 => (all, Problems::from(vec![])),
             Some(count) => {
                 let (kept, aside) =
-                    set_aside(all.iter().collect(), recipe.selection.share, recipe.seed);
+                    set_aside(all.iter().collect(), recipe.validation.share, recipe.seed);
                 let count = count as usize;
                 for (part, problems) in [("trained on", &kept), ("set aside", &aside)] {
                     if problems.is_empty() {
@@ -57,7 +58,7 @@ impl Data {
         };
         Ok(Self {
             stream: Stream::new(recipe.seed, vec![(train, 1)])?,
-            selection,
+            validation,
         })
     }
 
@@ -77,16 +78,16 @@ impl Data {
         self.stream.next()
     }
 
-    /// The items that the run is watched by.
-    pub(crate) fn selection(
+    /// The validation problems with their prompts.
+    pub(crate) fn validation_items(
         &self,
         base: &Pretrained,
         recipe: &Recipe,
     ) -> Result<Vec<Item>, RolloutError> {
         let template = recipe.template();
-        let problems = self.selection.iter().take(recipe.selection.problems);
+        let problems = self.validation.iter().take(recipe.validation.problems);
         problems
-            .map(|problem| item(base, &template, &problem))
+            .map(|problem| prompt_item(base, &template, &problem))
             .collect()
     }
 }

@@ -1,29 +1,44 @@
-//! The result of a run, in the file that its form has.
+//! The result of a run, in the file format of its form.
 
 use std::path::{Path, PathBuf};
 
 use trimtab_model::Pretrained;
-use trimtab_steer::{Adapter, Form, SteeringFile, TokenFilter};
+use trimtab_steer::{
+    Adapter, ExportError, Form, PeftError, SteeringError, SteeringFile, TokenFilter,
+};
 
 use crate::recipe::Recipe;
-use crate::run::RunError;
 
-/// Vectors.
+/// A steering file.
 const STEERING: &str = "steering.safetensors";
-/// A folder of PEFT.
+/// A PEFT folder.
 const ADAPTER: &str = "adapter";
 /// A checkpoint folder.
 const MODEL: &str = "model";
 
-/// Writes what was trained into `folder` and returns the path: weights as a checkpoint, LoRA as a folder of PEFT, vectors as a
-/// steering file.
+/// Why the result could not be written.
+#[expect(missing_docs, reason = "the messages document the variants")]
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum ResultError {
+    #[error(transparent)]
+    Steering(#[from] SteeringError),
+    #[error(transparent)]
+    Peft(#[from] PeftError),
+    #[error(transparent)]
+    Checkpoint(#[from] ExportError),
+}
+
+/// Writes what was trained into `folder`, and returns the path.
+///
+/// Weights become a checkpoint folder, LoRA a PEFT folder, and vectors a steering file.
 pub(crate) fn export(
     folder: &Path,
     base: &Pretrained,
     adapter: &Adapter,
     step: u64,
     recipe: &Recipe,
-) -> Result<PathBuf, RunError> {
+) -> Result<PathBuf, ResultError> {
     match adapter.form() {
         Form::Full(_) => {
             let path = folder.join(MODEL);

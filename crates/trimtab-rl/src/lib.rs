@@ -1,53 +1,54 @@
-//! Reward training of steering vectors and of the other forms of `trimtab-steer`: rollouts, rewards, advantages, losses, updates, checkpoints.
+//! Reinforcement learning of steering vectors, and of the other forms of `trimtab-steer`.
 //!
-//! A [`Run`] is a folder that can be stopped at any instant and taken up again with the same bytes at the end; a
-//! [`Trainer`] is the same in main memory. One [`Trainer::step`] samples a group of completions for each of some
-//! problems, rewards them, and moves the parameters against the gradient of the policy's loss.
+//! A [`Run`] is a folder. It can be stopped at any instant. Opened again, it ends with the same
+//! bytes. A [`Trainer`] is the same in memory. One [`Trainer::step`] samples a group of completions
+//! for each of some problems, rewards them, and updates the trained parameters.
 //!
-//! The formulas are pure functions that can be used alone: [`Advantage::of`], [`completion_loss`], [`gae`],
-//! [`AdamWConfig::update`]. A [`Recipe`] says which of them a run goes by; [`Preset`] has known algorithms by name.
+//! A [`Recipe`] holds the settings of a run. A [`Preset`] holds those of a known algorithm.
+//!
+//! ```no_run
+//! use trimtab_model::{Device, Precision, Pretrained};
+//! use trimtab_rl::{RecipeConfig, Run};
+//!
+//! let base = Pretrained::load("model".as_ref(), Precision::F32, &Device::flex())?;
+//! let recipe = RecipeConfig { steps: 20, ..RecipeConfig::default() }.build()?;
+//! let mut run = Run::open("runs/mine".as_ref(), &base, &recipe)?;
+//! while let Some(step) = run.advance()? {
+//!     println!("{:.0} % right", 100.0 * step.metrics.accuracy);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The formulas are pure functions that work alone: [`advantage::Advantage::compute`],
+//! [`value::gae`], [`loss::completion_loss`] and [`optim::AdamWConfig::update`].
 
-mod advantage;
+pub mod advantage;
 mod batch;
-mod checkpoint;
+pub mod checkpoint;
 mod checkpointed_forward;
-mod data;
-mod evaluate;
+pub mod data;
+mod evaluation;
 mod export;
-mod gradient;
+pub mod gradient;
 mod log;
-mod loss;
-mod metrics;
+pub mod loss;
+pub mod metrics;
+pub mod optim;
 mod policy;
-mod recipe;
+pub mod recipe;
 pub mod reporting;
-mod reward;
-mod rollout;
-mod run;
-mod trainer;
-mod update;
-mod value;
+pub mod reward;
+pub mod rollout;
+pub mod run;
+mod token_values;
+pub mod trainer;
+pub mod value;
 
-pub use advantage::Advantage;
-pub use checkpoint::{CheckpointError, Identity, Progress, State};
-pub use data::DataError;
-pub use evaluate::evaluate;
-pub use gradient::{
-    BackwardConfig, GroupGradient, GroupLoss, Slopes, group_gradient, group_logprobs,
-};
-pub use loss::{
-    Aggregation, CompletionLoss, KlConfig, KlEstimator, KlPlace, LossConfig, Surrogate, Terms,
-    completion_loss,
-};
+pub use evaluation::evaluate;
 pub use metrics::StepMetrics;
 pub use policy::Policy;
-pub use recipe::{
-    Preset, Recipe, RecipeError, Selection, Steer, Truncated, UnknownPreset, ZeroVariance,
-};
-pub use reporting::{Warning, warnings};
-pub use reward::{BuiltIn, CommandConfig, CommandError, RewardError, Rewards, Score};
-pub use rollout::{Group, Rollout, RolloutError, RolloutRecord, item, rollouts};
-pub use run::{Measurement, Run, RunError};
-pub use trainer::{TrainError, Trainer};
-pub use update::{AdamWConfig, Moments, Parameter, Schedule, clip_grad_norm};
-pub use value::{ValueConfig, ValueHead, explained_variance, gae, whiten};
+pub use recipe::{Preset, Recipe, RecipeConfig, RecipeError};
+pub use reward::{RewardError, Rewards};
+pub use rollout::{Group, Rollout, RolloutError};
+pub use run::{Run, RunError};
+pub use trainer::{StepOutput, TrainError, Trainer};

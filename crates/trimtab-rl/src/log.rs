@@ -2,11 +2,35 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use trimtab_model::write_atomically;
+
+/// A line of a log that is damaged, or of another version.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read line {line} of {path}; it stays in the file and counts nowhere")]
+pub struct LogError {
+    /// The log.
+    pub path: PathBuf,
+    /// Number of the line, from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub source: serde_json::Error,
+}
+
+/// What a log holds up to a step.
+pub(crate) struct LogContents<T> {
+    pub(crate) records: Vec<T>,
+    pub(crate) unreadable: Vec<LogError>,
+}
+
+/// What every line has.
+#[derive(Deserialize)]
+pub(crate) struct LineStep {
+    step: u64,
+}
 
 /// Adds lines to a log.
 pub(crate) fn append(
@@ -22,31 +46,71 @@ pub(crate) fn append(
     file.write_all(text.as_bytes())
 }
 
-/// Removes what a stopped run wrote after its last checkpoint, lines of later steps and a line cut in the middle; gives what
-/// is left.
-pub(crate) fn trim(path: &Path, step: u64) -> io::Result<Vec<u8>> {
+/// Waits until the disk holds what was added to a log. A log that does not exist holds nothing.
+pub(crate) fn sync(path: &Path) -> io::Result<()> {
+    match OpenOptions::new().append(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        file => file?.sync_data(),
+    }
+}
+
+/// Reads a log up to `step` and removes what a stopped run wrote after that.
+///
+/// What goes is everything after the last line of a step up to `step`: lines of later steps, and a
+/// line that was cut in the middle. A line before that which cannot be read is reported.
+pub(crate) fn trim<T: DeserializeOwned>(path: &Path, step: u64) -> io::Result<LogContents<T>> {
     let bytes = match fs::read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(vec![]),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => vec![],
         read => read?,
     };
-    let step_of = |line: &[u8]| -> Option<u64> {
-        let line: serde_json::Value = serde_json::from_slice(line).ok()?;
-        line.get("step")?.as_u64()
+    let lines: Vec<&[u8]> = bytes.split_inclusive(|&byte| byte == b'\n').collect();
+    let counts = |line: &&[u8]| {
+        let of = serde_json::from_slice::<LineStep>(line);
+        line.ends_with(b"\n") && of.is_ok_and(|of| of.step <= step)
     };
-    let kept: Vec<u8> = bytes
-        .split_inclusive(|&byte| byte == b'\n')
-        .filter(|line| line.ends_with(b"\n") && step_of(line).is_some_and(|of| of <= step))
-        .flatten()
-        .copied()
-        .collect();
+    let count = lines.iter().rposition(counts).map_or(0, |last| last + 1);
+    let kept = lines[..count].concat();
     if kept.len() != bytes.len() {
         write_atomically(path, &kept)?;
     }
-    Ok(kept)
+    let mut contents = LogContents {
+        records: vec![],
+        unreadable: vec![],
+    };
+    for (line, number) in lines[..count].iter().zip(1..) {
+        match serde_json::from_slice(line) {
+            Ok(record) => contents.records.push(record),
+            Err(source) => contents.unreadable.push(LogError {
+                path: path.into(),
+                line: number,
+                source,
+            }),
+        }
+    }
+    Ok(contents)
 }
 
-/// The lines of a log that [`trim`] gave.
-pub(crate) fn parse<T: DeserializeOwned>(lines: &[u8]) -> Vec<T> {
-    let values = serde_json::Deserializer::from_slice(lines).into_iter();
-    values.map_while(Result::ok).collect()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Line {
+        step: u64,
+        value: u32,
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_read_costs_no_other() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("log");
+        let kept = "{\"step\":1,\"value\":7}\n{\"step\":2}\n\0\n{\"step\":3,\"value\":9}\n";
+        fs::write(&path, format!("{kept}{{\"step\":4,\"value\":1}}\n{{\"st")).expect("a file");
+        let contents = trim::<Line>(&path, 3).expect("a file");
+        let [first, last] = [(1, 7), (3, 9)].map(|(step, value)| Line { step, value });
+        assert_eq!(contents.records, [first, last]);
+        let numbers: Vec<usize> = contents.unreadable.iter().map(|one| one.line).collect();
+        assert_eq!(numbers, [2, 3]);
+        assert_eq!(fs::read_to_string(&path).expect("a file"), kept);
+    }
 }

@@ -1,26 +1,31 @@
-//! The loss of a completion and its slope: pure functions of log-probabilities.
+//! The loss of a completion and its derivative: pure functions of log-probabilities.
 //!
-//! Every objective here is a function of the log-probabilities that the policy gives to the tokens of a completion. So
-//! the loss and its derivative with respect to each of them (the *slope*) are computed on the host, and back-propagation
-//! needs only the weighted sum of log-probabilities whose weights are the slopes ([`group_gradient`](crate::group_gradient)).
+//! Every objective here is a function of the log-probabilities that the policy gives to the tokens
+//! of a completion. The loss and its derivative with respect to each log-probability are computed
+//! on the host. Back-propagation then needs only a weighted sum of log-probabilities, with these
+//! derivatives as weights: see [`group_gradient`](crate::gradient::group_gradient).
 
 use serde::{Deserialize, Serialize};
 
-/// How advantages and probabilities make a loss. With `A` the advantage, `r = exp(logprob - old_logprob)` the ratio of the
-/// present to the sampling policy, and `clip(r) = min(max(r, 1 - low), 1 + high)`, the loss of a token is:
+/// How advantages and probabilities make the loss of a token.
+///
+/// Below, `A` is the advantage, `r = exp(logprob - old_logprob)` the ratio of the present to the
+/// sampling policy, and `clip(r) = min(max(r, 1 - clip_low), 1 + clip_high)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Surrogate {
     /// `-A logprob` (REINFORCE).
     PolicyGradient,
-    /// `-min(r A, clip(r) A)`: PPO, arXiv:1707.06347, eq. 7; `high > low` is "Clip-Higher" of DAPO, arXiv:2503.14476.
+    /// `-min(r A, clip(r) A)`: PPO, arXiv:1707.06347, eq. 7.
+    ///
+    /// With `clip_high > clip_low` it is "Clip-Higher" of DAPO, arXiv:2503.14476.
     Clipped,
-    /// As clipped, and for `A < 0` at most `-dual A`: arXiv:1912.09729.
+    /// As clipped, and for `A < 0` at most `-dual_clip A`: arXiv:1912.09729.
     DualClip,
     /// `-sg(clip(r)) A logprob`, where `sg` stops the gradient: CISPO, arXiv:2506.13585, eq. 4.
     Cispo,
-    /// As clipped, with one ratio for the whole completion, `exp(mean_t(logprob_t - old_logprob_t))`: GSPO,
-    /// arXiv:2507.18071, eq. 5 and 7.
+    /// As clipped, with one ratio for the completion, `exp(mean_t(logprob_t - old_logprob_t))`:
+    /// GSPO, arXiv:2507.18071, eq. 5 and 7.
     Gspo,
 }
 
@@ -28,11 +33,12 @@ pub enum Surrogate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Aggregation {
-    /// Sum over the number of tokens of the whole batch: DAPO, arXiv:2503.14476, eq. 12.
+    /// Sum over the number of tokens of the batch: DAPO, arXiv:2503.14476, eq. 12.
     TokenMean,
-    /// Mean over tokens of each completion, then over completions: GRPO, arXiv:2402.03300, eq. 3.
+    /// Mean over the tokens of each completion, then over completions: GRPO, arXiv:2402.03300,
+    /// eq. 3.
     SequenceMean,
-    /// Sum over completions times `max_new_tokens`: Dr. GRPO, arXiv:2503.20783.
+    /// Sum over the number of completions times `max_new_tokens`: Dr. GRPO, arXiv:2503.20783.
     ConstantLength,
 }
 
@@ -45,7 +51,7 @@ impl Aggregation {
         }
     }
 
-    /// What the weighted sum over a batch is divided by; at least 1.
+    /// The number that the weighted sum over a batch is divided by, at least 1.
     pub fn divisor(self, completions: usize, tokens: usize, max_new_tokens: usize) -> f32 {
         let divisor = match self {
             Self::TokenMean => tokens,
@@ -60,20 +66,23 @@ impl Aggregation {
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LossConfig {
-    /// How advantages and probabilities make a loss.
+    /// How advantages and probabilities make the loss of a token.
     pub surrogate: Surrogate,
     /// How the losses of tokens make the loss of a step.
     pub aggregation: Aggregation,
-    /// How far below 1 the ratio counts.
+    /// Clip range of the ratio below 1.
     pub clip_low: f32,
-    /// How far above 1 the ratio counts.
+    /// Clip range of the ratio above 1.
     pub clip_high: f32,
-    /// Largest ratio that counts where the advantage is negative, for `dual-clip`; above 1.
+    /// Largest ratio for negative advantages, above 1. For `surrogate = "dual-clip"`.
     pub dual_clip: f32,
-    /// Weight of the policy's entropy, which is added to the objective; 0 computes none.
+    /// Weight of the policy's entropy in the objective. With 0 it is not computed.
     pub entropy_coef: f32,
-    /// Updates made with each batch. With more than one, ratios are taken to the log-probabilities of the first.
-    pub updates_per_batch: u64,
+    /// Updates with each batch.
+    ///
+    /// In the first one the ratio is 1. The later ones compare with the log-probabilities of the
+    /// first.
+    pub num_iterations: u64,
 }
 
 impl Default for LossConfig {
@@ -85,19 +94,20 @@ impl Default for LossConfig {
             clip_high: 0.2,
             dual_clip: 3.0,
             entropy_coef: 0.0,
-            updates_per_batch: 1,
+            num_iterations: 1,
         }
     }
 }
 
-/// How the distance to the unsteered model is estimated from one token. With `d = ref_logprob - logprob`:
-/// <http://joschu.net/blog/kl-approx.html>.
+/// How the KL divergence from the unsteered model is estimated from one token.
+///
+/// Below, `d = ref_logprob - logprob`. See <http://joschu.net/blog/kl-approx.html>.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum KlEstimator {
-    /// `-d`: unbiased, may be negative.
+    /// `-d`: unbiased, and may be negative.
     K1,
-    /// `d^2 / 2`: biased, and its gradient is that of the divergence.
+    /// `d^2 / 2`: biased, but its gradient is that of the divergence.
     K2,
     /// `exp(d) - d - 1`: unbiased and never negative.
     K3,
@@ -105,7 +115,7 @@ pub enum KlEstimator {
 
 impl KlEstimator {
     /// The estimate for one token, in nats.
-    pub fn of(self, logprob: f32, ref_logprob: f32) -> f32 {
+    pub fn estimate(self, logprob: f32, ref_logprob: f32) -> f32 {
         let d = ref_logprob - logprob;
         match self {
             Self::K1 => -d,
@@ -115,7 +125,7 @@ impl KlEstimator {
     }
 
     /// Its derivative with respect to `logprob`.
-    fn slope(self, logprob: f32, ref_logprob: f32) -> f32 {
+    fn derivative(self, logprob: f32, ref_logprob: f32) -> f32 {
         let d = ref_logprob - logprob;
         match self {
             Self::K1 => 1.0,
@@ -125,25 +135,25 @@ impl KlEstimator {
     }
 }
 
-/// Where the penalty is put.
+/// Where the KL penalty enters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum KlPlace {
-    /// Added to the loss of each token, and differentiated.
+    /// It is added to the loss of each token and differentiated.
     Loss,
-    /// Subtracted from the reward: of the completion, or with a learned value of each token.
+    /// It is subtracted from the reward of the completion, or of each token with a learned value.
     Reward,
 }
 
-/// Settings of the penalty for leaving the unsteered model.
+/// Settings of the KL penalty for leaving the unsteered model.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct KlConfig {
-    /// Its weight; 0 computes none.
+    /// Weight of the penalty. With 0 it is not computed.
     pub coef: f32,
-    /// How it is estimated.
+    /// How the divergence is estimated.
     pub estimator: KlEstimator,
-    /// Where it is put.
+    /// Where the penalty enters.
     pub place: KlPlace,
 }
 
@@ -157,49 +167,69 @@ impl Default for KlConfig {
     }
 }
 
-/// What belongs to a completion beside its log-probabilities; one number per token.
+/// The inputs of a completion's loss besides its log-probabilities. One number per token.
 #[derive(Clone, Copy, Debug)]
-pub struct Terms<'a> {
-    /// The advantage.
+pub struct LossInputs<'a> {
+    /// The advantages.
     pub advantages: &'a [f32],
-    /// Log-probabilities under the policy that the first update of the batch started from; `None` in that update, where the
-    /// ratio is 1.
+    /// Log-probabilities under the policy before the first update of the batch.
+    ///
+    /// `None` in the first update, where the ratio is 1.
     pub old_logprobs: Option<&'a [f32]>,
-    /// Log-probabilities of the unsteered model, where the loss has a penalty for leaving it.
+    /// Log-probabilities of the unsteered model, where the loss has a KL penalty.
     pub ref_logprobs: Option<&'a [f32]>,
 }
 
-/// The loss of one completion, not yet divided by what its batch is divided by.
+/// The loss of one completion, not yet divided by [`Aggregation::divisor`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CompletionLoss {
     /// Weighted sum of the losses of its tokens, without the entropy bonus.
     pub loss: f64,
-    /// Derivative of `loss` with respect to each log-probability.
-    pub slopes: Vec<f32>,
-    /// Tokens whose ratio was clipped, so that they teach nothing (CISPO: whose weight was).
+    /// Derivative of `loss` with respect to the log-probability of each token.
+    pub logprob_grads: Vec<f32>,
+    /// Number of tokens whose ratio was clipped.
+    ///
+    /// Their gradient is zero, except for CISPO, where the weight is clipped.
     pub clipped: usize,
 }
 
 /// Loss of the policy for one completion whose tokens have these `logprobs`.
 ///
 /// ```
-/// use trimtab_rl::{KlConfig, LossConfig, Surrogate, Terms, completion_loss};
+/// use trimtab_rl::loss::{KlConfig, LossConfig, LossInputs, Surrogate, completion_loss};
 ///
-/// let loss = LossConfig { surrogate: Surrogate::Clipped, ..LossConfig::default() };
+/// let config = LossConfig { surrogate: Surrogate::Clipped, ..LossConfig::default() };
 /// let old = [-1.0, -1.0];
-/// let terms = Terms { advantages: &[1.0, 1.0], old_logprobs: Some(&old), ref_logprobs: None };
-/// let found = completion_loss(&loss, &KlConfig::default(), &[-1.0, -0.5], terms);
-/// assert_eq!(found.slopes, [-1.0, 0.0]); // the second ratio, exp(0.5), lies above 1.2
-/// assert_eq!(found.clipped, 1);
+/// let inputs = LossInputs {
+///     advantages: &[1.0, 1.0],
+///     old_logprobs: Some(&old),
+///     ref_logprobs: None,
+/// };
+/// let loss = completion_loss(&config, &KlConfig::default(), &[-1.0, -0.5], inputs);
+/// assert_eq!(loss.logprob_grads, [-1.0, 0.0]); // the second ratio, exp(0.5), is above 1.2
+/// assert_eq!(loss.clipped, 1);
 /// ```
+///
+/// # Shapes
+///
+/// - `logprobs` and all of `inputs`: `[tokens]`
+///
+/// # Panics
+///
+/// The inputs differ in length.
 pub fn completion_loss(
     config: &LossConfig,
     kl: &KlConfig,
     logprobs: &[f32],
-    terms: Terms,
+    inputs: LossInputs,
 ) -> CompletionLoss {
+    inputs.assert_len(logprobs.len());
     let weight = config.aggregation.token_weight(logprobs.len());
-    let old = |token: usize| terms.old_logprobs.map_or(logprobs[token], |old| old[token]);
+    let old = |token: usize| {
+        inputs
+            .old_logprobs
+            .map_or(logprobs[token], |old| old[token])
+    };
     let sequence_ratio = || {
         let sum: f32 = (0..logprobs.len())
             .map(|token| logprobs[token] - old(token))
@@ -210,24 +240,35 @@ pub fn completion_loss(
     let mut found = CompletionLoss::default();
     for (token, &logprob) in logprobs.iter().enumerate() {
         let ratio = shared.unwrap_or_else(|| (logprob - old(token)).exp());
-        let (mut loss, mut slope, clipped) = config.token(terms.advantages[token], logprob, ratio);
-        if let Some(reference) = terms.ref_logprobs {
-            loss += kl.coef * kl.estimator.of(logprob, reference[token]);
-            slope += kl.coef * kl.estimator.slope(logprob, reference[token]);
+        let (mut loss, mut grad, clipped) =
+            config.token_loss(inputs.advantages[token], logprob, ratio);
+        if let Some(reference) = inputs.ref_logprobs {
+            loss += kl.coef * kl.estimator.estimate(logprob, reference[token]);
+            grad += kl.coef * kl.estimator.derivative(logprob, reference[token]);
         }
         found.loss += f64::from(weight * loss);
-        found.slopes.push(weight * slope);
+        found.logprob_grads.push(weight * grad);
         found.clipped += usize::from(clipped);
     }
-    if shared.is_some() && terms.old_logprobs.is_some() {
-        spread(&mut found.slopes, terms, *kl, logprobs, weight);
+    if shared.is_some() && inputs.old_logprobs.is_some() {
+        share_ratio_grad(&mut found.logprob_grads, inputs, *kl, logprobs, weight);
     }
     found
 }
 
+impl LossInputs<'_> {
+    fn assert_len(&self, len: usize) {
+        assert_eq!(self.advantages.len(), len, "one advantage per token");
+        for logprobs in [self.old_logprobs, self.ref_logprobs].into_iter().flatten() {
+            assert_eq!(logprobs.len(), len, "one log-probability per token");
+        }
+    }
+}
+
 impl LossConfig {
-    /// Loss of a token, its derivative with respect to the log-probability, and whether it was clipped.
-    fn token(&self, advantage: f32, logprob: f32, ratio: f32) -> (f32, f32, bool) {
+    /// Loss of a token, its derivative with respect to the log-probability, and whether the ratio
+    /// was clipped.
+    fn token_loss(&self, advantage: f32, logprob: f32, ratio: f32) -> (f32, f32, bool) {
         let clip = ratio.clamp(1.0 - self.clip_low, 1.0 + self.clip_high);
         let clipped = ratio * advantage > clip * advantage;
         match self.surrogate {
@@ -251,25 +292,28 @@ impl LossConfig {
     }
 }
 
-/// The ratio of a completion depends on all its log-probabilities equally: each token's slope is the mean of all, beside
-/// the slope of its own penalty.
-fn spread(slopes: &mut [f32], terms: Terms, kl: KlConfig, logprobs: &[f32], weight: f32) {
+/// Gives each token the mean of the policy's derivatives, beside that of its own penalty.
+///
+/// The ratio of GSPO depends on all log-probabilities of a completion equally.
+fn share_ratio_grad(
+    grads: &mut [f32],
+    inputs: LossInputs,
+    kl: KlConfig,
+    logprobs: &[f32],
+    weight: f32,
+) {
     let own: Vec<f32> = logprobs
         .iter()
         .enumerate()
         .map(|(token, &logprob)| {
-            terms.ref_logprobs.map_or(0.0, |reference| {
-                weight * kl.coef * kl.estimator.slope(logprob, reference[token])
+            inputs.ref_logprobs.map_or(0.0, |reference| {
+                weight * kl.coef * kl.estimator.derivative(logprob, reference[token])
             })
         })
         .collect();
-    let policy: f32 = slopes
-        .iter()
-        .zip(&own)
-        .map(|(slope, own)| slope - own)
-        .sum();
-    let mean = policy / slopes.len().max(1) as f32;
-    for (slope, own) in slopes.iter_mut().zip(own) {
-        *slope = mean + own;
+    let policy: f32 = grads.iter().zip(&own).map(|(grad, own)| grad - own).sum();
+    let mean = policy / grads.len().max(1) as f32;
+    for (grad, own) in grads.iter_mut().zip(own) {
+        *grad = mean + own;
     }
 }

@@ -1,14 +1,17 @@
-//! The figures of a step.
+//! Figures of the steps of a run, and of its evaluations.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use trimtab_model::FinishReason;
+use trimtab_tasks::Outcome;
 
-use crate::advantage::differs;
+use crate::advantage::has_variance;
 use crate::rollout::{Group, Rollout};
 
-/// The figures of one step, a line of `metrics.jsonl`. Shares and means are over all completions that were sampled.
+/// The figures of one step, a line of `metrics.jsonl`.
+///
+/// Rates and means are over all completions that were sampled.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct StepMetrics {
     /// Number of the step, from 1.
@@ -23,35 +26,37 @@ pub struct StepMetrics {
     pub mean_length: f64,
     /// Share of completions that were cut at `max_new_tokens`.
     pub truncation_rate: f64,
-    /// Share of groups whose rewards were all equal, which teach nothing.
+    /// Share of groups whose rewards were all equal.
     pub zero_variance_rate: f64,
-    /// Loss of the policy, without the entropy bonus.
+    /// Loss of the policy, without the entropy bonus, in the first update.
     pub loss: f64,
-    /// Norm of the gradient before clipping.
+    /// Norm of the gradient before clipping, in the first update.
     pub grad_norm: f32,
-    /// Learning rate of the last layer, and of what layers share.
+    /// Learning rate of the last layer, and of parameters that layers share.
     pub learning_rate: f32,
-    /// Largest difference between a log-probability in sampling and in training, in nats.
+    /// Largest difference of a token's log-probability in sampling and in training, in nats.
     pub max_logprob_gap: f32,
-    /// Mean negative log-probability of the sampled tokens, in nats: an estimate of the policy's entropy.
+    /// Mean negative log-probability of the sampled tokens, in nats: an estimate of the entropy.
     pub entropy: f64,
-    /// Norm of each layer's vector after the step; empty for forms that are no vectors.
+    /// Norm of each layer's vector after the step. Empty for forms that are not vectors.
     pub vector_norms: Vec<f32>,
-    /// Mean of each part of the reward where it applies, before its weight.
+    /// Mean of each reward where it applies, before its weight.
     pub parts: BTreeMap<String, f64>,
-    /// Prompts sampled, those that were left out included.
+    /// Number of prompts sampled, dropped ones included.
     pub prompts: usize,
-    /// Tokens sampled.
+    /// Number of tokens sampled.
     pub tokens: usize,
     /// Share of tokens whose ratio was clipped, over all updates of the step.
     pub clip_fraction: f64,
-    /// Mean estimate of the distance to the unsteered model, in nats per token; with a penalty only.
+    /// Mean estimate of the divergence from the unsteered model, in nats per token.
+    ///
+    /// `None` without a KL penalty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kl: Option<f64>,
     /// Half the mean squared error of the learned value, before it was updated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value_loss: Option<f64>,
-    /// How much of the variance of returns the learned value knew.
+    /// Share of the variance of returns that the learned value explains.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explained_variance: Option<f64>,
     /// Why the parameters were not updated.
@@ -59,18 +64,28 @@ pub struct StepMetrics {
     pub skipped: Option<String>,
 }
 
-/// What an update says of itself.
+/// An evaluation on the validation problems, a line of `validation.jsonl`.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct Validation {
+    /// The step after which it was made.
+    pub step: u64,
+    /// The result.
+    pub outcome: Outcome,
+}
+
+/// The figures of one update.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct UpdateMetrics {
     pub(crate) loss: f64,
     pub(crate) grad_norm: f32,
     pub(crate) max_logprob_gap: f32,
+    /// Number of tokens whose ratio was clipped.
     pub(crate) clipped: usize,
 }
 
 impl StepMetrics {
-    /// What the sampled groups say; the figures of learning are left at zero.
-    pub(crate) fn of_groups(step: u64, groups: &[Group]) -> Self {
+    /// The figures of sampled groups. Those of the updates are zero.
+    pub(crate) fn from_groups(step: u64, groups: &[Group]) -> Self {
         let rollouts = || groups.iter().flat_map(|group| &group.rollouts);
         let count = rollouts().count() as f64;
         let share = |wanted: &dyn Fn(&Rollout) -> bool| {
@@ -79,7 +94,9 @@ impl StepMetrics {
         let tokens: usize = groups.iter().map(Group::tokens).sum();
         let logprobs = rollouts().flat_map(|rollout| &rollout.completion.logprobs);
         let sum = |numbers: &dyn Fn(&Rollout) -> f64| rollouts().map(numbers).sum::<f64>();
-        let equal = groups.iter().filter(|group| !differs(&group.rewards()));
+        let equal = groups
+            .iter()
+            .filter(|group| !has_variance(&group.rewards()));
         Self {
             step,
             reward: sum(&|rollout| f64::from(rollout.score.sum)) / count,
@@ -96,7 +113,7 @@ impl StepMetrics {
             max_logprob_gap: 0.0,
             entropy: -logprobs.map(|&logprob| f64::from(logprob)).sum::<f64>() / tokens as f64,
             vector_norms: vec![],
-            parts: parts(groups),
+            parts: reward_means(groups),
             prompts: groups.len(),
             tokens,
             clip_fraction: 0.0,
@@ -106,9 +123,21 @@ impl StepMetrics {
             skipped: None,
         }
     }
+
+    /// Adds the figures of the step's updates, with each of which `tokens` tokens counted.
+    pub(crate) fn add_updates(&mut self, updates: &[UpdateMetrics], tokens: usize) {
+        let first = &updates[0];
+        self.loss = first.loss;
+        self.grad_norm = first.grad_norm;
+        self.max_logprob_gap = first.max_logprob_gap;
+        let clipped: usize = updates.iter().map(|update| update.clipped).sum();
+        let tokens = (tokens * updates.len()).max(1);
+        self.clip_fraction = clipped as f64 / tokens as f64;
+    }
 }
 
-fn parts(groups: &[Group]) -> BTreeMap<String, f64> {
+/// Mean of each reward over the rollouts where it applies.
+fn reward_means(groups: &[Group]) -> BTreeMap<String, f64> {
     let mut sums: BTreeMap<&str, (f64, usize)> = BTreeMap::new();
     let rollouts = groups.iter().flat_map(|group| &group.rollouts);
     for (name, value) in rollouts.flat_map(|rollout| &rollout.score.parts) {

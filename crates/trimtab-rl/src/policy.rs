@@ -1,11 +1,11 @@
-//! The policy: a model with what is trained at work on it.
+//! The policy: a model with what is trained acting on it.
 
 use std::borrow::Cow;
 
 use trimtab_model::{Model, Pretrained};
 use trimtab_steer::{Conflict, DeviceAdapter, Steering, SteeringSetError, TokenFilter};
 
-/// What is trained, on a device, and where it acts.
+/// What is trained, on a device, and the tokens at which it acts.
 ///
 /// ```no_run
 /// # use trimtab_model::{Device, Precision, Pretrained};
@@ -28,7 +28,7 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// The where-clause cannot be followed.
+    /// The token filter does not work with these parameters.
     pub fn new(
         adapter: DeviceAdapter,
         token_filter: TokenFilter,
@@ -40,13 +40,20 @@ impl Policy {
         })
     }
 
-    /// What acts on the model: on the base, or under full tuning on a model of the parameters.
+    /// The hook on [`Self::model`].
     pub fn steering(&self) -> Steering {
         let set = (self.adapter.clone(), self.token_filter.clone());
         Steering::new(vec![set], Conflict::Sum).expect("checked when the policy was made")
     }
 
-    /// The policy as it samples and is measured.
+    /// The model that the steering acts on: the base, or under full tuning one with other weights.
+    ///
+    /// For gradients, `base` is on the differentiating side of its device.
+    pub fn model(&self, base: &Model) -> Model {
+        self.adapter.model(base)
+    }
+
+    /// The policy as it samples.
     pub(crate) fn rollout_policy<'a>(&self, base: &'a Pretrained) -> RolloutPolicy<'a> {
         let base = if self.adapter.is_model() {
             Cow::Owned(Pretrained {
@@ -62,7 +69,7 @@ impl Policy {
         }
     }
 
-    /// The same numbers as leaves for one backward pass.
+    /// The same parameters as leaves of one backward pass.
     pub(crate) fn with_grad(&self) -> Self {
         Self {
             adapter: self.adapter.with_grad(),
@@ -70,17 +77,12 @@ impl Policy {
         }
     }
 
-    /// The same numbers beside tensors that are differentiated, asking for no gradient.
+    /// The same parameters on the differentiating side of the device, without a gradient.
     pub(crate) fn on_autodiff(&self) -> Self {
         Self {
             adapter: self.adapter.on_autodiff(),
             token_filter: self.token_filter.clone(),
         }
-    }
-
-    /// The model that the steering acts on; `base` is on the differentiating side of its device where gradients are wanted.
-    pub fn model(&self, base: &Model) -> Model {
-        self.adapter.model(base)
     }
 
     pub(crate) fn adapter(&self) -> &DeviceAdapter {
@@ -91,7 +93,7 @@ impl Policy {
 /// A policy that samples: a model, and what acts on it.
 #[derive(Debug)]
 pub(crate) struct RolloutPolicy<'a> {
-    /// The base, under full tuning with other weights.
+    /// The base, or under full tuning the base with other weights.
     pub(crate) base: Cow<'a, Pretrained>,
     pub(crate) steering: Steering,
 }

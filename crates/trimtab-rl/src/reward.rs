@@ -1,44 +1,34 @@
-//! Rewards: named parts of what a completion is worth, and their weighted sum.
+//! Rewards: named functions of completions, and their weighted sum.
 
 mod builtin;
 mod command;
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
-use serde::Serialize;
 
 pub use builtin::BuiltIn;
 pub use command::{CommandConfig, CommandError};
 
-use crate::recipe::Recipe;
-use crate::rollout::{Group, Rollout};
+use crate::rollout::{Group, Rollout, Score};
 use command::Command;
 
-/// What a completion is worth.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Score {
-    /// The parts by name, before their weights; `None` where a part does not apply.
-    pub parts: BTreeMap<String, Option<f32>>,
-    /// Their weighted sum, parts that do not apply left out.
-    pub sum: f32,
-}
-
-/// What is rewarded, and how much: a weighted sum of named parts.
+/// The rewards of a run: a weighted sum of named functions.
+///
+/// [`Recipe::rewards`](crate::Recipe::rewards) gives those of a recipe.
 ///
 /// ```
-/// use trimtab_rl::{BuiltIn, Recipe, Rewards};
+/// use trimtab_rl::Recipe;
 ///
-/// let recipe = Recipe::default(); // pays for right answers in a box
-/// let rewards = Rewards::of(&recipe).with("short", 0.1, |_group, rollout| {
+/// let recipe = Recipe::default(); // rewards right answers in a box
+/// let rewards = recipe.rewards().with("short", 0.1, |_group, rollout| {
 ///     Some(-(rollout.completion.tokens.len() as f32) / 100.0)
 /// });
 /// assert_eq!(rewards.names(), ["correctness", "short"]);
 /// ```
 pub struct Rewards {
     parts: Vec<Part>,
-    budget: Duration,
+    time_limit: Duration,
 }
 
 struct Part {
@@ -47,7 +37,7 @@ struct Part {
     reward: Box<GroupReward>,
 }
 
-/// One number per rollout of the group; `None` where it does not apply.
+/// One number per rollout of the group; `None` where the reward does not apply.
 type GroupReward = dyn Fn(&Group) -> Result<Vec<Option<f32>>, CommandError> + Send + Sync;
 
 /// Why completions could not be rewarded.
@@ -56,7 +46,8 @@ type GroupReward = dyn Fn(&Group) -> Result<Vec<Option<f32>>, CommandError> + Se
 #[derive(Debug, thiserror::Error)]
 pub enum RewardError {
     #[error(
-        "the reward `{part}` of problem {problem}, completion {sample}, is {value}; it must be finite"
+        "the reward `{part}` of problem {problem}, completion {sample}, is {value}; it must be \
+         finite"
     )]
     NonFinite {
         part: String,
@@ -65,10 +56,14 @@ pub enum RewardError {
         value: f32,
     },
     #[error(
-        "rewarding took longer than {} seconds, at problem {problem}; make the reward faster or raise reward_seconds",
-        budget.as_secs_f32()
+        "rewarding took longer than {} seconds, at problem {problem}; make the reward faster or \
+         raise reward_seconds",
+        time_limit.as_secs_f32()
     )]
-    Slow { problem: String, budget: Duration },
+    Slow {
+        problem: String,
+        time_limit: Duration,
+    },
     #[error("the reward command failed at problem {problem}")]
     Command {
         problem: String,
@@ -77,55 +72,63 @@ pub enum RewardError {
 }
 
 impl Rewards {
-    /// The rewards that a recipe names.
-    pub fn of(recipe: &Recipe) -> Self {
-        let mut rewards = Self {
+    /// No rewards yet. `time_limit` bounds the time for rewarding one step.
+    pub fn new(time_limit: Duration) -> Self {
+        Self {
             parts: vec![],
-            budget: Duration::from_secs_f32(recipe.reward_seconds),
-        };
-        for (&built_in, &weight) in &recipe.reward {
-            if weight != 0.0 {
-                let (most, seed) = (recipe.max_new_tokens, recipe.seed);
-                rewards.push(built_in.name(), weight, move |group| {
-                    Ok(built_in.of(group, most, seed))
-                });
-            }
+            time_limit,
         }
-        if let Some(config) = &recipe.reward_command {
-            let command = Command::new(config.clone());
-            rewards.push("command", config.weight, move |group| command.of(group));
-        }
-        rewards
     }
 
-    /// Adds a part of one's own: a function of a rollout and its group, called from several threads. It must return the same
-    /// for the same, or a stopped run does not end in the same bytes.
+    /// Adds a built-in reward.
+    ///
+    /// `max_new_tokens` is the largest length of a completion. `seed` is that of random rewards.
+    #[must_use]
+    pub fn with_built_in(
+        self,
+        built_in: BuiltIn,
+        weight: f32,
+        max_new_tokens: usize,
+        seed: u64,
+    ) -> Self {
+        self.with_part(built_in.name(), weight, move |group| {
+            Ok(built_in.rewards(group, max_new_tokens, seed))
+        })
+    }
+
+    /// Adds the reward `command`: a program that rewards completions.
+    #[must_use]
+    pub fn with_command(self, config: CommandConfig) -> Self {
+        let weight = config.weight;
+        let command = Command::new(config);
+        self.with_part("command", weight, move |group| command.rewards(group))
+    }
+
+    /// Adds a function of a rollout and its group. It is called from several threads.
+    ///
+    /// Equal arguments must have equal rewards, or a stopped run does not end in the same bytes.
     #[must_use]
     pub fn with(
-        mut self,
+        self,
         name: &str,
         weight: f32,
         reward: impl Fn(&Group, &Rollout) -> Option<f32> + Send + Sync + 'static,
     ) -> Self {
-        self.push(name, weight, move |group| {
-            Ok(group
-                .rollouts
-                .iter()
-                .map(|one| reward(group, one))
-                .collect())
-        });
-        self
+        self.with_part(name, weight, move |group| {
+            let rollouts = group.rollouts.iter();
+            Ok(rollouts.map(|one| reward(group, one)).collect())
+        })
     }
 
-    /// The names of the parts.
+    /// The names of the rewards.
     pub fn names(&self) -> Vec<&str> {
         self.parts.iter().map(|part| &part.name[..]).collect()
     }
 
-    /// Scores every rollout, group by group in parallel, and puts the scores into the groups.
+    /// Scores every rollout, in parallel over groups.
     ///
-    /// The time budget is looked at before each group, so a function that never returns is not interrupted; the command
-    /// has a limit of its own.
+    /// The time limit is checked before each group, so it does not interrupt a function. The
+    /// command has its own limit.
     ///
     /// # Errors
     ///
@@ -133,13 +136,13 @@ impl Rewards {
     pub fn score(&self, groups: &mut [Group]) -> Result<(), RewardError> {
         let started = Instant::now();
         groups.par_iter_mut().try_for_each(|group| {
-            if started.elapsed() > self.budget {
+            if started.elapsed() > self.time_limit {
                 return Err(RewardError::Slow {
                     problem: group.problem.id.clone(),
-                    budget: self.budget,
+                    time_limit: self.time_limit,
                 });
             }
-            let scores = self.of_group(group)?;
+            let scores = self.scores(group)?;
             for (rollout, score) in group.rollouts.iter_mut().zip(scores) {
                 rollout.score = score;
             }
@@ -147,7 +150,7 @@ impl Rewards {
         })
     }
 
-    fn of_group(&self, group: &Group) -> Result<Vec<Score>, RewardError> {
+    fn scores(&self, group: &Group) -> Result<Vec<Score>, RewardError> {
         let mut scores = vec![Score::default(); group.rollouts.len()];
         for part in &self.parts {
             let values = (part.reward)(group).map_err(|source| RewardError::Command {
@@ -170,17 +173,18 @@ impl Rewards {
         Ok(scores)
     }
 
-    fn push(
-        &mut self,
+    fn with_part(
+        mut self,
         name: &str,
         weight: f32,
         reward: impl Fn(&Group) -> Result<Vec<Option<f32>>, CommandError> + Send + Sync + 'static,
-    ) {
+    ) -> Self {
         self.parts.push(Part {
             name: name.to_owned(),
             weight,
             reward: Box::new(reward),
         });
+        self
     }
 }
 
@@ -194,12 +198,14 @@ impl std::fmt::Debug for Rewards {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Recipe;
     use crate::rollout::tests::group;
 
     #[test]
     fn parts_are_weighted_and_those_that_do_not_apply_left_out() {
         let mut groups = [group(&[r"\boxed{4}", "no box"], "4")];
-        let rewards = Rewards::of(&Recipe::default())
+        let rewards = Recipe::default()
+            .rewards()
             .with("bonus", 0.5, |_, rollout| {
                 rollout.text.contains("box{").then_some(3.0)
             })
@@ -218,9 +224,11 @@ mod tests {
 
     #[test]
     fn a_reward_that_is_not_finite_names_its_sample() {
-        let rewards = Rewards::of(&Recipe::default()).with("broken", 1.0, |_, rollout| {
-            Some(if rollout.text == "b" { f32::NAN } else { 0.0 })
-        });
+        let rewards = Recipe::default()
+            .rewards()
+            .with("broken", 1.0, |_, rollout| {
+                Some(if rollout.text == "b" { f32::NAN } else { 0.0 })
+            });
         let error = rewards.score(&mut [group(&["a", "b"], "4")]);
         let error = error.expect_err("not a number").to_string();
         assert_eq!(
@@ -231,11 +239,7 @@ mod tests {
 
     #[test]
     fn a_slow_reward_is_an_error() {
-        let recipe = Recipe {
-            reward_seconds: 0.01,
-            ..Recipe::default()
-        };
-        let rewards = Rewards::of(&recipe).with("slow", 1.0, |_, _| {
+        let rewards = Rewards::new(Duration::from_millis(10)).with("slow", 1.0, |_, _| {
             std::thread::sleep(Duration::from_millis(30));
             None
         });

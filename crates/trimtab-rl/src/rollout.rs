@@ -1,4 +1,6 @@
-//! Rollouts: problems, several completions of each, and what the checker says of them.
+//! Rollouts: groups of sampled completions, one group per problem, with their grades.
+
+use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -9,20 +11,21 @@ use trimtab_model::{
 };
 use trimtab_tasks::{Item, Problem, Prompt, Template};
 
-use crate::reward::Score;
-
-/// A problem with its graded completions.
+/// A problem with its completions.
 #[derive(Clone, Debug)]
 pub struct Group {
     /// The problem.
     pub problem: Problem,
-    /// Its number in the run's stream of problems; with seed, step and sample the address of the draws.
+    /// Number of the problem in the run's stream.
+    ///
+    /// Seed, step, this number and the number of the sample are the address of a completion's
+    /// random draws.
     pub index: u64,
     /// The step it was sampled in.
     pub step: u64,
-    /// The text that was completed.
+    /// The prompt as text.
     pub prompt_text: String,
-    /// The same in tokens.
+    /// The prompt in tokens.
     pub prompt: Vec<u32>,
     /// The completions, by sample.
     pub rollouts: Vec<Rollout>,
@@ -33,12 +36,21 @@ pub struct Group {
 pub struct Rollout {
     /// Tokens and log-probabilities.
     pub completion: Completion,
-    /// Its text.
+    /// The completion as text.
     pub text: String,
-    /// What the checker says of the last closed box.
+    /// The grade of the answer in the last closed box.
     pub grade: Grade,
-    /// What it is worth; nothing until it was [rewarded](crate::Rewards::score).
+    /// The reward. Empty until [`Rewards::score`](crate::Rewards::score) fills it in.
     pub score: Score,
+}
+
+/// The reward of a completion.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Score {
+    /// The rewards by name, before their weights. `None` where a reward does not apply.
+    pub parts: BTreeMap<String, Option<f32>>,
+    /// Their weighted sum. Rewards that do not apply are left out.
+    pub sum: f32,
 }
 
 /// Why no rollouts could be made.
@@ -61,9 +73,9 @@ pub enum RolloutError {
 pub struct RolloutRecord<'a> {
     /// Step of the run.
     pub step: u64,
-    /// The problem's name.
+    /// Name of the problem.
     pub problem: &'a str,
-    /// Its number in the run's stream of problems.
+    /// Number of the problem in the run's stream.
     pub index: u64,
     /// Number of the completion in its group.
     pub sample: usize,
@@ -73,13 +85,15 @@ pub struct RolloutRecord<'a> {
     pub length: usize,
     /// The answer found in it.
     pub extracted: Option<&'a str>,
-    /// The weighted sum of the parts of its reward.
+    /// The weighted sum of its rewards.
     pub reward: f32,
-    /// The parts, before their weights.
-    pub parts: &'a std::collections::BTreeMap<String, Option<f32>>,
+    /// The rewards by name, before their weights.
+    pub parts: &'a BTreeMap<String, Option<f32>>,
 }
 
-/// Completes each of `problems` (with their numbers in the stream) `samples` times and grades the texts.
+/// Samples `samples` completions of each problem and grades them.
+///
+/// Each problem comes with its number in the stream, which addresses the draws.
 ///
 /// # Errors
 ///
@@ -94,7 +108,7 @@ pub fn rollouts(
 ) -> Result<Vec<Group>, RolloutError> {
     let prompts = problems
         .iter()
-        .map(|(_, problem)| prompt(base, template, problem))
+        .map(|(_, problem)| encode_prompt(base, template, problem))
         .collect::<Result<Vec<_>, _>>()?;
     let requests: Vec<Request> = prompts
         .iter()
@@ -116,30 +130,20 @@ pub fn rollouts(
     let grader = answer_grader();
     let groups = problems.into_par_iter().zip(prompts).zip(completed).map(
         |(((index, problem), (prompt_text, prompt)), completions)| {
-            let rollouts = completions
+            let graded = completions
                 .into_iter()
-                .map(|completion| {
-                    let text = base.tokenizer.decode(&completion.tokens);
-                    let grade = problem.grade(&grader, &text);
-                    Rollout {
-                        completion,
-                        text,
-                        grade,
-                        score: Score::default(),
-                    }
-                })
-                .collect();
-            Group {
+                .map(|completion| Rollout::graded(base, &grader, &problem, completion));
+            Ok(Group {
+                rollouts: graded.collect::<Result<_, RolloutError>>()?,
                 problem,
                 index,
                 step: sampling.step,
                 prompt_text,
                 prompt,
-                rollouts,
-            }
+            })
         },
     );
-    Ok(groups.collect())
+    groups.collect()
 }
 
 /// Grades completions of a run. The reward pays for the form too: an answer counts in a box only.
@@ -147,12 +151,12 @@ pub(crate) fn answer_grader() -> Grader {
     Grader::new().with_rules(&[ExtractionRule::LastBox])
 }
 
-/// The problem as an evaluation measures it.
+/// A problem with the text that the model completes, as an evaluation takes it.
 ///
 /// # Errors
 ///
-/// The template is a chat and the model has none, or its template refuses.
-pub fn item(
+/// The template is a chat and the model has no chat template, or the chat template refuses.
+pub fn prompt_item(
     base: &Pretrained,
     template: &Template,
     problem: &Problem,
@@ -173,7 +177,7 @@ pub fn item(
     })
 }
 
-/// Texts after which a completion is over.
+/// Texts that end a completion.
 pub(crate) fn stop_texts(template: &Template) -> Vec<String> {
     template
         .stop()
@@ -182,19 +186,41 @@ pub(crate) fn stop_texts(template: &Template) -> Vec<String> {
         .collect()
 }
 
+/// The tokens of an item's prompt.
+pub(crate) fn encode_item(base: &Pretrained, item: &Item) -> Result<Vec<u32>, TokenizerError> {
+    if item.chat {
+        base.tokenizer.encode_rendered(&item.prompt)
+    } else {
+        base.tokenizer.encode(&item.prompt)
+    }
+}
+
 /// Text and tokens that the model completes.
-fn prompt(
+fn encode_prompt(
     base: &Pretrained,
     template: &Template,
     problem: &Problem,
 ) -> Result<(String, Vec<u32>), RolloutError> {
-    let item = item(base, template, problem)?;
-    let tokens = if item.chat {
-        base.tokenizer.encode_rendered(&item.prompt)?
-    } else {
-        base.tokenizer.encode(&item.prompt)?
-    };
+    let item = prompt_item(base, template, problem)?;
+    let tokens = encode_item(base, &item)?;
     Ok((item.prompt, tokens))
+}
+
+impl Rollout {
+    fn graded(
+        base: &Pretrained,
+        grader: &Grader,
+        problem: &Problem,
+        completion: Completion,
+    ) -> Result<Self, RolloutError> {
+        let text = base.tokenizer.decode(&completion.tokens);
+        Ok(Self {
+            grade: problem.grade(grader, &text),
+            completion,
+            text,
+            score: Score::default(),
+        })
+    }
 }
 
 impl Group {

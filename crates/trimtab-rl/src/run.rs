@@ -1,26 +1,29 @@
-//! A run folder: settings, logs, checkpoints and result, kept so that a run can stop at any instant.
+//! A run folder: settings, logs, checkpoints and result of a run that can stop at any instant.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use trimtab_model::{Pretrained, sha256_hex, write_atomically};
-use trimtab_steer::{ExportError, PeftError, SteeringError};
+use serde::de::DeserializeOwned;
+use trimtab_model::{Pretrained, write_atomically};
 use trimtab_tasks::{Decoding, Item, Outcome, Sample};
 
+pub use crate::export::ResultError;
+pub use crate::log::LogError;
+
 use crate::checkpoint::{CheckpointError, Identity, checkpoint_path, checkpoints};
-use crate::evaluate::evaluate;
+use crate::evaluation::evaluate;
 use crate::export::export;
-use crate::log::{append, parse, trim};
-use crate::metrics::StepMetrics;
-use crate::recipe::{Recipe, RecipeError};
+use crate::log::{self, LineStep, LogContents};
+use crate::metrics::{StepMetrics, Validation};
+use crate::recipe::Recipe;
 use crate::reporting::{
     self, BaseModel, Events, Measured, RunReport, ShownCompletions, TaskOutcomes, Warning,
 };
 use crate::reward::Rewards;
 use crate::rollout::{Group, Rollout, RolloutError, stop_texts};
-use crate::trainer::{TrainError, Trainer};
+use crate::trainer::{StepOutput, TrainError, Trainer};
 
 /// A run on disk. While it lives, no other process can open the same folder.
 #[derive(Debug)]
@@ -30,46 +33,33 @@ pub struct Run<'a> {
     recipe: &'a Recipe,
     identity: Identity,
     trainer: Trainer<'a>,
-    selection: Vec<Item>,
+    validation_items: Vec<Item>,
     metrics: Vec<StepMetrics>,
-    measured: Vec<Measurement>,
-    damaged: Vec<CheckpointError>,
+    validations: Vec<Validation>,
+    damaged: Vec<RunError>,
     shown: ShownCompletions,
     events: Events,
     _lock: File,
 }
 
-/// A measurement on the selection problems, a line of `selection.jsonl`.
-#[derive(Clone, Debug, PartialEq, serde::Deserialize, Serialize)]
-pub struct Measurement {
-    /// The step after which it was made.
-    pub step: u64,
-    /// What the model did.
-    pub outcome: Outcome,
-}
-
-/// Why a run could not be started or go on.
+/// Why a run could not be started or continued.
 #[expect(missing_docs, reason = "the messages document the variants")]
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     #[error(transparent)]
-    Recipe(#[from] RecipeError),
-    #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    #[error(transparent)]
+    Log(#[from] LogError),
     #[error(transparent)]
     Train(#[from] TrainError),
     #[error(transparent)]
     Rollout(#[from] RolloutError),
     #[error(transparent)]
-    Steering(#[from] SteeringError),
-    #[error(transparent)]
-    Peft(#[from] PeftError),
-    #[error(transparent)]
-    Export(#[from] ExportError),
+    Result(#[from] ResultError),
     #[error(
-        "cannot use {path}: {source}; the run goes on from its last checkpoint once that is mended, or start it in \
-         another folder with --out"
+        "cannot use {path}; once that is solved, the run continues from its last checkpoint, or \
+         start it in another folder with --out"
     )]
     Disk { path: PathBuf, source: io::Error },
     #[error(
@@ -77,155 +67,159 @@ pub enum RunError {
     )]
     Locked { folder: PathBuf },
     #[error(
-        "{folder} has no checkpoint of step {step}, from which the step after it could be made again; \
+        "{folder} has no checkpoint of step {step}, which the step after it starts from; \
          raise keep_checkpoints"
     )]
     NotKept { folder: PathBuf, step: u64 },
 }
 
 impl<'a> Run<'a> {
-    /// Starts a run in `folder`, or takes up the one that was stopped there, from its newest checkpoint that is whole.
+    /// Starts a run in `folder`, or continues the one that was stopped there.
+    ///
+    /// A run continues from its newest checkpoint that is not damaged.
     ///
     /// # Errors
     ///
-    /// The recipe cannot work, the folder belongs to another run or process, or the disk refuses.
+    /// The recipe does not fit the model or the data, the folder belongs to another run or process,
+    /// or the disk refuses.
     pub fn open(folder: &Path, base: &'a Pretrained, recipe: &'a Recipe) -> Result<Self, RunError> {
-        recipe.check()?;
-        fs::create_dir_all(folder).map_err(|source| disk(folder, source))?;
+        fs::create_dir_all(folder).map_err(disk(folder))?;
         let lock = lock(folder)?;
         let identity = Identity {
-            recipe_sha256: sha256_hex(recipe.identity().to_toml().as_bytes()),
+            recipe_sha256: recipe.fingerprint(),
             base_sha256: base.sha256.clone(),
         };
         let mut trainer = Trainer::new(base, recipe)?;
-        let damaged = resume(&mut trainer, folder, &identity)?;
+        let mut damaged = resume(&mut trainer, folder, &identity)?;
         let step = trainer.state.progress.step;
-        remove_old(folder, step, recipe.keep_checkpoints)?; // a process may have been killed before it did
-        let trim_log = |log: &str| {
-            let path = folder.join(log);
-            trim(&path, step).map_err(|source| disk(&path, source))
-        };
-        trim_log(COMPLETIONS)?;
-        let completions = folder.join(COMPLETIONS);
-        let shown = ShownCompletions::read(&completions, trainer.data.clone())
-            .map_err(|source| disk(&completions, source))?;
-        let metrics = parse(&trim_log(METRICS)?);
-        let measured = parse(&trim_log(SELECTION)?);
-        let path = folder.join(CONFIG);
-        write_atomically(&path, recipe.to_toml().as_bytes())
-            .map_err(|source| disk(&path, source))?;
-        let events = Events::rewrite(folder, &metrics, &measured)
-            .map_err(|source| disk(&folder.join(reporting::EVENTS), source))?;
-        let selection = if recipe.selection.every > 0 {
-            trainer.data.selection(base, recipe)?
+        remove_old(folder, step, recipe.keep_checkpoints)?; // a killed process may not have done it
+        let validation_items = if recipe.validation.every > 0 {
+            trainer.data.validation_items(base, recipe)?
         } else {
             vec![]
         };
+        let logs = Logs::trim(folder, step)?;
+        let path = folder.join(COMPLETIONS);
+        let shown = ShownCompletions::read(&path, trainer.data.clone()).map_err(disk(&path))?;
+        damaged.extend(logs.unreadable.into_iter().map(RunError::from));
+        let path = folder.join(CONFIG);
+        let config = recipe.to_toml();
+        write_atomically(&path, config.as_bytes()).map_err(disk(&path))?;
+        let path = folder.join(reporting::EVENTS);
+        let events = Events::rewrite(&path, &logs.metrics, &logs.validations);
         Ok(Self {
             folder: folder.into(),
             base,
             recipe,
             identity,
             trainer,
-            selection,
-            metrics,
-            measured,
+            validation_items,
+            metrics: logs.metrics,
+            validations: logs.validations,
             damaged,
             shown,
-            events,
+            events: events.map_err(disk(&path))?,
             _lock: lock,
         })
     }
 
-    /// The same with other rewards than those that the recipe names. They are no part of the run's identity: give the same
-    /// ones when it is taken up.
+    /// Replaces the rewards that the recipe names.
+    ///
+    /// They are no part of the run's identity: give the same ones when the run is opened again.
     #[must_use]
     pub fn with_rewards(mut self, rewards: Rewards) -> Self {
         self.trainer = self.trainer.with_rewards(rewards);
         self
     }
 
-    /// Steps done so far.
+    /// Number of steps done so far.
     pub fn step(&self) -> u64 {
         self.trainer.state.progress.step
     }
 
-    /// Its settings.
+    /// The settings of the run.
     pub fn recipe(&self) -> &Recipe {
         self.recipe
     }
 
-    /// The run in main memory.
+    /// The run in memory.
     pub fn trainer(&self) -> &Trainer<'a> {
         &self.trainer
     }
 
-    /// The figures of the steps so far.
+    /// The metrics of the steps so far.
     pub fn metrics(&self) -> &[StepMetrics] {
         &self.metrics
     }
 
-    /// The measurements on the selection problems so far.
-    pub fn measured(&self) -> &[Measurement] {
-        &self.measured
+    /// The evaluations on the validation problems so far.
+    pub fn validations(&self) -> &[Validation] {
+        &self.validations
     }
 
-    /// Checkpoints that were damaged when the run was taken up from an older one.
-    pub fn damaged(&self) -> &[CheckpointError] {
+    /// What was damaged when the run was opened: newer checkpoints, and lines of the logs.
+    pub fn damaged(&self) -> &[RunError] {
         &self.damaged
     }
 
-    /// What a person should know now, with what to try.
+    /// Problems that the metrics show now, with advice.
     pub fn warnings(&self) -> Vec<Warning> {
         reporting::warnings(&self.metrics)
     }
 
-    /// Takes one step and writes it down: first the logs, then the checkpoint that makes it count. `None` when all steps
-    /// of the recipe are done.
+    /// Does one step and saves it. `None` when all steps of the recipe are done.
+    ///
+    /// The logs are written first, then the checkpoint. A step counts once it is in a checkpoint.
     ///
     /// # Errors
     ///
-    /// See [`RunError`]; the folder then holds the run as it was after its last checkpoint.
-    pub fn advance(&mut self) -> Result<Option<StepMetrics>, RunError> {
+    /// See [`RunError`]. The folder then holds the run as it was after its last checkpoint.
+    pub fn advance(&mut self) -> Result<Option<StepOutput>, RunError> {
         if self.step() >= self.recipe.steps {
             return Ok(None);
         }
-        let (metrics, groups) = self.trainer.step()?;
-        self.append(METRICS, [&metrics])?;
-        let records = groups.iter().flat_map(Group::records);
-        self.append(COMPLETIONS, records)?;
-        self.shown.add(&groups);
-        let every = self.recipe.selection.every;
+        let output = self.trainer.step()?;
+        let metrics = &output.metrics;
+        self.append(METRICS, [metrics])?;
+        self.append(COMPLETIONS, output.groups.iter().flat_map(Group::records))?;
+        self.shown.add(&output.groups);
+        let every = self.recipe.validation.every;
         if every > 0 && metrics.step.is_multiple_of(every) {
-            let measurement = self.measure()?;
-            self.append(SELECTION, [&measurement])?;
-            self.measured.push(measurement);
+            let validation = self.validate()?;
+            self.append(VALIDATION, [&validation])?;
+            self.validations.push(validation);
         }
-        let measured = self.measured.last().filter(|one| one.step == metrics.step);
+        let validation = self.validations.last();
+        let validation = validation.filter(|one| one.step == metrics.step);
         self.events
-            .append(&metrics, measured)
-            .map_err(|source| disk(&self.folder.join(reporting::EVENTS), source))?;
+            .append(metrics, validation)
+            .map_err(disk(&self.folder.join(reporting::EVENTS)))?;
         self.metrics.push(metrics.clone());
-        let last = metrics.step == self.recipe.steps;
-        if last || metrics.step.is_multiple_of(self.recipe.checkpoint_every) {
+        let is_last = metrics.step == self.recipe.steps;
+        if is_last || metrics.step.is_multiple_of(self.recipe.checkpoint_every) {
             self.save()?;
         }
-        Ok(Some(metrics))
+        Ok(Some(output))
     }
 
-    /// Writes what is trained as it is now and returns the path: vectors in the file `steering.safetensors`, LoRA in the folder `adapter`
-    /// as PEFT has it (in `steering.safetensors` if it acts at some tokens only), and under full tuning the checkpoint folder `model`.
+    /// Writes what is trained and returns the path.
+    ///
+    /// Vectors become the file `steering.safetensors`. LoRA becomes the PEFT folder `adapter`, or
+    /// `steering.safetensors` if it acts at some tokens only. Full tuning becomes the checkpoint
+    /// folder `model`.
     ///
     /// # Errors
     ///
     /// PEFT cannot name the projections of the model, or the disk refuses.
     pub fn export(&self) -> Result<PathBuf, RunError> {
         let adapter = &self.trainer.state.adapter;
-        export(&self.folder, self.base, adapter, self.step(), self.recipe)
+        let path = export(&self.folder, self.base, adapter, self.step(), self.recipe)?;
+        Ok(path)
     }
 
-    /// What `report.html` shows of the run so far. A program adds what it knows beyond that, and
-    /// [writes](RunReport::write) the page.
+    /// What `report.html` shows of the run so far.
+    ///
+    /// A program adds what else it knows, and [writes](RunReport::write) the page.
     pub fn report(&self) -> RunReport {
         let adapter = &self.trainer.state.adapter;
         let parameters = adapter.parameters().iter();
@@ -239,8 +233,8 @@ impl<'a> Run<'a> {
             parameters: parameters.map(|(_, tensor)| tensor.data.len()).sum(),
             recipe: self.recipe.clone(),
             metrics: self.metrics.clone(),
-            selection: self.measured.clone(),
-            tasks: self.selection_outcomes().into_iter().collect(),
+            validations: self.validations.clone(),
+            tasks: self.validation_outcomes().into_iter().collect(),
             tokens: vec![],
             examples: self.shown.examples(),
             wall_seconds: None,
@@ -249,25 +243,27 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The first measurement on the selection problems beside the last.
-    fn selection_outcomes(&self) -> Option<TaskOutcomes> {
-        let [first, .., last] = &self.measured[..] else {
+    /// The first evaluation on the validation problems beside the last.
+    fn validation_outcomes(&self) -> Option<TaskOutcomes> {
+        let [first, .., last] = &self.validations[..] else {
             return None;
         };
-        let measured = |measurement: &Measurement| Measured {
-            label: format!("step {}", measurement.step),
-            outcome: measurement.outcome.clone(),
+        let measured = |validation: &Validation| Measured {
+            label: format!("step {}", validation.step),
+            outcome: validation.outcome.clone(),
         };
         Some(TaskOutcomes {
             task: self.recipe.task.to_string(),
-            note: "selection problems, which are not trained on".to_owned(),
+            note: "validation problems, which are not trained on".to_owned(),
             before: measured(first),
             after: measured(last),
             control: None,
         })
     }
 
-    /// Makes a completion of `step` again, alone, from the checkpoint before it; see [`Trainer::replay`].
+    /// Samples a completion of `step` again, from the checkpoint before it.
+    ///
+    /// See [`Trainer::replay`] for the address.
     ///
     /// # Errors
     ///
@@ -278,9 +274,8 @@ impl<'a> Run<'a> {
         if before > 0 {
             let path = checkpoint_path(&self.folder, before);
             if !path.exists() {
-                let folder = self.folder.clone();
                 return Err(RunError::NotKept {
-                    folder,
+                    folder: self.folder.clone(),
                     step: before,
                 });
             }
@@ -289,28 +284,34 @@ impl<'a> Run<'a> {
         Ok(trainer.replay(step, index, sample)?)
     }
 
-    /// How the model does on the selection problems.
-    fn measure(&self) -> Result<Measurement, RunError> {
+    /// Evaluates the policy on the validation problems.
+    fn validate(&self) -> Result<Validation, RunError> {
         let decoding = Decoding {
-            samples: self.recipe.selection.samples,
+            samples: self.recipe.validation.samples,
             temperature: self.recipe.temperature,
             max_new_tokens: self.recipe.max_new_tokens,
             seed: self.recipe.seed,
             stop: stop_texts(&self.recipe.template()),
         };
-        let rollout_policy = self.trainer.rollout_policy();
-        let hook = Some(&rollout_policy.steering as _);
-        let batches = evaluate(&rollout_policy.base, hook, &self.selection, &decoding, 0);
+        let policy = self.trainer.rollout_policy();
+        let hook = Some(&policy.steering as _);
+        let batches = evaluate(&policy.base, hook, &self.validation_items, &decoding, 0);
         let samples: Vec<Vec<Vec<Sample>>> = batches.collect::<Result<_, _>>()?;
-        let outcome = Outcome::of(&samples.concat()).expect("there are selection problems");
-        Ok(Measurement {
+        let outcome = Outcome::of(&samples.concat()).expect("there are validation problems");
+        Ok(Validation {
             step: self.step(),
             outcome,
         })
     }
 
-    /// Writes the checkpoint of now, then removes those that are not kept any more.
+    /// Writes the checkpoint, then removes those that are not kept any more.
+    ///
+    /// The logs are synced first: after a power cut no checkpoint is ahead of its logs.
     fn save(&self) -> Result<(), RunError> {
+        for log in [METRICS, COMPLETIONS, VALIDATION, reporting::EVENTS] {
+            let path = self.folder.join(log);
+            log::sync(&path).map_err(disk(&path))?;
+        }
         let path = checkpoint_path(&self.folder, self.step());
         self.trainer.state.write(&path, &self.identity)?;
         remove_old(&self.folder, self.step(), self.recipe.keep_checkpoints)
@@ -322,66 +323,140 @@ impl<'a> Run<'a> {
         lines: impl IntoIterator<Item = impl Serialize>,
     ) -> Result<(), RunError> {
         let path = self.folder.join(log);
-        append(&path, lines).map_err(|source| disk(&path, source))
+        log::append(&path, lines).map_err(disk(&path))
     }
 }
 
 const CONFIG: &str = "config.toml";
 const METRICS: &str = "metrics.jsonl";
 const COMPLETIONS: &str = "completions.jsonl";
-const SELECTION: &str = "selection.jsonl";
+const VALIDATION: &str = "validation.jsonl";
 
-fn disk(path: &Path, source: io::Error) -> RunError {
-    RunError::Disk {
+/// The logs of a run up to a step.
+struct Logs {
+    metrics: Vec<StepMetrics>,
+    validations: Vec<Validation>,
+    unreadable: Vec<LogError>,
+}
+
+impl Logs {
+    /// Reads the logs in `folder` up to `step`, and removes what comes after it.
+    fn trim(folder: &Path, step: u64) -> Result<Self, RunError> {
+        let metrics = trim_log::<StepMetrics>(folder, METRICS, step)?;
+        let completions = trim_log::<LineStep>(folder, COMPLETIONS, step)?;
+        let validations = trim_log::<Validation>(folder, VALIDATION, step)?;
+        let unreadable = [
+            metrics.unreadable,
+            completions.unreadable,
+            validations.unreadable,
+        ];
+        Ok(Self {
+            metrics: metrics.records,
+            validations: validations.records,
+            unreadable: unreadable.into_iter().flatten().collect(),
+        })
+    }
+}
+
+fn trim_log<T: DeserializeOwned>(
+    folder: &Path,
+    log: &str,
+    step: u64,
+) -> Result<LogContents<T>, RunError> {
+    let path = folder.join(log);
+    log::trim(&path, step).map_err(disk(&path))
+}
+
+/// Makes the error of an operation on `path`.
+fn disk(path: &Path) -> impl Fn(io::Error) -> RunError {
+    move |source| RunError::Disk {
         path: path.into(),
         source,
     }
 }
 
-/// Takes the state of the newest checkpoint that is whole; gives what is wrong with newer ones. Where there are only damaged
-/// ones it is an error: to begin again would throw the run away.
+/// Reads the newest checkpoint that is not damaged; gives what is wrong with newer ones.
+///
+/// If all are damaged it is an error: to begin again would throw the run away.
 fn resume(
     trainer: &mut Trainer,
     folder: &Path,
     identity: &Identity,
-) -> Result<Vec<CheckpointError>, RunError> {
+) -> Result<Vec<RunError>, RunError> {
     let mut damaged = vec![];
-    for (_, path) in checkpoints(folder).map_err(|source| disk(folder, source))? {
+    for (_, path) in checkpoints(folder).map_err(disk(folder))? {
         match trainer.state.read(&path, identity) {
             Ok(state) => {
                 trainer.state = state;
                 return Ok(damaged);
             }
             Err(other @ CheckpointError::OtherRun { .. }) => return Err(other.into()),
-            Err(error) => damaged.push(error),
+            Err(error) => damaged.push(error.into()),
         }
     }
     if damaged.is_empty() {
         Ok(damaged)
     } else {
-        Err(damaged.remove(0).into())
+        Err(damaged.remove(0))
     }
 }
 
-/// Removes the checkpoints up to `step` but the newest `keep`. Later ones are damaged, and are written again.
+/// Removes the checkpoints up to `step` but the newest `keep`.
+///
+/// Later ones are damaged, and will be overwritten.
 fn remove_old(folder: &Path, step: u64, keep: usize) -> Result<(), RunError> {
-    let found = checkpoints(folder).map_err(|source| disk(folder, source))?;
+    let found = checkpoints(folder).map_err(disk(folder))?;
     let whole = found.into_iter().filter(|(of, _)| *of <= step);
     for (_, old) in whole.skip(keep) {
-        fs::remove_file(&old).map_err(|source| disk(&old, source))?;
+        fs::remove_file(&old).map_err(disk(&old))?;
     }
     Ok(())
 }
 
-/// The lock goes with the process, however it ends.
+/// Locks the folder. The lock goes with the process, however it ends.
 fn lock(folder: &Path) -> Result<File, RunError> {
     let path = folder.join("lock");
-    let file = File::create(&path).map_err(|source| disk(&path, source))?;
+    let file = File::create(&path).map_err(disk(&path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => Err(RunError::Locked {
             folder: folder.into(),
         }),
-        Err(fs::TryLockError::Error(source)) => Err(disk(&path, source)),
+        Err(fs::TryLockError::Error(source)) => Err(disk(&path)(source)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    use trimtab_steer::FormError;
+
+    use super::*;
+    use crate::reward::CommandError;
+
+    /// A caller that prints an error with its sources prints each of them once.
+    #[test]
+    fn no_message_repeats_its_source() {
+        let reason = || io::Error::other("the reason");
+        let program = String::from("grade.py");
+        let json = serde_json::from_str::<LineStep>("{}").map(drop);
+        let errors: [Box<dyn Error>; 4] = [
+            Box::new(disk(Path::new("runs/1"))(reason())),
+            Box::new(TrainError::Form(FormError::LayerOrder)),
+            Box::new(CommandError::Start {
+                program,
+                source: reason(),
+            }),
+            Box::new(LogError {
+                path: "metrics.jsonl".into(),
+                line: 1,
+                source: json.expect_err("no step"),
+            }),
+        ];
+        for error in errors {
+            let source = error.source().expect("it has a source").to_string();
+            assert!(!error.to_string().contains(&source), "{error}");
+        }
     }
 }

@@ -1,20 +1,21 @@
-//! A learned value of each token and the advantages that follow from it: the critic of PPO.
+//! The critic of PPO: a learned value of each token, and advantages from it.
 
 use serde::{Deserialize, Serialize};
+use trimtab_model::HostTensor;
 
-use crate::update::{AdamWConfig, Parameter};
+use crate::optim::{AdamWConfig, Moments};
 
 /// Settings of the learned value, for the advantage `value`.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ValueConfig {
-    /// Learning rate of its own AdamW, constant.
+    /// Learning rate of its AdamW, which is constant.
     pub learning_rate: f32,
-    /// Updates of the value with each batch.
+    /// Updates with each batch.
     pub updates: u64,
-    /// Discount of later rewards per token.
+    /// Discount of later rewards, per token.
     pub gamma: f32,
-    /// How far advantages look: 0 one token, 1 to the end.
+    /// How far advantages look ahead: with 0 one token, with 1 to the end.
     pub lambda: f32,
 }
 
@@ -29,19 +30,31 @@ impl Default for ValueConfig {
     }
 }
 
-/// Generalised advantage estimation over the tokens of one completion: advantages and returns.
+/// Generalised advantage estimation over the tokens of one completion.
 ///
-/// `delta_t = r_t + gamma V_(t+1) - V_t` with a value of zero after the end, `A_t = delta_t + gamma lambda A_(t+1)` and
-/// `R_t = A_t + V_t`: arXiv:1506.02438, eq. 16, backwards. `rewards` and `values` have one number per token.
+/// Returns advantages `A` and returns `R`. `rewards` and `values` have one number per token. From
+/// the last token to the first, with a value of zero after the end:
+///
+/// ```text
+/// delta_t = r_t + gamma V_(t+1) - V_t
+/// A_t = delta_t + gamma lambda A_(t+1)
+/// R_t = A_t + V_t
+/// ```
+///
+/// This is eq. 16 of arXiv:1506.02438.
 ///
 /// ```
-/// use trimtab_rl::gae;
+/// use trimtab_rl::value::gae;
 ///
-/// // With lambda 1 and no discount the return of every token is what is still to come.
+/// // With lambda 1 and no discount, the return of a token is the sum of the rewards from it on.
 /// let (advantages, returns) = gae(&[0.0, 0.0, 1.0], &[0.25, 0.5, 0.75], 1.0, 1.0);
 /// assert_eq!(returns, [1.0, 1.0, 1.0]);
 /// assert_eq!(advantages, [0.75, 0.5, 0.25]);
 /// ```
+///
+/// # Panics
+///
+/// There are fewer values than rewards.
 pub fn gae(rewards: &[f32], values: &[f32], gamma: f32, lambda: f32) -> (Vec<f32>, Vec<f32>) {
     let (mut advantage, mut next_value) = (0.0, 0.0);
     let mut advantages = vec![0.0; rewards.len()];
@@ -55,8 +68,10 @@ pub fn gae(rewards: &[f32], values: &[f32], gamma: f32, lambda: f32) -> (Vec<f32
     (advantages, returns)
 }
 
-/// `(A - mean) / sqrt(variance + 1e-8)` over all tokens of a batch, with the sample variance, as PPO normalises advantages.
-pub fn whiten(advantages: &mut [f32]) {
+/// Normalises the advantages of all tokens of a batch, as PPO does.
+///
+/// `(A - mean) / sqrt(variance + 1e-8)`, with the sample variance.
+pub fn normalise_advantages(advantages: &mut [f32]) {
     let count = advantages.len() as f64;
     if advantages.len() < 2 {
         return;
@@ -69,8 +84,10 @@ pub fn whiten(advantages: &mut [f32]) {
     }
 }
 
-/// `1 - Var(returns - values) / Var(returns)`: 1 where the value knows the return, 0 where it knows the mean only; `None`
-/// where all returns are equal.
+/// Share of the variance of returns that the values explain: `1 - Var(R - V) / Var(R)`.
+///
+/// It is 1 where each value is the return, and 0 where the values are constant. `None` if all
+/// returns are equal.
 pub fn explained_variance(values: &[f32], returns: &[f32]) -> Option<f64> {
     let variance = |numbers: &dyn Fn(usize) -> f64| {
         let count = returns.len() as f64;
@@ -83,13 +100,36 @@ pub fn explained_variance(values: &[f32], returns: &[f32]) -> Option<f64> {
     (of_returns > 0.0).then(|| 1.0 - of_errors / of_returns)
 }
 
-/// A linear value of the captured residual stream: `V = w . h / rms(h) + b`.
+/// A linear value of the residual stream `h`: `V = w . h / rms(h) + b`.
 ///
-/// The trunk below it is the frozen, steered model, and no gradient goes from the value into the steering.
+/// The model below it is frozen. No gradient flows from the value into what is trained.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValueHead {
     /// `w`, `[1, hidden_size]`, and `b`, `[1, 1]`.
-    pub params: [Parameter; 2],
+    params: [ValueParam; 2],
+}
+
+/// A parameter of the value with its optimiser state.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ValueParam {
+    /// Its name in checkpoints.
+    pub(crate) name: &'static str,
+    pub(crate) value: HostTensor,
+    pub(crate) moments: Moments,
+}
+
+impl ValueParam {
+    fn zeros(name: &'static str, shape: [usize; 2]) -> Self {
+        let len = shape.iter().product();
+        Self {
+            name,
+            value: HostTensor {
+                shape: shape.to_vec(),
+                data: vec![0.0; len],
+            },
+            moments: Moments::zeros(len),
+        }
+    }
 }
 
 impl ValueHead {
@@ -97,13 +137,26 @@ impl ValueHead {
     pub fn new(hidden_size: usize) -> Self {
         Self {
             params: [
-                Parameter::zeros("value.weight", &[1, hidden_size]),
-                Parameter::zeros("value.bias", &[1, 1]),
+                ValueParam::zeros("value.weight", [1, hidden_size]),
+                ValueParam::zeros("value.bias", [1, 1]),
             ],
         }
     }
 
-    /// The value of each row of `features`, `[tokens, hidden_size]` as [`Self::features`] makes them.
+    pub(crate) fn params(&self) -> &[ValueParam] {
+        &self.params
+    }
+
+    pub(crate) fn params_mut(&mut self) -> &mut [ValueParam] {
+        &mut self.params
+    }
+
+    /// The value of each token.
+    ///
+    /// # Shapes
+    ///
+    /// - `features`: `[tokens, hidden_size]`, row-major, from [`Self::features`]
+    /// - output: `[tokens]`
     pub fn values(&self, features: &[f32]) -> Vec<f32> {
         let weight = &self.params[0].value.data;
         features
@@ -112,9 +165,23 @@ impl ValueHead {
             .collect()
     }
 
-    /// Rows of a residual stream, each divided by the root of its mean square.
+    /// Divides each row of a residual stream by its root mean square.
+    ///
+    /// # Shapes
+    ///
+    /// - `resid`: `[tokens, hidden_size]`, row-major
+    /// - output: `[tokens, hidden_size]`
+    ///
+    /// # Panics
+    ///
+    /// The rows are not whole.
     pub fn features(&self, mut resid: Vec<f32>) -> Vec<f32> {
-        for row in resid.chunks_mut(self.params[0].value.data.len()) {
+        let width = self.params[0].value.data.len();
+        assert!(
+            resid.len().is_multiple_of(width),
+            "whole rows of {width} numbers"
+        );
+        for row in resid.chunks_mut(width) {
             let rms = (dot(row, row) / row.len() as f32 + 1e-6).sqrt();
             for value in row {
                 *value /= rms;
@@ -123,7 +190,18 @@ impl ValueHead {
         resid
     }
 
-    /// Update number `step` (from 1) towards `returns`; gives the loss before it, `mean((V - R)^2) / 2`.
+    /// Update number `step`, from 1, towards `returns`.
+    ///
+    /// Returns the loss before it, `mean((V - R)^2) / 2`.
+    ///
+    /// # Shapes
+    ///
+    /// - `features`: `[tokens, hidden_size]`, row-major
+    /// - `returns`: `[tokens]`
+    ///
+    /// # Panics
+    ///
+    /// There is not one row of features per return.
     pub fn update(
         &mut self,
         features: &[f32],
@@ -133,6 +211,11 @@ impl ValueHead {
     ) -> f64 {
         let values = self.values(features);
         let width = self.params[0].value.data.len();
+        assert_eq!(
+            values.len(),
+            returns.len(),
+            "one row of features per return"
+        );
         let count = returns.len().max(1) as f32;
         let (mut weight, mut bias, mut loss) = (vec![0.0; width], 0.0, 0.0);
         for ((row, value), target) in features.chunks(width).zip(values).zip(returns) {

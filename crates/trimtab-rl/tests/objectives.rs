@@ -1,12 +1,15 @@
-//! Advantages, losses and slopes against TRL and PyTorch; `fixtures/objectives/generate.py` made the numbers.
+//! Advantages, losses and their derivatives against TRL and PyTorch.
+//!
+//! `fixtures/objectives/generate.py` made the numbers.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use trimtab_rl::{
-    Advantage, CompletionLoss, KlConfig, LossConfig, Terms, completion_loss, explained_variance,
-    gae, whiten,
+use trimtab_rl::advantage::Advantage;
+use trimtab_rl::loss::{
+    CompletionLoss, KlConfig, LossConfig, LossInputs, Surrogate, completion_loss,
 };
+use trimtab_rl::value::{explained_variance, gae, normalise_advantages};
 
 /// One list per completion, one number per token.
 type Rows = Vec<Vec<f32>>;
@@ -27,7 +30,8 @@ struct Expected {
 #[derive(Deserialize)]
 struct Case {
     loss: f64,
-    slopes: Rows,
+    #[serde(rename = "slopes")]
+    logprob_grads: Rows,
     loss_config: LossConfig,
     kl_config: KlConfig,
     on_policy: bool,
@@ -43,7 +47,8 @@ struct Ppo {
     returns: Rows,
     advantages: Rows,
     loss: f64,
-    slopes: Rows,
+    #[serde(rename = "slopes")]
+    logprob_grads: Rows,
     explained_variance: f64,
 }
 
@@ -53,12 +58,12 @@ fn advantages_equal_trl() {
     assert_eq!(expected.advantages.len(), 4);
     for (name, rows) in &expected.advantages {
         let kind: Advantage = serde_json::from_value(name.as_str().into()).expect("a name");
-        close(name, &kind.of(&expected.rewards), rows);
+        close(name, &kind.compute(&expected.rewards), rows);
     }
 }
 
 #[test]
-fn losses_and_slopes_equal_trl() {
+fn losses_and_derivatives_equal_trl() {
     let expected = expected();
     assert_eq!(expected.losses.len(), 11);
     let mut clipped = 0;
@@ -66,13 +71,13 @@ fn losses_and_slopes_equal_trl() {
         let advantages: Rows = (expected.per_sequence.iter().zip(&expected.logprobs))
             .map(|(&advantage, tokens)| vec![advantage; tokens.len()])
             .collect();
-        let (loss, slopes, count) = total(&expected, case, &advantages);
+        let (loss, grads, count) = total(&expected, case, &advantages);
         assert!(
             (loss - case.loss).abs() < 1e-6,
             "{name}: {loss} {}",
             case.loss
         );
-        close(name, &slopes, &case.slopes);
+        close(name, &grads, &case.logprob_grads);
         clipped += count;
     }
     assert!(clipped > 20, "the borders are crossed: {clipped}");
@@ -89,32 +94,32 @@ fn ppo_equals_its_definition() {
     close("advantages", &raw, &ppo.raw);
     close("returns", &returns, &ppo.returns);
     let mut flat = raw.concat();
-    whiten(&mut flat);
+    normalise_advantages(&mut flat);
     let mut flat = flat.into_iter();
     let advantages: Rows = (raw
         .iter()
         .map(|row| flat.by_ref().take(row.len()).collect()))
     .collect();
-    close("whitened", &advantages, &ppo.advantages);
+    close("normalised", &advantages, &ppo.advantages);
     let known = explained_variance(&ppo.values.concat(), &ppo.returns.concat());
     let known = known.expect("returns differ");
     assert!((known - ppo.explained_variance).abs() < 1e-6, "{known}");
     let case = Case {
         loss: ppo.loss,
-        slopes: ppo.slopes.clone(),
+        logprob_grads: ppo.logprob_grads.clone(),
         loss_config: LossConfig {
-            surrogate: trimtab_rl::Surrogate::Clipped,
+            surrogate: Surrogate::Clipped,
             ..LossConfig::default()
         },
         kl_config: KlConfig::default(),
         on_policy: false,
     };
-    let (loss, slopes, _) = total(&expected, &case, &advantages);
+    let (loss, grads, _) = total(&expected, &case, &advantages);
     assert!((loss - ppo.loss).abs() < 1e-6, "{loss} {}", ppo.loss);
-    close("slopes", &slopes, &ppo.slopes);
+    close("derivatives", &grads, &ppo.logprob_grads);
 }
 
-/// Loss of the batch, its slopes, and how many tokens were clipped.
+/// Loss of the batch, its derivatives, and how many tokens were clipped.
 fn total(expected: &Expected, case: &Case, advantages: &[Vec<f32>]) -> (f64, Rows, usize) {
     let aggregation = case.loss_config.aggregation;
     let logprobs = &expected.logprobs;
@@ -122,16 +127,21 @@ fn total(expected: &Expected, case: &Case, advantages: &[Vec<f32>]) -> (f64, Row
     let divisor = aggregation.divisor(logprobs.len(), tokens, expected.max_new_tokens);
     let losses: Vec<CompletionLoss> = (0..logprobs.len())
         .map(|index| {
-            let terms = Terms {
+            let inputs = LossInputs {
                 advantages: &advantages[index],
                 old_logprobs: (!case.on_policy).then_some(&expected.old_logprobs[index]),
                 ref_logprobs: (case.kl_config.coef > 0.0)
                     .then_some(&expected.ref_logprobs[index][..]),
             };
-            completion_loss(&case.loss_config, &case.kl_config, &logprobs[index], terms)
+            completion_loss(&case.loss_config, &case.kl_config, &logprobs[index], inputs)
         })
         .collect();
-    let scaled = |one: &CompletionLoss| one.slopes.iter().map(|slope| slope / divisor).collect();
+    let scaled = |one: &CompletionLoss| {
+        one.logprob_grads
+            .iter()
+            .map(|grad| grad / divisor)
+            .collect()
+    };
     (
         losses.iter().map(|one| one.loss).sum::<f64>() / f64::from(divisor),
         losses.iter().map(scaled).collect(),

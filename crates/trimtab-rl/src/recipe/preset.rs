@@ -2,36 +2,43 @@
 
 use std::collections::BTreeMap;
 
-use super::{Recipe, ZeroVariance};
+use super::{RecipeConfig, ZeroVariance};
 use crate::advantage::Advantage;
 use crate::loss::{Aggregation, KlConfig, KlEstimator, KlPlace, LossConfig, Surrogate};
+use crate::optim::Schedule;
 use crate::reward::BuiltIn;
-use crate::update::Schedule;
 
-/// The settings of a known algorithm. Task, sizes and rates are those of [`Recipe::default`], for the bundled model, but in
-/// the two presets of the paper, which are for models of some billion weights.
+/// The settings of a known algorithm.
+///
+/// The presets of arXiv:2505.18706 have the sizes and rates of that paper, for models with
+/// billions of weights. All others have those of [`RecipeConfig::default`], for the bundled model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preset {
-    /// Version 1 of arXiv:2505.18706: group mean, KL penalty, 64 completions of each prompt.
+    /// Version 1 of arXiv:2505.18706: group mean, KL penalty, 64 completions per prompt.
     PaperV1,
-    /// Version 3 of the same: leave-one-out, no penalty, 128 prompts of 16 completions, one epoch of 40,000 problems.
+    /// Version 3 of arXiv:2505.18706: leave-one-out, no penalty, 128 prompts with 16 completions.
+    ///
+    /// Its 314 steps are one epoch of 40,000 problems.
     PaperV3,
-    /// arXiv:2402.03300: standardised by group, clipped, mean over each completion, KL penalty in the loss.
+    /// GRPO, arXiv:2402.03300: standardised by group, clipped, mean over each completion, KL
+    /// penalty in the loss.
     Grpo,
-    /// arXiv:2503.20783: group mean, clipped, divided by a constant.
+    /// Dr. GRPO, arXiv:2503.20783: group mean, clipped, divided by a constant.
     DrGrpo,
-    /// arXiv:2503.14476: clipped higher above than below, mean over tokens, groups resampled, long completions shaped.
+    /// DAPO, arXiv:2503.14476: clipped higher above than below, mean over tokens, dynamic
+    /// sampling, overlong reward shaping.
     Dapo,
-    /// arXiv:2507.18071: standardised by group, clipped by completion.
+    /// GSPO, arXiv:2507.18071: standardised by group, clipped by completion.
     Gspo,
-    /// arXiv:1707.06347 as in arXiv:2203.02155: a learned value, clipped, KL penalty in the reward.
+    /// PPO, arXiv:1707.06347 as in arXiv:2203.02155: a learned value, clipped, KL penalty in the
+    /// reward.
     Ppo,
-    /// arXiv:2402.14740: leave-one-out, KL penalty in the reward.
+    /// RLOO, arXiv:2402.14740: leave-one-out, KL penalty in the reward.
     Rloo,
 }
 
 impl Preset {
-    /// All of them.
+    /// All presets.
     pub const ALL: [Self; 8] = [
         Self::PaperV1,
         Self::PaperV3,
@@ -58,8 +65,8 @@ impl Preset {
     }
 
     /// Its settings.
-    pub fn recipe(self) -> Recipe {
-        let default = Recipe::default();
+    pub fn config(self) -> RecipeConfig {
+        let default = RecipeConfig::default();
         let clipped = LossConfig {
             surrogate: Surrogate::Clipped,
             ..default.loss
@@ -70,7 +77,7 @@ impl Preset {
             place: KlPlace::Reward,
         };
         match self {
-            Self::PaperV1 => Recipe {
+            Self::PaperV1 => RecipeConfig {
                 advantage: Advantage::GroupMean,
                 group_size: 64,
                 max_new_tokens: 1024,
@@ -79,9 +86,9 @@ impl Preset {
                     coef: 0.01,
                     ..default.kl
                 },
-                ..Self::PaperV3.recipe()
+                ..Self::PaperV3.config()
             },
-            Self::PaperV3 => Recipe {
+            Self::PaperV3 => RecipeConfig {
                 steps: 314,
                 prompts_per_step: 128,
                 max_new_tokens: 8192,
@@ -91,7 +98,7 @@ impl Preset {
                 max_grad_norm: 2.0,
                 ..default
             },
-            Self::Grpo => Recipe {
+            Self::Grpo => RecipeConfig {
                 advantage: Advantage::GroupStandardised,
                 loss: LossConfig {
                     aggregation: Aggregation::SequenceMean,
@@ -103,7 +110,7 @@ impl Preset {
                 },
                 ..default
             },
-            Self::DrGrpo => Recipe {
+            Self::DrGrpo => RecipeConfig {
                 advantage: Advantage::GroupMean,
                 loss: LossConfig {
                     aggregation: Aggregation::ConstantLength,
@@ -111,7 +118,7 @@ impl Preset {
                 },
                 ..default
             },
-            Self::Dapo => Recipe {
+            Self::Dapo => RecipeConfig {
                 advantage: Advantage::GroupStandardised,
                 zero_variance: ZeroVariance::Resample,
                 reward: BTreeMap::from([(BuiltIn::Correctness, 1.0), (BuiltIn::SoftOverlong, 1.0)]),
@@ -121,28 +128,28 @@ impl Preset {
                 },
                 ..default
             },
-            Self::Gspo => Recipe {
+            Self::Gspo => RecipeConfig {
                 advantage: Advantage::GroupStandardised,
                 loss: LossConfig {
                     surrogate: Surrogate::Gspo,
                     aggregation: Aggregation::SequenceMean,
                     clip_low: 3e-4,
                     clip_high: 4e-4,
-                    updates_per_batch: 2, // with one there is nothing to clip
+                    num_iterations: 2, // with one there is nothing to clip
                     ..default.loss
                 },
                 ..default
             },
-            Self::Ppo => Recipe {
+            Self::Ppo => RecipeConfig {
                 advantage: Advantage::Value,
                 loss: LossConfig {
-                    updates_per_batch: 4,
+                    num_iterations: 4,
                     ..clipped
                 },
                 kl: penalty_in_reward,
                 ..default
             },
-            Self::Rloo => Recipe {
+            Self::Rloo => RecipeConfig {
                 kl: penalty_in_reward,
                 ..default
             },
@@ -164,22 +171,24 @@ impl std::str::FromStr for Preset {
 /// A name that no preset has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "there is no preset `{0}`; there are paper-v1, paper-v3, grpo, dr-grpo, dapo, gspo, ppo and rloo"
+    "there is no preset `{0}`; there are paper-v1, paper-v3, grpo, dr-grpo, dapo, gspo, ppo and \
+     rloo"
 )]
 pub struct UnknownPreset(String);
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Recipe;
 
     #[test]
     fn every_preset_works_and_has_its_own_name() {
         for preset in Preset::ALL {
             assert_eq!(preset.name().parse(), Ok(preset));
-            preset.recipe().check().expect("a good recipe");
+            let recipe = preset.config().build().expect("a good recipe");
             let toml = format!("preset = '{}'", preset.name());
             let resolved = Recipe::resolve(&toml, &[]).expect("a good recipe");
-            assert_eq!(resolved, preset.recipe());
+            assert_eq!(resolved, recipe);
         }
     }
 }

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 use trimtab_steer::{Form, TokenFilter};
 
-/// What is trained, and at which tokens it acts: the table `[steer]` of a recipe, with the keys of the [`Form`] and the key `where`.
+/// What is trained and at which tokens it acts: the table `[steer]` of a recipe.
+///
+/// The table has the keys of the [`Form`] and the key `where`.
 ///
 /// ```
 /// use trimtab_rl::Recipe;
@@ -21,16 +23,16 @@ use trimtab_steer::{Form, TokenFilter};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(try_from = "Table")]
-pub struct Steer {
-    /// The form; where the key is left out, one vector for each layer.
+pub struct SteerConfig {
+    /// The form. By default, one vector per layer.
     #[serde(flatten)]
     pub form: Form,
-    /// Where it acts.
+    /// The tokens at which it acts.
     #[serde(rename = "where", skip_serializing_if = "is_default")]
     pub token_filter: TokenFilter,
 }
 
-impl TryFrom<Table> for Steer {
+impl TryFrom<Table> for SteerConfig {
     type Error = toml::de::Error;
 
     fn try_from(mut table: Table) -> Result<Self, Self::Error> {

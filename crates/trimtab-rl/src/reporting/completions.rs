@@ -110,7 +110,7 @@ mod tests {
     use crate::rollout::tests::group;
 
     fn data() -> Data {
-        Data::of(&Recipe::default()).expect("generated problems")
+        Data::load(&Recipe::default()).expect("generated problems")
     }
 
     #[test]

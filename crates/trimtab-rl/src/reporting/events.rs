@@ -1,7 +1,8 @@
-//! Event files as TensorBoard reads them: records of protocol buffers, framed with lengths and checksums.
+//! Event files for TensorBoard: records of protocol buffers with lengths and checksums.
 //!
-//! A record is `length (u64)`, `masked CRC-32C of length`, `data`, `masked CRC-32C of data`, numbers with the lowest byte first
-//! (tensorflow: tensorflow/core/lib/io/record_writer.h); the data is an `Event` (tensorflow/core/util/event.proto).
+//! A record is `length (u64)`, `masked CRC-32C of length`, `data`, `masked CRC-32C of data`, in
+//! little-endian order (tensorflow: tensorflow/core/lib/io/record_writer.h). The data is an `Event`
+//! (tensorflow/core/util/event.proto).
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -9,45 +10,45 @@ use std::path::Path;
 
 use trimtab_model::write_atomically;
 
-use crate::metrics::StepMetrics;
-use crate::run::Measurement;
+use crate::metrics::{StepMetrics, Validation};
 
 /// The event file of a run.
 pub(crate) const EVENTS: &str = "events.out.tfevents.0.trimtab";
 
-/// The open event file. It has no clock, so that equal runs give equal bytes: the time of an event is its step, in seconds.
+/// The open event file.
+///
+/// The time of an event is its step in seconds, so that equal runs have equal bytes.
 #[derive(Debug)]
 pub(crate) struct Events(File);
 
 impl Events {
-    /// Writes the steps so far anew, and stays open for those that follow.
+    /// Writes the file again with the steps so far, and keeps it open.
     pub(crate) fn rewrite(
-        folder: &Path,
+        path: &Path,
         metrics: &[StepMetrics],
-        measured: &[Measurement],
+        validations: &[Validation],
     ) -> io::Result<Self> {
-        let path = folder.join(EVENTS);
         let mut bytes = record(&event(0, &[(3, Field::Bytes(b"brain.Event:2".to_vec()))]));
         for step in metrics {
-            let measurement = measured.iter().find(|one| one.step == step.step);
-            bytes.extend(record(&scalars(step, measurement)));
+            let validation = validations.iter().find(|one| one.step == step.step);
+            bytes.extend(record(&scalars(step, validation)));
         }
-        write_atomically(&path, &bytes)?;
-        Ok(Self(OpenOptions::new().append(true).open(&path)?))
+        write_atomically(path, &bytes)?;
+        Ok(Self(OpenOptions::new().append(true).open(path)?))
     }
 
-    /// Adds a step, with the measurement after it if there was one.
+    /// Adds a step, and the evaluation after it if there was one.
     pub(crate) fn append(
         &mut self,
         metrics: &StepMetrics,
-        measurement: Option<&Measurement>,
+        validation: Option<&Validation>,
     ) -> io::Result<()> {
-        self.0.write_all(&record(&scalars(metrics, measurement)))
+        self.0.write_all(&record(&scalars(metrics, validation)))
     }
 }
 
 /// The event with all scalars of a step.
-fn scalars(metrics: &StepMetrics, measurement: Option<&Measurement>) -> Vec<u8> {
+fn scalars(metrics: &StepMetrics, validation: Option<&Validation>) -> Vec<u8> {
     let norms = metrics.vector_norms.iter().map(|norm| norm * norm);
     let mut named = vec![
         ("train/reward".to_owned(), metrics.reward),
@@ -77,12 +78,12 @@ fn scalars(metrics: &StepMetrics, measurement: Option<&Measurement>) -> Vec<u8> 
         ("value/loss", metrics.value_loss),
         ("value/explained_variance", metrics.explained_variance),
         (
-            "selection/accuracy",
-            measurement.map(|one| one.outcome.accuracy),
+            "validation/accuracy",
+            validation.map(|one| one.outcome.accuracy),
         ),
         (
-            "selection/mean_length",
-            measurement.map(|one| one.outcome.mean_length),
+            "validation/mean_length",
+            validation.map(|one| one.outcome.mean_length),
         ),
     ];
     let optional = optional.into_iter();
@@ -158,8 +159,9 @@ fn record(data: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    /// The bytes that `tensorboard.summary.writer.record_writer.RecordWriter` (tensorboard 2.21.0) writes for
-    /// `Event(wall_time=300, step=300, summary=Summary(value=[Value(tag="a/b", simple_value=0.5)]))`.
+    /// The bytes that `tensorboard.summary.writer.record_writer.RecordWriter` (tensorboard 2.21.0)
+    /// writes for `Event(wall_time=300, step=300, summary=Summary(value=[Value(tag="a/b",
+    /// simple_value=0.5)]))`.
     #[test]
     fn records_equal_those_of_tensorboard() {
         let mut entry = vec![];

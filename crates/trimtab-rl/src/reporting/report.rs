@@ -16,9 +16,8 @@ use serde::Serialize;
 use trimtab_model::write_atomically;
 use trimtab_tasks::Outcome;
 
-use crate::metrics::StepMetrics;
+use crate::metrics::{StepMetrics, Validation};
 use crate::recipe::Recipe;
-use crate::run::Measurement;
 
 /// Everything that the page shows.
 #[derive(Clone, Debug, Serialize)]
@@ -33,8 +32,8 @@ pub struct RunReport {
     pub recipe: Recipe,
     /// Metrics of the steps so far, in order.
     pub metrics: Vec<StepMetrics>,
-    /// Measurements on the selection problems so far.
-    pub selection: Vec<Measurement>,
+    /// Evaluations on the validation problems so far.
+    pub validations: Vec<Validation>,
     /// Accuracy before and after. The first task gives the headline; without one, training does.
     pub tasks: Vec<TaskOutcomes>,
     /// Tokens that each layer's vector raises and lowers.

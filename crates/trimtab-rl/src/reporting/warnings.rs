@@ -1,8 +1,8 @@
-//! Early warnings: what in the figures says that a run will come to nothing, and what to try.
+//! Early warnings: what the metrics say about a run that learns nothing, and what to try.
 
 use crate::metrics::StepMetrics;
 
-/// Something a person should know, with what to try.
+/// A problem of a run, with advice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Warning {
     /// The mean reward of ten steps is that of the ten before.
@@ -18,57 +18,62 @@ pub enum Warning {
 }
 
 impl Warning {
-    /// What is the matter and what to try, in one sentence.
+    /// What is wrong and what to try, in one sentence.
     pub fn advice(self) -> &'static str {
         match self {
             Self::RewardFlat => {
-                "the reward has not moved for 20 steps; try a higher learning_rate, a larger group_size or easier problems"
+                "the reward has not moved for 20 steps; try a higher learning_rate, a larger \
+                 group_size or easier problems"
             }
             Self::EntropyCollapse => {
-                "the entropy fell to a tenth: completions are all alike; try a lower learning_rate, loss.entropy_coef or kl.coef"
+                "the entropy fell to a tenth, so all completions are alike; try a lower \
+                 learning_rate, loss.entropy_coef or kl.coef"
             }
             Self::AllZeroVariance => {
-                "all completions of each problem are rewarded alike, so nothing is learned; try problems that are neither too \
-                 easy nor too hard, a larger group_size, or zero_variance = \"resample\""
+                "all completions of a problem have the same reward, so nothing is learned; try \
+                 problems that are neither too easy nor too hard, a larger group_size, or \
+                 zero_variance = \"resample\""
             }
             Self::Truncation => {
-                "more than half of the completions are cut; try a larger max_new_tokens or the reward soft-overlong"
+                "more than half of the completions are cut; try a larger max_new_tokens or the \
+                 reward soft-overlong"
             }
             Self::Skipped => {
-                "the last step was skipped because a value was not finite; try a lower learning_rate"
+                "the last step was skipped because a value was not finite; try a lower \
+                 learning_rate"
             }
         }
     }
 }
 
 /// Steps that are compared with as many before them.
-const SPAN: usize = 10;
-/// Steps in a row that are no accident.
-const ROW: usize = 3;
+const WINDOW: usize = 10;
+/// Steps in a row after which a problem is reported.
+const STREAK: usize = 3;
 
-/// What the figures of a run say so far.
+/// The problems that the metrics of a run show so far.
 pub fn warnings(metrics: &[StepMetrics]) -> Vec<Warning> {
     let last = |count: usize| metrics.get(metrics.len().checked_sub(count)?..);
     let mean = |steps: &[StepMetrics], of: fn(&StepMetrics) -> f64| {
         steps.iter().map(of).sum::<f64>() / steps.len() as f64
     };
     let mut found = vec![];
-    if let Some((before, after)) = last(2 * SPAN).map(|steps| steps.split_at(SPAN)) {
+    if let Some((before, after)) = last(2 * WINDOW).map(|steps| steps.split_at(WINDOW)) {
         let moved = mean(after, |step| step.reward) - mean(before, |step| step.reward);
         let solved = mean(after, |step| step.accuracy) > 0.9;
         if moved.abs() < 0.01 && !solved {
             found.push(Warning::RewardFlat);
         }
-        let first = mean(&metrics[..ROW], |step| step.entropy);
+        let first = mean(&metrics[..STREAK], |step| step.entropy);
         if mean(after, |step| step.entropy) < 0.1 * first {
             found.push(Warning::EntropyCollapse);
         }
     }
-    if let Some(row) = last(ROW) {
-        if row.iter().all(|step| step.zero_variance_rate >= 1.0) {
+    if let Some(streak) = last(STREAK) {
+        if streak.iter().all(|step| step.zero_variance_rate >= 1.0) {
             found.push(Warning::AllZeroVariance);
         }
-        if row.iter().all(|step| step.truncation_rate > 0.5) {
+        if streak.iter().all(|step| step.truncation_rate > 0.5) {
             found.push(Warning::Truncation);
         }
     }
@@ -84,7 +89,7 @@ mod tests {
 
     fn history(count: u64, change: impl Fn(&mut StepMetrics, f64)) -> Vec<StepMetrics> {
         let step = |step: u64| {
-            let mut metrics = StepMetrics::of_groups(step, &[]);
+            let mut metrics = StepMetrics::from_groups(step, &[]);
             metrics.zero_variance_rate = 0.0;
             metrics.truncation_rate = 0.0;
             metrics.reward = step as f64 / 10.0;

@@ -10,31 +10,38 @@ use trimtab_model::FinishReason;
 
 use crate::rollout::{Group, Rollout};
 
-/// A reward that comes with the library. `L` is the length of a completion in tokens and `M` the most tokens it may have.
+/// A reward that comes with the library.
+///
+/// `L` is the length of a completion in tokens, and `M` is `max_new_tokens`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BuiltIn {
-    /// 1 for the right answer in the last closed box, -1 for everything else.
+    /// 1 for the right answer in the last closed box, else -1.
     Correctness,
-    /// 1 for a closed box, whatever is in it, else 0. Alone it is the format-only control.
+    /// 1 for a closed box with any content, else 0. Alone it is the format-only control.
     BoxFormat,
-    /// 1 for `<think>…</think>` and then `<answer>…</answer>` with nothing behind, else 0. The first tag may stand in the
-    /// prompt.
+    /// 1 for `<think>…</think>`, then `<answer>…</answer>`, then nothing, else 0.
+    ///
+    /// The first tag may be in the prompt.
     ThinkAnswer,
     /// `1 - L / M`.
     LengthLinear,
-    /// Between 1 and 0.5 for right answers and between -1 and -0.5 for others, along half a cosine of `L / M`: short right
-    /// answers are the best, short wrong ones the worst (arXiv:2502.03373).
+    /// From 1 down to 0.5 for right answers, along half a cosine of `L / M`. Others: from -1 up to
+    /// -0.5.
+    ///
+    /// Short right answers are best, short wrong ones are worst (arXiv:2502.03373).
     LengthCosine,
-    /// `-|L - S| / M` with `S` the shortest right completion of the group, or the mean length where none is right
-    /// (arXiv:2504.21370).
+    /// `-|L - S| / M`, where `S` is the length of the group's shortest right completion.
+    ///
+    /// Where none is right, `S` is the mean length (arXiv:2504.21370).
     ShorterBetter,
-    /// Share of repeated word trigrams, negative (arXiv:2502.03373).
+    /// Minus the share of repeated word trigrams (arXiv:2502.03373).
     Repetition,
     /// 0 up to `4 M / 5`, then falling to -1 at `M` (DAPO, arXiv:2503.14476, eq. 13).
     SoftOverlong,
-    /// 1 for the answer that most completions of the group give, else -1; does not apply where none has an answer. It needs
-    /// no gold answer (arXiv:2504.16084).
+    /// 1 for the most frequent answer of the group, else -1 (arXiv:2504.16084).
+    ///
+    /// It needs no gold answer. It does not apply where no completion has an answer.
     MajorityVote,
     /// A control: 1 or -1 by a fair draw (arXiv:2506.10947).
     Random,
@@ -43,7 +50,7 @@ pub enum BuiltIn {
 }
 
 impl BuiltIn {
-    /// All of them.
+    /// All built-in rewards.
     pub const ALL: [Self; 11] = [
         Self::Correctness,
         Self::BoxFormat,
@@ -76,8 +83,13 @@ impl BuiltIn {
     }
 
     /// The reward of each rollout of a group.
-    pub(crate) fn of(self, group: &Group, max_new_tokens: usize, seed: u64) -> Vec<Option<f32>> {
-        let most = max_new_tokens as f32;
+    pub(crate) fn rewards(
+        self,
+        group: &Group,
+        max_new_tokens: usize,
+        seed: u64,
+    ) -> Vec<Option<f32>> {
+        let max = max_new_tokens as f32;
         let each = |reward: &dyn Fn(&Rollout) -> f32| {
             group.rollouts.iter().map(|one| Some(reward(one))).collect()
         };
@@ -85,21 +97,21 @@ impl BuiltIn {
             Self::Correctness => each(&|one| sign(one.grade.verdict.is_correct())),
             Self::BoxFormat => each(&|one| share(one.grade.extracted.is_some())),
             Self::ThinkAnswer => each(&|one| share(thinks_then_answers(&one.text))),
-            Self::LengthLinear => each(&|one| 1.0 - length(one) / most),
+            Self::LengthLinear => each(&|one| 1.0 - length(one) / max),
             Self::LengthCosine => each(&|one| {
-                let swing = 0.5 * (1.0 + (std::f32::consts::PI * length(one) / most).cos());
+                let swing = 0.5 * (1.0 + (std::f32::consts::PI * length(one) / max).cos());
                 sign(one.grade.verdict.is_correct()) * (0.5 + 0.5 * swing)
             }),
             Self::ShorterBetter => {
                 let wanted = wanted_length(group);
-                each(&|one| -(length(one) - wanted).abs() / most)
+                each(&|one| -(length(one) - wanted).abs() / max)
             }
             Self::Repetition => each(&|one| -repeated_trigrams(&one.text)),
             Self::SoftOverlong => {
-                let margin = (most / 5.0).max(1.0);
+                let margin = (max / 5.0).max(1.0);
                 each(&|one| match one.completion.finish_reason {
                     FinishReason::Length => -1.0,
-                    _ => ((most - margin - length(one)) / margin).clamp(-1.0, 0.0),
+                    _ => ((max - margin - length(one)) / margin).clamp(-1.0, 0.0),
                 })
             }
             Self::MajorityVote => majority_votes(group),
@@ -154,8 +166,8 @@ fn repeated_trigrams(text: &str) -> f32 {
     1.0 - different as f32 / count as f32
 }
 
-/// Answers are one if their texts are or the checker accepts one for the other; of equally many, the one whose first
-/// completion comes first.
+/// Two answers are the same if their texts are equal or the checker accepts one for the other.
+/// In a tie, the answer that came first wins.
 fn majority_votes(group: &Group) -> Vec<Option<f32>> {
     let mut answers: Vec<(&str, usize)> = vec![];
     let mut choices = vec![];
@@ -201,7 +213,7 @@ mod tests {
     use crate::rollout::tests::group;
 
     fn of(built_in: BuiltIn, texts: &[&str]) -> Vec<f32> {
-        let values = built_in.of(&group(texts, "4"), 10, 0);
+        let values = built_in.rewards(&group(texts, "4"), 10, 0);
         values
             .into_iter()
             .map(|value| value.expect("it applies"))
@@ -264,7 +276,7 @@ mod tests {
     fn the_majority_needs_no_gold_answer() {
         let texts = [r"\boxed{1/2}", "none", r"\boxed{7}", r"\boxed{0.5}"];
         assert_eq!(of(BuiltIn::MajorityVote, &texts), [1.0, -1.0, -1.0, 1.0]);
-        let none = BuiltIn::MajorityVote.of(&group(&["a", "b"], "4"), 10, 0);
+        let none = BuiltIn::MajorityVote.rewards(&group(&["a", "b"], "4"), 10, 0);
         assert_eq!(none, [None, None]);
     }
 

@@ -1,8 +1,8 @@
 //! A reward by an outside program that speaks JSON Lines.
 
 use std::io::{self, BufRead, BufReader, Write};
-use std::process::{Child, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,27 +13,32 @@ use crate::rollout::Group;
 
 /// A program that rewards completions.
 ///
-/// It reads one JSON object a line, `{"problem", "sample", "prompt", "completion", "gold", "length", "truncated"}`, and answers
-/// each with one line, in order: `{"reward": 0.5}`, or `{"reward": null}` where it does not apply. It is started once, started
-/// again when it dies, and killed and started again when it does not answer in time.
+/// It reads one JSON object per line from its standard input: `{"id", "problem", "sample",
+/// "prompt", "completion", "gold", "length", "truncated"}`. It answers each with one line on its
+/// standard output, in order: `{"reward": 0.5}`, or `{"reward": null}` where the reward does not
+/// apply. An answer may repeat the `id` of its question, which is then compared.
+///
+/// The program is started once. If it ends, or does not answer in time, it is started again. On
+/// Unix it leads a process group, and the programs that it started are killed with it. Elsewhere
+/// only the program itself is killed.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct CommandConfig {
     /// Program and arguments.
     pub program: Vec<String>,
-    /// Weight of what it says.
-    #[serde(default = "one")]
+    /// Weight of its rewards.
+    #[serde(default = "default_weight")]
     pub weight: f32,
     /// Longest wait for the answers to one group, in seconds.
-    #[serde(default = "a_minute")]
+    #[serde(default = "default_seconds")]
     pub seconds: f32,
 }
 
-fn one() -> f32 {
+fn default_weight() -> f32 {
     1.0
 }
 
-fn a_minute() -> f32 {
+fn default_seconds() -> f32 {
     60.0
 }
 
@@ -42,19 +47,28 @@ fn a_minute() -> f32 {
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
-    #[error("cannot start `{program}`: {source}")]
+    #[error("cannot start `{program}`")]
     Start { program: String, source: io::Error },
     #[error("`{program}` did not answer within {seconds} seconds, {ATTEMPTS} times; it was killed")]
     Hangs { program: String, seconds: f32 },
     #[error("`{program}` ended without an answer, {ATTEMPTS} times")]
     Dies { program: String },
     #[error(
-        "`{program}` answered {line:?}; each line must be {{\"reward\": NUMBER}} or {{\"reward\": null}}"
+        "`{program}` answered {line:?}; each line must be {{\"reward\": NUMBER}} or \
+         {{\"reward\": null}}"
     )]
     Answer { program: String, line: String },
+    #[error("`{program}` answered {line:?}, but the question has the id {id}")]
+    WrongId {
+        program: String,
+        line: String,
+        id: u64,
+    },
+    #[error("`{program}` wrote {line:?} before it was asked; it must write one line per question")]
+    Surplus { program: String, line: String },
 }
 
-/// How often a group is put to the program.
+/// How often a group is given to the program.
 const ATTEMPTS: usize = 3;
 
 /// The program, running or not.
@@ -63,14 +77,9 @@ pub(super) struct Command {
     running: Mutex<Option<Process>>,
 }
 
-struct Process {
-    child: Child,
-    questions: Sender<String>,
-    answers: Receiver<String>,
-}
-
 #[derive(Serialize)]
 struct Question<'a> {
+    id: u64,
     problem: &'a str,
     sample: usize,
     prompt: &'a str,
@@ -82,6 +91,7 @@ struct Question<'a> {
 
 #[derive(Deserialize)]
 struct Answer {
+    id: Option<u64>,
     /// Must be there, and may be null.
     #[serde(deserialize_with = "Option::deserialize")]
     reward: Option<f32>,
@@ -91,6 +101,8 @@ enum Failure {
     Dies,
     Hangs,
     Answer(String),
+    WrongId(String, u64),
+    Surplus(String),
 }
 
 impl Command {
@@ -102,15 +114,14 @@ impl Command {
     }
 
     /// The reward of each rollout of a group; one group at a time.
-    pub(super) fn of(&self, group: &Group) -> Result<Vec<Option<f32>>, CommandError> {
-        let program = self.config.program.join(" ");
+    pub(super) fn rewards(&self, group: &Group) -> Result<Vec<Option<f32>>, CommandError> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let mut failure = Failure::Dies;
         for _ in 0..ATTEMPTS {
             if running.is_none() {
-                *running = Some(self.start().map_err(|source| CommandError::Start {
-                    program: program.clone(),
-                    source,
+                *running = Some(Process::start(&self.config.program).map_err(|source| {
+                    let program = self.config.program.join(" ");
+                    CommandError::Start { program, source }
                 })?);
             }
             let process = running.as_mut().expect("it was started above");
@@ -119,98 +130,147 @@ impl Command {
                 Err(failed) => failure = failed,
             }
             *running = None; // kills it
-            if let Failure::Answer(_) = failure {
-                break;
+            if !matches!(failure, Failure::Dies | Failure::Hangs) {
+                break; // it would write the same again
             }
         }
-        Err(match failure {
-            Failure::Dies => CommandError::Dies { program },
-            Failure::Answer(line) => CommandError::Answer { program, line },
-            Failure::Hangs => CommandError::Hangs {
-                program,
-                seconds: self.config.seconds,
-            },
-        })
+        Err(self.error(failure))
     }
 
-    fn start(&self) -> io::Result<Process> {
-        let mut child = std::process::Command::new(&self.config.program[0])
-            .args(&self.config.program[1..])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let mut stdin = child.stdin.take().expect("it is piped");
-        let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
-        // Threads of their own, so that a program that neither reads nor writes blocks nobody. They end with it.
-        let (questions, asked) = channel::<String>();
-        std::thread::spawn(move || {
-            for lines in asked {
-                if stdin
-                    .write_all(lines.as_bytes())
-                    .and_then(|()| stdin.flush())
-                    .is_err()
-                {
-                    break;
-                }
-            }
-        });
-        let (answer, answers) = channel();
-        std::thread::spawn(move || {
-            for line in stdout.lines().map_while(Result::ok) {
-                if answer.send(line).is_err() {
-                    break;
-                }
-            }
-        });
-        Ok(Process {
-            child,
-            questions,
-            answers,
-        })
+    fn error(&self, failure: Failure) -> CommandError {
+        let program = self.config.program.join(" ");
+        let seconds = self.config.seconds;
+        match failure {
+            Failure::Dies => CommandError::Dies { program },
+            Failure::Hangs => CommandError::Hangs { program, seconds },
+            Failure::Answer(line) => CommandError::Answer { program, line },
+            Failure::WrongId(line, id) => CommandError::WrongId { program, line, id },
+            Failure::Surplus(line) => CommandError::Surplus { program, line },
+        }
     }
 }
 
+/// The running program. Two threads write and read, so that a program that does neither blocks
+/// nobody.
+struct Process {
+    child: Child,
+    questions: Option<Sender<String>>,
+    answers: Receiver<String>,
+    next_id: u64,
+}
+
 impl Process {
+    fn start(program: &[String]) -> io::Result<Self> {
+        let mut command = std::process::Command::new(&program[0]);
+        command
+            .args(&program[1..])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let mut child = command.spawn()?;
+        let stdin = child.stdin.take().expect("it is piped");
+        let stdout = child.stdout.take().expect("it is piped");
+        let (questions, asked) = channel();
+        let (answer, answers) = channel();
+        std::thread::spawn(move || write_lines(stdin, asked));
+        std::thread::spawn(move || read_lines(stdout, answer));
+        Ok(Self {
+            child,
+            questions: Some(questions),
+            answers,
+            next_id: 0,
+        })
+    }
+
     fn ask(&mut self, group: &Group, seconds: f32) -> Result<Vec<Option<f32>>, Failure> {
-        let mut lines = String::new();
-        for (sample, rollout) in group.rollouts.iter().enumerate() {
-            let question = Question {
-                problem: &group.problem.id,
-                sample,
-                prompt: &group.prompt_text,
-                completion: &rollout.text,
-                gold: &group.problem.answer,
-                length: rollout.completion.tokens.len(),
-                truncated: rollout.completion.finish_reason == FinishReason::Length,
-            };
-            lines += &serde_json::to_string(&question).expect("texts and numbers are JSON");
-            lines.push('\n');
+        match self.answers.try_recv() {
+            Err(TryRecvError::Empty) => {}
+            Err(TryRecvError::Disconnected) => return Err(Failure::Dies),
+            Ok(line) => return Err(Failure::Surplus(line)),
         }
-        self.questions.send(lines).map_err(|_| Failure::Dies)?;
-        let until = Instant::now() + Duration::from_secs_f32(seconds);
-        let mut rewards = vec![];
-        while rewards.len() < group.rollouts.len() {
-            let left = until.saturating_duration_since(Instant::now());
-            let line = self
-                .answers
-                .recv_timeout(left)
-                .map_err(|error| match error {
-                    RecvTimeoutError::Timeout => Failure::Hangs,
-                    RecvTimeoutError::Disconnected => Failure::Dies,
-                })?;
-            let answer: Answer =
-                serde_json::from_str(&line).map_err(|_| Failure::Answer(line.clone()))?;
-            rewards.push(answer.reward);
+        let first_id = self.next_id;
+        self.next_id += group.rollouts.len() as u64;
+        let lines = questions(group, first_id);
+        let sender = self.questions.as_ref().expect("the program runs");
+        sender.send(lines).map_err(|_| Failure::Dies)?;
+        let deadline = Instant::now() + Duration::from_secs_f32(seconds);
+        let ids = first_id..self.next_id;
+        ids.map(|id| self.answer(id, deadline)).collect()
+    }
+
+    fn answer(&self, id: u64, deadline: Instant) -> Result<Option<f32>, Failure> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let line = self.answers.recv_timeout(left);
+        let line = line.map_err(|error| match error {
+            RecvTimeoutError::Timeout => Failure::Hangs,
+            RecvTimeoutError::Disconnected => Failure::Dies,
+        })?;
+        match serde_json::from_str::<Answer>(&line) {
+            Err(_) => Err(Failure::Answer(line)),
+            Ok(answer) if answer.id.is_some_and(|found| found != id) => {
+                Err(Failure::WrongId(line, id))
+            }
+            Ok(answer) => Ok(answer.reward),
         }
-        Ok(rewards)
+    }
+
+    /// Ends the program and those that it started. The two threads then end on their own.
+    fn kill(&mut self) {
+        self.questions = None;
+        // All of this fails only where it has ended already. Until `wait`, no other process can
+        // have its id.
+        #[cfg(unix)]
+        {
+            use nix::sys::signal::{Signal, killpg};
+            let group = nix::unistd::Pid::from_raw(self.child.id().cast_signed());
+            let _ = killpg(group, Signal::SIGKILL);
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Both fail only where it has ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
+    }
+}
+
+/// The questions about a group, one per line. Their ids count from `first_id`.
+fn questions(group: &Group, first_id: u64) -> String {
+    let mut lines = String::new();
+    for ((sample, rollout), id) in group.rollouts.iter().enumerate().zip(first_id..) {
+        let question = Question {
+            id,
+            problem: &group.problem.id,
+            sample,
+            prompt: &group.prompt_text,
+            completion: &rollout.text,
+            gold: &group.problem.answer,
+            length: rollout.completion.tokens.len(),
+            truncated: rollout.completion.finish_reason == FinishReason::Length,
+        };
+        lines += &serde_json::to_string(&question).expect("texts and numbers are JSON");
+        lines.push('\n');
+    }
+    lines
+}
+
+fn write_lines(mut stdin: ChildStdin, lines: Receiver<String>) {
+    for lines in lines {
+        let written = stdin.write_all(lines.as_bytes());
+        if written.and_then(|()| stdin.flush()).is_err() {
+            break;
+        }
+    }
+}
+
+fn read_lines(stdout: ChildStdout, lines: Sender<String>) {
+    for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+        if lines.send(line).is_err() {
+            break;
+        }
     }
 }
 
@@ -233,7 +293,7 @@ mod tests {
             *good*'"gold":"4"'*) echo '{"reward": 1.5}';; *) echo '{"reward": null}';; esac; done"#;
         let command = shell(script, 20.0);
         for _ in 0..3 {
-            let rewards = command.of(&group(&["good", "bad \" \n line"], "4"));
+            let rewards = command.rewards(&group(&["good", "bad \" \n line"], "4"));
             assert_eq!(rewards.expect("answers"), [Some(1.5), None]);
         }
     }
@@ -250,7 +310,7 @@ mod tests {
         );
         let command = shell(&script, 20.0);
         for _ in 0..3 {
-            let rewards = command.of(&group(&["a", "b"], "4")).expect("answers");
+            let rewards = command.rewards(&group(&["a", "b"], "4")).expect("answers");
             assert_eq!(rewards, [Some(2.0), Some(3.0)]);
         }
         let starts = std::fs::read_to_string(starts).expect("written by the program");
@@ -260,7 +320,7 @@ mod tests {
     #[test]
     fn programs_that_cannot_work_are_told_apart() {
         let group = group(&["a"], "4");
-        let of = |command: Command| command.of(&group).expect_err("no answer");
+        let of = |command: Command| command.rewards(&group).expect_err("no answer");
         let started = Instant::now();
         let error = of(shell("exec sleep 600", 0.05));
         assert!(matches!(error, CommandError::Hangs { .. }), "{error}");
@@ -286,7 +346,60 @@ mod tests {
     #[test]
     fn a_program_that_does_not_read_is_killed() {
         let long = "long ".repeat(60_000);
-        let error = shell("exec sleep 600", 0.1).of(&group(&[&long], "4"));
+        let error = shell("exec sleep 600", 0.1).rewards(&group(&[&long], "4"));
         assert!(matches!(error, Err(CommandError::Hangs { .. })));
+    }
+
+    #[test]
+    fn a_line_too_many_is_not_the_next_answer() {
+        let script = r#"read -r a; echo '{"reward": 1}'; echo '{"reward": 7}'
+                        while read -r a; do echo '{"reward": 2}'; done"#;
+        let command = shell(script, 20.0);
+        let group = group(&["a"], "4");
+        assert_eq!(command.rewards(&group).expect("an answer"), [Some(1.0)]);
+        std::thread::sleep(Duration::from_millis(300)); // the second line arrives
+        let error = command.rewards(&group).expect_err("a line too many");
+        assert!(
+            matches!(&error, CommandError::Surplus { line, .. } if line.contains('7')),
+            "{error}"
+        );
+        assert_eq!(command.rewards(&group).expect("started again"), [Some(1.0)]);
+    }
+
+    #[test]
+    fn an_id_in_an_answer_must_be_that_of_the_question() {
+        let group = group(&["a", "b"], "4");
+        // Gives back the id of each question, which is the first field.
+        let script = r#"while read -r line; do id=${line#*:}; id=${id%%,*}
+                        echo "{\"id\": $id, \"reward\": $id}"; done"#;
+        let command = shell(script, 20.0);
+        for ids in [[0.0, 1.0], [2.0, 3.0]] {
+            let rewards = command.rewards(&group).expect("the right ids");
+            assert_eq!(rewards, ids.map(Some));
+        }
+        let script = r#"while read -r line; do echo '{"id": 0, "reward": 1}'; done"#;
+        let error = shell(script, 20.0).rewards(&group).expect_err("0 again");
+        assert!(
+            matches!(error, CommandError::WrongId { id: 1, .. }),
+            "{error}"
+        );
+    }
+
+    /// A grandchild holds the pipe, so that the reader would wait for it as long as it lives.
+    #[test]
+    fn what_a_program_started_ends_with_it() {
+        let program = ["sh", "-c", "sleep 600 & echo $!; cat"].map(str::to_owned);
+        let mut process = Process::start(&program).expect("sh is there");
+        let grandchild = process.answers.recv_timeout(Duration::from_secs(20));
+        let grandchild: i32 = grandchild.expect("its id").parse().expect("a number");
+        let pid = nix::unistd::Pid::from_raw(grandchild);
+        assert!(nix::sys::signal::kill(pid, None).is_ok(), "it runs");
+        process.kill();
+        let ended = process.answers.recv_timeout(Duration::from_secs(10));
+        assert_eq!(
+            ended,
+            Err(RecvTimeoutError::Disconnected),
+            "the reader waits"
+        );
     }
 }

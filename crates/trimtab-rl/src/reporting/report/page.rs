@@ -132,12 +132,12 @@ struct Curves<'a>(&'a RunReport);
 impl Curves<'_> {
     /// Those that everyone looks at.
     fn primary(&self) -> [Series; 3] {
-        let selection = self.0.selection.iter();
+        let validations = self.0.validations.iter();
         let mut accuracy =
             self.shares("Right answers", "share of the step's completions", |step| {
                 Some(step.accuracy)
             });
-        accuracy.measured = selection
+        accuracy.measured = validations
             .map(|one| (one.step, one.outcome.accuracy, one.outcome.ci95))
             .collect();
         let length = |step: &StepMetrics| Some(step.mean_length);
@@ -230,11 +230,11 @@ mod tests {
     use trimtab_tasks::Outcome;
 
     use super::*;
+    use crate::metrics::Validation;
     use crate::recipe::Recipe;
     use crate::reporting::report::{
         Answer, BaseModel, Example, LayerTokens, Measured, TaskOutcomes,
     };
-    use crate::run::Measurement;
 
     fn outcome(accuracy: f64, accuracy_given_format: Option<f64>) -> Outcome {
         Outcome {
@@ -263,7 +263,7 @@ mod tests {
             mean_length: 24.0,
             tokens: 1234,
             vector_norms: vec![0.62, 2.31],
-            ..StepMetrics::of_groups(step, &[])
+            ..StepMetrics::from_groups(step, &[])
         }
     }
 
@@ -291,7 +291,7 @@ mod tests {
             parameters: 512,
             recipe: Recipe::default(),
             metrics: vec![step(1, 0.25), step(2, 0.75)],
-            selection: vec![],
+            validations: vec![],
             tasks: vec![TaskOutcomes {
                 task: text(),
                 note: text(),
@@ -368,13 +368,13 @@ mod tests {
     }
 
     #[test]
-    fn selection_and_warnings_are_shown() {
+    fn validations_and_warnings_are_shown() {
         let mut run = report("");
         run.metrics.extend((3..=5).map(|number| StepMetrics {
             truncation_rate: 0.6,
             ..step(number, 0.5)
         }));
-        run.selection = vec![Measurement {
+        run.validations = vec![Validation {
             step: 2,
             outcome: outcome(0.4, None),
         }];

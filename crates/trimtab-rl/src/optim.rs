@@ -1,19 +1,18 @@
-//! The update: clipped gradients, AdamW, and the learning rate by step and by layer.
+//! The optimiser: gradient clipping, AdamW, and the learning rate by step.
 
 use serde::{Deserialize, Serialize};
-use trimtab_model::HostTensor;
 
-/// Settings of AdamW; the defaults are those of the paper's runs (PyTorch's).
+/// Settings of AdamW. The defaults are PyTorch's, but without weight decay.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdamWConfig {
-    /// Decay of the mean of the gradient.
+    /// Decay rate of the running mean of the gradient.
     pub beta1: f32,
-    /// Decay of the mean of its square.
+    /// Decay rate of the running mean of the squared gradient.
     pub beta2: f32,
-    /// Keeps the division finite.
+    /// Added to the denominator.
     pub eps: f32,
-    /// Share of each parameter that is taken away per step, times the learning rate.
+    /// Decoupled weight decay. Each step subtracts this share of a parameter times the rate.
     pub weight_decay: f32,
 }
 
@@ -47,38 +46,24 @@ impl Moments {
     }
 }
 
-/// A tensor of the learned value with its optimiser state.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Parameter {
-    /// Its name in files.
-    pub name: String,
-    /// Its numbers.
-    pub value: HostTensor,
-    /// In the order of the numbers.
-    pub moments: Moments,
-}
-
-impl Parameter {
-    /// A parameter of zeros before its first update.
-    pub fn zeros(name: &str, shape: &[usize]) -> Self {
-        let len = shape.iter().product();
-        Self {
-            name: name.to_owned(),
-            value: HostTensor {
-                shape: shape.to_vec(),
-                data: vec![0.0; len],
-            },
-            moments: Moments::zeros(len),
-        }
-    }
-}
-
 impl AdamWConfig {
-    /// One update of `params` in place; `step` counts from 1, and `lr` is the learning rate of the parameter with an index.
+    /// One update of `params` in place.
     ///
-    /// `m = beta1 m + (1 - beta1) g`, `v = beta2 v + (1 - beta2) g^2`,
-    /// `p -= lr (m / (1 - beta1^step) / (sqrt(v / (1 - beta2^step)) + eps) + weight_decay p)`:
-    /// algorithm 2 of arXiv:1711.05101, with the decay scaled by the learning rate as PyTorch does.
+    /// `step` counts from 1. `lr` gives the learning rate of the parameter with an index. With
+    /// gradient `g`:
+    ///
+    /// ```text
+    /// m = beta1 m + (1 - beta1) g
+    /// v = beta2 v + (1 - beta2) g^2
+    /// p = p - lr (m / (1 - beta1^step) / (sqrt(v / (1 - beta2^step)) + eps) + weight_decay p)
+    /// ```
+    ///
+    /// This is algorithm 2 of arXiv:1711.05101, with the decay scaled by the learning rate as in
+    /// PyTorch.
+    ///
+    /// # Panics
+    ///
+    /// Parameters, gradients and moments differ in number.
     pub fn update(
         &self,
         params: &mut [f32],
@@ -87,6 +72,12 @@ impl AdamWConfig {
         step: u64,
         lr: impl Fn(usize) -> f32,
     ) {
+        let lens = [grads.len(), moments.first.len(), moments.second.len()];
+        assert_eq!(
+            lens,
+            [params.len(); 3],
+            "one gradient and moment per parameter"
+        );
         let correction1 = 1.0 - self.beta1.powf(step as f32);
         let correction2 = 1.0 - self.beta2.powf(step as f32);
         let moments = moments.first.iter_mut().zip(&mut moments.second);
@@ -101,20 +92,22 @@ impl AdamWConfig {
     }
 }
 
-/// How the learning rate goes after warm-up.
+/// Learning rate after the warm-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Schedule {
-    /// Stays at its peak.
+    /// It stays at its peak.
     Constant,
-    /// Falls to zero along a line.
+    /// It falls to zero along a line.
     Linear,
-    /// Falls to zero along half a cosine.
+    /// It falls to zero along half a cosine.
     Cosine,
 }
 
 impl Schedule {
-    /// The factor on the peak learning rate at `step` (from 1) of `steps`, rising linearly over `warmup` steps.
+    /// Factor on the peak learning rate at `step` of `steps`, which counts from 1.
+    ///
+    /// It rises linearly over the first `warmup` steps.
     pub fn factor(self, step: u64, steps: u64, warmup: u64) -> f32 {
         if step <= warmup {
             return step as f32 / warmup as f32;
@@ -128,7 +121,9 @@ impl Schedule {
     }
 }
 
-/// Scales `grads` so that their joint Euclidean norm is at most `max_norm`; returns the norm before.
+/// Scales `grads` so that their joint Euclidean norm is at most `max_norm`.
+///
+/// Returns the norm before.
 pub fn clip_grad_norm(grads: &mut [Vec<f32>], max_norm: f32) -> f32 {
     let squares = grads
         .iter()
@@ -147,8 +142,8 @@ pub fn clip_grad_norm(grads: &mut [Vec<f32>], max_norm: f32) -> f32 {
 mod tests {
     use super::*;
 
-    /// `torch.optim.AdamW([1.0, -2.0], lr=0.1, weight_decay=0.01)` with gradients (0.5, -1.0) and (0.25, 3.0),
-    /// torch 2.9.1, float64.
+    /// `torch.optim.AdamW([1.0, -2.0], lr=0.1, weight_decay=0.01)` with gradients (0.5, -1.0) and
+    /// (0.25, 3.0), torch 2.9.1, float64.
     #[test]
     fn two_steps_equal_pytorch() {
         let config = AdamWConfig {

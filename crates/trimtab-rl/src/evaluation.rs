@@ -1,4 +1,4 @@
-//! Measuring a model, with or without vectors, on given problems.
+//! Evaluation of a model, with or without steering, on given problems.
 
 use rayon::prelude::*;
 use trimtab_model::{
@@ -7,20 +7,20 @@ use trimtab_model::{
 };
 use trimtab_tasks::{Decoding, Item, Sample};
 
-use crate::rollout::RolloutError;
+use crate::rollout::{RolloutError, encode_item};
 
 /// Completions of one batch.
-const COMPLETIONS_AT_ONCE: usize = 512;
+const BATCH_COMPLETIONS: usize = 512;
 
-/// Completes and grades `items` from number `first` on, some problems at a time: each batch has the samples of the next
-/// problems. Base and steered model are measured alike: the same items and decoding, another hook.
+/// Completes and grades `items` from number `first` on, in batches of some problems each.
 ///
-/// A sample's draws are addressed by seed, number of the problem and number of the sample, so the samples of a problem do
-/// not depend on where an evaluation was taken up.
+/// Each batch has the samples of the next problems. The draws of a sample are addressed by the
+/// seed, the number of the problem and the number of the sample, so they do not depend on where an
+/// evaluation continues.
 ///
 /// # Errors
 ///
-/// See [`RolloutError`]; nothing follows an error.
+/// See [`RolloutError`]. Nothing follows an error.
 ///
 /// # Panics
 ///
@@ -32,14 +32,14 @@ pub fn evaluate<'a>(
     decoding: &'a Decoding,
     first: usize,
 ) -> impl Iterator<Item = Result<Vec<Vec<Sample>>, RolloutError>> + 'a {
-    let problems_at_once = (COMPLETIONS_AT_ONCE / decoding.samples).max(1);
+    let batch_problems = (BATCH_COMPLETIONS / decoding.samples).max(1);
     let mut next = first;
     std::iter::from_fn(move || {
         let start = next;
         // Batches end at the same problems wherever they start.
         next = items
             .len()
-            .min((start / problems_at_once + 1) * problems_at_once);
+            .min((start / batch_problems + 1) * batch_problems);
         if start >= next {
             return None;
         }
@@ -69,13 +69,7 @@ fn sample(
     };
     let prompts = items
         .iter()
-        .map(|item| {
-            if item.chat {
-                base.tokenizer.encode_rendered(&item.prompt)
-            } else {
-                base.tokenizer.encode(&item.prompt)
-            }
-        })
+        .map(|item| encode_item(base, item))
         .collect::<Result<Vec<_>, _>>()?;
     let requests: Vec<Request> = prompts
         .iter()
@@ -94,12 +88,22 @@ fn sample(
     };
     let completed = generate(&base.model, &requests, &sampling, options)?;
     let graded = |(item, completions): (&Item, Vec<Completion>)| {
-        let grade = |(number, completion): (usize, Completion)| {
-            let text = base.tokenizer.decode(&completion.tokens);
-            let truncated = completion.finish_reason == FinishReason::Length;
-            Sample::graded(item, number, text, completion.tokens.len(), truncated)
-        };
-        completions.into_iter().enumerate().map(grade).collect()
+        let completions = completions.into_iter().enumerate();
+        completions
+            .map(|(number, completion)| grade(base, item, number, &completion))
+            .collect()
     };
-    Ok(items.par_iter().zip(completed).map(graded).collect())
+    items.par_iter().zip(completed).map(graded).collect()
+}
+
+fn grade(
+    base: &Pretrained,
+    item: &Item,
+    number: usize,
+    completion: &Completion,
+) -> Result<Sample, RolloutError> {
+    let text = base.tokenizer.decode(&completion.tokens);
+    let truncated = completion.finish_reason == FinishReason::Length;
+    let tokens = completion.tokens.len();
+    Ok(Sample::graded(item, number, text, tokens, truncated))
 }

@@ -1,8 +1,8 @@
 //! Recipes as text: a preset, a file over it, and single settings over both.
 
-use toml::Table;
+use toml::{Table, Value};
 
-use super::{Preset, Recipe, UnknownPreset};
+use super::{Preset, Recipe, RecipeConfig, UnknownPreset};
 
 /// Why a recipe cannot be used.
 #[expect(missing_docs, reason = "the messages document the variants")]
@@ -13,12 +13,17 @@ pub enum RecipeError {
     Value {
         key: &'static str,
         value: String,
-        expected: &'static str,
+        expected: String,
     },
     #[error("the recipe is not TOML: {0}")]
     Toml(toml::de::Error),
-    #[error("the recipe does not fit: {0}")]
+    #[error("the recipe has a key or value that does not fit: {0}")]
     Key(toml::de::Error),
+    #[error("the key `{old}` is now called `{new}`; rename it in the recipe")]
+    Renamed {
+        old: &'static str,
+        new: &'static str,
+    },
     #[error("the setting `{0}` is not KEY=VALUE")]
     Setting(String),
     #[error(transparent)]
@@ -27,16 +32,27 @@ pub enum RecipeError {
     PresetType,
 }
 
+/// Keys of earlier versions with their names of today.
+const RENAMED_KEYS: [(&str, &str); 4] = [
+    ("most_skipped_steps", "max_skipped_steps"),
+    ("loss.updates_per_batch", "loss.num_iterations"),
+    ("tokens_at_once", "micro_batch_tokens"),
+    ("selection", "validation"),
+];
+
 impl Recipe {
-    /// The recipe that `text` (TOML) and `settings` (`KEY=VALUE`, the later over the earlier) describe.
+    /// Reads a recipe from `text` in TOML and from `settings` of the form `KEY=VALUE`.
     ///
-    /// What they leave out is as in the preset that the key `preset` names, or as by default. A value that is not TOML is
-    /// taken for a string, so that `task=nano-math` needs no quotes.
+    /// A setting wins over the text, and a later setting over an earlier one. What they leave out
+    /// comes from the preset that the key `preset` names, or else from the defaults. A value that
+    /// is not TOML is taken as a string, so `task=nano-math` needs no quotes.
     ///
     /// ```
-    /// use trimtab_rl::{Recipe, Surrogate};
+    /// use trimtab_rl::Recipe;
+    /// use trimtab_rl::loss::Surrogate;
     ///
-    /// let recipe = Recipe::resolve("preset = 'dapo'\nsteps = 20", &["loss.clip_high=0.3".to_owned()])?;
+    /// let settings = ["loss.clip_high=0.3".to_owned()];
+    /// let recipe = Recipe::resolve("preset = 'dapo'\nsteps = 20", &settings)?;
     /// assert_eq!(recipe.loss.surrogate, Surrogate::Clipped);
     /// assert_eq!((recipe.steps, recipe.loss.clip_high), (20, 0.3));
     /// # Ok::<(), trimtab_rl::RecipeError>(())
@@ -44,43 +60,51 @@ impl Recipe {
     ///
     /// # Errors
     ///
-    /// See [`RecipeError`]: unknown keys are refused, and values that cannot work.
+    /// See [`RecipeError`]. Unknown keys are refused, and values that cannot work.
     pub fn resolve(text: &str, settings: &[String]) -> Result<Self, RecipeError> {
         let mut table: Table = text.parse().map_err(RecipeError::Toml)?;
         for setting in settings {
             merge(&mut table, parse(setting)?);
         }
+        refuse_renamed(&table)?;
         let preset = match table.remove("preset") {
-            None => Recipe::default(),
-            Some(toml::Value::String(name)) => name.parse::<Preset>()?.recipe(),
+            None => RecipeConfig::default(),
+            Some(Value::String(name)) => name.parse::<Preset>()?.config(),
             Some(_) => return Err(RecipeError::PresetType),
         };
         let mut resolved = Table::try_from(preset).expect("a recipe is plain data");
         merge(&mut resolved, table);
-        let recipe: Self = resolved.try_into().map_err(RecipeError::Key)?;
-        recipe.check()?;
-        Ok(recipe)
+        let config: RecipeConfig = resolved.try_into().map_err(RecipeError::Key)?;
+        config.build()
     }
+}
 
-    /// The whole recipe as TOML.
-    pub fn to_toml(&self) -> String {
-        toml::to_string(self).expect("a recipe is plain data")
+fn refuse_renamed(table: &Table) -> Result<(), RecipeError> {
+    let holds = |path: &str| {
+        let (parents, key) = path.rsplit_once('.').unwrap_or(("", path));
+        let parents = parents.split('.').filter(|parent| !parent.is_empty());
+        let table = parents.fold(Some(table), |table, parent| table?.get(parent)?.as_table());
+        table.is_some_and(|table| table.contains_key(key))
+    };
+    match RENAMED_KEYS.into_iter().find(|(old, _)| holds(old)) {
+        None => Ok(()),
+        Some((old, new)) => Err(RecipeError::Renamed { old, new }),
     }
 }
 
 fn parse(setting: &str) -> Result<Table, RecipeError> {
-    let wrong = || RecipeError::Setting(setting.to_owned());
-    let (key, value) = setting.split_once('=').ok_or_else(wrong)?;
+    let malformed = || RecipeError::Setting(setting.to_owned());
+    let (key, value) = setting.split_once('=').ok_or_else(malformed)?;
     format!("{key} = {value}")
         .parse()
         .or_else(|_| format!("{key} = {value:?}").parse())
-        .map_err(|_| wrong())
+        .map_err(|_| malformed())
 }
 
 fn merge(table: &mut Table, over: Table) {
     for (key, value) in over {
         match (table.get_mut(&key), value) {
-            (Some(toml::Value::Table(inner)), toml::Value::Table(over)) => merge(inner, over),
+            (Some(Value::Table(inner)), Value::Table(over)) => merge(inner, over),
             (_, value) => {
                 table.insert(key, value);
             }
@@ -91,7 +115,8 @@ fn merge(table: &mut Table, over: Table) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Advantage, BuiltIn};
+    use crate::advantage::Advantage;
+    use crate::reward::BuiltIn;
 
     #[test]
     fn later_settings_win_and_tables_are_merged() {
@@ -102,7 +127,7 @@ mod tests {
         assert_eq!(recipe.advantage, Advantage::GroupStandardised);
         assert_eq!((recipe.adamw.beta1, recipe.adamw.beta2), (0.8, 0.99));
         assert_eq!(recipe.steps, 4);
-        assert_eq!(recipe.task, Recipe::default().task);
+        assert_eq!(recipe.task, RecipeConfig::default().task);
         assert_eq!(recipe.reward[&BuiltIn::Correctness], 1.0);
         assert_eq!(recipe.reward[&BuiltIn::BoxFormat], 0.1);
         let again = Recipe::resolve(&recipe.to_toml(), &[]).expect("just written");
@@ -114,13 +139,13 @@ mod tests {
         let page = include_str!("../../../../docs/recipe.md");
         let mut tables = vec![(
             String::new(),
-            Table::try_from(Recipe::default()).expect("data"),
+            Table::try_from(RecipeConfig::default()).expect("data"),
         )];
         let mut keys = vec![];
         while let Some((prefix, table)) = tables.pop() {
             for (key, value) in table {
                 match value {
-                    toml::Value::Table(inner) => tables.push((format!("{prefix}{key}."), inner)),
+                    Value::Table(inner) => tables.push((format!("{prefix}{key}."), inner)),
                     _ => keys.push(format!("{prefix}{key}")),
                 }
             }
@@ -132,6 +157,22 @@ mod tests {
         }
         for part in parts {
             assert!(page.contains(&format!("`{part}`")), "{part}");
+        }
+    }
+
+    #[test]
+    fn old_keys_are_refused_with_their_new_name() {
+        for (old, new) in RENAMED_KEYS {
+            let value = if old == "selection" { "{}" } else { "1" };
+            for (text, settings) in [
+                (format!("{old} = {value}"), vec![]),
+                (String::new(), vec![format!("{old}={value}")]),
+            ] {
+                let error = Recipe::resolve(&text, &settings)
+                    .expect_err(old)
+                    .to_string();
+                assert!(error.contains(&format!("`{new}`")), "{old}: {error}");
+            }
         }
     }
 

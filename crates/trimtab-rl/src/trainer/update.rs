@@ -1,0 +1,192 @@
+//! The update of the policy: gradient of the batch, clipping, AdamW.
+
+use rayon::prelude::*;
+use trimtab_steer::Adapter;
+
+use super::Trainer;
+use crate::batch::{Batch, BatchGroup};
+use crate::checkpoint::State;
+use crate::gradient::{GroupGradient, GroupLoss, LogprobGrads, group_gradient};
+use crate::metrics::UpdateMetrics;
+use crate::optim::clip_grad_norm;
+use crate::policy::Policy;
+use crate::token_values::TokenValues;
+
+/// The gradient of a batch.
+pub(super) struct BatchGradient {
+    /// The gradient of each parameter, row-major.
+    pub(super) grads: Vec<Vec<f32>>,
+    /// Log-probabilities of each group of the batch; `None` for groups without a signal.
+    logprobs: Vec<Option<TokenValues>>,
+    metrics: UpdateMetrics,
+}
+
+impl Trainer<'_> {
+    /// Does all updates with a batch. An error says which value is not finite.
+    pub(super) fn update_policy(
+        &self,
+        batch: &mut Batch,
+        state: &mut State,
+    ) -> Result<Vec<UpdateMetrics>, String> {
+        let mut updates = vec![];
+        for _ in 0..self.recipe.loss.num_iterations {
+            let mut gradient = self.batch_gradient(batch, &state.adapter)?;
+            gradient.metrics.grad_norm =
+                clip_grad_norm(&mut gradient.grads, self.recipe.max_grad_norm);
+            self.apply(&gradient.grads, state)?;
+            for (group, logprobs) in batch.groups.iter_mut().zip(gradient.logprobs) {
+                if group.old_logprobs.is_none() {
+                    group.old_logprobs = logprobs;
+                }
+            }
+            updates.push(gradient.metrics);
+        }
+        Ok(updates)
+    }
+
+    /// Moves the parameters by AdamW, each at the learning rate of its layer.
+    fn apply(&self, grads: &[Vec<f32>], state: &mut State) -> Result<(), String> {
+        let layers = self.base.model.config.num_hidden_layers;
+        let step = state.progress.step;
+        let rates: Vec<f32> = (0..layers)
+            .map(|layer| self.recipe.layer_rate(layer, layers, step))
+            .collect();
+        let layers_of_parts = state.adapter.layers_of_parts();
+        state.progress.updates += 1;
+        let trained = state.adapter.values_mut().zip(&mut state.moments);
+        for ((values, moments), (grad, parts)) in trained.zip(grads.iter().zip(&layers_of_parts)) {
+            let len = values.len() / parts.len();
+            let rate = |index: usize| rates[parts[index / len].unwrap_or(layers - 1)];
+            let adamw = &self.recipe.adamw;
+            adamw.update(values, grad, moments, state.progress.updates, rate);
+        }
+        let mut parameters = state.adapter.parameters().iter();
+        match parameters.find(|(_, tensor)| has_non_finite(&tensor.data)) {
+            None => Ok(()),
+            Some((name, _)) => Err(format!("`{name}` is not finite after the update")),
+        }
+    }
+
+    /// The gradient of a batch at these parameters. An error says which completion makes it
+    /// something that is not finite.
+    pub(super) fn batch_gradient(
+        &self,
+        batch: &Batch,
+        adapter: &Adapter,
+    ) -> Result<BatchGradient, String> {
+        let policy = self.policy_with(adapter);
+        let mut sum = BatchGradient {
+            grads: policy.adapter().zeros(),
+            logprobs: vec![],
+            metrics: UpdateMetrics::default(),
+        };
+        for micro_batch in micro_batches(&batch.groups, self.recipe.micro_batch_tokens) {
+            let gradient = |group: &BatchGroup| {
+                group.has_signal(self.recipe).then(|| {
+                    let loss = group.loss(self.recipe);
+                    group_gradient(&self.autodiff, &policy, &loss, &self.recipe.backward)
+                })
+            };
+            let gradients: Vec<Option<GroupGradient>> =
+                micro_batch.par_iter().map(gradient).collect();
+            // Added in the order of the groups, so that the sum depends neither on threads nor on
+            // micro-batches.
+            for (group, gradient) in micro_batch.iter().zip(gradients) {
+                match gradient {
+                    None => sum.logprobs.push(None),
+                    Some(gradient) => {
+                        self.add_group(&mut sum, group, gradient, batch.divisor, &policy)?;
+                    }
+                }
+            }
+        }
+        Ok(sum)
+    }
+
+    fn add_group(
+        &self,
+        sum: &mut BatchGradient,
+        group: &BatchGroup,
+        gradient: GroupGradient,
+        divisor: f32,
+        policy: &Policy,
+    ) -> Result<(), String> {
+        let GroupGradient { grads, logprobs } = gradient;
+        let logprobs = TokenValues::new(group.group, logprobs);
+        let losses = group.completion_losses(self.recipe, &logprobs);
+        let loss: f64 = losses.iter().map(|one| one.loss).sum();
+        if !loss.is_finite() || grads.iter().any(|grad| has_non_finite(grad)) {
+            return Err(self.find_non_finite(group, policy, &logprobs));
+        }
+        sum.metrics.loss += loss / f64::from(divisor);
+        sum.metrics.clipped += losses.iter().map(|one| one.clipped).sum::<usize>();
+        let sampled = TokenValues::sampled_logprobs(group.group);
+        let pairs = sampled.as_slice().iter().zip(logprobs.as_slice());
+        let gaps = pairs.map(|(sampled, trained)| (sampled - trained).abs());
+        sum.metrics.max_logprob_gap = gaps.fold(sum.metrics.max_logprob_gap, f32::max);
+        for (sum, grad) in sum.grads.iter_mut().zip(&grads) {
+            for (sum, value) in sum.iter_mut().zip(grad) {
+                *sum += value / divisor;
+            }
+        }
+        sum.logprobs.push(Some(logprobs));
+        Ok(())
+    }
+
+    /// Says which completion of a group made its loss or gradient something that is not finite.
+    fn find_non_finite(
+        &self,
+        group: &BatchGroup,
+        policy: &Policy,
+        logprobs: &TokenValues,
+    ) -> String {
+        let by_gradient = || {
+            let losses = group.completion_losses(self.recipe, logprobs);
+            let completions = group.group.completions();
+            completions.iter().zip(losses).position(|(one, loss)| {
+                let alone = GroupLoss {
+                    prompt: &group.group.prompt,
+                    completions: vec![one],
+                    temperature: self.recipe.temperature,
+                    logprob_grads: LogprobGrads::Fixed(loss.logprob_grads),
+                    entropy_weights: vec![],
+                };
+                let alone = group_gradient(&self.autodiff, policy, &alone, &self.recipe.backward);
+                alone.grads.iter().any(|grad| has_non_finite(grad))
+            })
+        };
+        let sample = group
+            .non_finite_advantage()
+            .or_else(|| logprobs.first_non_finite())
+            .or_else(by_gradient);
+        let problem = &group.group.problem.id;
+        match sample {
+            Some(sample) => {
+                format!("the gradient of problem {problem}, completion {sample}, is not finite")
+            }
+            None => format!("the gradient of problem {problem} is not finite"),
+        }
+    }
+}
+
+fn has_non_finite(values: &[f32]) -> bool {
+    values.iter().any(|value| !value.is_finite())
+}
+
+/// Splits groups into micro-batches of at most `max_tokens` completion tokens, or of one group.
+fn micro_batches<'b, 'a>(
+    groups: &'b [BatchGroup<'a>],
+    max_tokens: usize,
+) -> Vec<&'b [BatchGroup<'a>]> {
+    let (mut micro_batches, mut start, mut tokens) = (vec![], 0, 0);
+    for (index, group) in groups.iter().enumerate() {
+        let own = group.group.tokens();
+        if index > start && tokens + own > max_tokens {
+            micro_batches.push(&groups[start..index]);
+            (start, tokens) = (index, 0);
+        }
+        tokens += own;
+    }
+    micro_batches.push(&groups[start..]);
+    micro_batches
+}
