@@ -10,8 +10,10 @@ use burn::tensor::Device;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use trimtab_model::{HostTensor, ModelConfig, Site, TensorFile};
-use trimtab_steer::{Adapter, Form, Lora, PeftError, PerLayer};
-use trimtab_tests::{Matrix, fixture, matrix, max_difference, tiny};
+use trimtab_steer::form::{Lora, PerLayer};
+use trimtab_steer::peft::PeftError;
+use trimtab_steer::{Adapter, Form};
+use trimtab_tests::{Matrix, error_chain, fixture, matrix, max_difference, tiny};
 
 /// Largest difference of a logit between PEFT and this implementation.
 const TOLERANCE: f32 = 1e-4;
@@ -100,7 +102,7 @@ fn variants_of_lora_are_refused() {
             }
         });
         let error = read(folder.path()).expect_err(message);
-        assert!(error.to_string().contains(message), "{error}");
+        assert!(error_chain(&error).contains(message), "{error:?}");
     }
 }
 
@@ -134,8 +136,8 @@ fn incomplete_adapters_are_refused() {
         match read(folder.path()) {
             Ok(_) => assert_eq!(message, "", "layers 0 and 1 are as good as 0 and 2"),
             Err(error) => assert!(
-                !message.is_empty() && error.to_string().contains(message),
-                "{message}: {error}"
+                !message.is_empty() && error_chain(&error).contains(message),
+                "{message}: {error:?}"
             ),
         }
     }

@@ -174,7 +174,8 @@ impl WithSimd for Product<'_> {
             let end = rows * (index + 1) / tiles;
             let tile = RowTile {
                 depth,
-                a: a.data.as_ptr().wrapping_add(row * a.row_stride), // may lie outside if `depth` is 0
+                // It may lie outside if `depth` is 0.
+                a: a.data.as_ptr().wrapping_add(row * a.row_stride),
                 a_row_stride: a.row_stride,
                 a_column_stride: a.column_stride,
                 b: b.data.as_ptr(),
