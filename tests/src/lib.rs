@@ -1,5 +1,8 @@
 //! Helpers that several tests share: fixtures, the tiny model, and comparisons of numbers.
 
+#[cfg(doctest)]
+mod pages;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
