@@ -23,10 +23,10 @@ use std::path::Path;
 
 use trimtab_model::file::write_atomically;
 
-pub use error::ExportError;
+pub use error::{ExportError, MAX_LOGIT_DIFFERENCE};
 pub use merged_checkpoint::{SlidingWindowPolicy, merge_checkpoint};
 pub use merged_gguf::{Verification, merge_gguf};
-pub use reference_logits::{MAX_LOGIT_DIFFERENCE, ReferenceLogits};
+pub use reference_logits::ReferenceLogits;
 
 use crate::gguf::{ControlVector, GgufError};
 use crate::npy::{self, NpyError};

@@ -4,10 +4,13 @@ use std::path::PathBuf;
 use trimtab_model::checkpoint_weights::WeightsError;
 use trimtab_model::config::ConfigError;
 
-use super::MAX_LOGIT_DIFFERENCE;
 use crate::gguf::GgufError;
 use crate::npy::NpyError;
 use crate::steering_file::SteeringFileError;
+
+/// Largest accepted difference of a logit between the steered model and an export, both computed in
+/// f32.
+pub const MAX_LOGIT_DIFFERENCE: f32 = 1e-4;
 
 /// Why an export failed.
 #[expect(missing_docs, reason = "the messages document the variants")]
