@@ -9,14 +9,16 @@ use serde::de::DeserializeOwned;
 use trimtab_model::{Pretrained, write_atomically};
 use trimtab_tasks::{Decoding, Item, Outcome, Sample};
 
+pub use crate::data::DataError;
 pub use crate::export::ResultError;
 pub use crate::log::LogError;
+pub use crate::metrics::Validation;
 
 use crate::checkpoint::{CheckpointError, Identity, checkpoint_path, checkpoints};
 use crate::evaluation::evaluate;
 use crate::export::export;
 use crate::log::{self, LineStep, LogContents};
-use crate::metrics::{StepMetrics, Validation};
+use crate::metrics::StepMetrics;
 use crate::recipe::Recipe;
 use crate::reporting::{
     self, BaseModel, Events, Measured, RunReport, ShownCompletions, TaskOutcomes, Warning,
