@@ -34,7 +34,7 @@ use crate::reward::Rewards;
 /// let recipe = RecipeConfig { steps: 20, ..RecipeConfig::default() }.build()?;
 /// assert_eq!(recipe.steps, 20);
 /// assert!(RecipeConfig { steps: 0, ..RecipeConfig::default() }.build().is_err());
-/// # Ok::<(), trimtab_rl::RecipeError>(())
+/// # Ok::<(), trimtab_rl::recipe::RecipeError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(transparent)]
