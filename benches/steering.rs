@@ -9,7 +9,9 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use trimtab::model::{GenerateOptions, Hook, Model};
-use trimtab::steer::{Adapter, Conflict, Form, Gated, Lora, Part, Steering, TokenFilter, Tokens};
+use trimtab::steer::form::{Gated, Lora};
+use trimtab::steer::token_filter::{Part, TokenSet};
+use trimtab::steer::{Adapter, Conflict, Form, Steering, TokenFilter};
 use trimtab::{Precision, Request, Sampling, SteeringVectors, generate};
 use trimtab_benches::{nano, qwen};
 
@@ -69,10 +71,10 @@ fn compare(load: &Load) {
     };
     let one = form(Form::default(), TokenFilter::default());
     let prompt_only = TokenFilter {
-        only: Tokens {
+        only: TokenSet {
             part: Part::Prompt,
             last: Some(1),
-            ..Tokens::default()
+            ..TokenSet::default()
         },
         ..TokenFilter::default()
     };

@@ -14,12 +14,13 @@ use clap::Parser;
 use serde::Serialize;
 use trimtab::model::write_atomically;
 use trimtab::rl::rollout::prompt_item;
+use trimtab::steer::SteeredModel;
 use trimtab::tasks::{
     Arm, Comparison, Decoding, EvaluationRun, FewShot, Item, Problem, Protocol, Report, Split,
     Task, Template, read_evaluation,
 };
 use trimtab::{Pretrained, evaluate};
-use trimtab_examples::{ModelArgs, Steered, Stop, progress};
+use trimtab_examples::{ModelArgs, Stop, progress};
 
 /// Measures a model on a task, or compares two results.
 #[derive(Parser)]
@@ -186,7 +187,7 @@ fn few_shot(task: &Task, seed: u64) -> Result<Template> {
 }
 
 /// What is measured.
-fn arm(args: &Args, steered: &Steered) -> Arm {
+fn arm(args: &Args, steered: &SteeredModel) -> Arm {
     Arm {
         model: steered.base.name.clone(),
         model_sha256: steered.base.sha256.clone(),

@@ -10,9 +10,8 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, ValueEnum};
 use indicatif::ProgressBar;
 use serde_json::json;
-use trimtab::model::ModelConfig;
-use trimtab::steer::{
-    Checked, FirstLayer, Window, algebra, compare_probes, merge_checkpoint, merge_gguf, probe,
+use trimtab::steer::export::{
+    ReferenceLogits, SlidingWindowPolicy, Verification, merge_checkpoint, merge_gguf,
     write_control_vector, write_npy,
 };
 use trimtab::{Precision, Pretrained, SteeringFile};
@@ -83,8 +82,8 @@ fn main() -> Result<()> {
     bar.finish_and_clear();
     let target = args.to.to_possible_value().expect("no target is skipped");
     let (what, difference) = match checked {
-        Checked::Logits(difference) => ("logits", Some(difference)),
-        Checked::Tensors => ("tensors", None),
+        Verification::Logits { max_difference } => ("logits", Some(max_difference)),
+        Verification::Tensors => ("tensors", None),
     };
     if args.json {
         println!(
@@ -123,30 +122,32 @@ fn write(
     base: Pretrained,
     mut file: SteeringFile,
     bar: &ProgressBar,
-) -> Result<Checked> {
+) -> Result<Verification> {
     let (out, config) = (&args.out, base.model.config.clone());
     if args.to == Target::Gguf && args.drop_layer_0 {
-        let kept: Vec<usize> = (1..config.num_hidden_layers).collect();
-        file.parameters[0].1 = algebra::select_layers(file.vectors()?, &kept)?;
+        file = file.without_layer_0()?;
     }
-    let expected = steered(&base, &file)?;
+    let reference = {
+        let steering = file.to_steering(&base.model)?;
+        ReferenceLogits::new(&base.model, Some(&steering))
+    };
     bar.inc(1);
     match args.to {
         Target::Safetensors => file.write(out)?,
         Target::Npy => write_npy(&file, out)?,
-        Target::Gguf => write_control_vector(&file, FirstLayer::Refuse, out)?,
+        Target::Gguf => write_control_vector(&file, out)?,
         Target::Hf => {
             drop(base); // one model at a time in memory
             let window = if args.limit_context {
-                Window::LimitContext
+                SlidingWindowPolicy::LimitContext
             } else {
-                Window::Refuse
+                SlidingWindowPolicy::Refuse
             };
             merge_checkpoint(dir, &file, window, out)?;
             bar.inc(1);
             let merged = args.model.load_dir(out)?.model;
-            let found = probe(&merged, None, longest(&config));
-            return Ok(Checked::Logits(compare_probes(&expected, &found)?));
+            let max_difference = reference.compare(&merged, None)?;
+            return Ok(Verification::Logits { max_difference });
         }
         Target::GgufMerged => {
             drop(base);
@@ -157,20 +158,7 @@ fn write(
         }
     }
     bar.inc(1);
-    let found = steered(&base, &SteeringFile::read(out, &base)?)?;
-    Ok(Checked::Logits(compare_probes(&expected, &found)?))
-}
-
-/// Logits of the model with the vectors of `file`.
-fn steered(base: &Pretrained, file: &SteeringFile) -> Result<Vec<f32>> {
-    let hook = file.to_vectors(&base.model.device())?.hook();
-    Ok(probe(&base.model, Some(&hook), longest(&base.model.config)))
-}
-
-/// No fixed text outgrows a sliding window, which a merged checkpoint has not.
-fn longest(config: &ModelConfig) -> usize {
-    let windows = config.architecture.layers.iter();
-    windows
-        .filter_map(|layer| layer.sliding_window)
-        .fold(config.max_len(), usize::min)
+    let steering = SteeringFile::read(out, &base)?.to_steering(&base.model)?;
+    let max_difference = reference.compare(&base.model, Some(&steering))?;
+    Ok(Verification::Logits { max_difference })
 }

@@ -12,9 +12,9 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use trimtab::steer::{
-    Contrast, Method, ReadAt, Strength, algebra, extract, strongest_within, sweep,
-};
+use trimtab::steer::algebra;
+use trimtab::steer::effect::{SweepPoint, strongest_within, sweep};
+use trimtab::steer::extraction::{ContrastivePrompts, Method, Pooling, extract};
 use trimtab::{Pretrained, SteeringFile};
 use trimtab_examples::{ModelArgs, progress};
 
@@ -31,7 +31,7 @@ struct Args {
     method: Method,
     /// Token of a prompt that is read: last, mean (of all), or a position from 0.
     #[arg(long, default_value = "last")]
-    read_at: ReadAt,
+    read_at: Pooling,
     /// Layers that get a vector, separated by commas [default: all].
     #[arg(long, value_delimiter = ',')]
     layers: Option<Vec<usize>>,
@@ -76,7 +76,7 @@ struct Report<'a> {
     strength: f64,
     /// Length of each layer's vector.
     norms: Vec<f32>,
-    sweep: Vec<Strength>,
+    sweep: Vec<SweepPoint>,
 }
 
 fn main() -> Result<()> {
@@ -141,7 +141,7 @@ fn main() -> Result<()> {
 }
 
 /// The prompts of the file at `path`.
-fn contrast(path: &Path, base: &Pretrained) -> Result<Contrast> {
+fn contrast(path: &Path, base: &Pretrained) -> Result<ContrastivePrompts> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let (mut positives, mut negatives, mut pairs, mut labelled) = (vec![], vec![], 0, 0);
@@ -180,7 +180,7 @@ fn contrast(path: &Path, base: &Pretrained) -> Result<Contrast> {
         "{} has pairs and labelled prompts; give one kind",
         path.display()
     );
-    Ok(Contrast {
+    Ok(ContrastivePrompts {
         positive: positives,
         negative: negatives,
         paired: pairs > 0,
@@ -202,8 +202,8 @@ fn paragraphs(path: &Path, base: &Pretrained) -> Result<Vec<Vec<u32>>> {
     Ok(paragraphs)
 }
 
-fn table(rows: &[Strength]) -> String {
-    let line = |row: &Strength| {
+fn table(rows: &[SweepPoint]) -> String {
+    let line = |row: &SweepPoint| {
         format!(
             "strength {:>8}: perplexity {:>9.3} ({:.3} of the base), KL to the base {:.4} nats a token\n",
             row.strength, row.perplexity, row.perplexity_ratio, row.kl

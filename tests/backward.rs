@@ -8,9 +8,9 @@ use trimtab_rl::Policy;
 use trimtab_rl::gradient::{
     BackwardConfig, GroupGradient, GroupLoss, LogprobGrads, group_gradient,
 };
-use trimtab_steer::{
-    Adapter, Condition, Form, Gated, Lora, LowRank, Part, PerLayer, TokenFilter, Tokens,
-};
+use trimtab_steer::form::{Gated, Lora, LowRank, PerLayer};
+use trimtab_steer::token_filter::{Condition, Part, TokenSet};
+use trimtab_steer::{Adapter, Form, TokenFilter};
 use trimtab_tests::{bundled_model, fixture, tiny};
 
 const WHOLE: BackwardConfig = BackwardConfig {
@@ -215,9 +215,9 @@ fn forms(model: &Model) -> Vec<(Adapter, TokenFilter)> {
         ..TokenFilter::default()
     };
     let generated = TokenFilter {
-        only: Tokens {
+        only: TokenSet {
             part: Part::Generated,
-            ..Tokens::default()
+            ..TokenSet::default()
         },
         ..TokenFilter::default()
     };

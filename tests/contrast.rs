@@ -6,10 +6,11 @@ use std::path::Path;
 use burn::tensor::Device;
 use safetensors::SafeTensors;
 use trimtab_model::{HookPoint, HostTensor, Model};
-use trimtab_steer::{
-    Contrast, EffectError, ExtractError, Method, ReadAt, SteeringVectors, Strength, algebra,
-    effect, extract, pairwise_effects, perplexity, strongest_within, sweep,
+use trimtab_steer::effect::{
+    EffectError, SweepPoint, measure_effect, pairwise_kl, perplexity, strongest_within, sweep,
 };
+use trimtab_steer::extraction::{ContrastivePrompts, ExtractError, Method, Pooling, extract};
+use trimtab_steer::{SteeringVectors, algebra};
 use trimtab_tests::{captured, matrix, tiny};
 
 /// `tests/interop/repeng_vectors.py` computed these with repeng 0.4.0 and scikit-learn 1.9.1.
@@ -21,7 +22,7 @@ fn directions_are_those_of_repeng_and_scikit_learn() {
         fs::read(golden.join(name)).expect("it is committed")
     };
     let pairs: Vec<[Vec<u32>; 2]> = serde_json::from_slice(&read("prompts.json")).expect("tokens");
-    let contrast = Contrast {
+    let contrast = ContrastivePrompts {
         positive: pairs.iter().map(|[positive, _]| positive.clone()).collect(),
         negative: pairs.iter().map(|[_, negative]| negative.clone()).collect(),
         paired: true,
@@ -44,7 +45,7 @@ fn directions_are_those_of_repeng_and_scikit_learn() {
         (Method::Logistic, "logistic"),
     ] {
         let found =
-            extract(&model, &contrast, method, ReadAt::Last, &mut |_| ()).expect("good prompts");
+            extract(&model, &contrast, method, Pooling::Last, &mut |_| ()).expect("good prompts");
         let cosines = algebra::cosines(&found, &expected(name)).expect("one shape");
         for (layer, cosine) in cosines.into_iter().enumerate() {
             let cosine = cosine.expect("no vector is zero");
@@ -69,15 +70,15 @@ fn the_residual_stream_is_read_at_the_token_that_was_asked_for() {
         })
     };
     let (of_a, of_b) = (resid(a), resid(b));
-    let contrast = Contrast {
+    let contrast = ContrastivePrompts {
         positive: vec![a.to_vec()],
         negative: vec![b.to_vec()],
         paired: false,
     };
     for (read_at, at_a, at_b) in [
-        (ReadAt::Last, 4..5, 2..3),
-        (ReadAt::Index(1), 1..2, 1..2),
-        (ReadAt::Mean, 0..5, 0..3),
+        (Pooling::Last, 4..5, 2..3),
+        (Pooling::Index(1), 1..2, 1..2),
+        (Pooling::Mean, 0..5, 0..3),
     ] {
         let found = extract(
             &model,
@@ -100,10 +101,10 @@ fn the_residual_stream_is_read_at_the_token_that_was_asked_for() {
             }
         }
     }
-    assert_eq!("mean".parse(), Ok(ReadAt::Mean));
-    assert_eq!("last".parse(), Ok(ReadAt::Last));
-    assert_eq!("7".parse(), Ok(ReadAt::Index(7)));
-    assert!("-1".parse::<ReadAt>().is_err());
+    assert_eq!("mean".parse(), Ok(Pooling::Mean));
+    assert_eq!("last".parse(), Ok(Pooling::Last));
+    assert_eq!("7".parse(), Ok(Pooling::Index(7)));
+    assert!("-1".parse::<Pooling>().is_err());
 }
 
 #[test]
@@ -111,7 +112,7 @@ fn prompts_that_say_nothing_are_refused() {
     let model = tiny().model;
     let extracted = |positive: &[&[u32]], negative: &[&[u32]], paired, method, read_at| {
         let owned = |texts: &[&[u32]]| texts.iter().map(|text| text.to_vec()).collect();
-        let contrast = Contrast {
+        let contrast = ContrastivePrompts {
             positive: owned(positive),
             negative: owned(negative),
             paired,
@@ -124,11 +125,11 @@ fn prompts_that_say_nothing_are_refused() {
             negative,
             false,
             Method::MeanDifference,
-            ReadAt::Last,
+            Pooling::Last,
         )
         .expect_err("refused")
     };
-    let prompts = |kind, error| ExtractError::Prompts { kind, error };
+    let prompts = |class, source| ExtractError::Prompts { class, source };
     assert_eq!(
         mean(&[], &[&[1]]),
         prompts("positive", EffectError::NoTokens)
@@ -145,16 +146,16 @@ fn prompts_that_say_nothing_are_refused() {
     let too_long = EffectError::TooLong {
         index: 0,
         len: 129,
-        most: 128,
+        max_len: 128,
     };
     assert_eq!(mean(&[&long], &[&[1]]), prompts("positive", too_long));
     for method in [Method::MeanDifference, Method::PcaCenter, Method::Logistic] {
-        let same = extracted(&[&[1, 2]], &[&[1, 2]], true, method, ReadAt::Last);
+        let same = extracted(&[&[1, 2]], &[&[1, 2]], true, method, Pooling::Last);
         assert_eq!(same, Err(ExtractError::NoDifference), "{method:?}");
     }
-    let unpaired = extracted(&[&[1]], &[&[2]], false, Method::PcaDiff, ReadAt::Last);
+    let unpaired = extracted(&[&[1]], &[&[2]], false, Method::PcaDiff, Pooling::Last);
     assert_eq!(unpaired, Err(ExtractError::Unpaired));
-    let odd = extracted(&[&[1], &[2]], &[&[2]], true, Method::PcaDiff, ReadAt::Last);
+    let odd = extracted(&[&[1], &[2]], &[&[2]], true, Method::PcaDiff, Pooling::Last);
     let pairs = ExtractError::Pairs {
         positive: 2,
         negative: 1,
@@ -165,7 +166,7 @@ fn prompts_that_say_nothing_are_refused() {
         &[&[2]],
         true,
         Method::Logistic,
-        ReadAt::Index(1),
+        Pooling::Index(1),
     );
     assert!(
         matches!(short, Err(ExtractError::TooShort { .. })),
@@ -209,7 +210,7 @@ fn effects_and_perplexities_are_what_the_logits_say() {
         nlls.extend(next.map(|(row, &token)| -row[token as usize]));
     }
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-    let found = effect(&model, &texts, Some(&hook), None).expect("good texts");
+    let found = measure_effect(&model, &texts, Some(&hook), None).expect("good texts");
     assert_eq!(found.tokens, 6 + 1 + 128);
     assert!(
         (found.mean_kl - mean(&kls)).abs() < 1e-6,
@@ -218,18 +219,18 @@ fn effects_and_perplexities_are_what_the_logits_say() {
     );
     let largest = kls.iter().copied().fold(0.0, f64::max);
     assert!((found.max_kl - largest).abs() < 1e-5, "{found:?} {largest}");
-    assert!((found.changed - changed as f64 / 135.0).abs() < 1e-9 && changed > 0);
+    assert!((found.argmax_changed - changed as f64 / 135.0).abs() < 1e-9 && changed > 0);
     let steered = perplexity(&model, &texts, Some(&hook)).expect("good texts");
     assert!(
         (steered / mean(&nlls).exp() - 1.0).abs() < 1e-5,
         "{steered}"
     );
-    let nothing = effect(&model, &texts, None, None).expect("good texts");
+    let nothing = measure_effect(&model, &texts, None, None).expect("good texts");
     assert_eq!(
-        (nothing.mean_kl, nothing.max_kl, nothing.changed),
+        (nothing.mean_kl, nothing.max_kl, nothing.argmax_changed),
         (0.0, 0.0, 0.0)
     );
-    let table = pairwise_effects(&model, &texts, &[None, Some(&hook)]).expect("good texts");
+    let table = pairwise_kl(&model, &texts, &[None, Some(&hook)]).expect("good texts");
     assert_eq!(
         (table[0][0], table[1][1], table[1][0]),
         (0.0, 0.0, found.mean_kl)
@@ -242,7 +243,10 @@ fn effects_and_perplexities_are_what_the_logits_say() {
         perplexity(&model, &[&[1], &[2]], None),
         Err(EffectError::NoTokens)
     );
-    assert_eq!(effect(&model, &[], None, None), Err(EffectError::NoTokens));
+    assert_eq!(
+        measure_effect(&model, &[], None, None),
+        Err(EffectError::NoTokens)
+    );
 }
 
 #[test]
@@ -252,7 +256,7 @@ fn a_sweep_tells_what_each_strength_does() {
     let texts: [&[u32]; 2] = [&[3, 1, 4, 1, 5, 9, 2, 6], &[5, 3, 5, 8, 9, 7, 9]];
     let strengths = [0.0, 0.02, 0.5, -0.5];
     let rows = sweep(&model, &vectors, &strengths, &texts, &texts).expect("good texts");
-    let rows: Vec<Strength> = rows.collect::<Result<_, _>>().expect("good texts");
+    let rows: Vec<SweepPoint> = rows.collect::<Result<_, _>>().expect("good texts");
     assert_eq!((rows[0].kl, rows[0].perplexity_ratio), (0.0, 1.0));
     assert!(
         rows[1].kl > 0.0 && rows[2].kl > 10.0 * rows[1].kl,

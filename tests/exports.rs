@@ -14,11 +14,11 @@ use trimtab_model::{
     CheckpointWeights, FloatDType, GenerateOptions, HostTensor, Model, ModelConfig, Precision,
     Pretrained, Request, Sampling, generate, sha256_hex,
 };
-use trimtab_steer::{
-    Checked, ExportError, FirstLayer, SteeringError, SteeringFile, SteeringVectors, TOLERANCE,
-    TokenFilter, Window, compare_probes, merge_checkpoint, merge_gguf, probe, write_control_vector,
-    write_npy,
+use trimtab_steer::export::{
+    ExportError, MAX_LOGIT_DIFFERENCE, ReferenceLogits, SlidingWindowPolicy, Verification,
+    merge_checkpoint, merge_gguf, write_control_vector, write_npy,
 };
+use trimtab_steer::{SteeringFile, SteeringFileError, SteeringVectors, TokenFilter};
 use trimtab_tests::{fixture, matrix, max_difference, tiny};
 
 /// `merged_checkpoint.py`: transformers computed these logits with the merged checkpoint.
@@ -28,10 +28,18 @@ fn merged_checkpoints_compute_what_transformers_computed_with_them() {
     let golden = SafeTensors::deserialize(&bytes).expect("a whole file");
     let tensor = |name: &str| golden.tensor(name).expect("the script wrote it");
     for (name, folder, window) in [
-        ("tiny_qwen2", "tiny_qwen2", Window::Refuse),
-        ("llama", "families/llama", Window::Refuse),
-        ("llama_linear", "families/llama_linear", Window::Refuse),
-        ("mistral", "families/mistral", Window::LimitContext),
+        ("tiny_qwen2", "tiny_qwen2", SlidingWindowPolicy::Refuse),
+        ("llama", "families/llama", SlidingWindowPolicy::Refuse),
+        (
+            "llama_linear",
+            "families/llama_linear",
+            SlidingWindowPolicy::Refuse,
+        ),
+        (
+            "mistral",
+            "families/mistral",
+            SlidingWindowPolicy::LimitContext,
+        ),
     ] {
         let base = pretrained(folder);
         let vectors = tensor(&format!("{name}.vectors"));
@@ -57,12 +65,12 @@ fn merged_checkpoints_compute_what_transformers_computed_with_them() {
         assert!(model.config.architecture.biases.mlp);
         let logits = matrix(model.logits(model.prefill(&[&tokens], None).0));
         let error = max_difference(&logits, &expected);
-        assert!(error <= TOLERANCE, "{name}: {error}");
+        assert!(error <= MAX_LOGIT_DIFFERENCE, "{name}: {error}");
         // The same by a hook.
         let hook = steering.to_vectors(&Device::flex()).expect("plain").hook();
         let steered = base.model.prefill(&[&tokens], Some(&hook)).0;
         let error = max_difference(&matrix(base.model.logits(steered)), &expected);
-        assert!(error <= TOLERANCE, "{name}, hook: {error}");
+        assert!(error <= MAX_LOGIT_DIFFERENCE, "{name}, hook: {error}");
     }
 }
 
@@ -73,7 +81,7 @@ fn a_merged_checkpoint_is_sharded_like_its_source_and_adds_biases_only() {
     let steering = steering(&pretrained("families/llama"));
     let target = tempfile::tempdir().expect("a temporary folder");
     let out = target.path().join("deep/merged");
-    merge_checkpoint(source.path(), &steering, Window::Refuse, &out).expect("a Llama");
+    merge_checkpoint(source.path(), &steering, SlidingWindowPolicy::Refuse, &out).expect("a Llama");
     let (before, after) = (open(source.path()), open(&out));
     assert_eq!(before.files().count(), 2);
     let width = vectors(&steering).shape[1];
@@ -180,7 +188,12 @@ fn a_checkpoint_that_cannot_be_merged_leaves_nothing_behind() {
         ("families/mistral", "sliding window of 13"),
     ] {
         let base = pretrained(name);
-        let refused = merge_checkpoint(&fixture(name), &steering(&base), Window::Refuse, &out);
+        let refused = merge_checkpoint(
+            &fixture(name),
+            &steering(&base),
+            SlidingWindowPolicy::Refuse,
+            &out,
+        );
         let refused = refused.expect_err(name);
         assert!(
             matches!(refused, ExportError::Inexpressible { .. }),
@@ -191,7 +204,12 @@ fn a_checkpoint_that_cannot_be_merged_leaves_nothing_behind() {
     // YaRN's frequencies would change with the context.
     let base = pretrained("families/qwen2");
     let source = fixture("families/qwen2");
-    let refused = merge_checkpoint(&source, &steering(&base), Window::LimitContext, &out);
+    let refused = merge_checkpoint(
+        &source,
+        &steering(&base),
+        SlidingWindowPolicy::LimitContext,
+        &out,
+    );
     assert!(
         matches!(refused, Err(ExportError::Inexpressible { .. })),
         "{refused:?}"
@@ -200,7 +218,12 @@ fn a_checkpoint_that_cannot_be_merged_leaves_nothing_behind() {
     let (source, base) = (sharded("families/llama"), pretrained("families/llama"));
     fs::create_dir(&out).expect("a writable folder");
     fs::write(out.join("mine"), "something").expect("a writable folder");
-    let refused = merge_checkpoint(source.path(), &steering(&base), Window::Refuse, &out);
+    let refused = merge_checkpoint(
+        source.path(),
+        &steering(&base),
+        SlidingWindowPolicy::Refuse,
+        &out,
+    );
     assert!(
         matches!(refused, Err(ExportError::Exists { .. })),
         "{refused:?}"
@@ -209,18 +232,30 @@ fn a_checkpoint_that_cannot_be_merged_leaves_nothing_behind() {
     let shard = source.path().join("model-00002-of-00002.safetensors");
     let bytes = fs::read(&shard).expect("a shard");
     fs::write(&shard, &bytes[..bytes.len() - 4]).expect("a writable folder");
-    let refused = merge_checkpoint(source.path(), &steering(&base), Window::Refuse, &out);
+    let refused = merge_checkpoint(
+        source.path(),
+        &steering(&base),
+        SlidingWindowPolicy::Refuse,
+        &out,
+    );
     assert!(matches!(refused, Err(ExportError::Load(_))), "{refused:?}");
     let mut conditional = steering(&base);
-    conditional.metadata.where_clause = Some(TokenFilter {
+    conditional.metadata.token_filter = Some(TokenFilter {
         strength: 0.5,
         ..TokenFilter::default()
     });
-    let refused = merge_checkpoint(source.path(), &conditional, Window::Refuse, &out);
+    let refused = merge_checkpoint(
+        source.path(),
+        &conditional,
+        SlidingWindowPolicy::Refuse,
+        &out,
+    );
     assert!(
         matches!(
             refused,
-            Err(ExportError::Steering(SteeringError::NotEverywhere { .. }))
+            Err(ExportError::SteeringFile(
+                SteeringFileError::NotEverywhere { .. }
+            ))
         ),
         "{refused:?}"
     );
@@ -241,13 +276,14 @@ fn control_vectors_are_the_bytes_that_llama_cpp_took_and_its_tokens_are_ours() {
         let mut all = all.expect("a matrix");
         let out = tempfile::tempdir().expect("a temporary folder");
         let path = out.path().join("vectors.gguf");
-        let refused = write_control_vector(&all, FirstLayer::Refuse, &path);
+        let refused = write_control_vector(&all, &path);
         assert!(
-            matches!(refused, Err(ExportError::FirstLayer)),
+            matches!(refused, Err(ExportError::LayerZero)),
             "{refused:?}"
         );
         assert!(!path.exists());
-        write_control_vector(&all, FirstLayer::Drop, &path).expect("a writable folder");
+        let without = all.without_layer_0().expect("vectors");
+        write_control_vector(&without, &path).expect("a writable folder");
         let written = fs::read(&path).expect("just written");
         let took = fs::read(golden(&format!("llama_cpp/{name}.control_vector.gguf")));
         assert!(written == took.expect("it is committed"), "{name}");
@@ -255,6 +291,7 @@ fn control_vectors_are_the_bytes_that_llama_cpp_took_and_its_tokens_are_ours() {
         assert_eq!(greedy(&base, &all, expected), expected["greedy_merged"]);
         let width = vectors(&all).shape[1];
         all.parameters[0].1.data[..width].fill(0.0);
+        assert_eq!(without.parameters, all.parameters);
         assert_eq!(file.parameters, all.parameters);
         assert_eq!(
             greedy(&base, &file, expected),
@@ -273,14 +310,16 @@ fn a_merged_gguf_is_the_file_that_llama_cpp_ran() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let out = folder.path().join("merged.gguf");
     let checked = merge_gguf(&source, config, &steering, &out).expect("a Qwen2");
-    assert!(matches!(checked, Checked::Logits(difference) if difference <= TOLERANCE));
+    assert!(
+        matches!(checked, Verification::Logits { max_difference } if max_difference <= MAX_LOGIT_DIFFERENCE)
+    );
     let expected = &json_of(&golden("llama_cpp/expected.json"))["tiny_qwen2"];
     let written = fs::read(&out).expect("just written");
     assert_eq!(sha256_hex(&written), expected["merged_sha256"]);
     // Once more: the merged model is a `llama` and has biases already, which are added to.
     let twice = folder.path().join("twice.gguf");
     let checked = merge_gguf(&out, config, &steering, &twice).expect("a Llama");
-    assert!(matches!(checked, Checked::Logits(_)));
+    assert!(matches!(checked, Verification::Logits { .. }));
     let refused = merge_gguf(&source, config, &steering, &out);
     assert!(
         matches!(refused, Err(ExportError::Exists { .. })),
@@ -317,7 +356,7 @@ fn the_file_of_repeng_is_read_and_written_the_same() {
     assert_eq!(file.metadata.base_sha256, base.sha256);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let out = folder.path().join("again.gguf");
-    write_control_vector(&file, FirstLayer::Refuse, &out).expect("layer 0 is zero");
+    write_control_vector(&file, &out).expect("layer 0 is zero");
     assert_eq!(
         SteeringFile::read(&out, &base)
             .expect("just written")
@@ -327,7 +366,7 @@ fn the_file_of_repeng_is_read_and_written_the_same() {
     // The hint names another type of model.
     let refused = SteeringFile::read(&path, &pretrained("families/llama"));
     assert!(
-        matches!(refused, Err(SteeringError::OtherType { .. })),
+        matches!(refused, Err(SteeringFileError::OtherType { .. })),
         "{refused:?}"
     );
     let npy = folder.path().join("vectors.npy");
@@ -347,20 +386,13 @@ fn an_export_that_computes_something_else_is_noticed() {
         .to_vectors(&Device::flex())
         .expect("plain")
         .hook();
-    let (steered, plain) = (
-        probe(&base.model, Some(&hook), 128),
-        probe(&base.model, None, 128),
-    );
-    assert!(compare_probes(&steered, &steered).is_ok());
-    let refused = compare_probes(&steered, &plain);
+    let reference = ReferenceLogits::new(&base.model, Some(&hook));
+    let same = reference.compare(&base.model, Some(&hook));
+    assert!(same.is_ok_and(|difference| difference == 0.0));
+    let refused = reference.compare(&base.model, None);
     assert!(
         matches!(refused, Err(ExportError::Differs { .. })),
         "{refused:?}"
-    );
-    assert_eq!(plain.len(), (1 + 7 + 16) * base.model.config.vocab_size);
-    assert_eq!(
-        probe(&base.model, None, 5).len(),
-        11 * base.model.config.vocab_size
     );
 }
 
@@ -508,7 +540,7 @@ fn sharded(name: &str) -> TempDir {
 }
 
 /// The merged checkpoint of the fixture, in the folder `merged`.
-fn merged(name: &str, steering: &SteeringFile, window: Window) -> TempDir {
+fn merged(name: &str, steering: &SteeringFile, window: SlidingWindowPolicy) -> TempDir {
     let out = tempfile::tempdir().expect("a temporary folder");
     merge_checkpoint(&fixture(name), steering, window, &out.path().join("merged")).expect(name);
     out

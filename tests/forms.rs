@@ -4,9 +4,8 @@ use std::convert::Infallible;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use trimtab_model::{CheckpointWeights, FloatDType, Hook, HostTensor, Model, ModelConfig, Site};
-use trimtab_steer::{
-    Adapter, Form, FormError, Full, Gated, Lora, LowRank, PerLayer, RandomProjection, Scaled,
-};
+use trimtab_steer::form::{Full, Gated, Lora, LowRank, PerLayer, RandomProjection, Scaled};
+use trimtab_steer::{Adapter, Form, FormError};
 use trimtab_tests::{Matrix, bits, fixture, matrix, max_difference};
 
 const PROJECTIONS: [Site; 7] = [
@@ -249,7 +248,7 @@ fn forms_that_are_vectors_equal_the_vectors_that_they_stand_for() {
         }
         shake(&mut adapter, 0.5);
         let is_vectors = !matches!(adapter.form(), Form::Gated(_) | Form::Lora(_));
-        let Some((site, vectors)) = adapter.materialise() else {
+        let Some((site, vectors)) = adapter.plain_vectors() else {
             assert!(!is_vectors, "{:?}", adapter.form());
             continue;
         };
@@ -287,7 +286,7 @@ fn products_are_those_of_the_equations() {
     for form in [scaled, low_rank] {
         let mut adapter = init(form);
         shake(&mut adapter, 1.0);
-        let (_, vectors) = adapter.materialise().expect("these are vectors");
+        let (_, vectors) = adapter.plain_vectors().expect("these are vectors");
         let [left, right] = [0, 1].map(|index| adapter.parameters()[index].1.clone());
         let value = |row: usize, column: usize| -> f64 {
             match adapter.form() {
@@ -355,7 +354,7 @@ fn random_numbers_have_an_address() {
             ..RandomProjection::default()
         }));
         adapter.values_mut().next().expect("the numbers").fill(1.0);
-        let (_, vectors) = adapter.materialise().expect("these are vectors");
+        let (_, vectors) = adapter.plain_vectors().expect("these are vectors");
         vectors
             .data
             .chunks(36)
@@ -410,7 +409,7 @@ fn forms_that_do_not_fit_say_why() {
         (per_layer(vec![2, 1]), "rising order"),
         (per_layer(vec![1, 1]), "rising order"),
         (per_layer(vec![]), "rising order"),
-        (low_rank, "`rank` is 4, but it must lie in 1..=3"),
+        (low_rank, "`rank` is 4, but it must be in 1..=3"),
         (many, "`numbers` is"),
         (loud, "`scale` is not finite"),
         (lora(0, vec![Site::DownProj]), "`rank` is 0"),

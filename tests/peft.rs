@@ -8,8 +8,10 @@ use burn::tensor::Device;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use trimtab_model::{HostTensor, ModelConfig, Site, TensorFile};
-use trimtab_steer::{Adapter, Form, Lora, PeftError, PerLayer};
-use trimtab_tests::{Matrix, fixture, matrix, max_difference, tiny};
+use trimtab_steer::form::{Lora, PerLayer};
+use trimtab_steer::peft::PeftError;
+use trimtab_steer::{Adapter, Form};
+use trimtab_tests::{Matrix, error_chain, fixture, matrix, max_difference, tiny};
 
 /// Largest difference of a logit between PEFT and this.
 const TOLERANCE: f32 = 1e-4;
@@ -96,7 +98,7 @@ fn what_is_not_plain_lora_is_refused() {
             }
         });
         let error = read(folder.path()).expect_err(message);
-        assert!(error.to_string().contains(message), "{error}");
+        assert!(error_chain(&error).contains(message), "{error:?}");
     }
 }
 
@@ -130,8 +132,8 @@ fn tensors_that_are_no_whole_adapter_are_refused() {
         match read(folder.path()) {
             Ok(_) => assert_eq!(message, "", "layers 0 and 1 are as good as 0 and 2"),
             Err(error) => assert!(
-                !message.is_empty() && error.to_string().contains(message),
-                "{message}: {error}"
+                !message.is_empty() && error_chain(&error).contains(message),
+                "{message}: {error:?}"
             ),
         }
     }

@@ -6,7 +6,8 @@ use trimtab_model::{
     Completion, Device, GenerateOptions, Precision, Pretrained, Request, Sampling, generate,
 };
 use trimtab_rl::gradient::group_logprobs;
-use trimtab_steer::{SteeringVectors, perplexity};
+use trimtab_steer::SteeringVectors;
+use trimtab_steer::effect::perplexity;
 use trimtab_tasks::document;
 
 fn nano(precision: Precision) -> Pretrained {

@@ -12,9 +12,11 @@ use std::sync::LazyLock;
 use burn::tensor::Device;
 use serde_json::json;
 use trimtab_model::{HostTensor, Precision, Pretrained, Site, TensorFile, TensorFileError};
+use trimtab_steer::form::{Gated, Lora, PerLayer};
+use trimtab_steer::token_filter::{Part, TokenSet};
 use trimtab_steer::{
-    Adapter, Conflict, Form, FormError, Gated, Lora, Part, PerLayer, Steering, SteeringError,
-    SteeringFile, SteeringVectors, TokenFilter, Tokens,
+    Adapter, Conflict, Form, FormError, Steering, SteeringFile, SteeringFileError, SteeringVectors,
+    TokenFilter,
 };
 use trimtab_tests::{bits, bundled_model, matrix};
 
@@ -28,7 +30,7 @@ fn what_is_written_is_read() {
     assert_eq!(read, file);
     let metadata = read.metadata;
     assert_eq!(
-        (metadata.form, metadata.where_clause),
+        (metadata.form, metadata.token_filter),
         (Form::default(), None)
     );
     assert_eq!(
@@ -80,7 +82,7 @@ fn files_of_other_models_are_refused() {
     let path = folder.path().join("steering.safetensors");
     sample().write(&path).expect("a writable folder");
     let refused = SteeringFile::read(&path, &other).expect_err("another base");
-    let SteeringError::OtherBase {
+    let SteeringFileError::OtherBase {
         base_model,
         expected,
         found,
@@ -133,14 +135,14 @@ fn vectors_move_to_another_model_when_asked_and_say_what_differs() {
     llama.write(&path).expect("a writable folder");
     let refused = SteeringFile::read(&path, nano());
     assert!(
-        matches!(refused, Err(SteeringError::OtherType { .. })),
+        matches!(refused, Err(SteeringFileError::OtherType { .. })),
         "{refused:?}"
     );
     let moved = SteeringFile::transfer(&path, &other).expect("one shape");
     assert_eq!(moved.differences.len(), 2, "{:?}", moved.differences);
     let refused = SteeringFile::transfer(&path, &trimtab_tests::tiny());
     assert!(
-        matches!(refused, Err(SteeringError::Shape { .. })),
+        matches!(refused, Err(SteeringFileError::Shape { .. })),
         "{refused:?}"
     );
 }
@@ -163,7 +165,7 @@ fn what_a_file_does_not_say_is_the_default_and_what_it_says_is_kept() {
         site: Site::AttnOut,
         layers: None,
     });
-    other.metadata.where_clause = Some(generated());
+    other.metadata.token_filter = Some(generated());
     other.write(&path).expect("a writable folder");
     let names: Vec<String> = TensorFile::read(&path)
         .expect("just written")
@@ -174,10 +176,10 @@ fn what_a_file_does_not_say_is_the_default_and_what_it_says_is_kept() {
     let read = SteeringFile::read(&path, nano()).expect("just written");
     assert_eq!(read, other);
     let refused = read.to_vectors(&Device::flex());
-    let Err(SteeringError::NotEverywhere { site, conditional }) = refused else {
+    let Err(SteeringFileError::NotEverywhere { site, filtered }) = refused else {
         panic!("it would act elsewhere")
     };
-    assert_eq!((site, conditional), (Site::AttnOut, true));
+    assert_eq!((site, filtered), (Site::AttnOut, true));
 }
 
 /// Gated vectors, and LoRA that acts at some tokens, which PEFT cannot say: read and written the same, and they do what the
@@ -200,7 +202,8 @@ fn other_forms_are_kept_with_their_parameters() {
                 *value += (index % 7) as f32 / 64.0 - 0.05;
             }
         }
-        let file = SteeringFile::of(&adapter, &token_filter, base, 3, json!({ "seed": 1 }));
+        let file =
+            SteeringFile::from_adapter(&adapter, &token_filter, base, 3, json!({ "seed": 1 }));
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("steering.safetensors");
         file.write(&path).expect("a writable folder");
@@ -213,7 +216,7 @@ fn other_forms_are_kept_with_their_parameters() {
         assert_eq!(read.parameters, adapter.parameters());
         let refused = read.to_vectors(&Device::flex());
         assert!(
-            matches!(refused, Err(SteeringError::NoVectors { .. })),
+            matches!(refused, Err(SteeringFileError::NotVectors { .. })),
             "no plain vectors"
         );
         let logits = |hook| matrix(base.model.logits(base.model.prefill(&[&tokens], hook).0));
@@ -235,7 +238,7 @@ fn other_forms_are_kept_with_their_parameters() {
         assert!(
             matches!(
                 refused,
-                Err(SteeringError::Form(FormError::Parameters { .. }))
+                Err(SteeringFileError::Form(FormError::Parameters { .. }))
             ),
             "{refused:?}"
         );
@@ -244,7 +247,7 @@ fn other_forms_are_kept_with_their_parameters() {
         less.write(&path).expect("a writable folder");
         let refused = SteeringFile::read(&path, base);
         assert!(
-            matches!(refused, Err(SteeringError::Format { .. })),
+            matches!(refused, Err(SteeringFileError::Format { .. })),
             "{refused:?}"
         );
         let mut vectors = raw;
@@ -262,10 +265,10 @@ fn where_clauses_of_files_are_checked() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("steering.safetensors");
     let mut file = sample();
-    file.metadata.where_clause = Some(TokenFilter {
-        only: Tokens {
+    file.metadata.token_filter = Some(TokenFilter {
+        only: TokenSet {
             last: Some(2),
-            ..Tokens::default()
+            ..TokenSet::default()
         },
         ..TokenFilter::default()
     });
@@ -273,7 +276,7 @@ fn where_clauses_of_files_are_checked() {
     let read = SteeringFile::read(&path, nano()).expect("plain data");
     let refused = read.to_steering(&nano().model).map(|_| ());
     assert!(
-        matches!(refused, Err(SteeringError::TokenFilter(_))),
+        matches!(refused, Err(SteeringFileError::Steering(_))),
         "{refused:?}"
     );
 }
@@ -301,7 +304,7 @@ fn files_that_do_not_fit_are_refused() {
     ] {
         let refused = read(|path| shaped(wrong).write(path).expect("a writable folder"))
             .expect_err("another shape");
-        let SteeringError::Shape {
+        let SteeringFileError::Shape {
             found, expected, ..
         } = refused
         else {
@@ -317,7 +320,7 @@ fn files_that_do_not_fit_are_refused() {
             file.write(path).expect("a writable folder");
         });
         assert!(
-            matches!(refused, Err(SteeringError::Format { .. })),
+            matches!(refused, Err(SteeringFileError::Format { .. })),
             "{name}: {refused:?}"
         );
     };
@@ -362,7 +365,9 @@ fn damaged_files_are_refused() {
         assert!(
             matches!(
                 refused,
-                Err(SteeringError::File(TensorFileError::Malformed { .. }))
+                Err(SteeringFileError::TensorFile(
+                    TensorFileError::Malformed { .. }
+                ))
             ),
             "{len}: {refused:?}"
         );
@@ -372,8 +377,11 @@ fn damaged_files_are_refused() {
         let mut damaged = good.clone();
         damaged[bit / 8] ^= 1 << (bit % 8);
         let refused = read(|path| fs::write(path, &damaged).expect("a writable folder"));
-        let expected = |error: &SteeringError| {
-            matches!(error, SteeringError::File(_) | SteeringError::Format { .. })
+        let expected = |error: &SteeringFileError| {
+            matches!(
+                error,
+                SteeringFileError::TensorFile(_) | SteeringFileError::Format { .. }
+            )
         };
         assert!(
             refused.as_ref().is_err_and(expected),
@@ -382,10 +390,7 @@ fn damaged_files_are_refused() {
     }
     let refused = SteeringFile::read(&folder.path().join("nothing"), nano());
     assert!(
-        matches!(
-            refused,
-            Err(SteeringError::File(TensorFileError::Read { .. }))
-        ),
+        matches!(refused, Err(SteeringFileError::Read { .. })),
         "{refused:?}"
     );
 }
@@ -402,7 +407,9 @@ fn values_that_are_not_finite_are_neither_written_nor_read() {
         assert!(
             matches!(
                 refused,
-                Err(SteeringError::File(TensorFileError::NonFinite { .. }))
+                Err(SteeringFileError::TensorFile(
+                    TensorFileError::NonFinite { .. }
+                ))
             ),
             "{refused:?}"
         );
@@ -414,7 +421,9 @@ fn values_that_are_not_finite_are_neither_written_nor_read() {
         assert!(
             matches!(
                 refused,
-                Err(SteeringError::File(TensorFileError::NonFinite { .. }))
+                Err(SteeringFileError::TensorFile(
+                    TensorFileError::NonFinite { .. }
+                ))
             ),
             "{refused:?}"
         );
@@ -462,7 +471,7 @@ fn the_control_has_the_norms_and_no_direction() {
 }
 
 /// What [`SteeringFile::read`] says to the file that `write` makes.
-fn read(write: impl FnOnce(&Path)) -> Result<SteeringFile, SteeringError> {
+fn read(write: impl FnOnce(&Path)) -> Result<SteeringFile, SteeringFileError> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("steering.safetensors");
     write(&path);
@@ -471,9 +480,9 @@ fn read(write: impl FnOnce(&Path)) -> Result<SteeringFile, SteeringError> {
 
 fn generated() -> TokenFilter {
     TokenFilter {
-        only: Tokens {
+        only: TokenSet {
             part: Part::Generated,
-            ..Tokens::default()
+            ..TokenSet::default()
         },
         ..TokenFilter::default()
     }

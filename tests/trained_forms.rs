@@ -22,10 +22,9 @@ use trimtab_rl::optim::Schedule;
 use trimtab_rl::recipe::SteerConfig;
 use trimtab_rl::reward::BuiltIn;
 use trimtab_rl::{Policy, Recipe, RecipeConfig, Rewards, Run, RunError, TrainError, Trainer};
-use trimtab_steer::{
-    Adapter, Form, Full, Gated, Lora, LowRank, Part, PerLayer, RandomProjection, Scaled,
-    SteeringFile, TokenFilter, Tokens,
-};
+use trimtab_steer::form::{Full, Gated, Lora, LowRank, PerLayer, RandomProjection, Scaled};
+use trimtab_steer::token_filter::{Part, TokenSet};
+use trimtab_steer::{Adapter, Form, SteeringFile, TokenFilter};
 use trimtab_tasks::{Family, Split};
 use trimtab_tests::{bundled_model, fixture, matrix, max_difference};
 
@@ -442,9 +441,9 @@ fn tiny_weights() -> CheckpointWeights {
 fn tiny_forms(config: &ModelConfig) -> Vec<(Adapter, TokenFilter)> {
     let init = |form| Adapter::init(form, config).expect("a form that fits");
     let generated = TokenFilter {
-        only: Tokens {
+        only: TokenSet {
             part: Part::Generated,
-            ..Tokens::default()
+            ..TokenSet::default()
         },
         strength: 0.5,
         ..TokenFilter::default()

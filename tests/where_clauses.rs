@@ -7,9 +7,11 @@ use trimtab_model::{
     GenerateOptions, Hook, HookFn, HookPoint, HostTensor, Intervention, Model, Request, Sampling,
     Site, TokenInfo, generate,
 };
+use trimtab_steer::form::{Gated, PerLayer};
+use trimtab_steer::steering::SteeredToken;
+use trimtab_steer::token_filter::{Condition, Part, TokenSet};
 use trimtab_steer::{
-    Adapter, Condition, Conflict, DeviceAdapter, Form, Gated, Part, PerLayer, SteeredToken,
-    Steering, SteeringSetError, TokenFilter, TokenFilterError, Tokens,
+    Adapter, Conflict, DeviceAdapter, Form, Steering, SteeringError, TokenFilter, TokenFilterError,
 };
 use trimtab_tests::{Matrix, matrix, max_difference, tiny};
 
@@ -67,7 +69,7 @@ fn a_clause_means_the_tokens_that_it_says() {
             .iter()
             .flat_map(|&(prompt, position)| {
                 [0, 2].map(|layer| SteeredToken {
-                    set: 0,
+                    adapter: 0,
                     prompt,
                     position,
                     layer,
@@ -76,7 +78,7 @@ fn a_clause_means_the_tokens_that_it_says() {
             })
             .collect();
         expected.sort_unstable();
-        let steering = one(vectors(&model, Some(vec![0, 2])), token_filter).traced();
+        let steering = one(vectors(&model, Some(vec![0, 2])), token_filter).with_trace();
         let seen = run(&model, &steering);
         assert_eq!(steering.take_trace(), expected, "{clause}");
         assert!(steering.take_trace().is_empty(), "taken");
@@ -115,7 +117,7 @@ fn generation_steers_the_tokens_that_training_steers() {
         Conflict::Error,
     )
     .expect("they never meet")
-    .traced();
+    .with_trace();
     let requests = PROMPTS.map(|prompt| Request {
         prompt,
         index: 1,
@@ -139,7 +141,7 @@ fn generation_steers_the_tokens_that_training_steers() {
     let trained = model.forward_completions(&prompts, &rows, Some(&steering));
     assert_eq!(sampled, steering.take_trace());
     sampled.retain(|steered| steered.layer == 1 && steered.prompt == 0);
-    let places: Vec<(usize, usize)> = sampled.iter().map(|s| (s.set, s.position)).collect();
+    let places: Vec<(usize, usize)> = sampled.iter().map(|s| (s.adapter, s.position)).collect();
     assert_eq!(
         places,
         [
@@ -217,14 +219,14 @@ fn a_condition_steers_the_tokens_whose_residual_points_that_way() {
     };
     // Layer 0 is the one that is looked at, layer 2 comes long after.
     for layer in [0, 2] {
-        let steering = one(vectors(&model, Some(vec![layer])), token_filter.clone()).traced();
+        let steering = one(vectors(&model, Some(vec![layer])), token_filter.clone()).with_trace();
         run(&model, &steering);
         let mut expected: Vec<SteeredToken> = base[0]
             .iter()
             .zip(&by_token)
             .filter(|(_, cosine)| **cosine > threshold)
             .map(|((token, _), _)| SteeredToken {
-                set: 0,
+                adapter: 0,
                 prompt: token.prompt,
                 position: token.position,
                 layer,
@@ -246,7 +248,7 @@ fn a_condition_steers_the_tokens_whose_residual_points_that_way() {
     ];
     let steering = Steering::new(sets, Conflict::Priority)
         .expect("sound clauses")
-        .traced();
+        .with_trace();
     run(&model, &steering);
     let mut expected: Vec<(usize, usize, usize)> = base[0]
         .iter()
@@ -263,7 +265,7 @@ fn a_condition_steers_the_tokens_whose_residual_points_that_way() {
     expected.sort_unstable();
     assert!((0..3).all(|set| expected.iter().any(|token_filter| token_filter.0 == set)));
     let found = steering.take_trace().into_iter();
-    let found: Vec<_> = found.map(|s| (s.set, s.prompt, s.position)).collect();
+    let found: Vec<_> = found.map(|s| (s.adapter, s.prompt, s.position)).collect();
     assert_eq!(found, expected);
 
     // No residual is behind a cosine of 1, and all are before one of -1.
@@ -274,7 +276,7 @@ fn a_condition_steers_the_tokens_whose_residual_points_that_way() {
             .as_mut()
             .expect("given above")
             .threshold = threshold;
-        let steering = one(vectors(&model, Some(vec![1])), token_filter).traced();
+        let steering = one(vectors(&model, Some(vec![1])), token_filter).with_trace();
         run(&model, &steering);
         assert_eq!(steering.take_trace().len(), count);
     }
@@ -328,7 +330,7 @@ fn sets_that_meet_follow_the_policy() {
     };
     let base = run(&model, &|_: HookPoint, x| x);
     for (conflict, met) in [(Conflict::Sum, 4.0), (Conflict::Priority, 1.0)] {
-        let steering = sets(conflict).expect("nothing is wrong").traced();
+        let steering = sets(conflict).expect("nothing is wrong").with_trace();
         let steered = run(&model, &steering);
         for ((token, steered), (_, base)) in steered[1].iter().zip(&base[1]) {
             let times = if token.id == 14 { met } else { 3.0 };
@@ -340,7 +342,12 @@ fn sets_that_meet_follow_the_policy() {
             }
         }
         let trace = steering.take_trace();
-        let of = |set| trace.iter().filter(|steered| steered.set == set).count();
+        let of = |set| {
+            trace
+                .iter()
+                .filter(|steered| steered.adapter == set)
+                .count()
+        };
         let expected = if conflict == Conflict::Sum {
             (3, 15)
         } else {
@@ -350,7 +357,7 @@ fn sets_that_meet_follow_the_policy() {
     }
     assert_eq!(
         sets(Conflict::Error).expect_err("both act on token 14"),
-        SteeringSetError::Conflict {
+        SteeringError::Conflict {
             first: 0,
             second: 1,
             layer: 1,
@@ -366,9 +373,9 @@ fn sets_that_meet_follow_the_policy() {
         },
     );
     let part = |part| TokenFilter {
-        only: Tokens {
+        only: TokenSet {
             part,
-            ..Tokens::default()
+            ..TokenSet::default()
         },
         ..TokenFilter::default()
     };
@@ -449,16 +456,16 @@ fn clauses_that_cannot_be_followed_are_refused() {
             TokenFilterError::NotFinite { key: "vector" },
         ),
     ];
-    for (token_filter, reason) in table {
+    for (token_filter, source) in table {
         let sets = vec![(vectors(&model, None), token_filter)];
         let error = Steering::new(sets, Conflict::Sum).expect_err("a wrong clause");
-        assert_eq!(error, SteeringSetError::TokenFilter { set: 0, reason });
+        assert_eq!(error, SteeringError::TokenFilter { adapter: 0, source });
     }
     let early = vec![(vectors(&model, None), condition(1, 36, 1.0))];
     assert_eq!(
         Steering::new(early, Conflict::Sum).expect_err("layer 0 is steered"),
-        SteeringSetError::TooEarly {
-            set: 0,
+        SteeringError::TooEarly {
+            adapter: 0,
             layer: 0,
             site: Site::ResidPost,
             condition: 1

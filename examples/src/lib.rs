@@ -2,13 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::ProgressBar;
-use trimtab::steer::{Adapter, Steering};
-use trimtab::{Pretrained, SteeringFile};
+use trimtab::Pretrained;
+use trimtab::steer::SteeredModel;
 use trimtab_hub::Hub;
-use trimtab_model::{Hook, sha256_hex};
 
 pub use trimtab_examples_common::*;
 
@@ -64,61 +63,16 @@ impl ModelArgs {
         Ok(base)
     }
 
-    /// Loads the model with what steers it: vectors (native, GGUF control vector or npy), a LoRA folder of PEFT, or the folder of a
-    /// checkpoint that was tuned from the model, whose weights then take the place of its own.
+    /// Loads the model with what steers it, if anything does; see [`SteeredModel::load`].
     ///
     /// # Errors
     ///
     /// As [`Self::load`], or `steering` cannot be used with the model.
-    pub fn load_steered(&self, steering: Option<&Path>) -> Result<Steered> {
-        let mut base = self.load()?;
-        let Some(path) = steering else {
-            return Ok(Steered {
-                base,
-                steering: None,
-                sha256: None,
-            });
-        };
-        let failure = || format!("cannot steer with {}", path.display());
-        let read = |name: &str| {
-            std::fs::read(path.join(name))
-                .with_context(|| format!("{}: cannot read {name}", failure()))
-        };
-        if !path.is_dir() {
-            let steer = || SteeringFile::read(path, &base)?.to_steering(&base.model);
-            let steering = steer().with_context(failure)?;
-            let bytes = std::fs::read(path).with_context(failure)?;
-            return Ok(Steered {
-                base,
-                steering: Some(steering),
-                sha256: Some(sha256_hex(&bytes)),
-            });
-        }
-        if path.join("adapter_config.json").exists() {
-            let adapter = Adapter::read_peft(path, &base.model.config).with_context(failure)?;
-            let steering = adapter.to_device(&base.model.device()).to_steering();
-            let files = [
-                read("adapter_config.json")?,
-                read("adapter_model.safetensors")?,
-            ];
-            return Ok(Steered {
-                base,
-                steering: Some(steering),
-                sha256: Some(sha256_hex(&files.concat())),
-            });
-        }
-        let tuned = self.load_dir(path).with_context(failure)?;
-        ensure!(
-            tuned.model.config == base.model.config,
-            "{}: its config.json does not describe {}",
-            failure(),
-            self.name()
-        );
-        base.model = tuned.model;
-        Ok(Steered {
-            base,
-            steering: None,
-            sha256: Some(tuned.sha256),
+    pub fn load_steered(&self, steering: Option<&Path>) -> Result<SteeredModel> {
+        let base = self.load()?;
+        Ok(match steering {
+            Some(path) => SteeredModel::load(base, path)?,
+            None => base.into(),
         })
     }
 
@@ -147,22 +101,4 @@ fn fetch(name: &str) -> Result<PathBuf> {
     })?;
     bar.finish();
     Ok(dir)
-}
-
-/// A model with what steers it.
-#[derive(Debug)]
-pub struct Steered {
-    /// The model; its weights may be those of a tuned checkpoint.
-    pub base: Pretrained,
-    /// What is added to it.
-    pub steering: Option<Steering>,
-    /// SHA-256 of what was given to steer with.
-    pub sha256: Option<String>,
-}
-
-impl Steered {
-    /// The hook for [`trimtab::model::Model`].
-    pub fn hook(&self) -> Option<Hook<'_>> {
-        self.steering.as_ref().map(|steering| steering as _)
-    }
 }

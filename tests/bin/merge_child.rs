@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use trimtab_model::{HostTensor, ModelConfig};
-use trimtab_steer::{Form, SteeringFile, SteeringMetadata, Window, merge_checkpoint};
+use trimtab_steer::export::{SlidingWindowPolicy, merge_checkpoint};
+use trimtab_steer::{Form, SteeringFile, SteeringMetadata};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -14,7 +15,7 @@ fn main() {
     let data = vec![0.5; shape[0] * shape[1]];
     let metadata = SteeringMetadata {
         form: Form::default(),
-        where_clause: None,
+        token_filter: None,
         base_model: String::new(),
         base_sha256: String::new(),
         model_type: None,
@@ -29,6 +30,7 @@ fn main() {
         parameters,
         metadata,
     };
-    merge_checkpoint(source, &steering, Window::Refuse, out).expect("a good checkpoint");
+    merge_checkpoint(source, &steering, SlidingWindowPolicy::Refuse, out)
+        .expect("a good checkpoint");
     println!("{}", trimtab_tests::peak_memory_bytes());
 }

@@ -25,6 +25,21 @@ pub fn fixture(name: &str) -> PathBuf {
         .join(name)
 }
 
+/// The messages of an error and its sources, as `anyhow` prints them.
+///
+/// # Panics
+///
+/// A message says what its source says: `anyhow` would print that twice.
+pub fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let messages: Vec<String> = std::iter::successors(Some(error), |error| error.source())
+        .map(ToString::to_string)
+        .collect();
+    for pair in messages.windows(2) {
+        assert!(!pair[0].contains(&pair[1]), "said twice: {messages:?}");
+    }
+    messages.join(": ")
+}
+
 /// The folder of the bundled model.
 pub fn bundled_model() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/assets/nano")

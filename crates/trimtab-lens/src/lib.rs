@@ -1,41 +1,69 @@
-//! Logit lens: which tokens steering vectors raise and lower.
+//! The logit lens on steering vectors: which tokens they raise and lower.
 
 use serde::Serialize;
 use trimtab_model::{Model, Tokenizer};
 use trimtab_steer::SteeringVectors;
 
-/// What one layer's vector does to the logits.
+/// The tokens that the vector of one layer raises and lowers.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct LayerReading {
+pub struct LayerTokens {
     /// The layer after which the vector is added.
     pub layer: usize,
-    /// The tokens whose logits it raises most, strongest first.
-    pub raised: Vec<TokenEffect>,
-    /// The tokens whose logits it lowers most, strongest first.
-    pub lowered: Vec<TokenEffect>,
+    /// The tokens whose logits rise most, strongest first.
+    pub raised: Vec<TokenLogit>,
+    /// The tokens whose logits fall most, strongest first.
+    pub lowered: Vec<TokenLogit>,
 }
 
-/// The effect on one token.
+/// What a vector adds to the logit of one token.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct TokenEffect {
-    /// The token's text.
+pub struct TokenLogit {
+    /// The text of the token.
     pub token: String,
-    /// What is added to its logit before the final norm's division.
+    /// What is added to its logit, before the division of the final norm.
     pub logit: f32,
 }
 
-/// Reads each layer's vector `s_l` through the unembedding: `W_U (g * s_l)`, with the weight `g` of the final norm.
+/// Multiplies the vector `s_l` of each layer with the unembedding, `W_U (g * s_l)`, and returns the
+/// `top_k` tokens that it raises most and the `top_k` that it lowers most.
 ///
-/// Section 4 of arXiv:2505.18706 reads `W_U s_l`; the norm's weight stands between the two in the model, so it is
-/// applied. Its division is not: it scales all logits of a token alike. What later layers make of a vector is not in this
-/// reading, so it says most about the last layers.
-pub fn read_vectors(
+/// `g` is the weight of the final norm. Section 4 of arXiv:2505.18706 reads `W_U s_l`; the model
+/// applies the weight between the two, so it is applied here. The division of the norm is left out
+/// because it scales all logits alike. The logit lens ignores what later layers do with a vector,
+/// so it says most about the last layers.
+///
+/// ```no_run
+/// use trimtab_lens::logit_lens;
+/// use trimtab_model::{Device, Precision, Pretrained};
+/// use trimtab_steer::SteeringFile;
+///
+/// let device = Device::flex();
+/// let base = Pretrained::load("checkpoint".as_ref(), Precision::F32, &device)?;
+/// let file = SteeringFile::read("steering.safetensors".as_ref(), &base)?;
+/// let vectors = file.to_vectors(&device)?;
+/// for layer in logit_lens(&base.model, &base.tokenizer, &vectors, 5) {
+///     println!("layer {}: {:?}", layer.layer, layer.raised);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Shapes
+///
+/// - `vectors`: `[num_hidden_layers, hidden_size]`
+///
+/// # Panics
+///
+/// The vectors do not have the width of the model.
+pub fn logit_lens(
     model: &Model,
     tokenizer: &Tokenizer,
     vectors: &SteeringVectors,
-    top: usize,
-) -> Vec<LayerReading> {
-    let logits = model.direct_logits(vectors.vectors.val());
+    top_k: usize,
+) -> Vec<LayerTokens> {
+    let vectors = vectors.vectors.val();
+    let [_, width] = vectors.dims();
+    assert_eq!(width, model.config.hidden_size, "the width of the model");
+    let logits = model.direct_logits(vectors);
     let [_, vocab_size] = logits.dims();
     let logits: Vec<f32> = logits.try_into_vec_as().expect("logits convert to f32");
     logits
@@ -44,14 +72,14 @@ pub fn read_vectors(
         .map(|(layer, logits)| {
             let mut order: Vec<u32> = (0..vocab_size as u32).collect();
             order.sort_by(|&a, &b| logits[b as usize].total_cmp(&logits[a as usize]));
-            let effect = |&token: &u32| TokenEffect {
+            let token_logit = |&token: &u32| TokenLogit {
                 token: tokenizer.token_text(token),
                 logit: logits[token as usize],
             };
-            LayerReading {
+            LayerTokens {
                 layer,
-                raised: order.iter().take(top).map(effect).collect(),
-                lowered: order.iter().rev().take(top).map(effect).collect(),
+                raised: order.iter().take(top_k).map(token_logit).collect(),
+                lowered: order.iter().rev().take(top_k).map(token_logit).collect(),
             }
         })
         .collect()
@@ -65,7 +93,8 @@ mod tests {
 
     use super::*;
 
-    /// Vectors along rows of the unembedding of the bundled model, with the weight of the final norm divided out.
+    /// Vectors along rows of the unembedding of the bundled model, divided by the weight of the
+    /// final norm.
     #[test]
     fn a_row_of_the_unembedding_raises_its_token_first() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/assets/nano");
@@ -106,7 +135,7 @@ mod tests {
             data,
         };
         let vectors = SteeringVectors::from_host(&vectors, &Device::flex());
-        let readings = read_vectors(&base.model, &base.tokenizer, &vectors, 5);
+        let layers = logit_lens(&base.model, &base.tokenizer, &vectors, 5);
 
         let mut effects: Vec<(f64, u32)> = (0..)
             .zip(&rows)
@@ -116,14 +145,14 @@ mod tests {
         let highest = &effects[..5];
         let lowest: Vec<(f64, u32)> = effects.iter().rev().take(5).copied().collect();
         let name = base.tokenizer.token_text(longest as u32);
-        for (layer, (reading, scale)) in readings.iter().zip(scales).enumerate() {
-            assert_eq!(reading.layer, layer);
+        for (layer, (tokens, scale)) in layers.iter().zip(scales).enumerate() {
+            assert_eq!(tokens.layer, layer);
             let (raised, lowered) = if scale < 0.0 {
                 (&lowest[..], highest)
             } else {
                 (highest, &lowest[..])
             };
-            for (shown, expected) in [(&reading.raised, raised), (&reading.lowered, lowered)] {
+            for (shown, expected) in [(&tokens.raised, raised), (&tokens.lowered, lowered)] {
                 assert_eq!(shown.len(), 5);
                 for (effect, &(logit, token)) in shown.iter().zip(expected) {
                     let logit = logit * f64::from(scale);
@@ -143,16 +172,16 @@ mod tests {
             }
         }
         assert_eq!(
-            [&readings[1].raised[0].token, &readings[3].raised[0].token],
+            [&layers[1].raised[0].token, &layers[3].raised[0].token],
             [&name, &name]
         );
-        assert_eq!(readings[2].lowered[0].token, name);
-        assert!(readings[1].raised[0].logit > 0.0 && readings[2].lowered[0].logit < 0.0);
+        assert_eq!(layers[2].lowered[0].token, name);
+        assert!(layers[1].raised[0].logit > 0.0 && layers[2].lowered[0].logit < 0.0);
         assert!(
-            readings[0]
+            layers[0]
                 .raised
                 .iter()
-                .chain(&readings[0].lowered)
+                .chain(&layers[0].lowered)
                 .all(|effect| effect.logit.abs() <= 0.0)
         );
     }

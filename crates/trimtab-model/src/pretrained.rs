@@ -24,6 +24,8 @@ pub struct Pretrained {
     pub chat_template: Option<ChatTemplate>,
     /// SHA-256 of the weights on disk ([`CheckpointWeights::sha256`]), by which vectors know their base.
     pub sha256: String,
+    /// How the weights are kept in memory.
+    pub precision: Precision,
     /// The folder that it was loaded from.
     pub dir: PathBuf,
     /// Name of the checkpoint: the last part of its path.
@@ -103,6 +105,7 @@ impl Pretrained {
             tokenizer,
             chat_template,
             sha256: sha256?,
+            precision,
             dir: dir.into(),
             name,
             num_parameters: wanted

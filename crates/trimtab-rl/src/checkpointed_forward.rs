@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use burn::tensor::Tensor;
 use trimtab_model::{LayerInput, Model, PromptCache, PromptLayerKv};
-use trimtab_steer::ConditionCache;
+use trimtab_steer::steering::ConditionCache;
 
 use crate::policy::Policy;
 

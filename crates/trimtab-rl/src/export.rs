@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use trimtab_model::Pretrained;
-use trimtab_steer::{
-    Adapter, ExportError, Form, PeftError, SteeringError, SteeringFile, TokenFilter,
-};
+use trimtab_steer::export::ExportError;
+use trimtab_steer::peft::PeftError;
+use trimtab_steer::{Adapter, Form, SteeringFile, SteeringFileError, TokenFilter};
 
 use crate::recipe::Recipe;
 
@@ -22,7 +22,7 @@ const MODEL: &str = "model";
 #[derive(Debug, thiserror::Error)]
 pub enum ResultError {
     #[error(transparent)]
-    Steering(#[from] SteeringError),
+    Steering(#[from] SteeringFileError),
     #[error(transparent)]
     Peft(#[from] PeftError),
     #[error(transparent)]
@@ -53,7 +53,13 @@ pub(crate) fn export(
         _ => {
             let path = folder.join(STEERING);
             let settings = serde_json::to_value(recipe).expect("a recipe is plain data");
-            let file = SteeringFile::of(adapter, &recipe.steer.token_filter, base, step, settings);
+            let file = SteeringFile::from_adapter(
+                adapter,
+                &recipe.steer.token_filter,
+                base,
+                step,
+                settings,
+            );
             file.write(&path)?;
             Ok(path)
         }

@@ -61,7 +61,7 @@ pub struct BackwardConfig {
     ///
     /// This costs a second forward pass and bounds memory by what one layer needs. The gradient is
     /// the same to the bit if every layer has its own parameters. The directions of
-    /// [`LowRank`](trimtab_steer::LowRank) are shared, so its gradient is summed in another order.
+    /// [`LowRank`](trimtab_steer::form::LowRank) are shared, so its gradient is summed in another order.
     pub gradient_checkpointing: bool,
 }
 
@@ -102,7 +102,7 @@ pub fn group_gradient(
     config: &BackwardConfig,
 ) -> GroupGradient {
     group.assert_lens();
-    let mut grads = policy.adapter().zeros();
+    let mut grads = policy.adapter().zero_grads();
     let completions = non_empty(&group.completions);
     if completions.is_empty() {
         let logprobs = vec![];

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use trimtab_model::{Model, Pretrained};
-use trimtab_steer::{Conflict, DeviceAdapter, Steering, SteeringSetError, TokenFilter};
+use trimtab_steer::{Conflict, DeviceAdapter, Steering, SteeringError, TokenFilter};
 
 /// What is trained, on a device, and the tokens at which it acts.
 ///
@@ -29,10 +29,7 @@ impl Policy {
     /// # Errors
     ///
     /// The token filter does not work with these parameters.
-    pub fn new(
-        adapter: DeviceAdapter,
-        token_filter: TokenFilter,
-    ) -> Result<Self, SteeringSetError> {
+    pub fn new(adapter: DeviceAdapter, token_filter: TokenFilter) -> Result<Self, SteeringError> {
         Steering::new(vec![(adapter.clone(), token_filter.clone())], Conflict::Sum)?;
         Ok(Self {
             adapter,
@@ -55,9 +52,9 @@ impl Policy {
 
     /// The policy as it samples.
     pub(crate) fn rollout_policy<'a>(&self, base: &'a Pretrained) -> RolloutPolicy<'a> {
-        let base = if self.adapter.is_model() {
+        let base = if self.adapter.replaces_weights() {
             Cow::Owned(Pretrained {
-                model: self.adapter.frozen(&base.model),
+                model: self.adapter.inference_model(&base.model),
                 ..base.clone()
             })
         } else {

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use burn::tensor::Device;
 use trimtab_model::{CheckpointWeights, LoadError, Model, Pretrained, Sampling, Site};
-use trimtab_steer::{Adapter, Form, FormError, SteeringSetError, SteeringVectors, TokenFilter};
+use trimtab_steer::{Adapter, Form, FormError, SteeringError, SteeringVectors, TokenFilter};
 use trimtab_tasks::{Cursor, Problem};
 
 use crate::advantage::{Advantage, has_variance};
@@ -51,7 +51,7 @@ pub enum TrainError {
     #[error("`steer` does not fit this model")]
     Form(#[from] FormError),
     #[error("`steer.where` does not fit this form")]
-    TokenFilter(#[from] SteeringSetError),
+    TokenFilter(#[from] SteeringError),
     #[error("full tuning changes the weights, which act at every token; leave `steer.where` out")]
     FilteredWeights,
     #[error("full tuning starts from the weights of the base, which cannot be read")]
@@ -116,7 +116,7 @@ impl<'a> Trainer<'a> {
     /// `None` if the recipe trains something else than vectors that are added to `resid_post` at
     /// every token.
     pub fn vectors(&self, device: &Device) -> Option<SteeringVectors> {
-        let (site, vectors) = self.state.adapter.materialise()?;
+        let (site, vectors) = self.state.adapter.plain_vectors()?;
         let is_everywhere = self.recipe.steer.token_filter == TokenFilter::default();
         let is_plain = site == Site::ResidPost && is_everywhere;
         is_plain.then(|| SteeringVectors::from_host(&vectors, device))
@@ -214,7 +214,7 @@ impl<'a> Trainer<'a> {
             reason,
             before: 0,
         })?;
-        let layers = self.state.adapter.layers_of_parts().remove(0);
+        let layers = self.state.adapter.part_layers().remove(0);
         let vectors = &gradient.grads[0];
         let rows = vectors.chunks(vectors.len() / layers.len());
         let mut energy = vec![0.0; self.base.model.config.num_hidden_layers];
@@ -337,7 +337,7 @@ impl<'a> Trainer<'a> {
     fn add_parameter_metrics(&self, metrics: &mut StepMetrics) {
         let layers = self.base.model.config.num_hidden_layers;
         metrics.learning_rate = self.recipe.layer_rate(layers - 1, layers, metrics.step);
-        if let Some((_, vectors)) = self.state.adapter.materialise() {
+        if let Some((_, vectors)) = self.state.adapter.plain_vectors() {
             metrics.vector_norms =
                 SteeringVectors::from_host(&vectors, &self.base.model.device()).norms();
         }

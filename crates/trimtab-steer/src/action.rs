@@ -1,9 +1,9 @@
-//! What a form does at one site of one layer.
+//! What is added to an activation at one site of one layer.
 
 use burn::tensor::{DType, Tensor, activation};
 use trimtab_model::Site;
 
-/// Something added to the tensor at a site.
+/// Something added to the activation at a site.
 #[derive(Clone, Debug)]
 pub(crate) enum Action {
     /// A vector `[1, width]`.
@@ -19,7 +19,7 @@ pub(crate) enum Action {
 }
 
 impl Action {
-    /// The same action `strength` times as strong.
+    /// The action times `strength`.
     fn scaled(self, strength: f32) -> Self {
         match self {
             Self::Add(vector) => Self::Add(vector * strength),
@@ -35,13 +35,15 @@ impl Action {
         }
     }
 
-    /// Whether the tensor at the site decides what is added to it.
+    /// Whether what is added depends on the activation at the site.
     pub(crate) fn reads_site(&self) -> bool {
         matches!(self, Self::AddGated { .. })
     }
 
-    /// What is added, `[tokens, width]` or `[1, width]` for all tokens, in the number format of the model. `x` is the tensor at the site
-    /// before anything was added, if the action reads it; `input` is what the projection there reads.
+    /// What is added, in the dtype of the model: `[tokens, width]`, or `[1, width]` for all tokens.
+    ///
+    /// `x` is the activation at the site before anything was added, for actions that read it;
+    /// `input` is what the projection at the site reads.
     pub(crate) fn delta(
         &self,
         x: Option<&Tensor<2>>,
@@ -69,7 +71,7 @@ impl Action {
 pub(crate) struct Actions(Vec<Vec<(Site, Action)>>);
 
 impl Actions {
-    /// Nothing in each of `num_hidden_layers` layers.
+    /// No actions in any of `num_hidden_layers` layers.
     pub(crate) fn none(num_hidden_layers: usize) -> Self {
         Self(vec![vec![]; num_hidden_layers])
     }
@@ -86,12 +88,13 @@ impl Actions {
             .map(|(_, action)| action)
     }
 
-    /// Every layer and site where something is done.
-    pub(crate) fn places(&self) -> impl Iterator<Item = (usize, Site)> {
+    /// Layer and site of every action.
+    pub(crate) fn sites(&self) -> impl Iterator<Item = (usize, Site)> {
         let layers = self.0.iter().enumerate();
         layers.flat_map(|(layer, actions)| actions.iter().map(move |(site, _)| (layer, *site)))
     }
 
+    /// All actions times `strength`.
     pub(crate) fn scaled(self, strength: f32) -> Self {
         if strength == 1.0 {
             return self;

@@ -1,6 +1,6 @@
 //! Arithmetic and comparison of steering vectors, layer by layer.
 //!
-//! All functions take matrices `[num_hidden_layers, hidden_size]` in main memory; sums run in f64.
+//! All functions take matrices `[num_hidden_layers, hidden_size]` in main memory. Sums run in f64.
 //!
 //! ```
 //! use trimtab_model::HostTensor;
@@ -17,12 +17,12 @@
 
 use trimtab_model::HostTensor;
 
-/// Why vectors could not be combined.
+/// Why vectors cannot be combined.
 #[expect(missing_docs, reason = "the messages document the variants")]
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum AlgebraError {
-    #[error("these vectors do not fit together: {left:?} and {right:?} (layers, width)")]
+    #[error("the shapes of the vectors differ: {left:?} and {right:?} (layers, width)")]
     Shape { left: Vec<usize>, right: Vec<usize> },
     #[error("there is no layer {layer}: the vectors have {layers}, numbered from 0")]
     Layer { layer: usize, layers: usize },
@@ -32,7 +32,7 @@ pub enum AlgebraError {
 ///
 /// # Errors
 ///
-/// Another shape, as in all functions of two matrices.
+/// The shapes differ.
 pub fn add(left: &HostTensor, right: &HostTensor) -> Result<HostTensor, AlgebraError> {
     combine(left, right, |left, right| left + right)
 }
@@ -41,7 +41,7 @@ pub fn add(left: &HostTensor, right: &HostTensor) -> Result<HostTensor, AlgebraE
 ///
 /// # Errors
 ///
-/// Another shape.
+/// The shapes differ.
 pub fn subtract(left: &HostTensor, right: &HostTensor) -> Result<HostTensor, AlgebraError> {
     combine(left, right, |left, right| left - right)
 }
@@ -50,7 +50,7 @@ pub fn subtract(left: &HostTensor, right: &HostTensor) -> Result<HostTensor, Alg
 ///
 /// # Errors
 ///
-/// Another shape.
+/// The shapes differ.
 pub fn interpolate(
     left: &HostTensor,
     right: &HostTensor,
@@ -68,11 +68,11 @@ pub fn scale(vectors: &HostTensor, factor: f32) -> HostTensor {
     })
 }
 
-/// The vectors of `layers`, and zeros in the others.
+/// The vectors of `layers`, with zeros in the other layers.
 ///
 /// # Errors
 ///
-/// There is no such layer.
+/// `layers` names a layer that does not exist.
 pub fn select_layers(vectors: &HostTensor, layers: &[usize]) -> Result<HostTensor, AlgebraError> {
     let count = vectors.shape[0];
     if let Some(&layer) = layers.iter().find(|&&layer| layer >= count) {
@@ -88,16 +88,16 @@ pub fn select_layers(vectors: &HostTensor, layers: &[usize]) -> Result<HostTenso
     }))
 }
 
-/// Vectors of length 1 in the same directions; those that are zero stay zero.
+/// Vectors of length 1 in the same directions. Vectors of zero stay zero.
 pub fn normalise(vectors: &HostTensor) -> HostTensor {
     match_norms(vectors, &vec![1.0; vectors.shape[0]]).expect("one norm for each layer")
 }
 
-/// Vectors of the lengths `norms` in the same directions; those that are zero stay zero.
+/// Vectors of the lengths `norms` in the same directions. Vectors of zero stay zero.
 ///
 /// # Errors
 ///
-/// There are not as many norms as layers.
+/// There is not exactly one norm for each layer.
 pub fn match_norms(vectors: &HostTensor, norms: &[f32]) -> Result<HostTensor, AlgebraError> {
     if norms.len() != vectors.shape[0] {
         return Err(AlgebraError::Shape {
@@ -116,17 +116,17 @@ pub fn match_norms(vectors: &HostTensor, norms: &[f32]) -> Result<HostTensor, Al
     }))
 }
 
-/// `v - (v·d / d·d) d` in every layer: what of `vectors` is orthogonal to `directions`. A direction of zero takes nothing
-/// away.
+/// `v - (v·d / d·d) d` in every layer: the component of `vectors` that is orthogonal to
+/// `directions`. Where a direction is zero, the vector stays as it is.
 ///
 /// # Errors
 ///
-/// Another shape.
+/// The shapes differ.
 pub fn project_out(
     vectors: &HostTensor,
     directions: &HostTensor,
 ) -> Result<HostTensor, AlgebraError> {
-    check(vectors, directions)?;
+    check_shapes(vectors, directions)?;
     let width = vectors.shape[1];
     Ok(map_rows(vectors, |layer, row| {
         let direction = &directions.data[layer * width..][..width];
@@ -140,39 +140,39 @@ pub fn project_out(
     }))
 }
 
-/// Sets of vectors made orthogonal to each other in every layer, each to all before it (Gram and Schmidt); norms are not
-/// changed to 1.
+/// Gram-Schmidt in every layer: makes each set of vectors orthogonal to all sets before it, without
+/// normalising.
 ///
 /// # Errors
 ///
-/// Sets of different shapes.
+/// The shapes differ.
 pub fn orthogonalise(sets: &[HostTensor]) -> Result<Vec<HostTensor>, AlgebraError> {
-    let mut done: Vec<HostTensor> = vec![];
+    let mut orthogonal: Vec<HostTensor> = vec![];
     for set in sets {
         let mut rest = set.clone();
         // Twice, since in f32 one pass leaves a remainder where sets are nearly parallel.
-        for other in done.iter().chain(&done) {
+        for other in orthogonal.iter().chain(&orthogonal) {
             rest = project_out(&rest, other)?;
         }
-        done.push(rest);
+        orthogonal.push(rest);
     }
-    Ok(done)
+    Ok(orthogonal)
 }
 
-/// Length of each layer's vector.
+/// The Euclidean norm of each layer's vector.
 pub fn norms(vectors: &HostTensor) -> Vec<f32> {
     rows(vectors)
         .map(|row| dot(row, row).sqrt() as f32)
         .collect()
 }
 
-/// Cosine between the two vectors of each layer; `None` where one is zero.
+/// The cosine between the two vectors of each layer; `None` where one is zero.
 ///
 /// # Errors
 ///
-/// Another shape.
+/// The shapes differ.
 pub fn cosines(left: &HostTensor, right: &HostTensor) -> Result<Vec<Option<f32>>, AlgebraError> {
-    check(left, right)?;
+    check_shapes(left, right)?;
     Ok(rows(left)
         .zip(rows(right))
         .map(|(left, right)| {
@@ -182,25 +182,47 @@ pub fn cosines(left: &HostTensor, right: &HostTensor) -> Result<Vec<Option<f32>>
         .collect())
 }
 
-/// Cosines between all pairs of runs: `table[layer][i][j]`; `None` where a vector is zero.
+/// Cosines between all pairs of sets of vectors, such as the results of several runs.
 ///
 /// # Errors
 ///
-/// Runs of different shapes.
-pub fn pairwise_cosines(runs: &[HostTensor]) -> Result<Vec<Vec<Vec<Option<f32>>>>, AlgebraError> {
-    let layers = runs.first().map_or(0, |run| run.shape[0]);
-    let mut table = vec![vec![vec![None; runs.len()]; runs.len()]; layers];
-    for (i, left) in runs.iter().enumerate() {
-        for (j, right) in runs.iter().enumerate() {
-            for (layer, cosine) in cosines(left, right)?.into_iter().enumerate() {
-                table[layer][i][j] = cosine;
-            }
+/// The shapes differ.
+pub fn pairwise_cosines(sets: &[HostTensor]) -> Result<PairwiseCosines, AlgebraError> {
+    let mut pairs = vec![];
+    for left in sets {
+        for right in sets {
+            pairs.push(cosines(left, right)?);
         }
     }
-    Ok(table)
+    Ok(PairwiseCosines {
+        len: sets.len(),
+        pairs,
+    })
 }
 
-fn check(left: &HostTensor, right: &HostTensor) -> Result<(), AlgebraError> {
+/// Cosines between all pairs of sets of vectors, layer by layer. See [`pairwise_cosines`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct PairwiseCosines {
+    /// How many sets were compared.
+    len: usize,
+    /// The cosines of sets `i` and `j` at `len * i + j`, by layer.
+    pairs: Vec<Vec<Option<f32>>>,
+}
+
+impl PairwiseCosines {
+    /// The cosine of each layer between sets `i` and `j`; `None` where a vector is zero.
+    ///
+    /// # Panics
+    ///
+    /// There is no set `i` or `j`.
+    pub fn between(&self, i: usize, j: usize) -> &[Option<f32>] {
+        let len = self.len;
+        assert!(i < len && j < len, "sets 0 to {} were compared", len - 1);
+        &self.pairs[len * i + j]
+    }
+}
+
+fn check_shapes(left: &HostTensor, right: &HostTensor) -> Result<(), AlgebraError> {
     if left.shape == right.shape && left.shape.len() == 2 {
         Ok(())
     } else {
@@ -216,7 +238,7 @@ fn combine(
     right: &HostTensor,
     each: impl Fn(f32, f32) -> f32,
 ) -> Result<HostTensor, AlgebraError> {
-    check(left, right)?;
+    check_shapes(left, right)?;
     let pairs = left.data.iter().zip(&right.data);
     Ok(HostTensor {
         shape: left.shape.clone(),
@@ -284,12 +306,12 @@ mod tests {
             prop_assert!(taken.into_iter().flatten().all(|cosine| cosine.abs() > 0.999));
             let sets = orthogonalise(&[a.clone(), b, c]).expect("one shape");
             prop_assert_eq!(&sets[0], &a);
-            for layer in pairwise_cosines(&sets).expect("one shape") {
-                for (i, row) in layer.iter().enumerate() {
-                    for (j, cosine) in row.iter().enumerate() {
-                        let expected = if i == j { 1.0 } else { 0.0 };
-                        prop_assert!(cosine.is_none_or(|cosine| (cosine - expected).abs() < 1e-3));
-                    }
+            let pairwise = pairwise_cosines(&sets).expect("one shape");
+            for (i, j) in (0..3).flat_map(|i| (0..3).map(move |j| (i, j))) {
+                prop_assert_eq!(pairwise.between(i, j).len(), 3);
+                for cosine in pairwise.between(i, j) {
+                    let expected = if i == j { 1.0 } else { 0.0 };
+                    prop_assert!(cosine.is_none_or(|cosine| (cosine - expected).abs() < 1e-3));
                 }
             }
         }

@@ -1,95 +1,99 @@
-//! What steering does to the output: comparison by effect, since different vectors may do the same.
+//! What steering does to the output distribution of a model.
+//!
+//! Different vectors may do the same, so runs are compared by their effect and not only by the
+//! cosine of their vectors.
 
 use burn::tensor::{Tensor, activation};
 use serde::Serialize;
 use trimtab_model::{Hook, HostTensor, Model};
 
 use crate::algebra;
-use crate::vectors::SteeringVectors;
+use crate::steering_vectors::SteeringVectors;
 
-/// Most tokens of one forward pass over several texts.
-pub(crate) const BATCH_TOKENS: usize = 2048;
-/// How many tokens' logits are in memory at a time.
+/// Largest number of tokens of a forward pass over several texts.
+const MAX_BATCH_TOKENS: usize = 2048;
+/// For how many tokens logits are in memory at a time.
 const CHUNK: usize = 128;
 
-/// How far two output distributions are apart, over all tokens of some texts.
+/// How much two output distributions differ, over all tokens of some texts.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Effect {
     /// Mean over tokens of `KL(p || q)`, in nats.
     pub mean_kl: f64,
     /// The largest, in nats.
     pub max_kl: f64,
-    /// Share of the tokens after which another token is the likeliest.
-    pub changed: f64,
-    /// How many tokens were looked at.
+    /// Share of the tokens after which another token is the most likely one.
+    pub argmax_changed: f64,
+    /// How many tokens were compared.
     pub tokens: usize,
 }
 
-/// What vectors of one strength do.
+/// The effect of vectors at one strength; see [`sweep`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Strength {
-    /// What the vectors were multiplied by.
+pub struct SweepPoint {
+    /// The factor on the vectors.
     pub strength: f64,
-    /// `KL(steered || base)` after the tokens of the texts that should change, in nats a token.
+    /// `KL(steered || base)` on the texts that should change, in nats per token.
     pub kl: f64,
-    /// Perplexity of neutral text.
+    /// Perplexity of the neutral texts.
     pub perplexity: f64,
-    /// The same over that of the base.
+    /// The same, divided by the perplexity of the base.
     pub perplexity_ratio: f64,
 }
 
-/// Why an effect could not be measured.
+/// Why an effect cannot be measured.
 #[expect(missing_docs, reason = "the messages document the variants")]
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum EffectError {
-    #[error("there is no text to measure on; a perplexity needs texts of at least two tokens")]
+    #[error("there are no texts; a perplexity needs one of at least two tokens")]
     NoTokens,
-    #[error("text {index} has a token {token}, but the model has {vocab_size}")]
+    #[error("text {index} has the token id {token}, but the model has {vocab_size} tokens")]
     UnknownToken {
         index: usize,
         token: u32,
         vocab_size: usize,
     },
-    #[error("text {index} has {len} tokens, and the model runs at most {most}")]
+    #[error("text {index} has {len} tokens, but the model runs at most {max_len}")]
     TooLong {
         index: usize,
         len: usize,
-        most: usize,
+        max_len: usize,
     },
     #[error("text {index} is empty")]
     Empty { index: usize },
-    #[error("the model computes logits that are not finite; are the vectors too long?")]
+    #[error("a logit is not finite; are the vectors too large?")]
     NonFinite,
 }
 
-/// `KL(p || q)` between the distributions of the next token after every token of `texts`, with the hooks `p` and `q`;
-/// `None` is the base.
+/// Compares the distributions of the next token, `KL(p || q)`, after every token of `texts`.
+///
+/// `p` and `q` are the hooks of the two runs; `None` is the base.
 ///
 /// ```no_run
 /// # use trimtab_model::{Device, Precision, Pretrained};
-/// # use trimtab_steer::{SteeringFile, effect};
+/// # use trimtab_steer::{SteeringFile, effect::measure_effect};
 /// # let device = Device::flex();
 /// # let base = Pretrained::load("checkpoint".as_ref(), Precision::F32, &device)?;
-/// let run = |path: &str| SteeringFile::read(path.as_ref(), &base)?.to_vectors(&device);
-/// let (one, other) = (run("one.safetensors")?.hook(), run("other.safetensors")?.hook());
+/// let vectors = |path: &str| SteeringFile::read(path.as_ref(), &base)?.to_vectors(&device);
+/// let (one, other) = (vectors("one.safetensors")?.hook(), vectors("other.safetensors")?.hook());
 /// let text = base.tokenizer.encode("What is 6 * 7?")?;
-/// let effect = effect(&base.model, &[&text], Some(&one), Some(&other))?;
-/// println!("{} nats a token apart", effect.mean_kl);
+/// let effect = measure_effect(&base.model, &[&text], Some(&one), Some(&other))?;
+/// println!("{} nats per token", effect.mean_kl);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Errors
 ///
 /// A text is empty, too long or has unknown tokens, or a logit is not finite.
-pub fn effect(
+pub fn measure_effect(
     model: &Model,
     texts: &[&[u32]],
     p: Option<Hook>,
     q: Option<Hook>,
 ) -> Result<Effect, EffectError> {
-    check(model, texts)?;
-    let (mut sum, mut max_kl, mut changed, mut tokens) = (0.0, 0.0_f64, 0, 0);
+    check_texts(model, texts)?;
+    let (mut sum, mut max_kl, mut argmax_changed, mut tokens) = (0.0, 0.0_f64, 0, 0);
     for batch in batches(texts) {
         let (p, _) = model.prefill(batch, p);
         let (q, _) = model.prefill(batch, q);
@@ -99,7 +103,7 @@ pub fn effect(
             let logits = |resid: &Tensor<2>| model.logits(resid.clone().narrow(0, start, len));
             let (p, q) = (logits(&p), logits(&q));
             let differs = p.clone().argmax(1).not_equal(q.clone().argmax(1));
-            changed += differs
+            argmax_changed += differs
                 .into_data()
                 .iter::<bool>()
                 .filter(|&differs| differs)
@@ -110,7 +114,7 @@ pub fn effect(
                 if !kl.is_finite() {
                     return Err(EffectError::NonFinite);
                 }
-                let kl = f64::from(kl).max(0.0); // rounding takes equal distributions below 0
+                let kl = f64::from(kl).max(0.0); // can be below 0 by rounding
                 sum += kl;
                 max_kl = max_kl.max(kl);
             }
@@ -120,35 +124,35 @@ pub fn effect(
     Ok(Effect {
         mean_kl: sum / tokens as f64,
         max_kl,
-        changed: f64::from(changed as u32) / tokens as f64,
+        argmax_changed: f64::from(argmax_changed as u32) / tokens as f64,
         tokens,
     })
 }
 
-/// Mean `KL(i || j)` between all pairs of runs, in nats a token: `table[i][j]`.
+/// Mean `KL(i || j)` between all pairs of runs, in nats per token, as `[i][j]`.
 ///
 /// # Errors
 ///
-/// As [`effect`].
-pub fn pairwise_effects(
+/// As [`measure_effect`].
+pub fn pairwise_kl(
     model: &Model,
     texts: &[&[u32]],
     runs: &[Option<Hook>],
 ) -> Result<Vec<Vec<f64>>, EffectError> {
     let row = |p: &Option<Hook>| {
-        let cell = |q: &Option<Hook>| Ok(effect(model, texts, *p, *q)?.mean_kl);
+        let cell = |q: &Option<Hook>| Ok(measure_effect(model, texts, *p, *q)?.mean_kl);
         runs.iter().map(cell).collect()
     };
     runs.iter().map(row).collect()
 }
 
-/// `exp` of the mean negative log-probability of every token of `texts` but the first of each.
+/// `exp` of the mean negative log-probability over all tokens of `texts` but the first of each.
 ///
 /// # Errors
 ///
-/// As [`effect`], or no text has two tokens.
+/// As [`measure_effect`], or no text has two tokens.
 pub fn perplexity(model: &Model, texts: &[&[u32]], hook: Option<Hook>) -> Result<f64, EffectError> {
-    check(model, texts)?;
+    check_texts(model, texts)?;
     let (mut sum, mut count) = (0.0, 0);
     for batch in batches(texts) {
         let (resid, _) = model.prefill(batch, hook);
@@ -173,8 +177,14 @@ pub fn perplexity(model: &Model, texts: &[&[u32]], hook: Option<Hook>) -> Result
     }
 }
 
-/// What `vectors` do at each of `strengths`, measured as the iterator goes on: to `texts`, which they should change, and to
-/// `neutral` texts, which they should leave alone.
+/// Measures the effect of `vectors` at each of `strengths`: on `texts`, which they should change,
+/// and on `neutral` texts, which they should not.
+///
+/// Each call of `next` measures one strength.
+///
+/// # Shapes
+///
+/// - `vectors`: `[num_hidden_layers, hidden_size]`
 ///
 /// # Errors
 ///
@@ -185,32 +195,34 @@ pub fn sweep(
     strengths: &[f64],
     texts: &[&[u32]],
     neutral: &[&[u32]],
-) -> Result<impl Iterator<Item = Result<Strength, EffectError>>, EffectError> {
+) -> Result<impl Iterator<Item = Result<SweepPoint, EffectError>>, EffectError> {
     let base = perplexity(model, neutral, None)?;
     Ok(strengths.iter().map(move |&strength| {
         let scaled = algebra::scale(vectors, strength as f32);
         let steering = SteeringVectors::from_host(&scaled, &model.device());
         let hook = steering.hook();
         let perplexity = perplexity(model, neutral, Some(&hook))?;
-        Ok(Strength {
+        Ok(SweepPoint {
             strength,
-            kl: effect(model, texts, Some(&hook), None)?.mean_kl,
+            kl: measure_effect(model, texts, Some(&hook), None)?.mean_kl,
             perplexity,
             perplexity_ratio: perplexity / base,
         })
     }))
 }
 
-/// The strongest of `rows` that keeps the perplexity of neutral text within `max_ratio` times that of the base.
-pub fn strongest_within(rows: &[Strength], max_ratio: f64) -> Option<&Strength> {
-    rows.iter()
-        .filter(|row| row.perplexity_ratio <= max_ratio)
+/// The point of the largest strength that keeps the perplexity of neutral texts within `max_ratio`
+/// times that of the base.
+pub fn strongest_within(points: &[SweepPoint], max_ratio: f64) -> Option<&SweepPoint> {
+    points
+        .iter()
+        .filter(|point| point.perplexity_ratio <= max_ratio)
         .max_by(|a, b| a.strength.abs().total_cmp(&b.strength.abs()))
 }
 
 /// Refuses texts that the model cannot run.
-pub(crate) fn check(model: &Model, texts: &[&[u32]]) -> Result<(), EffectError> {
-    let (most, vocab_size) = (model.config.max_len(), model.config.vocab_size);
+pub(crate) fn check_texts(model: &Model, texts: &[&[u32]]) -> Result<(), EffectError> {
+    let (max_len, vocab_size) = (model.config.max_len(), model.config.vocab_size);
     if texts.is_empty() {
         return Err(EffectError::NoTokens);
     }
@@ -219,8 +231,12 @@ pub(crate) fn check(model: &Model, texts: &[&[u32]]) -> Result<(), EffectError> 
         if len == 0 {
             return Err(EffectError::Empty { index });
         }
-        if len > most {
-            return Err(EffectError::TooLong { index, len, most });
+        if len > max_len {
+            return Err(EffectError::TooLong {
+                index,
+                len,
+                max_len,
+            });
         }
         if let Some(&token) = text.iter().find(|&&token| token as usize >= vocab_size) {
             return Err(EffectError::UnknownToken {
@@ -233,14 +249,14 @@ pub(crate) fn check(model: &Model, texts: &[&[u32]]) -> Result<(), EffectError> 
     Ok(())
 }
 
-/// Runs of texts that together have at most [`BATCH_TOKENS`] tokens, or one text.
+/// Consecutive texts that together have at most [`MAX_BATCH_TOKENS`] tokens, or one text.
 pub(crate) fn batches<'a, 'b>(texts: &'a [&'b [u32]]) -> impl Iterator<Item = &'a [&'b [u32]]> {
     let mut rest = texts;
     std::iter::from_fn(move || {
         let mut tokens = 0;
         let fits = |text: &&&[u32]| {
             tokens += text.len();
-            tokens <= BATCH_TOKENS
+            tokens <= MAX_BATCH_TOKENS
         };
         let count = rest.iter().take_while(fits).count();
         let (batch, others) = rest.split_at(count.max(1).min(rest.len()));
@@ -255,7 +271,7 @@ mod tests {
 
     #[test]
     fn batches_hold_every_text_once() {
-        let (long, short) = (vec![0; BATCH_TOKENS + 1], vec![0; BATCH_TOKENS / 2]);
+        let (long, short) = (vec![0; MAX_BATCH_TOKENS + 1], vec![0; MAX_BATCH_TOKENS / 2]);
         let texts = [&short[..], &short, &long, &short, &[1]];
         let lens: Vec<usize> = batches(&texts).map(<[&[u32]]>::len).collect();
         assert_eq!(lens, [2, 1, 2]);
@@ -263,15 +279,15 @@ mod tests {
     }
 
     #[test]
-    fn the_guard_takes_the_strongest_that_passes() {
-        let row = |strength, perplexity_ratio| Strength {
+    fn the_strongest_point_within_the_ratio_is_selected() {
+        let point = |strength, perplexity_ratio| SweepPoint {
             strength,
             kl: 0.0,
             perplexity: 1.0,
             perplexity_ratio,
         };
-        let rows = [row(0.5, 1.0), row(1.0, 1.05), row(2.0, 1.5)];
-        let best = |ratio| strongest_within(&rows, ratio).map(|row| row.strength);
+        let points = [point(0.5, 1.0), point(1.0, 1.05), point(2.0, 1.5)];
+        let best = |ratio| strongest_within(&points, ratio).map(|point| point.strength);
         assert_eq!(best(1.1), Some(1.0));
         assert_eq!(best(2.0), Some(2.0));
         assert_eq!(best(0.9), None);

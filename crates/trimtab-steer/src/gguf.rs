@@ -1,126 +1,35 @@
-//! The GGUF container, versions 2 and 3: read with every size checked, written as llama.cpp reads it.
+//! GGUF files, versions 2 and 3.
 //!
-//! A file is a header (metadata, then names, shapes and places of tensors) and the tensors' bytes, each at a multiple of
-//! `general.alignment` behind the header; all numbers have their lowest byte first
-//! (<https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>).
+//! A file is a header (metadata, then name, shape and offset of each tensor) followed by the
+//! tensors' bytes, each at a multiple of `general.alignment` behind the header. All numbers are
+//! little-endian. See the [format](https://github.com/ggml-org/ggml/blob/master/docs/gguf.md).
 
-use std::collections::BTreeSet;
+mod control_vector;
+mod error;
+mod header;
+
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
+use half::{bf16, f16};
 use trimtab_model::file::read_exact_at;
 
-/// The first bytes of every file.
-pub(crate) const MAGIC: &[u8] = b"GGUF";
-/// The type of 32-bit numbers.
-pub(crate) const F32: u32 = 0;
-/// The type of 16-bit numbers.
-pub(crate) const F16: u32 = 1;
-/// The type of 16-bit numbers with the range of 32 bits.
-pub(crate) const BF16: u32 = 30;
+pub use error::GgufError;
 
-/// Longest header that is read, in bytes; a vocabulary of 256,000 tokens with its merges takes about 16 MB.
-const MAX_HEADER_BYTES: u64 = 256 << 20;
-/// Most metadata keys, and most tensors.
-const MAX_ENTRIES: u64 = 1 << 16;
-/// Deepest nesting of arrays.
-const MAX_DEPTH: usize = 4;
-/// Alignment where the file does not say it.
-const DEFAULT_ALIGNMENT: u64 = 32;
+pub(crate) use control_vector::ControlVector;
+pub(crate) use header::{BF16, F16, F32, Header, MAGIC, TensorInfo, Value, header_bytes, padding};
 
-/// Types of metadata values.
-const UINT32: u32 = 4;
-const STRING: u32 = 8;
-const ARRAY: u32 = 9;
-const UINT64: u32 = 10;
-
-/// Tensor types as (number, numbers in a block, bytes of a block), from `GGML_QUANT_SIZES` of the package `gguf`.
-const TYPES: [(u32, u64, u64); 34] = [
-    (F32, 1, 4),
-    (F16, 1, 2),
-    (2, 32, 18),
-    (3, 32, 20),
-    (6, 32, 22),
-    (7, 32, 24),
-    (8, 32, 34),
-    (9, 32, 40),
-    (10, 256, 84),
-    (11, 256, 110),
-    (12, 256, 144),
-    (13, 256, 176),
-    (14, 256, 210),
-    (15, 256, 292),
-    (16, 256, 66),
-    (17, 256, 74),
-    (18, 256, 98),
-    (19, 256, 50),
-    (20, 32, 18),
-    (21, 256, 110),
-    (22, 256, 82),
-    (23, 256, 136),
-    (24, 1, 1),
-    (25, 1, 2),
-    (26, 1, 4),
-    (27, 1, 8),
-    (28, 1, 8),
-    (29, 256, 56),
-    (BF16, 1, 2),
-    (34, 256, 54),
-    (35, 256, 66),
-    (39, 32, 17),
-    (40, 64, 36),
-    (41, 128, 18),
-];
-
-/// Why a GGUF file could not be read or written.
-#[expect(missing_docs, reason = "the messages document the variants")]
-#[non_exhaustive]
-#[derive(Debug, thiserror::Error)]
-pub enum GgufError {
-    #[error("cannot read {path}: {source}")]
-    Read { path: PathBuf, source: io::Error },
-    #[error("cannot write {path}: {source}; the file that was there before is unchanged")]
-    Write { path: PathBuf, source: io::Error },
-    #[error("{path} is not a whole GGUF file of version 2 or 3: {reason}")]
-    Malformed { path: PathBuf, reason: String },
-    #[error("{path} is no control vector: {reason}")]
-    NotAControlVector { path: PathBuf, reason: String },
-}
-
-/// An open file, its header read and checked.
+/// An open file. Its header is in memory, its tensors are read when they are asked for.
 #[derive(Debug)]
 pub(crate) struct Gguf {
     pub(crate) path: PathBuf,
-    /// In the order of the file.
-    pub(crate) metadata: Vec<(String, Value)>,
-    /// In the order of the file.
-    pub(crate) tensors: Vec<TensorInfo>,
+    pub(crate) header: Header,
     file: File,
-    /// Where the tensors' bytes begin.
-    data: u64,
-}
-
-/// A metadata value as it lies in the file.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Value {
-    kind: u32,
-    bytes: Vec<u8>,
-}
-
-/// Name, shape and place of a tensor.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct TensorInfo {
-    pub(crate) name: String,
-    /// The axis that changes fastest comes first.
-    pub(crate) dims: Vec<u64>,
-    pub(crate) kind: u32,
-    /// Behind the header.
-    offset: u64,
 }
 
 impl Gguf {
-    /// Reads the header of the file at `path`.
+    /// Opens the file at `path` and reads its header.
     pub(crate) fn open(path: &Path) -> Result<Self, GgufError> {
         let read = |source| GgufError::Read {
             path: path.into(),
@@ -130,54 +39,23 @@ impl Gguf {
             return Err(read(io::Error::other("it is not a file")));
         }
         let file = File::open(path).map_err(read)?;
-        let size = file.metadata().map_err(read)?.len();
-        let mut header = Header {
-            reader: BufReader::new((&file).take(MAX_HEADER_BYTES)),
-            position: 0,
-        };
-        let malformed = |reason: String| GgufError::Malformed {
+        let file_len = file.metadata().map_err(read)?.len();
+        let header = Header::parse(&file, file_len).map_err(|reason| GgufError::Malformed {
             path: path.into(),
             reason,
-        };
-        let (metadata, tensors) = header.read().map_err(malformed)?;
-        let alignment = alignment(&metadata).map_err(malformed)?;
-        let data = header.position.next_multiple_of(alignment);
-        for tensor in &tensors {
-            let end = tensor
-                .len()
-                .and_then(|len| tensor.offset.checked_add(len)?.checked_add(data));
-            if end.is_none_or(|end| end > size) || !tensor.offset.is_multiple_of(alignment) {
-                return Err(malformed(format!(
-                    "the tensor `{}` does not lie inside it",
-                    tensor.name
-                )));
-            }
-        }
+        })?;
         Ok(Self {
             path: path.into(),
-            metadata,
-            tensors,
+            header,
             file,
-            data,
         })
-    }
-
-    /// The value of `key`.
-    pub(crate) fn value(&self, key: &str) -> Option<&Value> {
-        let found = self.metadata.iter().find(|(name, _)| name == key);
-        found.map(|(_, value)| value)
-    }
-
-    /// The tensor of that name.
-    pub(crate) fn tensor(&self, name: &str) -> Option<&TensorInfo> {
-        self.tensors.iter().find(|tensor| tensor.name == name)
     }
 
     /// All bytes of a tensor.
     pub(crate) fn bytes(&self, tensor: &TensorInfo) -> Result<Vec<u8>, GgufError> {
-        let len = tensor.len().expect("checked when the file was opened");
-        let mut bytes = vec![0; len as usize];
-        let read = read_exact_at(&self.file, &mut bytes, self.data + tensor.offset);
+        let range = self.header.byte_range(tensor);
+        let mut bytes = vec![0; (range.end - range.start) as usize];
+        let read = read_exact_at(&self.file, &mut bytes, range.start);
         read.map_err(|source| GgufError::Read {
             path: self.path.clone(),
             source,
@@ -185,7 +63,26 @@ impl Gguf {
         Ok(bytes)
     }
 
-    /// What is wrong with this file.
+    /// The numbers of a tensor that is not quantised.
+    pub(crate) fn floats(&self, tensor: &TensorInfo) -> Result<Vec<f32>, GgufError> {
+        let bytes = self.bytes(tensor)?;
+        let (halves, _) = bytes.as_chunks::<2>();
+        let (words, _) = bytes.as_chunks::<4>();
+        match tensor.kind {
+            F32 => Ok(words.iter().map(|&word| f32::from_le_bytes(word)).collect()),
+            F16 => Ok(halves
+                .iter()
+                .map(|&word| f16::from_le_bytes(word).to_f32())
+                .collect()),
+            BF16 => Ok(halves
+                .iter()
+                .map(|&word| bf16::from_le_bytes(word).to_f32())
+                .collect()),
+            _ => Err(self.malformed(format!("`{}` is quantised", tensor.name))),
+        }
+    }
+
+    /// The error that this file is malformed.
     pub(crate) fn malformed(&self, reason: impl Into<String>) -> GgufError {
         GgufError::Malformed {
             path: self.path.clone(),
@@ -194,318 +91,29 @@ impl Gguf {
     }
 }
 
-impl Value {
-    pub(crate) fn string(text: &str) -> Self {
-        let mut bytes = vec![];
-        put_string(&mut bytes, text);
-        Self {
-            kind: STRING,
-            bytes,
-        }
-    }
-
-    pub(crate) fn uint32(number: u32) -> Self {
-        Self {
-            kind: UINT32,
-            bytes: number.to_le_bytes().to_vec(),
-        }
-    }
-
-    pub(crate) fn as_str(&self) -> Option<&str> {
-        let text = self.bytes.get(8..).filter(|_| self.kind == STRING)?;
-        std::str::from_utf8(text).ok()
-    }
-
-    pub(crate) fn as_u64(&self) -> Option<u64> {
-        match self.kind {
-            UINT32 => Some(u32::from_le_bytes(self.bytes[..].try_into().ok()?).into()),
-            UINT64 => Some(u64::from_le_bytes(self.bytes[..].try_into().ok()?)),
-            _ => None,
-        }
-    }
-}
-
-impl TensorInfo {
-    /// A tensor to be written; its place follows from its order.
-    pub(crate) fn new(name: String, dims: Vec<u64>, kind: u32) -> Self {
-        Self {
-            name,
-            dims,
-            kind,
-            offset: 0,
-        }
-    }
-
-    /// Length in bytes; `None` for an unknown type, broken rows or a length that overflows.
-    pub(crate) fn len(&self) -> Option<u64> {
-        let (_, block, bytes) = TYPES.iter().find(|(kind, ..)| *kind == self.kind)?;
-        if !self.dims.first()?.is_multiple_of(*block) {
-            return None;
-        }
-        let count = self
-            .dims
-            .iter()
-            .try_fold(1_u64, |count, &dim| count.checked_mul(dim))?;
-        (count / block).checked_mul(*bytes)
-    }
-}
-
-/// The header of a file that will hold `tensors`, padded to where their bytes begin; behind each tensor's bytes come
-/// [`padding`] zeros.
-pub(crate) fn header(metadata: &[(String, Value)], tensors: &[TensorInfo]) -> Vec<u8> {
-    let alignment = alignment(metadata).expect("an alignment that was read or the default");
-    let mut bytes = MAGIC.to_vec();
-    bytes.extend(3_u32.to_le_bytes());
-    bytes.extend((tensors.len() as u64).to_le_bytes());
-    bytes.extend((metadata.len() as u64).to_le_bytes());
-    for (key, value) in metadata {
-        put_string(&mut bytes, key);
-        bytes.extend(value.kind.to_le_bytes());
-        bytes.extend(&value.bytes);
-    }
-    let mut offset = 0_u64;
-    for tensor in tensors {
-        put_string(&mut bytes, &tensor.name);
-        bytes.extend((tensor.dims.len() as u32).to_le_bytes());
-        for dim in &tensor.dims {
-            bytes.extend(dim.to_le_bytes());
-        }
-        bytes.extend(tensor.kind.to_le_bytes());
-        bytes.extend(offset.to_le_bytes());
-        let len = tensor.len().expect("a known type and whole blocks");
-        offset += len.next_multiple_of(alignment);
-    }
-    bytes.resize(bytes.len().next_multiple_of(alignment as usize), 0);
-    bytes
-}
-
-/// How many zeros stand behind `len` bytes of a tensor.
-pub(crate) fn padding(metadata: &[(String, Value)], len: usize) -> usize {
-    let alignment = alignment(metadata).expect("an alignment that was read or the default");
-    len.next_multiple_of(alignment as usize) - len
-}
-
-fn alignment(metadata: &[(String, Value)]) -> Result<u64, String> {
-    let found = metadata
-        .iter()
-        .find(|(key, _)| key == "general.alignment")
-        .map(|(_, value)| value.as_u64());
-    match found {
-        None => Ok(DEFAULT_ALIGNMENT),
-        Some(Some(alignment)) if alignment.is_power_of_two() && alignment <= 1 << 20 => {
-            Ok(alignment)
-        }
-        Some(_) => Err("general.alignment is no power of two up to 2^20".to_owned()),
-    }
-}
-
-fn put_string(bytes: &mut Vec<u8>, text: &str) {
-    bytes.extend((text.len() as u64).to_le_bytes());
-    bytes.extend(text.as_bytes());
-}
-
-/// A header being read; errors are reasons for [`GgufError::Malformed`].
-struct Header<R> {
-    reader: R,
-    position: u64,
-}
-
-type Entries = (Vec<(String, Value)>, Vec<TensorInfo>);
-
-impl<R: Read> Header<R> {
-    fn read(&mut self) -> Result<Entries, String> {
-        if self.bytes(4)? != MAGIC {
-            return Err("it does not begin with `GGUF`".to_owned());
-        }
-        let version = self.u32()?;
-        if version != 2 && version != 3 {
-            return Err(format!("its version is {version}"));
-        }
-        let (tensors, keys) = (self.u64()?, self.u64()?);
-        if tensors > MAX_ENTRIES || keys > MAX_ENTRIES {
-            return Err(format!("it counts {tensors} tensors and {keys} keys"));
-        }
-        let mut names = BTreeSet::new();
-        let mut metadata = vec![];
-        for _ in 0..keys {
-            let key = self.string()?;
-            let kind = self.u32()?;
-            let mut bytes = vec![];
-            self.value(kind, 0, &mut bytes)?;
-            if !names.insert(key.clone()) {
-                return Err(format!("the key `{key}` comes twice"));
-            }
-            metadata.push((key, Value { kind, bytes }));
-        }
-        names.clear();
-        let mut infos = vec![];
-        for _ in 0..tensors {
-            let info = self.tensor()?;
-            if !names.insert(info.name.clone()) {
-                return Err(format!("the tensor `{}` comes twice", info.name));
-            }
-            infos.push(info);
-        }
-        Ok((metadata, infos))
-    }
-
-    fn tensor(&mut self) -> Result<TensorInfo, String> {
-        let name = self.string()?;
-        let axes = self.u32()?;
-        if !(1..=4).contains(&axes) {
-            return Err(format!("the tensor `{name}` has {axes} axes"));
-        }
-        let dims = (0..axes).map(|_| self.u64()).collect::<Result<_, _>>()?;
-        let info = TensorInfo {
-            name,
-            dims,
-            kind: self.u32()?,
-            offset: self.u64()?,
-        };
-        match info.len() {
-            Some(_) => Ok(info),
-            None => Err(format!(
-                "the tensor `{}` has the type {} and the shape {:?}",
-                info.name, info.kind, info.dims
-            )),
-        }
-    }
-
-    /// Appends a value of the type `kind` to `bytes`.
-    fn value(&mut self, kind: u32, depth: usize, bytes: &mut Vec<u8>) -> Result<(), String> {
-        let width = match kind {
-            0 | 1 | 7 => 1,
-            2 | 3 => 2,
-            UINT32 | 5 | 6 => 4,
-            UINT64 | 11 | 12 => 8,
-            STRING => {
-                let text = self.string()?;
-                put_string(bytes, &text);
-                return Ok(());
-            }
-            ARRAY if depth < MAX_DEPTH => {
-                let (kind, count) = (self.u32()?, self.u64()?);
-                bytes.extend(kind.to_le_bytes());
-                bytes.extend(count.to_le_bytes());
-                if count > MAX_HEADER_BYTES {
-                    return Err(format!("an array of {count}"));
-                }
-                for _ in 0..count {
-                    self.value(kind, depth + 1, bytes)?; // ends where the header does
-                }
-                return Ok(());
-            }
-            _ => return Err(format!("a value of the type {kind}")),
-        };
-        bytes.extend(self.bytes(width)?);
-        Ok(())
-    }
-
-    fn string(&mut self) -> Result<String, String> {
-        let len = self.u64()?;
-        let bytes = self.bytes(len)?;
-        String::from_utf8(bytes).map_err(|_| "a text is not UTF-8".to_owned())
-    }
-
-    fn u32(&mut self) -> Result<u32, String> {
-        let bytes = self.bytes(4)?;
-        Ok(u32::from_le_bytes(bytes.try_into().expect("four bytes")))
-    }
-
-    fn u64(&mut self) -> Result<u64, String> {
-        let bytes = self.bytes(8)?;
-        Ok(u64::from_le_bytes(bytes.try_into().expect("eight bytes")))
-    }
-
-    fn bytes(&mut self, count: u64) -> Result<Vec<u8>, String> {
-        let mut bytes = vec![];
-        let taken = (&mut self.reader).take(count).read_to_end(&mut bytes);
-        taken.map_err(|error| error.to_string())?;
-        self.position += bytes.len() as u64;
-        if bytes.len() as u64 == count {
-            Ok(bytes)
-        } else {
-            Err("its header is cut short, or longer than 256 MiB".to_owned())
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn sample() -> Vec<u8> {
-        let metadata = [
-            ("general.architecture".to_owned(), Value::string("llama")),
-            ("llama.block_count".to_owned(), Value::uint32(3)),
-        ];
+    #[test]
+    fn tensors_of_a_file_are_the_bytes_behind_its_header() {
         let tensors = [
             TensorInfo::new("a".to_owned(), vec![3, 2], F32),
             TensorInfo::new("b".to_owned(), vec![32, 1], 8),
         ];
-        let mut bytes = header(&metadata, &tensors);
+        let mut bytes = header_bytes(&[], &tensors);
         for len in [24, 34] {
             bytes.extend((0..len).map(|byte| byte as u8));
-            bytes.resize(bytes.len() + padding(&metadata, len), 0);
+            bytes.resize(bytes.len() + padding(&[], len), 0);
         }
-        bytes
-    }
-
-    fn open(bytes: &[u8]) -> Result<Gguf, GgufError> {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("file.gguf");
         std::fs::write(&path, bytes).expect("a writable folder");
-        Gguf::open(&path)
-    }
-
-    /// `tests/interop/llama_cpp_vectors.py` wrote the sizes down as the package `gguf` 0.19.0 has them.
-    #[test]
-    fn types_have_the_sizes_that_llama_cpp_gives_them() {
-        let path = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../../tests/interop/golden/llama_cpp/expected.json"
-        );
-        let text = std::fs::read_to_string(path).expect("it is committed");
-        let expected: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-        let expected = expected["quant_sizes"].as_object().expect("an object");
-        assert_eq!(expected.len(), TYPES.len());
-        for (kind, block, bytes) in TYPES {
-            assert_eq!(
-                expected[&kind.to_string()],
-                serde_json::json!([block, bytes]),
-                "type {kind}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_is_written_is_read() {
-        let file = open(&sample()).expect("a good file");
-        let architecture = file.value("general.architecture").and_then(Value::as_str);
-        assert_eq!(architecture, Some("llama"));
-        let blocks = file.value("llama.block_count").and_then(Value::as_u64);
-        assert_eq!(blocks, Some(3));
-        let b = file.tensor("b").expect("the second tensor");
-        assert_eq!(file.bytes(b).expect("inside"), (0..34).collect::<Vec<u8>>());
-        assert!(file.tensor("c").is_none() && file.value("x").is_none());
-    }
-
-    /// A cut in the last padding loses nothing.
-    #[test]
-    fn every_truncation_is_an_error_and_no_flipped_bit_panics() {
-        let bytes = sample();
-        for len in 0..bytes.len() - 30 {
-            assert!(open(&bytes[..len]).is_err(), "cut to {len} bytes");
-        }
-        for bit in (0..8 * (bytes.len() - 128)).step_by(5) {
-            let mut damaged = bytes.clone();
-            damaged[bit / 8] ^= 1 << (bit % 8);
-            if let Ok(file) = open(&damaged) {
-                for tensor in &file.tensors {
-                    let len = tensor.len().expect("checked");
-                    assert!(len <= bytes.len() as u64);
-                }
-            }
+        let file = Gguf::open(&path).expect("a good file");
+        for (name, len) in [("a", 24), ("b", 34)] {
+            let tensor = file.header.tensor(name).expect("it was written");
+            let expected: Vec<u8> = (0..len).collect();
+            assert_eq!(file.bytes(tensor).expect("inside"), expected);
         }
     }
 }

@@ -1,66 +1,47 @@
-//! A matrix in NumPy's npy format (<https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>).
+//! Matrices in NumPy's
+//! [npy format](https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
 //!
-//! Read strictly: floating-point matrices as `numpy.save` writes them, every size checked before anything is allocated.
+//! Parsing is strict: it takes floating-point matrices as `numpy.save` writes them, and checks all
+//! sizes before it allocates.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use trimtab_model::{HostTensor, write_atomically};
+use trimtab_model::HostTensor;
 
 /// The first bytes of every file.
 pub(crate) const MAGIC: &[u8] = b"\x93NUMPY";
-/// Where the header's text begins in version 1.
-const HEADER: usize = MAGIC.len() + 4;
-/// Largest file that is read, in bytes.
-const MAX_FILE_BYTES: u64 = 1 << 30;
+/// Where the text of the header begins in version 1.
+const TEXT_OFFSET: usize = MAGIC.len() + 4;
 
-/// Why an npy file could not be read or written.
+/// Why an npy file could not be parsed or written.
 #[expect(missing_docs, reason = "the messages document the variants")]
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum NpyError {
-    #[error("cannot read {path}: {source}")]
-    Read { path: PathBuf, source: io::Error },
-    #[error("cannot write {path}: {source}; the file that was there before is unchanged")]
+    #[error("cannot write {path}; a file that was there before is unchanged")]
     Write { path: PathBuf, source: io::Error },
-    #[error("{path} is no matrix of floating-point numbers in the npy format: {reason}")]
+    #[error("{path} is not an npy matrix of floating-point numbers: {reason}")]
     Malformed { path: PathBuf, reason: String },
 }
 
-/// Reads a matrix of 32-bit or 64-bit floating-point numbers, in either order of the axes.
-pub(crate) fn read(path: &Path) -> Result<HostTensor, NpyError> {
-    let unread = |source| NpyError::Read {
-        path: path.into(),
-        source,
-    };
-    let attributes = std::fs::metadata(path).map_err(unread)?;
-    if !attributes.is_file() || attributes.len() > MAX_FILE_BYTES {
-        return Err(unread(io::Error::other(
-            "it is not a file of at most 1 GiB",
-        )));
-    }
-    let bytes = std::fs::read(path).map_err(unread)?;
-    parse(&bytes).map_err(|reason| NpyError::Malformed {
+/// Parses the bytes of a file: a matrix of 32-bit or 64-bit floating-point numbers, in either order
+/// of the axes. `path` is for messages only.
+pub(crate) fn from_bytes(bytes: &[u8], path: &Path) -> Result<HostTensor, NpyError> {
+    parse(bytes).map_err(|reason| NpyError::Malformed {
         path: path.into(),
         reason,
     })
 }
 
-/// Writes a matrix as `<f4`, row by row.
-pub(crate) fn write(matrix: &HostTensor, path: &Path) -> Result<(), NpyError> {
-    write_atomically(path, &to_bytes(matrix)).map_err(|source| NpyError::Write {
-        path: path.into(),
-        source,
-    })
-}
-
-fn to_bytes(matrix: &HostTensor) -> Vec<u8> {
+/// The bytes of a file that holds `matrix` as `<f4`, row by row.
+pub(crate) fn to_bytes(matrix: &HostTensor) -> Vec<u8> {
     let mut header = format!(
         "{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}",
         matrix.shape[0], matrix.shape[1]
     );
     // Spaces and a line break bring the numbers to a multiple of 64.
-    let len = (HEADER + header.len() + 1).next_multiple_of(64) - HEADER;
+    let len = (TEXT_OFFSET + header.len() + 1).next_multiple_of(64) - TEXT_OFFSET;
     header.push_str(&" ".repeat(len - 1 - header.len()));
     header.push('\n');
     let mut bytes = [MAGIC, &[1, 0], &(len as u16).to_le_bytes()].concat();
@@ -70,35 +51,12 @@ fn to_bytes(matrix: &HostTensor) -> Vec<u8> {
 }
 
 fn parse(bytes: &[u8]) -> Result<HostTensor, String> {
-    let rest = bytes
-        .strip_prefix(MAGIC)
-        .ok_or("it has another beginning")?;
-    let (len, rest) = match rest {
-        [1, _, a, b, rest @ ..] => (u16::from_le_bytes([*a, *b]) as usize, rest),
-        [2 | 3, _, a, b, c, d, rest @ ..] => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, rest),
-        _ => return Err("it is cut short or of another version".to_owned()),
-    };
-    let (header, numbers) = rest
-        .split_at_checked(len)
-        .ok_or("its header is cut short")?;
-    let header = std::str::from_utf8(header).map_err(|_| "its header is no text")?;
-    let field = |key: &str| {
-        let (_, value) = header.split_once(&format!("'{key}':"))?;
-        Some(value.trim_start())
-    };
-    let is_double = match field("descr") {
-        Some(value) if value.starts_with("'<f4'") => false,
-        Some(value) if value.starts_with("'<f8'") => true,
-        _ => return Err("its numbers are neither `<f4` nor `<f8`".to_owned()),
-    };
-    let by_columns = match field("fortran_order") {
-        Some(value) if value.starts_with("False") => false,
-        Some(value) if value.starts_with("True") => true,
-        _ => return Err("its header does not say the order".to_owned()),
-    };
-    let [rows, columns] = field("shape")
-        .and_then(shape)
-        .ok_or("its shape has not two axes")?;
+    let (header, numbers) = split(bytes)?;
+    let Header {
+        is_double,
+        by_columns,
+        shape: [rows, columns],
+    } = Header::parse(header)?;
     let width = if is_double { 8 } else { 4 };
     let expected = rows
         .checked_mul(columns)
@@ -133,6 +91,59 @@ fn parse(bytes: &[u8]) -> Result<HostTensor, String> {
         shape: vec![rows, columns],
         data,
     })
+}
+
+/// The text of the header, and the bytes of the numbers.
+fn split(bytes: &[u8]) -> Result<(&str, &[u8]), String> {
+    let rest = bytes
+        .strip_prefix(MAGIC)
+        .ok_or("it does not begin as an npy file")?;
+    let (len, rest) = match rest {
+        [1, _, a, b, rest @ ..] => (u16::from_le_bytes([*a, *b]) as usize, rest),
+        [2 | 3, _, a, b, c, d, rest @ ..] => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, rest),
+        _ => return Err("it is cut short or of another version".to_owned()),
+    };
+    let (header, numbers) = rest
+        .split_at_checked(len)
+        .ok_or("its header is cut short")?;
+    let header = std::str::from_utf8(header).map_err(|_| "its header is not UTF-8")?;
+    Ok((header, numbers))
+}
+
+/// What the header says.
+struct Header {
+    /// Whether numbers have 64 bits.
+    is_double: bool,
+    /// Whether the numbers of a column lie side by side.
+    by_columns: bool,
+    shape: [usize; 2],
+}
+
+impl Header {
+    fn parse(header: &str) -> Result<Self, String> {
+        let field = |key: &str| {
+            let (_, value) = header.split_once(&format!("'{key}':"))?;
+            Some(value.trim_start())
+        };
+        let is_double = match field("descr") {
+            Some(value) if value.starts_with("'<f4'") => false,
+            Some(value) if value.starts_with("'<f8'") => true,
+            _ => return Err("its numbers are neither `<f4` nor `<f8`".to_owned()),
+        };
+        let by_columns = match field("fortran_order") {
+            Some(value) if value.starts_with("False") => false,
+            Some(value) if value.starts_with("True") => true,
+            _ => return Err("its header does not say the order of the axes".to_owned()),
+        };
+        let shape = field("shape")
+            .and_then(shape)
+            .ok_or("its shape does not have two axes")?;
+        Ok(Self {
+            is_double,
+            by_columns,
+            shape,
+        })
+    }
 }
 
 /// `(rows, columns)` at the beginning of `text`.

@@ -1,4 +1,5 @@
-//! LoRA adapters in the layout of PEFT: `adapter_config.json` and `adapter_model.safetensors` in a folder.
+//! LoRA adapters in the layout of [PEFT](https://huggingface.co/docs/peft): a folder with
+//! `adapter_config.json` and `adapter_model.safetensors`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,26 +7,31 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
+use trimtab_model::file::read_limited;
 use trimtab_model::{HostTensor, ModelConfig, Site, TensorFile, TensorFileError, write_atomically};
 
 use crate::adapter::Adapter;
-use crate::form::{Form, FormError, Lora};
+use crate::form::{Form, FormError, Lora, NamedTensor};
 
 const CONFIG: &str = "adapter_config.json";
 const TENSORS: &str = "adapter_model.safetensors";
+/// Largest configuration that is read, in bytes.
+const MAX_CONFIG_BYTES: u64 = 1 << 20;
+/// Largest file of tensors that is read, in bytes.
+const MAX_TENSOR_BYTES: u64 = 16 << 30;
 
-/// Why an adapter could not be read or written.
+/// Why a PEFT adapter cannot be read or written.
 #[expect(missing_docs, reason = "the messages document the variants")]
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum PeftError {
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {path}")]
     Read { path: PathBuf, source: io::Error },
-    #[error("cannot write {path}: {source}")]
+    #[error("cannot write {path}")]
     Write { path: PathBuf, source: io::Error },
-    #[error("{path} is no adapter configuration: {reason}")]
+    #[error("{path} is not a LoRA configuration: {reason}")]
     Config { path: PathBuf, reason: String },
-    #[error("{path} has `{key}` = {value}, which is not computed here")]
+    #[error("{path} has `{key}` = {value}, which is not supported")]
     Unsupported {
         path: PathBuf,
         key: String,
@@ -34,14 +40,16 @@ pub enum PeftError {
     #[error(transparent)]
     Tensors(#[from] TensorFileError),
     #[error(
-        "{path} holds `{name}`, which is no factor of a projection of this model; does the adapter belong to it?"
+        "{path} holds `{name}`, which is not a LoRA factor of this model; \
+         does the adapter belong to it?"
     )]
     UnexpectedTensor { path: PathBuf, name: String },
     #[error(
-        "{path} updates other projections in some layers than in others; the same must be updated in each"
+        "{path} updates other projections in some layers than in others; \
+         the same ones must be updated in each"
     )]
     Uneven { path: PathBuf },
-    #[error("{path} does not fit this model: {source}")]
+    #[error("{path} does not fit this model")]
     Form { path: PathBuf, source: FormError },
     #[error("only LoRA can be written for PEFT")]
     NotLora,
@@ -49,21 +57,56 @@ pub enum PeftError {
     Fused,
 }
 
+/// The two files of an adapter, in memory.
+#[derive(Debug)]
+pub(crate) struct PeftFiles {
+    dir: PathBuf,
+    pub(crate) config: Vec<u8>,
+    pub(crate) tensors: Vec<u8>,
+}
+
+impl PeftFiles {
+    /// Whether a folder holds an adapter.
+    pub(crate) fn are_in(dir: &Path) -> bool {
+        dir.join(CONFIG).exists()
+    }
+
+    /// Reads the files of the folder `dir`.
+    pub(crate) fn read(dir: &Path) -> Result<Self, PeftError> {
+        let read = |name: &str, limit: u64| {
+            let path = dir.join(name);
+            read_limited(&path, limit).map_err(|source| PeftError::Read { path, source })
+        };
+        Ok(Self {
+            dir: dir.into(),
+            config: read(CONFIG, MAX_CONFIG_BYTES)?,
+            tensors: read(TENSORS, MAX_TENSOR_BYTES)?,
+        })
+    }
+}
+
 impl Adapter {
-    /// Reads a LoRA adapter that PEFT wrote for this model. Which projections and layers it updates follows from its tensors.
+    /// Reads a LoRA adapter that PEFT wrote for this model. The tensors tell which projections and
+    /// layers it updates.
     ///
     /// # Errors
     ///
-    /// See [`PeftError`]. What is not plain LoRA (`DoRA`, ranks that differ, further trained modules) is refused.
+    /// See [`PeftError`]. Anything but plain LoRA is refused: `DoRA`, ranks that differ, other
+    /// trained modules.
     pub fn read_peft(dir: &Path, config: &ModelConfig) -> Result<Self, PeftError> {
-        let (rank, alpha) = read_config(&dir.join(CONFIG))?;
-        let path = dir.join(TENSORS);
+        Self::from_peft(&PeftFiles::read(dir)?, config)
+    }
+
+    /// Parses the files of a LoRA adapter.
+    pub(crate) fn from_peft(files: &PeftFiles, config: &ModelConfig) -> Result<Self, PeftError> {
+        let (rank, alpha) = parse_config(&files.config, &files.dir.join(CONFIG))?;
+        let path = files.dir.join(TENSORS);
         let mut tensors = BTreeMap::new();
-        for (name, tensor) in TensorFile::read(&path)?.tensors {
-            let Some(token_filter) = place_of(&name, config) else {
+        for (name, tensor) in TensorFile::from_bytes(&files.tensors, &path)?.tensors {
+            let Some(factor) = factor_of(&name, config) else {
                 return Err(PeftError::UnexpectedTensor { path, name });
             };
-            tensors.insert(token_filter, tensor);
+            tensors.insert(factor, tensor);
         }
         let layers: BTreeSet<usize> = tensors.keys().map(|&(layer, ..)| layer).collect();
         let targets: BTreeSet<Site> = tensors.keys().map(|&(_, site, _)| site).collect();
@@ -77,18 +120,19 @@ impl Adapter {
             layers: (layers.len() < config.num_hidden_layers).then(|| layers.into_iter().collect()),
             seed: 0,
         };
-        // The same order as that of the form: layer, target, A before B.
+        // In the order of the form: layer, target, A before B.
         let parameters = tensors.into_iter().map(named).collect();
         Self::from_parameters(Form::Lora(form), config, parameters)
             .map_err(|source| PeftError::Form { path, source })
     }
 
-    /// Writes a LoRA adapter for PEFT into the folder `dir`, which is made if it is not there. `base_model` is the name or
-    /// path under which PEFT finds the base.
+    /// Writes a LoRA adapter for PEFT to the folder `dir`, which is created if it is missing.
+    /// `base_model` is the name or path under which PEFT finds the base.
     ///
     /// # Errors
     ///
-    /// The form is not LoRA, the model's checkpoint fuses projections, or the disk refuses.
+    /// The form is not LoRA, the checkpoint of the model fuses projections, or a file cannot be
+    /// written.
     pub fn write_peft(&self, dir: &Path, base_model: &str) -> Result<(), PeftError> {
         let Form::Lora(form) = self.form() else {
             return Err(PeftError::NotLora);
@@ -102,6 +146,7 @@ impl Adapter {
             let name = format!("{}{name}.weight", prefix(architecture.names.decoder));
             file.tensors.insert(name, tensor.clone());
         }
+        let targets = form.target_modules.iter().map(|site| site.name());
         let config = json!({
             "base_model_name_or_path": base_model,
             "bias": "none",
@@ -113,7 +158,7 @@ impl Adapter {
             "lora_dropout": 0.0,
             "peft_type": "LORA",
             "r": form.rank,
-            "target_modules": form.target_modules.iter().map(|site| site.name()).collect::<Vec<_>>(),
+            "target_modules": targets.collect::<Vec<_>>(),
             "task_type": "CAUSAL_LM",
             "use_rslora": false,
         });
@@ -129,13 +174,13 @@ impl Adapter {
     }
 }
 
-/// What stands before `layers` in the names of a file.
+/// The part of a tensor's name before `layers`.
 fn prefix(decoder: &str) -> String {
     format!("base_model.model.{decoder}.")
 }
 
 /// Layer and projection of a tensor, and whether it is the second factor.
-fn place_of(name: &str, config: &ModelConfig) -> Option<(usize, Site, bool)> {
+fn factor_of(name: &str, config: &ModelConfig) -> Option<(usize, Site, bool)> {
     let name = name.strip_prefix(&prefix(config.architecture.names.decoder))?;
     let name = name.strip_suffix(".weight")?;
     let (layer, _) = name.strip_prefix("layers.")?.split_once('.')?;
@@ -148,15 +193,13 @@ fn place_of(name: &str, config: &ModelConfig) -> Option<(usize, Site, bool)> {
     site.filter(|_| !config.architecture.fused)
 }
 
-fn named(
-    ((layer, site, second), tensor): ((usize, Site, bool), HostTensor),
-) -> (String, HostTensor) {
+fn named(((layer, site, second), tensor): ((usize, Site, bool), HostTensor)) -> NamedTensor {
     let [a, b] = Lora::names(layer, site);
     (if second { b } else { a }, tensor)
 }
 
-/// Keys that change nothing in an adapter that is only used: how it was trained, what it was made for, and what its
-/// tensors say themselves.
+/// Keys that change nothing when an adapter is used: how it was trained, what it was made for, and
+/// what its tensors say themselves.
 const WITHOUT_EFFECT: [&str; 18] = [
     "arrow_config",
     "auto_mapping",
@@ -178,39 +221,35 @@ const WITHOUT_EFFECT: [&str; 18] = [
     "task_type",
 ];
 
-/// Rank and alpha, as [`Lora`] means them.
-fn read_config(path: &Path) -> Result<(usize, f32), PeftError> {
-    let bytes = fs::read(path).map_err(|source| PeftError::Read {
-        path: path.into(),
-        source,
-    })?;
+/// Rank and alpha, as [`Lora`] defines them. `path` is for messages only.
+fn parse_config(bytes: &[u8], path: &Path) -> Result<(usize, f32), PeftError> {
     let malformed = |reason: String| PeftError::Config {
         path: path.into(),
         reason,
     };
     let mut keys: Map<String, Value> =
-        serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;
+        serde_json::from_slice(bytes).map_err(|error| malformed(error.to_string()))?;
     let unsupported = |key: &str, value: Value| PeftError::Unsupported {
         path: path.into(),
         key: key.to_owned(),
         value,
     };
     let rank = keys.remove("r").as_ref().and_then(Value::as_u64);
-    let rank = rank.ok_or_else(|| malformed("no rank `r`".to_owned()))?;
+    let rank = rank.ok_or_else(|| malformed("it has no rank `r`".to_owned()))?;
     let alpha = keys.remove("lora_alpha").as_ref().and_then(Value::as_f64);
-    let alpha = alpha.ok_or_else(|| malformed("no number `lora_alpha`".to_owned()))?;
+    let alpha = alpha.ok_or_else(|| malformed("it has no number `lora_alpha`".to_owned()))?;
     match keys.remove("peft_type") {
         Some(Value::String(name)) if name == "LORA" => {}
         other => return Err(unsupported("peft_type", other.unwrap_or_default())),
     }
     // alpha / sqrt(r) instead of alpha / r (arXiv:2312.03732)
-    let stabilised = keys.remove("use_rslora") == Some(Value::Bool(true));
-    let factor = if stabilised {
+    let rank_stabilised = keys.remove("use_rslora") == Some(Value::Bool(true));
+    let factor = if rank_stabilised {
         (rank as f64).sqrt()
     } else {
         1.0
     };
-    // Others than these change the weights of the base when the adapter is made.
+    // Other initialisations change the weights of the base.
     match keys.remove("init_lora_weights") {
         None | Some(Value::Null | Value::Bool(_)) => {}
         Some(Value::String(name)) if name == "gaussian" => {}

@@ -1,4 +1,6 @@
-//! Sets of trained parameters at work on a model.
+//! Adapters at work on a model: which of them acts on which token.
+
+mod mask;
 
 use std::sync::{Arc, Mutex};
 
@@ -7,142 +9,143 @@ use serde::{Deserialize, Serialize};
 use trimtab_model::{HookFn, HookPoint, Intervention, Site, TokenInfo, add_vector};
 
 use crate::action::{Action, Actions};
-use crate::adapter::DeviceAdapter;
+use crate::device_adapter::DeviceAdapter;
 use crate::token_filter::{Condition, TokenFilter, TokenFilterError};
+use mask::Mask;
 
-/// What happens where several sets act on one token at one site of one layer.
+/// What happens where several adapters act on one token at one site of one layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Conflict {
-    /// All act. Each computes from the tensor as it was before any of them, so their order does not matter.
+    /// All act. Each computes from the activation as it was before any of them, so their order does
+    /// not matter.
     #[default]
     Sum,
-    /// The first that acts on the token there is the only one.
+    /// Only the first one acts.
     Priority,
-    /// Sets that might meet are refused by [`Steering::new`]: sets that share a site of a layer, unless one acts on prompts
-    /// and the other on what was generated.
+    /// [`Steering::new`] refuses adapters that might meet: those that share a site of a layer,
+    /// unless one acts on prompts and the other on completions.
     Error,
 }
 
-/// Why sets cannot act together.
+/// Why adapters cannot act together. Adapters are numbered from 0.
 #[expect(missing_docs, reason = "the messages document the variants")]
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum SteeringSetError {
-    #[error("set {set}: {reason}")]
+pub enum SteeringError {
+    #[error("the token filter of adapter {adapter} does not fit the model")]
     TokenFilter {
-        set: usize,
-        reason: TokenFilterError,
+        adapter: usize,
+        source: TokenFilterError,
     },
     #[error(
-        "set {set} acts at {} of layer {layer}, before its condition is known, which looks at resid_post of layer {condition}",
+        "adapter {adapter} acts at {} of layer {layer}, but its condition reads resid_post of \
+         layer {condition}, which is computed later",
         site.name()
     )]
     TooEarly {
-        set: usize,
+        adapter: usize,
         layer: usize,
         site: Site,
         condition: usize,
     },
-    #[error("sets {first} and {second} both act at {} of layer {layer}", site.name())]
+    #[error("adapters {first} and {second} both act at {} of layer {layer}", site.name())]
     Conflict {
         first: usize,
         second: usize,
         layer: usize,
         site: Site,
     },
-    #[error("sets 0 and {set} belong to models of other shapes")]
-    OtherModel { set: usize },
+    #[error("adapter {adapter} was made for a model of another shape than adapter 0")]
+    OtherModel { adapter: usize },
 }
 
-/// Sets of parameters, each with its where-clause: the [`Hook`](trimtab_model::Hook) that makes them act.
+/// Adapters with the tokens that each acts on: a [`Hook`](trimtab_model::Hook) that steers a model.
 #[derive(Debug)]
 pub struct Steering {
-    sets: Vec<Set>,
+    adapters: Vec<FilteredAdapter>,
     conflict: Conflict,
     trace: Option<Mutex<Vec<SteeredToken>>>,
-    memory: Option<ConditionCache>,
+    cache: Option<ConditionCache>,
 }
 
-/// What one forward pass found out: where conditions hold. Cloning shares it. For a pass whose layers are run by several calls, or
-/// run again for their gradient, see [`Steering::with_condition_cache`].
+/// Where the conditions hold in one forward pass, for passes that consist of several calls; see
+/// [`Steering::with_condition_cache`]. Clones share their content.
 #[derive(Clone, Debug, Default)]
-pub struct ConditionCache(Arc<Mutex<Vec<Chosen>>>);
+pub struct ConditionCache(Arc<Mutex<Vec<Selection>>>);
 
 /// A token that was steered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct SteeredToken {
-    /// Number of the set.
-    pub set: usize,
-    /// Number of the prompt or request, as in [`TokenInfo`]; rows of one prompt have an entry each.
+    /// Index of the adapter.
+    pub adapter: usize,
+    /// Index of the prompt or request, as in [`TokenInfo`]. Rows of one prompt have an entry each.
     pub prompt: usize,
-    /// Place in the text.
+    /// Position in the text.
     pub position: usize,
     /// The layer.
     pub layer: usize,
-    /// Where in the layer.
+    /// The site in the layer.
     pub site: Site,
 }
 
-#[derive(Debug)]
-struct Set {
-    actions: Actions,
-    token_filter: TokenFilter,
-    /// The unit vector of the condition, `[1, hidden_size]`.
-    condition: Option<Tensor<2>>,
-}
-
 impl Steering {
-    /// Sets that act together. Under full tuning nothing acts: see [`DeviceAdapter::model`].
+    /// Adapters that act together, each on the tokens of its filter.
+    ///
+    /// Under full tuning nothing is added: see [`DeviceAdapter::model`].
     ///
     /// # Errors
     ///
-    /// A where-clause cannot be followed, or sets may meet where that is an error.
+    /// A filter does not fit the model, the adapters belong to different models, or adapters may
+    /// meet under [`Conflict::Error`].
     pub fn new(
-        sets: Vec<(DeviceAdapter, TokenFilter)>,
+        adapters: Vec<(DeviceAdapter, TokenFilter)>,
         conflict: Conflict,
-    ) -> Result<Self, SteeringSetError> {
-        let mut built: Vec<Set> = vec![];
-        for (set, (leaves, token_filter)) in sets.iter().enumerate() {
-            if leaves.config() != sets[0].0.config() {
-                return Err(SteeringSetError::OtherModel { set });
+    ) -> Result<Self, SteeringError> {
+        let mut built: Vec<FilteredAdapter> = vec![];
+        for (index, (adapter, filter)) in adapters.iter().enumerate() {
+            if adapter.config() != adapters[0].0.config() {
+                return Err(SteeringError::OtherModel { adapter: index });
             }
-            let actions = leaves.actions();
-            check(set, &actions, token_filter, leaves)?;
+            let actions = adapter.actions();
+            check_filter(index, &actions, filter, adapter)?;
             if conflict == Conflict::Error {
-                refuse_meeting(&built, &actions, token_filter)?;
+                check_disjoint(&built, &actions, filter)?;
             }
-            let condition = token_filter.condition.as_ref();
-            built.push(Set {
-                actions: actions.scaled(token_filter.strength),
-                token_filter: token_filter.clone(),
-                condition: condition.map(|condition| unit(condition, &leaves.device())),
+            let condition = filter.condition.as_ref();
+            built.push(FilteredAdapter {
+                actions: actions.scaled(filter.strength),
+                filter: filter.clone(),
+                unit: condition.map(|condition| unit_vector(condition, &adapter.device())),
             });
         }
         Ok(Self {
-            sets: built,
+            adapters: built,
             conflict,
             trace: None,
-            memory: None,
+            cache: None,
         })
     }
 
-    /// The same, and every token that is steered is noted, for [`Self::take_trace`].
+    /// Records every token that is steered, for [`Self::take_trace`].
     #[must_use]
-    pub fn traced(mut self) -> Self {
+    pub fn with_trace(mut self) -> Self {
         self.trace = Some(Mutex::default());
         self
     }
 
-    /// The same, for one forward pass in several calls, by this steering or by others of the same sets: what was found at a layer decides
-    /// at later ones, whichever call runs them, and a layer that is run again acts as it did.
+    /// Shares `cache` between the calls that make up one forward pass, by this steering or by
+    /// another one of the same adapters.
+    ///
+    /// A condition that was evaluated at its layer then holds at later layers, whichever call runs
+    /// them, and a layer that is run again for its gradient is steered as before.
     #[must_use]
-    pub fn with_condition_cache(mut self, memory: &ConditionCache) -> Self {
-        self.memory = Some(memory.clone());
+    pub fn with_condition_cache(mut self, cache: &ConditionCache) -> Self {
+        self.cache = Some(cache.clone());
         self
     }
 
-    /// What was steered since the last call, in order; nothing unless [`Self::traced`].
+    /// The tokens that were steered since the last call, sorted. Empty unless [`Self::with_trace`].
     pub fn take_trace(&self) -> Vec<SteeredToken> {
         let Some(trace) = &self.trace else {
             return vec![];
@@ -152,31 +155,33 @@ impl Steering {
         steered
     }
 
-    /// What goes on from a site; `chosen` is what is known of each set in this pass.
-    fn steer(&self, chosen: &mut [Chosen], at: HookPoint, mut x: Tensor<2>) -> Tensor<2> {
+    /// The activation that the model continues with; `selections` has an entry for each adapter.
+    fn steer(&self, selections: &mut [Selection], at: HookPoint, mut x: Tensor<2>) -> Tensor<2> {
         let (dtype, device) = (x.dtype(), x.device());
-        for (set, chosen) in self.sets.iter().zip(chosen.iter_mut()) {
-            if set.looks_at(at.layer, at.site) {
-                chosen.condition = set.condition.as_ref().map(|unit| set.fulfilled(unit, &x));
+        for (adapter, selection) in self.adapters.iter().zip(selections.iter_mut()) {
+            if adapter.condition_reads(at.layer, at.site) {
+                let unit = adapter.unit.as_ref();
+                selection.condition = unit.map(|unit| adapter.condition_mask(unit, &x));
             }
         }
         let acting: Vec<(usize, &Action)> = (0..)
-            .zip(&self.sets)
-            .filter_map(|(set, of_set)| Some((set, of_set.actions.at(at.layer, at.site)?)))
+            .zip(&self.adapters)
+            .filter_map(|(index, adapter)| Some((index, adapter.actions.at(at.layer, at.site)?)))
             .collect();
         let reads_site = acting.iter().any(|(_, action)| action.reads_site());
         let before = reads_site.then(|| x.clone());
-        let mut free = Mask::Every; // the tokens that no set has taken
-        for (set, action) in acting {
-            let mut mask = chosen[set].mask(&self.sets[set].token_filter, at.tokens, &device);
+        let mut unclaimed = Mask::All; // the tokens that no adapter has acted on
+        for (index, action) in acting {
+            let filter = &self.adapters[index].filter;
+            let mut mask = selections[index].mask(filter, at.tokens, &device);
             if self.conflict == Conflict::Priority {
-                mask = mask.and(free.clone());
-                free = free.and(mask.clone().not());
+                mask = mask.and(unclaimed.clone());
+                unclaimed = unclaimed.and(mask.clone().not());
             }
-            self.note(set, at, &mask);
+            self.record(index, at, &mask);
             x = match mask {
                 Mask::None => continue,
-                Mask::Every => add_vector(x, action.delta(before.as_ref(), at.input, dtype)),
+                Mask::All => add_vector(x, action.delta(before.as_ref(), at.input, dtype)),
                 Mask::Some(mask) => {
                     x + action.delta(before.as_ref(), at.input, dtype) * mask.cast(dtype)
                 }
@@ -185,9 +190,9 @@ impl Steering {
         x
     }
 
-    fn note(&self, set: usize, at: HookPoint, mask: &Mask) {
+    fn record(&self, adapter: usize, at: HookPoint, mask: &Mask) {
         let Some(trace) = &self.trace else { return };
-        let steered = mask.on_host(at.tokens.len());
+        let steered = mask.to_vec(at.tokens.len());
         let steered = at
             .tokens
             .iter()
@@ -195,7 +200,7 @@ impl Steering {
             .filter(|(_, steered)| *steered);
         let mut trace = trace.lock().expect("no pass panicked");
         trace.extend(steered.map(|(token, _)| SteeredToken {
-            set,
+            adapter,
             prompt: token.prompt,
             position: token.position,
             layer: at.layer,
@@ -204,67 +209,82 @@ impl Steering {
     }
 }
 
+impl DeviceAdapter {
+    /// The adapter at work on every token. [`Steering::new`] selects tokens, and combines adapters.
+    pub fn to_steering(&self) -> Steering {
+        let everywhere = vec![(self.clone(), TokenFilter::default())];
+        Steering::new(everywhere, Conflict::Sum).expect("one adapter without a condition")
+    }
+}
+
 impl Intervention for Steering {
     fn begin_forward(&self) -> HookFn<'_> {
-        let mut chosen: Vec<Chosen> = self.sets.iter().map(|_| Chosen::default()).collect();
-        let Some(ConditionCache(memory)) = &self.memory else {
-            return Box::new(move |at, x| self.steer(&mut chosen, at, x));
+        let mut selections: Vec<Selection> =
+            self.adapters.iter().map(|_| Selection::default()).collect();
+        let Some(ConditionCache(cache)) = &self.cache else {
+            return Box::new(move |at, x| self.steer(&mut selections, at, x));
         };
         Box::new(move |at, x| {
-            // Not locked meanwhile: a thread that waits for a product may do something else.
-            let known = std::mem::take(&mut *memory.lock().expect("nobody panics with it"));
-            if !known.is_empty() {
-                chosen = known;
+            // Not locked meanwhile: a thread that waits for a matrix product may run another pass.
+            let cached = std::mem::take(&mut *cache.lock().expect("nobody panics with it"));
+            if !cached.is_empty() {
+                selections = cached;
             }
-            let x = self.steer(&mut chosen, at, x);
-            *memory.lock().expect("nobody panics with it") = std::mem::take(&mut chosen);
+            let x = self.steer(&mut selections, at, x);
+            *cache.lock().expect("nobody panics with it") = std::mem::take(&mut selections);
             x
         })
     }
 
     fn hooks(&self, layer: usize, site: Site) -> bool {
-        self.sets
-            .iter()
-            .any(|set| set.looks_at(layer, site) || set.actions.at(layer, site).is_some())
+        self.adapters.iter().any(|adapter| {
+            adapter.condition_reads(layer, site) || adapter.actions.at(layer, site).is_some()
+        })
     }
 }
 
-impl Set {
-    fn looks_at(&self, layer: usize, site: Site) -> bool {
-        let condition = self.token_filter.condition.as_ref();
+/// An adapter with the tokens that it acts on.
+#[derive(Debug)]
+struct FilteredAdapter {
+    /// Times the strength of the filter.
+    actions: Actions,
+    filter: TokenFilter,
+    /// The unit vector of the condition, `[1, hidden_size]`.
+    unit: Option<Tensor<2>>,
+}
+
+impl FilteredAdapter {
+    fn condition_reads(&self, layer: usize, site: Site) -> bool {
+        let condition = self.filter.condition.as_ref();
         site == Site::ResidPost && condition.is_some_and(|condition| condition.layer == layer)
     }
 
-    /// 1 where the condition holds, 0 elsewhere, `[tokens, 1]`; nothing flows back through it.
-    fn fulfilled(&self, unit: &Tensor<2>, x: &Tensor<2>) -> Tensor<2> {
-        let condition = self
-            .token_filter
-            .condition
-            .as_ref()
-            .expect("it has a vector");
+    /// 1 where the condition holds, 0 elsewhere, `[tokens, 1]`. No gradient flows through it.
+    fn condition_mask(&self, unit: &Tensor<2>, x: &Tensor<2>) -> Tensor<2> {
+        let condition = self.filter.condition.as_ref().expect("it has a vector");
         let x = x.clone().detach().cast(DType::F32);
         let norm = (x.clone() * x.clone()).sum_dim(1).sqrt();
         let product = (x * unit.clone()).sum_dim(1);
-        // cos > threshold without a division, so that a residual of zero fulfils nothing above 0
+        // cos > threshold without a division: an activation of zero exceeds no positive threshold
         let holds = product.greater(norm * condition.threshold);
         holds.float().cast(DType::F32)
     }
 }
 
-/// What is known of a set in a pass.
+/// The tokens of a forward pass that an adapter acts on, as far as they are known.
 #[derive(Debug, Default)]
-struct Chosen {
-    /// The tokens of its where-clause, once they were asked for.
+struct Selection {
+    /// The tokens of the filter, once they were needed.
     tokens: Option<Mask>,
-    /// Where its condition holds, once its layer was passed.
+    /// Where the condition holds, once its layer was passed.
     condition: Option<Tensor<2>>,
 }
 
-impl Chosen {
-    fn mask(&mut self, token_filter: &TokenFilter, tokens: &[TokenInfo], device: &Device) -> Mask {
+impl Selection {
+    fn mask(&mut self, filter: &TokenFilter, tokens: &[TokenInfo], device: &Device) -> Mask {
         let mask = self
             .tokens
-            .get_or_insert_with(|| Mask::of(token_filter, tokens, device))
+            .get_or_insert_with(|| Mask::new(filter, tokens, device))
             .clone();
         match &self.condition {
             Some(condition) => mask.and(Mask::Some(condition.clone())),
@@ -273,70 +293,7 @@ impl Chosen {
     }
 }
 
-/// Some of the tokens of a pass.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one for each set at a time"
-)]
-#[derive(Clone, Debug)]
-enum Mask {
-    Every,
-    None,
-    /// 1 or 0 for each, `[tokens, 1]` in f32.
-    Some(Tensor<2>),
-}
-
-impl Mask {
-    fn of(token_filter: &TokenFilter, tokens: &[TokenInfo], device: &Device) -> Self {
-        if token_filter.is_everywhere() {
-            return Self::Every;
-        }
-        let chosen: Vec<f32> = tokens
-            .iter()
-            .map(|token| f32::from(u8::from(token_filter.contains(token))))
-            .collect();
-        if !chosen.contains(&1.0) {
-            Self::None
-        } else if !chosen.contains(&0.0) {
-            Self::Every
-        } else {
-            let count = chosen.len();
-            Self::Some(Tensor::from_data(
-                TensorData::new(chosen, [count, 1]),
-                device,
-            ))
-        }
-    }
-
-    fn and(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::None, _) | (_, Self::None) => Self::None,
-            (Self::Every, mask) | (mask, Self::Every) => mask,
-            (Self::Some(left), Self::Some(right)) => Self::Some(left * right),
-        }
-    }
-
-    fn not(self) -> Self {
-        match self {
-            Self::Every => Self::None,
-            Self::None => Self::Every,
-            Self::Some(mask) => Self::Some(-mask + 1.0),
-        }
-    }
-
-    fn on_host(&self, count: usize) -> Vec<bool> {
-        match self {
-            Self::Every => vec![true; count],
-            Self::None => vec![false; count],
-            Self::Some(mask) => {
-                let mask: Vec<f32> = mask.clone().try_into_vec_as().expect("made as f32");
-                mask.into_iter().map(|chosen| chosen != 0.0).collect()
-            }
-        }
-    }
-}
-
-fn unit(condition: &Condition, device: &Device) -> Tensor<2> {
+fn unit_vector(condition: &Condition, device: &Device) -> Tensor<2> {
     let norm = condition
         .vector
         .iter()
@@ -352,26 +309,26 @@ fn unit(condition: &Condition, device: &Device) -> Tensor<2> {
     Tensor::from_data(TensorData::new(unit, [1, width]), device)
 }
 
-/// Whether a where-clause can be followed by what a set does.
-fn check(
-    set: usize,
+/// Whether the filter fits the model, and its condition is known where the adapter acts.
+fn check_filter(
+    index: usize,
     actions: &Actions,
-    token_filter: &TokenFilter,
-    leaves: &DeviceAdapter,
-) -> Result<(), SteeringSetError> {
-    token_filter
-        .check(leaves.config())
-        .map_err(|reason| SteeringSetError::TokenFilter { set, reason })?;
-    let Some(condition) = &token_filter.condition else {
+    filter: &TokenFilter,
+    adapter: &DeviceAdapter,
+) -> Result<(), SteeringError> {
+    filter
+        .check(adapter.config())
+        .map_err(|source| SteeringError::TokenFilter {
+            adapter: index,
+            source,
+        })?;
+    let Some(condition) = &filter.condition else {
         return Ok(());
     };
     let known_at = (condition.layer, Site::ResidPost);
-    match actions
-        .places()
-        .find(|&token_filter| token_filter < known_at)
-    {
-        Some((layer, site)) => Err(SteeringSetError::TooEarly {
-            set,
+    match actions.sites().find(|&site| site < known_at) {
+        Some((layer, site)) => Err(SteeringError::TooEarly {
+            adapter: index,
             layer,
             site,
             condition: condition.layer,
@@ -380,19 +337,20 @@ fn check(
     }
 }
 
-fn refuse_meeting(
-    others: &[Set],
+/// Whether the adapter meets none of `others`.
+fn check_disjoint(
+    others: &[FilteredAdapter],
     actions: &Actions,
-    token_filter: &TokenFilter,
-) -> Result<(), SteeringSetError> {
+    filter: &TokenFilter,
+) -> Result<(), SteeringError> {
     for (first, other) in others.iter().enumerate() {
-        let meeting = actions
-            .places()
+        let shared = actions
+            .sites()
             .find(|&(layer, site)| other.actions.at(layer, site).is_some());
-        if let Some((layer, site)) = meeting
-            && !token_filter.is_apart_from(&other.token_filter)
+        if let Some((layer, site)) = shared
+            && !filter.is_apart_from(&other.filter)
         {
-            return Err(SteeringSetError::Conflict {
+            return Err(SteeringError::Conflict {
                 first,
                 second: others.len(),
                 layer,

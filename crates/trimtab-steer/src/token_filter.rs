@@ -1,39 +1,39 @@
-//! Where-clauses: at which tokens a set of vectors acts, how strongly, and on what condition.
+//! Where-clauses: at which tokens something acts, how strongly, and on what condition.
 
 use serde::{Deserialize, Serialize};
 use trimtab_model::{ModelConfig, TokenInfo};
 
-/// Where a set acts. The default is every token of every text, at strength 1.
+/// The tokens that are steered. The default is every token of every text, at strength 1.
 ///
 /// ```
 /// use trimtab_steer::TokenFilter;
 ///
 /// // The first two and the last two tokens of the prompt, but never token 0.
-/// let token_filter: TokenFilter = toml::from_str(r#"
+/// let filter: TokenFilter = toml::from_str(r#"
 ///     only = { part = "prompt", first = 2, last = 2 }
 ///     except = { ids = [0] }
 ///     strength = 0.5
 /// "#)?;
-/// assert_eq!(token_filter.strength, 0.5);
+/// assert_eq!(filter.strength, 0.5);
 /// # Ok::<_, toml::de::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TokenFilter {
-    /// The tokens where it acts.
-    pub only: Tokens,
-    /// Of those, the tokens where it does not.
-    pub except: Option<Tokens>,
-    /// What is added is multiplied by this.
+    /// The tokens that are steered.
+    pub only: TokenSet,
+    /// Exceptions: tokens of `only` that are not steered.
+    pub except: Option<TokenSet>,
+    /// Factor on what is added.
     pub strength: f32,
-    /// What a token must fulfil beside.
+    /// A condition on the activations of a token, which must hold too.
     pub condition: Option<Condition>,
 }
 
 impl Default for TokenFilter {
     fn default() -> Self {
         Self {
-            only: Tokens::default(),
+            only: TokenSet::default(),
             except: None,
             strength: 1.0,
             condition: None,
@@ -44,16 +44,17 @@ impl Default for TokenFilter {
 /// A set of tokens: those that meet all of the criteria given.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Tokens {
+pub struct TokenSet {
     /// The part of the text.
     pub part: Part,
-    /// The first so many tokens of the part. With `last`, both ends.
+    /// The first tokens of the part, this many. Together with `last`: both ends.
     pub first: Option<usize>,
-    /// The last so many tokens of the part, which must be the prompt: where a text will end, nobody knows.
+    /// The last tokens of the part, this many. The part must be the prompt, since nobody knows
+    /// where a completion will end.
     pub last: Option<usize>,
-    /// Places in the text, from 0.
+    /// Positions in the text, from 0.
     pub positions: Option<Vec<usize>>,
-    /// Tokens of the vocabulary.
+    /// Token ids.
     pub ids: Option<Vec<u32>>,
 }
 
@@ -61,31 +62,33 @@ pub struct Tokens {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Part {
-    /// All of it.
+    /// Prompt and completion.
     #[default]
     All,
-    /// What was given.
+    /// The prompt.
     Prompt,
-    /// What was generated.
+    /// The completion.
     Generated,
 }
 
-/// A token is steered where `cos(resid_post of the layer, vector) > threshold` holds for the token itself.
+/// A token is steered where `cos(resid_post of the layer, vector) > threshold` holds for it.
 ///
-/// The similarity threshold of conditional activation steering (CAST, arXiv:2409.05907), which decides once for a whole prompt; here
-/// every token decides for itself. For "below", turn the vector round and negate the threshold.
+/// This is the similarity threshold of conditional activation steering (CAST, arXiv:2409.05907).
+/// CAST decides once for a whole prompt; here every token decides for itself. For "below the
+/// threshold", negate vector and threshold.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Condition {
-    /// The layer that is looked at, before anything is added to its `resid_post`. Nothing below it can be steered on this condition.
+    /// The layer whose `resid_post` is compared, before anything is added to it. Layers below it
+    /// cannot be steered on this condition.
     pub layer: usize,
-    /// What it is compared with, `hidden_size` numbers.
+    /// The vector that it is compared with, `hidden_size` numbers.
     pub vector: Vec<f32>,
-    /// The cosine that must be exceeded.
+    /// The cosine similarity that must be exceeded.
     pub threshold: f32,
 }
 
-/// Why a where-clause cannot be followed.
+/// Why a token filter does not fit a model.
 #[expect(missing_docs, reason = "the messages document the variants")]
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -94,16 +97,17 @@ pub enum TokenFilterError {
     LastOfUnknownLength,
     #[error("`{key}` is not finite")]
     NotFinite { key: &'static str },
-    #[error("the condition looks at layer {layer}, but the model has layers 0 to {}", count - 1)]
+    #[error("the condition reads layer {layer}, but the model has layers 0 to {}", count - 1)]
     UnknownLayer { layer: usize, count: usize },
     #[error(
-        "the condition has a vector of {found} numbers, but the model is {expected} wide; it must not be all zeros"
+        "the condition has a vector of {found} numbers; \
+         it needs {expected}, the width of the model, and not all of them 0"
     )]
     ConditionVector { found: usize, expected: usize },
 }
 
 impl TokenFilter {
-    /// Whether a token is among those meant, apart from the condition.
+    /// Whether a token is selected, leaving the condition aside.
     pub fn contains(&self, token: &TokenInfo) -> bool {
         self.only.contains(token)
             && !self
@@ -112,12 +116,13 @@ impl TokenFilter {
                 .is_some_and(|except| except.contains(token))
     }
 
-    /// Whether every token is meant.
+    /// Whether every token is selected, leaving the condition aside.
     pub(crate) fn is_everywhere(&self) -> bool {
-        self.only == Tokens::default() && self.except.is_none()
+        self.only == TokenSet::default() && self.except.is_none()
     }
 
-    /// Whether no token can be meant by both: one clause is for prompts and the other for what was generated.
+    /// Whether one filter selects from prompts and the other from completions, so that no token is
+    /// selected by both.
     pub(crate) fn is_apart_from(&self, other: &Self) -> bool {
         matches!(
             (self.only.part, other.only.part),
@@ -140,7 +145,7 @@ impl TokenFilter {
     }
 }
 
-impl Tokens {
+impl TokenSet {
     /// Whether a token is in the set.
     pub fn contains(&self, token: &TokenInfo) -> bool {
         let (position, prompt_len) = (token.position, token.prompt_len);
@@ -149,7 +154,7 @@ impl Tokens {
             Part::Prompt => (!token.is_generated(), 0),
             Part::Generated => (token.is_generated(), prompt_len),
         };
-        let in_window = match (self.first, self.last) {
+        let at_an_end = match (self.first, self.last) {
             (None, None) => true,
             (first, last) => {
                 first.is_some_and(|first| position < start.saturating_add(first))
@@ -160,8 +165,8 @@ impl Tokens {
             .positions
             .as_ref()
             .is_none_or(|positions| positions.contains(&position));
-        let is_named = self.ids.as_ref().is_none_or(|ids| ids.contains(&token.id));
-        in_part && in_window && at_position && is_named
+        let has_id = self.ids.as_ref().is_none_or(|ids| ids.contains(&token.id));
+        in_part && at_an_end && at_position && has_id
     }
 }
 

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use trimtab::lens::TokenEffect;
+use trimtab::lens::TokenLogit;
 use trimtab::rl::reporting::TokenRow;
-use trimtab::{Pretrained, Run, SteeringVectors, read_vectors};
+use trimtab::{Pretrained, Run, SteeringVectors, logit_lens};
 
 /// Tokens shown for each layer and direction.
 const TOP: usize = 8;
@@ -27,11 +27,11 @@ pub fn write_report(run: &Run, base: &Pretrained, folder: &Path) -> Result<PathB
 
 /// What each layer's vector does to the logits, as a report shows it.
 pub fn token_table(base: &Pretrained, vectors: &SteeringVectors) -> Vec<TokenRow> {
-    let row = |effects: Vec<TokenEffect>| {
+    let row = |effects: Vec<TokenLogit>| {
         let row = effects.into_iter();
         row.map(|effect| (effect.token, effect.logit)).collect()
     };
-    let readings = read_vectors(&base.model, &base.tokenizer, vectors, TOP);
+    let readings = logit_lens(&base.model, &base.tokenizer, vectors, TOP);
     readings
         .into_iter()
         .map(|reading| TokenRow {

@@ -10,7 +10,7 @@ use trimtab_steer::{Form, TokenFilter};
 ///
 /// ```
 /// use trimtab_rl::Recipe;
-/// use trimtab_steer::{Form, LowRank};
+/// use trimtab_steer::form::{Form, LowRank};
 ///
 /// let recipe = Recipe::resolve(r#"
 ///     [steer]

@@ -51,10 +51,10 @@ impl Trainer<'_> {
         let rates: Vec<f32> = (0..layers)
             .map(|layer| self.recipe.layer_rate(layer, layers, step))
             .collect();
-        let layers_of_parts = state.adapter.layers_of_parts();
+        let part_layers = state.adapter.part_layers();
         state.progress.updates += 1;
         let trained = state.adapter.values_mut().zip(&mut state.moments);
-        for ((values, moments), (grad, parts)) in trained.zip(grads.iter().zip(&layers_of_parts)) {
+        for ((values, moments), (grad, parts)) in trained.zip(grads.iter().zip(&part_layers)) {
             let len = values.len() / parts.len();
             let rate = |index: usize| rates[parts[index / len].unwrap_or(layers - 1)];
             let adamw = &self.recipe.adamw;
@@ -76,7 +76,7 @@ impl Trainer<'_> {
     ) -> Result<BatchGradient, String> {
         let policy = self.policy_with(adapter);
         let mut sum = BatchGradient {
-            grads: policy.adapter().zeros(),
+            grads: policy.adapter().zero_grads(),
             logprobs: vec![],
             metrics: UpdateMetrics::default(),
         };

@@ -1,29 +1,24 @@
 use serde::{Deserialize, Serialize};
 use trimtab_model::{HostTensor, ModelConfig};
 
-use super::Parameter;
+use super::parameter::NamedTensor;
 
-/// Every weight of the model, the embedding included, tied embeddings once.
+/// Every weight of the model, embeddings included; tied embeddings count once.
 ///
-/// Nothing is added to activations: [`DeviceAdapter::model`](crate::DeviceAdapter::model) builds a model of the parameters, which are named and shaped as
-/// in the checkpoint.
+/// Nothing is added to activations. [`DeviceAdapter::model`](crate::DeviceAdapter::model) builds a
+/// model of the parameters, which have the names and shapes of the checkpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Full {}
 
 impl Full {
-    /// The names and shapes, without the numbers of a checkpoint.
-    pub(super) fn shapes(config: &ModelConfig) -> Vec<Parameter> {
+    /// Names and shapes, without values.
+    pub(super) fn shapes(config: &ModelConfig) -> Vec<NamedTensor> {
         trimtab_model::Model::tensors(config)
             .into_iter()
             .map(|(name, shape)| {
-                (
-                    name,
-                    HostTensor {
-                        shape,
-                        data: vec![],
-                    },
-                )
+                let data = vec![];
+                (name, HostTensor { shape, data })
             })
             .collect()
     }

@@ -3,16 +3,19 @@ use rand_distr::{Distribution, Uniform};
 use serde::{Deserialize, Serialize};
 use trimtab_model::{ModelConfig, Site};
 
-use super::{FormError, Parameter, checked, chosen, draws, filled, in_range, width, zeros};
+use super::error::FormError;
+use super::layers::{checked_layers, selected_layers, width};
+use super::parameter::{NamedTensor, in_range, rng_at, with_values, zeros};
 use crate::action::{Action, Actions};
 
-/// A low-rank update of weights: `y + (alpha / rank) B A x` at each target projection (arXiv:2106.09685, eq. 3).
+/// A low-rank update of weights: `y + (alpha / rank) B A x` at each target projection
+/// (LoRA, arXiv:2106.09685, eq. 3).
 ///
-/// `A` begins with draws of `U(-1 / sqrt(inputs), 1 / sqrt(inputs))` and `B` at zero, as PEFT has it. The defaults are the arm of
-/// arXiv:2505.18706: rank 4, alpha 4, `down_proj`.
+/// `A` starts with draws of `U(-1 / sqrt(inputs), 1 / sqrt(inputs))` and `B` at zero, as in PEFT.
+/// The defaults are those of arXiv:2505.18706: rank 4, alpha 4, `down_proj`.
 ///
-/// Parameters of each chosen layer and target, in that order: `layers.L.MODULE.lora_A`, `[rank, inputs]`, and
-/// `layers.L.MODULE.lora_B`, `[outputs, rank]`.
+/// Parameters, for each layer and each target in that order: `layers.L.MODULE.lora_A`,
+/// `[rank, inputs]`, and `layers.L.MODULE.lora_B`, `[outputs, rank]`.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Lora {
@@ -24,7 +27,7 @@ pub struct Lora {
     pub target_modules: Vec<Site>,
     /// The layers whose projections are updated, in rising order; all if left out.
     pub layers: Option<Vec<usize>>,
-    /// Seed of the first values of `A`.
+    /// Seed of the initial values of `A`.
     pub seed: u64,
 }
 
@@ -41,9 +44,10 @@ impl Default for Lora {
 }
 
 impl Lora {
-    /// Layer, target, and the shape of its weight, `[outputs, inputs]`, in the order of the parameters.
+    /// Layer, target, and the shape of its weight, `[outputs, inputs]`, in the order of the
+    /// parameters.
     pub(crate) fn targets(&self, config: &ModelConfig) -> Vec<(usize, Site, [usize; 2])> {
-        let layers = chosen(self.layers.as_deref(), config.num_hidden_layers);
+        let layers = selected_layers(self.layers.as_deref(), config.num_hidden_layers);
         let of_layer = |layer| {
             self.target_modules.iter().map(move |&site| {
                 let inputs = match site {
@@ -57,10 +61,10 @@ impl Lora {
         layers.into_iter().flat_map(of_layer).collect()
     }
 
-    pub(super) fn initial(&self, config: &ModelConfig) -> Result<Vec<Parameter>, FormError> {
-        checked(self.layers.as_deref(), config)?;
-        let most = config.hidden_size.max(config.intermediate_size);
-        in_range("rank", self.rank, 1..=most)?;
+    pub(super) fn init(&self, config: &ModelConfig) -> Result<Vec<NamedTensor>, FormError> {
+        checked_layers(self.layers.as_deref(), config)?;
+        let max_rank = config.hidden_size.max(config.intermediate_size);
+        in_range("rank", self.rank, 1..=max_rank)?;
         if !self.alpha.is_finite() {
             return Err(FormError::NotFinite { key: "alpha" });
         }
@@ -73,13 +77,10 @@ impl Lora {
             let [a, b] = Self::names(layer, site);
             let bound = 1.0 / (inputs as f32).sqrt();
             let uniform = Uniform::new(-bound, bound).expect("a finite range");
-            let values = uniform.sample_iter(draws(self.seed, layer as u64, site as u64));
+            let values = uniform.sample_iter(rng_at(self.seed, layer as u64, site as u64));
+            let values = values.take(self.rank * inputs).collect();
             [
-                filled(
-                    &a,
-                    [self.rank, inputs],
-                    values.take(self.rank * inputs).collect(),
-                ),
+                with_values(&a, [self.rank, inputs], values),
                 zeros(&b, [outputs, self.rank]),
             ]
         };
@@ -92,9 +93,9 @@ impl Lora {
         ["lora_A", "lora_B"].map(|factor| format!("layers.{layer}.{module}.{factor}"))
     }
 
-    pub(super) fn actions(&self, config: &ModelConfig, leaves: &[Tensor<2>]) -> Actions {
+    pub(super) fn actions(&self, config: &ModelConfig, parameters: &[Tensor<2>]) -> Actions {
         let mut actions = Actions::none(config.num_hidden_layers);
-        for ((layer, site, _), pair) in self.targets(config).into_iter().zip(leaves.chunks(2)) {
+        for ((layer, site, _), pair) in self.targets(config).into_iter().zip(parameters.chunks(2)) {
             let action = Action::Project {
                 a: pair[0].clone().transpose(),
                 b: pair[1].clone().transpose(),

@@ -2,23 +2,26 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use trimtab_model::{ModelConfig, Site};
 
-use super::{FormError, Parameter, checked, filled, width, zeros};
+use super::error::FormError;
+use super::layers::{checked_layers, width};
+use super::parameter::{NamedTensor, with_values, zeros};
 
 /// A direction and a scale for each layer, trained together: `x_l + a_l v_l`.
 ///
-/// Joint training of the factor and the vector of PrOSV (arXiv:2605.05983), which found that the factor should begin moderately
-/// large. The directions begin at zero, so the model begins as the base and the scales have no gradient
-/// in the first step. The paper acts on a few tokens of the prompt: `first` and `last` of [`Tokens`](crate::Tokens).
+/// Training factor and vector jointly is the method of `PrOSV` (arXiv:2605.05983), which found that
+/// the factor should start moderately large. Directions start at zero, so an untrained model is the
+/// base and the scales have no gradient in the first step. The paper steers a few tokens of the
+/// prompt: see `first` and `last` of [`TokenSet`](crate::token_filter::TokenSet).
 ///
 /// Parameters: `directions`, `[layers, width]`, and `scales`, `[layers, 1]`.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Scaled {
-    /// Where the vectors are added.
+    /// The site where the vectors are added.
     pub site: Site,
     /// The layers that have a vector, in rising order; all if left out.
     pub layers: Option<Vec<usize>>,
-    /// What every scale begins with.
+    /// Initial value of every scale.
     pub scale: f32,
 }
 
@@ -33,18 +36,19 @@ impl Default for Scaled {
 }
 
 impl Scaled {
-    pub(super) fn initial(&self, config: &ModelConfig) -> Result<Vec<Parameter>, FormError> {
-        let layers = checked(self.layers.as_deref(), config)?.len();
+    pub(super) fn init(&self, config: &ModelConfig) -> Result<Vec<NamedTensor>, FormError> {
+        let layers = checked_layers(self.layers.as_deref(), config)?.len();
         if !self.scale.is_finite() {
             return Err(FormError::NotFinite { key: "scale" });
         }
         Ok(vec![
             zeros("directions", [layers, width(config, self.site)]),
-            filled("scales", [layers, 1], vec![self.scale; layers]),
+            with_values("scales", [layers, 1], vec![self.scale; layers]),
         ])
     }
 
-    pub(super) fn rows(leaves: &[Tensor<2>]) -> Tensor<2> {
-        leaves[0].clone() * leaves[1].clone() // [layers, 1] over the width
+    /// `[layers, width]`
+    pub(super) fn rows(parameters: &[Tensor<2>]) -> Tensor<2> {
+        parameters[0].clone() * parameters[1].clone() // [layers, 1] broadcasts over the width
     }
 }

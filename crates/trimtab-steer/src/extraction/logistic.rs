@@ -2,20 +2,23 @@
 
 use nalgebra::{Cholesky, DMatrix, DVector};
 
-/// Inverse weight of the penalty, as scikit-learn's default.
+/// Inverse weight of the penalty, the default of scikit-learn.
 const C: f64 = 1.0;
-/// Newton steps at most; about ten are usual.
+/// Largest number of Newton steps; about ten are usual.
 const MAX_STEPS: usize = 100;
-/// The search ends where the gradient with respect to every point's margin is this small.
+/// The search ends when the gradient with respect to the margin of every point is this small.
 const TOLERANCE: f64 = 1e-9;
 
-/// The weights `w` that minimise `w·w / 2 + C sum log(1 + exp(-y (w·x + b)))` with `y` = 1 for the rows of `positive` and -1
-/// for those of `negative`; the intercept `b` is not penalised.
+/// The weights `w` that minimise `w·w / 2 + C sum log(1 + exp(-y (w·x + b)))`.
 ///
-/// The minimum is a sum of points, `w = X^T a`, so Newton's method runs in as many dimensions as there are points:
-/// iteratively reweighted least squares in its kernel form (Rasmussen and Williams, "Gaussian Processes for Machine
-/// Learning", algorithm 3.1), with an intercept and halved steps where a full one would climb.
-pub(crate) fn weights(positive: &DMatrix<f64>, negative: &DMatrix<f64>) -> DVector<f64> {
+/// `y` is 1 for rows of `positive` and -1 for rows of `negative`. The intercept `b` is not
+/// penalised.
+///
+/// The minimum is a combination of points, `w = X^T a`, so Newton's method has as many dimensions
+/// as there are points. This is iteratively reweighted least squares in its kernel form
+/// (Rasmussen and Williams, "Gaussian Processes for Machine Learning", algorithm 3.1), with an
+/// intercept, and with steps that are halved until the loss falls.
+pub(super) fn weights(positive: &DMatrix<f64>, negative: &DMatrix<f64>) -> DVector<f64> {
     let rows: Vec<_> = positive.row_iter().chain(negative.row_iter()).collect();
     let count = rows.len();
     let points = DMatrix::from_rows(&rows);
@@ -27,28 +30,28 @@ pub(crate) fn weights(positive: &DMatrix<f64>, negative: &DMatrix<f64>) -> DVect
     };
     for _ in 0..MAX_STEPS {
         let margins = state.margins(&kernel);
-        let chances = margins.map(sigmoid);
-        // At the minimum `a = C (targets - chances)`.
-        let residual = (&targets - &chances) * C - &state.a;
+        let probabilities = margins.map(sigmoid);
+        // At the minimum `a = C (targets - probabilities)`.
+        let residual = (&targets - &probabilities) * C - &state.a;
         if residual.amax() < TOLERANCE {
             break;
         }
-        let Some(goal) = newton(&kernel, &margins, &chances, &targets) else {
+        let Some(minimum) = newton(&kernel, &margins, &probabilities, &targets) else {
             break;
         };
         let now = state.loss(&kernel, &targets);
         let mut step = 1.0;
         let next = loop {
             let next = State {
-                a: &state.a + (&goal.a - &state.a) * step,
-                b: state.b + (goal.b - state.b) * step,
+                a: &state.a + (&minimum.a - &state.a) * step,
+                b: state.b + (minimum.b - state.b) * step,
             };
             if next.loss(&kernel, &targets) < now {
                 break Some(next);
             }
             step /= 2.0;
             if step < 1e-6 {
-                break None; // as low as rounding lets it come
+                break None; // rounding allows no further progress
             }
         };
         match next {
@@ -86,11 +89,11 @@ impl State {
 fn newton(
     kernel: &DMatrix<f64>,
     margins: &DVector<f64>,
-    chances: &DVector<f64>,
+    probabilities: &DVector<f64>,
     targets: &DVector<f64>,
 ) -> Option<State> {
     let count = margins.len();
-    let roots = chances.map(|p| (p * (1.0 - p)).max(1e-12).sqrt());
+    let roots = probabilities.map(|p| (p * (1.0 - p)).max(1e-12).sqrt());
     let system = DMatrix::from_fn(count, count, |row, column| {
         let identity = f64::from(u8::from(row == column));
         identity + C * roots[row] * kernel[(row, column)] * roots[column]
@@ -98,7 +101,7 @@ fn newton(
     let system = Cholesky::new(system)?;
     // `A v`, with `A = S (1 + C S K S)^-1 S` and `S` the roots
     let apply = |v: &DVector<f64>| system.solve(&v.component_mul(&roots)).component_mul(&roots);
-    let response = margins + (targets - chances).component_div(&roots.component_mul(&roots));
+    let response = margins + (targets - probabilities).component_div(&roots.component_mul(&roots));
     let (of_response, of_ones) = (apply(&response), apply(&DVector::from_element(count, 1.0)));
     let b = of_response.sum() / of_ones.sum();
     Some(State {
@@ -120,7 +123,8 @@ fn sigmoid(x: f64) -> f64 {
 mod tests {
     use super::*;
 
-    /// At the minimum of a strictly convex function its gradient is zero: `w = C X^T (t - p)`, and `t - p` sums to zero.
+    /// At the minimum of a strictly convex function the gradient is zero: `w = C X^T (t - p)`, and
+    /// `t - p` sums to zero.
     #[test]
     fn the_gradient_is_zero() {
         for scale in [0.01, 1.0, 300.0] {

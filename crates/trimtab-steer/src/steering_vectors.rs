@@ -12,7 +12,7 @@ use trimtab_model::{
 /// Steering vectors: one per layer, added to `resid_post` at every position.
 #[derive(Module, Debug)]
 pub struct SteeringVectors {
-    /// `[num_hidden_layers, hidden_size]`; starts at zero, so an untrained steering is the base model exactly.
+    /// `[num_hidden_layers, hidden_size]`. Vectors of zero leave the base model exactly as it is.
     pub vectors: Param<Tensor<2>>,
 }
 
@@ -22,7 +22,11 @@ impl SteeringVectors {
         Self::from_tensor(Tensor::zeros([num_hidden_layers, hidden_size], device))
     }
 
-    /// Vectors given as `[num_hidden_layers, hidden_size]`.
+    /// Vectors from a tensor.
+    ///
+    /// # Shapes
+    ///
+    /// - `vectors`: `[num_hidden_layers, hidden_size]`
     pub fn from_tensor(vectors: Tensor<2>) -> Self {
         Self {
             vectors: Param::from_tensor(vectors),
@@ -30,15 +34,32 @@ impl SteeringVectors {
     }
 
     /// Vectors from main memory.
+    ///
+    /// # Shapes
+    ///
+    /// - `vectors`: `[num_hidden_layers, hidden_size]`
+    ///
+    /// # Panics
+    ///
+    /// `vectors` has not two axes.
     pub fn from_host(vectors: &HostTensor, device: &Device) -> Self {
-        let shape = [vectors.shape[0], vectors.shape[1]];
+        let [layers, width] = vectors.shape[..] else {
+            panic!(
+                "vectors are [num_hidden_layers, hidden_size], not {:?}",
+                vectors.shape
+            );
+        };
         Self::from_tensor(Tensor::from_data(
-            TensorData::new(vectors.data.clone(), shape),
+            TensorData::new(vectors.data.clone(), [layers, width]),
             device,
         ))
     }
 
-    /// The hook for [`trimtab_model::Model`]: `resid_post + s_l`, where `resid_post` is `[tokens, hidden_size]`.
+    /// The hook that steers a [`Model`](trimtab_model::Model): `resid_post + s_l`.
+    ///
+    /// # Shapes
+    ///
+    /// - `resid_post` and what the hook returns: `[tokens, hidden_size]`
     pub fn hook(&self) -> impl Fn(HookPoint, Tensor<2>) -> Tensor<2> + Sync + use<> {
         let vectors = self.vectors.val();
         resid_post_hook(move |layer, resid_post| {
@@ -47,13 +68,22 @@ impl SteeringVectors {
         })
     }
 
-    /// One hook for many sets of vectors in one batch: the tokens of prompt (or request) `i` are steered by
-    /// `sets[set_of_prompt[i]]`; `None` and prompts beyond the list are not steered.
+    /// One hook for a batch in which prompts are steered by different vectors.
+    ///
+    /// The tokens of prompt (or request) `i` are steered by `sets[set_of_prompt[i]]`. Prompts with
+    /// `None`, and prompts beyond the list, are not steered.
+    ///
+    /// # Panics
+    ///
+    /// The sets differ in shape.
     pub fn hook_by_prompt(
         sets: &[Self],
         set_of_prompt: Vec<Option<usize>>,
     ) -> impl Intervention + use<> {
-        let layers = sets.first().map_or(0, |set| set.vectors.dims()[0]);
+        let [layers, width] = sets.first().map_or([0, 0], |set| set.vectors.dims());
+        for set in sets {
+            assert_eq!(set.vectors.dims(), [layers, width], "sets of one shape");
+        }
         let by_layer = (0..layers)
             .map(|layer| {
                 let rows: Vec<Tensor<2>> = sets
@@ -86,7 +116,7 @@ impl SteeringVectors {
             .expect("norms convert to f32")
     }
 
-    /// The control of an experiment: vectors of the same norms in random directions, which `seed` decides.
+    /// A control for experiments: vectors of the same norms in random directions.
     #[must_use]
     pub fn random_directions(&self, seed: u64) -> Self {
         let [layers, width] = self.vectors.dims();
@@ -108,20 +138,21 @@ impl SteeringVectors {
     }
 }
 
-/// Sets of vectors, of which each prompt has one.
+/// Several sets of vectors, of which each prompt has at most one.
 struct ByPrompt {
-    /// By layer `[sets + 1, hidden_size]`, the last row for unsteered prompts.
+    /// `[sets + 1, hidden_size]` for each layer; the last row is for unsteered prompts.
     by_layer: Vec<Tensor<2>>,
+    /// Index of that row.
     unsteered: usize,
     set_of_prompt: Vec<Option<usize>>,
 }
 
 impl Intervention for ByPrompt {
     fn begin_forward(&self) -> HookFn<'_> {
-        let mut sets = None; // of each token, the same in all layers
+        let mut rows = None; // the same in all layers
         Box::new(move |at: HookPoint, x| {
-            let sets = sets.get_or_insert_with(|| self.sets(at.tokens, &x.device()));
-            let vectors = self.by_layer[at.layer].clone().select(0, sets.clone());
+            let rows = rows.get_or_insert_with(|| self.rows(at.tokens, &x.device()));
+            let vectors = self.by_layer[at.layer].clone().select(0, rows.clone());
             let vectors = vectors.cast(x.dtype());
             x + vectors
         })
@@ -133,13 +164,14 @@ impl Intervention for ByPrompt {
 }
 
 impl ByPrompt {
-    fn sets(&self, tokens: &[TokenInfo], device: &Device) -> Tensor<1, Int> {
-        let set_of = |token: &TokenInfo| {
+    /// The row of each token.
+    fn rows(&self, tokens: &[TokenInfo], device: &Device) -> Tensor<1, Int> {
+        let row = |token: &TokenInfo| {
             let set = self.set_of_prompt.get(token.prompt).copied().flatten();
             set.unwrap_or(self.unsteered) as i64
         };
-        let sets: Vec<i64> = tokens.iter().map(set_of).collect();
-        Tensor::from_data(TensorData::new(sets, [tokens.len()]), device)
+        let rows: Vec<i64> = tokens.iter().map(row).collect();
+        Tensor::from_data(TensorData::new(rows, [tokens.len()]), device)
     }
 }
 

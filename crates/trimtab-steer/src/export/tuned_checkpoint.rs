@@ -7,35 +7,33 @@ use std::path::Path;
 use serde_json::{Value, json};
 use trimtab_model::write_atomically;
 
+use super::error::ExportError;
+use super::folder::{copy, copy_tokenizer, read_object, write_json};
 use crate::adapter::Adapter;
-use crate::export::ExportError;
 use crate::form::Form;
-use crate::merged_checkpoint::{COPIED, read_object, write_json};
 
 impl Adapter {
-    /// Writes the weights of full tuning as a Hugging Face checkpoint in the folder `out`, which is made if it is not there. Configuration
-    /// and tokenizer are those of the checkpoint in the folder `source`, the number format is F32.
+    /// Writes the weights of full tuning as a Hugging Face checkpoint to the folder `out`, which is
+    /// created if it is missing.
+    ///
+    /// Configuration and tokenizer are those of the checkpoint in the folder `source`, the dtype is
+    /// F32.
     ///
     /// # Errors
     ///
-    /// The form is another one, `source` cannot be read, or the disk refuses.
+    /// The form is not full tuning, or a file cannot be read or written.
     pub fn write_checkpoint(&self, source: &Path, out: &Path) -> Result<(), ExportError> {
         if !matches!(self.form(), Form::Full(_)) {
             let form = self.form().name();
-            return Err(ExportError::NoWeights { form });
+            return Err(ExportError::NotFullTuning { form });
         }
         let unwritten = |path: &Path, source| ExportError::Write {
             path: path.into(),
             source,
         };
         fs::create_dir_all(out).map_err(|error| unwritten(out, error))?;
-        for &name in COPIED.iter().chain(&["tokenizer_config.json"]) {
-            let path = source.join(name);
-            if path.is_file() {
-                fs::copy(&path, out.join(name))
-                    .map_err(|source| ExportError::Copy { path, source })?;
-            }
-        }
+        copy_tokenizer(source, out)?;
+        copy(source, "tokenizer_config.json", out)?;
         let mut config = read_object(&source.join("config.json"))?;
         let dtype = ["dtype", "torch_dtype"].map(|key| config.remove(key).map(|_| key));
         let dtype = dtype.into_iter().flatten().next().unwrap_or("torch_dtype");

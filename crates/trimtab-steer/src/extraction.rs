@@ -1,7 +1,9 @@
-//! Vectors without training, from prompts of two kinds.
+//! Steering vectors without training, from contrastive prompts.
 //!
-//! The residual stream is read after every layer at a token of each prompt, and a direction that tells the kinds apart
-//! is computed layer by layer. `docs/extraction.md` compares the methods.
+//! The model runs prompts of two classes. In each layer, the direction that separates the residual
+//! streams of the classes is the vector. `docs/extraction.md` compares the methods.
+
+mod logistic;
 
 use std::str::FromStr;
 use std::sync::Mutex;
@@ -12,93 +14,92 @@ use serde::{Deserialize, Serialize};
 use trimtab_model::{HostTensor, Model, resid_post_hook};
 
 use crate::algebra;
-use crate::effect::{EffectError, batches, check};
-use crate::logistic;
+use crate::effect::{EffectError, batches, check_texts};
 
-/// Prompts of two kinds, as token ids.
+/// Prompts of two classes, as token ids.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Contrast {
-    /// Prompts that the vectors should lead to.
+pub struct ContrastivePrompts {
+    /// Prompts that the vectors should steer towards.
     pub positive: Vec<Vec<u32>>,
-    /// Prompts that they should lead away from.
+    /// Prompts that they should steer away from.
     pub negative: Vec<Vec<u32>>,
-    /// Whether prompt `i` of one kind belongs to prompt `i` of the other.
+    /// Whether prompt `i` of one class belongs to prompt `i` of the other.
     pub paired: bool,
 }
 
-/// How a direction is computed from the residual streams of two kinds.
+/// How the direction between two classes is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
-    /// The mean of the positive ones minus the mean of the negative ones.
+    /// The difference of the means of the two classes.
     MeanDifference,
-    /// First principal component of the differences of pairs, about their mean: `pca_diff` of repeng. It finds what varies
-    /// between pairs and not what all have in common.
+    /// The first principal component of the differences of pairs, centred at their mean: `pca_diff`
+    /// of repeng. It finds what varies between pairs, not what they have in common.
     PcaDiff,
-    /// First principal component about the centre of each pair (`pca_center` of repeng), or, without pairs, about the middle
-    /// of the two means.
+    /// The first principal component of all prompts, each centred at the mean of its pair:
+    /// `pca_center` of repeng. Without pairs, all are centred at the midpoint of the class means.
     PcaCenter,
-    /// Weights of a logistic regression (L2, `C = 1`, as scikit-learn's default).
+    /// The weights of a logistic regression (L2 with `C = 1`, the default of scikit-learn).
     Logistic,
 }
 
-/// At which token of a prompt the residual stream is read.
+/// The token whose residual stream stands for a prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReadAt {
-    /// The last one.
+pub enum Pooling {
+    /// The last token.
     Last,
-    /// The mean over all.
+    /// The mean over all tokens.
     Mean,
-    /// The one at this position, from 0.
+    /// The token at this position, from 0.
     Index(usize),
 }
 
-/// Why no vectors could be extracted.
+/// Why no vectors can be extracted.
 #[expect(missing_docs, reason = "the messages document the variants")]
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ExtractError {
-    #[error("prompts of the {kind} kind: {error}")]
+    #[error("the {class} prompts cannot be used")]
     Prompts {
-        kind: &'static str,
-        error: EffectError,
+        class: &'static str,
+        source: EffectError,
     },
-    #[error(
-        "{positive} positive and {negative} negative prompts make no pairs; give as many of both"
-    )]
+    #[error("{positive} positive and {negative} negative prompts cannot be paired")]
     Pairs { positive: usize, negative: usize },
-    #[error("pca_diff needs pairs; without them take pca_center, mean_difference or logistic")]
+    #[error("pca_diff needs pairs; without them use pca_center, mean_difference or logistic")]
     Unpaired,
-    #[error("a prompt of the {kind} kind has {len} tokens, and none at position {position}")]
+    #[error("a {class} prompt has {len} tokens, but position {position} was asked for")]
     TooShort {
-        kind: &'static str,
+        class: &'static str,
         len: usize,
         position: usize,
     },
     #[error("the residual stream after layer {layer} is not finite")]
     NonFinite { layer: usize },
-    #[error(
-        "the two kinds do not differ at the token that is read; is it part of what they have in common?"
-    )]
+    #[error("the two classes do not differ at the token that is read; do all prompts end alike?")]
     NoDifference,
 }
 
-/// Vectors `[num_hidden_layers, hidden_size]` that lead from the negative prompts to the positive ones.
+/// Vectors that steer from the negative prompts to the positive ones, `[num_hidden_layers,
+/// hidden_size]`.
 ///
-/// Whatever the method, each is as long as the difference of the means in its layer, so that one strength means the same
-/// for all. `progress` is told how many prompts were read since it was told last.
+/// With every method the vector of a layer is as long as the difference of the class means there,
+/// so a strength means the same for all methods. `progress` is called with the number of prompts
+/// that were run since its last call.
 ///
 /// ```no_run
 /// use trimtab_model::{Device, Precision, Pretrained};
-/// use trimtab_steer::{Contrast, Method, ReadAt, SteeringFile, extract};
+/// use trimtab_steer::SteeringFile;
+/// use trimtab_steer::extraction::{ContrastivePrompts, Method, Pooling, extract};
 ///
 /// let base = Pretrained::load("checkpoint".as_ref(), Precision::F32, &Device::flex())?;
-/// let contrast = Contrast {
+/// let prompts = ContrastivePrompts {
 ///     positive: vec![base.tokenizer.encode("The film was wonderful")?],
 ///     negative: vec![base.tokenizer.encode("The film was dreadful")?],
 ///     paired: true,
 /// };
-/// let vectors = extract(&base.model, &contrast, Method::MeanDifference, ReadAt::Last, &mut |_| ())?;
+/// let (method, pooling) = (Method::MeanDifference, Pooling::Last);
+/// let vectors = extract(&base.model, &prompts, method, pooling, &mut |_| ())?;
 /// SteeringFile::new(vectors, &base, 0, "two films".into()).write("mood.safetensors".as_ref())?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -108,24 +109,24 @@ pub enum ExtractError {
 /// See [`ExtractError`].
 pub fn extract(
     model: &Model,
-    contrast: &Contrast,
+    prompts: &ContrastivePrompts,
     method: Method,
-    read_at: ReadAt,
+    pooling: Pooling,
     progress: &mut dyn FnMut(usize),
 ) -> Result<HostTensor, ExtractError> {
-    let (positive, negative) = (contrast.positive.len(), contrast.negative.len());
-    if contrast.paired && positive != negative {
+    let (positive, negative) = (prompts.positive.len(), prompts.negative.len());
+    if prompts.paired && positive != negative {
         return Err(ExtractError::Pairs { positive, negative });
     }
-    if method == Method::PcaDiff && !contrast.paired {
+    if method == Method::PcaDiff && !prompts.paired {
         return Err(ExtractError::Unpaired);
     }
-    let positive = read(model, &contrast.positive, read_at, "positive", progress)?;
-    let negative = read(model, &contrast.negative, read_at, "negative", progress)?;
+    let positive = resid_post(model, &prompts.positive, pooling, "positive", progress)?;
+    let negative = resid_post(model, &prompts.negative, pooling, "negative", progress)?;
     let mut data = vec![];
     for (positive, negative) in positive.iter().zip(&negative) {
         data.extend(
-            direction(positive, negative, contrast.paired, method)
+            direction(positive, negative, prompts.paired, method)
                 .iter()
                 .map(|&x| x as f32),
         );
@@ -140,7 +141,7 @@ pub fn extract(
     Ok(vectors)
 }
 
-impl FromStr for ReadAt {
+impl FromStr for Pooling {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -150,28 +151,28 @@ impl FromStr for ReadAt {
             _ => match text.parse() {
                 Ok(index) => Ok(Self::Index(index)),
                 Err(_) => Err(format!(
-                    "`{text}` is neither `last` nor `mean` nor a position from 0"
+                    "`{text}` is not `last`, `mean` or a position from 0"
                 )),
             },
         }
     }
 }
 
-/// By layer, the residual streams of `prompts`, `[prompts, hidden_size]`.
-fn read(
+/// For each layer, the residual stream of every prompt, `[prompts, hidden_size]`.
+fn resid_post(
     model: &Model,
     prompts: &[Vec<u32>],
-    read_at: ReadAt,
-    kind: &'static str,
+    pooling: Pooling,
+    class: &'static str,
     progress: &mut dyn FnMut(usize),
 ) -> Result<Vec<DMatrix<f64>>, ExtractError> {
     let texts: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
-    check(model, &texts).map_err(|error| ExtractError::Prompts { kind, error })?;
-    if let ReadAt::Index(position) = read_at
+    check_texts(model, &texts).map_err(|source| ExtractError::Prompts { class, source })?;
+    if let Pooling::Index(position) = pooling
         && let Some(text) = texts.iter().find(|text| text.len() <= position)
     {
         return Err(ExtractError::TooShort {
-            kind,
+            class,
             len: text.len(),
             position,
         });
@@ -180,7 +181,7 @@ fn read(
     for batch in batches(&texts) {
         let lens: Vec<usize> = batch.iter().map(|text| text.len()).collect();
         let hook = resid_post_hook(|layer, resid_post: Tensor<2>| {
-            let rows = read_rows(resid_post.clone(), &lens, read_at);
+            let rows = pooled_rows(resid_post.clone(), &lens, pooling);
             layers.lock().expect("no hook panicked")[layer].extend(rows);
             resid_post
         });
@@ -202,8 +203,9 @@ fn read(
     layers.into_iter().enumerate().map(matrix).collect()
 }
 
-/// One row for each text of `lens` tokens, of the rows of `resid_post`, which lie end to end.
-fn read_rows(resid_post: Tensor<2>, lens: &[usize], read_at: ReadAt) -> Vec<f64> {
+/// One row for each text of `lens` tokens. `resid_post` has a row for each token of the texts, one
+/// text after the other.
+fn pooled_rows(resid_post: Tensor<2>, lens: &[usize], pooling: Pooling) -> Vec<f64> {
     let [_, width] = resid_post.dims();
     let values: Vec<f32> = resid_post
         .try_into_vec_as()
@@ -212,12 +214,12 @@ fn read_rows(resid_post: Tensor<2>, lens: &[usize], read_at: ReadAt) -> Vec<f64>
     let mut rest = values.chunks_exact(width);
     for &len in lens {
         let text: Vec<&[f32]> = rest.by_ref().take(len).collect();
-        match read_at {
-            ReadAt::Last => rows.extend(text[len - 1].iter().copied().map(f64::from)),
-            ReadAt::Index(position) => {
+        match pooling {
+            Pooling::Last => rows.extend(text[len - 1].iter().copied().map(f64::from)),
+            Pooling::Index(position) => {
                 rows.extend(text[position].iter().copied().map(f64::from));
             }
-            ReadAt::Mean => rows.extend((0..width).map(|column| {
+            Pooling::Mean => rows.extend((0..width).map(|column| {
                 text.iter().map(|row| f64::from(row[column])).sum::<f64>() / len as f64
             })),
         }
@@ -225,7 +227,8 @@ fn read_rows(resid_post: Tensor<2>, lens: &[usize], read_at: ReadAt) -> Vec<f64>
     rows
 }
 
-/// The direction from `negative` to `positive`, both `[prompts, hidden_size]`, as long as the difference of their means.
+/// The direction from `negative` to `positive`, both `[prompts, hidden_size]`, as long as the
+/// difference of their means.
 fn direction(
     positive: &DMatrix<f64>,
     negative: &DMatrix<f64>,
@@ -234,7 +237,7 @@ fn direction(
 ) -> DVector<f64> {
     let means = [positive, negative].map(|rows| rows.row_mean().transpose());
     let difference = &means[0] - &means[1];
-    let found = match method {
+    let direction = match method {
         Method::MeanDifference => return difference,
         Method::PcaDiff => {
             let mut differences = positive - negative;
@@ -244,31 +247,32 @@ fn direction(
             }
             first_component(&differences)
         }
-        // About the centres of the pairs lie half the differences and their negatives.
+        // Centred at the means of the pairs, prompts are half the differences and their negatives.
         Method::PcaCenter if paired => first_component(&(positive - negative)),
         Method::PcaCenter => {
-            let middle = ((&means[0] + &means[1]) / 2.0).transpose();
+            let midpoint = ((&means[0] + &means[1]) / 2.0).transpose();
             let rows: Vec<_> = positive.row_iter().chain(negative.row_iter()).collect();
-            let rows: Vec<_> = rows.into_iter().map(|row| row - &middle).collect();
+            let rows: Vec<_> = rows.into_iter().map(|row| row - &midpoint).collect();
             first_component(&DMatrix::from_rows(&rows))
         }
         Method::Logistic => logistic::weights(positive, negative),
     };
-    let norm = found.norm();
+    let norm = direction.norm();
     if norm == 0.0 {
-        return found;
+        return direction;
     }
     let sign = if paired {
-        sign_by_pairs(&(positive * &found), &(negative * &found))
-    } else if found.dot(&difference) < 0.0 {
+        sign_by_pairs(&(positive * &direction), &(negative * &direction))
+    } else if direction.dot(&difference) < 0.0 {
         -1.0
     } else {
         1.0
     };
-    found * (sign * difference.norm() / norm)
+    direction * (sign * difference.norm() / norm)
 }
 
-/// -1 if the negative one of more pairs lies further along the direction than the positive one, as in repeng.
+/// -1 if in more pairs the negative prompt is further along the direction than the positive one, as
+/// in repeng; otherwise 1.
 fn sign_by_pairs(positive: &DVector<f64>, negative: &DVector<f64>) -> f64 {
     let pairs = || positive.iter().zip(negative.iter());
     let smaller = pairs().filter(|(positive, negative)| positive < negative);
@@ -280,10 +284,11 @@ fn sign_by_pairs(positive: &DVector<f64>, negative: &DVector<f64>) -> f64 {
     }
 }
 
-/// The right singular vector of the largest singular value of `rows`, times that value; zero if all rows are.
+/// The right singular vector of the largest singular value of `rows`, times that value; zero if all
+/// rows are zero.
 fn first_component(rows: &DMatrix<f64>) -> DVector<f64> {
-    let is_flat = rows.nrows() <= rows.ncols();
-    let square = if is_flat {
+    let is_wide = rows.nrows() <= rows.ncols();
+    let square = if is_wide {
         rows * rows.transpose()
     } else {
         rows.transpose() * rows
@@ -291,7 +296,7 @@ fn first_component(rows: &DMatrix<f64>) -> DVector<f64> {
     let eigen = square.symmetric_eigen();
     let largest = eigen.eigenvalues.imax();
     let vector = eigen.eigenvectors.column(largest).into_owned();
-    if is_flat {
+    if is_wide {
         rows.transpose() * vector
     } else {
         vector * eigen.eigenvalues[largest].max(0.0).sqrt()

@@ -1,0 +1,54 @@
+use std::io;
+use std::path::PathBuf;
+
+use trimtab_model::{ConfigError, LoadError};
+
+use super::MAX_LOGIT_DIFFERENCE;
+use crate::gguf::GgufError;
+use crate::npy::NpyError;
+use crate::steering_file::SteeringFileError;
+
+/// Why an export failed.
+#[expect(missing_docs, reason = "the messages document the variants")]
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    #[error(transparent)]
+    SteeringFile(#[from] SteeringFileError),
+    #[error(transparent)]
+    Gguf(#[from] GgufError),
+    #[error(transparent)]
+    Npy(#[from] NpyError),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error(
+        "layer 0 has a vector, and a GGUF control vector has none for layer 0; \
+         export a merged model (hf or gguf-merged), or leave out the vector of layer 0"
+    )]
+    LayerZero,
+    #[error("the model has only layer 0, and a GGUF control vector has no vector for layer 0")]
+    OneLayer,
+    #[error("a steered `{model_type}` cannot be expressed as a {target}: {reason}")]
+    Inexpressible {
+        model_type: String,
+        target: &'static str,
+        reason: String,
+    },
+    #[error("only full tuning can be written as a checkpoint; the form is `{form}`")]
+    NotFullTuning { form: &'static str },
+    #[error("{path} exists already; remove it or choose another path")]
+    Exists { path: PathBuf },
+    #[error("cannot read {path}")]
+    Read { path: PathBuf, source: io::Error },
+    #[error("cannot write {path}")]
+    Write { path: PathBuf, source: io::Error },
+    #[error("cannot copy {path}")]
+    Copy { path: PathBuf, source: io::Error },
+    #[error(
+        "the export computes something else: a logit differs by {difference}, \
+         more than {MAX_LOGIT_DIFFERENCE}; please report this"
+    )]
+    Differs { difference: f32 },
+}

@@ -1,0 +1,104 @@
+//! A checkpoint with the vectors inside, for runtimes that know nothing of steering.
+//!
+//! In a pre-norm decoder the residual stream after a layer is `resid_mid + mlp_out`, so adding a
+//! vector to it is a bias on `mlp.down_proj`. Stock transformers and vLLM read such a bias in a
+//! `LlamaForCausalLM` with `mlp_bias`. Qwen2 and Mistral compute what Llama computes with other
+//! biases.
+
+mod llama_config;
+mod shards;
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+use trimtab_model::file::sync_folder;
+use trimtab_model::{CheckpointWeights, ModelConfig};
+
+use super::error::ExportError;
+use super::folder::{copy_tokenizer, parent, read_object, temporary, write_json};
+use crate::steering_file::SteeringFile;
+use llama_config::llama_config;
+use shards::write_shards;
+
+pub use llama_config::SlidingWindowPolicy;
+
+/// Writes the checkpoint of the folder `source` with vectors inside to the new folder `out`, as a
+/// `LlamaForCausalLM` with `mlp_bias` (and `attention_bias` where the source has one).
+///
+/// Weights keep their dtype and their shards and are copied tensor by tensor. New biases are F32.
+/// The folder gets its name when it is complete. [`ReferenceLogits`](super::ReferenceLogits) checks
+/// that it computes the same.
+///
+/// ```no_run
+/// use trimtab_model::{Device, Precision, Pretrained};
+/// use trimtab_steer::SteeringFile;
+/// use trimtab_steer::export::{SlidingWindowPolicy, merge_checkpoint};
+///
+/// let source = "checkpoint".as_ref();
+/// let base = Pretrained::load(source, Precision::F32, &Device::flex())?;
+/// let file = SteeringFile::read("steering.safetensors".as_ref(), &base)?;
+/// merge_checkpoint(source, &file, SlidingWindowPolicy::Refuse, "merged".as_ref())?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// - The family is not Llama, Qwen2 or Mistral, or has a sliding window and the policy refuses it.
+/// - The file is not vectors at `resid_post` of every token.
+/// - `out` exists and is not empty, or a file cannot be read or written.
+pub fn merge_checkpoint(
+    source: &Path,
+    file: &SteeringFile,
+    policy: SlidingWindowPolicy,
+    out: &Path,
+) -> Result<(), ExportError> {
+    let vectors = file.resid_post_vectors()?;
+    let config = ModelConfig::from_dir(source)?;
+    let merged_config = llama_config(&read_object(&source.join("config.json"))?, &config, policy)?;
+    let occupied = fs::read_dir(out).map_or(out.exists(), |mut inside| inside.next().is_some());
+    if occupied {
+        return Err(ExportError::Exists { path: out.into() });
+    }
+    let parent = parent(out);
+    let unwritten = |path: &Path| {
+        let path = path.to_owned();
+        move |source: io::Error| ExportError::Write { path, source }
+    };
+    fs::create_dir_all(parent).map_err(unwritten(parent))?;
+    let folder = temporary(0o755)
+        .tempdir_in(parent)
+        .map_err(unwritten(parent))?;
+    write_json(&folder.path().join("config.json"), &merged_config.into())?;
+    copy_tokenizer(source, folder.path())?;
+    if let Some(tokenizer) = tokenizer_config(source, &config)? {
+        write_json(&folder.path().join("tokenizer_config.json"), &tokenizer)?;
+    }
+    let rows: Vec<&[f32]> = vectors.data.chunks_exact(config.hidden_size).collect();
+    let weights = CheckpointWeights::open(source)?;
+    write_shards(&weights, &config, &rows, folder.path())?;
+    sync_folder(folder.path()).map_err(unwritten(out))?;
+    fs::rename(folder.path(), out).map_err(unwritten(out))?;
+    let _ = folder.keep(); // it has its final name
+    sync_folder(parent).map_err(unwritten(parent))
+}
+
+/// `tokenizer_config.json` of `source`. It names the tokenizer class where transformers would take
+/// the class from the family, because the family changes.
+fn tokenizer_config(source: &Path, config: &ModelConfig) -> Result<Option<Value>, ExportError> {
+    let path = source.join("tokenizer_config.json");
+    let mut tokenizer = if path.is_file() {
+        read_object(&path)?
+    } else if config.model_type == "qwen2" && source.join("vocab.json").is_file() {
+        Map::new()
+    } else {
+        return Ok(None);
+    };
+    if config.model_type == "qwen2" {
+        tokenizer
+            .entry("tokenizer_class")
+            .or_insert(json!("Qwen2Tokenizer"));
+    }
+    Ok(Some(tokenizer.into()))
+}

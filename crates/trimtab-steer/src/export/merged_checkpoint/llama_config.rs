@@ -1,0 +1,123 @@
+//! `config.json` of a Llama with biases that computes what another decoder computes.
+
+use serde_json::{Map, Value, json};
+use trimtab_model::{Activation, ModelConfig, RopeScaling};
+
+use crate::export::error::ExportError;
+
+/// What to do with a sliding window that is shorter than the context of the model, since
+/// `LlamaForCausalLM` has no sliding window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SlidingWindowPolicy {
+    /// Refuse to export.
+    Refuse,
+    /// Limit `max_position_embeddings` to the width of the window. Up to there both models compute
+    /// the same.
+    LimitContext,
+}
+
+/// Keys of `config.json` that mean the same in all three families and are copied unchanged.
+const COPIED_KEYS: &[&str] = &[
+    "bos_token_id",
+    "dtype",
+    "eos_token_id",
+    "initializer_range",
+    "original_max_position_embeddings",
+    "pad_token_id",
+    "rope_parameters",
+    "rope_scaling",
+    "torch_dtype",
+    "use_cache",
+];
+
+/// `config.json` of a Llama that computes what `config` says, with a bias on `down_proj`. `raw` is
+/// the file that `config` was parsed from.
+pub(super) fn llama_config(
+    raw: &Map<String, Value>,
+    config: &ModelConfig,
+    policy: SlidingWindowPolicy,
+) -> Result<Map<String, Value>, ExportError> {
+    let inexpressible = |reason: String| ExportError::Inexpressible {
+        model_type: config.model_type.clone(),
+        target: "LlamaForCausalLM",
+        reason,
+    };
+    check_family(config).map_err(|reason| inexpressible(reason.to_owned()))?;
+    let max_position_embeddings = context(config, policy).map_err(inexpressible)?;
+    let architecture = &config.architecture;
+    let hidden_act = match architecture.activation {
+        Activation::Silu => "silu",
+        Activation::GeluTanh => "gelu_pytorch_tanh",
+    };
+    let mut merged: Map<String, Value> = COPIED_KEYS
+        .iter()
+        .filter_map(|&key| Some((key.to_owned(), raw.get(key)?.clone())))
+        .collect();
+    for (key, value) in [
+        ("architectures", json!(["LlamaForCausalLM"])),
+        ("attention_bias", json!(architecture.biases.qkv)),
+        ("head_dim", json!(config.head_dim)),
+        ("hidden_act", json!(hidden_act)),
+        ("hidden_size", json!(config.hidden_size)),
+        ("intermediate_size", json!(config.intermediate_size)),
+        ("max_position_embeddings", json!(max_position_embeddings)),
+        ("mlp_bias", json!(true)),
+        ("model_type", json!("llama")),
+        ("num_attention_heads", json!(config.num_attention_heads)),
+        ("num_hidden_layers", json!(config.num_hidden_layers)),
+        ("num_key_value_heads", json!(config.num_key_value_heads)),
+        ("rms_norm_eps", json!(config.rms_norm_eps)),
+        ("rope_theta", json!(architecture.ropes[0].rope_theta)),
+        ("tie_word_embeddings", json!(config.tie_word_embeddings)),
+        ("vocab_size", json!(config.vocab_size)),
+    ] {
+        merged.insert(key.to_owned(), value);
+    }
+    Ok(merged)
+}
+
+/// Whether a Llama with biases computes what a model of this family computes; otherwise the reason
+/// why not.
+fn check_family(config: &ModelConfig) -> Result<(), &'static str> {
+    match config.model_type.as_str() {
+        "llama" | "qwen2" | "mistral" => (),
+        "qwen3" => return Err("it has norms on queries and keys"),
+        "olmo2" => return Err("a bias on down_proj would pass through the norm behind it"),
+        "gemma3" | "gemma3_text" => {
+            return Err(
+                "a bias on down_proj would pass through the norm behind it, \
+                        and its embeddings are scaled",
+            );
+        }
+        "phi3" => return Err("its projections are fused"),
+        _ => return Err("this family is not supported"),
+    }
+    if config.architecture.ropes[0].rotary_dim != config.head_dim {
+        return Err("it rotates only a part of each head");
+    }
+    Ok(())
+}
+
+/// `max_position_embeddings` of the Llama, or the reason why there is none.
+fn context(config: &ModelConfig, policy: SlidingWindowPolicy) -> Result<usize, String> {
+    let windows = config.architecture.layers.iter();
+    let narrowest = windows.filter_map(|layer| layer.sliding_window).min();
+    let Some(width) = narrowest.filter(|&width| width < config.max_len()) else {
+        return Ok(config.max_position_embeddings);
+    };
+    if policy == SlidingWindowPolicy::Refuse {
+        return Err(format!(
+            "it has a sliding window of {width} tokens; \
+             with its context limited to the window it can be expressed"
+        ));
+    }
+    match config.architecture.ropes[0].scaling {
+        RopeScaling::Default {} | RopeScaling::Linear { .. } | RopeScaling::Llama3 { .. } => {
+            Ok(width)
+        }
+        _ => Err(format!(
+            "it has a sliding window of {width} tokens, \
+             and its RoPE changes when the context is limited to the window"
+        )),
+    }
+}
