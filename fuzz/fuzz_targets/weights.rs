@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use trimtab_model::checkpoint_weights::{CheckpointWeights, FloatDType};
 use trimtab_model::Device;
+use trimtab_model::checkpoint_weights::{CheckpointWeights, FloatDType};
 
 fuzz_target!(|bytes: &[u8]| {
     let folder = tempfile::tempdir().expect("a temporary folder");
