@@ -17,6 +17,7 @@ pub mod cache;
 pub mod chat;
 pub mod checkpoint_weights;
 pub mod config;
+mod config_json;
 mod decoder;
 mod families;
 pub mod file;

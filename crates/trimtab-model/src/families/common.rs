@@ -2,13 +2,13 @@
 
 use serde::Deserialize;
 
-use crate::config::Activation;
 use crate::config::architecture::{
     Architecture, Biases, LayerConfig, ModelConfig, NormNames, TensorNames,
 };
 use crate::config::error::{ConfigError, refuse};
 use crate::config::keys::ConfigKeys;
 use crate::config::rope::RopeConfig;
+use trimtab_kernels::Activation;
 
 /// The names of most families.
 pub(super) const NAMES: TensorNames = TensorNames {

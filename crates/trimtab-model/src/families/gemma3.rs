@@ -1,8 +1,9 @@
 //! The text decoder of Gemma 3: scaled embeddings, norms on inputs and outputs, and local and
 //! global layers with a rotary embedding each.
 
+use trimtab_kernels::Activation;
+
 use super::common::{Defaults, LayerType, activation, layer_types, plain};
-use crate::config::Activation;
 use crate::config::architecture::{LayerConfig, ModelConfig, NormNames, QkNorm, TensorNames};
 use crate::config::error::{ConfigError, refuse};
 use crate::config::keys::ConfigKeys;
