@@ -15,8 +15,9 @@ use trimtab_model::tokenizer::TokenizerError;
 use trimtab_model::{
     ChatMessage, ChatTemplate, LoadError, Precision, Pretrained, Sampling, Tokenizer,
 };
+use trimtab_rl::evaluate;
+use trimtab_rl::rollout::RolloutError;
 use trimtab_rl::rollout::rollouts;
-use trimtab_rl::{RolloutError, evaluate};
 use trimtab_tasks::evaluation::{Decoding, Item};
 use trimtab_tasks::{NanoTask, Split, Template};
 use trimtab_tests::{TINY_TOKENIZER, bundled_model, fixture, json_text, tiny_checkpoint};
