@@ -16,7 +16,7 @@ fuzz_target!(init: std::panic::set_hook(Box::new(|_| {})), |bytes: &[u8]| {
         && let Ok(ids) = tokenizer.encode("one two\n three")
     {
         assert!(ids.iter().all(|&id| id < 89));
-        tokenizer.decode(&ids).expect("encoded ids decode");
+        drop(tokenizer.decode(&ids)); // a hostile decoder may fail, not panic
     }
     if let Ok(Some(template)) = ChatTemplate::from_dir(folder.path()) {
         drop(template.render(&[ChatMessage::new("user", "one")], true));
