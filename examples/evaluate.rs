@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use serde::Serialize;
-use trimtab::model::write_atomically;
+use trimtab::model::file::write_atomically;
 use trimtab::rl::rollout::prompt_item;
 use trimtab::steer::SteeredModel;
 use trimtab::tasks::evaluation::{Arm, Comparison, Decoding, Protocol, Report, read_evaluation};

@@ -8,7 +8,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use trimtab::model::{ChatMessage, GenerateOptions, Generation, stop_on_text, write_atomically};
+use trimtab::model::file::write_atomically;
+use trimtab::model::generation::{Generation, stop_on_text};
+use trimtab::model::{ChatMessage, GenerateOptions};
 use trimtab::{Request, Sampling};
 use trimtab_examples::{ModelArgs, Stop};
 
@@ -101,13 +103,13 @@ fn main() -> Result<()> {
     let mut tokens = vec![];
     while let Some(drawn) = generation.next() {
         tokens.push(drawn?.token);
-        print_rest(&base.tokenizer.decode(&tokens), &mut printed, args.json)?;
+        print_rest(&base.tokenizer.decode(&tokens)?, &mut printed, args.json)?;
         if stop.requested() {
             generation.cancel(0, 0);
         }
     }
     let completion = generation.finish().remove(0).remove(0);
-    let text = base.tokenizer.decode(&completion.tokens);
+    let text = base.tokenizer.decode(&completion.tokens)?;
     print_rest(&text, &mut printed, args.json)?;
     let report = serde_json::json!({
         "token_ids": completion.tokens,

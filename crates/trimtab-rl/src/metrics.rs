@@ -1,6 +1,7 @@
 //! Figures of the steps of a run, and of its evaluations.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use trimtab_model::FinishReason;
@@ -81,6 +82,35 @@ pub(crate) struct UpdateMetrics {
     pub(crate) max_logprob_gap: f32,
     /// Number of tokens whose ratio was clipped.
     pub(crate) clipped: usize,
+}
+
+/// One line for people.
+impl fmt::Display for StepMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+        write!(
+            f,
+            "reward {:.2}, right {}, format {}, length {:.1}, entropy {:.3}, clipped {}, grad {:.1e}",
+            self.reward,
+            percent(self.accuracy),
+            percent(self.format_rate),
+            self.mean_length,
+            self.entropy,
+            percent(self.clip_fraction),
+            self.grad_norm,
+        )?;
+        if !self.vector_norms.is_empty() {
+            let squares = self.vector_norms.iter().map(|norm| norm * norm);
+            write!(f, ", norm {:.2}", squares.sum::<f32>().sqrt())?;
+        }
+        if let Some(kl) = self.kl {
+            write!(f, ", kl {kl:.4}")?;
+        }
+        if let Some(reason) = &self.skipped {
+            write!(f, ", SKIPPED: {reason}")?;
+        }
+        Ok(())
+    }
 }
 
 impl StepMetrics {

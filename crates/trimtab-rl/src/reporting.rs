@@ -7,5 +7,5 @@ mod warnings;
 
 pub(crate) use completions::ShownCompletions;
 pub(crate) use events::{EVENTS, Events};
-pub use report::{Answer, BaseModel, Example, LayerTokens, Measured, RunReport, TaskOutcomes};
+pub use report::{Answer, BaseModel, Example, Measured, RunReport, TaskOutcomes, TokenRow};
 pub use warnings::{Warning, warnings};

@@ -21,7 +21,7 @@ mod tuned_checkpoint;
 
 use std::path::Path;
 
-use trimtab_model::write_atomically;
+use trimtab_model::file::write_atomically;
 
 pub use error::{ExportError, MAX_LOGIT_DIFFERENCE};
 pub use merged_checkpoint::{SlidingWindowPolicy, merge_checkpoint};

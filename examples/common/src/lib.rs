@@ -3,16 +3,16 @@
 mod device;
 mod error;
 mod memory;
+mod report;
 mod stop;
-mod token_table;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 pub use device::{DeviceArgs, bundled_model};
 pub use error::exit_code;
 pub use memory::{keep_freed_memory, peak_memory_bytes};
+pub use report::{token_table, write_report};
 pub use stop::Stop;
-pub use token_table::token_table;
 
 /// A bar on standard error. It is drawn on a terminal only.
 ///

@@ -13,7 +13,7 @@ use std::io;
 use std::path::Path;
 
 use serde::Serialize;
-use trimtab_model::write_atomically;
+use trimtab_model::file::write_atomically;
 use trimtab_tasks::Outcome;
 
 use crate::metrics::{StepMetrics, Validation};
@@ -37,7 +37,7 @@ pub struct RunReport {
     /// Accuracy before and after. The first task gives the headline; without one, training does.
     pub tasks: Vec<TaskOutcomes>,
     /// Tokens that each layer's vector raises and lowers.
-    pub tokens: Vec<LayerTokens>,
+    pub tokens: Vec<TokenRow>,
     /// Completions side by side.
     pub examples: Vec<Example>,
     /// Time of the whole run in seconds.
@@ -85,7 +85,7 @@ pub struct Measured {
 
 /// What one layer's vector does to the logits.
 #[derive(Clone, Debug, Serialize)]
-pub struct LayerTokens {
+pub struct TokenRow {
     /// Index of the layer.
     pub layer: usize,
     /// Tokens whose logits it raises most, strongest first, with the change.

@@ -1,7 +1,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use trimtab_model::{ConfigError, LoadError};
+use trimtab_model::checkpoint_weights::WeightsError;
+use trimtab_model::config::ConfigError;
 
 use crate::gguf::GgufError;
 use crate::npy::NpyError;
@@ -25,7 +26,7 @@ pub enum ExportError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]
-    Load(#[from] LoadError),
+    Weights(#[from] WeightsError),
     #[error(
         "layer 0 has a vector, and a GGUF control vector has none for layer 0; \
          export a merged model (hf or gguf-merged), or leave out the vector of layer 0"

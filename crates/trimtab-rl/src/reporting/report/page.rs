@@ -232,9 +232,7 @@ mod tests {
     use super::*;
     use crate::metrics::Validation;
     use crate::recipe::Recipe;
-    use crate::reporting::report::{
-        Answer, BaseModel, Example, LayerTokens, Measured, TaskOutcomes,
-    };
+    use crate::reporting::report::{Answer, BaseModel, Example, Measured, TaskOutcomes, TokenRow};
 
     fn outcome(accuracy: f64, accuracy_given_format: Option<f64>) -> Outcome {
         Outcome {
@@ -299,7 +297,7 @@ mod tests {
                 after: measured(0.882, Some(0.896)),
                 control: Some(measured(0.286, None)),
             }],
-            tokens: vec![LayerTokens {
+            tokens: vec![TokenRow {
                 layer: 1,
                 raised: vec![(text(), 4.6)],
                 lowered: vec![(text(), -3.9)],
