@@ -15,10 +15,9 @@ use serde::Serialize;
 use trimtab::model::write_atomically;
 use trimtab::rl::rollout::prompt_item;
 use trimtab::steer::SteeredModel;
-use trimtab::tasks::{
-    Arm, Comparison, Decoding, EvaluationRun, FewShot, Item, Problem, Protocol, Report, Split,
-    Task, Template, read_evaluation,
-};
+use trimtab::tasks::evaluation::{Arm, Comparison, Decoding, Protocol, Report, read_evaluation};
+use trimtab::tasks::prompt::FewShot;
+use trimtab::tasks::{EvaluationRun, Item, Problem, Split, Task, Template};
 use trimtab::{Pretrained, evaluate};
 use trimtab_examples::{ModelArgs, Stop, progress};
 
@@ -181,7 +180,7 @@ fn few_shot(task: &Task, seed: u64) -> Result<Template> {
         worked.count() >= SHOTS,
         "{task} has no {SHOTS} worked problems"
     );
-    Ok(Template::FewShot(FewShot::draw(
+    Ok(Template::FewShot(FewShot::sample(
         name, &problems, SHOTS, seed,
     )))
 }

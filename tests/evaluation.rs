@@ -6,7 +6,8 @@ use std::path::Path;
 use burn::tensor::Device;
 use trimtab_model::{Precision, Pretrained};
 use trimtab_rl::evaluate;
-use trimtab_tasks::{Arm, Decoding, EvaluationRun, Family, Item, Protocol, Template, samples_path};
+use trimtab_tasks::evaluation::{Arm, Decoding, EvaluationRun, Item, Protocol, samples_path};
+use trimtab_tasks::{NanoTask, Template};
 use trimtab_tests::bundled_model;
 
 /// Two batches: 128 problems and the rest.
@@ -15,7 +16,7 @@ const SAMPLES: usize = 4;
 
 /// Measures until the end, or for so many batches.
 fn measure(base: &Pretrained, out: &Path, batches: usize) {
-    let items = Item::held_out(Family::NanoGsm, 0, PROBLEMS);
+    let items = Item::held_out(NanoTask::Gsm, 0, PROBLEMS);
     let decoding = Decoding {
         samples: SAMPLES,
         temperature: 1.0,

@@ -5,13 +5,15 @@ use std::path::Path;
 
 use trimtab_model::{Device, Precision, Pretrained};
 use trimtab_rl::evaluate;
-use trimtab_tasks::{Decoding, Family, Item, Outcome, Sample, Split, document};
+use trimtab_tasks::corpus::document;
+use trimtab_tasks::evaluation::{Decoding, Item, Outcome, Sample};
+use trimtab_tasks::{NanoTask, Split};
 
 #[test]
 fn shown_work_is_right_but_seldom_shown() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/assets/nano");
     let base = Pretrained::load(&dir, Precision::F32, &Device::flex()).expect("the bundled model");
-    let items = Item::held_out(Family::NanoGsm, 0, 2000);
+    let items = Item::held_out(NanoTask::Gsm, 0, 2000);
     let decoding = Decoding {
         samples: 1,
         temperature: 1.0,
@@ -53,7 +55,7 @@ fn shown_work_is_right_but_seldom_shown() {
 /// Documents hold training problems and, with the habit of asking another problem, a second one: neither may be held out.
 #[test]
 fn the_corpus_holds_no_held_out_problem() {
-    for family in Family::ALL {
+    for family in NanoTask::ALL {
         let held_out: HashSet<String> = (0..500)
             .map(|index| family.problem(Split::HeldOut, 0, index).question)
             .collect();

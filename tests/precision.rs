@@ -8,7 +8,7 @@ use trimtab_model::{
 use trimtab_rl::gradient::group_logprobs;
 use trimtab_steer::SteeringVectors;
 use trimtab_steer::effect::perplexity;
-use trimtab_tasks::document;
+use trimtab_tasks::corpus::document;
 
 fn nano(precision: Precision) -> Pretrained {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/assets/nano");

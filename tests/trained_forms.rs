@@ -25,7 +25,7 @@ use trimtab_rl::{Policy, Recipe, RecipeConfig, Rewards, Run, RunError, TrainErro
 use trimtab_steer::form::{Full, Gated, Lora, LowRank, PerLayer, RandomProjection, Scaled};
 use trimtab_steer::token_filter::{Part, TokenSet};
 use trimtab_steer::{Adapter, Form, SteeringFile, TokenFilter};
-use trimtab_tasks::{Family, Split};
+use trimtab_tasks::{NanoTask, Split};
 use trimtab_tests::{bundled_model, fixture, matrix, max_difference};
 
 /// With 1,100 tokens, so that logits are made in two chunks, and an entropy bonus: along the gradient of each parameter by
@@ -523,7 +523,7 @@ fn usual_beginning() -> u32 {
 /// Held-out problems in tokens.
 fn prompts() -> Vec<Vec<u32>> {
     let prompt = |index| {
-        let problem = Family::NanoGsm.problem(Split::HeldOut, 0, index);
+        let problem = NanoTask::Gsm.problem(Split::HeldOut, 0, index);
         nano().tokenizer.encode(&problem.prompt()).expect("text")
     };
     (0..16).map(prompt).collect()

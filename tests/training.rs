@@ -23,7 +23,7 @@ use trimtab_rl::gradient::{
 };
 use trimtab_rl::{RecipeConfig, Run};
 use trimtab_steer::SteeringVectors;
-use trimtab_tasks::{Family, Split};
+use trimtab_tasks::{NanoTask, Split};
 use trimtab_tests::{Matrix, bits, bundled_model, captured, matrix, max_difference, policy};
 
 /// The gradient against central differences of the loss, on vectors that are not zero.
@@ -694,7 +694,7 @@ fn typical_sizes(prompt: &[u32]) -> Vec<f32> {
 /// Held-out problems in tokens, of both families in turn, so that lengths differ.
 fn prompts(count: u64) -> Vec<Vec<u32>> {
     let prompt = |index: u64| {
-        let problem = Family::ALL[index as usize % 2].problem(Split::HeldOut, 0, index);
+        let problem = NanoTask::ALL[index as usize % 2].problem(Split::HeldOut, 0, index);
         nano()
             .tokenizer
             .encode(&problem.prompt())

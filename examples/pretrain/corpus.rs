@@ -3,7 +3,7 @@
 use anyhow::{Result, anyhow};
 use tokenizers::Tokenizer;
 use trimtab::rl::optim::Schedule;
-use trimtab::tasks::{document, document_with_request};
+use trimtab::tasks::corpus::{document, document_with_request};
 
 use crate::tokenizer::END_OF_TEXT;
 

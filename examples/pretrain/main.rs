@@ -22,7 +22,7 @@ use anyhow::{Context, Result};
 use burn::tensor::Device;
 use clap::Parser;
 use trimtab::model::ModelConfig;
-use trimtab::tasks::document;
+use trimtab::tasks::corpus::document;
 use trimtab_examples::{Stop, exit_code, progress};
 
 use crate::state::State;

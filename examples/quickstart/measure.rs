@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use trimtab::tasks::{Decoding, Item, Sample};
-use trimtab::{Family, Outcome, Pretrained, Recipe, SteeringVectors, evaluate};
+use trimtab::tasks::evaluation::{Decoding, Item, Sample};
+use trimtab::{NanoTask, Outcome, Pretrained, Recipe, SteeringVectors, evaluate};
 use trimtab_examples_common::{Stop, progress};
 
 /// Held-out problems of each task.
@@ -13,9 +13,9 @@ const PROBLEMS: u64 = 500;
 /// Both tasks, measured in one way.
 pub(crate) struct Measured {
     /// The outcome of each task.
-    pub(crate) outcomes: BTreeMap<Family, Outcome>,
+    pub(crate) outcomes: BTreeMap<NanoTask, Outcome>,
     /// The samples of each task, by problem.
-    pub(crate) samples: BTreeMap<Family, Vec<Vec<Sample>>>,
+    pub(crate) samples: BTreeMap<NanoTask, Vec<Vec<Sample>>>,
 }
 
 /// Measures both tasks on held-out problems, one completion each, sampled as in training.
@@ -35,9 +35,9 @@ pub(crate) fn measure(
         seed: recipe.seed,
         stop: vec![],
     };
-    let bar = progress(label, PROBLEMS * Family::ALL.len() as u64);
+    let bar = progress(label, PROBLEMS * NanoTask::ALL.len() as u64);
     let (mut outcomes, mut all_samples) = (BTreeMap::new(), BTreeMap::new());
-    for task in Family::ALL {
+    for task in NanoTask::ALL {
         let items = Item::held_out(task, recipe.seed, PROBLEMS);
         let mut samples = vec![];
         for batch in evaluate(base, hook, &items, &decoding, 0) {

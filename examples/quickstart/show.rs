@@ -1,6 +1,6 @@
 //! What the report and the terminal show.
 
-use trimtab::Family;
+use trimtab::NanoTask;
 use trimtab::rl::reporting::{Answer, Example, Measured as Row, RunReport, TaskOutcomes};
 use trimtab::tasks::{Sample, Split};
 
@@ -10,11 +10,11 @@ use crate::measure::Measured;
 /// Problems shown side by side.
 const EXAMPLES: usize = 8;
 /// The task of the default recipe.
-const TRAINED_ON: Family = Family::NanoGsm;
+const TRAINED_ON: NanoTask = NanoTask::Gsm;
 
 /// The accuracies of both tasks.
 pub(crate) fn tasks(before: &Measured, after: &Measured, control: &Measured) -> Vec<TaskOutcomes> {
-    let outcomes = |task: Family| {
+    let outcomes = |task: NanoTask| {
         let row = |label: &str, measured: &Measured| Row {
             label: label.to_owned(),
             outcome: measured.outcomes[&task].clone(),
@@ -32,7 +32,7 @@ pub(crate) fn tasks(before: &Measured, after: &Measured, control: &Measured) -> 
             control: Some(row("control", control)),
         }
     };
-    Family::ALL.map(outcomes).into()
+    NanoTask::ALL.map(outcomes).into()
 }
 
 /// The first problems of the task that is trained on, whatever the answers.

@@ -1,5 +1,8 @@
 //! What the tests of this folder share: where fixtures lie, the tiny model, and how numbers are compared.
 
+#[cfg(doctest)]
+mod pages;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;

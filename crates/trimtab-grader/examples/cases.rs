@@ -1,11 +1,11 @@
-//! Scores the checker on a file of cases and lists what it says otherwise than the file.
+//! Scores the grader on a file of cases and lists the cases on which it disagrees.
 //!
 //! ```text
-//! cargo run --release -p trimtab-tasks --example cases -- FILE.jsonl [--list]
+//! cargo run --release -p trimtab-grader --example cases -- FILE.jsonl [--list]
 //! ```
 #![expect(clippy::print_stdout, reason = "a program that prints")]
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use trimtab_grader::{Grade, check, grade};
@@ -55,38 +55,47 @@ fn main() {
             counts[2 + side][usize::from(accepted)] += 1;
         }
         if list && (accepted != case.expected || elapsed.as_millis() > 9) {
-            let short = |text: &str| {
-                let end: String = text.chars().rev().take(110).collect();
-                end.chars().rev().collect::<String>().replace('\n', "\\n")
-            };
-            println!(
-                "{} want {} flag {:?} got {:?} in {:?}\n   gold {}\n   pred {}\n   extr {:?} {:?}",
-                case.id,
-                case.expected,
-                case.flag,
-                grade.verdict,
-                elapsed,
-                short(&case.gold),
-                short(&case.prediction),
-                grade.extracted.as_deref().map(short),
-                grade.source
-            );
+            print_case(case, &grade, elapsed);
         }
     }
-    for (name, [right, wrong]) in [
-        ("all", [counts[0], counts[1]]),
-        ("unflagged", [counts[2], counts[3]]),
-    ] {
-        let share =
-            |count: [usize; 2]| 100.0 * count[1] as f64 / (count[0] + count[1]).max(1) as f64;
-        println!(
-            "{name}: right {:.2} % of {}, wrong {:.2} % of {}",
-            share(right),
-            right[0] + right[1],
-            share(wrong),
-            wrong[0] + wrong[1]
-        );
-    }
+    print_shares("all", [counts[0], counts[1]]);
+    print_shares("unflagged", [counts[2], counts[3]]);
+    print_speed(&cases);
+}
+
+/// Prints a case on which grader and file disagree, or that took long.
+fn print_case(case: &Case, grade: &Grade, elapsed: Duration) {
+    let short = |text: &str| {
+        let end: String = text.chars().rev().take(110).collect();
+        end.chars().rev().collect::<String>().replace('\n', "\\n")
+    };
+    println!(
+        "{} want {} flag {:?} got {:?} in {elapsed:?}\n   gold {}\n   pred {}\n   extr {:?} {:?}",
+        case.id,
+        case.expected,
+        case.flag,
+        grade.verdict,
+        short(&case.gold),
+        short(&case.prediction),
+        grade.extracted.as_deref().map(short),
+        grade.source
+    );
+}
+
+/// Prints the share of accepted cases among the right and the wrong ones.
+fn print_shares(name: &str, [right, wrong]: [[usize; 2]; 2]) {
+    let share = |count: [usize; 2]| 100.0 * count[1] as f64 / (count[0] + count[1]).max(1) as f64;
+    println!(
+        "{name}: right {:.2} % of {}, wrong {:.2} % of {}",
+        share(right),
+        right[0] + right[1],
+        share(wrong),
+        wrong[0] + wrong[1]
+    );
+}
+
+/// Prints how many cases are graded in a second.
+fn print_speed(cases: &[Case]) {
     let mut rates = Vec::new();
     for _ in 0..9 {
         let start = Instant::now();

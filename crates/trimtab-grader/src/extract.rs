@@ -11,21 +11,25 @@ use memchr::memmem;
 use self::boxes::Boxes;
 pub use self::boxes::last_boxed;
 
-/// A way to find an answer. A [`Grader`](crate::Grader) tries several in order, and the first that finds one wins.
+/// A way to find the answer in a text.
 ///
-/// All but [`ExtractionRule::LastBox`] look only at what the model says for good: after the last `</think>`, before the end of
-/// its turn; a text with a `<think>` that never ends has no answer.
+/// A [`Grader`](crate::Grader) tries several in order and takes the first answer found.
+///
+/// All rules except [`ExtractionRule::LastBox`] look at the final message only: what follows the
+/// last `</think>`, up to the end of the turn. A text whose `<think>` never ends has no answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ExtractionRule {
-    /// The content of the last box, wherever it is; see [`last_boxed`]. For rewards that pay for the form too.
+    /// The content of the last box, wherever it is; see [`last_boxed`]. Use it for rewards that
+    /// require the format.
     LastBox,
-    /// The last box, `\boxed{..}` or `\fbox{..}`, or the last few with only `,`, `and` or `or` between them, as a list.
-    /// `\boxed 7`, without braces, is one if there is no other. A text that ends within a box was cut off: it has no
-    /// answer by any rule.
+    /// The last box, `\boxed{..}` or `\fbox{..}`. If only `,`, `and` or `or` separates it from the
+    /// boxes before it, these form a list. `\boxed 7`, without braces, counts if there is no other
+    /// box. A text that ends inside a box was cut off and has no answer by any rule.
     Boxes,
-    /// What follows the last "answer is", "Answer:", `####`, `<answer>` and their like.
+    /// What follows the last "answer is", "Answer:", `####`, `<answer>` or a similar phrase.
     Phrase,
-    /// The last letter that stands alone and is not denied; only if the gold answer is such a letter.
+    /// The last capital letter that stands alone and is not negated. This rule applies only if the
+    /// gold answer is such a letter.
     Choice,
     /// The whole text, if it is one line of mathematics.
     Whole,
@@ -34,7 +38,7 @@ pub enum ExtractionRule {
 }
 
 impl ExtractionRule {
-    /// The order of [`grade`](crate::grade()).
+    /// The rules of [`grade`](crate::grade()), in order.
     pub const DEFAULT: [Self; 5] = [
         Self::Boxes,
         Self::Phrase,
@@ -49,13 +53,13 @@ impl ExtractionRule {
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum AnswerSource {
-    /// In a box, or several.
+    /// In one or more boxes.
     Box,
-    /// After a phrase that announces it.
+    /// After a phrase that announces the answer.
     Phrase,
-    /// A letter by itself.
+    /// A letter that stands alone.
     Choice,
-    /// The text is nothing else.
+    /// The whole text.
     Whole,
     /// The last formula.
     Formula,
@@ -63,37 +67,39 @@ pub enum AnswerSource {
     Number,
 }
 
-/// The answer in `text` by the first of `rules` that finds one; `choice` is the gold answer if that is a letter.
+/// The answer in `text` by the first of `rules` that finds one.
+///
+/// `choice` is the gold answer if that is the letter of a choice.
 pub(crate) fn extract<'a>(
     text: &'a str,
     rules: &[ExtractionRule],
     choice: Option<char>,
 ) -> Option<(Cow<'a, str>, AnswerSource)> {
-    let said = said(text);
+    let message = final_message(text);
     for rule in rules {
         let found = match rule {
             ExtractionRule::LastBox => {
                 last_boxed(text).map(|answer| (Cow::Borrowed(answer), AnswerSource::Box))
             }
-            ExtractionRule::Boxes => match boxes::boxes(said?) {
+            ExtractionRule::Boxes => match boxes::boxes(message?) {
                 Boxes::CutOff => return None,
                 Boxes::Closed(boxes) => {
-                    boxed(said?, &boxes).map(|answer| (answer, AnswerSource::Box))
+                    boxed(message?, &boxes).map(|answer| (answer, AnswerSource::Box))
                 }
             },
-            ExtractionRule::Phrase => phrase::find(said?).map(|answer| {
+            ExtractionRule::Phrase => phrase::find(message?).map(|answer| {
                 match choice.and_then(|_| value::last_letter(&answer)) {
                     Some(letter) => (Cow::Owned(letter.to_owned()), AnswerSource::Phrase),
                     None => (answer, AnswerSource::Phrase),
                 }
             }),
-            ExtractionRule::Choice if choice.is_some() => value::last_letter(said?)
+            ExtractionRule::Choice if choice.is_some() => value::last_letter(message?)
                 .map(|answer| (Cow::Borrowed(answer), AnswerSource::Choice)),
             ExtractionRule::Choice => None,
             ExtractionRule::Whole => {
-                value::whole(said?).map(|answer| (Cow::Borrowed(answer), AnswerSource::Whole))
+                value::whole(message?).map(|answer| (Cow::Borrowed(answer), AnswerSource::Whole))
             }
-            ExtractionRule::LastValue => value::last(said?),
+            ExtractionRule::LastValue => value::last(message?),
         };
         if found.is_some() {
             return found;
@@ -102,7 +108,7 @@ pub(crate) fn extract<'a>(
     None
 }
 
-/// The answer that a gold text gives: what is in its boxes, if it has any, or itself.
+/// The answer in a gold text: the content of its boxes, or the whole text if it has none.
 pub(crate) fn gold_answer(text: &str) -> Cow<'_, str> {
     match boxes::boxes(text) {
         Boxes::Closed(boxes) => joined(text, &boxes).unwrap_or(Cow::Borrowed(text)),
@@ -110,8 +116,9 @@ pub(crate) fn gold_answer(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// What the model says for good: after its thinking, before the end of its turn. `None` while it still thinks.
-fn said(text: &str) -> Option<&str> {
+/// The final message: what follows the thinking, up to the end of the turn. `None` if the thinking
+/// never ends.
+fn final_message(text: &str) -> Option<&str> {
     const ENDS: [&str; 5] = [
         "<|im_end|>",
         "<|eot_id|>",
@@ -132,7 +139,7 @@ fn said(text: &str) -> Option<&str> {
     Some(&text[..end])
 }
 
-/// The answer in the last box or boxes, unless "the final answer is" comes behind them.
+/// The answer in the last box or boxes, unless "final answer is" follows them.
 fn boxed<'a>(text: &'a str, boxes: &[boxes::Boxed]) -> Option<Cow<'a, str>> {
     match boxes.last() {
         Some(last) if text[last.whole.end..].contains("final answer is") => None,
@@ -141,13 +148,13 @@ fn boxed<'a>(text: &'a str, boxes: &[boxes::Boxed]) -> Option<Cow<'a, str>> {
     }
 }
 
-/// The last box, or the last few that are joined.
+/// The last box, or the list of the last few boxes that are joined.
 fn joined<'a>(text: &'a str, boxes: &[boxes::Boxed]) -> Option<Cow<'a, str>> {
-    const MOST: usize = 64;
+    const MAX_JOINED: usize = 64;
     let last = boxes.last()?;
     let mut first = boxes.len() - 1;
     let mut start = last.whole.start;
-    for (index, found) in boxes.iter().enumerate().rev().skip(1).take(MOST) {
+    for (index, found) in boxes.iter().enumerate().rev().skip(1).take(MAX_JOINED) {
         if found.whole.end > start || !joins(&text[found.whole.end..start]) {
             break;
         }
@@ -162,24 +169,24 @@ fn joined<'a>(text: &'a str, boxes: &[boxes::Boxed]) -> Option<Cow<'a, str>> {
     Some(Cow::Owned(contents.join(", ")))
 }
 
-/// Whether what stands between two formulas makes one list of them: a comma, "and" or "or", and no more.
+/// Whether the text between two formulas makes them one list: only a comma, "and" or "or".
 fn joins(between: &str) -> bool {
-    const LONGEST: usize = 48;
-    if between.len() > LONGEST {
+    const MAX_BYTES: usize = 48;
+    if between.len() > MAX_BYTES {
         return false;
     }
     let mut rest = between.trim();
     let mut joined = false;
     while !rest.is_empty() {
-        const NOTHING: [&str; 12] = [
+        const IGNORED: [&str; 12] = [
             "$", "\\)", "\\(", "\\]", "\\[", "\\quad", "\\qquad", "\\ ", "\\,", "\\;", "}",
             "\\text{",
         ];
-        const JOINTS: [&str; 5] = [",", ";", "and", "or", "&"];
+        const SEPARATORS: [&str; 5] = [",", ";", "and", "or", "&"];
         let strip = |pieces: &[&str]| pieces.iter().find_map(|piece| rest.strip_prefix(piece));
-        if let Some(after) = strip(&NOTHING) {
+        if let Some(after) = strip(&IGNORED) {
             rest = after.trim_start();
-        } else if let Some(after) = strip(&JOINTS) {
+        } else if let Some(after) = strip(&SEPARATORS) {
             joined = true;
             rest = after.trim_start();
         } else {

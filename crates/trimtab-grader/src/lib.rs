@@ -1,21 +1,59 @@
 //! Checks maths answers: finds the answer in a text and compares it with the gold answer.
 //!
-//! This crate has no other crate of trimtab among its dependencies and builds in seconds.
-//!
 //! ```
 //! use trimtab_grader::{check, grade};
 //!
-//! // Two bare answers.
+//! // Two answers.
 //! assert!(check(r"\frac{1}{2}", "0.5").is_correct());
 //!
 //! // A text that contains the answer.
 //! assert!(grade("12", r"So she has $\boxed{12}$ apples.").verdict.is_correct());
 //! ```
+//!
+//! - [`check`] compares two answers and documents when they are equal.
+//! - [`grade`] finds the answer in a text first.
+//! - [`Grader`] does both with other settings.
+//! - [`Verifier`] accepts answers in a required form only, such as plain numbers.
+//!
+//! The crate is safe Rust without a tensor library and builds in seconds. Every call runs within
+//! a fixed budget of time and memory, whatever the texts.
+//!
+//! # Features
+//!
+//! `serde`: serialization of [`Verdict`], [`Reason`], [`Grade`], [`AnswerSource`] and
+//! [`Verifier`].
 
-mod check;
+// From a text to a verdict.
 mod extract;
+mod grader;
+mod verdict;
 mod verifier;
 
-pub use check::{Grade, Grader, Reason, Verdict, check, grade, is_understood};
+// From an answer to an expression: tokens, then a tree.
+mod answer;
+mod date;
+mod expr;
+mod lex;
+mod number;
+mod parse;
+mod prose;
+mod vocabulary;
+
+// Whether two expressions are equal, and their values.
+mod ball;
+mod budget;
+mod double_double;
+mod equality;
+mod evaluate;
+mod rational;
+
+pub use answer::is_understood;
 pub use extract::{AnswerSource, ExtractionRule, last_boxed};
+pub use grader::{Grader, check, grade};
+pub use verdict::{Grade, Reason, Verdict};
 pub use verifier::Verifier;
+
+/// Compiles the code of the page as a doc test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/answer-checking.md")]
+mod answer_checking_page {}

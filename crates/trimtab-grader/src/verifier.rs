@@ -1,32 +1,34 @@
-//! How an answer to a problem is told right from wrong.
+//! Which answers to a problem are right, and in which form.
 
 mod expression;
 
 use num_rational::BigRational;
 
 use self::expression::Expression;
-use crate::check::{Grade, Grader, Verdict, check};
+use crate::{Grade, Grader, Verdict, check};
 
-/// How an answer to a problem is told right from wrong.
+/// Which answers to a problem are right, and in which form.
 ///
-/// [`Verifier::Equal`] is the answer checker, which takes any form of the same value. That is too kind where the
-/// question itself contains an expression of that value: `\boxed{38 * 47}` repeats the question. The others ask for
-/// the finished form, so that repeating the question scores nothing.
+/// [`Verifier::Equal`] accepts every form of the gold answer. That is too lenient if the question
+/// contains an expression of that value: `\boxed{38 * 47}` only repeats the question. The other
+/// verifiers require the finished form, so repeating the question scores nothing.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Verifier {
-    /// Equal to the gold answer, by [`check`].
+    /// Any answer equal to the gold answer; see [`check`].
     #[default]
     Equal,
-    /// Plain numbers, as many as the gold answer has and in its order: `12`, `-3/4`, `\frac{1}{2}`, `2, 3, 5`.
+    /// The same plain numbers as the gold answer, in the same order: `12`, `-3/4`, `\frac{1}{2}`,
+    /// `2, 3, 5`.
     Numbers,
-    /// Digits in a base of 2 to 16, with or without a subscript or prefix that names the base: `1011`, `ff_{16}`.
+    /// Digits in a base from 2 to 16, such as `1011` or `ff_{16}`. A subscript or prefix may name
+    /// the base.
     Digits {
         /// The base.
         base: u32,
     },
-    /// Any expression that uses `+ - * /` and each of the numbers exactly once, and has the target as its value.
+    /// Any expression of `+ - * /` that uses each number exactly once and equals the target.
     Countdown {
         /// The numbers to use.
         numbers: Vec<u64>,
@@ -41,7 +43,7 @@ impl Verifier {
         *self == Self::Equal
     }
 
-    /// Finds the answer in a response as `grader` does, and judges that.
+    /// Finds the answer in a text as `grader` does, and checks it with this verifier.
     pub fn grade(&self, grader: &Grader, gold: &str, text: &str) -> Grade {
         let mut grade = grader.grade(gold, text);
         if let (Some(answer), false) = (&grade.extracted, self.is_default()) {
@@ -50,9 +52,11 @@ impl Verifier {
         grade
     }
 
-    /// The verdict on a bare answer. `gold` is ignored where the problem has many right answers.
+    /// Checks an answer. [`Verifier::Countdown`] ignores `gold`: its problems have many right
+    /// answers.
     ///
-    /// Time and memory are linear in the length of the texts.
+    /// Time and memory are linear in the length of the texts, except for [`Verifier::Equal`], whose
+    /// cost [`check`] describes.
     ///
     /// ```
     /// use trimtab_grader::{Verdict, Verifier};
@@ -80,7 +84,7 @@ impl Verifier {
     }
 }
 
-/// Longest answer that is looked at, in bytes; no right answer of a generated problem comes near.
+/// Longest answer that is read, in bytes. Right answers of generated problems are much shorter.
 const MAX_BYTES: usize = 4096;
 
 fn numbers_agree(gold: &str, answer: &str) -> bool {
@@ -98,7 +102,7 @@ fn numbers_agree(gold: &str, answer: &str) -> bool {
     numbers(answer).is_some_and(|answer| answer == gold)
 }
 
-/// Drops each comma that stands between a digit and exactly three digits.
+/// Drops each comma between a digit and exactly three digits.
 fn without_thousands_commas(text: &str) -> String {
     let is_digit = |at: usize| text.as_bytes().get(at).is_some_and(u8::is_ascii_digit);
     text.char_indices()
@@ -111,7 +115,7 @@ fn without_thousands_commas(text: &str) -> String {
         .collect()
 }
 
-/// Plain numbers divided by commas, semicolons, `and` or blanks; the list may stand in one pair of brackets.
+/// Plain numbers separated by commas, semicolons, `and` or blanks. Brackets may enclose the list.
 fn numbers(text: &str) -> Option<Vec<BigRational>> {
     if text.len() > MAX_BYTES {
         return None;
@@ -139,7 +143,7 @@ fn numbers(text: &str) -> Option<Vec<BigRational>> {
         .trim()
         .trim_end_matches('.')
         .trim_matches(['(', ')', '[', ']', ' ']);
-    // `x = 3` and `x + …`: a name before an equals sign goes, blanks around signs join.
+    // Keep `x = 3` in one part; the name is dropped below.
     let list = list.replace(" =", "=").replace("= ", "=");
     let parts = list.split([',', ' ', '\t', '\n']);
     let numbers = parts.map(str::trim).filter(|part| !part.is_empty());
@@ -147,7 +151,7 @@ fn numbers(text: &str) -> Option<Vec<BigRational>> {
     numbers.filter(|numbers| !numbers.is_empty())
 }
 
-/// `12`, `-0.5`, `3/4`, `-\frac{3}{4}`, each with or without a single letter and an equals sign before it.
+/// One of `12`, `-0.5`, `3/4`, `-\frac{3}{4}`. A letter and an equals sign may precede it.
 fn number(text: &str) -> Option<BigRational> {
     let text = match text.split_once('=') {
         Some((name, value)) if name.len() == 1 && name.as_bytes()[0].is_ascii_alphabetic() => value,
@@ -176,7 +180,7 @@ fn number(text: &str) -> Option<BigRational> {
     Some(if negative { -value } else { value })
 }
 
-/// Digits with at most one point among or before them, thirty bytes at most.
+/// Digits with at most one decimal point, in at most thirty bytes.
 fn decimal(text: &str) -> Option<BigRational> {
     let (whole, after_point) = text.split_once('.').unwrap_or((text, ""));
     let digits = format!("{whole}{after_point}");
@@ -188,7 +192,7 @@ fn decimal(text: &str) -> Option<BigRational> {
     Some(BigRational::new(digits.parse().ok()?, scale))
 }
 
-/// The digits in lower case without leading zeros, if all belong to the base.
+/// The digits in lower case without leading zeros. `None` if one does not belong to the base.
 fn digits(text: &str, base: u32) -> Option<String> {
     if text.len() > MAX_BYTES {
         return None;
@@ -218,7 +222,7 @@ fn digits(text: &str, base: u32) -> Option<String> {
     all_digits.then(|| text.trim_start_matches('0').to_owned())
 }
 
-/// Whether `answer`, or its left side where the right one is the target, uses the numbers and has the value.
+/// Whether `answer` uses the numbers and equals the target. The target may follow an equals sign.
 fn reaches(answer: &str, numbers: &[u64], target: u64) -> bool {
     if answer.len() > MAX_BYTES {
         return false;
@@ -351,7 +355,8 @@ mod tests {
         #[test]
         fn no_text_panics(text in r"[0-9a-fx+*/=(){}\[\]\\$_,. −-]{0,60}|\PC{0,40}") {
             let countdown = Verifier::Countdown { numbers: vec![1, 2], target: 3 };
-            for verifier in [countdown, Verifier::Numbers, Verifier::Digits { base: 16 }, Verifier::Equal] {
+            let hexadecimal = Verifier::Digits { base: 16 };
+            for verifier in [countdown, Verifier::Numbers, hexadecimal, Verifier::Equal] {
                 verifier.check("1", &text);
                 verifier.check(&text, "1");
             }

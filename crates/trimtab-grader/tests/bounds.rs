@@ -1,4 +1,4 @@
-//! What any text costs at most: no panic, milliseconds, and a few megabytes.
+//! No text makes the grader panic or costs more than milliseconds and a few megabytes.
 
 use std::time::{Duration, Instant};
 
@@ -10,10 +10,11 @@ static ALLOCATOR: PeakAlloc = PeakAlloc;
 
 const MEGABYTE: usize = 1 << 20;
 
-/// Ten milliseconds are what an optimised build on an idle machine needs at most; tests share theirs.
+/// An optimised build on an idle machine needs at most ten milliseconds. Tests run unoptimised and
+/// side by side.
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// Pieces that are repeated up to a megabyte.
+/// Pieces that are repeated up to one megabyte.
 const REPEATED: &[&str] = &[
     "\\",
     "{",
@@ -138,7 +139,7 @@ const REPEATED: &[&str] = &[
     "\\%",
 ];
 
-/// Small texts of great or no value.
+/// Small texts with a huge value, or with none.
 const EXPENSIVE: &[&str] = &[
     "10^{10^{10}}",
     "10^{10^{10^{10}}}",
@@ -283,7 +284,7 @@ fn texts() -> Vec<String> {
     texts
 }
 
-/// Well-formed, and expensive for whoever computes it all.
+/// Well-formed texts that are expensive to compute in full.
 fn well_formed() -> Vec<String> {
     let mut texts: Vec<String> = Vec::new();
     let nested = |open: &str, inner: &str, close: &str, depth: usize| {

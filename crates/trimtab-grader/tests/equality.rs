@@ -1,8 +1,8 @@
-//! Which answers are equal, by table: what [`check`] says of pairs that we wrote.
+//! Which answers are equal: the verdicts of [`check`] on tables of pairs.
 
 use trimtab_grader::{Verdict, check};
 
-/// Pairs that are equal, either way round.
+/// Pairs that are equal in both directions.
 fn equal(table: &[(&str, &str)]) {
     let failures: Vec<String> = table
         .iter()
@@ -13,7 +13,7 @@ fn equal(table: &[(&str, &str)]) {
     assert!(failures.is_empty(), "not equal:\n{}", failures.join("\n"));
 }
 
-/// Pairs that are not accepted, either way round.
+/// Pairs that are not accepted in either direction.
 fn unequal(table: &[(&str, &str)]) {
     let failures: Vec<String> = table
         .iter()

@@ -1,8 +1,8 @@
-//! Which answer [`grade`] finds in a text, and where, by table.
+//! Which answer [`grade`] finds in a text, and where.
 
 use trimtab_grader::{AnswerSource, ExtractionRule, Grader, Verdict, grade};
 
-/// `(text, answer and where it is found)`, for a gold answer that is a number.
+/// A text, the answer in it and where it is found.
 type Row = (&'static str, Option<(&'static str, AnswerSource)>);
 
 fn extracts(gold: &str, table: &[Row]) {

@@ -1,6 +1,6 @@
-//! The checker on the files of cases and gold answers that lie beside the workspace, where they do.
+//! The grader on the files of cases and gold answers beside the workspace, if they are there.
 //!
-//! The floors are the figures of `docs/answer-checking.md`; nothing here is decided case by case.
+//! The limits are the figures of `docs/answer-checking.md`. No case is handled by its id.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -32,7 +32,7 @@ impl Case {
     }
 }
 
-/// The text of a shared file; none, with a note, if the file is not there.
+/// The text of a shared file. `None`, with a note, if the file is not there.
 fn shared(path: &str) -> Option<String> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../../../shared")
@@ -114,7 +114,7 @@ fn hostile_cases_are_refused_at_once() {
     assert!(elapsed < Duration::from_millis(500), "{elapsed:?}");
 }
 
-/// The 7,866 gold answers of the eight evaluation sets that peers are measured on.
+/// The 7,866 gold answers of the eight evaluation sets on which other graders are measured.
 #[test]
 fn every_gold_answer_is_understood_and_equals_itself_in_a_box() {
     let mut failures = Vec::new();

@@ -1,27 +1,30 @@
-//! Files of the Hugging Face hub, through its local cache.
+//! Files on the Hugging Face hub, through its local cache.
 
 use std::path::PathBuf;
 
 use hf_hub::api::sync::ApiBuilder;
 use hf_hub::{Cache, Repo, RepoType};
-use trimtab_tasks::LoadError;
+use trimtab_tasks::dataset::DatasetError;
 
-/// The local copy of `hf://datasets/OWNER/NAME[@REVISION]/PATH`, downloaded if there is none. Cache and hub are those of
-/// `HF_HOME` and `HF_ENDPOINT`.
-pub(crate) fn fetch(uri: &str) -> Result<PathBuf, LoadError> {
-    let failed = |reason: String| LoadError::Hub {
+/// The local copy of `hf://datasets/OWNER/NAME[@REVISION]/PATH`, which is downloaded if it is
+/// missing.
+///
+/// `HF_HOME` sets the cache and `HF_ENDPOINT` the hub.
+pub(crate) fn fetch(uri: &str) -> Result<PathBuf, DatasetError> {
+    let failed = |reason: String| DatasetError::Hub {
         uri: uri.to_owned(),
         reason,
     };
-    let (owner, name, revision, path) = parts(uri).ok_or_else(|| LoadError::Uri {
+    let (owner, name, revision, path) = parts(uri).ok_or_else(|| DatasetError::Uri {
         uri: uri.to_owned(),
     })?;
     let revision = revision.unwrap_or("main").to_owned();
     let repo = Repo::with_revision(format!("{owner}/{name}"), RepoType::Dataset, revision);
     if offline() {
-        return Cache::from_env().repo(repo).get(path).ok_or_else(|| {
-            failed("it is not in the cache, and HF_HUB_OFFLINE forbids to fetch it".to_owned())
-        });
+        return Cache::from_env()
+            .repo(repo)
+            .get(path)
+            .ok_or_else(|| failed("it is not in the cache, and HF_HUB_OFFLINE is set".to_owned()));
     }
     let mut builder = ApiBuilder::from_env().with_progress(false);
     if let Ok(token) = std::env::var("HF_TOKEN") {
@@ -45,7 +48,7 @@ fn parts(uri: &str) -> Option<(&str, &str, Option<&str>, &str)> {
     (whole && path.split('/').all(plain)).then_some((owner, name, revision, path))
 }
 
-/// `HF_HUB_OFFLINE`, which the client library leaves to its users.
+/// Whether `HF_HUB_OFFLINE` is set. The client library does not read it.
 fn offline() -> bool {
     std::env::var("HF_HUB_OFFLINE").is_ok_and(|value| {
         matches!(

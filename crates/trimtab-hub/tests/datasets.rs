@@ -151,12 +151,12 @@ fn what_cannot_be_had_is_an_error() {
         (
             missing,
             false,
-            "error: cannot get hf://datasets/reasoning-machines/gsm-hard/none.jsonl",
+            "error: cannot download hf://datasets/reasoning-machines/gsm-hard/none.jsonl",
         ),
         (
             "gsm-hard",
             true,
-            "error: cannot get hf://datasets/reasoning-machines/gsm-hard/gsmhardv2.jsonl",
+            "error: cannot download hf://datasets/reasoning-machines/gsm-hard/gsmhardv2.jsonl",
         ),
         (
             "gsm-hard:hf://gsm-hard",

@@ -1,12 +1,12 @@
 //! Data sets in Parquet files.
 #![cfg(feature = "parquet")]
 
-use trimtab_tasks::{Dataset, LoadError, Loaded, Malformed};
+use trimtab_tasks::dataset::{Dataset, DatasetError, LoadedDataset, MalformedRows};
 
 /// Written by pyarrow, see `fixtures/verl_parquet.py`; the third row has a null as its gold.
 const VERL: &[u8] = include_bytes!("fixtures/verl.parquet");
 
-fn load(bytes: &[u8], malformed: Malformed) -> Result<Loaded, LoadError> {
+fn load(bytes: &[u8], malformed: MalformedRows) -> Result<LoadedDataset, DatasetError> {
     trimtab_hub::install();
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("verl.parquet");
@@ -18,7 +18,7 @@ fn load(bytes: &[u8], malformed: Malformed) -> Result<Loaded, LoadError> {
 
 #[test]
 fn nested_rows_are_read() {
-    let loaded = load(VERL, Malformed::Skip).expect("two good rows");
+    let loaded = load(VERL, MalformedRows::Skip).expect("two good rows");
     let rows: Vec<(&str, &str)> = loaded
         .problems
         .iter()
@@ -31,7 +31,7 @@ fn nested_rows_are_read() {
             ("What is 1/4 + 1/4?", r"\frac{1}{2}")
         ]
     );
-    let error = load(VERL, Malformed::Refuse)
+    let error = load(VERL, MalformedRows::Refuse)
         .expect_err("no gold")
         .to_string();
     assert!(error.ends_with("line 3: no field `/answer`"), "{error}");
@@ -42,10 +42,10 @@ fn damaged_files_are_errors_or_rows() {
     for at in 0..VERL.len() {
         let mut bytes = VERL.to_vec();
         bytes[at] ^= 0xff;
-        let _ = load(&bytes, Malformed::Skip);
+        let _ = load(&bytes, MalformedRows::Skip);
     }
     for len in 0..VERL.len() {
-        let error = load(&VERL[..len], Malformed::Refuse);
+        let error = load(&VERL[..len], MalformedRows::Refuse);
         assert!(error.is_err(), "{len}");
     }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use trimtab_model::{HostTensor, TensorFile, TensorFileError};
 use trimtab_steer::Adapter;
-use trimtab_tasks::Cursor;
+use trimtab_tasks::stream::Cursor;
 
 use crate::optim::Moments;
 use crate::value::ValueHead;

@@ -1,9 +1,10 @@
 //! The problems of a run: a stream to train on, and validation problems.
 
 use trimtab_model::Pretrained;
-use trimtab_tasks::{
-    Cursor, Item, LoadError, Problem, Problems, Split, Stream, StreamError, set_aside,
-};
+use trimtab_tasks::dataset::DatasetError;
+use trimtab_tasks::filter::hold_out;
+use trimtab_tasks::stream::{Cursor, StreamError};
+use trimtab_tasks::{Item, Problem, ProblemSource, ProblemStream, Split};
 
 use crate::recipe::Recipe;
 use crate::rollout::{RolloutError, prompt_item};
@@ -11,8 +12,8 @@ use crate::rollout::{RolloutError, prompt_item};
 /// The problems of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Data {
-    pub(crate) stream: Stream,
-    validation: Problems,
+    pub(crate) stream: ProblemStream,
+    validation: ProblemSource,
 }
 
 /// Why a run has no problems.
@@ -21,7 +22,7 @@ pub(crate) struct Data {
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     #[error(transparent)]
-    Load(#[from] LoadError),
+    Load(#[from] DatasetError),
     #[error(transparent)]
     Stream(#[from] StreamError),
     #[error(
@@ -43,10 +44,10 @@ impl Data {
         let all = problems(TRAINING_STREAM)?;
         let (train, validation) = match all.len() {
             None => (all, problems(VALIDATION_STREAM)?),
-            Some(_) if recipe.validation.every == 0 => (all, Problems::from(vec![])),
+            Some(_) if recipe.validation.every == 0 => (all, ProblemSource::from(vec![])),
             Some(count) => {
                 let (kept, aside) =
-                    set_aside(all.iter().collect(), recipe.validation.share, recipe.seed);
+                    hold_out(all.iter().collect(), recipe.validation.share, recipe.seed);
                 let count = count as usize;
                 for (part, problems) in [("trained on", &kept), ("set aside", &aside)] {
                     if problems.is_empty() {
@@ -57,7 +58,7 @@ impl Data {
             }
         };
         Ok(Self {
-            stream: Stream::new(recipe.seed, vec![(train, 1)])?,
+            stream: ProblemStream::new(recipe.seed, vec![(train, 1)])?,
             validation,
         })
     }

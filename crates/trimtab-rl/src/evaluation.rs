@@ -5,7 +5,7 @@ use trimtab_model::{
     Completion, FinishReason, GenerateOptions, Hook, Pretrained, Request, Sampling, generate,
     stop_on_text,
 };
-use trimtab_tasks::{Decoding, Item, Sample};
+use trimtab_tasks::evaluation::{Decoding, Item, Sample};
 
 use crate::rollout::{RolloutError, encode_item};
 

@@ -264,7 +264,7 @@ impl Group {
 #[cfg(test)]
 pub(crate) mod tests {
     use trimtab_model::FinishReason;
-    use trimtab_tasks::{Family, Split};
+    use trimtab_tasks::{NanoTask, Split};
 
     use super::*;
 
@@ -273,7 +273,7 @@ pub(crate) mod tests {
         let problem = Problem {
             id: "p".to_owned(),
             answer: gold.to_owned(),
-            ..Family::NanoGsm.problem(Split::Train, 0, 0)
+            ..NanoTask::Gsm.problem(Split::Train, 0, 0)
         };
         let grader = answer_grader();
         let rollout = |text: &&str| {

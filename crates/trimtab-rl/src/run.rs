@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use trimtab_model::{Pretrained, write_atomically};
-use trimtab_tasks::{Decoding, Item, Outcome, Sample};
+use trimtab_tasks::evaluation::Decoding;
+use trimtab_tasks::{Item, Outcome, Sample};
 
 pub use crate::export::ResultError;
 pub use crate::log::LogError;

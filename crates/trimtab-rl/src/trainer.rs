@@ -7,7 +7,8 @@ use std::ops::Range;
 use burn::tensor::Device;
 use trimtab_model::{CheckpointWeights, LoadError, Model, Pretrained, Sampling, Site};
 use trimtab_steer::{Adapter, Form, FormError, SteeringError, SteeringVectors, TokenFilter};
-use trimtab_tasks::{Cursor, Problem};
+use trimtab_tasks::Problem;
+use trimtab_tasks::stream::Cursor;
 
 use crate::advantage::{Advantage, has_variance};
 use crate::batch::Batch;

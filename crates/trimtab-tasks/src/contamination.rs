@@ -7,29 +7,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::problem::Problem;
 
-/// Words in a row that count as copied (GPT-3, arXiv:2005.14165 appendix C).
+/// Length of the word sequences that are compared (GPT-3, arXiv:2005.14165, appendix C).
 const NGRAM: usize = 13;
 
-/// An n-gram of more test problems than this is a phrase of the benchmark, not a sign of one problem.
-const PHRASE: usize = 10;
+/// An n-gram that occurs in more test problems than this is a phrase of the benchmark.
+const MAX_OWNERS: usize = 10;
 
-/// A test problem of which something occurs in the training data.
+/// A test problem whose question occurs in the training data, in whole or in part.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Overlap {
     /// Number of the test problem, from 0.
     pub test: usize,
-    /// Number of the first training problem with the same question but for blanks and case.
+    /// Number of the first training problem with the same question, up to blanks and case.
     pub equal: Option<usize>,
     /// How many of the test question's 13-grams occur in the training data.
     pub shared: usize,
-    /// How many 13-grams the test question has; a question of fewer than 13 words has none.
+    /// How many 13-grams the test question has. A question of fewer than 13 words has none.
     pub ngrams: usize,
-    /// Number of the training problem with the most of them, the first of several.
+    /// Number of the first training problem that shares the most 13-grams.
     pub closest: Option<usize>,
 }
 
 impl Overlap {
-    /// The share of the 13-grams that occur in the training data; 1 for an equal question.
+    /// The share of 13-grams that occur in the training data, or 1 for an equal question.
     pub fn share(&self) -> f64 {
         if self.equal.is_some() {
             1.0
@@ -39,23 +39,24 @@ impl Overlap {
     }
 }
 
-/// The test problems whose questions occur in the training data, whole or in part, in their order.
+/// The test problems whose questions occur in the training data, in whole or in part.
 ///
-/// Questions are equal if they are the same text but for blanks and case. Beyond that the 13-grams of their words are
-/// compared, where a word is a run of letters and digits in lower case; 13-grams of more than ten test problems are
-/// left out on both sides of the share. A reworded copy is not found, nor is one of fewer than 13 words that differs
-/// in a sign.
+/// Two questions are equal if they differ only in blanks and case. Otherwise the 13-grams of their
+/// words are compared, where a word is a run of letters and digits in lower case. 13-grams that
+/// occur in more than ten test problems do not count. A paraphrase is not found.
 ///
-/// One pass over each side; time and memory are linear in the length of the texts.
+/// Takes one pass over each side. Time and memory are linear in the length of the texts.
 ///
 /// ```
-/// use trimtab_tasks::{Level, Procedure, Split, contamination};
+/// use trimtab_tasks::contamination::overlaps;
+/// use trimtab_tasks::{Level, ProceduralTask, Split};
 ///
-/// let train: Vec<_> = (0..50).map(|i| Procedure::Sorting.problem(Level::EASIEST, Split::Train, 0, i)).collect();
-/// let found = contamination(&train, &train[7..8]);
+/// let problem = |index| ProceduralTask::Sorting.problem(Level::EASIEST, Split::Train, 0, index);
+/// let train: Vec<_> = (0..50).map(problem).collect();
+/// let found = overlaps(&train, &train[7..8]);
 /// assert_eq!(found[0].equal, Some(7));
 /// ```
-pub fn contamination(train: &[Problem], test: &[Problem]) -> Vec<Overlap> {
+pub fn overlaps(train: &[Problem], test: &[Problem]) -> Vec<Overlap> {
     let mut by_text: HashMap<String, usize> = HashMap::new();
     for (number, problem) in train.iter().enumerate() {
         by_text
@@ -69,7 +70,7 @@ pub fn contamination(train: &[Problem], test: &[Problem]) -> Vec<Overlap> {
             owners.entry(gram).or_default().push(number);
         }
     }
-    owners.retain(|_, numbers| numbers.len() <= PHRASE);
+    owners.retain(|_, numbers| numbers.len() <= MAX_OWNERS);
     let mut found: Vec<Overlap> = test
         .iter()
         .enumerate()
@@ -137,24 +138,25 @@ fn ngrams(question: &str) -> HashSet<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Family, Split};
+    use crate::{NanoTask, Split};
 
     fn problems(questions: &[&str]) -> Vec<Problem> {
         questions
             .iter()
             .map(|question| Problem {
                 question: (*question).to_owned(),
-                ..Family::NanoGsm.problem(Split::Train, 0, 0)
+                ..NanoTask::Gsm.problem(Split::Train, 0, 0)
             })
             .collect()
     }
 
-    const LONG: &str = "A farmer has one hundred sheep and sells twenty of them on each of the three market days in May";
+    const LONG: &str = "A farmer has one hundred sheep and sells twenty of them on each of the \
+                        three market days in May";
 
     #[test]
     fn equal_texts_are_found_whatever_blanks_and_case() {
         let train = problems(&["other", "What is $x + 1$?", "what is $x+1$ ?"]);
-        let found = contamination(&train, &problems(&["What is  $X+1$?", "What is $x-1$?"]));
+        let found = overlaps(&train, &problems(&["What is  $X+1$?", "What is $x-1$?"]));
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].test, found[0].equal), (0, Some(1)));
         assert_eq!(found[0].share(), 1.0);
@@ -168,7 +170,7 @@ mod tests {
         let copy = |count: usize| format!("Here: {} or so.", words[..count].join(", "));
         let train = [copy(12), copy(13), copy(15)];
         let train = problems(&train.iter().map(String::as_str).collect::<Vec<_>>());
-        let found = contamination(&train, &problems(&["short", LONG]));
+        let found = overlaps(&train, &problems(&["short", LONG]));
         let expected = Overlap {
             test: 1,
             equal: None,
@@ -178,14 +180,14 @@ mod tests {
         };
         assert_eq!(found, [expected]);
         assert_eq!(found[0].share(), 0.375);
-        assert_eq!(contamination(&train[..1], &problems(&[LONG])), []);
+        assert_eq!(overlaps(&train[..1], &problems(&[LONG])), []);
     }
 
     #[test]
     fn phrases_of_the_benchmark_do_not_count() {
         let test: Vec<String> = (0..11).map(|number| format!("{LONG} {number}")).collect();
         let test = problems(&test.iter().map(String::as_str).collect::<Vec<_>>());
-        assert_eq!(contamination(&problems(&[LONG]), &test), []);
-        assert_eq!(contamination(&problems(&[LONG]), &test[..10]).len(), 10);
+        assert_eq!(overlaps(&problems(&[LONG]), &test), []);
+        assert_eq!(overlaps(&problems(&[LONG]), &test[..10]).len(), 10);
     }
 }

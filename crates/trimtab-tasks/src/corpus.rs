@@ -1,19 +1,21 @@
-//! The pre-training text of the bundled model: problems followed by many habits, and bare arithmetic.
+//! The pre-training text of the bundled model: problems with various continuations, and arithmetic.
 //!
-//! The text teaches the skill (a third of it is arithmetic, one completion in four shows its work) but not the habit: most
-//! problems are followed by something else. That is the situation of a base model before reward training.
+//! The text teaches how to solve problems: a third of it is arithmetic, and one problem in four is
+//! followed by a worked solution. Most problems are followed by something else, as in the text that
+//! base models are trained on.
 
-use crate::draw::Draw;
-use crate::nano_gsm::{MAX_VALUE, PEOPLE, THINGS};
-use crate::problem::{Family, Problem, Split};
+use crate::nano::NanoTask;
+use crate::nano::gsm::{MAX_VALUE, PEOPLE, THINGS};
+use crate::problem::{Problem, Split};
+use crate::rng::Rng;
 
-/// Address words that keep documents apart from problems and the two kinds from one another.
+/// Addresses of the two kinds of documents, which differ from those of problems.
 const DOCUMENTS: u64 = 1 << 32;
 const REQUESTS: u64 = 1 << 33;
 
-/// What may follow a problem.
+/// The continuation of a problem.
 #[derive(Clone, Copy)]
-enum Habit {
+enum Continuation {
     Worked,
     BareAnswer,
     Guess,
@@ -21,90 +23,91 @@ enum Habit {
     AnotherProblem,
 }
 
-const HABITS: [Habit; 5] = [
-    Habit::Worked,
-    Habit::BareAnswer,
-    Habit::Guess,
-    Habit::Chatter,
-    Habit::AnotherProblem,
+const CONTINUATIONS: [Continuation; 5] = [
+    Continuation::Worked,
+    Continuation::BareAnswer,
+    Continuation::Guess,
+    Continuation::Chatter,
+    Continuation::AnotherProblem,
 ];
 
-/// How often each habit follows a problem that asks for none, in percent.
+/// How often each continuation follows a problem without a request, in percent.
 const PLAIN: [usize; 5] = [26, 20, 18, 22, 14];
 
-/// How often each habit is asked for by those that do, in percent.
+/// How often each continuation is requested, in percent.
 const REQUESTED: [usize; 5] = [48, 13, 13, 13, 13];
 
-/// Document number `index` of the corpus with this seed; problems come from [`Split::Train`] only.
+/// Document number `index` of the corpus. Its problems are from [`Split::Train`].
 pub fn document(seed: u64, index: u64) -> String {
-    let mut draw = Draw::at([seed, DOCUMENTS, 0, index]);
-    if draw.below(5) < 2 {
-        return facts(&mut draw);
+    let mut rng = Rng::at([seed, DOCUMENTS, 0, index]);
+    if rng.below(5) < 2 {
+        return facts(&mut rng);
     }
-    let family = if draw.below(3) < 2 {
-        Family::NanoGsm
+    let task = if rng.below(3) < 2 {
+        NanoTask::Gsm
     } else {
-        Family::NanoMath
+        NanoTask::Math
     };
-    let problem = family.problem(Split::Train, seed, index);
-    let habit = HABITS[draw.weighted(&PLAIN)];
-    problem.prompt() + &completion(habit, &problem, family, seed, index, &mut draw)
+    let problem = task.problem(Split::Train, seed, index);
+    let continuation = CONTINUATIONS[rng.weighted(&PLAIN)];
+    problem.prompt() + &completion(continuation, &problem, task, seed, index, &mut rng)
 }
 
-/// Document number `index` of the second part of the corpus, in which six problems in ten end with a request for the
-/// habit that follows: `… Step by step.` So the habit becomes something that the model computes from its input, as it is in
-/// models that have read instructions.
+/// Document number `index` of the second part of the corpus.
+///
+/// Here six problems in ten end with a request for the continuation: `… Step by step.` So the model
+/// learns to follow requests, like models that have read instructions.
 pub fn document_with_request(seed: u64, index: u64) -> String {
-    let mut draw = Draw::at([seed, REQUESTS, 0, index]);
-    if draw.below(4) == 0 {
-        return facts(&mut draw);
+    let mut rng = Rng::at([seed, REQUESTS, 0, index]);
+    if rng.below(4) == 0 {
+        return facts(&mut rng);
     }
-    let family = if draw.below(2) == 0 {
-        Family::NanoGsm
+    let task = if rng.below(2) == 0 {
+        NanoTask::Gsm
     } else {
-        Family::NanoMath
+        NanoTask::Math
     };
-    let mut problem = family.problem(Split::Train, seed, index);
-    let habit = if draw.below(10) < 6 {
-        let habit = HABITS[draw.weighted(&REQUESTED)];
-        problem.question += match habit {
-            Habit::Worked => " Step by step.",
-            Habit::BareAnswer => " What is the answer?",
-            Habit::Guess => " My guess?",
-            Habit::Chatter => " Do you like it?",
-            Habit::AnotherProblem => " Now another one.",
+    let mut problem = task.problem(Split::Train, seed, index);
+    let continuation = if rng.below(10) < 6 {
+        let continuation = CONTINUATIONS[rng.weighted(&REQUESTED)];
+        problem.question += match continuation {
+            Continuation::Worked => " Step by step.",
+            Continuation::BareAnswer => " What is the answer?",
+            Continuation::Guess => " My guess?",
+            Continuation::Chatter => " Do you like it?",
+            Continuation::AnotherProblem => " Now another one.",
         };
-        habit
+        continuation
     } else {
-        HABITS[draw.weighted(&PLAIN)]
+        CONTINUATIONS[rng.weighted(&PLAIN)]
     };
-    problem.prompt() + &completion(habit, &problem, family, seed, index, &mut draw)
+    problem.prompt() + &completion(continuation, &problem, task, seed, index, &mut rng)
 }
 
 fn completion(
-    habit: Habit,
+    continuation: Continuation,
     problem: &Problem,
-    family: Family,
+    task: NanoTask,
     seed: u64,
     index: u64,
-    draw: &mut Draw,
+    rng: &mut Rng,
 ) -> String {
-    match habit {
-        Habit::Worked => worked(problem, draw),
-        Habit::BareAnswer => bare_answer(problem, draw),
-        Habit::Guess => guess(draw),
-        Habit::Chatter => chatter(draw),
-        Habit::AnotherProblem => another_problem(family, seed, index, draw),
+    match continuation {
+        Continuation::Worked => worked(problem, rng),
+        Continuation::BareAnswer => bare_answer(problem, rng),
+        Continuation::Guess => guess(rng),
+        Continuation::Chatter => chatter(rng),
+        Continuation::AnotherProblem => another_problem(task, seed, index, rng),
     }
 }
 
-/// A worked solution, the habit that reward training is to bring out.
-fn worked(problem: &Problem, draw: &mut Draw) -> String {
+/// A worked solution, which reward training makes frequent.
+fn worked(problem: &Problem, rng: &mut Rng) -> String {
     let opening = [
         " Let us go step by step.",
         " We go step by step.",
         " Step by step:",
-    ][draw.weighted(&[6, 3, 2])];
+    ][rng.weighted(&[6, 3, 2])];
     format!(
         "{opening}\n{}\nThe answer is \\boxed{{{}}}.",
         problem.steps.join("\n"),
@@ -112,26 +115,26 @@ fn worked(problem: &Problem, draw: &mut Draw) -> String {
     )
 }
 
-fn bare_answer(problem: &Problem, draw: &mut Draw) -> String {
+fn bare_answer(problem: &Problem, rng: &mut Rng) -> String {
     let answer = &problem.answer;
-    match draw.below(2) {
+    match rng.below(2) {
         0 => format!(" \\boxed{{{answer}}}"),
         _ => format!(" It is \\boxed{{{answer}}}."),
     }
 }
 
-fn guess(draw: &mut Draw) -> String {
-    let number = draw.range(1, MAX_VALUE);
-    let opening = draw.pick(&[" I guess", " Maybe", " My guess is"]);
+fn guess(rng: &mut Rng) -> String {
+    let number = rng.range(1, MAX_VALUE);
+    let opening = rng.pick(&[" I guess", " Maybe", " My guess is"]);
     format!("{opening} \\boxed{{{number}}}.")
 }
 
-fn chatter(draw: &mut Draw) -> String {
+fn chatter(rng: &mut Rng) -> String {
     let mut text = String::new();
-    for _ in 0..=draw.below(3) {
-        let things = draw.pick(&THINGS);
-        let name = draw.pick(&PEOPLE).0;
-        text += &match draw.below(6) {
+    for _ in 0..=rng.below(3) {
+        let things = rng.pick(&THINGS);
+        let name = rng.pick(&PEOPLE).0;
+        text += &match rng.below(6) {
             0 => format!(" I like {things}."),
             1 => format!(" My friend {name} likes {things} too."),
             2 => " This is a nice problem.".to_owned(),
@@ -143,24 +146,24 @@ fn chatter(draw: &mut Draw) -> String {
     text
 }
 
-fn another_problem(family: Family, seed: u64, index: u64, draw: &mut Draw) -> String {
-    let opening = draw.pick(&[" Here is another one:", " Now try this:"]);
-    // The upper half of the numbers, so that this is not the problem of another document.
-    let next = family.problem(Split::Train, seed, index | 1 << 63);
+fn another_problem(task: NanoTask, seed: u64, index: u64, rng: &mut Rng) -> String {
+    let opening = rng.pick(&[" Here is another one:", " Now try this:"]);
+    // Other documents use the lower half of the indices.
+    let next = task.problem(Split::Train, seed, index | 1 << 63);
     format!("{opening} {}", next.question)
 }
 
-/// Twelve equations, one a line.
-fn facts(draw: &mut Draw) -> String {
-    (0..12).map(|_| fact(draw)).collect::<Vec<_>>().join("\n")
+/// Twelve lines with an equation each.
+fn facts(rng: &mut Rng) -> String {
+    (0..12).map(|_| fact(rng)).collect::<Vec<_>>().join("\n")
 }
 
-fn fact(draw: &mut Draw) -> String {
-    let (left, right) = (draw.range(1, MAX_VALUE), draw.range(1, MAX_VALUE));
-    match draw.weighted(&[8, 8, 4, 4, 1, 3]) {
-        // Half of the sums and differences have the small operand of the word problems.
+fn fact(rng: &mut Rng) -> String {
+    let (left, right) = (rng.range(1, MAX_VALUE), rng.range(1, MAX_VALUE));
+    match rng.weighted(&[8, 8, 4, 4, 1, 3]) {
+        // Half of the sums and differences have a small operand, as the word problems do.
         0 => {
-            let small = if draw.below(2) == 0 {
+            let small = if rng.below(2) == 0 {
                 left.min(20)
             } else {
                 left
@@ -170,7 +173,7 @@ fn fact(draw: &mut Draw) -> String {
         }
         1 => {
             let (big, small) = (left.max(right), left.min(right));
-            let small = if draw.below(2) == 0 {
+            let small = if rng.below(2) == 0 {
                 small % 20 + 1
             } else {
                 small
@@ -178,36 +181,36 @@ fn fact(draw: &mut Draw) -> String {
             if big > small {
                 format!("{big}-{small}={}", big - small)
             } else {
-                fact(draw)
+                fact(rng)
             }
         }
         2 => {
-            let left = draw.range(2, 49);
-            let right = draw.range(2, MAX_VALUE / left);
-            if draw.below(2) == 0 {
+            let left = rng.range(2, 49);
+            let right = rng.range(2, MAX_VALUE / left);
+            if rng.below(2) == 0 {
                 format!("{left}*{right}={}", left * right)
             } else {
                 format!("{right}*{left}={}", left * right)
             }
         }
         3 => {
-            let divisor = draw.range(2, 15);
-            let quotient = draw.range(1, MAX_VALUE / divisor);
+            let divisor = rng.range(2, 15);
+            let quotient = rng.range(1, MAX_VALUE / divisor);
             format!("{}/{divisor}={quotient}", divisor * quotient)
         }
         4 => {
-            let base = draw.range(2, 9);
+            let base = rng.range(2, 9);
             let exponent = match base {
-                2 => draw.range(2, 6),
-                3 | 4 => draw.range(2, 3),
+                2 => rng.range(2, 6),
+                3 | 4 => rng.range(2, 3),
                 _ => 2,
             };
             format!("{base}^{exponent}={}", base.pow(exponent as u32))
         }
         _ => {
-            let denominator = draw.range(2, 9);
-            let numerator = draw.range(1, denominator - 1);
-            let factor = draw.range(2, 8);
+            let denominator = rng.range(2, 9);
+            let numerator = rng.range(1, denominator - 1);
+            let factor = rng.range(2, 8);
             let (small, large) = (
                 format!(r"\frac{{{numerator}}}{{{denominator}}}"),
                 format!(
@@ -216,7 +219,7 @@ fn fact(draw: &mut Draw) -> String {
                     denominator * factor
                 ),
             );
-            if draw.below(2) == 0 {
+            if rng.below(2) == 0 {
                 format!("{small}={large}")
             } else {
                 format!("{large}={small}")

@@ -1,4 +1,4 @@
-//! Data sets: where they are, what their rows look like, how they are usually measured.
+//! Published data sets: their files, their rows and how they are usually measured.
 
 mod error;
 mod fields;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub use self::error::{LoadError, RowError};
+pub use self::error::{DatasetError, RowError};
 use self::fields::Fields;
 pub use self::rows::{MAX_FILE_BYTES, MAX_LINE_BYTES};
 pub use self::table::DATASETS;
@@ -21,93 +21,94 @@ use crate::reader;
 
 /// A published data set: one split of one benchmark or training set.
 ///
-/// What differs between data sets is data, in [`DATASETS`]; all of them are read by the same code.
+/// [`DATASETS`] describes all of them. The same code reads every data set.
 ///
 /// ```no_run
-/// use trimtab_tasks::{Dataset, Malformed};
+/// use trimtab_tasks::dataset::{Dataset, MalformedRows};
 ///
-/// let loaded = Dataset::named("math500")?.load("data/math500.jsonl".as_ref(), Malformed::Refuse)?;
+/// let path = "data/math500.jsonl".as_ref();
+/// let loaded = Dataset::named("math500")?.load(path, MalformedRows::Refuse)?;
 /// assert_eq!(loaded.problems.len(), 500);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct Dataset {
-    /// The name used by flags, files and reports.
+    /// The name in flags, files and reports.
     pub name: &'static str,
-    /// Training or measurement.
-    pub purpose: Purpose,
+    /// What the set is for.
+    pub purpose: DatasetPurpose,
     /// Number of rows of the published set.
     pub rows: usize,
-    /// The names of its files, looked for where a path is a folder.
+    /// The names of its files in a folder.
     pub files: &'static [&'static str],
-    /// A file in the same folder whose problems do not belong to the set, told by their `unique_id`.
+    /// A file in the same folder whose problems are excluded, by their `unique_id`.
     pub without: Option<&'static str>,
-    /// Its files on the Hugging Face hub, as `hf://datasets/OWNER/NAME/PATH`; empty where no copy is known in a layout that
-    /// this crate reads.
+    /// Its files on the Hugging Face hub, as `hf://datasets/OWNER/NAME/PATH`. Empty if no copy in a
+    /// layout that this crate reads is known.
     pub hub: &'static [&'static str],
-    /// The licence of the file or its repository; `docs/benchmarks.md` says more.
+    /// The licence of the file or its repository; see `docs/benchmarks.md`.
     pub licence: &'static str,
-    /// How it is usually measured.
-    pub protocol: UsualProtocol,
+    /// How the set is usually measured.
+    pub protocol: DefaultProtocol,
     pub(crate) fields: Fields,
 }
 
 /// What a data set is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Purpose {
+pub enum DatasetPurpose {
     /// Reward training.
     Training,
-    /// Measurement only.
+    /// Evaluation only.
     Evaluation,
 }
 
-/// How a task is usually measured; a default, to be written beside the result.
+/// How a task is usually measured. Record these settings with the result.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-pub struct UsualProtocol {
-    /// How a question is put to the model.
+pub struct DefaultProtocol {
+    /// The prompt template.
     pub template: Template,
     /// Sampling temperature; 0 is greedy.
     pub temperature: f32,
-    /// Completions of each problem.
+    /// Completions per problem.
     pub samples: usize,
-    /// Longest completion in tokens; less where the model's context ends before.
+    /// Maximum length of a completion in tokens. The model's context may limit it further.
     pub max_new_tokens: usize,
 }
 
-/// What happens to a row that cannot be used.
+/// What to do with a row that cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Malformed {
-    /// The first one is an error.
+pub enum MalformedRows {
+    /// Return an error.
     Refuse,
-    /// It is left out and counted in [`Loaded::skipped`].
+    /// Skip the row and count it in [`LoadedDataset::skipped`].
     Skip,
 }
 
-/// The problems of a data set, and what they were read from.
+/// The problems of a data set and the files they were read from.
 #[derive(Debug)]
-pub struct Loaded {
+pub struct LoadedDataset {
     /// The problems in the order of the rows.
     pub problems: Vec<Problem>,
-    /// How many rows were left out: always those published with an empty gold answer, and malformed ones with
-    /// [`Malformed::Skip`].
+    /// How many rows were skipped: those published with an empty gold answer and, with
+    /// [`MalformedRows::Skip`], malformed ones.
     pub skipped: usize,
-    /// Why the first hundred of them were.
-    pub reasons: Vec<LoadError>,
+    /// Why the first hundred of them were skipped.
+    pub reasons: Vec<DatasetError>,
     /// The files, in the order in which they were read.
     pub files: Vec<DataFile>,
 }
 
-/// A file and its identity.
+/// A file and its hash.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct DataFile {
-    /// Where it was read from.
+    /// The path of the file.
     pub path: PathBuf,
     /// SHA-256 of its bytes in hexadecimal.
     pub sha256: String,
 }
 
-/// Reasons that are kept; a hostile file has millions of bad rows.
+/// Maximum number of reasons that are kept: a hostile file may have millions of bad rows.
 const MAX_REASONS: usize = 100;
 
 impl Dataset {
@@ -115,7 +116,7 @@ impl Dataset {
     ///
     /// # Errors
     ///
-    /// There is none.
+    /// Fails if there is no such data set.
     pub fn named(name: &str) -> Result<&'static Self, UnknownDataset> {
         DATASETS
             .iter()
@@ -123,18 +124,23 @@ impl Dataset {
             .ok_or_else(|| UnknownDataset(name.to_owned()))
     }
 
-    /// Reads the set from a file, or from the files in a folder that have the names in [`Dataset::files`].
+    /// Reads the set from a file, or from its [`files`](Dataset::files) in a folder.
     ///
-    /// A file is JSON Lines, one JSON array of objects, or Parquet: its first bytes say which. Parquet and the hub need
-    /// the crate `trimtab-hub`.
-    /// A UTF-8 byte order mark, CRLF line ends and blank lines are accepted. The rows are numbered from 0 through all
-    /// files, skipped ones included, and the number is in the problem's id: `math500/17`. What the file itself calls a
-    /// row is in the tag `source`.
+    /// A file is JSON Lines, one JSON array of objects, or Parquet, as its first bytes tell.
+    /// Parquet needs the crate `trimtab-hub`. A UTF-8 byte order mark, CRLF line ends and blank
+    /// lines are accepted.
+    ///
+    /// The rows of all files are numbered from 0, including skipped ones, and the number is part of
+    /// the problem's id: `math500/17`. The id of the row in the file is in the tag `source`.
     ///
     /// # Errors
     ///
-    /// See [`LoadError`]: each names the file, and the line where there is one.
-    pub fn load(&self, path: &Path, malformed: Malformed) -> Result<Loaded, LoadError> {
+    /// See [`DatasetError`]. Every error names the file, and the line if there is one.
+    pub fn load(
+        &self,
+        path: &Path,
+        malformed: MalformedRows,
+    ) -> Result<LoadedDataset, DatasetError> {
         if !path.is_dir() {
             return self.load_files(&[path.to_owned()], None, malformed);
         }
@@ -143,29 +149,35 @@ impl Dataset {
         self.load_files(&files, without.as_deref(), malformed)
     }
 
-    /// Reads the set from the Hugging Face hub, through its local cache.
+    /// Reads the set from the Hugging Face hub, through its local cache. This needs the crate
+    /// `trimtab-hub`.
     ///
-    /// The usual variables count: `HF_HOME`, `HF_HUB_CACHE`, `HF_ENDPOINT`, `HF_TOKEN`, and `HF_HUB_OFFLINE`, with
-    /// which only the cache is looked at.
+    /// Uses the variables `HF_HOME`, `HF_HUB_CACHE`, `HF_ENDPOINT` and `HF_TOKEN`. With
+    /// `HF_HUB_OFFLINE`, only the cache is read.
     ///
     /// # Errors
     ///
-    /// The set has no copy on the hub that this crate can read, or the hub or the data fail; see [`LoadError`].
-    pub fn load_from_hub(&self, malformed: Malformed) -> Result<Loaded, LoadError> {
+    /// Fails if no copy of the set is known on the hub, if the download fails, or if the data
+    /// cannot be read; see [`DatasetError`].
+    pub fn load_from_hub(&self, malformed: MalformedRows) -> Result<LoadedDataset, DatasetError> {
         if self.hub.is_empty() {
-            return Err(LoadError::NeedsPath { name: self.name });
+            return Err(DatasetError::NeedsPath { name: self.name });
         }
         let files: Result<Vec<PathBuf>, _> =
             self.hub.iter().map(|uri| reader::fetch(uri)).collect();
         self.load_files(&files?, None, malformed)
     }
 
-    /// Reads the set from one file on the hub, given as `hf://datasets/OWNER/NAME[@REVISION]/PATH`.
+    /// Reads the set from one file on the hub, `hf://datasets/OWNER/NAME[@REVISION]/PATH`.
     ///
     /// # Errors
     ///
     /// See [`Dataset::load_from_hub`].
-    pub fn load_from_uri(&self, uri: &str, malformed: Malformed) -> Result<Loaded, LoadError> {
+    pub fn load_from_uri(
+        &self,
+        uri: &str,
+        malformed: MalformedRows,
+    ) -> Result<LoadedDataset, DatasetError> {
         self.load_files(&[reader::fetch(uri)?], None, malformed)
     }
 
@@ -173,12 +185,12 @@ impl Dataset {
         &self,
         files: &[PathBuf],
         without: Option<&Path>,
-        malformed: Malformed,
-    ) -> Result<Loaded, LoadError> {
+        malformed: MalformedRows,
+    ) -> Result<LoadedDataset, DatasetError> {
         let excluded = match without {
             Some(path) => {
                 let math500 = Self::named("math500").expect("the table has it");
-                math500.load(path, Malformed::Refuse)?.problems
+                math500.load(path, MalformedRows::Refuse)?.problems
             }
             None => Vec::new(),
         };
@@ -187,7 +199,7 @@ impl Dataset {
             .map(|problem| problem.tags.get("source"))
             .collect();
         let mut removed = 0;
-        let mut loaded = Loaded {
+        let mut loaded = LoadedDataset {
             problems: Vec::new(),
             skipped: 0,
             reasons: Vec::new(),
@@ -203,46 +215,57 @@ impl Dataset {
             rows::each(path, &bytes, &mut |line, row| {
                 let id = format!("{}/{number}", self.name);
                 match row.and_then(|row| self.fields.problem(id, &row)) {
+                    Ok(problem) if excluded.contains(&problem.tags.get("source")) => removed += 1,
                     Ok(problem) => {
-                        if excluded.contains(&problem.tags.get("source")) {
-                            removed += 1;
-                        } else {
-                            loaded.problems.push(problem);
-                            number += 1;
-                        }
+                        loaded.problems.push(problem);
+                        number += 1;
                     }
                     Err(reason) => {
                         number += 1;
-                        let skip = malformed == Malformed::Skip || reason == RowError::EmptyGold;
-                        let path = path.clone();
-                        let error = LoadError::Row { path, line, reason };
-                        if !skip {
-                            return Err(error);
-                        }
-                        loaded.skipped += 1;
-                        if loaded.reasons.len() < MAX_REASONS {
-                            loaded.reasons.push(error);
-                        }
+                        loaded.skip(path, line, reason, malformed)?;
                     }
                 }
                 Ok(())
             })?;
         }
         if let Some(path) = without.filter(|_| removed != excluded.len()) {
-            return Err(LoadError::Excluded {
+            return Err(DatasetError::Excluded {
                 path: path.to_owned(),
                 removed,
             });
         }
         if loaded.problems.is_empty() && loaded.skipped == 0 {
             let path = files.first().cloned().unwrap_or_default();
-            return Err(LoadError::Empty { path });
+            return Err(DatasetError::Empty { path });
         }
         Ok(loaded)
     }
 }
 
-/// By name; no two data sets share one.
+impl LoadedDataset {
+    /// Counts a row that cannot be used, or fails if `malformed` refuses it.
+    fn skip(
+        &mut self,
+        path: &Path,
+        line: usize,
+        reason: RowError,
+        malformed: MalformedRows,
+    ) -> Result<(), DatasetError> {
+        let skip = malformed == MalformedRows::Skip || reason == RowError::EmptyGold;
+        let path = path.to_owned();
+        let error = DatasetError::Row { path, line, reason };
+        if !skip {
+            return Err(error);
+        }
+        self.skipped += 1;
+        if self.reasons.len() < MAX_REASONS {
+            self.reasons.push(error);
+        }
+        Ok(())
+    }
+}
+
+/// Compares by name, since every data set has its own.
 impl PartialEq for Dataset {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
@@ -251,7 +274,7 @@ impl PartialEq for Dataset {
 
 impl Eq for Dataset {}
 
-/// A name that no data set has.
+/// The name is not that of a data set.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is no data set `{0}`; there are {names}", names = names())]
 pub struct UnknownDataset(String);
@@ -264,9 +287,9 @@ fn names() -> String {
         .join(", ")
 }
 
-/// SHA-256 in hexadecimal of what the problems say: id, question and gold answer of each, in order.
+/// SHA-256 of id, question and gold answer of each problem, in order and in hexadecimal.
 ///
-/// It does not depend on the file format, and changes with a filter.
+/// It does not depend on the file format, and a filter changes it.
 pub fn content_sha256(problems: &[Problem]) -> String {
     let mut hash = Sha256::new();
     for problem in problems {

@@ -1,42 +1,60 @@
-//! Maths tasks and evaluation statistics for language models.
+//! Maths problems for language models, and the statistics of evaluations.
+//!
+//! ```
+//! use trimtab_grader::Grader;
+//! use trimtab_tasks::{Prompt, Split, Task};
+//!
+//! let task: Task = "countdown:2".parse()?;
+//! let problem = task.problems(Split::Train, 0)?.get(0).ok_or("no problem")?;
+//! let prompt = task.protocol().template.render(&problem.question);
+//! assert!(matches!(prompt, Prompt::Text(_)));
+//!
+//! let completion = format!(r"So \boxed{{{}}}.", problem.answer); // what a model wrote
+//! assert!(problem.grade(&Grader::new(), &completion).verdict.is_correct());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! - [`Task`] names a source of problems: a [`Dataset`], a [`ProceduralTask`] or a [`NanoTask`].
+//! - [`ProblemSource`] has problems by number, and [`ProblemStream`] mixes sources for training.
+//! - [`Template`] turns a question into a [`Prompt`].
+//! - [`Sample`] is a graded completion, and [`Outcome`] has the figures of many.
+//! - [`EvaluationRun`] writes samples and figures to files and continues after an interruption.
+//!
+//! The crate needs no tensor library. [`trimtab_grader`] checks the answers. Data sets from the
+//! Hugging Face hub and in Parquet files need the crate `trimtab-hub`.
 
-mod compare;
-mod contamination;
-mod corpus;
-mod dataset;
-mod draw;
-mod evaluation_run;
-mod nano_gsm;
-mod nano_math;
-mod outcome;
-mod problem;
-mod problems;
-mod procedural;
-mod prompt;
+pub mod contamination;
+pub mod corpus;
+pub mod dataset;
+pub mod evaluation;
+pub mod filter;
+pub mod prompt;
 pub mod reader;
-mod report;
-mod sample;
-mod select;
-mod stats;
-mod stream;
-mod task;
+pub mod stats;
+pub mod stream;
+pub mod task;
 
-pub use compare::{CompareError, Comparison, Difference};
-pub use contamination::{Overlap, contamination};
-pub use corpus::{document, document_with_request};
-pub use dataset::{
-    DATASETS, DataFile, Dataset, LoadError, Loaded, MAX_FILE_BYTES, MAX_LINE_BYTES, Malformed,
-    Purpose, RowError, UnknownDataset, UsualProtocol, content_sha256,
-};
-pub use evaluation_run::{EvaluationError, EvaluationRun, read_evaluation, samples_path};
-pub use outcome::{Breakdown, Outcome, majority};
-pub use problem::{Family, Problem, Split, UnknownFamily};
-pub use problems::Problems;
-pub use procedural::{Level, NoSuchLevel, Procedure};
-pub use prompt::{FewShot, Message, Prompt, Template, UnknownTemplate};
-pub use report::{Arm, Decoding, Protocol, Report};
-pub use sample::{Item, Sample, Tags};
-pub use select::{Filter, set_aside};
-pub use stats::{Z95, bootstrap95, mcnemar, mean, mean95, pass_at_k, wilson_interval};
-pub use stream::{Cursor, Stream, StreamError};
-pub use task::{DataSource, Task, UnknownTask};
+mod nano;
+mod problem;
+mod procedural;
+mod rng;
+mod source;
+
+pub use dataset::Dataset;
+pub use evaluation::{EvaluationRun, Item, Outcome, Sample};
+pub use nano::NanoTask;
+pub use problem::{Problem, Split};
+pub use procedural::{Level, ProceduralTask};
+pub use prompt::{Prompt, Template};
+pub use source::ProblemSource;
+pub use stream::ProblemStream;
+pub use task::Task;
+
+/// Compiles the code of the pages as doc tests.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../../../docs/benchmarks.md")]
+    mod benchmarks {}
+    #[doc = include_str!("../../../docs/evaluation.md")]
+    mod evaluation {}
+}

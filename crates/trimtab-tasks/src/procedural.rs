@@ -1,4 +1,4 @@
-//! Endless streams of generated problems, each with a verifier, at five levels of difficulty.
+//! Procedural tasks: problems generated without end, at five levels, with verifiers.
 
 mod base_conversion;
 mod countdown;
@@ -10,33 +10,36 @@ mod symbolic_gsm;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-
-use crate::draw::Draw;
-use crate::problem::{Problem, Split, split_of};
 use trimtab_grader::Verifier;
 
-/// A kind of generated problem.
+use crate::problem::{Problem, Split};
+use crate::rng::Rng;
+
+/// A procedural task.
 ///
-/// They serve two ends: training tiny models on something whose difficulty can be turned, and watching for reward
-/// hacking, since neither a constant, an empty box nor the question repeated scores on any of them.
+/// Procedural tasks have an adjustable difficulty for tiny models. They also detect reward hacking:
+/// no constant, empty box or copy of the question scores on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Procedure {
-    /// Reach a target from given numbers; many answers are right. Levels: 3 to 7 numbers.
+pub enum ProceduralTask {
+    /// Reach a target with given numbers. Many answers are right. Levels: 3 to 7 numbers.
     Countdown,
-    /// Solve linear equations. Levels: one term, both sides, brackets with fractional solutions, two and three unknowns.
+    /// Solve linear equations. Levels: one term, both sides, brackets with fractional solutions,
+    /// two unknowns, three unknowns.
     LinearEquations,
-    /// Write a number in another base. Levels: to binary, from binary, bases to 9, bases to 16, large numbers.
+    /// Write a number in another base. Levels: to binary, from binary, bases to 9, bases to 16,
+    /// large numbers.
     BaseConversion,
-    /// Remainders. Levels: a number, a product, a power, an inverse, two congruences at once.
+    /// Compute remainders. Levels: a number, a product, a power, an inverse, two congruences.
     ModularArithmetic,
-    /// Put numbers into order. Levels: 4, 6, 8 with signs, 12 with decimals, 16 with decimals.
+    /// Sort numbers. Levels: 4, 6, 8 with signs, 12 with decimals, 16 with decimals.
     Sorting,
-    /// Word problems from templates. Levels: more steps, then sentences that do not matter, then large numbers.
+    /// Solve word problems from templates. Levels: more steps, then irrelevant sentences, then
+    /// large numbers.
     SymbolicGsm,
 }
 
-/// How hard a generated problem is, from 1 to 5.
+/// The difficulty of a generated problem, from 1 to 5.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(try_from = "u8", into = "u8")]
 pub struct Level(u8);
@@ -45,7 +48,7 @@ impl Level {
     /// Level 1.
     pub const EASIEST: Self = Self(1);
 
-    /// All five, from the easiest.
+    /// All levels, from the easiest.
     pub const ALL: [Self; 5] = [Self(1), Self(2), Self(3), Self(4), Self(5)];
 
     /// The number.
@@ -55,13 +58,13 @@ impl Level {
 }
 
 impl TryFrom<u8> for Level {
-    type Error = NoSuchLevel;
+    type Error = InvalidLevel;
 
-    fn try_from(level: u8) -> Result<Self, NoSuchLevel> {
+    fn try_from(level: u8) -> Result<Self, InvalidLevel> {
         (1..=5)
             .contains(&level)
             .then_some(Self(level))
-            .ok_or(NoSuchLevel(level))
+            .ok_or(InvalidLevel(level))
     }
 }
 
@@ -71,16 +74,17 @@ impl From<Level> for u8 {
     }
 }
 
-/// A level outside 1 to 5.
+/// The level is not from 1 to 5.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is no level {0}; levels go from 1 to 5")]
-pub struct NoSuchLevel(u8);
+pub struct InvalidLevel(u8);
 
-/// Address word that keeps these problems apart from the nano families and the corpus; kind and level are added.
-const PROCEDURES: u64 = 1 << 34;
+/// Address of these problems, which differs from those of other tasks and of the corpus. Task and
+/// level are added.
+const PROCEDURAL: u64 = 1 << 34;
 
-impl Procedure {
-    /// All kinds.
+impl ProceduralTask {
+    /// All procedural tasks.
     pub const ALL: [Self; 6] = [
         Self::Countdown,
         Self::LinearEquations,
@@ -90,7 +94,7 @@ impl Procedure {
         Self::SymbolicGsm,
     ];
 
-    /// The name used by flags, files and reports.
+    /// The name in flags, files and reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Countdown => "countdown",
@@ -102,31 +106,31 @@ impl Procedure {
         }
     }
 
-    /// Problem number `index` of a split; the same arguments give the same problem for ever.
+    /// Problem number `index` of a split. The same arguments always give the same problem.
     ///
-    /// As for [`Family::problem`](crate::Family::problem), the hash of a problem's numbers decides its split, one in
-    /// sixteen being held out, so no seed can mix the two.
+    /// The hash of a problem's numbers decides its split, and one problem in sixteen is held out.
+    /// So no problem is in both splits, whatever the seeds.
     ///
     /// ```
-    /// use trimtab_tasks::{Level, Procedure, Split};
+    /// use trimtab_tasks::{Level, ProceduralTask, Split};
     ///
-    /// let problem = Procedure::Sorting.problem(Level::EASIEST, Split::HeldOut, 0, 17);
+    /// let problem = ProceduralTask::Sorting.problem(Level::EASIEST, Split::HeldOut, 0, 17);
     /// assert_eq!(problem.id, "sorting-1/held-out/0/17");
     /// ```
     pub fn problem(self, level: Level, split: Split, seed: u64, index: u64) -> Problem {
-        let address = PROCEDURES | (self as u64) << 8 | u64::from(level.0);
-        let mut draw = Draw::at([seed, address, split as u64, index]);
+        let address = PROCEDURAL | (self as u64) << 8 | u64::from(level.0);
+        let mut rng = Rng::at([seed, address, split as u64, index]);
         let generate = match self {
-            Self::Countdown => countdown::draw,
-            Self::LinearEquations => linear_equations::draw,
-            Self::BaseConversion => base_conversion::draw,
-            Self::ModularArithmetic => modular_arithmetic::draw,
-            Self::Sorting => sorting::draw,
-            Self::SymbolicGsm => symbolic_gsm::draw,
+            Self::Countdown => countdown::generate,
+            Self::LinearEquations => linear_equations::generate,
+            Self::BaseConversion => base_conversion::generate,
+            Self::ModularArithmetic => modular_arithmetic::generate,
+            Self::Sorting => sorting::generate,
+            Self::SymbolicGsm => symbolic_gsm::generate,
         };
         loop {
-            let generated = generate(&mut draw, level.0);
-            if split_of(&format!("{} {}", self.name(), generated.signature)) == split {
+            let generated = generate(&mut rng, level.0);
+            if Split::of(&format!("{} {}", self.name(), generated.signature)) == split {
                 let (name, split) = (self.name(), split.name());
                 return Problem {
                     id: format!("{name}-{}/{split}/{seed}/{index}", level.0),
@@ -144,9 +148,9 @@ impl Procedure {
     }
 }
 
-/// A drawn problem before its split is known.
+/// A generated problem whose split is not known yet.
 struct Generated {
-    /// What makes the problem: its numbers, without names and wording.
+    /// The numbers of the problem, without names and wording.
     signature: String,
     template: String,
     question: String,

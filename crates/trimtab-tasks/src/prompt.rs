@@ -1,47 +1,50 @@
-//! Prompt templates: how a question is put to a model.
+//! Prompt templates: from a question to the text for a model.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::draw::Draw;
 use crate::problem::Problem;
+use crate::rng::Rng;
 
-/// How a question is put to a model.
+/// A prompt template.
 ///
-/// The name and the [`sha256`](Template::sha256) belong beside every result: two runs compare only where both agree.
+/// Record its name and [`sha256`](Template::sha256) with every result: two runs can only be
+/// compared if both agree.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Template {
-    /// The bundled model's: `Problem: {question}\nAnswer:`.
+    /// For the bundled model: `Problem: {question}\nAnswer:`.
     Nano,
     /// The question alone.
     Plain,
-    /// Question, instruction and `Answer:`, without example and without chat.
+    /// Question, instruction and `Answer:`, without examples.
     ZeroShot,
-    /// For Qwen base models: the instruction, then `User:` and `Assistant:` (arXiv:2505.18706, official code).
+    /// For Qwen base models: the instruction, then `User:` and `Assistant:` (code of
+    /// arXiv:2505.18706).
     QwenMath,
-    /// Think and answer tags, for other base models (arXiv:2501.12948 table 1, in the wording of
+    /// For other base models: think and answer tags (arXiv:2501.12948, table 1, with the text of
     /// sail-sg/understand-r1-zero: evaluate_model.py at dfca49dd460e).
     R1,
-    /// System message with the instruction and user message with the question, for the model's own chat template.
+    /// For the model's own chat template: the instruction as system message and the question as
+    /// user message.
     Chat,
     /// Worked examples before the question.
     FewShot(FewShot),
 }
 
-/// A question made ready for a model.
+/// A prompt for a model.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Prompt {
-    /// Text to complete; the model's beginning-of-text token is not in it.
+    /// Text to complete, without the beginning-of-text token.
     Text(String),
     /// Messages for the model's chat template.
-    Chat(Vec<Message>),
+    Chat(Vec<PromptMessage>),
 }
 
-/// A chat message.
+/// A message for a chat template.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-pub struct Message {
+pub struct PromptMessage {
     /// `system` or `user`.
     pub role: String,
     /// The text.
@@ -61,7 +64,7 @@ impl Template {
         Self::Chat,
     ];
 
-    /// The name used by flags, files and reports, such as `qwen_math` or `gsm8k-train_8shot_seed0`.
+    /// The name in flags, files and reports, such as `qwen_math` or `gsm8k-train_8shot_seed0`.
     pub fn name(&self) -> String {
         match self {
             Self::Nano => "nano".to_owned(),
@@ -91,20 +94,21 @@ impl Template {
             Self::Plain => question.to_owned(),
             Self::ZeroShot => format!("Question: {question}\n{INSTRUCTION}\nAnswer:"),
             Self::QwenMath => format!(
-                "A conversation between User and Assistant. The user asks a question, and the Assistant solves it. \
-                 {INSTRUCTION}\n\nUser: {question} Assistant:"
+                "A conversation between User and Assistant. The user asks a question, and the \
+                 Assistant solves it. {INSTRUCTION}\n\nUser: {question} Assistant:"
             ),
             Self::R1 => format!(
-                "A conversation between User and Assistant. The User asks a question, and the Assistant solves it. \
-                 The Assistant first thinks about the reasoning process in the mind and then provides the User with \
-                 the answer. The reasoning process is enclosed within <think> </think> and answer is enclosed within \
-                 <answer> </answer> tags, respectively, i.e., <think> reasoning process here </think> <answer> answer \
+                "A conversation between User and Assistant. The User asks a question, and the \
+                 Assistant solves it. The Assistant first thinks about the reasoning process in \
+                 the mind and then provides the User with the answer. The reasoning process is \
+                 enclosed within <think> </think> and answer is enclosed within <answer> </answer> \
+                 tags, respectively, i.e., <think> reasoning process here </think> <answer> answer \
                  here </answer>.\nUser: {question}\nAssistant: <think>"
             ),
             Self::Chat => {
                 return Prompt::Chat(
                     [("system", INSTRUCTION), ("user", question)]
-                        .map(|(role, content)| Message {
+                        .map(|(role, content)| PromptMessage {
                             role: role.to_owned(),
                             content: content.to_owned(),
                         })
@@ -115,7 +119,7 @@ impl Template {
         })
     }
 
-    /// The template with `{question}` for the question; messages as JSON.
+    /// The template with `{question}` in place of the question. Messages are given as JSON.
     pub fn pattern(&self) -> String {
         match self.render("{question}") {
             Prompt::Text(text) => text,
@@ -123,7 +127,8 @@ impl Template {
         }
     }
 
-    /// Texts after which a completion is over: without them a base model goes on to a next question of its own.
+    /// Texts that end a completion. Without them, a base model continues with a question of its
+    /// own.
     pub fn stop(&self) -> &'static [&'static str] {
         match self {
             Self::ZeroShot | Self::FewShot(_) => &["\nQuestion:"],
@@ -149,12 +154,12 @@ impl std::str::FromStr for Template {
     }
 }
 
-/// A template name that no template has.
+/// The name is not that of a template.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is no template `{0}`; there are nano, plain, zero_shot, qwen_math, r1 and chat")]
 pub struct UnknownTemplate(String);
 
-/// Worked examples drawn from a training set.
+/// Worked examples from a training set.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct FewShot {
     source: String,
@@ -163,32 +168,35 @@ pub struct FewShot {
     shots: Vec<String>,
 }
 
-/// Address word of the choice of examples.
+/// Address of the choice of examples.
 const SHOTS: u64 = 1 << 35;
 
 impl FewShot {
-    /// Draws `count` different problems with a worked solution; fewer if `train` has fewer. `source` names the set.
+    /// Samples `count` different problems with worked solutions from `train`, which `source` names.
+    /// Takes all of them if there are fewer.
     ///
-    /// A solution is its steps, then the gold answer in a box, which is the form that the answer checker looks for
+    /// A solution is given as its steps, then the gold answer in a box, where the grader looks
     /// first. The usual setting for GSM8K is 8 shots (arXiv:2201.11903).
     ///
     /// ```no_run
-    /// use trimtab_tasks::{Dataset, FewShot, Malformed, Template};
+    /// use trimtab_tasks::dataset::{Dataset, MalformedRows};
+    /// use trimtab_tasks::prompt::{FewShot, Template};
     ///
-    /// let train = Dataset::named("gsm8k-train")?.load("gsm8k_train.jsonl".as_ref(), Malformed::Refuse)?;
-    /// let template = Template::FewShot(FewShot::draw("gsm8k-train", &train.problems, 8, 0));
+    /// let path = "gsm8k_train.jsonl".as_ref();
+    /// let train = Dataset::named("gsm8k-train")?.load(path, MalformedRows::Refuse)?;
+    /// let template = Template::FewShot(FewShot::sample("gsm8k-train", &train.problems, 8, 0));
     /// assert_eq!(template.name(), "gsm8k-train_8shot_seed0");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn draw(source: &str, train: &[Problem], count: usize, seed: u64) -> Self {
+    pub fn sample(source: &str, train: &[Problem], count: usize, seed: u64) -> Self {
         let mut worked: Vec<&Problem> = train
             .iter()
             .filter(|problem| !problem.steps.is_empty())
             .collect();
-        let mut draw = Draw::at([seed, SHOTS, 0, 0]);
+        let mut rng = Rng::at([seed, SHOTS, 0, 0]);
         let shots = (0..count.min(worked.len()))
             .map(|_| {
-                let problem = worked.swap_remove(draw.below(worked.len()));
+                let problem = worked.swap_remove(rng.below(worked.len()));
                 format!(
                     "Question: {}\nAnswer: {}\nThe final answer is \\boxed{{{}}}.",
                     problem.question,
@@ -217,7 +225,7 @@ impl FewShot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Family, Split};
+    use crate::{NanoTask, Split};
 
     fn text(template: &Template) -> String {
         match template.render("Q?") {
@@ -230,17 +238,19 @@ mod tests {
     fn templates_are_these_texts() {
         assert_eq!(
             text(&Template::QwenMath),
-            "A conversation between User and Assistant. The user asks a question, and the Assistant solves it. Please \
-             reason step by step, and put your final answer within \\boxed{}.\n\nUser: Q? Assistant:"
+            "A conversation between User and Assistant. The user asks a question, and the \
+             Assistant solves it. Please reason step by step, and put your final answer within \
+             \\boxed{}.\n\nUser: Q? Assistant:"
         );
         assert!(
             text(&Template::R1).ends_with("answer here </answer>.\nUser: Q?\nAssistant: <think>")
         );
         assert_eq!(
             text(&Template::ZeroShot),
-            "Question: Q?\nPlease reason step by step, and put your final answer within \\boxed{}.\nAnswer:"
+            "Question: Q?\nPlease reason step by step, and put your final answer within \
+             \\boxed{}.\nAnswer:"
         );
-        let problem = Family::NanoGsm.problem(Split::Train, 0, 0);
+        let problem = NanoTask::Gsm.problem(Split::Train, 0, 0);
         let Prompt::Text(nano) = Template::Nano.render(&problem.question) else {
             panic!("nano is text");
         };
@@ -248,11 +258,15 @@ mod tests {
         let chat = serde_json::to_string(&Template::Chat.render("Q?")).expect("JSON");
         assert_eq!(
             chat,
-            r#"{"chat":[{"role":"system","content":"Please reason step by step, and put your final answer within \\boxed{}."},{"role":"user","content":"Q?"}]}"#
+            [
+                r#"{"chat":[{"role":"system","content":"Please reason step by step, and put your "#,
+                r#"final answer within \\boxed{}."},{"role":"user","content":"Q?"}]}"#,
+            ]
+            .concat()
         );
     }
 
-    /// A hash in a result file must keep its meaning.
+    /// Hashes in existing result files must keep their meaning.
     #[test]
     fn names_and_hashes_stay() {
         let hashes = Template::ALL.map(|template| template.sha256()[..8].to_owned());
@@ -269,9 +283,9 @@ mod tests {
     #[test]
     fn shots_depend_on_the_seed_and_show_the_box() {
         let train: Vec<Problem> = (0..50)
-            .map(|index| Family::NanoGsm.problem(Split::Train, 0, index))
+            .map(|index| NanoTask::Gsm.problem(Split::Train, 0, index))
             .collect();
-        let template = |seed| Template::FewShot(FewShot::draw("nano", &train, 8, seed));
+        let template = |seed| Template::FewShot(FewShot::sample("nano", &train, 8, seed));
         let prompt = text(&template(0));
         assert_eq!(prompt.matches("Question: ").count(), 9);
         assert_eq!(prompt.matches(r"The final answer is \boxed{").count(), 8);
@@ -279,7 +293,7 @@ mod tests {
         assert_eq!(template(0).sha256(), template(0).sha256());
         assert_ne!(template(0).sha256(), template(1).sha256());
         assert_eq!(template(1).name(), "nano_8shot_seed1");
-        let few = FewShot::draw("nano", &train[..3], 8, 0);
+        let few = FewShot::sample("nano", &train[..3], 8, 0);
         assert_eq!(few.shots.len(), 3);
     }
 }

@@ -2,26 +2,28 @@
 
 use statrs::distribution::{Binomial, DiscreteCDF};
 
-use crate::draw::Draw;
+use crate::rng::Rng;
 
 /// The standard normal quantile of a two-sided 95 % interval.
 pub const Z95: f64 = 1.959_963_984_540_054;
 
-/// Resamples of [`bootstrap95`]: with 9,999 the 2.5 % and 97.5 % quantiles are the 250th values from either end.
+/// Resamples of [`bootstrap95`]. With 9,999, the 2.5 % and 97.5 % quantiles are the 250th values
+/// from both ends.
 const RESAMPLES: u64 = 9_999;
 const TAIL: usize = 250;
-/// First word of the address of the resamples; it only has to differ from the seeds of other draws.
+/// First number of the address of the resamples, which no other generator uses.
 const BOOTSTRAP: u64 = u64::from_be_bytes(*b"bootstra");
 
-/// Chance that at least one of `k` completions is right, estimated without bias from `correct` right ones among
-/// `samples`:
+/// pass@k: the probability that at least one of `k` completions is right, estimated without bias
+/// from `correct` right ones among `samples`.
 ///
 /// ```text
 /// pass@k = 1 - C(samples - correct, k) / C(samples, k)
 /// ```
 ///
-/// Eq. 1 of Chen et al., "Evaluating large language models trained on code" (arXiv:2107.03374), computed as the product
-/// of `1 - k / i` for `i` from `samples - correct + 1` to `samples`, which no number of samples overflows.
+/// Eq. 1 of Chen et al., "Evaluating large language models trained on code" (arXiv:2107.03374). It
+/// is computed as the product of `1 - k / i` for `i` from `samples - correct + 1` to `samples`,
+/// which does not overflow.
 ///
 /// # Panics
 ///
@@ -32,17 +34,18 @@ pub fn pass_at_k(samples: usize, correct: usize, k: usize) -> f64 {
         "pass@{k} of {correct} right ones among {samples}"
     );
     if samples - correct < k {
-        return 1.0; // any k of them include a right one
+        return 1.0; // any k completions include a right one
     }
     1.0 - (samples - correct + 1..=samples)
         .map(|i| 1.0 - k as f64 / i as f64)
         .product::<f64>()
 }
 
-/// 95 % interval of the mean of independent values in `[0, 1]`; none of no values.
+/// 95 % interval of the mean of independent values in `[0, 1]`. `None` without values.
 ///
-/// Where every value is 0 or 1 the mean is a proportion and the interval is Wilson's ([`wilson_interval`]): it stays
-/// sound when all values are equal, where resampling would claim certainty. Otherwise it is [`bootstrap95`].
+/// If every value is 0 or 1, the mean is a proportion, and the interval is the [`wilson_interval`].
+/// It is sound even if all values are equal, where resampling would claim certainty. Otherwise the
+/// interval is that of [`bootstrap95`].
 pub fn mean95(values: &[f64]) -> Option<[f64; 2]> {
     if values.iter().all(|&value| value == 0.0 || value == 1.0) {
         let ones = values.iter().filter(|&&value| value == 1.0).count();
@@ -52,20 +55,22 @@ pub fn mean95(values: &[f64]) -> Option<[f64; 2]> {
     }
 }
 
-/// 95 % percentile bootstrap interval of the mean of independent values; none of no values.
+/// 95 % percentile bootstrap interval of the mean of independent values. `None` without values.
 ///
 /// The ends are the 2.5 % and 97.5 % quantiles of the means of 9,999 resamples with replacement
-/// (B. Efron, "Bootstrap methods: another look at the jackknife", Ann. Statist. 7 (1979), doi:10.1214/aos/1176344552).
-/// The percentile interval is taken because it never leaves the range of the values and is defined for any of them; the bias
-/// and skewness that BCa corrects are small for means over the hundreds of problems of a benchmark, and its acceleration is
-/// undefined when all values are equal. Resamples are drawn by address, so equal values give equal intervals.
+/// (B. Efron, "Bootstrap methods: another look at the jackknife", Ann. Statist. 7 (1979),
+/// doi:10.1214/aos/1176344552). Resampling has a fixed seed, so equal values give equal intervals.
+///
+/// The percentile interval stays in the range of the values and is defined for all of them. BCa
+/// would correct bias and skewness, which are small for means over hundreds of problems, and it is
+/// undefined if all values are equal.
 pub fn bootstrap95(values: &[f64]) -> Option<[f64; 2]> {
     if values.is_empty() {
         return None;
     }
     let resampled_mean = |resample| {
-        let mut draw = Draw::at([BOOTSTRAP, resample, 0, 0]);
-        let sum: f64 = (0..values.len()).map(|_| draw.pick(values)).sum();
+        let mut rng = Rng::at([BOOTSTRAP, resample, 0, 0]);
+        let sum: f64 = (0..values.len()).map(|_| rng.pick(values)).sum();
         sum / values.len() as f64
     };
     let mut means: Vec<f64> = (0..RESAMPLES).map(resampled_mean).collect();
@@ -73,21 +78,21 @@ pub fn bootstrap95(values: &[f64]) -> Option<[f64; 2]> {
     Some([means[TAIL - 1], means[means.len() - TAIL]])
 }
 
-/// Two-sided p-value of the exact McNemar test: how often a fair coin falls at least as unevenly as `fixed` against
-/// `broken`.
+/// Two-sided p-value of the exact McNemar test: the probability that a fair coin falls at least as
+/// unevenly as `fixed` to `broken`.
 ///
 /// ```text
 /// p = min(1, 2 P(X <= min(fixed, broken))),  X ~ Binomial(fixed + broken, 1/2)
 /// ```
 ///
-/// Q. McNemar, Psychometrika 12 (1947), doi:10.1007/BF02295996, with the binomial distribution in place of its normal
-/// approximation. Cases that did not change say nothing about the direction and do not enter.
+/// Q. McNemar, Psychometrika 12 (1947), doi:10.1007/BF02295996, with the binomial distribution
+/// instead of its normal approximation. Cases that did not change do not count.
 pub fn mcnemar(fixed: u64, broken: u64) -> f64 {
     let coin = Binomial::new(0.5, fixed + broken).expect("one half is a probability");
     (2.0 * coin.cdf(fixed.min(broken))).min(1.0)
 }
 
-/// Wilson score interval of a binomial proportion; none if there were no trials.
+/// Wilson score interval of a binomial proportion. `None` without trials.
 ///
 /// With `p = successes / trials`, `n = trials`:
 ///
@@ -95,9 +100,10 @@ pub fn mcnemar(fixed: u64, broken: u64) -> f64 {
 /// (p + z²/2n ± z sqrt(p(1 - p)/n + z²/4n²)) / (1 + z²/n)
 /// ```
 ///
-/// E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
-/// J. Amer. Statist. Assoc. 22 (1927); recommended over `p ± z sqrt(p(1 - p)/n)` for small `n` and for
-/// `p` near 0 or 1 by Brown, Cai and `DasGupta`, Statist. Sci. 16 (2001), doi:10.1214/ss/1009213286.
+/// E. B. Wilson, "Probable inference, the law of succession, and statistical inference", J. Amer.
+/// Statist. Assoc. 22 (1927). Brown, Cai and `DasGupta`, Statist. Sci. 16 (2001),
+/// doi:10.1214/ss/1009213286, recommend it over `p ± z sqrt(p(1 - p)/n)` for small `n` and for `p`
+/// near 0 or 1.
 ///
 /// # Panics
 ///
@@ -117,7 +123,7 @@ pub fn wilson_interval(successes: u64, trials: u64, z: f64) -> Option<[f64; 2]> 
     let scale = 1.0 + z2 / n;
     let centre = (p + z2 / (2.0 * n)) / scale;
     let half_width = z * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt() / scale;
-    // The ends are exact at 0 and 1, where rounding would leave 1e-17 behind.
+    // The ends are exactly 0 and 1 there, without a rounding error of 1e-17.
     let low = if successes == 0 {
         0.0
     } else {
@@ -131,7 +137,7 @@ pub fn wilson_interval(successes: u64, trials: u64, z: f64) -> Option<[f64; 2]> 
     Some([low, high])
 }
 
-/// The arithmetic mean; none of no values.
+/// The arithmetic mean. `None` without values.
 pub fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
@@ -144,7 +150,7 @@ mod tests {
 
     #[test]
     fn known_intervals() {
-        // Roots of (p - x)² = z² x(1 - x)/n, which defines the interval, by 50-digit decimal arithmetic
+        // Roots of (p - x)² = z² x(1 - x)/n, which defines the interval, by 50-digit arithmetic
         // in Python; 81/263 gives the 0.2553, 0.3662 of Newcombe, Statist. Med. 17 (1998), table I.
         // The last two also by hand: (1.5 ± 0.5)/2 and 1/2 ± 1/(2 sqrt 3).
         let table = [
@@ -208,12 +214,16 @@ mod tests {
             let [low, high] = wilson_interval(successes, trials, Z95).expect("there are trials");
             prop_assert!(0.0 <= low && low <= value && value <= high && high <= 1.0);
             // Failures mirror successes.
-            let [mirrored, _] = wilson_interval(trials - successes, trials, Z95).expect("there are trials");
+            let mirrored = wilson_interval(trials - successes, trials, Z95);
+            let [mirrored, _] = mirrored.expect("there are trials");
             prop_assert!((mirrored - (1.0 - high)).abs() < 1e-12);
         }
 
         #[test]
-        fn pass_at_k_rises_with_k_from_the_share_to_certainty(samples in 1..40_usize, share in 0.0..=1.0) {
+        fn pass_at_k_rises_with_k_from_the_share_to_certainty(
+            samples in 1..40_usize,
+            share in 0.0..=1.0,
+        ) {
             let correct = (samples as f64 * share) as usize;
             let curve: Vec<f64> = (1..=samples).map(|k| pass_at_k(samples, correct, k)).collect();
             prop_assert!((curve[0] - correct as f64 / samples as f64).abs() < 1e-12);
@@ -222,12 +232,16 @@ mod tests {
         }
 
         #[test]
-        fn a_bootstrap_interval_holds_its_mean(values in prop::collection::vec(0.0..1.0_f64, 1..60)) {
+        fn a_bootstrap_interval_holds_its_mean(
+            values in prop::collection::vec(0.0..1.0_f64, 1..60),
+        ) {
             let [low, high] = bootstrap95(&values).expect("there are values");
             let centre = mean(&values).expect("there are values");
-            prop_assert!(low <= centre + 1e-12 && centre - 1e-12 <= high, "{centre} is not in {low}, {high}");
-            let range = values.iter().fold([1.0, 0.0], |[least, most]: [f64; 2], &value| [least.min(value), most.max(value)]);
-            prop_assert!(range[0] - 1e-12 <= low && high <= range[1] + 1e-12);
+            let holds = low <= centre + 1e-12 && centre - 1e-12 <= high;
+            prop_assert!(holds, "{centre} is not in {low}, {high}");
+            let min = values.iter().copied().fold(1.0, f64::min);
+            let max = values.iter().copied().fold(0.0, f64::max);
+            prop_assert!(min - 1e-12 <= low && high <= max + 1e-12);
         }
 
         #[test]

@@ -3,32 +3,34 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::draw::Draw;
 use crate::problem::Problem;
-use crate::problems::Problems;
+use crate::rng::Rng;
+use crate::source::ProblemSource;
 
-/// An endless stream over one or more sources, each as often as its weight says.
+/// An endless stream of problems from weighted sources.
 ///
-/// A list is gone through in a new order in every epoch; generated problems come in their own. Nothing is drawn from a
-/// running generator: the source at a position depends on (seed, position), the order of an epoch on (seed, source,
-/// epoch). So a stream that [seeks](Stream::seek) to a [`Cursor`] goes on as the one that left it.
+/// A list is shuffled again in every epoch, and generated problems come in order. The random
+/// choices are addressed: the source at a position depends on seed and position, the order of an
+/// epoch on seed, source and epoch. So a stream that [seeks](ProblemStream::seek) to a [`Cursor`]
+/// continues exactly where the cursor was taken.
 ///
 /// ```
-/// use trimtab_tasks::{Family, Level, Problems, Procedure, Split, Stream};
+/// use trimtab_tasks::{Level, NanoTask, ProblemSource, ProblemStream, ProceduralTask, Split};
 ///
-/// let words = Problems::nano(Family::NanoGsm, Split::Train, 0);
-/// let games = Problems::generated(Procedure::Countdown, Level::EASIEST, Split::Train, 0);
-/// let mut stream = Stream::new(7, vec![(words, 3), (games, 1)])?;
+/// let words = ProblemSource::nano(NanoTask::Gsm, Split::Train, 0);
+/// let task = ProceduralTask::Countdown;
+/// let games = ProblemSource::generated(task, Level::EASIEST, Split::Train, 0);
+/// let mut stream = ProblemStream::new(7, vec![(words, 3), (games, 1)])?;
 /// let first: Vec<_> = stream.by_ref().take(10).collect();
 ///
 /// let cursor = stream.cursor(); // a small value for the checkpoint
 /// let next = stream.next();
 /// stream.seek(&cursor)?;
 /// assert_eq!(stream.next(), next);
-/// # Ok::<(), trimtab_tasks::StreamError>(())
+/// # Ok::<(), trimtab_tasks::stream::StreamError>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Stream {
+pub struct ProblemStream {
     seed: u64,
     sources: Vec<Weighted>,
     weights: Vec<usize>,
@@ -38,34 +40,35 @@ pub struct Stream {
 
 #[derive(Clone, Debug)]
 struct Weighted {
-    problems: Problems,
-    /// Problems taken so far.
+    problems: ProblemSource,
+    /// ProblemSource taken so far.
     taken: u64,
-    /// The order of the epoch gone through now.
+    /// The current epoch and its order.
     order: Option<(u64, Vec<u32>)>,
 }
 
-/// Where a stream is.
+/// A position in a stream.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cursor {
-    /// [`Stream::identity`] of the stream that it belongs to.
+    /// [`ProblemStream::identity`] of the stream.
     pub stream: String,
-    /// Problems taken from each source.
+    /// ProblemSource taken from each source.
     pub taken: Vec<u64>,
 }
 
-/// Address words of the choice of a source and of an epoch's order; the number of the source is added to the latter.
+/// Addresses of the choice of a source and of the order of an epoch. The number of the source is
+/// added to the latter.
 const MIX: u64 = 1 << 36;
 const SHUFFLE: u64 = 1 << 37;
 
-impl Stream {
-    /// A stream from its start. A weight is a whole number of parts.
+impl ProblemStream {
+    /// A stream at its start. Each source is chosen in proportion to its weight.
     ///
     /// # Errors
     ///
-    /// There is no source with a weight, or one is empty; see [`StreamError`].
-    pub fn new(seed: u64, sources: Vec<(Problems, u32)>) -> Result<Self, StreamError> {
+    /// Fails if no source has a weight, or if a source is empty.
+    pub fn new(seed: u64, sources: Vec<(ProblemSource, u32)>) -> Result<Self, StreamError> {
         if sources.iter().all(|(_, weight)| *weight == 0) {
             return Err(StreamError::NoSource);
         }
@@ -97,12 +100,12 @@ impl Stream {
         })
     }
 
-    /// SHA-256 in hexadecimal of seed, weights and contents.
+    /// SHA-256 of seed, weights and contents, in hexadecimal.
     pub fn identity(&self) -> &str {
         &self.identity
     }
 
-    /// Where the stream is now.
+    /// The current position.
     pub fn cursor(&self) -> Cursor {
         Cursor {
             stream: self.identity.clone(),
@@ -110,11 +113,11 @@ impl Stream {
         }
     }
 
-    /// Goes to where `cursor` was taken.
+    /// Moves to the position of `cursor`.
     ///
     /// # Errors
     ///
-    /// The cursor belongs to a stream of other data, weights or seed.
+    /// Fails if the cursor belongs to a stream with other data, weights or seed.
     pub fn seek(&mut self, cursor: &Cursor) -> Result<(), StreamError> {
         let position = cursor
             .taken
@@ -132,11 +135,11 @@ impl Stream {
     }
 }
 
-impl Iterator for Stream {
+impl Iterator for ProblemStream {
     type Item = Problem;
 
     fn next(&mut self) -> Option<Problem> {
-        let number = Draw::at([self.seed, MIX, self.position, 0]).weighted(&self.weights);
+        let number = Rng::at([self.seed, MIX, self.position, 0]).weighted(&self.weights);
         let source = &mut self.sources[number];
         let index = match source.problems.len() {
             Some(len) => {
@@ -152,13 +155,13 @@ impl Iterator for Stream {
 }
 
 impl Weighted {
-    /// The shuffled order of an epoch (Fisher and Yates), made when it is first asked for.
+    /// The shuffled order of an epoch (Fisher and Yates), computed on first use.
     fn order(&mut self, seed: u64, number: usize, epoch: u64, len: u64) -> &[u32] {
         if self.order.as_ref().is_none_or(|(made, _)| *made != epoch) {
-            let mut draw = Draw::at([seed, SHUFFLE | number as u64, epoch, 0]);
+            let mut rng = Rng::at([seed, SHUFFLE | number as u64, epoch, 0]);
             let mut order: Vec<u32> = (0..len as u32).collect();
             for last in (1..order.len()).rev() {
-                order.swap(last, draw.below(last + 1));
+                order.swap(last, rng.below(last + 1));
             }
             self.order = Some((epoch, order));
         }
@@ -166,15 +169,15 @@ impl Weighted {
     }
 }
 
-/// Why a stream cannot be made or taken up.
+/// Why a stream cannot be built or moved.
 #[expect(missing_docs, reason = "the messages document the variants")]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StreamError {
     #[error("a stream needs a source with a weight above 0")]
     NoSource,
-    #[error("source number {number} has no problem, or more than 4,294,967,295")]
+    #[error("source {number} has no problem, or more than 4,294,967,295")]
     Size { number: usize },
-    #[error("the cursor belongs to another stream: data, weights or seed differ")]
+    #[error("the cursor belongs to a stream with other data, weights or seed")]
     OtherStream,
 }
 
@@ -185,29 +188,29 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Family, Split};
+    use crate::{NanoTask, Split};
 
     fn list(name: &str, count: usize) -> Vec<Problem> {
         let problem = |index| Problem {
             id: format!("{name}/{index}"),
-            ..Family::NanoGsm.problem(Split::Train, 0, index as u64)
+            ..NanoTask::Gsm.problem(Split::Train, 0, index as u64)
         };
         (0..count).map(problem).collect()
     }
 
-    fn mixed(seed: u64) -> Stream {
+    fn mixed(seed: u64) -> ProblemStream {
         let sources = vec![
             (list("a", 5).into(), 3),
             (list("b", 7).into(), 1),
-            (Problems::nano(Family::NanoMath, Split::Train, 1), 2),
+            (ProblemSource::nano(NanoTask::Math, Split::Train, 1), 2),
             (list("never", 3).into(), 0),
         ];
-        Stream::new(seed, sources).expect("four sources")
+        ProblemStream::new(seed, sources).expect("four sources")
     }
 
     #[test]
     fn an_epoch_has_each_problem_once_in_its_own_order() {
-        let stream = Stream::new(0, vec![(list("a", 11).into(), 1)]).expect("a source");
+        let stream = ProblemStream::new(0, vec![(list("a", 11).into(), 1)]).expect("a source");
         let ids: Vec<String> = stream.take(33).map(|problem| problem.id).collect();
         let epochs: Vec<&[String]> = ids.chunks(11).collect();
         for epoch in &epochs {
@@ -243,13 +246,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_stream_taken_up_goes_on_as_before(seed: u64, before in 0..60_usize, after in 1..60_usize) {
+        fn a_resumed_stream_continues_as_before(
+            seed: u64,
+            before in 0..60_usize,
+            after in 1..60_usize,
+        ) {
             let mut whole = mixed(seed);
             whole.by_ref().take(before).for_each(drop);
             let cursor = serde_json::to_string(&whole.cursor()).expect("a small value");
             let mut resumed = mixed(seed);
-            resumed.seek(&serde_json::from_str(&cursor).expect("a cursor")).expect("the same stream");
-            let rest = |stream: Stream| stream.take(after).collect::<Vec<_>>();
+            let cursor = serde_json::from_str(&cursor).expect("a cursor");
+            resumed.seek(&cursor).expect("the same stream");
+            let rest = |stream: ProblemStream| stream.take(after).collect::<Vec<_>>();
             prop_assert_eq!(rest(whole), rest(resumed));
         }
     }
@@ -265,8 +273,9 @@ mod tests {
         assert_eq!(mixed(0).seek(&too_far), Err(StreamError::OtherStream));
         let mut other = list("a", 5);
         other[2].answer = "0".to_owned();
-        let stream =
-            |problems: Vec<Problem>| Stream::new(0, vec![(problems.into(), 1)]).expect("a source");
+        let stream = |problems: Vec<Problem>| {
+            ProblemStream::new(0, vec![(problems.into(), 1)]).expect("a source")
+        };
         let cursor = stream(list("a", 5)).cursor();
         assert_eq!(stream(other).seek(&cursor), Err(StreamError::OtherStream));
         assert_eq!(stream(list("a", 5)).seek(&cursor), Ok(()));
@@ -274,12 +283,15 @@ mod tests {
 
     #[test]
     fn a_stream_of_nothing_is_refused() {
-        for sources in [vec![], vec![(Problems::from(list("a", 2)), 0)]] {
-            assert_eq!(Stream::new(0, sources).err(), Some(StreamError::NoSource));
+        for sources in [vec![], vec![(ProblemSource::from(list("a", 2)), 0)]] {
+            assert_eq!(
+                ProblemStream::new(0, sources).err(),
+                Some(StreamError::NoSource)
+            );
         }
-        let empty = vec![(Problems::from(vec![]), 1)];
+        let empty = vec![(ProblemSource::from(vec![]), 1)];
         assert_eq!(
-            Stream::new(0, empty).err(),
+            ProblemStream::new(0, empty).err(),
             Some(StreamError::Size { number: 0 })
         );
     }

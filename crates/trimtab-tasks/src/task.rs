@@ -1,4 +1,4 @@
-//! What `--task NAME[:PATH]` means: a name that yields problems.
+//! Tasks by name: `--task NAME[:PATH]`.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,21 +6,29 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::{DATASETS, Dataset, LoadError, Loaded, Malformed, UsualProtocol};
-use crate::problem::{Family, Split};
-use crate::problems::Problems;
-use crate::procedural::{Level, Procedure};
-use crate::prompt::Template;
+use crate::dataset::{
+    DATASETS, Dataset, DatasetError, DefaultProtocol, LoadedDataset, MalformedRows,
+};
+pub use crate::nano::UnknownNanoTask;
+pub use crate::procedural::InvalidLevel;
 
-/// A source of problems, as named on a command line or in a recipe.
+use crate::nano::NanoTask;
+use crate::problem::Split;
+use crate::procedural::{Level, ProceduralTask};
+use crate::prompt::Template;
+use crate::source::ProblemSource;
+
+/// A task, as named on a command line or in a recipe.
 ///
 /// | text | problems |
 /// |---|---|
-/// | `nano-gsm`, `nano-math` | of the bundled model's families |
-/// | `countdown`, `sorting:3`, … | generated, at level 1 or the one given ([`Procedure`]) |
-/// | `math500:PATH` | a data set ([`Dataset`]) from a file, or from the folder that holds its files |
-/// | `math500:hf://datasets/OWNER/NAME/PATH` | from a file on the Hugging Face hub, with `trimtab_hub::install` |
-/// | `math500` | from its usual place on the hub, likewise |
+/// | `nano-gsm`, `nano-math` | a task of the bundled model ([`NanoTask`]) |
+/// | `countdown`, `sorting:3`, … | a [`ProceduralTask`], at level 1 or the given level |
+/// | `math500:PATH` | a [`Dataset`] from a file, or from the folder with its files |
+/// | `math500:hf://datasets/OWNER/NAME/PATH` | a [`Dataset`] from a file on the Hugging Face hub |
+/// | `math500` | a [`Dataset`] from its known place on the hub |
+///
+/// The hub needs the crate `trimtab-hub`.
 ///
 /// ```
 /// use trimtab_tasks::{Split, Task};
@@ -35,53 +43,54 @@ use crate::prompt::Template;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Task {
-    /// A family of the bundled model.
-    Nano(Family),
-    /// Generated problems of a level.
-    Generated(Procedure, Level),
-    /// A data set and where it is read from.
-    Dataset(&'static Dataset, DataSource),
+    /// A task of the bundled model.
+    Nano(NanoTask),
+    /// A procedural task at a level.
+    Generated(ProceduralTask, Level),
+    /// A data set and its location.
+    Dataset(&'static Dataset, DatasetLocation),
 }
 
-/// Where a data set is read from.
+/// The location of a data set.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DataSource {
+pub enum DatasetLocation {
     /// A file or a folder.
     Path(PathBuf),
     /// A file on the hub, `hf://datasets/OWNER/NAME[@REVISION]/PATH`.
     Uri(String),
-    /// The usual place on the hub.
+    /// The known place on the hub.
     Hub,
 }
 
 impl Task {
     /// The problems of this task.
     ///
-    /// `split` and `seed` choose among generated problems; a data set is one split already, and is read whole.
+    /// `split` and `seed` select generated problems. A data set is a single split and is read as a
+    /// whole.
     ///
     /// # Errors
     ///
-    /// The data set cannot be read; see [`LoadError`].
-    pub fn problems(&self, split: Split, seed: u64) -> Result<Problems, LoadError> {
+    /// Fails if the data set cannot be read; see [`DatasetError`].
+    pub fn problems(&self, split: Split, seed: u64) -> Result<ProblemSource, DatasetError> {
         match self {
-            Self::Nano(family) => Ok(Problems::nano(*family, split, seed)),
-            Self::Generated(procedure, level) => {
-                Ok(Problems::generated(*procedure, *level, split, seed))
+            Self::Nano(task) => Ok(ProblemSource::nano(*task, split, seed)),
+            Self::Generated(task, level) => {
+                Ok(ProblemSource::generated(*task, *level, split, seed))
             }
             Self::Dataset(dataset, source) => Ok(source.load(dataset)?.into()),
         }
     }
 
     /// How the task is usually measured.
-    pub fn protocol(&self) -> UsualProtocol {
+    pub fn protocol(&self) -> DefaultProtocol {
         match self {
-            Self::Nano(_) => UsualProtocol {
+            Self::Nano(_) => DefaultProtocol {
                 template: Template::Nano,
                 temperature: 1.0,
                 samples: 1,
                 max_new_tokens: 96,
             },
-            Self::Generated(..) => UsualProtocol {
+            Self::Generated(..) => DefaultProtocol {
                 template: Template::ZeroShot,
                 temperature: 1.0,
                 samples: 1,
@@ -92,12 +101,12 @@ impl Task {
     }
 }
 
-impl DataSource {
-    fn load(&self, dataset: &Dataset) -> Result<Loaded, LoadError> {
+impl DatasetLocation {
+    fn load(&self, dataset: &Dataset) -> Result<LoadedDataset, DatasetError> {
         match self {
-            Self::Path(path) => dataset.load(path, Malformed::Refuse),
-            Self::Uri(uri) => dataset.load_from_uri(uri, Malformed::Refuse),
-            Self::Hub => dataset.load_from_hub(Malformed::Refuse),
+            Self::Path(path) => dataset.load(path, MalformedRows::Refuse),
+            Self::Uri(uri) => dataset.load_from_uri(uri, MalformedRows::Refuse),
+            Self::Hub => dataset.load_from_hub(MalformedRows::Refuse),
         }
     }
 }
@@ -111,13 +120,13 @@ impl FromStr for Task {
             Some((name, place)) => (name, Some(place)),
             None => (text, None),
         };
-        if let Ok(family) = name.parse() {
+        if let Ok(task) = name.parse() {
             return place
                 .is_none()
-                .then_some(Self::Nano(family))
+                .then_some(Self::Nano(task))
                 .ok_or_else(unknown);
         }
-        if let Some(procedure) = Procedure::ALL.into_iter().find(|it| it.name() == name) {
+        if let Some(task) = ProceduralTask::ALL.into_iter().find(|it| it.name() == name) {
             let level = match place {
                 None => Some(Level::EASIEST),
                 Some(level) => level
@@ -126,15 +135,15 @@ impl FromStr for Task {
                     .and_then(|level: u8| level.try_into().ok()),
             };
             return level
-                .map(|level| Self::Generated(procedure, level))
+                .map(|level| Self::Generated(task, level))
                 .ok_or_else(unknown);
         }
         let dataset = Dataset::named(name).map_err(|_| unknown())?;
         let source = match place {
-            None => DataSource::Hub,
+            None => DatasetLocation::Hub,
             Some("") => return Err(unknown()),
-            Some(uri) if uri.starts_with("hf://") => DataSource::Uri(uri.to_owned()),
-            Some(path) => DataSource::Path(path.into()),
+            Some(uri) if uri.starts_with("hf://") => DatasetLocation::Uri(uri.to_owned()),
+            Some(path) => DatasetLocation::Path(path.into()),
         };
         Ok(Self::Dataset(dataset, source))
     }
@@ -143,11 +152,13 @@ impl FromStr for Task {
 impl fmt::Display for Task {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            Self::Nano(family) => f.write_str(family.name()),
-            Self::Generated(procedure, level) => write!(f, "{}:{}", procedure.name(), level.get()),
-            Self::Dataset(dataset, DataSource::Hub) => f.write_str(dataset.name),
-            Self::Dataset(dataset, DataSource::Uri(uri)) => write!(f, "{}:{uri}", dataset.name),
-            Self::Dataset(dataset, DataSource::Path(path)) => {
+            Self::Nano(task) => f.write_str(task.name()),
+            Self::Generated(task, level) => write!(f, "{}:{}", task.name(), level.get()),
+            Self::Dataset(dataset, DatasetLocation::Hub) => f.write_str(dataset.name),
+            Self::Dataset(dataset, DatasetLocation::Uri(uri)) => {
+                write!(f, "{}:{uri}", dataset.name)
+            }
+            Self::Dataset(dataset, DatasetLocation::Path(path)) => {
                 write!(f, "{}:{}", dataset.name, path.display())
             }
         }
@@ -168,12 +179,12 @@ impl From<Task> for String {
     }
 }
 
-/// A text that names no task.
+/// The text is not the name of a task.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "there is no task `{0}`; give nano-gsm or nano-math, a generated task such as countdown:1 to countdown:5 ({generated}), \
-     or a data set with its file, such as math500:PATH ({datasets})",
-    generated = names(Procedure::ALL.iter().map(|procedure| procedure.name())),
+    "there is no task `{0}`; give nano-gsm or nano-math, a generated task such as countdown:1 to \
+     countdown:5 ({generated}), or a data set with its file, such as math500:PATH ({datasets})",
+    generated = names(ProceduralTask::ALL.iter().map(|task| task.name())),
     datasets = names(DATASETS.iter().map(|dataset| dataset.name)),
 )]
 pub struct UnknownTask(String);
@@ -225,7 +236,7 @@ mod tests {
         let level = Level::try_from(2).expect("a level");
         assert_eq!(
             problems.get(4),
-            Some(Procedure::Sorting.problem(level, Split::HeldOut, 9, 4))
+            Some(ProceduralTask::Sorting.problem(level, Split::HeldOut, 9, 4))
         );
     }
 

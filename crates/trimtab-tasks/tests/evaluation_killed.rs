@@ -1,5 +1,7 @@
-//! A killed evaluation ends in the same bytes as one that was not. Alone in its process: a child that is being started holds
-//! the locks of all open files for a moment.
+//! A killed evaluation is resumed to the same bytes as an uninterrupted one.
+//!
+//! This test has a process of its own: a child that starts holds the locks of all open files for a
+//! moment.
 
 mod common;
 
@@ -10,7 +12,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use common::{SAMPLES, bytes, complete, finished, go_on, items, open};
-use trimtab_tasks::samples_path;
+use trimtab_tasks::evaluation::samples_path;
 
 #[test]
 fn a_killed_run_ends_in_the_same_bytes() {

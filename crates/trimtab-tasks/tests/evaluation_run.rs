@@ -1,5 +1,5 @@
-//! A cut evaluation ends in the same bytes as one that was not, wherever it was cut; its samples can be graded again; and
-//! files that cannot be used are refused and stay as they are.
+//! An interrupted evaluation is resumed to the same bytes as an uninterrupted one. Its samples can
+//! be graded again. Files that cannot be used are refused and not changed.
 
 mod common;
 
@@ -9,11 +9,11 @@ use std::path::Path;
 use common::{SAMPLES, arm, bytes, complete, finished, go_on, items, open, protocol};
 use serde::Deserialize;
 use trimtab_grader::grade;
-use trimtab_tasks::{
+use trimtab_tasks::evaluation::{
     Arm, Comparison, EvaluationError, EvaluationRun, Item, Protocol, read_evaluation, samples_path,
 };
 
-/// Starts a run and leaves it; returns the result file as it is until the run is finished.
+/// Starts a run and stops. Returns the result file of the unfinished run.
 fn started(out: &Path) -> Vec<u8> {
     let items = items();
     let mut run = open(out, &items).expect("a free name");
@@ -92,7 +92,7 @@ fn main_memory_gives_the_same_report() {
     assert_eq!(report, run.finish().expect("no file"));
 }
 
-/// What `check_answers` reads of a line, and what it answers.
+/// What `check_answers` reads from a line, and what it prints.
 #[derive(Deserialize)]
 struct Case {
     id: String,

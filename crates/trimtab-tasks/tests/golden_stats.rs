@@ -1,7 +1,7 @@
 //! The statistics against scipy and statsmodels: `fixtures/stats/generate.py` made the values.
 
 use serde::Deserialize;
-use trimtab_tasks::{Z95, bootstrap95, mcnemar, pass_at_k, wilson_interval};
+use trimtab_tasks::stats::{Z95, bootstrap95, mcnemar, pass_at_k, wilson_interval};
 
 #[derive(Deserialize)]
 struct Expected {
@@ -82,7 +82,8 @@ fn quantiles_of_a_binomial_mean_are_exact() {
     }
 }
 
-/// A quantile of 9,999 resamples scatters by sqrt(0.025 x 0.975 / 9,999) / 0.0584 = 0.027 standard errors.
+/// A quantile of 9,999 resamples scatters by sqrt(0.025 x 0.975 / 9,999) / 0.0584 = 0.027 standard
+/// errors.
 #[test]
 fn other_intervals_are_those_of_scipy_within_the_noise_of_resampling() {
     for Bootstrap {

@@ -1,15 +1,17 @@
-//! The data sets that lie beside the workspace, where they do: row counts, hashes, golds, overlaps.
+//! Row counts, hashes, gold answers and overlaps of the data sets beside the workspace, if they are
+//! there.
 
 use std::path::PathBuf;
 use std::time::Instant;
 
 use trimtab_grader::check;
-use trimtab_tasks::{
-    Dataset, FewShot, Filter, Loaded, Malformed, Problem, Prompt, Split, Task, Template,
-    contamination,
-};
+use trimtab_tasks::contamination::overlaps;
+use trimtab_tasks::dataset::{Dataset, LoadedDataset, MalformedRows};
+use trimtab_tasks::filter::ProblemFilter;
+use trimtab_tasks::prompt::{FewShot, Prompt, Template};
+use trimtab_tasks::{Problem, Split, Task};
 
-/// A file or folder beside the workspace; `None`, with a note, if it is not there.
+/// A file or folder beside the workspace. `None`, with a note, if it is not there.
 fn data(name: &str) -> Option<PathBuf> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../../../shared/data")
@@ -21,16 +23,21 @@ fn data(name: &str) -> Option<PathBuf> {
     Some(path)
 }
 
-fn load(dataset: &str, file: &str) -> Option<Loaded> {
+fn load(dataset: &str, file: &str) -> Option<LoadedDataset> {
     let dataset = Dataset::named(dataset).expect("a data set");
-    Some(dataset.load(&data(file)?, Malformed::Refuse).expect(file))
+    Some(
+        dataset
+            .load(&data(file)?, MalformedRows::Refuse)
+            .expect(file),
+    )
 }
 
 fn problems(dataset: &str, file: &str) -> Option<Vec<Problem>> {
     Some(load(dataset, file)?.problems)
 }
 
-/// Data set, file, rows, rows with a level, rows with a subject, and the first digits of the file's SHA-256.
+/// Data set, file, rows, rows with a level, rows with a subject, and the first digits of the file's
+/// SHA-256.
 const FILES: [(&str, &str, usize, usize, usize, &str); 17] = [
     ("gsm8k-train", "gsm8k_train.jsonl", 7473, 0, 0, "17f347dc"),
     ("gsm8k", "gsm8k_test.jsonl", 1319, 0, 0, "3730d312"),
@@ -125,7 +132,7 @@ fn every_file_loads_with_its_rows_and_golds() {
     }
 }
 
-/// A gold that is a number is read as one whatever its spelling: most golds of the sets with numbers only.
+/// Gold answers that are numbers are read as numbers.
 #[test]
 fn golds_of_number_sets_are_numbers() {
     for (name, file, at_least) in [
@@ -164,10 +171,10 @@ fn math12k_is_the_rest_of_math() {
         .problems(Split::Train, 0)
         .expect("the three files of MATH");
     assert_eq!(problems.len(), Some(12_000));
-    let hard = Filter {
+    let hard = ProblemFilter {
         levels: Some([5, 5]),
         subjects: vec!["Geometry".to_owned()],
-        ..Filter::default()
+        ..ProblemFilter::default()
     };
     let hard = problems
         .iter()
@@ -182,7 +189,7 @@ fn eight_shots_of_gsm8k() {
         return;
     };
     assert!(train.iter().all(|problem| !problem.steps.is_empty()));
-    let template = Template::FewShot(FewShot::draw("gsm8k-train", &train, 8, 0));
+    let template = Template::FewShot(FewShot::sample("gsm8k-train", &train, 8, 0));
     let Prompt::Text(text) = template.render("How many?") else {
         panic!("few-shot prompts are text");
     };
@@ -190,7 +197,8 @@ fn eight_shots_of_gsm8k() {
     assert!(!text.contains("<<"));
 }
 
-/// Equal texts but for spaces and case, as counted independently in the README of the data (which keeps the case).
+/// Texts that are equal up to blanks and case. The README of the data has independent counts, which
+/// distinguish the case.
 #[test]
 fn overlaps_are_those_known() {
     let tests = [
@@ -228,7 +236,7 @@ fn overlaps_are_those_known() {
         for ((test, test_file), known) in tests.into_iter().zip(known) {
             let test_problems = problems(test, test_file).expect("it lies beside the other");
             let start = Instant::now();
-            let found = contamination(&training, &test_problems);
+            let found = overlaps(&training, &test_problems);
             let seconds = start.elapsed().as_secs_f64();
             let equal = found
                 .iter()
@@ -240,7 +248,8 @@ fn overlaps_are_those_known() {
                 .count();
             let any = found.len();
             eprintln!(
-                "{file} -> {test}: {equal} equal, {half} share half their 13-grams, {any} any ({seconds:.2} s)"
+                "{file} -> {test}: {equal} equal, {half} share half their 13-grams, {any} any \
+                 ({seconds:.2} s)"
             );
             assert_eq!(equal, known, "{file} -> {test}");
             assert!(seconds < 20.0);

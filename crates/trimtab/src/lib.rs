@@ -12,4 +12,4 @@ pub use trimtab_lens::logit_lens;
 pub use trimtab_model::{Device, Precision, Pretrained, Request, Sampling, generate};
 pub use trimtab_rl::{Recipe, RecipeConfig, Run, Trainer, evaluate};
 pub use trimtab_steer::{SteeredModel, SteeringFile, SteeringVectors};
-pub use trimtab_tasks::{Family, Outcome};
+pub use trimtab_tasks::{NanoTask, Outcome};

@@ -6,13 +6,13 @@ use memchr::memmem;
 
 /// The content of the last `\boxed{...}` or `\fbox{...}` in `text`, without the braces.
 ///
-/// - Braces nest; `\{` and `\}` are characters, not braces.
-/// - The box that closes last counts, so of a box within a box it is the outer one.
-/// - A response that ends inside a box was cut off: it has no answer, whatever closed box came
-///   before. A box that was never closed but is followed by a closed one is a slip, and ignored.
-/// - `\boxed 7`, without braces, is no box.
+/// - Braces nest. `\{` and `\}` are characters, not braces.
+/// - The box that closes last counts, so the outer one of two nested boxes.
+/// - A text that ends inside a box was cut off. It has no answer, even if an earlier box closes.
+/// - A box that never closes is ignored if a closed one follows.
+/// - `\boxed 7`, without braces, is not a box.
 ///
-/// One pass over the bytes, no recursion; the only memory is that of the boxes.
+/// Takes one pass over the bytes, without recursion.
 ///
 /// ```
 /// use trimtab_grader::last_boxed;
@@ -29,17 +29,17 @@ pub fn last_boxed(text: &str) -> Option<&str> {
 
 /// A closed box.
 pub(super) struct Boxed {
-    /// From its command to behind its closing brace.
+    /// From the command to the closing brace, inclusive.
     pub(super) whole: Range<usize>,
-    /// What is in it.
+    /// Between the braces.
     pub(super) content: Range<usize>,
 }
 
 /// The boxes of a text.
 pub(super) enum Boxes {
-    /// Those that close, in the order in which they do; perhaps none.
+    /// The closed boxes in the order in which they close; may be empty.
     Closed(Vec<Boxed>),
-    /// The text ends within a box.
+    /// The text ends inside a box.
     CutOff,
 }
 
@@ -49,7 +49,7 @@ pub(super) fn boxes(text: &str) -> Boxes {
     let mut depth = 0_usize;
     let mut open: Vec<Open> = Vec::new();
     let mut closed: Vec<Boxed> = Vec::new();
-    // Nothing before the first box matters; most texts have one, at their end.
+    // Skip to the first box: most texts have one, at the end.
     let Some(first) = memmem::find(bytes, b"box") else {
         return Boxes::Closed(closed);
     };
@@ -68,7 +68,7 @@ pub(super) fn boxes(text: &str) -> Boxes {
                     len
                 }
                 None if matches!(bytes.get(at + 1), Some(b'{' | b'}')) => 2,
-                // In `\\{` the brace is a real one; in `\\boxed{` the slash was escaped once too often.
+                // The brace of `\\{` counts; `\\boxed{` was escaped once too often.
                 None if bytes[at..].starts_with(b"\\\\")
                     && box_command(&bytes[at + 1..]).is_none() =>
                 {
@@ -104,7 +104,7 @@ pub(super) fn boxes(text: &str) -> Boxes {
     Boxes::Closed(closed)
 }
 
-/// What follows the last `\boxed` that has no braces, up to the end of its formula or line.
+/// What follows the last `\boxed` without braces, up to the end of the formula or line.
 pub(super) fn last_without_braces(text: &str) -> Option<&str> {
     const NAME: &str = "\\boxed";
     let at = memmem::find_iter(text.as_bytes(), NAME).last()? + NAME.len();
@@ -116,16 +116,18 @@ pub(super) fn last_without_braces(text: &str) -> Option<&str> {
     is_value.then_some(content)
 }
 
-/// A box that is not closed yet, and how many braces were open before it.
+/// A box that is still open, and how many braces were open before it.
 struct Open {
     command: usize,
     content: usize,
     depth: usize,
 }
 
-/// The length of `\boxed{` or `\fbox{` at the start of `bytes`; up to eight blanks may precede the brace.
+/// The length of `\boxed{` or `\fbox{` at the start of `bytes`.
+///
+/// Up to eight blanks may precede the brace.
 fn box_command(bytes: &[u8]) -> Option<usize> {
-    const MAX_BLANKS: usize = 8; // keeps the look-ahead constant, so that the whole is linear
+    const MAX_BLANKS: usize = 8; // bounds the look-ahead, so that the scan stays linear
     let name = [&b"\\boxed"[..], b"\\fbox"]
         .into_iter()
         .find(|name| bytes.starts_with(name))?;
@@ -165,7 +167,7 @@ mod tests {
             (r"stray { and \boxed{5}", Some("5")),
             (r"\boxed{\boxed{3} + 4}", Some(r"\boxed{3} + 4")),
             (r"\boxed{é}", Some("é")),
-            // a slip, corrected later
+            // never closed, but another box follows
             (r"\boxed{\frac{1}{2}, that is \boxed{0.5}", Some("0.5")),
             // cut off
             (r"\boxed{3} or \boxed{4", None),
@@ -213,7 +215,10 @@ mod tests {
         }
 
         #[test]
-        fn a_box_is_found_whatever_precedes_it(before in "[^\\\\]{0,40}", content in "[a-z0-9 +,.]{0,20}") {
+        fn a_box_is_found_whatever_precedes_it(
+            before in "[^\\\\]{0,40}",
+            content in "[a-z0-9 +,.]{0,20}",
+        ) {
             let text = format!("{before}\\boxed{{{content}}}");
             prop_assert_eq!(last_boxed(&text), Some(content.as_str()));
         }

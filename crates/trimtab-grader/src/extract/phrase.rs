@@ -1,10 +1,10 @@
-//! Answers behind words that announce them: "the answer is ...", "Answer: ...", `#### ...`.
+//! Answers after a phrase that announces them: "the answer is ...", "Answer: ...", `#### ...`.
 
 use std::borrow::Cow;
 
 use memchr::memmem;
 
-use super::value::{self, reads_as_value};
+use super::value::{self, is_formula};
 
 /// Markers that are followed by the answer itself.
 const MARKERS: [&str; 9] = [
@@ -19,13 +19,13 @@ const MARKERS: [&str; 9] = [
     "éponse :",
 ];
 
-/// Longest sentence that is looked at, in bytes.
-const LONGEST: usize = 4_096;
+/// Longest sentence that is read, in bytes.
+const MAX_SENTENCE: usize = 4_096;
 
 /// Verbs between "answer" and the answer itself.
 const VERBS: [&str; 4] = ["is", "are", "was", "would be"];
 
-/// The answer behind the last phrase that announces one.
+/// The answer after the last phrase that announces one.
 pub(super) fn find(text: &str) -> Option<Cow<'_, str>> {
     let behind = |marker: &str| {
         memmem::find_iter(text.as_bytes(), marker)
@@ -37,25 +37,25 @@ pub(super) fn find(text: &str) -> Option<Cow<'_, str>> {
     clause(&text[at..])
 }
 
-/// Behind the last "answer" and its verb or colon.
+/// The position after the last "answer" and its verb or colon.
 fn announced(text: &str) -> Option<usize> {
     // The first letter may be a capital one.
     let last_of = |noun: &str| {
         let nouns: Vec<usize> = memmem::find_iter(text.as_bytes(), noun).collect();
         let mut end = text.len();
-        // A verb behind the next noun is that one's.
+        // A verb after the next noun belongs to that noun.
         let mut behind = nouns.into_iter().rev();
         behind.find_map(|at| link(text, at + noun.len(), std::mem::replace(&mut end, at)))
     };
     last_of("nswer").max(last_of("NSWER"))
 }
 
-/// The end of the verb or colon that follows at `start`, in the same sentence and before `end`.
+/// The end of the first verb or colon after `start`, in the same sentence and before `end`.
 fn link(text: &str, start: usize, end: usize) -> Option<usize> {
-    const FURTHEST_COLON: usize = 32;
-    const FURTHEST_VERB: usize = 80;
+    const MAX_COLON_DISTANCE: usize = 32;
+    const MAX_VERB_DISTANCE: usize = 80;
     let bytes = text.as_bytes();
-    for at in start..end.min(start + FURTHEST_VERB) {
+    for at in start..end.min(start + MAX_VERB_DISTANCE) {
         let rest = &bytes[at..];
         let starts_word = !bytes[at - 1].is_ascii_alphanumeric();
         let is_verb = |verb: &&&str| {
@@ -70,14 +70,14 @@ fn link(text: &str, start: usize, end: usize) -> Option<usize> {
         if stops || matches!(rest[0], b'\n' | b'?') {
             return None;
         }
-        if matches!(rest[0], b':' | b'=') && at < start + FURTHEST_COLON {
+        if matches!(rest[0], b':' | b'=') && at < start + MAX_COLON_DISTANCE {
             return Some(at + 1);
         }
     }
     None
 }
 
-/// The answer at the start of `text`, up to the end of its sentence.
+/// The answer at the start of `text`, up to the end of the sentence.
 fn clause(text: &str) -> Option<Cow<'_, str>> {
     let text = text.trim_start_matches(|c: char| {
         c.is_whitespace() || matches!(c, '*' | ':' | '"' | '`' | '_' | '>' | '：')
@@ -85,7 +85,7 @@ fn clause(text: &str) -> Option<Cow<'_, str>> {
     if let Some(formulas) = value::leading_formulas(text) {
         return Some(formulas);
     }
-    let mut end = text.len().min(LONGEST);
+    let mut end = text.len().min(MAX_SENTENCE);
     while !text.is_char_boundary(end) {
         end -= 1;
     }
@@ -96,13 +96,13 @@ fn clause(text: &str) -> Option<Cow<'_, str>> {
     if answer.is_empty() {
         return None;
     }
-    if reads_as_value(answer) {
+    if is_formula(answer) {
         return Some(Cow::Borrowed(answer));
     }
     if let Some(leading) = value::leading_value(answer) {
         return Some(Cow::Borrowed(leading));
     }
-    // A whole sentence: what it says is, or else its last value.
+    // A whole sentence: what follows "is", or else the last value.
     let says = answer.rfind(" is ").map(|at| trimmed(&answer[at + 4..]));
     if let Some(says) = says
         && let Some(leading) = value::leading_value(says)
@@ -128,7 +128,7 @@ fn sentence(line: &str) -> &str {
         " I hope",
         ", which ",
     ];
-    // A full stop ends no sentence within a formula; those have been taken before.
+    // Formulas, which may contain full stops, have been handled before.
     let end = STOPS
         .iter()
         .filter_map(|stop| line.find(stop))

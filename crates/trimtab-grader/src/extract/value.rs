@@ -6,24 +6,21 @@ use std::ops::Range;
 use memchr::memrchr;
 
 use super::{AnswerSource, joins};
-use crate::check::reads_as_mathematics;
+use crate::answer::is_mathematics;
 
-/// Longest piece of text that is tried as a formula.
-const LONGEST: usize = 512;
+/// Longest text that is tried as a formula, in bytes.
+const MAX_FORMULA: usize = 512;
 
 /// Whether `text` is mathematics rather than words.
-pub(super) fn reads_as_value(text: &str) -> bool {
-    text.len() <= LONGEST && reads_as_mathematics(text)
+pub(super) fn is_formula(text: &str) -> bool {
+    text.len() <= MAX_FORMULA && is_mathematics(text)
 }
 
 /// The text, if it is one line of mathematics.
 pub(super) fn whole(text: &str) -> Option<&str> {
     let text = text.trim();
-    (!text.is_empty()
-        && text.len() <= LONGEST
-        && !text.contains('\n')
-        && reads_as_mathematics(text))
-    .then_some(text)
+    (!text.is_empty() && text.len() <= MAX_FORMULA && !text.contains('\n') && is_mathematics(text))
+        .then_some(text)
 }
 
 /// The last formula or number, whichever ends later.
@@ -51,14 +48,14 @@ struct Formula {
 
 /// The last few formulas of a text.
 fn formulas(text: &str) -> Vec<Formula> {
-    const KEPT: usize = 64;
+    const MAX_FORMULAS: usize = 64;
     let bytes = text.as_bytes();
     let mut found: Vec<Formula> = Vec::new();
     let mut open: Option<(usize, &'static str, &'static str)> = None;
     let mut at = 0;
     while at < bytes.len() {
         if !matches!(bytes[at], b'$' | b'\\') {
-            // A single dollar that its line does not close is money.
+            // A single dollar sign that is not closed on its line is a currency.
             if bytes[at] == b'\n' && open.is_some_and(|(_, opener, _)| opener == "$") {
                 open = None;
             }
@@ -71,8 +68,8 @@ fn formulas(text: &str) -> Vec<Formula> {
                 let content = start + opener.len()..at;
                 at += closer.len();
                 if !text[content.clone()].trim().is_empty() {
-                    if found.len() == 2 * KEPT {
-                        found.drain(..KEPT);
+                    if found.len() == 2 * MAX_FORMULAS {
+                        found.drain(..MAX_FORMULAS);
                     }
                     found.push(Formula {
                         whole: start..at,
@@ -98,7 +95,7 @@ fn formulas(text: &str) -> Vec<Formula> {
     found
 }
 
-/// The last formula, with those before it that it is joined to, and where it ends.
+/// The last formula with the formulas that it is joined to, and its end.
 fn last_formulas(text: &str) -> Option<(Cow<'_, str>, usize)> {
     let formulas = formulas(text);
     let last = formulas.last()?;
@@ -109,10 +106,10 @@ fn last_formulas(text: &str) -> Option<(Cow<'_, str>, usize)> {
     Some((list(text, &formulas[first..]), last.whole.end))
 }
 
-/// The formulas at the start of `text`, joined.
+/// The formulas at the start of `text`, as a list if they are joined.
 pub(super) fn leading_formulas(text: &str) -> Option<Cow<'_, str>> {
-    const FURTHEST: usize = 4_096;
-    let mut end = text.len().min(FURTHEST);
+    const MAX_BYTES: usize = 4_096;
+    let mut end = text.len().min(MAX_BYTES);
     while !text.is_char_boundary(end) {
         end -= 1;
     }
@@ -144,8 +141,9 @@ fn list<'a>(text: &'a str, formulas: &[Formula]) -> Cow<'a, str> {
     }
 }
 
-/// The number or fraction without blanks that has the last digit of the text. Numbers in program code and those that
-/// only name something, as `#12` does, are passed over.
+/// The last number or fraction of the text.
+///
+/// Numbers in program code are skipped, and so are labels such as `#12`.
 fn last_number(text: &str) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     let mut end = bytes.len();
@@ -163,16 +161,16 @@ fn last_number(text: &str) -> Option<Range<usize>> {
     }
 }
 
-/// Whether a line calls a function without arguments, takes an item by a quoted name or the like.
+/// Whether a line looks like program code: an empty call, an index by a string or the like.
 fn is_code(line: &str) -> bool {
-    const LONGEST: usize = 512;
-    line.len() <= LONGEST
+    const MAX_LINE: usize = 512;
+    line.len() <= MAX_LINE
         && ["()", "['", "[\"", "==", "__", "):"]
             .iter()
             .any(|sign| line.contains(sign))
 }
 
-/// The number around a digit, with its sign, separators, slash and percent sign.
+/// The number around a digit, with sign, separators, slash and percent sign.
 fn number_at(text: &str, digit: usize) -> Range<usize> {
     let bytes = text.as_bytes();
     let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
@@ -203,7 +201,7 @@ fn number_at(text: &str, digit: usize) -> Range<usize> {
     start..end + sign.map_or(0, str::len)
 }
 
-/// The words of mathematics at the start of a sentence: "12 apples were left" says 12.
+/// The value at the start of a sentence: 12 in "12 apples were left".
 pub(super) fn leading_value(text: &str) -> Option<&str> {
     let mut end = 0;
     let mut values = 0;
@@ -228,10 +226,11 @@ pub(super) fn leading_value(text: &str) -> Option<&str> {
     let value = value.trim_end_matches("and").trim_end_matches("or").trim();
     let single_letter =
         value.len() == 1 && value.bytes().all(|byte| byte.is_ascii_lowercase()) && end < text.len();
-    (!value.is_empty() && !single_letter && reads_as_value(value)).then_some(value)
+    (!value.is_empty() && !single_letter && is_formula(value)).then_some(value)
 }
 
-/// The letter that a text picks: at its start before a stop, or the last one that stands alone and is not denied.
+/// The letter that a text picks: the first character if punctuation follows, or the last capital
+/// letter that stands alone and is not negated.
 pub(super) fn last_letter(text: &str) -> Option<&str> {
     let start = text.trim_start();
     let bytes = start.as_bytes();
@@ -256,14 +255,14 @@ pub(super) fn last_letter(text: &str) -> Option<&str> {
         .filter(|at| alone(*at) && bytes[*at] != b'I')
         .find_map(|at| {
             let before = text[..at].trim_end_matches(['(', ' ', '*', '"', '$']);
-            let denied = ["not", "non", "n't", "不是", "nicht", "neither", "nor"]
+            let negated = ["not", "non", "n't", "不是", "nicht", "neither", "nor"]
                 .iter()
-                .any(|denial| before.ends_with(denial));
+                .any(|negation| before.ends_with(negation));
             // "A" at the start of a sentence is an article.
             let article = bytes[at] == b'A'
                 && bytes.get(at + 1) == Some(&b' ')
                 && bytes.get(at + 2).is_some_and(u8::is_ascii_lowercase)
                 && (before.is_empty() || before.ends_with(['.', '\n']));
-            (!denied && !article).then(|| &text[at..=at])
+            (!negated && !article).then(|| &text[at..=at])
         })
 }

@@ -1,11 +1,11 @@
-//! Arithmetic over whole numbers with `+ - * /`, brackets and `\frac`, as a model writes it.
+//! Arithmetic on whole numbers with `+ - * /`, brackets and `\frac`, as a model writes it.
 
 use num_rational::BigRational;
 use num_traits::Zero;
 
 /// A parsed expression in postfix order.
 ///
-/// The parser keeps its own stack, so nesting costs memory of the text's length and no recursion.
+/// The parser has its own stack and does not recurse, so nesting is only limited by memory.
 pub(crate) struct Expression(Vec<Item>);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -14,7 +14,7 @@ enum Item {
     Operator(u8),
 }
 
-/// What waits on the parser's stack.
+/// An entry of the parser's stack.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Open {
     Operator(u8),
@@ -25,7 +25,8 @@ enum Open {
 }
 
 impl Expression {
-    /// Parses binary `+ - * /` with the usual precedence; `None` if anything is left over or missing.
+    /// Parses binary `+ - * /` with the usual precedence. `None` if the text is not complete or has
+    /// other signs.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut parser = Parser::default();
         let mut rest = text;
@@ -53,7 +54,7 @@ impl Expression {
         parser.finish()
     }
 
-    /// The numbers written in it, in order.
+    /// The numbers of the expression, in order.
     pub(crate) fn numbers(&self) -> impl Iterator<Item = u64> {
         self.0.iter().filter_map(|item| match item {
             Item::Number(number) => Some(*number),
@@ -61,7 +62,7 @@ impl Expression {
         })
     }
 
-    /// The exact value; `None` where it divides by zero.
+    /// The exact value, or `None` if it divides by zero.
     pub(crate) fn value(&self) -> Option<BigRational> {
         let mut stack: Vec<BigRational> = Vec::new();
         for item in &self.0 {
@@ -182,7 +183,7 @@ impl Parser {
         Some(())
     }
 
-    /// Closes what was opened last and says what it was.
+    /// Closes the last open bracket and returns it.
     fn close(&mut self, bracket: u8) -> Option<Open> {
         (!self.wants_operand).then_some(())?;
         loop {

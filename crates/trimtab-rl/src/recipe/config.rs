@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use trimtab_tasks::{Family, Task, Template};
+use trimtab_tasks::{NanoTask, Task, Template};
 
 use super::steer::{self, SteerConfig};
 use crate::advantage::Advantage;
@@ -152,7 +152,7 @@ impl Default for ValidationConfig {
 impl Default for RecipeConfig {
     fn default() -> Self {
         Self {
-            task: Task::Nano(Family::NanoGsm),
+            task: Task::Nano(NanoTask::Gsm),
             template: None,
             steer: SteerConfig::default(),
             steps: 80,

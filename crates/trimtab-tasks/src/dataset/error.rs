@@ -1,22 +1,22 @@
-//! What can be wrong with a data set.
+//! Errors of reading a data set.
 
 use std::path::PathBuf;
 
 use super::rows::{MAX_FILE_BYTES, MAX_LINE_BYTES};
 
-/// Why a data set could not be read.
+/// Why a data set cannot be read.
 #[expect(missing_docs, reason = "the messages document the variants")]
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
-pub enum LoadError {
+pub enum DatasetError {
     #[error("cannot read {path}")]
     Read {
         path: PathBuf,
         source: std::io::Error,
     },
-    #[error("{path} has more than {MAX_FILE_BYTES} bytes")]
+    #[error("{path} has more than {MAX_FILE_BYTES} bytes; split the file")]
     TooLarge { path: PathBuf },
-    #[error("{path} holds no row")]
+    #[error("{path} has no rows")]
     Empty { path: PathBuf },
     #[error("{path}, line {line}: {reason}")]
     Row {
@@ -25,31 +25,30 @@ pub enum LoadError {
         reason: RowError,
     },
     #[error(
-        "only {removed} problems of {path} were found by their `unique_id` to be left out; are the files those of MATH?"
+        "only {removed} problems of {path} occur in the data set by their `unique_id`; \
+         are the files those of MATH?"
     )]
     Excluded { path: PathBuf, removed: usize },
-    #[error("{path} starts as a JSON array but is none: {reason}")]
+    #[error("{path} starts like a JSON array but is not one: {reason}")]
     Array { path: PathBuf, reason: String },
     #[error(
         "{path} is a Parquet file; call `trimtab_hub::install` with the feature `parquet` of \
-         `trimtab-hub`, or convert the file to JSON lines"
+         `trimtab-hub`, or convert the file to JSON Lines"
     )]
     NeedsParquet { path: PathBuf },
-    #[error("{path} starts as a Parquet file but cannot be read: {reason}")]
+    #[error("{path} starts like a Parquet file but cannot be read: {reason}")]
     Parquet { path: PathBuf, reason: String },
-    #[error(
-        "{name} is not known on the hub in a layout that can be read; give a file: `{name}:PATH`"
-    )]
+    #[error("no copy of {name} in a known layout is on the hub; give a file: `{name}:PATH`")]
     NeedsPath { name: &'static str },
     #[error("{uri} is on the hub; call `trimtab_hub::install` of `trimtab-hub`, or give a file")]
     NeedsHub { uri: String },
     #[error("`{uri}` is not of the form hf://datasets/OWNER/NAME[@REVISION]/PATH")]
     Uri { uri: String },
-    #[error("cannot get {uri} from the hub: {reason}")]
+    #[error("cannot download {uri} from the hub: {reason}")]
     Hub { uri: String, reason: String },
 }
 
-/// Why a row could not be used.
+/// Why a row cannot be used.
 #[expect(missing_docs, reason = "the messages document the variants")]
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -70,6 +69,6 @@ pub enum RowError {
     EmptyField(&'static str),
     #[error("no gold answer {0}")]
     NoGold(&'static str),
-    #[error("published with an empty gold answer")]
+    #[error("the gold answer is empty")]
     EmptyGold,
 }

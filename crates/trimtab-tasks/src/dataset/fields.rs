@@ -1,28 +1,27 @@
-//! From a row to a problem: which fields hold what.
+//! From a row to a problem: the fields of each data set.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use trimtab_grader::{Verifier, last_boxed};
 
 use super::RowError;
 use crate::problem::Problem;
-use trimtab_grader::Verifier;
-use trimtab_grader::last_boxed;
 
-/// Where a row keeps what a problem needs. All are JSON pointers (RFC 6901); of several, the first one present counts.
+/// The fields of a row, as JSON pointers (RFC 6901). Of several, the first one present is used.
 #[derive(Debug)]
 pub(crate) struct Fields {
     /// A text before the question.
     pub(super) body: Option<Body>,
     pub(super) question: &'static [&'static str],
     pub(super) gold: Gold,
-    /// Name of a tag, and where it is.
+    /// Names and fields of tags.
     pub(super) tags: &'static [(&'static str, &'static str)],
-    /// The tag `source` of rows that are published without a gold answer, and the answer that the problem has.
+    /// Rows that are published without a gold answer: the tag `source`, and the right answer.
     pub(super) missing_golds: &'static [(&'static str, &'static str)],
 }
 
-/// A text that belongs before the question.
+/// A text before the question.
 #[derive(Debug)]
 pub(super) enum Body {
     Required(&'static str),
@@ -35,11 +34,11 @@ pub(super) enum Body {
 pub(super) enum Gold {
     /// The field.
     Field(&'static [&'static str]),
-    /// What follows the last `####` of the field; before it is a worked solution.
+    /// What follows the last `####` of the field. The worked solution precedes it.
     AfterHashes(&'static str),
     /// The last box of the field.
     LastBox(&'static str),
-    /// The values of `5 (cm); 7 (cm)`, without their units: `5, 7`.
+    /// The values without their units: `5, 7` for `5 (cm); 7 (cm)`.
     WithoutUnits(&'static str),
 }
 
@@ -61,7 +60,7 @@ impl Fields {
         let tag = |(name, field): &(&str, &'static str)| {
             let value = text(row, field)?.ok()?;
             let value = match *name {
-                // `Level 5`, and `Level ?` where it is not known.
+                // `Level 5`, or `Level ?` if it is not known.
                 "level" => value
                     .trim_start_matches("Level ")
                     .parse::<u32>()
@@ -90,7 +89,7 @@ impl Fields {
         })
     }
 
-    /// The lines before `####`, without the calculator's annotations `<<3+4=7>>`.
+    /// The lines before `####`, without calculator annotations such as `<<3+4=7>>`.
     fn steps(&self, row: &Value) -> Vec<String> {
         let Gold::AfterHashes(field) = self.gold else {
             return Vec::new();
@@ -140,7 +139,7 @@ impl Gold {
     }
 }
 
-/// The last box, also one without braces, `\boxed 7`, up to the `$` that ends the formula.
+/// The content of the last box. A box without braces, `\boxed 7`, ends at the next `$`.
 fn boxed(text: &str) -> Option<&str> {
     last_boxed(text).or_else(|| text.rsplit_once(r"\boxed ")?.1.split('$').next())
 }
@@ -153,13 +152,13 @@ fn first(row: &Value, fields: &[&'static str]) -> Result<String, RowError> {
         .unwrap_or(Err(RowError::Missing(fields[0])))
 }
 
-/// The trimmed text of a field, a number as its decimal digits; `None` if it is missing or null.
+/// The trimmed text of a field, or its number in decimal digits. `None` if it is missing or null.
 fn text(row: &Value, field: &'static str) -> Option<Result<String, RowError>> {
     let text = match row.pointer(field)? {
         Value::Null => return None,
         Value::String(text) => text.trim().to_owned(),
         Value::Number(number) => match number.as_f64() {
-            // `27.0` is 27; a whole number above 2^53 keeps all its digits.
+            // `27.0` becomes 27. A whole number above 2^53 keeps all digits.
             Some(value) if number.is_f64() => value.to_string(),
             _ => number.to_string(),
         },
@@ -172,15 +171,15 @@ fn text(row: &Value, field: &'static str) -> Option<Result<String, RowError>> {
     })
 }
 
-/// What verl and DAPO put around the question, which is the template's business here.
+/// Instructions that verl and DAPO put around the question. Here the template adds them.
 const WRAPPERS: [(&str, &str); 2] = [
     (
         "",
         r"Let's think step by step and output the final answer within \boxed{}.",
     ),
     (
-        "Solve the following math problem step by step. The last line of your response should be of the form Answer: \
-         $Answer (without quotes) where $Answer is the answer to the problem.",
+        "Solve the following math problem step by step. The last line of your response should be \
+         of the form Answer: $Answer (without quotes) where $Answer is the answer to the problem.",
         "Remember to put your answer on its own line after \"Answer:\".",
     ),
 ];

@@ -1,4 +1,4 @@
-//! The rows of a file, whatever its format, as JSON values with line numbers.
+//! The rows of a file in any format, as JSON values with line numbers.
 
 use std::fs::File;
 use std::io::Read;
@@ -7,21 +7,22 @@ use std::path::Path;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::{LoadError, RowError};
+use super::{DatasetError, RowError};
 use crate::reader;
 
-/// Largest file that is read: the largest published set has about 300 MB.
+/// Maximum size of a file, in bytes. The largest published set has about 300 MB.
 pub const MAX_FILE_BYTES: u64 = 1 << 29;
 
-/// Longest row, in bytes.
+/// Maximum size of a row, in bytes.
 pub const MAX_LINE_BYTES: usize = 1 << 24;
 
-/// What is done with each row: its line (from 1) and its value.
-pub(super) type Visit<'a> = dyn FnMut(usize, Result<Value, RowError>) -> Result<(), LoadError> + 'a;
+/// Called for each row with its line, from 1, and its value.
+pub(super) type Visit<'a> =
+    dyn FnMut(usize, Result<Value, RowError>) -> Result<(), DatasetError> + 'a;
 
 /// The bytes of a file.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
-    let failed = |source| LoadError::Read {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, DatasetError> {
+    let failed = |source| DatasetError::Read {
         path: path.to_owned(),
         source,
     };
@@ -30,15 +31,15 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
         .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes))
         .map_err(failed)?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(LoadError::TooLarge {
+        return Err(DatasetError::TooLarge {
             path: path.to_owned(),
         });
     }
     Ok(bytes)
 }
 
-/// Visits the rows in order; the first bytes say what the file is.
-pub(super) fn each(path: &Path, bytes: &[u8], visit: &mut Visit) -> Result<(), LoadError> {
+/// Visits the rows in order. The first bytes tell the format of the file.
+pub(super) fn each(path: &Path, bytes: &[u8], visit: &mut Visit) -> Result<(), DatasetError> {
     if bytes.starts_with(b"PAR1") {
         return parquet(path, bytes, visit);
     }
@@ -50,11 +51,11 @@ pub(super) fn each(path: &Path, bytes: &[u8], visit: &mut Visit) -> Result<(), L
     }
 }
 
-/// The "line" of a row is its number, from 1.
-fn parquet(path: &Path, bytes: &[u8], visit: &mut Visit) -> Result<(), LoadError> {
+/// Visits the rows of a Parquet file. The line of a row is its number, from 1.
+fn parquet(path: &Path, bytes: &[u8], visit: &mut Visit) -> Result<(), DatasetError> {
     let path = || path.to_owned();
-    let read = reader::parquet().ok_or_else(|| LoadError::NeedsParquet { path: path() })?;
-    let rows = read(bytes).map_err(|reason| LoadError::Parquet {
+    let read = reader::parquet().ok_or_else(|| DatasetError::NeedsParquet { path: path() })?;
+    let rows = read(bytes).map_err(|reason| DatasetError::Parquet {
         path: path(),
         reason,
     })?;
@@ -64,7 +65,7 @@ fn parquet(path: &Path, bytes: &[u8], visit: &mut Visit) -> Result<(), LoadError
     Ok(())
 }
 
-fn lines(bytes: &[u8], visit: &mut Visit) -> Result<(), LoadError> {
+fn lines(bytes: &[u8], visit: &mut Visit) -> Result<(), DatasetError> {
     for (number, line) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
         if !line.trim_ascii().is_empty() {
             visit(number, row(line))?;
@@ -73,9 +74,9 @@ fn lines(bytes: &[u8], visit: &mut Visit) -> Result<(), LoadError> {
     Ok(())
 }
 
-/// One JSON array; its elements are read one by one, so that each has its line.
-fn array(path: &Path, bytes: &[u8], visit: &mut Visit) -> Result<(), LoadError> {
-    let failed = |reason: String| LoadError::Array {
+/// Visits the elements of a JSON array, each with its line.
+fn array(path: &Path, bytes: &[u8], visit: &mut Visit) -> Result<(), DatasetError> {
+    let failed = |reason: String| DatasetError::Array {
         path: path.to_owned(),
         reason,
     };
@@ -92,14 +93,14 @@ fn array(path: &Path, bytes: &[u8], visit: &mut Visit) -> Result<(), LoadError> 
     Ok(())
 }
 
-/// Nesting is limited by `serde_json`, to 128.
+/// Parses a row. `serde_json` limits nesting to 128 levels.
 fn row(bytes: &[u8]) -> Result<Value, RowError> {
     if bytes.len() > MAX_LINE_BYTES {
         return Err(RowError::TooLong);
     }
     let text = std::str::from_utf8(bytes).map_err(|_| RowError::NotUtf8)?;
     let value: Value = serde_json::from_str(text).map_err(|error| {
-        // Its line counts from the start of the row.
+        // The line in the message counts from the start of the row.
         let message = error.to_string();
         let what = message.split(" at line ").next().unwrap_or_default();
         RowError::Json(format!("{what}, column {}", error.column()))

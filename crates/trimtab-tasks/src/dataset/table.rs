@@ -1,11 +1,11 @@
-//! The data sets, a row each.
+//! The table of data sets.
 
 use super::fields::{Body, Fields, Gold};
-use super::{Dataset, Purpose, UsualProtocol};
+use super::{Dataset, DatasetPurpose, DefaultProtocol};
 use crate::prompt::Template;
 
 /// Temperature 1 and the mean of 32 samples, for sets of 30 to 40 problems (arXiv:2505.18706 v3).
-const AVG_32: UsualProtocol = UsualProtocol {
+const AVG_32: DefaultProtocol = DefaultProtocol {
     template: Template::QwenMath,
     temperature: 1.0,
     samples: 32,
@@ -13,20 +13,20 @@ const AVG_32: UsualProtocol = UsualProtocol {
 };
 
 /// Temperature 1 and one sample (arXiv:2505.18706 v3).
-const ONE_SAMPLE: UsualProtocol = UsualProtocol {
+const ONE_SAMPLE: DefaultProtocol = DefaultProtocol {
     samples: 1,
     ..AVG_32
 };
 
 /// Temperature 1 and the mean of 8 samples, short completions (arXiv:2505.18706 v1).
-const AVG_8: UsualProtocol = UsualProtocol {
+const AVG_8: DefaultProtocol = DefaultProtocol {
     samples: 8,
     max_new_tokens: 1024,
     ..AVG_32
 };
 
 /// Greedy, as Qwen2.5-Math and others measure the easier sets.
-const GREEDY: UsualProtocol = UsualProtocol {
+const GREEDY: DefaultProtocol = DefaultProtocol {
     temperature: 0.0,
     samples: 1,
     max_new_tokens: 2048,
@@ -34,7 +34,7 @@ const GREEDY: UsualProtocol = UsualProtocol {
 };
 
 /// A training group of 16 (arXiv:2505.18706 v3).
-const GROUP_16: UsualProtocol = UsualProtocol {
+const GROUP_16: DefaultProtocol = DefaultProtocol {
     samples: 16,
     ..AVG_32
 };
@@ -58,8 +58,8 @@ const MATH: Fields = Fields {
     question: &["/problem"],
     gold: Gold::LastBox("/solution"),
     tags: MATH_TAGS,
-    // Both solutions show that every number of a range has a divisor, and end in `\boxed{}` where the count of primes, 0,
-    // belongs.
+    // Both solutions show that a range has no primes, and end in `\boxed{}` instead of the count,
+    // 0.
     missing_golds: &[
         ("train/number_theory/7115.json", "0"),
         ("train/number_theory/7117.json", "0"),
@@ -83,7 +83,7 @@ const TRAINING: Fields = Fields {
 pub static DATASETS: [Dataset; 17] = [
     Dataset {
         name: "gsm8k-train",
-        purpose: Purpose::Training,
+        purpose: DatasetPurpose::Training,
         rows: 7473,
         files: &["gsm8k_train.jsonl"],
         without: None,
@@ -94,7 +94,7 @@ pub static DATASETS: [Dataset; 17] = [
     },
     Dataset {
         name: "math-train",
-        purpose: Purpose::Training,
+        purpose: DatasetPurpose::Training,
         rows: 7500,
         files: &["math_train.jsonl"],
         without: None,
@@ -105,7 +105,7 @@ pub static DATASETS: [Dataset; 17] = [
     },
     Dataset {
         name: "math12k",
-        purpose: Purpose::Training,
+        purpose: DatasetPurpose::Training,
         rows: 12_000,
         files: &["math_train.jsonl", "math_test.jsonl"],
         without: Some("math500.jsonl"),
@@ -116,7 +116,7 @@ pub static DATASETS: [Dataset; 17] = [
     },
     Dataset {
         name: "dapo-17k",
-        purpose: Purpose::Training,
+        purpose: DatasetPurpose::Training,
         rows: 17_917,
         files: &["dapo_math_17k.jsonl"],
         without: None,
@@ -127,7 +127,7 @@ pub static DATASETS: [Dataset; 17] = [
     },
     Dataset {
         name: "deepscaler",
-        purpose: Purpose::Training,
+        purpose: DatasetPurpose::Training,
         rows: 40_315,
         files: &["deepscaler.json"],
         without: None,
@@ -138,7 +138,7 @@ pub static DATASETS: [Dataset; 17] = [
     },
     Dataset {
         name: "gsm8k",
-        purpose: Purpose::Evaluation,
+        purpose: DatasetPurpose::Evaluation,
         rows: 1319,
         files: &["gsm8k_test.jsonl"],
         without: None,
@@ -149,7 +149,7 @@ pub static DATASETS: [Dataset; 17] = [
     },
     Dataset {
         name: "math-test",
-        purpose: Purpose::Evaluation,
+        purpose: DatasetPurpose::Evaluation,
         rows: 5000,
         files: &["math_test.jsonl"],
         without: None,
@@ -160,7 +160,7 @@ pub static DATASETS: [Dataset; 17] = [
     },
     Dataset {
         name: "math500",
-        purpose: Purpose::Evaluation,
+        purpose: DatasetPurpose::Evaluation,
         rows: 500,
         files: &["math500.jsonl"],
         without: None,
@@ -181,7 +181,7 @@ pub static DATASETS: [Dataset; 17] = [
     },
     Dataset {
         name: "aime24",
-        purpose: Purpose::Evaluation,
+        purpose: DatasetPurpose::Evaluation,
         rows: 30,
         files: &["aime24.jsonl"],
         without: None,
@@ -198,7 +198,7 @@ pub static DATASETS: [Dataset; 17] = [
     },
     Dataset {
         name: "aime25",
-        purpose: Purpose::Evaluation,
+        purpose: DatasetPurpose::Evaluation,
         rows: 30,
         files: &["aime25.jsonl"],
         without: None,
@@ -215,7 +215,7 @@ pub static DATASETS: [Dataset; 17] = [
     },
     Dataset {
         name: "amc23",
-        purpose: Purpose::Evaluation,
+        purpose: DatasetPurpose::Evaluation,
         rows: 40,
         files: &["amc23.jsonl"],
         without: None,
@@ -232,7 +232,7 @@ pub static DATASETS: [Dataset; 17] = [
     },
     Dataset {
         name: "minerva",
-        purpose: Purpose::Evaluation,
+        purpose: DatasetPurpose::Evaluation,
         rows: 272,
         files: &["minerva_math.jsonl"],
         without: None,
@@ -249,7 +249,7 @@ pub static DATASETS: [Dataset; 17] = [
     },
     Dataset {
         name: "olympiadbench",
-        purpose: Purpose::Evaluation,
+        purpose: DatasetPurpose::Evaluation,
         rows: 675,
         files: &["olympiadbench.jsonl"],
         without: None,
@@ -272,7 +272,7 @@ pub static DATASETS: [Dataset; 17] = [
     },
     Dataset {
         name: "svamp",
-        purpose: Purpose::Evaluation,
+        purpose: DatasetPurpose::Evaluation,
         rows: 1000,
         files: &["svamp.json"],
         without: None,
@@ -289,7 +289,7 @@ pub static DATASETS: [Dataset; 17] = [
     },
     Dataset {
         name: "asdiv",
-        purpose: Purpose::Evaluation,
+        purpose: DatasetPurpose::Evaluation,
         rows: 2305,
         files: &["asdiv.jsonl"],
         without: None,
@@ -310,7 +310,7 @@ pub static DATASETS: [Dataset; 17] = [
     },
     Dataset {
         name: "gsm-hard",
-        purpose: Purpose::Evaluation,
+        purpose: DatasetPurpose::Evaluation,
         rows: 1319,
         files: &["gsm_hard.jsonl"],
         without: None,
@@ -327,7 +327,7 @@ pub static DATASETS: [Dataset; 17] = [
     },
     Dataset {
         name: "gsm-plus",
-        purpose: Purpose::Evaluation,
+        purpose: DatasetPurpose::Evaluation,
         rows: 2400,
         files: &["gsm_plus_testmini.jsonl"],
         without: None,

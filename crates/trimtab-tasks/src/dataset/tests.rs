@@ -8,7 +8,7 @@ fn file(bytes: &[u8]) -> tempfile::NamedTempFile {
     file
 }
 
-fn load(name: &str, text: &str, malformed: Malformed) -> Result<Loaded, LoadError> {
+fn load(name: &str, text: &str, malformed: MalformedRows) -> Result<LoadedDataset, DatasetError> {
     let file = file(text.as_bytes());
     Dataset::named(name)
         .expect("a data set")
@@ -17,14 +17,14 @@ fn load(name: &str, text: &str, malformed: Malformed) -> Result<Loaded, LoadErro
 
 /// The only problem of a file with one row.
 fn only(name: &str, row: &str) -> Problem {
-    let mut loaded = load(name, row, Malformed::Refuse).expect(row);
+    let mut loaded = load(name, row, MalformedRows::Refuse).expect(row);
     assert_eq!(loaded.problems.len(), 1);
     loaded.problems.remove(0)
 }
 
 fn refused(name: &str, text: &str) -> String {
     let path = std::env::temp_dir();
-    let error = load(name, text, Malformed::Refuse)
+    let error = load(name, text, MalformedRows::Refuse)
         .expect_err(text)
         .to_string();
     // Without the random name of the temporary file.
@@ -133,13 +133,21 @@ const ROWS: &[(&str, &str, &str, &str)] = &[
     ("dapo-17k", r#"{"problem": "P", "answer": "34"}"#, "P", "34"),
     (
         "dapo-17k",
-        r#"{"prompt": [{"role": "user", "content": "P Let's think step by step and output the final answer within \\boxed{}."}], "reward_model": {"ground_truth": "34"}}"#,
+        concat!(
+            r#"{"prompt": [{"role": "user", "content": "P Let's think step by step and output "#,
+            r#"the final answer within \\boxed{}."}], "reward_model": {"ground_truth": "34"}}"#,
+        ),
         "P",
         "34",
     ),
     (
         "dapo-17k",
-        r#"{"prompt": [{"content": "Solve the following math problem step by step. The last line of your response should be of the form Answer: $Answer (without quotes) where $Answer is the answer to the problem.\n\nP\n\nRemember to put your answer on its own line after \"Answer:\"."}], "reward_model": {"ground_truth": "34"}}"#,
+        concat!(
+            r#"{"prompt": [{"content": "Solve the following math problem step by step. The last "#,
+            r#"line of your response should be of the form Answer: $Answer (without quotes) "#,
+            r#"where $Answer is the answer to the problem.\n\nP\n\nRemember to put your answer "#,
+            r#"on its own line after \"Answer:\"."}], "reward_model": {"ground_truth": "34"}}"#,
+        ),
         "P",
         "34",
     ),
@@ -166,7 +174,7 @@ fn a_gold_that_was_never_published_is_known() {
         only("math-train", &row("train/number_theory/7115.json")).answer,
         "0"
     );
-    // Others are left out, whatever was asked for.
+    // Others are skipped, even with `Refuse`.
     for (name, row) in [
         ("math-train", row("train/number_theory/7116.json")),
         (
@@ -174,11 +182,11 @@ fn a_gold_that_was_never_published_is_known() {
             r#"{"problem": "P", "answer": " "}"#.to_owned(),
         ),
     ] {
-        let loaded = load(name, &row, Malformed::Refuse).expect("no malformed row");
+        let loaded = load(name, &row, MalformedRows::Refuse).expect("no malformed row");
         assert!(loaded.problems.is_empty());
         let reason = loaded.reasons[0].to_string();
         assert!(
-            reason.ends_with("line 1: published with an empty gold answer"),
+            reason.ends_with("line 1: the gold answer is empty"),
             "{reason}"
         );
     }
@@ -197,7 +205,11 @@ fn worked_solutions_lose_their_annotations() {
 fn levels_and_subjects_become_tags() {
     let row = |level| {
         format!(
-            r#"{{"problem": "P", "solution": "\\boxed{{1}}", "level": {level}, "type": "Algebra", "unique_id": "test/1"}}"#
+            concat!(
+                r#"{{"problem": "P", "solution": "\\boxed{{1}}", "level": {level}, "#,
+                r#""type": "Algebra", "unique_id": "test/1"}}"#
+            ),
+            level = level
         )
     };
     let problem = only("math-test", &row(r#""Level 5""#));
@@ -210,9 +222,10 @@ fn levels_and_subjects_become_tags() {
 
 #[test]
 fn a_malformed_row_is_an_error_with_its_line_or_is_skipped() {
-    let text = "{\"problem\": \"P\", \"answer\": \"1\"}\n\n{\"problem\": \"P\"}\n{\"problem\": \"R\", \"answer\": 2}\n";
+    let text = "{\"problem\": \"P\", \"answer\": \"1\"}\n\n{\"problem\": \"P\"}\n\
+                {\"problem\": \"R\", \"answer\": 2}\n";
     assert_eq!(refused("dapo-17k", text), "3: no field `/answer`");
-    let loaded = load("dapo-17k", text, Malformed::Skip).expect("two good rows");
+    let loaded = load("dapo-17k", text, MalformedRows::Skip).expect("two good rows");
     let ids: Vec<&str> = loaded
         .problems
         .iter()
@@ -223,7 +236,7 @@ fn a_malformed_row_is_an_error_with_its_line_or_is_skipped() {
     let array =
         "[\n {\"Body\": \"B\", \"Question\": \"Q\", \"Answer\": 1},\n\n {\"Body\": \"B\"},\n 7]";
     assert_eq!(refused("svamp", array), "4: no field `/Question`");
-    let skipped = load("svamp", array, Malformed::Skip)
+    let skipped = load("svamp", array, MalformedRows::Skip)
         .expect("a good row")
         .reasons;
     let lines: Vec<String> = skipped.iter().map(ToString::to_string).collect();
@@ -267,11 +280,11 @@ fn hostile_files_are_errors() {
         assert_eq!(refused("dapo-17k", text), error, "{text}");
     }
     for (text, needle) in [
-        ("", "holds no row"),
-        (" \n\r\n", "holds no row"),
-        ("[]", "holds no row"),
-        ("[", "starts as a JSON array but is none"),
-        ("[1,]", "starts as a JSON array but is none"),
+        ("", "has no rows"),
+        (" \n\r\n", "has no rows"),
+        ("[]", "has no rows"),
+        ("[", "starts like a JSON array but is not one"),
+        ("[1,]", "starts like a JSON array but is not one"),
         ("PAR1 and no more", "Parquet file"),
     ] {
         let error = refused("dapo-17k", text);
@@ -288,7 +301,7 @@ fn hostile_files_are_errors() {
     let deep = format!("{{\"problem\": {}", "[".repeat(1 << 20));
     assert!(refused("dapo-17k", &deep).contains("recursion limit exceeded"));
     let deep = format!("[{}", "[".repeat(1 << 20));
-    assert!(refused("dapo-17k", &deep).contains("is none"));
+    assert!(refused("dapo-17k", &deep).contains("is not one"));
     let long = format!("{{\"problem\": \"{}\"", "x".repeat(MAX_LINE_BYTES));
     assert!(refused("dapo-17k", &long).contains("more than 16777216 bytes"));
     for bytes in [
@@ -299,7 +312,7 @@ fn hostile_files_are_errors() {
         let file = file(bytes);
         let dataset = Dataset::named("dapo-17k").expect("a data set");
         let error = dataset
-            .load(file.path(), Malformed::Refuse)
+            .load(file.path(), MalformedRows::Refuse)
             .expect_err("not text")
             .to_string();
         assert!(
@@ -310,21 +323,22 @@ fn hostile_files_are_errors() {
     for path in ["/no/such/file", "/dev/null/x"] {
         let error = Dataset::named("gsm8k")
             .expect("a data set")
-            .load(path.as_ref(), Malformed::Skip);
-        assert!(matches!(error, Err(LoadError::Read { .. })), "{error:?}");
+            .load(path.as_ref(), MalformedRows::Skip);
+        assert!(matches!(error, Err(DatasetError::Read { .. })), "{error:?}");
     }
 }
 
 #[test]
 fn reasons_are_few_however_many_rows_are_bad() {
-    let loaded = load("dapo-17k", &"1\n".repeat(5000), Malformed::Skip).expect("rows");
+    let loaded = load("dapo-17k", &"1\n".repeat(5000), MalformedRows::Skip).expect("rows");
     assert_eq!((loaded.skipped, loaded.reasons.len()), (5000, 100));
 }
 
 #[test]
 fn marks_and_line_ends_of_other_systems_are_accepted() {
-    let text = "\u{feff}{\"problem\": \"P\", \"answer\": \"1\"}\r\n{\"problem\": \"R\", \"answer\": \"2\"}\r\n";
-    let loaded = load("dapo-17k", text, Malformed::Refuse).expect("two rows");
+    let text = "\u{feff}{\"problem\": \"P\", \"answer\": \"1\"}\r\n\
+                {\"problem\": \"R\", \"answer\": \"2\"}\r\n";
+    let loaded = load("dapo-17k", text, MalformedRows::Refuse).expect("two rows");
     assert_eq!(loaded.problems.len(), 2);
 }
 
@@ -333,7 +347,8 @@ fn a_folder_is_read_by_its_files_and_the_500_are_left_out() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let row = |id: &str| {
         format!(
-            "{{\"unique_id\": \"{id}\", \"problem\": \"{id}?\", \"solution\": \"\\\\boxed{{1}}\", \"answer\": \"1\"}}\n"
+            "{{\"unique_id\": \"{id}\", \"problem\": \"{id}?\", \
+             \"solution\": \"\\\\boxed{{1}}\", \"answer\": \"1\"}}\n"
         )
     };
     let write = |name: &str, ids: &[&str]| {
@@ -345,7 +360,7 @@ fn a_folder_is_read_by_its_files_and_the_500_are_left_out() {
     write("math500.jsonl", &["test/2"]);
     let dataset = Dataset::named("math12k").expect("a data set");
     let loaded = dataset
-        .load(folder.path(), Malformed::Refuse)
+        .load(folder.path(), MalformedRows::Refuse)
         .expect("three files");
     let questions: Vec<&str> = loaded
         .problems
@@ -358,16 +373,16 @@ fn a_folder_is_read_by_its_files_and_the_500_are_left_out() {
     // A set that is not left out whole would be trained on.
     write("math500.jsonl", &["test/2", "test/9"]);
     let error = dataset
-        .load(folder.path(), Malformed::Skip)
+        .load(folder.path(), MalformedRows::Skip)
         .expect_err("one is not there");
     assert!(
-        matches!(error, LoadError::Excluded { removed: 1, .. }),
+        matches!(error, DatasetError::Excluded { removed: 1, .. }),
         "{error}"
     );
     std::fs::remove_file(folder.path().join("math500.jsonl")).expect("it is there");
     assert!(matches!(
-        dataset.load(folder.path(), Malformed::Skip),
-        Err(LoadError::Read { .. })
+        dataset.load(folder.path(), MalformedRows::Skip),
+        Err(DatasetError::Read { .. })
     ));
 }
 
@@ -376,13 +391,13 @@ fn hashes_are_of_bytes_and_of_content() {
     let one = load(
         "dapo-17k",
         r#"{"problem": "P", "answer": "1"}"#,
-        Malformed::Refuse,
+        MalformedRows::Refuse,
     )
     .expect("a row");
     let spaced = load(
         "dapo-17k",
         r#"{"problem":"P","answer":"1"}"#,
-        Malformed::Refuse,
+        MalformedRows::Refuse,
     )
     .expect("a row");
     assert_ne!(one.files[0].sha256, spaced.files[0].sha256);
@@ -393,7 +408,7 @@ fn hashes_are_of_bytes_and_of_content() {
     let other = load(
         "dapo-17k",
         r#"{"problem": "P", "answer": "2"}"#,
-        Malformed::Refuse,
+        MalformedRows::Refuse,
     )
     .expect("a row");
     assert_ne!(

@@ -1,17 +1,19 @@
 //! Numbers written in another base.
 
-use super::Generated;
-use crate::draw::Draw;
 use trimtab_grader::Verifier;
 
-/// Levels: decimal to binary; binary to decimal; bases to 9; bases to 16; bases to 16 with large numbers.
-pub(super) fn draw(draw: &mut Draw, level: u8) -> Generated {
+use super::Generated;
+use crate::rng::Rng;
+
+/// Levels: decimal to binary, binary to decimal, bases to 9, bases to 16, and bases to 16 with
+/// large numbers.
+pub(super) fn generate(rng: &mut Rng, level: u8) -> Generated {
     let (from, to) = match level {
         1 => (10, 2),
         2 => (2, 10),
         _ => loop {
             let largest = if level == 3 { 9 } else { 16 };
-            let (from, to) = (draw.range(2, largest), draw.range(2, largest));
+            let (from, to) = (rng.range(2, largest), rng.range(2, largest));
             if from != to {
                 break (from as u64, to as u64);
             }
@@ -24,7 +26,7 @@ pub(super) fn draw(draw: &mut Draw, level: u8) -> Generated {
         [256, 4095],
         [65_536, 999_999],
     ][usize::from(level) - 1];
-    let number = draw.range(smallest, largest) as u64;
+    let number = rng.range(smallest, largest) as u64;
     Generated {
         signature: format!("{number} {from} {to}"),
         template: format!("base {from} to base {to}"),

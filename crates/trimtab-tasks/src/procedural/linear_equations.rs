@@ -1,25 +1,26 @@
 //! Linear equations in one to three unknowns.
 
 use num_rational::Rational64;
-
-use super::Generated;
-use crate::draw::Draw;
 use trimtab_grader::Verifier;
 
-/// Levels: `ax + b = c`; `ax + b = cx + d`; `a(bx + c) = dx + e` with a fraction as its solution; two unknowns; three.
-pub(super) fn draw(draw: &mut Draw, level: u8) -> Generated {
+use super::Generated;
+use crate::rng::Rng;
+
+/// Levels: `ax + b = c`, `ax + b = cx + d`, `a(bx + c) = dx + e` with a fractional solution, two
+/// unknowns, three unknowns.
+pub(super) fn generate(rng: &mut Rng, level: u8) -> Generated {
     match level {
-        1..=3 => one_unknown(draw, level),
-        4 => system(draw, &['x', 'y']),
-        _ => system(draw, &['x', 'y', 'z']),
+        1..=3 => one_unknown(rng, level),
+        4 => system(rng, &['x', 'y']),
+        _ => system(rng, &['x', 'y', 'z']),
     }
 }
 
-fn one_unknown(draw: &mut Draw, level: u8) -> Generated {
+fn one_unknown(rng: &mut Rng, level: u8) -> Generated {
     let (left, right, solution) = match level {
-        1 => one_term(draw),
-        2 => both_sides(draw),
-        _ => brackets(draw),
+        1 => one_term(rng),
+        2 => both_sides(rng),
+        _ => brackets(rng),
     };
     Generated {
         signature: format!("{left}={right}"),
@@ -34,17 +35,17 @@ fn one_unknown(draw: &mut Draw, level: u8) -> Generated {
 /// Left side, right side, solution.
 type Equation = (String, String, Rational64);
 
-fn one_term(draw: &mut Draw) -> Equation {
-    let x = draw.range(-40, 40);
-    let (a, b) = (nonzero(draw, 12), nonzero(draw, 30));
+fn one_term(rng: &mut Rng) -> Equation {
+    let x = rng.range(-40, 40);
+    let (a, b) = (nonzero(rng, 12), nonzero(rng, 30));
     (sum(&[(a, "x"), (b, "")]), (a * x + b).to_string(), x.into())
 }
 
-fn both_sides(draw: &mut Draw) -> Equation {
-    let x = draw.range(-40, 40);
-    let (a, b, c) = (nonzero(draw, 12), nonzero(draw, 30), nonzero(draw, 12));
+fn both_sides(rng: &mut Rng) -> Equation {
+    let x = rng.range(-40, 40);
+    let (a, b, c) = (nonzero(rng, 12), nonzero(rng, 30), nonzero(rng, 12));
     if a == c {
-        return both_sides(draw);
+        return both_sides(rng);
     }
     (
         sum(&[(a, "x"), (b, "")]),
@@ -53,11 +54,11 @@ fn both_sides(draw: &mut Draw) -> Equation {
     )
 }
 
-fn brackets(draw: &mut Draw) -> Equation {
-    let (factor, a, b) = (draw.range(2, 9), nonzero(draw, 12), nonzero(draw, 12));
-    let (c, d) = (nonzero(draw, 20), nonzero(draw, 40));
+fn brackets(rng: &mut Rng) -> Equation {
+    let (factor, a, b) = (rng.range(2, 9), nonzero(rng, 12), nonzero(rng, 12));
+    let (c, d) = (nonzero(rng, 20), nonzero(rng, 40));
     if factor * a == c || factor * b == d {
-        return brackets(draw);
+        return brackets(rng);
     }
     (
         format!("{factor}({})", sum(&[(a, "x"), (b, "")])),
@@ -66,13 +67,13 @@ fn brackets(draw: &mut Draw) -> Equation {
     )
 }
 
-/// As many equations as unknowns, with a whole solution and a determinant that is not zero.
-fn system(draw: &mut Draw, unknowns: &[char]) -> Generated {
+/// A system with a nonzero determinant and a solution in whole numbers.
+fn system(rng: &mut Rng, unknowns: &[char]) -> Generated {
     let size = unknowns.len();
-    let solution: Vec<i64> = (0..size).map(|_| draw.range(-15, 15)).collect();
+    let solution: Vec<i64> = (0..size).map(|_| rng.range(-15, 15)).collect();
     let rows = loop {
         let rows: Vec<Vec<i64>> = (0..size)
-            .map(|_| (0..size).map(|_| nonzero(draw, 9)).collect())
+            .map(|_| (0..size).map(|_| nonzero(rng, 9)).collect())
             .collect();
         if determinant(&rows) != 0 {
             break rows;
@@ -106,7 +107,7 @@ fn system(draw: &mut Draw, unknowns: &[char]) -> Generated {
     }
 }
 
-/// `3x - 4y + 5`: terms with a coefficient of zero are left out.
+/// `3x - 4y + 5`, without terms whose coefficient is zero.
 fn sum(terms: &[(i64, &str)]) -> String {
     let mut text = String::new();
     for (coefficient, unknown) in terms.iter().filter(|(coefficient, _)| *coefficient != 0) {
@@ -128,9 +129,9 @@ fn sum(terms: &[(i64, &str)]) -> String {
     }
 }
 
-fn nonzero(draw: &mut Draw, largest: i64) -> i64 {
-    let value = draw.range(1, largest);
-    if draw.below(2) == 0 { value } else { -value }
+fn nonzero(rng: &mut Rng, largest: i64) -> i64 {
+    let value = rng.range(1, largest);
+    if rng.below(2) == 0 { value } else { -value }
 }
 
 fn determinant(rows: &[Vec<i64>]) -> i64 {

@@ -1,14 +1,15 @@
 //! Remainders, inverses and congruences.
 
-use super::Generated;
-use crate::draw::Draw;
 use trimtab_grader::Verifier;
 
-/// Levels: a number; a product; a power; an inverse; two congruences at once.
-pub(super) fn draw(draw: &mut Draw, level: u8) -> Generated {
-    // Remainders of 0 and 1 come up so often that guessing them would pay.
+use super::Generated;
+use crate::rng::Rng;
+
+/// Levels: a number, a product, a power, an inverse, two congruences.
+pub(super) fn generate(rng: &mut Rng, level: u8) -> Generated {
+    // Remainders of 0 and 1 are so frequent that guessing them would pay.
     let (template, question, answer) = loop {
-        let problem = problem(draw, level);
+        let problem = problem(rng, level);
         if problem.2 > 1 {
             break problem;
         }
@@ -24,11 +25,11 @@ pub(super) fn draw(draw: &mut Draw, level: u8) -> Generated {
 }
 
 /// Template, question and answer.
-fn problem(draw: &mut Draw, level: u8) -> (&'static str, String, i64) {
-    let modulus = draw.range(41, 99);
+fn problem(rng: &mut Rng, level: u8) -> (&'static str, String, i64) {
+    let modulus = rng.range(41, 99);
     match level {
         1 => {
-            let number = draw.range(500, 9999);
+            let number = rng.range(500, 9999);
             (
                 "number",
                 format!("What is the remainder when {number} is divided by {modulus}?"),
@@ -36,7 +37,7 @@ fn problem(draw: &mut Draw, level: u8) -> (&'static str, String, i64) {
             )
         }
         2 => {
-            let (a, b) = (draw.range(50, 999), draw.range(50, 999));
+            let (a, b) = (rng.range(50, 999), rng.range(50, 999));
             (
                 "product",
                 format!("What is the remainder when {a} * {b} is divided by {modulus}?"),
@@ -44,7 +45,7 @@ fn problem(draw: &mut Draw, level: u8) -> (&'static str, String, i64) {
             )
         }
         3 => {
-            let (base, exponent) = (draw.range(2, 40), draw.range(5, 60));
+            let (base, exponent) = (rng.range(2, 40), rng.range(5, 60));
             (
                 "power",
                 format!("What is the remainder when {base}^{exponent} is divided by {modulus}?"),
@@ -53,7 +54,7 @@ fn problem(draw: &mut Draw, level: u8) -> (&'static str, String, i64) {
         }
         4 => {
             let (a, inverse) = loop {
-                let a = draw.range(2, modulus - 1);
+                let a = rng.range(2, modulus - 1);
                 if let Some(inverse) = (1..modulus).find(|inverse| a * inverse % modulus == 1) {
                     break (a, inverse);
                 }
@@ -61,8 +62,8 @@ fn problem(draw: &mut Draw, level: u8) -> (&'static str, String, i64) {
             (
                 "inverse",
                 format!(
-                    "Find the whole number x between 1 and {} for which {a}x leaves the remainder 1 when divided by \
-                     {modulus}.",
+                    "Find the whole number x between 1 and {} for which {a}x leaves the remainder \
+                     1 when divided by {modulus}.",
                     modulus - 1
                 ),
                 inverse,
@@ -70,17 +71,17 @@ fn problem(draw: &mut Draw, level: u8) -> (&'static str, String, i64) {
         }
         _ => {
             let other = loop {
-                let other = draw.range(41, 99);
+                let other = rng.range(41, 99);
                 if gcd(modulus, other) == 1 {
                     break other;
                 }
             };
-            let x = draw.range(100, modulus * other - 1);
+            let x = rng.range(100, modulus * other - 1);
             (
                 "congruences",
                 format!(
-                    "Find the smallest positive whole number that leaves the remainder {} when divided by {modulus} and \
-                     the remainder {} when divided by {other}.",
+                    "Find the smallest positive whole number that leaves the remainder {} when \
+                     divided by {modulus} and the remainder {} when divided by {other}.",
                     x % modulus,
                     x % other
                 ),

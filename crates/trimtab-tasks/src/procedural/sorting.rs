@@ -1,13 +1,14 @@
-//! Numbers to put into order.
+//! Sorting numbers.
 
 use std::cmp::Reverse;
 
-use super::Generated;
-use crate::draw::Draw;
 use trimtab_grader::Verifier;
 
-/// Level L has 4, 6, 8, 12 or 16 numbers; from level 3 on with signs, from level 4 on with two decimals.
-pub(super) fn draw(draw: &mut Draw, level: u8) -> Generated {
+use super::Generated;
+use crate::rng::Rng;
+
+/// The levels have 4, 6, 8, 12 and 16 numbers, with signs from level 3 and decimals from level 4.
+pub(super) fn generate(rng: &mut Rng, level: u8) -> Generated {
     let count = [4, 6, 8, 12, 16][usize::from(level) - 1];
     let (low, high) = match level {
         1 => (1, 99),
@@ -15,9 +16,9 @@ pub(super) fn draw(draw: &mut Draw, level: u8) -> Generated {
         3 => (-999, 999),
         _ => (-9999, 9999), // hundredths
     };
-    let descending = draw.below(2) == 1;
+    let descending = rng.below(2) == 1;
     let (numbers, sorted) = loop {
-        let numbers: Vec<i64> = (0..count).map(|_| draw.range(low, high)).collect();
+        let numbers: Vec<i64> = (0..count).map(|_| rng.range(low, high)).collect();
         let mut sorted = numbers.clone();
         if descending {
             sorted.sort_unstable_by_key(|number| Reverse(*number));

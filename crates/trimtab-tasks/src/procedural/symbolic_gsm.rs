@@ -1,14 +1,17 @@
-//! Word problems from templates whose names and numbers change, in the manner of GSM-Symbolic (arXiv:2410.05229).
+//! Word problems from templates with varying names and numbers, similar to GSM-Symbolic
+//! (arXiv:2410.05229).
 //!
-//! A stock of things is set up, changed by events and asked for. Levels 1 to 3 have 2, 4 and 6 steps; level 4 adds two
-//! sentences with numbers that do not matter; level 5 has ten steps, three such sentences and numbers ten times as large.
+//! A story has a start, some events that change a count, and a question. Levels 1 to 3 have 2, 4
+//! and 6 steps. Level 4 adds two irrelevant sentences with numbers. Level 5 has ten steps, three
+//! irrelevant sentences, and numbers ten times as large.
 
-use super::Generated;
-use crate::draw::Draw;
-use crate::nano_gsm::PEOPLE;
 use trimtab_grader::Verifier;
 
-/// Who makes what: place, verb, container, things.
+use super::Generated;
+use crate::nano::gsm::PEOPLE;
+use crate::rng::Rng;
+
+/// Place, verb, containers and things of a story.
 const SETTINGS: [[&str; 4]; 8] = [
     ["bakery", "bakes", "trays", "rolls"],
     ["pottery", "makes", "shelves", "bowls"],
@@ -20,7 +23,7 @@ const SETTINGS: [[&str; 4]; 8] = [
     ["library", "sorts", "carts", "books"],
 ];
 
-/// Sentences that change nothing.
+/// Irrelevant sentences.
 const ASIDES: [&str; 6] = [
     "{Friend} has worked there for {k} years.",
     "The {place} is {k} metres from the station.",
@@ -48,12 +51,13 @@ const TIMES: [&str; 2] = [
 ];
 
 const SHARE: [&str; 2] = [
-    "The {things} are then shared equally among {k} shops, and only the share of one shop is looked at from here on.",
+    "The {things} are then shared equally among {k} shops, and only the share of one shop is \
+     looked at from here on.",
     "Only one out of every {k} {things} is kept.",
 ];
 
-/// Draws a problem of the level's number of steps.
-pub(super) fn draw(draw: &mut Draw, level: u8) -> Generated {
+/// Generates a problem with the number of steps of the level.
+pub(super) fn generate(rng: &mut Rng, level: u8) -> Generated {
     let (steps, asides, scale) = match level {
         1 => (2, 0, 1),
         2 => (4, 0, 1),
@@ -61,26 +65,26 @@ pub(super) fn draw(draw: &mut Draw, level: u8) -> Generated {
         4 => (6, 2, 1),
         _ => (10, 3, 10),
     };
-    let name = draw.below(PEOPLE.len());
-    let friend = (name + 1 + draw.below(PEOPLE.len() - 1)) % PEOPLE.len();
+    let name = rng.below(PEOPLE.len());
+    let friend = (name + 1 + rng.below(PEOPLE.len() - 1)) % PEOPLE.len();
     let mut story = Story {
         name: PEOPLE[name].0,
         friend: PEOPLE[friend].0,
-        setting: draw.below(SETTINGS.len()),
+        setting: rng.below(SETTINGS.len()),
         value: 0,
         signature: String::new(),
         sentences: Vec::new(),
         steps: Vec::new(),
     };
-    story.start(draw, scale);
+    story.start(rng, scale);
     while story.steps.len() < steps - 1 {
-        story.event(draw, scale);
+        story.event(rng, scale);
     }
-    let question = story.ending(draw);
+    let question = story.ending(rng);
     for _ in 0..asides {
-        let at = 1 + draw.below(story.sentences.len());
-        let aside = draw.pick(&ASIDES);
-        let k = draw.range(2, 60);
+        let at = 1 + rng.below(story.sentences.len());
+        let aside = rng.pick(&ASIDES);
+        let k = rng.range(2, 60);
         story.signature += &format!("aside {at} {k}|");
         story.sentences.insert(at, story.told(aside, k));
     }
@@ -106,9 +110,9 @@ struct Story {
 }
 
 impl Story {
-    /// Containers times content: the first step.
-    fn start(&mut self, draw: &mut Draw, scale: i64) {
-        let (count, each) = (draw.range(3, 12 * scale), draw.range(4, 25));
+    /// The first step: containers times content.
+    fn start(&mut self, rng: &mut Rng, scale: i64) {
+        let (count, each) = (rng.range(3, 12 * scale), rng.range(4, 25));
         let [place, verb, containers, things] = SETTINGS[self.setting];
         self.sentences.push(format!(
             "{} {verb} {count} {containers} of {each} {things} in the {place}.",
@@ -119,12 +123,12 @@ impl Story {
         self.step('*', each);
     }
 
-    /// One event, one step; every value stays a positive whole number below a hundred thousand.
-    fn event(&mut self, draw: &mut Draw, scale: i64) {
+    /// Adds an event of one step. All values are positive whole numbers below a hundred thousand.
+    fn event(&mut self, rng: &mut Rng, scale: i64) {
         let value = self.value;
         let (sign, k) = loop {
-            let (small, factor) = (draw.range(2, 40 * scale), draw.range(2, 6));
-            match draw.weighted(&[4, 4, 2, 2]) {
+            let (small, factor) = (rng.range(2, 40 * scale), rng.range(2, 6));
+            match rng.weighted(&[4, 4, 2, 2]) {
                 0 => break ('+', small),
                 1 if value > small => break ('-', small),
                 2 if value * factor < 1000 * scale => break ('*', factor),
@@ -138,25 +142,27 @@ impl Story {
             '*' => &TIMES,
             _ => &SHARE,
         };
-        let template = draw.pick(templates);
+        let template = rng.pick(templates);
         self.sentences.push(self.told(template, k));
         self.signature += &format!("{sign} {k}|");
         self.step(sign, k);
     }
 
-    /// The last step and the question that asks for it.
-    fn ending(&mut self, draw: &mut Draw) -> String {
+    /// Adds the last step. Returns the question for it.
+    fn ending(&mut self, rng: &mut Rng) -> String {
         let things = SETTINGS[self.setting][3];
-        let k = draw.range(2, 9);
+        let k = rng.range(2, 9);
         let (sign, question) = if self.value % k == 0 && self.value > k {
             let question = format!(
-                "{} packs all the {things} that there are now into boxes of {k}. How many boxes are needed?",
+                "{} packs all the {things} that there are now into boxes of {k}. How many boxes \
+                 are needed?",
                 self.name
             );
             ('/', question)
         } else {
             let question = format!(
-                "{} sells each of the {things} that there are now for {k} dollars. How many dollars is that in all?",
+                "{} sells each of the {things} that there are now for {k} dollars. How many \
+                 dollars is that in all?",
                 self.name
             );
             ('*', question)

@@ -2,19 +2,18 @@ use std::collections::{HashMap, HashSet};
 
 use num_rational::Rational64;
 use proptest::prelude::*;
+use trimtab_grader::{Grader, Verdict};
 
 use super::*;
-use trimtab_grader::Grader;
-use trimtab_grader::Verdict;
 
-fn cells() -> impl Iterator<Item = (Procedure, Level)> {
-    Procedure::ALL
+fn cells() -> impl Iterator<Item = (ProceduralTask, Level)> {
+    ProceduralTask::ALL
         .into_iter()
-        .flat_map(|procedure| Level::ALL.map(|level| (procedure, level)))
+        .flat_map(|task| Level::ALL.map(|level| (task, level)))
 }
 
-fn problems(procedure: Procedure, level: Level, count: u64) -> impl Iterator<Item = Problem> {
-    (0..count).map(move |index| procedure.problem(level, Split::Train, 0, index))
+fn problems(task: ProceduralTask, level: Level, count: u64) -> impl Iterator<Item = Problem> {
+    (0..count).map(move |index| task.problem(level, Split::Train, 0, index))
 }
 
 fn boxed(answer: &str) -> String {
@@ -28,22 +27,23 @@ proptest! {
     ) {
         let level = Level::try_from(level).expect("levels go to 5");
         let split = if held_out { Split::HeldOut } else { Split::Train };
-        let procedure = Procedure::ALL[kind];
-        let problem = procedure.problem(level, split, seed, index);
-        prop_assert_eq!(&problem, &procedure.problem(level, split, seed, index));
-        prop_assert_eq!(problem.grade(&Grader::new(), &boxed(&problem.answer)).verdict, Verdict::Correct);
+        let task = ProceduralTask::ALL[kind];
+        let problem = task.problem(level, split, seed, index);
+        prop_assert_eq!(&problem, &task.problem(level, split, seed, index));
+        let verdict = |answer: &str| problem.grade(&Grader::new(), &boxed(answer)).verdict;
+        prop_assert_eq!(verdict(&problem.answer), Verdict::Correct);
         prop_assert_eq!(problem.level(), Some(u32::from(level.get())));
-        let next = procedure.problem(level, split, seed, index.wrapping_add(1));
+        let next = task.problem(level, split, seed, index.wrapping_add(1));
         if next.answer != problem.answer {
-            prop_assert_eq!(problem.grade(&Grader::new(), &boxed(&next.answer)).verdict, Verdict::Wrong);
+            prop_assert_eq!(verdict(&next.answer), Verdict::Wrong);
         }
     }
 }
 
 #[test]
 fn cheap_answers_score_nothing() {
-    for (procedure, level) in cells() {
-        for problem in problems(procedure, level, 200) {
+    for (task, level) in cells() {
+        for problem in problems(task, level, 200) {
             let question = &problem.question;
             let numbers: Vec<&str> = question
                 .split(|c: char| !c.is_ascii_digit())
@@ -76,26 +76,26 @@ fn cheap_answers_score_nothing() {
 
 #[test]
 fn no_constant_answer_pays() {
-    for (procedure, level) in cells() {
+    for (task, level) in cells() {
         let mut counts: HashMap<String, usize> = HashMap::new();
-        for problem in problems(procedure, level, 500) {
+        for problem in problems(task, level, 500) {
             *counts.entry(problem.answer).or_default() += 1;
         }
         let most = counts.values().max().expect("500 problems");
-        assert!(*most <= 25, "{} {}: {most}", procedure.name(), level.get());
+        assert!(*most <= 25, "{} {}: {most}", task.name(), level.get());
     }
 }
 
 #[test]
 fn splits_share_no_question_and_problems_vary() {
-    for (procedure, level) in cells() {
+    for (task, level) in cells() {
         let questions = |split| -> HashSet<String> {
             (0..300)
-                .map(|index| procedure.problem(level, split, 0, index).question)
+                .map(|index| task.problem(level, split, 0, index).question)
                 .collect()
         };
         let (train, held_out) = (questions(Split::Train), questions(Split::HeldOut));
-        let cell = format!("{} {}", procedure.name(), level.get());
+        let cell = format!("{} {}", task.name(), level.get());
         assert!(train.is_disjoint(&held_out), "{cell}");
         assert!(train.len() > 100, "{cell}: {}", train.len());
     }
@@ -104,26 +104,26 @@ fn splits_share_no_question_and_problems_vary() {
 #[test]
 fn harder_problems_are_larger() {
     // Mean count of digits and signs in question and solution.
-    let size = |procedure, level| {
+    let size = |task, level| {
         let counted = |text: &str| {
             text.chars()
                 .filter(|c| "0123456789+-*/^".contains(*c))
                 .count()
         };
-        problems(procedure, level, 200)
+        problems(task, level, 200)
             .map(|problem| counted(&problem.question) + counted(&problem.answer))
             .sum::<usize>()
     };
-    for procedure in Procedure::ALL {
-        let [easiest, .., hardest] = Level::ALL.map(|level| size(procedure, level));
+    for task in ProceduralTask::ALL {
+        let [easiest, .., hardest] = Level::ALL.map(|level| size(task, level));
         assert!(
             4 * hardest > 5 * easiest,
             "{}: {easiest} {hardest}",
-            procedure.name()
+            task.name()
         );
     }
     for level in Level::ALL {
-        let steps = Procedure::SymbolicGsm
+        let steps = ProceduralTask::SymbolicGsm
             .problem(level, Split::Train, 0, 0)
             .steps;
         assert_eq!(steps.len(), [2, 4, 6, 6, 10][usize::from(level.get()) - 1]);
@@ -155,7 +155,7 @@ fn value(side: &str, solution: &[Rational64]) -> Rational64 {
 #[test]
 fn solutions_solve_their_equations() {
     for level in Level::ALL {
-        for problem in problems(Procedure::LinearEquations, level, 200) {
+        for problem in problems(ProceduralTask::LinearEquations, level, 200) {
             let solution: Vec<Rational64> = problem
                 .answer
                 .trim_matches(['(', ')'])
@@ -182,7 +182,7 @@ fn solutions_solve_their_equations() {
 
 #[test]
 fn answers_are_right_by_a_second_reading() {
-    for problem in problems(Procedure::BaseConversion, Level(5), 300) {
+    for problem in problems(ProceduralTask::BaseConversion, Level(5), 300) {
         let words: Vec<&str> = problem.question.split(' ').collect();
         let base = |word: &str| word.trim_end_matches('.').parse::<u32>().expect("a base");
         let (from, to) = (base(words[7]), base(words[12]));
@@ -194,7 +194,7 @@ fn answers_are_right_by_a_second_reading() {
         );
     }
     for level in Level::ALL {
-        for problem in problems(Procedure::ModularArithmetic, level, 100) {
+        for problem in problems(ProceduralTask::ModularArithmetic, level, 100) {
             let numbers: Vec<u64> = problem
                 .question
                 .split(|c: char| !c.is_ascii_digit())
@@ -216,7 +216,7 @@ fn answers_are_right_by_a_second_reading() {
             assert!(right, "{problem:?}");
         }
     }
-    for problem in problems(Procedure::SymbolicGsm, Level(5), 300) {
+    for problem in problems(ProceduralTask::SymbolicGsm, Level(5), 300) {
         for pair in problem.steps.windows(2) {
             let value = pair[0].split_once('=').expect("an equation").1;
             assert!(pair[1].starts_with(value), "{problem:?}");
@@ -229,22 +229,22 @@ fn answers_are_right_by_a_second_reading() {
 /// What is generated is written into results, so it must not change by accident.
 #[test]
 fn a_problem_is_its_number() {
-    let problem = Procedure::ModularArithmetic.problem(Level(2), Split::HeldOut, 7, 3);
+    let problem = ProceduralTask::ModularArithmetic.problem(Level(2), Split::HeldOut, 7, 3);
     assert_eq!(problem.id, "modular-arithmetic-2/held-out/7/3");
-    let texts: Vec<String> = Procedure::ALL
+    let texts: Vec<String> = ProceduralTask::ALL
         .into_iter()
-        .map(|procedure| procedure.problem(Level(1), Split::Train, 0, 0).question)
+        .map(|task| task.problem(Level(1), Split::Train, 0, 0).question)
         .collect();
     let expected = [
-        "Use each of the numbers 8, 9, 19 exactly once, with +, -, *, / and brackets, to make 20. Give the expression as \
-         the answer.",
+        "Use each of the numbers 8, 9, 19 exactly once, with +, -, *, / and brackets, to make 20. \
+         Give the expression as the answer.",
         "Solve -8x + 16 = 8 for x.",
         "The number 164 is written in base 10. Write it in base 2.",
         "What is the remainder when 5419 is divided by 67?",
-        "Put these numbers into order, from the largest to the smallest: 31, 25, 17, 54. Give them as a list divided by \
-         commas.",
-        "Olga fills 6 racks of 19 bottles in the dairy. Olga packs all the bottles that there are now into boxes of 6. \
-         How many boxes are needed?",
+        "Put these numbers into order, from the largest to the smallest: 31, 25, 17, 54. \
+         Give them as a list divided by commas.",
+        "Olga fills 6 racks of 19 bottles in the dairy. Olga packs all the bottles that there are \
+         now into boxes of 6. How many boxes are needed?",
     ];
     assert_eq!(texts, expected);
 }

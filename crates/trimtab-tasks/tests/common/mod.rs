@@ -4,20 +4,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use trimtab_tasks::{
-    Arm, Decoding, EvaluationError, EvaluationRun, Family, Item, Protocol, Sample, Template,
-    samples_path,
+use trimtab_tasks::evaluation::{
+    Arm, Decoding, EvaluationError, EvaluationRun, Item, Protocol, Sample, samples_path,
 };
+use trimtab_tasks::{NanoTask, Template};
 
-/// Completions of each problem.
+/// Completions per problem.
 pub(crate) const SAMPLES: usize = 3;
 
 /// The problems of the run.
 pub(crate) fn items() -> Vec<Item> {
-    Item::held_out(Family::NanoGsm, 0, 5)
+    Item::held_out(NanoTask::Gsm, 0, 5)
 }
 
-/// How they are measured.
+/// The protocol of the run.
 pub(crate) fn protocol(items: &[Item]) -> Protocol {
     let decoding = Decoding {
         samples: SAMPLES,
@@ -58,7 +58,7 @@ pub(crate) fn complete(index: usize, item: &Item) -> Vec<Sample> {
         .collect()
 }
 
-/// Starts the run, or takes it up.
+/// Starts or resumes the run.
 pub(crate) fn open<'a>(
     out: &Path,
     items: &'a [Item],
@@ -66,7 +66,7 @@ pub(crate) fn open<'a>(
     EvaluationRun::open(Some(out), protocol(items), arm(), items)
 }
 
-/// Does the rest of a run, one problem at a time.
+/// Finishes the run, one problem at a time.
 pub(crate) fn go_on(out: &Path) {
     let items = items();
     let mut run = open(out, &items).expect("files of this run");
@@ -77,7 +77,7 @@ pub(crate) fn go_on(out: &Path) {
     run.finish().expect("a writable folder");
 }
 
-/// The bytes of result and samples.
+/// The bytes of the result and the samples.
 pub(crate) fn bytes(out: &Path) -> [Vec<u8>; 2] {
     [out, &samples_path(out)].map(|path| fs::read(path).expect("a file of the run"))
 }

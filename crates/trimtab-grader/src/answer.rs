@@ -1,0 +1,67 @@
+//! The text of an answer: clean-up before parsing, and what kind of text it is.
+
+use std::borrow::Cow;
+
+use crate::budget::Budget;
+use crate::expr::Expr;
+use crate::lex::{Commas, Lexeme, Token, lex};
+use crate::parse::parse;
+use crate::prose::{is_prose, prose};
+
+/// Longest answer that is parsed, in bytes. Longer ones are compared as text only.
+pub(crate) const MAX_BYTES: usize = 8_192;
+
+/// Whether the checker parses an answer as mathematics.
+///
+/// Any other answer can only be equal to its own text.
+///
+/// ```
+/// use trimtab_grader::is_understood;
+///
+/// assert!(is_understood(r"\left[0, \frac{1}{2}\right)"));
+/// assert!(!is_understood("a stopped clock is right twice a day"));
+/// ```
+pub fn is_understood(answer: &str) -> bool {
+    let answer = single_backslashes(answer.trim());
+    let mut budget = Budget::new();
+    answer.len() <= MAX_BYTES
+        && lex(&answer, Commas::Thousands, &mut budget)
+            .and_then(|tokens| parse(&tokens, Commas::Thousands, &mut budget))
+            .is_ok()
+}
+
+/// Whether a text is mathematics rather than words.
+pub(crate) fn is_mathematics(text: &str) -> bool {
+    let text = single_backslashes(text);
+    let mut budget = Budget::new();
+    let Ok(tokens) = lex(&text, Commas::Thousands, &mut budget) else {
+        return false;
+    };
+    let is_number = |lexeme: &Lexeme| matches!(lexeme.token, Token::Number(_));
+    if is_prose(&text) || prose(&tokens).is_some() && !tokens.iter().any(is_number) {
+        return false;
+    }
+    parse(&tokens, Commas::Thousands, &mut budget).is_ok_and(|tree| !matches!(tree, Expr::Text(_)))
+}
+
+/// Halves doubled backslashes, which a text has when it was escaped once too often.
+pub(crate) fn single_backslashes(text: &str) -> Cow<'_, str> {
+    let doubled = text.contains("\\\\") && {
+        let mut rest = text;
+        let mut all = true;
+        let mut commands = false;
+        while let Some(at) = rest.find('\\') {
+            let run = rest[at..].bytes().take_while(|byte| *byte == b'\\').count();
+            let next = rest[at + run..].bytes().next();
+            commands |= run == 2 && next.is_some_and(|next| next.is_ascii_alphabetic());
+            all &= run % 2 == 0;
+            rest = &rest[at + run..];
+        }
+        all && commands
+    };
+    if doubled {
+        Cow::Owned(text.replace("\\\\", "\\"))
+    } else {
+        Cow::Borrowed(text)
+    }
+}

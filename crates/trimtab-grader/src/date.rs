@@ -1,0 +1,88 @@
+//! Dates in words: `May 5, 2021`, `5th of May 2021`, `2021-05-05`.
+
+/// A day of the year, with or without the year.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Date {
+    month: u32,
+    day: u32,
+    year: Option<u32>,
+}
+
+/// Reads a text that is a date.
+pub(crate) fn parse(text: &str) -> Option<Date> {
+    const MAX_BYTES: usize = 64;
+    if text.len() > MAX_BYTES || !text.bytes().any(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let text = text.trim_matches('$').trim();
+    let text = text
+        .strip_prefix("\\text{")
+        .and_then(|text| text.strip_suffix('}'))
+        .unwrap_or(text);
+    iso(text).or_else(|| worded(text))
+}
+
+fn iso(text: &str) -> Option<Date> {
+    let mut parts = text.split('-');
+    let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
+    if parts.next().is_some() || (year.len(), month.len(), day.len()) != (4, 2, 2) {
+        return None;
+    }
+    valid(
+        month.parse().ok()?,
+        day.parse().ok()?,
+        Some(year.parse().ok()?),
+    )
+}
+
+fn worded(text: &str) -> Option<Date> {
+    let (mut month, mut day, mut year) = (None, None, None);
+    for word in text
+        .split([' ', ',', '.'])
+        .filter(|word| !word.is_empty() && !matches!(*word, "of" | "the"))
+    {
+        if let Some(found) = month_named(word) {
+            month = Some(found).filter(|_| month.is_none());
+            month?;
+            continue;
+        }
+        let digits = ["st", "nd", "rd", "th"]
+            .iter()
+            .find_map(|ending| word.strip_suffix(ending))
+            .unwrap_or(word);
+        let number: u32 = digits.parse().ok()?;
+        match digits.len() {
+            1 | 2 if day.is_none() => day = Some(number),
+            4 if year.is_none() => year = Some(number),
+            _ => return None,
+        }
+    }
+    valid(month?, day?, year)
+}
+
+fn valid(month: u32, day: u32, year: Option<u32>) -> Option<Date> {
+    let is_date = (1..=12).contains(&month) && (1..=31).contains(&day);
+    is_date.then_some(Date { month, day, year })
+}
+
+fn month_named(word: &str) -> Option<u32> {
+    const MONTHS: [&str; 12] = [
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ];
+    let word = word.to_ascii_lowercase();
+    let index = MONTHS
+        .iter()
+        .position(|month| *month == word || word.len() >= 3 && month.starts_with(&word))?;
+    Some(index as u32 + 1)
+}

@@ -1,0 +1,226 @@
+//! Whether two answers are equal.
+
+mod collection;
+mod commas;
+mod intervals;
+mod matrix;
+mod names;
+mod real_set;
+mod relation;
+mod scalar;
+
+use self::commas::other_commas;
+use crate::budget::Budget;
+use crate::date;
+use crate::expr::Expr;
+use crate::lex::{Commas, Lexeme, lex};
+use crate::parse::parse;
+use crate::prose::{choice_letter, names_no_number, picks_choice, prose};
+use crate::verdict::Reason;
+
+/// The result of a comparison.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Equality {
+    Equal,
+    Different,
+    Unknown(Reason),
+}
+
+impl From<Reason> for Equality {
+    fn from(reason: Reason) -> Self {
+        Self::Unknown(reason)
+    }
+}
+
+/// Compares a gold answer with an answer: as texts first, then as mathematics.
+///
+/// With `rounded_gold`, a gold answer with decimals equals every value that rounds to it.
+pub(crate) fn compare(gold: &str, answer: &str, rounded_gold: bool) -> Equality {
+    let mut budget = Budget::new();
+    let gold_tokens = lex(gold, Commas::Thousands, &mut budget);
+    let answer_tokens = lex(answer, Commas::Thousands, &mut budget);
+    if answer_tokens.as_ref().is_ok_and(Vec::is_empty) {
+        return Equality::Different; // nothing but delimiters
+    }
+    let (gold_tokens, answer_tokens) = match (gold_tokens, answer_tokens) {
+        (Ok(gold), Ok(answer)) => (gold, answer),
+        (Err(reason), _) | (_, Err(reason)) => return reason.into(),
+    };
+    if let Some(equality) = compare_texts((gold, &gold_tokens), (answer, &answer_tokens)) {
+        return equality;
+    }
+    let bytes = gold.bytes().chain(answer.bytes());
+    let seed = bytes.fold(0_u64, |sum, byte| {
+        sum.wrapping_mul(31).wrapping_add(byte.into())
+    });
+    let mut comparer = Comparer {
+        budget: &mut budget,
+        seed,
+        rounded_gold,
+    };
+    comparer.compare_mathematics((gold, &gold_tokens), (answer, &answer_tokens))
+}
+
+/// Compares tokens, words, dates and letters of choices. `None` if the answers have to be compared
+/// as mathematics.
+fn compare_texts(
+    (gold, gold_tokens): (&str, &[Lexeme]),
+    (answer, answer_tokens): (&str, &[Lexeme]),
+) -> Option<Equality> {
+    if gold_tokens
+        .iter()
+        .map(|lexeme| lexeme.token)
+        .eq(answer_tokens.iter().map(|lexeme| lexeme.token))
+    {
+        return Some(Equality::Equal);
+    }
+    if let (Some(gold), Some(answer)) = (prose(gold_tokens), prose(answer_tokens))
+        && (gold.is_text || answer.is_text)
+        && gold.letters == answer.letters
+    {
+        return Some(Equality::Equal);
+    }
+    if let (Some(gold), Some(answer)) = (date::parse(gold), date::parse(answer)) {
+        return Some(if gold == answer {
+            Equality::Equal
+        } else {
+            Equality::Different
+        });
+    }
+    if let Some(letter) = choice_letter(gold)
+        && let Some(equality) = picks_choice(letter, answer)
+    {
+        return Some(equality);
+    }
+    let letter = choice_letter(answer)?;
+    (picks_choice(letter, gold) == Some(Equality::Equal)).then_some(Equality::Equal)
+}
+
+/// Compares a gold answer with an answer as mathematics.
+struct Comparer<'b> {
+    budget: &'b mut Budget,
+    /// Picks the points at which variables are evaluated. It depends on both texts, so that no
+    /// answer can be written to equal the gold answer at these points only.
+    seed: u64,
+    /// Whether a gold answer with decimals equals every value that rounds to it.
+    rounded_gold: bool,
+}
+
+impl Comparer<'_> {
+    /// Parses both answers and compares them, with another reading of commas where there is one.
+    fn compare_mathematics(
+        &mut self,
+        (gold, gold_tokens): (&str, &[Lexeme]),
+        (answer, answer_tokens): (&str, &[Lexeme]),
+    ) -> Equality {
+        let gold_tree = parse(gold_tokens, Commas::Thousands, self.budget);
+        let answer_tree = parse(answer_tokens, Commas::Thousands, self.budget);
+        let equality = match (&gold_tree, &answer_tree) {
+            (Ok(gold), Ok(answer)) => self.compare(gold, answer),
+            (Err(Reason::Budget), _) | (_, Err(Reason::Budget)) => return Reason::Budget.into(),
+            _ => Equality::Unknown(Reason::NotUnderstood),
+        };
+        if equality == Equality::Equal {
+            return equality;
+        }
+        if let Some(Equality::Equal) = other_commas(gold, answer, &gold_tree, &answer_tree, self) {
+            return Equality::Equal;
+        }
+        // A number and a plain word are both understood, and they differ.
+        let is_number = |tree: &Result<Expr, Reason>| {
+            tree.as_ref()
+                .is_ok_and(|tree| tree.is_scalar() && tree.symbols().is_empty())
+        };
+        if equality == Equality::Unknown(Reason::NotUnderstood)
+            && (is_number(&gold_tree) && names_no_number(answer_tokens)
+                || is_number(&answer_tree) && names_no_number(gold_tokens))
+        {
+            return Equality::Different;
+        }
+        equality
+    }
+
+    /// Compares two expressions by their kinds.
+    fn compare(&mut self, gold: &Expr, answer: &Expr) -> Equality {
+        if let Err(reason) = self.budget.spend(2) {
+            return reason.into();
+        }
+        let is_value =
+            |expr: &Expr| expr.is_scalar() && !has_sign(expr) && !matrix::holds_matrix(expr);
+        if is_value(gold) && is_value(answer) {
+            return self.scalars(gold, answer);
+        }
+        if let Some(outcome) = self.matrices(gold, answer) {
+            return outcome;
+        }
+        if let Some(outcome) = self.relations(gold, answer) {
+            return outcome;
+        }
+        if let Some(outcome) = self.real_sets(gold, answer) {
+            return outcome;
+        }
+        if let Some(outcome) = self.collections(gold, answer) {
+            return outcome;
+        }
+        match (gold, answer) {
+            (
+                Expr::Tuple { open, close, items },
+                Expr::Tuple {
+                    open: other_open,
+                    close: other_close,
+                    items: others,
+                },
+            ) => {
+                let same = kind(*open) == kind(*other_open) && kind(*close) == kind(*other_close);
+                if !same || items.len() != others.len() {
+                    return Equality::Different;
+                }
+                self.in_order(items.iter().zip(others))
+            }
+            // Collections, and times of day such as "9:30 a.m.".
+            (Expr::Quantity(left, unit), Expr::Quantity(right, other)) if unit == other => {
+                self.compare(left, right)
+            }
+            (Expr::Quantity(..), Expr::Quantity(..)) => Equality::Unknown(Reason::Units),
+            (Expr::Quantity(left, _), right) if !left.is_scalar() => self.compare(left, right),
+            (left, Expr::Quantity(right, _)) if !right.is_scalar() => self.compare(left, right),
+            (Expr::Ratio(parts), Expr::Ratio(others)) => self.ratios(parts, others),
+            (Expr::Ratio(parts), other) if parts.len() == 2 && other.is_scalar() => {
+                self.scalars(gold, other)
+            }
+            (other, Expr::Ratio(parts)) if parts.len() == 2 && other.is_scalar() => {
+                self.scalars(other, answer)
+            }
+            (Expr::Text(gold), Expr::Text(answer)) if gold.eq_ignore_ascii_case(answer) => {
+                Equality::Equal
+            }
+            (Expr::Text(_), _) | (_, Expr::Text(_)) => Equality::Unknown(Reason::NotUnderstood),
+            _ => Equality::Different,
+        }
+    }
+
+    /// Compares item by item.
+    fn in_order<'e>(&mut self, pairs: impl Iterator<Item = (&'e Expr, &'e Expr)>) -> Equality {
+        let mut unknown = None;
+        for (gold, answer) in pairs {
+            match self.compare(gold, answer) {
+                Equality::Equal => {}
+                Equality::Different => return Equality::Different,
+                Equality::Unknown(reason) => unknown = Some(reason),
+            }
+        }
+        unknown.map_or(Equality::Equal, Equality::Unknown)
+    }
+}
+
+fn has_sign(expr: &Expr) -> bool {
+    expr.any(|part| matches!(part, Expr::PlusMinus { .. }))
+}
+
+/// The shape of a delimiter: square brackets differ from parentheses and angle brackets.
+fn kind(delimiter: char) -> u8 {
+    match delimiter {
+        '[' | ']' => 1,
+        _ => 0,
+    }
+}

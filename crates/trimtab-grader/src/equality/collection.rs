@@ -1,0 +1,111 @@
+//! Lists and sets, whose items have no order.
+
+use super::{Comparer, Equality, has_sign};
+use crate::Reason;
+use crate::expr::Expr;
+
+impl Comparer<'_> {
+    /// Compares two answers if at least one is a collection, else returns `None`.
+    pub(super) fn collections(&mut self, gold: &Expr, answer: &Expr) -> Option<Equality> {
+        if let (
+            Expr::Tuple {
+                open: '(', items, ..
+            },
+            Expr::List { items: others, .. },
+        )
+        | (
+            Expr::List { items: others, .. },
+            Expr::Tuple {
+                open: '(', items, ..
+            },
+        ) = (gold, answer)
+            && items.len() == others.len()
+            && others.iter().all(|item| matches!(item, Expr::Relation(..)))
+        {
+            // "x = 2, y = 3" is the point (2, 3).
+            return Some(self.in_order(items.iter().zip(others)));
+        }
+        let (golds, answers) = (collection(gold), collection(answer));
+        if golds.is_none() && answers.is_none() {
+            return None;
+        }
+        let items = |found: Option<Vec<Expr>>, whole: &Expr| match found {
+            Some(items) => items,
+            None => vec![whole.clone()],
+        };
+        let (golds, answers) = (items(golds, gold), items(answers, answer));
+        // Duplicates count once, but one item does not equal a list.
+        if golds.len() != answers.len() && golds.len().min(answers.len()) < 2 {
+            return Some(Equality::Different);
+        }
+        Some(match self.covered(&golds, &answers) {
+            Equality::Equal => self.covered(&answers, &golds),
+            outcome => outcome,
+        })
+    }
+
+    /// Whether each of `items` equals one of `others`.
+    fn covered(&mut self, items: &[Expr], others: &[Expr]) -> Equality {
+        for (index, item) in items.iter().enumerate() {
+            let mut outcome = Equality::Different;
+            // Try the item at the same place first.
+            let rest = others
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| *at != index)
+                .map(|(_, other)| other);
+            for other in others.get(index).into_iter().chain(rest) {
+                match self.compare(item, other) {
+                    Equality::Equal => {
+                        outcome = Equality::Equal;
+                        break;
+                    }
+                    Equality::Different => {}
+                    Equality::Unknown(Reason::Budget) => return Reason::Budget.into(),
+                    Equality::Unknown(reason) => outcome = Equality::Unknown(reason),
+                }
+            }
+            if outcome != Equality::Equal {
+                return outcome;
+            }
+        }
+        Equality::Equal
+    }
+}
+
+/// The items of a collection.
+fn collection(expr: &Expr) -> Option<Vec<Expr>> {
+    match expr {
+        Expr::List { items, .. } | Expr::Set(items) => Some(both_signs(items)),
+        Expr::SetOperation('∪', parts) => {
+            let mut items = collection(&parts.0)?;
+            items.extend(collection(&parts.1)?);
+            Some(items)
+        }
+        expr if has_sign(expr) => Some(both_signs(std::slice::from_ref(expr))),
+        _ => None,
+    }
+}
+
+/// The items, with each `±` item given once for each sign.
+fn both_signs(items: &[Expr]) -> Vec<Expr> {
+    let mut all = Vec::with_capacity(items.len());
+    for item in items {
+        if has_sign(item) {
+            all.push(with_sign(item, false));
+            all.push(with_sign(item, true));
+        } else {
+            all.push(item.clone());
+        }
+    }
+    all
+}
+
+/// The expression with every `±` replaced by plus, or by minus.
+fn with_sign(expr: &Expr, minus: bool) -> Expr {
+    expr.rewritten(&|part| match part {
+        Expr::PlusMinus { term, flipped } if minus == *flipped => Some(with_sign(term, minus)),
+        Expr::PlusMinus { term, .. } => Some(Expr::Negative(Box::new(with_sign(term, minus)))),
+        _ => None,
+    })
+}

@@ -1,0 +1,88 @@
+//! Commas that have more than one reading.
+
+use super::{Comparer, Equality};
+use crate::Reason;
+use crate::expr::Expr;
+use crate::lex::{Commas, lex};
+use crate::parse::parse;
+
+/// Compares with another reading of the commas, if the texts have one.
+pub(super) fn other_commas(
+    gold: &str,
+    answer: &str,
+    gold_tree: &Result<Expr, Reason>,
+    answer_tree: &Result<Expr, Reason>,
+    comparer: &mut Comparer,
+) -> Option<Equality> {
+    let reread = |text: &str, commas: Commas, comparer: &mut Comparer| {
+        let tokens = lex(text, commas, comparer.budget).ok()?;
+        parse(&tokens, commas, comparer.budget).ok()
+    };
+    let is_list =
+        |tree: &Result<Expr, Reason>| matches!(tree, Ok(Expr::List { .. } | Expr::Set(_)));
+    let is_decimal = |tree: &Result<Expr, Reason>| {
+        matches!(
+            tree,
+            Ok(Expr::Number {
+                decimals: Some(_),
+                ..
+            })
+        )
+    };
+    if groups_thousands(answer) && is_list(gold_tree) {
+        let answer = reread(answer, Commas::Separators, comparer)?;
+        return Some(comparer.compare(gold_tree.as_ref().ok()?, &answer));
+    }
+    if groups_thousands(gold) && is_list(answer_tree) {
+        let gold = reread(gold, Commas::Separators, comparer)?;
+        return Some(comparer.compare(&gold, answer_tree.as_ref().ok()?));
+    }
+    if has_decimal_comma(answer) && is_decimal(gold_tree) {
+        let answer = reread(answer, Commas::Decimals, comparer)?;
+        return Some(comparer.compare(gold_tree.as_ref().ok()?, &answer));
+    }
+    // A gold answer with one or two digits after a comma is read as a list.
+    if has_decimal_comma(gold) && decimals_behind_comma(gold) > 2 && is_decimal(answer_tree) {
+        let gold = reread(gold, Commas::Decimals, comparer)?;
+        return Some(comparer.compare(&gold, answer_tree.as_ref().ok()?));
+    }
+    None
+}
+
+/// Whether a comma could separate thousands as well as items.
+fn groups_thousands(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.windows(5).any(|window| {
+        window[0].is_ascii_digit()
+            && window[1] == b','
+            && window[2..].iter().all(u8::is_ascii_digit)
+    })
+}
+
+fn decimals_behind_comma(text: &str) -> usize {
+    text.find(',').map_or(0, |at| {
+        text[at + 1..]
+            .bytes()
+            .take_while(u8::is_ascii_digit)
+            .count()
+    })
+}
+
+/// Whether the only comma can be a decimal comma: `3,5`, `0,111`.
+fn has_decimal_comma(text: &str) -> bool {
+    let mut commas = text.match_indices(',');
+    let (Some((at, _)), None) = (commas.next(), commas.next()) else {
+        return false;
+    };
+    let before = text[..at]
+        .bytes()
+        .rev()
+        .take_while(u8::is_ascii_digit)
+        .count();
+    let after = text[at + 1..]
+        .bytes()
+        .take_while(u8::is_ascii_digit)
+        .count();
+    let thousands = after == 3 && (1..=3).contains(&before) && &text[at - before..at] != "0";
+    before > 0 && after > 0 && !thousands
+}

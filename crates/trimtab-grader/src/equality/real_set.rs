@@ -1,0 +1,340 @@
+//! Sets of real numbers: intervals, unions and solutions of inequalities.
+
+use std::cmp::Ordering;
+
+use super::intervals::{
+    Endpoint, Interval, RealSet, all, complement, infinity, mirrored, not_negative,
+};
+use super::names::named;
+use super::{Comparer, Equality};
+use crate::Reason;
+use crate::evaluate::{Fault, Point, Sameness, Value, evaluate_with, sameness};
+use crate::expr::{Expr, Joint};
+use crate::rational::Rational;
+
+impl Comparer<'_> {
+    /// Compares two sets of real numbers.
+    ///
+    /// `None` if both sides are plain lists or tuples, or if one is not a set of real numbers.
+    pub(super) fn real_sets(&mut self, gold: &Expr, answer: &Expr) -> Option<Equality> {
+        if !is_region(gold) && !is_region(answer) {
+            return None;
+        }
+        if let (Some(left), Some(right)) = (variable(gold), variable(answer))
+            && left != right
+        {
+            return Some(Equality::Unknown(Reason::Names));
+        }
+        // The ends may contain variables, so the sets have to agree at several points.
+        let mut outcome = Equality::Equal;
+        for round in 0..3 {
+            let point = Point::new(self.seed.wrapping_add(round));
+            let sets = (self.real_set(gold, point), self.real_set(answer, point));
+            let (gold, answer) = match sets {
+                (Ok(Some(gold)), Ok(Some(answer))) => (gold, answer),
+                (Err(Fault::Stop(reason)), _) | (_, Err(Fault::Stop(reason))) => {
+                    return Some(reason.into());
+                }
+                (Err(Fault::Undefined), _) | (_, Err(Fault::Undefined)) => {
+                    outcome = Equality::Unknown(Reason::Precision);
+                    continue;
+                }
+                _ => return None,
+            };
+            match self.same_intervals(&gold, &answer) {
+                Ok(true) => {}
+                Ok(false) => return Some(Equality::Different),
+                Err(Fault::Undefined) => outcome = Equality::Unknown(Reason::Precision),
+                Err(Fault::Stop(reason)) => return Some(reason.into()),
+            }
+        }
+        Some(outcome)
+    }
+
+    /// The set that `expr` describes at `point`, if it describes one.
+    fn real_set(&mut self, expr: &Expr, point: Point) -> Result<Option<RealSet>, Fault> {
+        self.budget.spend(2)?;
+        Ok(match expr {
+            Expr::Tuple { open, close, items } if items.len() == 2 => {
+                let (low, high) = (
+                    self.end(&items[0], *open == '[', point)?,
+                    self.end(&items[1], *close == ']', point)?,
+                );
+                match self.ordered(&low.at, &high.at)? {
+                    Ordering::Less => Some(vec![Interval { low, high }]),
+                    Ordering::Equal if low.closed && high.closed => {
+                        Some(vec![Interval { low, high }])
+                    }
+                    _ => None,
+                }
+            }
+            Expr::Set(items) => {
+                let mut set = Vec::new();
+                for item in items {
+                    let end = self.end(item, true, point)?;
+                    set.push(Interval {
+                        low: end.clone(),
+                        high: end,
+                    });
+                }
+                Some(self.merged(set)?)
+            }
+            Expr::Symbol(name) if name == "mathbb R" => Some(all()),
+            Expr::SetOf(condition) => self.real_set(condition, point)?,
+            Expr::SetOperation(operation, parts) => {
+                let (left, right) = (
+                    self.real_set(&parts.0, point)?,
+                    self.real_set(&parts.1, point)?,
+                );
+                let (Some(left), Some(right)) = (left, right) else {
+                    return Ok(None);
+                };
+                Some(match operation {
+                    '∪' => self.merged([left, right].concat())?,
+                    '∩' => self.intersection(&left, &right)?,
+                    _ => {
+                        let rest = complement(&right);
+                        self.intersection(&left, &rest)?
+                    }
+                })
+            }
+            // A difference written with a minus sign.
+            Expr::Sum(terms) => match terms.as_slice() {
+                [left, Expr::Negative(right)]
+                    if is_region(left) || matches!(**right, Expr::Set(_)) =>
+                {
+                    let (left, right) = (self.real_set(left, point)?, self.real_set(right, point)?);
+                    match (left, right) {
+                        (Some(left), Some(right)) => {
+                            Some(self.intersection(&left, &complement(&right))?)
+                        }
+                        _ => None,
+                    }
+                }
+                _ => None,
+            },
+            Expr::List { joint, items } => return self.joined_sets(*joint, items, point),
+            Expr::Relation(..) => return self.related(expr, point),
+            _ => None,
+        })
+    }
+
+    /// The numbers that satisfy all conditions, or any of them.
+    fn joined_sets(
+        &mut self,
+        joint: Joint,
+        items: &[Expr],
+        point: Point,
+    ) -> Result<Option<RealSet>, Fault> {
+        let unequal = |item: &Expr| match item {
+            Expr::Relation(_, rest) => rest.iter().all(|(relation, _)| *relation == '≠'),
+            _ => false,
+        };
+        let both = match joint {
+            Joint::Or => false,
+            Joint::And => !items
+                .iter()
+                .all(|item| matches!(item, Expr::Tuple { .. } | Expr::SetOperation(..))),
+            Joint::Comma if items.iter().all(unequal) => true,
+            Joint::Comma => return Ok(None),
+        };
+        let mut set = if both { all() } else { Vec::new() };
+        for item in items {
+            let Some(part) = self.real_set(item, point)? else {
+                return Ok(None);
+            };
+            set = if both {
+                self.intersection(&set, &part)?
+            } else {
+                self.merged([set, part].concat())?
+            };
+        }
+        Ok(Some(set))
+    }
+
+    /// The numbers that satisfy a relation.
+    fn related(&mut self, expr: &Expr, point: Point) -> Result<Option<RealSet>, Fault> {
+        let Expr::Relation(first, rest) = expr else {
+            return Ok(None);
+        };
+        if let Some(found) = named(expr)
+            && found.name.is_some()
+        {
+            if !found.value.is_scalar() {
+                return self.real_set(found.value, point);
+            }
+            let end = self.end(found.value, true, point)?;
+            return Ok(Some(vec![Interval {
+                low: end.clone(),
+                high: end,
+            }]));
+        }
+        let Some(variable) = variable(expr) else {
+            return Ok(None);
+        };
+        if let Some(of_size) = by_size(expr, variable) {
+            let Some(sizes) = self.real_set(&of_size, point)? else {
+                return Ok(None);
+            };
+            let sizes = self.intersection(&sizes, &not_negative())?;
+            return Ok(Some(self.merged([mirrored(&sizes), sizes].concat())?));
+        }
+        let mut set = all();
+        let mut left = first.as_ref();
+        for (relation, right) in rest {
+            let Some(part) = self.solved(left, *relation, right, variable, point)? else {
+                return Ok(None);
+            };
+            set = self.intersection(&set, &part)?;
+            left = right;
+        }
+        Ok(Some(set))
+    }
+
+    /// The values of `variable` that satisfy a linear relation.
+    fn solved(
+        &mut self,
+        left: &Expr,
+        relation: char,
+        right: &Expr,
+        variable: &str,
+        point: Point,
+    ) -> Result<Option<RealSet>, Fault> {
+        // `x < ∞` and `-∞ < x` hold for all numbers.
+        if matches!(right, Expr::Infinity) && relation == '<' {
+            return Ok(Some(all()));
+        }
+        if matches!(left, Expr::Negative(inner) if matches!(**inner, Expr::Infinity))
+            && relation == '<'
+        {
+            return Ok(Some(all()));
+        }
+        let mut at = |x: i64| -> Result<Value, Fault> {
+            let x = Value::Exact(Rational::integer(x));
+            let bound = [(variable, x)];
+            let left = evaluate_with(left, point, &bound, self.budget)?;
+            let right = evaluate_with(right, point, &bound, self.budget)?;
+            left.plus(&right.negated(), self.budget)
+        };
+        let (start, one, three) = (at(0)?, at(1)?, at(3)?);
+        let three_times = Value::Exact(Rational::integer(3));
+        let slope = one.plus(&start.clone().negated(), self.budget)?;
+        let rise = three.plus(&start.clone().negated(), self.budget)?;
+        if sameness(&slope.times(&three_times, self.budget)?, &rise, self.budget)? != Sameness::Same
+        {
+            return Ok(None);
+        }
+        let rising = match slope.order(&Value::ZERO, self.budget)? {
+            Some(Ordering::Greater) => true,
+            Some(Ordering::Less) => false,
+            _ => return Ok(None),
+        };
+        let root = start
+            .negated()
+            .times(&slope.inverse(self.budget)?, self.budget)?;
+        Ok(solution(root, rising, relation))
+    }
+
+    fn end(&mut self, expr: &Expr, closed: bool, point: Point) -> Result<Endpoint, Fault> {
+        Ok(Endpoint {
+            at: evaluate_with(expr, point, &[], self.budget)?,
+            closed,
+        })
+    }
+}
+
+/// Where a line that crosses zero at `root` satisfies `line relation 0`.
+fn solution(root: Value, rising: bool, relation: char) -> Option<RealSet> {
+    let end = |closed| Endpoint {
+        at: root.clone(),
+        closed,
+    };
+    let below = |closed| Interval {
+        low: infinity(true),
+        high: end(closed),
+    };
+    let above = |closed| Interval {
+        low: end(closed),
+        high: infinity(false),
+    };
+    let side = |is_below, closed| {
+        vec![if is_below {
+            below(closed)
+        } else {
+            above(closed)
+        }]
+    };
+    Some(match relation {
+        '<' | '≤' => side(rising, relation == '≤'),
+        '>' | '≥' => side(!rising, relation == '≥'),
+        '≠' => vec![below(false), above(false)],
+        '=' => vec![Interval {
+            low: end(true),
+            high: end(true),
+        }],
+        _ => return None,
+    })
+}
+
+/// Rewrites a relation of `|variable|` as one of a variable with that name. `None` if the variable
+/// also occurs without an absolute value.
+fn by_size(expr: &Expr, variable: &str) -> Option<Expr> {
+    let is_variable = |part: &Expr| matches!(part, Expr::Symbol(name) if name == variable);
+    let changed = expr.rewritten(&|part| match part {
+        Expr::Call("abs", arguments) if arguments.len() == 1 && is_variable(&arguments[0]) => {
+            Some(Expr::Symbol(format!("|{variable}|")))
+        }
+        _ => None,
+    });
+    let sized = changed.symbols().iter().any(|name| name.starts_with('|'));
+    (sized && !changed.any(is_variable)).then_some(changed)
+}
+
+/// Whether the notation is that of a set of real numbers, not of a list or a tuple.
+fn is_region(expr: &Expr) -> bool {
+    match expr {
+        Expr::SetOf(_) | Expr::SetOperation(..) => true,
+        Expr::Symbol(name) => name == "mathbb R",
+        Expr::Relation(_, rest) => rest
+            .iter()
+            .any(|(relation, _)| matches!(relation, '<' | '>' | '≤' | '≥' | '≠' | '∈')),
+        Expr::List { items, .. } => items.iter().any(is_region),
+        Expr::Sum(terms) => terms.iter().any(|term| {
+            is_region(term)
+                || matches!(term, Expr::Negative(inner) if matches!(**inner, Expr::Set(_)))
+        }),
+        _ => false,
+    }
+}
+
+/// The variable of an inequality: the only symbol, or the one that stands alone in a chain.
+fn variable(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::SetOf(condition) => variable(condition),
+        Expr::List { items, .. } => items.iter().find_map(variable),
+        Expr::Relation(first, rest) => {
+            let symbols = expr.symbols();
+            if let [only] = symbols.as_slice() {
+                return Some(only);
+            }
+            let alone = |part: &Expr| matches!(part, Expr::Symbol(_));
+            let part = match rest.as_slice() {
+                [('∈', _)] => first.as_ref(),
+                [(_, middle), _] if alone(middle) => middle,
+                [(_, right)] if alone(first) != alone(right) => {
+                    if alone(first) {
+                        first.as_ref()
+                    } else {
+                        right
+                    }
+                }
+                _ => return None,
+            };
+            match part {
+                Expr::Symbol(name) => Some(name),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}

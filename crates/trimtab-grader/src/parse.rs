@@ -1,0 +1,307 @@
+//! From tokens to an expression tree: recursive descent, one grammar for LaTeX and plain text.
+//!
+//! ```text
+//! answer   = item (("," | ";" | "and" | "or") item)*
+//! item     = sets (relation sets)*
+//! sets     = ratio (("∪" | "∩" | "∖") ratio)*
+//! ratio    = sum (":" sum)*
+//! sum      = ["+" | "-" | "±"] product (("+" | "-" | "±" | "∓") product)*
+//! product  = factor (["*" | "/" | "mod"] factor)*
+//! factor   = operand ("^" exponent | "_" index | "!" | "%" | "°" | unit)*
+//! ```
+
+mod construct;
+mod item;
+mod operand;
+mod product;
+
+use crate::Reason;
+use crate::budget::Budget;
+use crate::expr::{Expr, Joint};
+use crate::lex::{Commas, Lexeme, Token};
+
+/// Deepest nesting of groups.
+const MAX_DEPTH: usize = 48;
+
+/// Maximum number of operators that put what precedes them one level deeper: slashes, factorials,
+/// unions.
+///
+/// With [`MAX_DEPTH`] this bounds the height of the tree, over which later steps recurse.
+const MAX_CHAIN: usize = 256;
+
+/// Parses a whole answer.
+pub(crate) fn parse(
+    tokens: &[Lexeme],
+    commas: Commas,
+    budget: &mut Budget,
+) -> Result<Expr, Reason> {
+    let mut parser = Parser {
+        tokens,
+        at: 0,
+        consumed_digits: 0,
+        commas,
+        depth: 0,
+        chained: 0,
+        bars: 0,
+        budget,
+    };
+    let answer = parser.list(&[])?;
+    if parser.at < tokens.len() {
+        return Err(Reason::NotUnderstood);
+    }
+    Ok(answer)
+}
+
+struct Parser<'t, 'a, 'b> {
+    tokens: &'t [Lexeme<'a>],
+    at: usize,
+    /// Digits of the next number that arguments without braces have consumed: `\frac12`.
+    consumed_digits: usize,
+    commas: Commas,
+    depth: usize,
+    /// Operators counted against [`MAX_CHAIN`].
+    chained: usize,
+    /// Open absolute-value bars of the innermost group.
+    bars: usize,
+    budget: &'b mut Budget,
+}
+
+impl<'a> Parser<'_, 'a, '_> {
+    fn peek(&self) -> Option<Token<'a>> {
+        self.peek_at(0)
+    }
+
+    fn peek_at(&self, offset: usize) -> Option<Token<'a>> {
+        match self.tokens.get(self.at + offset)?.token {
+            Token::Number(digits) if offset == 0 => {
+                Some(Token::Number(&digits[self.consumed_digits..]))
+            }
+            token => Some(token),
+        }
+    }
+
+    fn next_is(&self, operator: char) -> bool {
+        self.peek() == Some(Token::Op(operator))
+    }
+
+    fn eat(&mut self, operator: char) -> bool {
+        let found = self.next_is(operator);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn expect(&mut self, operator: char) -> Result<(), Reason> {
+        if self.eat(operator) {
+            Ok(())
+        } else {
+            Err(Reason::NotUnderstood)
+        }
+    }
+
+    /// Runs `inner` one level deeper, without open absolute-value bars.
+    fn nested<T>(
+        &mut self,
+        inner: impl FnOnce(&mut Self) -> Result<T, Reason>,
+    ) -> Result<T, Reason> {
+        if self.depth >= MAX_DEPTH {
+            return Err(Reason::Budget);
+        }
+        self.budget.spend(1)?;
+        self.depth += 1;
+        let bars = std::mem::replace(&mut self.bars, 0);
+        let result = inner(self);
+        self.bars = bars;
+        self.depth -= 1;
+        result
+    }
+
+    /// Counts an operator that adds a level to the tree.
+    fn chain(&mut self) -> Result<(), Reason> {
+        self.chained += 1;
+        if self.chained > MAX_CHAIN {
+            Err(Reason::Budget)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether the next token ends an item, given what closes the group.
+    fn at_end(&self, closers: &[char]) -> bool {
+        match self.peek() {
+            None | Some(Token::Construct("end")) => true,
+            Some(Token::Op(operator)) => closers.contains(&operator),
+            _ => false,
+        }
+    }
+
+    /// Items and their separators. A single item is returned as itself.
+    fn list(&mut self, closers: &[char]) -> Result<Expr, Reason> {
+        let mut groups: Vec<Vec<Expr>> = vec![Vec::new()];
+        let mut joint = Joint::Comma;
+        let (mut commas, mut semicolons) = (false, false);
+        loop {
+            // Several separators may follow each other: "1, and 2", "1, 2,".
+            while let Some(Token::Op(separator @ (',' | ';' | '∧' | '∨'))) = self.peek() {
+                self.at += 1;
+                match separator {
+                    ';' => {
+                        semicolons = true;
+                        groups.push(Vec::new());
+                    }
+                    '∧' => joint = Joint::And,
+                    '∨' => joint = Joint::Or,
+                    _ => commas = true,
+                }
+            }
+            if groups.iter().any(|group| !group.is_empty()) {
+                self.skip_condition(closers)?;
+            }
+            if self.at_end(closers) {
+                break;
+            }
+            self.budget.spend(1)?;
+            let item = self.item(closers)?;
+            if let Some(group) = groups.last_mut() {
+                group.push(item);
+            }
+            if !matches!(self.peek(), Some(Token::Op(',' | ';' | '∧' | '∨')))
+                && !self.at_end(closers)
+            {
+                return Err(Reason::NotUnderstood);
+            }
+        }
+        groups.retain(|group| !group.is_empty());
+        let tuples = semicolons && commas && groups.len() > 1;
+        let mut items = if tuples {
+            // "1,2; 3,4" is two pairs.
+            let pair = |items| Expr::Tuple {
+                open: '(',
+                close: ')',
+                items,
+            };
+            groups.into_iter().map(pair).collect()
+        } else {
+            groups.concat()
+        };
+        match items.len() {
+            0 => Err(Reason::NotUnderstood),
+            1 => items.pop().ok_or(Reason::NotUnderstood),
+            _ => Ok(Expr::List { joint, items }),
+        }
+    }
+
+    /// The items of a bracketed group, which may be empty.
+    fn items(&mut self, closers: &[char]) -> Result<Vec<Expr>, Reason> {
+        if self.at_end(closers) {
+            return Ok(Vec::new());
+        }
+        Ok(match self.list(closers)? {
+            Expr::List { items, .. } => items,
+            item => vec![item],
+        })
+    }
+
+    fn sets(&mut self) -> Result<Expr, Reason> {
+        let mut left = self.ratio()?;
+        while let Some(Token::Op(operator @ ('∪' | '∩' | '∖'))) = self.peek() {
+            self.chain()?;
+            self.at += 1;
+            let right = self.ratio()?;
+            left = Expr::SetOperation(operator, Box::new((left, right)));
+        }
+        Ok(left)
+    }
+
+    fn ratio(&mut self) -> Result<Expr, Reason> {
+        let first = self.sum()?;
+        if !self.next_is(':')
+            || is_worded(&first)
+            || matches!(self.peek_at(1), Some(Token::Op('=')))
+        {
+            return Ok(first);
+        }
+        let mut parts = vec![first];
+        while self.eat(':') {
+            self.budget.spend(1)?;
+            parts.push(self.sum()?);
+        }
+        // "9:30 a.m."
+        if let Some(Expr::Quantity(..)) = parts.last()
+            && let Some(Expr::Quantity(last, unit)) = parts.pop()
+        {
+            parts.push(*last);
+            return Ok(Expr::Quantity(Box::new(Expr::Ratio(parts)), unit));
+        }
+        Ok(Expr::Ratio(parts))
+    }
+
+    fn sum(&mut self) -> Result<Expr, Reason> {
+        let mut terms = Vec::new();
+        loop {
+            let sign = match self.peek() {
+                Some(Token::Op(sign @ ('+' | '-' | '±' | '∓'))) => {
+                    self.at += 1;
+                    sign
+                }
+                _ if terms.is_empty() => '+',
+                _ => break,
+            };
+            self.budget.spend(1)?;
+            let term = self.product()?;
+            terms.push(match sign {
+                '-' => negative(term),
+                '±' | '∓' => Expr::PlusMinus {
+                    term: Box::new(term),
+                    flipped: sign == '∓',
+                },
+                _ => term,
+            });
+        }
+        if let Some(Token::Construct("choose" | "over")) = self.peek() {
+            let over = self.peek() == Some(Token::Construct("over"));
+            self.at += 1;
+            let (above, below) = (single(terms, Expr::Sum)?, self.nested(Self::sum)?);
+            return Ok(if over {
+                Expr::Quotient(Box::new((above, below)))
+            } else {
+                Expr::Call("binom", vec![above, below])
+            });
+        }
+        // A unit after the last term belongs to the whole sum.
+        if terms.len() > 1
+            && let Some(Expr::Quantity(..)) = terms.last()
+            && !terms[..terms.len() - 1]
+                .iter()
+                .any(|term| term.any(|part| matches!(part, Expr::Quantity(..))))
+            && let Some(Expr::Quantity(last, unit)) = terms.pop()
+        {
+            terms.push(*last);
+            return Ok(Expr::Quantity(Box::new(Expr::Sum(terms)), unit));
+        }
+        single(terms, Expr::Sum)
+    }
+}
+
+/// The only item, or all items joined.
+fn single(mut items: Vec<Expr>, join: impl FnOnce(Vec<Expr>) -> Expr) -> Result<Expr, Reason> {
+    match items.len() {
+        0 => Err(Reason::NotUnderstood),
+        1 => items.pop().ok_or(Reason::NotUnderstood),
+        _ => Ok(join(items)),
+    }
+}
+
+/// The negative. Percent signs, degree signs and units stay outermost.
+fn negative(expr: Expr) -> Expr {
+    match expr {
+        Expr::Percent(inner) => Expr::Percent(Box::new(negative(*inner))),
+        Expr::Degrees(inner) => Expr::Degrees(Box::new(negative(*inner))),
+        Expr::Quantity(inner, unit) => Expr::Quantity(Box::new(negative(*inner)), unit),
+        other => Expr::Negative(Box::new(other)),
+    }
+}
+
+fn is_worded(expr: &Expr) -> bool {
+    matches!(expr, Expr::Text(_))
+        || matches!(expr, Expr::Symbol(name) if name.len() > 3 && !name.contains(['_', ' ']))
+}

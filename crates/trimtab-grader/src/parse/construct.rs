@@ -1,0 +1,319 @@
+//! Constructs: fractions, roots, functions, sums, integrals, matrices.
+
+use super::operand::power;
+use super::product::{over, times};
+use super::{Parser, single};
+use crate::Reason;
+use crate::expr::{Expr, Integral, Joint, Series};
+use crate::lex::{Commas, Token};
+use crate::number;
+use crate::vocabulary;
+
+impl Parser<'_, '_, '_> {
+    pub(super) fn construct(&mut self, name: &'static str) -> Result<Expr, Reason> {
+        match name {
+            "frac" => {
+                let (above, below) = (self.argument()?, self.argument()?);
+                // A derivative is not a quotient. It becomes a name.
+                if is_differential(&above)
+                    && matches!(&below, Expr::Product(factors) if is_differential(&factors[0]))
+                {
+                    return Ok(Expr::Symbol(format!("{above:?}/{below:?}")));
+                }
+                Ok(over(above, below))
+            }
+            "binom" => Ok(Expr::Call(
+                "binom",
+                vec![self.argument()?, self.argument()?],
+            )),
+            "sqrt" => {
+                let degree = if self.eat('[') {
+                    let degree = self.sum()?;
+                    self.expect(']')?;
+                    degree
+                } else {
+                    Expr::integer(2)
+                };
+                // `\sqrt13` is read as the root of thirteen, unlike in TeX.
+                let radicand = self.operand()?;
+                Ok(Expr::Root(Box::new((degree, radicand))))
+            }
+            "cbrt" => Ok(Expr::Root(Box::new((Expr::integer(3), self.operand()?)))),
+            "sum" | "prod" => self.series(name == "prod"),
+            "int" => self.integral(),
+            "lim" => {
+                let limit = if self.eat('_') {
+                    self.index()?
+                } else {
+                    String::new()
+                };
+                let body = self.product()?;
+                Ok(Expr::Opaque(format!("lim {limit}"), vec![body]))
+            }
+            "e" => Ok(Expr::E),
+            "i" => Ok(Expr::I),
+            "min" | "max" | "gcd" | "lcm" => {
+                let Some(Token::Op(open @ ('(' | '[' | '{' | '⦃'))) = self.peek() else {
+                    return Err(Reason::NotUnderstood);
+                };
+                self.at += 1;
+                let close = match open {
+                    '(' => ')',
+                    '[' => ']',
+                    '{' => '}',
+                    _ => '⦄',
+                };
+                let items = self.items(&[close])?;
+                self.expect(close)?;
+                // `\max\{(1, 2)\}` and `\max{(1, 2)}` have two groups.
+                Ok(Expr::Call(
+                    name,
+                    match items.as_slice() {
+                        [Expr::Set(inner) | Expr::Tuple { items: inner, .. }] => inner.clone(),
+                        _ => items,
+                    },
+                ))
+            }
+            "end" | "choose" | "over" | "mod" | "pmod" | "begin" => Err(Reason::NotUnderstood),
+            _ => self.function(name),
+        }
+    }
+
+    /// The argument of a TeX command: a group or a single digit or token.
+    fn argument(&mut self) -> Result<Expr, Reason> {
+        if let Some(Token::Number(digits)) = self.peek()
+            && digits.len() > 1
+            && digits.bytes().all(|byte| byte.is_ascii_digit())
+        {
+            self.consumed_digits += 1;
+            return number::parse(&digits[..1], Commas::Separators, self.budget);
+        }
+        self.operand()
+    }
+
+    /// A function with its power, base and argument.
+    fn function(&mut self, name: &'static str) -> Result<Expr, Reason> {
+        let (mut raised, mut base) = (None, None);
+        loop {
+            if raised.is_none() && self.eat('^') {
+                raised = Some(self.exponent()?);
+            } else if base.is_none() && self.eat('_') {
+                base = Some(self.operand()?);
+            } else {
+                break;
+            }
+        }
+        let argument = self.function_argument()?;
+        let inverse = match &raised {
+            Some(Expr::Negative(one)) if is_one(one) => inverse(name),
+            _ => None,
+        };
+        let mut arguments = vec![argument];
+        arguments.extend(base);
+        if let Some(inverse) = inverse {
+            return Ok(Expr::Call(inverse, arguments));
+        }
+        let call = Expr::Call(name, arguments);
+        Ok(match raised {
+            Some(exponent) => power(call, exponent),
+            None => call,
+        })
+    }
+
+    /// A group, or the factors up to a sign, a slash or another function.
+    fn function_argument(&mut self) -> Result<Expr, Reason> {
+        match self.peek() {
+            Some(Token::Op('(' | '[' | '{' | '|' | '⌊' | '⌈')) => return self.operand(),
+            Some(Token::Op('⦃')) => {
+                return Ok(match self.operand()? {
+                    Expr::Set(items) => single(items, Expr::Set)?,
+                    other => other,
+                });
+            }
+            _ => {}
+        }
+        let mut argument = self.factor()?;
+        while let Some(token) = self.peek()
+            && self.starts_operand(token)
+            && !matches!(token, Token::Construct(name) if vocabulary::function(name).is_some())
+        {
+            self.budget.spend(1)?;
+            argument = times(argument, self.factor()?);
+        }
+        // `\sin \pi/6`: a part of pi is one number.
+        let of_pi = argument.any(|part| matches!(part, Expr::Pi)) && argument.symbols().is_empty();
+        if of_pi && self.next_is('/') && matches!(self.peek_at(1), Some(Token::Number(_))) {
+            self.at += 1;
+            argument = over(argument, self.operand()?);
+        }
+        Ok(argument)
+    }
+
+    fn series(&mut self, product: bool) -> Result<Expr, Reason> {
+        self.expect('_')?;
+        self.expect('{')?;
+        let Some(Token::Symbol(index)) = self.peek() else {
+            return Err(Reason::NotUnderstood);
+        };
+        self.at += 1;
+        self.expect('=')?;
+        let from = self.sum()?;
+        self.expect('}')?;
+        self.expect('^')?;
+        let to = self.exponent()?;
+        let body = self.product()?;
+        let index = match index {
+            // The constants are free to be indices.
+            "i" | "e" => {
+                let renamed = format!("{index} index");
+                let body = body.rewritten(&|part| match part {
+                    Expr::I if index == "i" => Some(Expr::Symbol(renamed.clone())),
+                    Expr::E if index == "e" => Some(Expr::Symbol(renamed.clone())),
+                    _ => None,
+                });
+                return Ok(Expr::Series(Box::new(Series {
+                    product,
+                    index: renamed,
+                    from,
+                    to,
+                    body,
+                })));
+            }
+            index => index.to_owned(),
+        };
+        Ok(Expr::Series(Box::new(Series {
+            product,
+            index,
+            from,
+            to,
+            body,
+        })))
+    }
+
+    /// An integral, whose body ends at `dx`.
+    fn integral(&mut self) -> Result<Expr, Reason> {
+        let bounds = if self.eat('_') {
+            let from = self.operand()?;
+            self.expect('^')?;
+            Some((from, self.exponent()?))
+        } else {
+            None
+        };
+        let close = match self.peek() {
+            Some(Token::Op('(')) => Some(')'),
+            Some(Token::Op('[')) => Some(']'),
+            Some(Token::Op('{')) => Some('}'),
+            Some(Token::Op('⦃')) => Some('⦄'),
+            _ => None,
+        };
+        let rest = &self.tokens[self.at..];
+        let is_end = |at: usize| {
+            rest[at].token == Token::Symbol("d")
+                && matches!(
+                    rest.get(at + 1).map(|next| next.token),
+                    Some(Token::Symbol(_))
+                )
+        };
+        self.budget.spend(rest.len() as u64 / 8 + 1)?;
+        let end = (1..rest.len())
+            .find(|at| is_end(*at))
+            .ok_or(Reason::NotUnderstood)?;
+        let Token::Symbol(variable) = rest[end + 1].token else {
+            return Err(Reason::NotUnderstood);
+        };
+        let close = close
+            .filter(|close| rest.get(end + 2).map(|next| next.token) == Some(Token::Op(*close)));
+        let body = &rest[usize::from(close.is_some())..end];
+        let mut inner = Parser {
+            tokens: body,
+            at: 0,
+            consumed_digits: 0,
+            commas: self.commas,
+            depth: self.depth,
+            chained: self.chained,
+            bars: 0,
+            budget: &mut *self.budget,
+        };
+        let body = inner.nested(Parser::sum_of_slice)?;
+        self.at += end + 2 + usize::from(close.is_some());
+        Ok(Expr::Integral(Box::new(Integral {
+            variable: variable.to_owned(),
+            bounds,
+            body,
+        })))
+    }
+
+    pub(super) fn matrix(&mut self, environment: &str) -> Result<Expr, Reason> {
+        let mut rows = vec![Vec::new()];
+        loop {
+            self.budget.spend(1)?;
+            match self.peek() {
+                None => return Err(Reason::NotUnderstood),
+                Some(Token::Construct("end")) => break,
+                Some(Token::Op('⏎')) => {
+                    self.at += 1;
+                    rows.push(Vec::new());
+                }
+                Some(Token::Op('&')) => self.at += 1,
+                Some(_) => {
+                    let cell = self.list(&['&', '⏎'])?;
+                    if let Some(row) = rows.last_mut() {
+                        row.push(cell);
+                    }
+                }
+            }
+        }
+        self.at += 1;
+        rows.retain(|row| !row.is_empty());
+        // A system of equations, or the cases of a function with their conditions.
+        if matches!(environment, "cases" | "aligned" | "align" | "gathered")
+            && rows.iter().all(|row| row.len() == 1)
+        {
+            return single(rows.concat(), |items| Expr::List {
+                joint: Joint::And,
+                items,
+            });
+        }
+        let matrix = Expr::Matrix(rows);
+        Ok(match environment {
+            "vmatrix" | "Vmatrix" => Expr::Opaque("determinant".to_owned(), vec![matrix]),
+            _ => matrix,
+        })
+    }
+
+    /// A sum that fills the whole slice.
+    fn sum_of_slice(&mut self) -> Result<Expr, Reason> {
+        let sum = self.sum()?;
+        if self.at < self.tokens.len() {
+            return Err(Reason::NotUnderstood);
+        }
+        Ok(sum)
+    }
+}
+
+fn is_one(expr: &Expr) -> bool {
+    matches!(expr, Expr::Number { value, .. } if value.as_i64() == Some(1))
+}
+
+/// Whether a part of a fraction starts with the d of a derivative.
+fn is_differential(expr: &Expr) -> bool {
+    match expr {
+        Expr::Symbol(name) => name == "d" || name == "partial",
+        Expr::Power(parts) => is_differential(&parts.0),
+        Expr::Product(factors) => factors.first().is_some_and(is_differential),
+        _ => false,
+    }
+}
+
+fn inverse(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "sin" => "arcsin",
+        "cos" => "arccos",
+        "tan" => "arctan",
+        "cot" => "arccot",
+        "sinh" => "arcsinh",
+        "cosh" => "arccosh",
+        "tanh" => "arctanh",
+        _ => return None,
+    })
+}

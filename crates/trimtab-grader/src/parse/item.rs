@@ -1,0 +1,138 @@
+//! Items: relations, with labels before them and conditions after them.
+
+use super::{Parser, is_worded};
+use crate::Reason;
+use crate::expr::Expr;
+use crate::lex::Token;
+
+impl Parser<'_, '_, '_> {
+    pub(super) fn item(&mut self, closers: &[char]) -> Result<Expr, Reason> {
+        self.skip_label();
+        let first = if let Some(name) = self.function_name() {
+            name
+        } else {
+            self.sets()?
+        };
+        let mut rest = Vec::new();
+        loop {
+            let relation = match self.peek() {
+                Some(Token::Op(
+                    relation @ ('=' | '<' | '>' | '≤' | '≥' | '≠' | '≈' | '≡' | '∈' | '→'),
+                )) => relation,
+                Some(Token::Op(':')) if is_worded(&first) => '=',
+                Some(Token::Op('⇒')) => '⇒',
+                _ => break,
+            };
+            self.at += 1;
+            self.eat('='); // "=<", ":="
+            let part = if let Some(name) = self.function_name() {
+                name
+            } else {
+                self.sets()?
+            };
+            rest.push((relation, part));
+        }
+        self.skip_condition(closers)?;
+        if let Some(last) = rest.iter().rposition(|(relation, _)| *relation == '⇒') {
+            // The conclusion is the answer.
+            let tail = rest.split_off(last + 1);
+            let (_, first) = rest.pop().ok_or(Reason::NotUnderstood)?;
+            return Ok(relation(first, tail));
+        }
+        Ok(relation(first, rest))
+    }
+
+    /// Skips words before an answer that do not change it: `only x = 0`, `Area: 5`.
+    fn skip_label(&mut self) {
+        const FILLERS: [&str; 10] = [
+            "only",
+            "about",
+            "approximately",
+            "exactly",
+            "answer",
+            "the answer is",
+            "option",
+            "is",
+            "for",
+            "that is",
+        ];
+        if let Some(Token::Text(word) | Token::Word(word)) = self.peek()
+            && FILLERS
+                .iter()
+                .any(|filler| filler.eq_ignore_ascii_case(word.trim_end_matches(':')))
+            && !matches!(self.peek_at(1), None | Some(Token::Op('=')))
+        {
+            self.at += 1;
+            self.eat(':');
+        }
+    }
+
+    /// Skips a condition after an item or after the list: `for all x in R`,
+    /// `where k is an integer`.
+    pub(super) fn skip_condition(&mut self, closers: &[char]) -> Result<(), Reason> {
+        let Some(Token::Text(word) | Token::Word(word)) = self.peek() else {
+            return Ok(());
+        };
+        let first = word.split_whitespace().next().unwrap_or("").to_lowercase();
+        let of_all = matches!(first.as_str(), "where" | "with");
+        if !of_all && first != "for" {
+            return Ok(());
+        }
+        let mut depth = 0_usize;
+        while let Some(token) = self.peek() {
+            let separates = !of_all && matches!(token, Token::Op(',' | ';' | '∧' | '∨'));
+            if depth == 0 && (self.at_end(closers) || separates) {
+                break;
+            }
+            match token {
+                Token::Op('(' | '[' | '{' | '⦃') => depth += 1,
+                Token::Op(')' | ']' | '}' | '⦄') => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            self.budget.spend(1)?;
+            self.at += 1;
+        }
+        Ok(())
+    }
+
+    /// `f(x)` as one side of an equation, with any letter: `T(10) = 2`, `x(t) = ...`,
+    /// `1 = f(x)`.
+    fn function_name(&mut self) -> Option<Expr> {
+        let Some(Token::Symbol(name)) = self.peek() else {
+            return None;
+        };
+        if self.peek_at(1) != Some(Token::Op('(')) {
+            return None;
+        }
+        let mut offset = 2;
+        let mut arguments = Vec::new();
+        loop {
+            arguments.push(match self.peek_at(offset)? {
+                Token::Symbol(name) => Expr::Symbol(name.to_owned()),
+                Token::Number(digits) => Expr::integer(digits.parse().ok()?),
+                _ => return None,
+            });
+            match self.peek_at(offset + 1)? {
+                Token::Op(',') => offset += 2,
+                Token::Op(')') => break,
+                _ => return None,
+            }
+        }
+        let left = matches!(self.peek_at(offset + 2), Some(Token::Op('=' | '≡' | '≈')));
+        let before = self.at.checked_sub(1).map(|at| self.tokens[at].token);
+        let right = before == Some(Token::Op('=')) && self.tokens.len() == self.at + offset + 2;
+        if !(left || right) {
+            return None;
+        }
+        self.at += offset + 2;
+        Some(Expr::Opaque(name.to_owned(), arguments))
+    }
+}
+
+fn relation(first: Expr, rest: Vec<(char, Expr)>) -> Expr {
+    if rest.is_empty() {
+        first
+    } else {
+        Expr::Relation(Box::new(first), rest)
+    }
+}

@@ -1,0 +1,372 @@
+//! Factors: operands with powers, indices, factorials and degree signs.
+
+use super::product::over;
+use super::{Parser, negative, single};
+use crate::Reason;
+use crate::expr::{Expr, Joint};
+use crate::lex::Token;
+use crate::number;
+use crate::vocabulary;
+
+impl Parser<'_, '_, '_> {
+    /// An operand with everything attached to it.
+    pub(super) fn factor(&mut self) -> Result<Expr, Reason> {
+        match self.peek() {
+            Some(Token::Op('-')) => {
+                self.at += 1;
+                let negated = self.nested(Self::factor)?;
+                return Ok(negative(negated));
+            }
+            Some(Token::Op('+')) => {
+                self.at += 1;
+                return self.nested(Self::factor);
+            }
+            _ => {}
+        }
+        let mut factor = self.operand()?;
+        loop {
+            self.budget.spend(1)?;
+            match self.peek() {
+                Some(Token::Op('^')) => {
+                    self.chain()?;
+                    self.at += 1;
+                    factor = self.raised(factor)?;
+                }
+                Some(Token::Op('_')) => {
+                    self.at += 1;
+                    let index = self.index()?;
+                    factor = indexed(factor, &index)?;
+                }
+                Some(Token::Op('!')) => {
+                    self.chain()?;
+                    self.at += 1;
+                    let name = if self.eat('!') {
+                        "double factorial"
+                    } else {
+                        "factorial"
+                    };
+                    factor = Expr::Call(name, vec![factor]);
+                }
+                Some(Token::Op('°')) => {
+                    self.chain()?;
+                    self.at += 1;
+                    factor = self.degrees(factor)?;
+                }
+                Some(Token::Op('\'')) => {
+                    let Expr::Symbol(name) = &mut factor else {
+                        return Err(Reason::NotUnderstood);
+                    };
+                    name.push('\'');
+                    self.at += 1;
+                }
+                _ => return Ok(factor),
+            }
+        }
+    }
+
+    /// What follows a `^`: an exponent, a degree sign or a mark.
+    fn raised(&mut self, base: Expr) -> Result<Expr, Reason> {
+        let braced = usize::from(self.next_is('{'));
+        let closed = braced == 0 || self.peek_at(2) == Some(Token::Op('}'));
+        match self.peek_at(braced) {
+            Some(Token::Op('∘' | '°')) if closed => {
+                self.at += 1 + 2 * braced;
+                return self.degrees(base);
+            }
+            Some(Token::Op(mark @ ('\'' | '*' | '+' | '-')))
+                if closed && (braced == 1 || matches!(mark, '\'' | '*')) =>
+            {
+                let Expr::Symbol(name) = base else {
+                    return Err(Reason::NotUnderstood);
+                };
+                self.at += 1 + 2 * braced;
+                return Ok(Expr::Symbol(format!("{name}{mark}")));
+            }
+            Some(Token::Text(ordinal @ ("th" | "st" | "nd" | "rd"))) if closed => {
+                self.at += 1 + 2 * braced;
+                return Ok(Expr::Quantity(Box::new(base), ordinal.to_owned()));
+            }
+            _ => {}
+        }
+        let exponent = self.exponent()?;
+        // The index of `x^2_{ij}` belongs to the letter.
+        if matches!(base, Expr::Symbol(_)) && self.eat('_') {
+            let index = self.index()?;
+            return Ok(power(indexed(base, &index)?, exponent));
+        }
+        Ok(power(base, exponent))
+    }
+
+    pub(super) fn exponent(&mut self) -> Result<Expr, Reason> {
+        self.nested(|parser| {
+            if parser.eat('-') {
+                return Ok(Expr::Negative(Box::new(parser.exponent()?)));
+            }
+            parser.eat('+');
+            // The index of `x^2_1` belongs to the letter.
+            let base = match (parser.peek(), parser.peek_at(1)) {
+                (Some(Token::Number(digits)), Some(Token::Op('_'))) => {
+                    parser.advance();
+                    number::parse(digits, parser.commas, parser.budget)?
+                }
+                _ => parser.operand()?,
+            };
+            if parser.eat('^') {
+                return Ok(power(base, parser.exponent()?));
+            }
+            Ok(base)
+        })
+    }
+
+    /// Degrees, with or without minutes: `60° 42'`.
+    fn degrees(&mut self, angle: Expr) -> Result<Expr, Reason> {
+        if let (Some(Token::Number(minutes)), Some(Token::Op('\''))) =
+            (self.peek(), self.peek_at(1))
+        {
+            self.at += 2;
+            let minutes = number::parse(minutes, self.commas, self.budget)?;
+            let angle = Expr::Sum(vec![angle, over(minutes, Expr::integer(60))]);
+            return Ok(Expr::Degrees(Box::new(angle)));
+        }
+        Ok(Expr::Degrees(Box::new(angle)))
+    }
+
+    /// The spelling of an index, which is one token or a group.
+    pub(super) fn index(&mut self) -> Result<String, Reason> {
+        if !self.next_is('{') {
+            let token = self.peek().ok_or(Reason::NotUnderstood)?;
+            self.advance();
+            return Ok(spelling(token));
+        }
+        self.at += 1;
+        let mut depth = 1;
+        let mut index = String::new();
+        loop {
+            self.budget.spend(1)?;
+            let token = self.peek().ok_or(Reason::NotUnderstood)?;
+            self.advance();
+            match token {
+                Token::Op('{') => depth += 1,
+                Token::Op('}') => depth -= 1,
+                token => index.push_str(&spelling(token)),
+            }
+            if depth == 0 {
+                return Ok(index);
+            }
+        }
+    }
+
+    /// Moves past a token, or past the rest of a number.
+    pub(super) fn advance(&mut self) {
+        self.at += 1;
+        self.consumed_digits = 0;
+    }
+
+    pub(super) fn operand(&mut self) -> Result<Expr, Reason> {
+        let token = self.peek().ok_or(Reason::NotUnderstood)?;
+        match token {
+            Token::Number(digits) => {
+                self.advance();
+                if self.next_is('_') {
+                    self.at += 1;
+                    let base = self.index()?;
+                    return number::in_base(digits, &base, self.budget);
+                }
+                number::parse(digits, self.commas, self.budget)
+            }
+            Token::Symbol(name) => {
+                self.at += 1;
+                Ok(match name {
+                    "pi" => Expr::Pi,
+                    "e" if !self.next_is('_') => Expr::E,
+                    "i" if !self.next_is('_') => Expr::I,
+                    // A letter before a number in parentheses is a function: `I(0)`.
+                    _ if self.applies_to_number()
+                        || matches!(name, "f" | "g") && self.next_is('(') =>
+                    {
+                        self.at += 1;
+                        let arguments = self.nested(|parser| parser.items(&[')']))?;
+                        self.expect(')')?;
+                        Expr::Opaque(name.to_owned(), arguments)
+                    }
+                    _ => Expr::Symbol(name.to_owned()),
+                })
+            }
+            Token::Accent(mark) => {
+                self.at += 1;
+                let mut name = format!("{mark} {}", self.index()?);
+                if matches!(mark, "overset" | "underset" | "stackrel") {
+                    name.push_str(&self.index()?);
+                }
+                Ok(Expr::Symbol(name))
+            }
+            Token::Word(word) => {
+                if let Some(value) = self.number_in_words() {
+                    return Ok(Expr::integer(value));
+                }
+                self.at += 1;
+                Ok(Expr::Symbol(word.to_owned()))
+            }
+            Token::Text(text) => {
+                self.at += 1;
+                Ok(match vocabulary::number_phrase(text) {
+                    Some(value) => Expr::integer(value),
+                    None => Expr::Text(text.to_owned()),
+                })
+            }
+            Token::Begin(environment) => {
+                self.at += 1;
+                self.nested(|parser| parser.matrix(environment))
+            }
+            Token::Construct(name) => {
+                self.at += 1;
+                self.nested(|parser| parser.construct(name))
+            }
+            Token::Op(operator) => {
+                self.at += 1;
+                self.group(operator)
+            }
+        }
+    }
+
+    /// The number in the next words: `twenty-five`.
+    fn number_in_words(&mut self) -> Option<i64> {
+        const MAX_WORDS: usize = 16;
+        let mut phrase = String::new();
+        let mut end = 0;
+        for offset in 0..MAX_WORDS {
+            match self.peek_at(offset) {
+                Some(Token::Word(word)) if vocabulary::number_word(word).is_some() => {
+                    phrase.push(' ');
+                    phrase.push_str(word);
+                    end = offset + 1;
+                }
+                Some(Token::Op('-' | '∧')) if offset > 0 => {}
+                _ => break,
+            }
+        }
+        let value = vocabulary::number_phrase(&phrase)?;
+        self.at += end;
+        Some(value)
+    }
+
+    /// Whether a number in parentheses follows without a blank, as in `I(0)`.
+    fn applies_to_number(&self) -> bool {
+        let adjacent = self
+            .tokens
+            .get(self.at)
+            .is_some_and(|lexeme| !lexeme.spaced);
+        adjacent
+            && self.next_is('(')
+            && matches!(self.peek_at(1), Some(Token::Number(_)))
+            && self.peek_at(2) == Some(Token::Op(')'))
+    }
+
+    /// A group after its opening delimiter.
+    fn group(&mut self, open: char) -> Result<Expr, Reason> {
+        match open {
+            '(' | '[' | '⟨' => {
+                let items = self.nested(|parser| parser.items(&[')', ']', '⟩']))?;
+                let Some(Token::Op(close)) = self.peek() else {
+                    return Err(Reason::NotUnderstood);
+                };
+                self.at += 1;
+                match items.len() {
+                    1 => single(items, Expr::Sum),
+                    _ => Ok(Expr::Tuple { open, close, items }),
+                }
+            }
+            '{' => {
+                let inner = self.nested(|parser| parser.list(&['}']))?;
+                self.expect('}')?;
+                Ok(match inner {
+                    Expr::List {
+                        joint: Joint::Comma,
+                        items,
+                    } => Expr::Set(items),
+                    inner => inner,
+                })
+            }
+            '⦃' => {
+                let set = self.nested(Self::set)?;
+                self.expect('⦄')?;
+                Ok(set)
+            }
+            '|' | '‖' => {
+                // The position tells a closing bar from an opening one.
+                let bars = self.bars + 1;
+                let inner = self.nested(|parser| {
+                    parser.bars = bars;
+                    parser.sum()
+                })?;
+                self.expect(open)?;
+                Ok(Expr::Call(
+                    if open == '|' { "abs" } else { "norm" },
+                    vec![inner],
+                ))
+            }
+            '⌊' | '⌈' => {
+                let (name, close) = if open == '⌊' {
+                    ("floor", '⌋')
+                } else {
+                    ("ceil", '⌉')
+                };
+                let inner = self.nested(Self::sum)?;
+                self.expect(close)?;
+                Ok(Expr::Call(name, vec![inner]))
+            }
+            '∞' => Ok(Expr::Infinity),
+            '∅' => Ok(Expr::Set(Vec::new())),
+            '…' => Ok(Expr::Symbol("…".to_owned())),
+            _ => Err(Reason::NotUnderstood),
+        }
+    }
+
+    /// The content of set braces: items, or a condition after a bar.
+    fn set(&mut self) -> Result<Expr, Reason> {
+        let is_bar = |token| matches!(token, Some(Token::Op('|' | '∣' | ':')));
+        let mut bar = 1;
+        if self.peek_at(1) == Some(Token::Op('∈')) {
+            bar = if matches!(self.peek_at(2), Some(Token::Accent(_))) {
+                4
+            } else {
+                3
+            };
+            if self.peek_at(3) == Some(Token::Op('{')) {
+                bar = 6;
+            }
+        }
+        if matches!(self.peek(), Some(Token::Symbol(_))) && is_bar(self.peek_at(bar)) {
+            self.at += bar + 1;
+            let condition = self.list(&['⦄'])?;
+            return Ok(Expr::SetOf(Box::new(condition)));
+        }
+        self.items(&['⦄']).map(Expr::Set)
+    }
+}
+
+pub(super) fn power(base: Expr, exponent: Expr) -> Expr {
+    Expr::Power(Box::new((base, exponent)))
+}
+
+/// A letter with an index.
+fn indexed(base: Expr, index: &str) -> Result<Expr, Reason> {
+    match base {
+        Expr::Symbol(name) => Ok(Expr::Symbol(format!("{name}_{index}"))),
+        _ => Err(Reason::NotUnderstood),
+    }
+}
+
+/// The spelling of a token in an index.
+fn spelling(token: Token) -> String {
+    match token {
+        Token::Number(text)
+        | Token::Symbol(text)
+        | Token::Word(text)
+        | Token::Text(text)
+        | Token::Accent(text)
+        | Token::Begin(text) => text.to_owned(),
+        Token::Construct(name) => name.to_owned(),
+        Token::Op(operator) => operator.to_string(),
+    }
+}

@@ -1,0 +1,242 @@
+//! Products: factors with and without multiplication signs, fractions and units.
+
+use super::Parser;
+use crate::Reason;
+use crate::expr::Expr;
+use crate::lex::Token;
+use crate::vocabulary;
+
+impl Parser<'_, '_, '_> {
+    pub(super) fn product(&mut self) -> Result<Expr, Reason> {
+        let mut product = self.factor()?;
+        loop {
+            self.budget.spend(1)?;
+            let spaced = self.tokens.get(self.at).is_some_and(|lexeme| lexeme.spaced);
+            match self.peek() {
+                Some(Token::Op('*')) => {
+                    self.at += 1;
+                    let factor = self.factor()?;
+                    product = times(product, factor);
+                }
+                Some(Token::Op('/')) => {
+                    self.chain()?;
+                    self.at += 1;
+                    let divisor = self.factor()?;
+                    product = over(product, divisor);
+                }
+                Some(Token::Construct("mod")) => {
+                    self.chain()?;
+                    self.at += 1;
+                    let divisor = self.factor()?;
+                    product = Expr::Call("mod", vec![product, divisor]);
+                }
+                Some(Token::Op('%')) => {
+                    self.chain()?;
+                    self.at += 1;
+                    product = Expr::Percent(Box::new(product));
+                }
+                // Outside text groups, an unknown word is a unit only after a number.
+                Some(Token::Text(word) | Token::Word(word))
+                    if is_unit(word)
+                        && (matches!(self.peek(), Some(Token::Text(_)))
+                            || vocabulary::unit(word).is_some()
+                            || product.symbols().is_empty()) =>
+                {
+                    self.chain()?;
+                    let unit = self.unit()?;
+                    product = Expr::Quantity(Box::new(product), unit);
+                }
+                Some(Token::Number(_)) if matches!(product, Expr::Number { .. }) => {
+                    // "1 1/2" is a mixed number. Other adjacent numbers are not a product.
+                    let Some(fraction) = spaced.then(|| self.slashed_fraction()).flatten() else {
+                        return Err(Reason::NotUnderstood);
+                    };
+                    product = Expr::Sum(vec![product, fraction]);
+                }
+                Some(Token::Construct("frac")) if is_whole(&product) => {
+                    let fraction = self.factor()?;
+                    product = if is_proper(&fraction) {
+                        Expr::Sum(vec![product, fraction])
+                    } else {
+                        times(product, fraction)
+                    };
+                }
+                Some(token) if self.starts_operand(token) => {
+                    let factor = self.factor()?;
+                    product = times(product, factor);
+                }
+                _ => return Ok(product),
+            }
+        }
+    }
+
+    /// A proper fraction of whole numbers with a slash, if one comes next.
+    fn slashed_fraction(&mut self) -> Option<Expr> {
+        let (Token::Number(above), Token::Op('/'), Token::Number(below)) =
+            (self.peek()?, self.peek_at(1)?, self.peek_at(2)?)
+        else {
+            return None;
+        };
+        let (above, below): (i64, i64) = (above.parse().ok()?, below.parse().ok()?);
+        let proper = 0 < above && above < below;
+        proper.then(|| {
+            self.at += 3;
+            over(Expr::integer(above), Expr::integer(below))
+        })
+    }
+
+    /// A unit with powers and divisors: `m/s^2`.
+    fn unit(&mut self) -> Result<String, Reason> {
+        let mut unit = String::new();
+        loop {
+            self.budget.spend(1)?;
+            match self.peek() {
+                Some(Token::Text(word) | Token::Word(word)) if is_unit(word) => {
+                    if !unit.is_empty() && !unit.ends_with('/') {
+                        unit.push(' ');
+                    }
+                    for (index, word) in word.split_whitespace().enumerate() {
+                        if index > 0 {
+                            unit.push(' ');
+                        }
+                        let word: String =
+                            word.chars().filter(|c| !matches!(c, '.' | '~')).collect();
+                        unit.push_str(vocabulary::unit(&word).unwrap_or(&word));
+                    }
+                    self.at += 1;
+                }
+                Some(Token::Op('^')) => {
+                    self.at += 1;
+                    unit.push('^');
+                    unit.push_str(&self.index()?);
+                }
+                Some(Token::Op('/'))
+                    if matches!(self.peek_at(1), Some(Token::Text(_) | Token::Word(_))) =>
+                {
+                    self.at += 1;
+                    unit.push('/');
+                }
+                _ => return Ok(unit),
+            }
+        }
+    }
+
+    /// Whether the token can start a factor that multiplies what precedes it.
+    pub(super) fn starts_operand(&self, token: Token) -> bool {
+        match token {
+            Token::Number(_) | Token::Symbol(_) | Token::Accent(_) | Token::Begin(_) => true,
+            Token::Construct(name) => !matches!(name, "end" | "choose" | "over" | "mod" | "pmod"),
+            Token::Op(operator) => match operator {
+                '(' | '[' | '{' | '⌊' | '⌈' | '∞' | '⟨' | '⦃' => true,
+                '|' | '‖' => self.bars == 0,
+                _ => false,
+            },
+            Token::Word(word) => {
+                vocabulary::unit(word).is_none()
+                    && word.len() > 3
+                    && self.peek_at(1) == Some(Token::Op('='))
+            }
+            Token::Text(_) => false,
+        }
+    }
+}
+
+pub(super) fn times(left: Expr, right: Expr) -> Expr {
+    // Set braces around a single factor are grouping braces.
+    let ungroup = |factor| match factor {
+        Expr::Set(mut items) if items.len() == 1 => items.pop().unwrap_or(Expr::Set(Vec::new())),
+        factor => factor,
+    };
+    let right = ungroup(right);
+    match ungroup(left) {
+        Expr::Product(mut factors) => {
+            factors.push(right);
+            Expr::Product(factors)
+        }
+        left => Expr::Product(vec![left, right]),
+    }
+}
+
+pub(super) fn over(above: Expr, below: Expr) -> Expr {
+    Expr::Quotient(Box::new((above, below)))
+}
+
+/// Whether words after a value can be a unit: none of them changes or qualifies the value.
+fn is_unit(words: &str) -> bool {
+    const QUALIFIERS: [&str; 34] = [
+        "and",
+        "are",
+        "base",
+        "billion",
+        "choose",
+        "dozen",
+        "each",
+        "factorial",
+        "for",
+        "half",
+        "hundred",
+        "if",
+        "is",
+        "million",
+        "mod",
+        "modulo",
+        "more",
+        "less",
+        "not",
+        "or",
+        "per",
+        "pi",
+        "recurring",
+        "remainder",
+        "repeat",
+        "repeating",
+        "squared",
+        "thousand",
+        "to",
+        "trillion",
+        "where",
+        "with",
+        "when",
+        "over",
+    ];
+    !words.split(|c: char| !c.is_alphabetic()).any(|word| {
+        QUALIFIERS
+            .iter()
+            .any(|qualifier| qualifier.eq_ignore_ascii_case(word))
+    })
+}
+
+/// A whole number without a decimal point, the first part of a mixed number.
+fn is_whole(expr: &Expr) -> bool {
+    let Expr::Number {
+        value,
+        decimals: None,
+    } = expr
+    else {
+        return false;
+    };
+    value.as_i64().is_some_and(|value| value >= 0)
+}
+
+/// A fraction of whole numbers that is below one.
+fn is_proper(expr: &Expr) -> bool {
+    let Expr::Quotient(parts) = expr else {
+        return false;
+    };
+    match (&parts.0, &parts.1) {
+        (
+            Expr::Number {
+                value: above,
+                decimals: None,
+            },
+            Expr::Number {
+                value: below,
+                decimals: None,
+            },
+        ) => above
+            .as_i64()
+            .zip(below.as_i64())
+            .is_some_and(|(above, below)| 0 < above && above < below),
+        _ => false,
+    }
+}

@@ -1,0 +1,127 @@
+//! Answers in words, and letters of multiple-choice answers.
+
+use crate::equality::Equality;
+use crate::lex::{Lexeme, Token};
+use crate::vocabulary;
+
+/// An answer that can be read as words.
+pub(crate) struct Prose {
+    /// Its letters and digits.
+    pub(crate) letters: String,
+    /// Whether words are the only reading: it has a word, or more letters than a product has.
+    pub(crate) is_text: bool,
+}
+
+/// Reads an answer as words. `None` if it has other signs than letters, digits and punctuation.
+pub(crate) fn prose(tokens: &[Lexeme]) -> Option<Prose> {
+    let mut letters = String::new();
+    let mut symbols = 0;
+    let mut words = 0;
+    for lexeme in tokens {
+        match lexeme.token {
+            Token::Word(text) | Token::Text(text) => {
+                words += 1;
+                letters.extend(
+                    text.chars()
+                        .filter(|c| c.is_alphanumeric())
+                        .flat_map(char::to_lowercase),
+                );
+            }
+            Token::Symbol(text) => {
+                symbols += 1;
+                letters.extend(text.chars().flat_map(char::to_lowercase));
+            }
+            Token::Number(text) => letters.push_str(text),
+            Token::Op('∧') => letters.push_str("and"),
+            Token::Op('∨') => letters.push_str("or"),
+            Token::Op('∈') => letters.push_str("in"),
+            Token::Op(',') => letters.push(','),
+            Token::Op(':' | ';' | '\'' | '-' | '(' | ')' | '{' | '}') => {}
+            _ => return None,
+        }
+    }
+    (words > 0 || symbols > 0).then_some(Prose {
+        letters,
+        is_text: words > 0 || symbols > 2,
+    })
+}
+
+/// Whether an answer consists of plain words, none of which is a number word.
+pub(crate) fn names_no_number(tokens: &[Lexeme]) -> bool {
+    tokens.iter().all(|lexeme| match lexeme.token {
+        Token::Word(word) | Token::Text(word) => word
+            .split([' ', '-'])
+            .all(|word| vocabulary::number_word(word).is_none()),
+        Token::Symbol(name) => name.len() == 1 && tokens.len() > 1,
+        _ => false,
+    })
+}
+
+/// The letter of a multiple-choice answer: `B`, `(B)`, `\text{(B)}`.
+pub(crate) fn choice_letter(gold: &str) -> Option<char> {
+    let inner = gold.trim().trim_matches('$').trim();
+    let inner = ["\\text{", "\\mathrm{", "\\textbf{", "\\mathbf{"]
+        .iter()
+        .find_map(|command| inner.strip_prefix(command)?.strip_suffix('}'))
+        .unwrap_or(inner);
+    let inner = inner.trim_matches(|c: char| matches!(c, '(' | ')' | '.' | ' '));
+    let mut letters = inner.chars();
+    letters
+        .next()
+        .filter(|letter| letter.is_ascii_uppercase() && letters.next().is_none())
+}
+
+/// Whether the answer picks `letter`: it starts with a letter, and the text of the choice may
+/// follow. `None` if it does not start with the letter of a choice.
+pub(crate) fn picks_choice(letter: char, answer: &str) -> Option<Equality> {
+    let answer = answer.trim_start_matches(['$', '(', ' ', '*']);
+    let answer = ["\\text{", "\\mathrm{", "\\textbf{", "\\mathbf{"]
+        .iter()
+        .find_map(|command| answer.strip_prefix(command))
+        .unwrap_or(answer)
+        .trim_start_matches('(');
+    let mut characters = answer.chars();
+    let first = characters.next().filter(char::is_ascii_uppercase)?;
+    let rest = characters.as_str();
+    // "B because ..." picks B, but "A circle" and "I think" may pick nothing.
+    let words = rest
+        .strip_prefix(' ')
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_alphabetic()));
+    let ends = rest.starts_with([')', '.', ':'])
+        || matches!(rest.trim_end_matches(['$', ' ', '.']), "" | "}")
+        || words && !matches!(first, 'A' | 'I');
+    ends.then_some(if first == letter {
+        Equality::Equal
+    } else {
+        Equality::Different
+    })
+}
+
+/// Whether a text has two plain words in a row, one long word, or one in another script.
+pub(crate) fn is_prose(text: &str) -> bool {
+    let mut before = false;
+    for piece in text.split([' ', '\n']) {
+        let word = piece.trim_matches(|c: char| c.is_ascii_punctuation());
+        if word.is_empty() {
+            continue;
+        }
+        if word
+            .chars()
+            .any(|c| c.is_alphabetic() && !c.is_ascii() && vocabulary::greek(c).is_none())
+        {
+            return true;
+        }
+        let plain = word.len() > 1
+            && !piece.contains(['\\', '{', '}', '_', '^'])
+            && word
+                .bytes()
+                .all(|byte| byte.is_ascii_alphabetic() || byte == b'\'')
+            && vocabulary::plain_word(word).is_none()
+            && vocabulary::unit(word).is_none();
+        if plain && (before || word.len() > 9) {
+            return true;
+        }
+        before = plain;
+    }
+    false
+}
