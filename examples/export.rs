@@ -6,20 +6,17 @@
 //!     --vectors runs/quickstart/steering.safetensors
 //! ```
 //!
-//! Takes a second for the bundled model; logits differ by less than 0.0001.
-//! docs/export.md says which runtime takes what.
+//! Takes a second; logits differ by less than 0.0001. docs/export.md says which runtime takes what.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use indicatif::ProgressBar;
 use serde_json::json;
 use trimtab::steer::export::{ExportTarget, SlidingWindowPolicy, Verification, export};
 use trimtab::{Precision, Pretrained, SteeringFile};
-use trimtab_examples::{ModelArgs, exit_code};
+use trimtab_examples::{ModelArgs, exit_code, spinner};
 
 /// Writes steering vectors for another runtime.
 #[derive(Parser)]
@@ -69,8 +66,7 @@ fn run(args: &mut Args) -> Result<()> {
     );
     let base = args.model.load()?;
     let file = load(args, &base)?;
-    let spinner = ProgressBar::new_spinner().with_message("exporting and comparing");
-    spinner.enable_steady_tick(Duration::from_millis(100));
+    let spinner = spinner("exporting and comparing");
     let verification = export(base, &file, &target(args), &args.out)?;
     spinner.finish_and_clear();
     let (what, difference) = match verification {
@@ -78,10 +74,11 @@ fn run(args: &mut Args) -> Result<()> {
         Verification::Tensors => ("tensors", None),
     };
     if args.json {
-        let report = json!({
-            "to": args.to, "out": args.out, "checked": what, "max_logit_difference": difference,
-        });
-        println!("{report}");
+        let (to, out) = (&args.to, &args.out);
+        println!(
+            "{}",
+            json!({ "to": to, "out": out, "checked": what, "max_logit_difference": difference })
+        );
     } else {
         let result = match difference {
             Some(difference) => format!("logits differ by at most {difference:.1e}"),
@@ -105,15 +102,14 @@ fn target(args: &Args) -> ExportTarget {
 
 /// The vectors for `base`, with a warning where they were made for another model.
 fn load(args: &Args, base: &Pretrained) -> Result<SteeringFile> {
-    let path = &args.vectors;
     let mut file = if args.force {
-        let transfer = SteeringFile::transfer(path, base)?;
+        let transfer = SteeringFile::transfer(&args.vectors, base)?;
         for difference in transfer.differences {
             eprintln!("warning: {difference}");
         }
         transfer.file
     } else {
-        SteeringFile::read(path, base).context(
+        SteeringFile::read(&args.vectors, base).context(
             "cannot load the steering vectors; --force takes those of another model of the same shape",
         )?
     };

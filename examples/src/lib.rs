@@ -1,9 +1,11 @@
 //! Flags that several programs share, and what all programs share.
 
+mod evaluation_args;
 mod model_args;
 mod sampling_args;
 mod strength_args;
 
+pub use evaluation_args::EvaluationArgs;
 pub use model_args::ModelArgs;
 pub use sampling_args::SamplingArgs;
 pub use strength_args::StrengthArgs;
