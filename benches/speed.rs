@@ -1,5 +1,7 @@
-//! Decoding and training speed in tokens per second, on the bundled model and on random weights in the shape of
-//! Qwen2.5-0.5B; the peak memory of the process is printed after each.
+//! Decoding and training speed in tokens per second.
+//!
+//! Measured on the bundled model and on random weights in the shape of Qwen2.5-0.5B. The peak
+//! memory of the process is printed after each.
 //!
 //!     cargo bench                  # both; several minutes
 //!     cargo bench -- nano          # the bundled model only
@@ -27,7 +29,7 @@ fn nano(criterion: &mut Criterion) {
     measure(criterion, "nano", &model, 128, 45);
 }
 
-/// The first tokens of 128: the cost of a token hardly grows with the length at this width.
+/// The first tokens of 128. At this width the cost of a token hardly grows with the length.
 fn qwen(criterion: &mut Criterion) {
     measure(
         criterion,
@@ -38,7 +40,8 @@ fn qwen(criterion: &mut Criterion) {
     );
 }
 
-/// One prompt completed 32 times with `new_tokens` each; a training step of 4 completions of `completion_len` tokens.
+/// One prompt completed 32 times with `new_tokens` each, and a training step of 4 completions of
+/// `completion_len` tokens.
 fn measure(
     criterion: &mut Criterion,
     name: &str,

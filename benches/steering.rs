@@ -1,5 +1,7 @@
-//! What steering costs in decoding, as the ratio of two times with an interval. Steered and unsteered runs take turns in one process,
-//! `a b b a` in each of many short rounds, so that a machine that does something else too slows both; a round gives one ratio.
+//! The cost of steering in decoding, as a ratio of two times with an interval.
+//!
+//! Steered and unsteered runs take turns in one process, `a b b a` in each of many short rounds. So
+//! other load on the machine slows both. Each round gives one ratio.
 //!
 //!     cargo bench --bench steering                # all; some minutes
 //!     cargo bench --bench steering -- nano        # one model: nano, qwen-1 or qwen-16
@@ -15,7 +17,7 @@ use trimtab::steer::{Adapter, Conflict, Form, Steering, TokenFilter};
 use trimtab::{Precision, Request, Sampling, SteeringVectors, generate};
 use trimtab_benches::{nano, qwen};
 
-/// A model with what it decodes in one run.
+/// A model and what it decodes in one run.
 struct Load {
     name: &'static str,
     model: Model,
@@ -99,7 +101,7 @@ fn compare(load: &Load) {
 }
 
 impl Load {
-    /// The time of a run with one hook over that with another.
+    /// The time of a run with one hook, divided by that with another.
     fn ratio(&self, other: Option<Hook>, base: Option<Hook>) -> f64 {
         let first = self.seconds(base);
         let steered = self.seconds(other) + self.seconds(other);
@@ -129,8 +131,8 @@ impl Load {
     }
 }
 
-/// The median with its 95 % interval, between the order statistics of the sign test, which asks nothing of how ratios are
-/// distributed.
+/// The median with its 95 % interval, between the order statistics of the sign test. It assumes
+/// nothing about the distribution of the ratios.
 fn interval(mut ratios: Vec<f64>) -> [f64; 3] {
     ratios.sort_by(f64::total_cmp);
     let count = ratios.len() as f64;

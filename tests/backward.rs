@@ -1,4 +1,7 @@
-//! What bounds the memory of a gradient leaves the gradient as it is: activations that are made again, and parts of a group.
+//! Bounding the memory of a gradient does not change the gradient.
+//!
+//! Two things bound it: activations are recomputed in the backward pass, and a group is split into
+//! parts.
 
 use burn::tensor::Device;
 use trimtab_model::{
@@ -18,8 +21,10 @@ const WHOLE: BackwardConfig = BackwardConfig {
     gradient_checkpointing: false,
 };
 
-/// Forms of every kind, a condition that is found at one layer and decides at the next ones included, and full tuning, whose
-/// embedding, final norm and unembedding lie outside of the layers.
+/// Adapters of every kind, and full tuning.
+///
+/// One has a condition that is decided at one layer and applies at the next ones. Full tuning
+/// trains the embedding, the final norm and the unembedding, which lie outside the layers.
 #[test]
 fn checkpointing_gives_the_same_bits() {
     let models = [
@@ -53,7 +58,8 @@ fn checkpointing_gives_the_same_bits() {
                     kept.grads.iter().flatten().any(|&grad| grad != 0.0),
                     "{name}"
                 );
-                // All layers share the directions of `low_rank`: their gradients are one product, or a sum over layers.
+                // All layers share the directions of `low_rank`, so their gradient is one product
+                // or a sum over layers.
                 if matches!(adapter.form(), Form::LowRank(_)) {
                     assert_eq!(kept.logprobs, made_again.logprobs);
                     assert_close(&made_again, &kept, name);
@@ -72,9 +78,11 @@ fn checkpointing_gives_the_same_bits() {
     }
 }
 
-/// The same for the condition alone: it holds at some tokens and not at others, so that the bits above say something of it.
+/// The same for the condition alone.
+///
+/// It holds at some tokens and not at others, so that the equality of bits above tests it.
 #[test]
-fn the_condition_of_the_test_decides() {
+fn the_condition_of_the_test_holds_at_some_tokens() {
     let model = tiny().model;
     let (adapter, conditional) = forms(&model).remove(1);
     assert!(conditional.condition.is_some());
@@ -91,7 +99,7 @@ fn the_condition_of_the_test_decides() {
     assert!(of(&never).iter().flatten().all(|&grad| grad == 0.0));
 }
 
-/// In f32, with parts of one completion, of some, and of all but one, whatever a loss asks for.
+/// In f32, with parts of one completion, of some, and of all but one, for every kind of loss.
 #[test]
 fn parts_of_a_group_have_the_gradient_of_the_whole() {
     let models = [
@@ -114,7 +122,8 @@ fn parts_of_a_group_have_the_gradient_of_the_whole() {
                     if matches!(adapter.form(), Form::PerLayer(_)) {
                         assert_eq!(parts.logprobs, whole.logprobs, "rows compute alone");
                     } else {
-                        // Products that are not ours sum in another order for other numbers of rows.
+                        // Matrix products of the generic path sum in another order for other
+                        // numbers of rows.
                         let pairs = parts.logprobs.iter().zip(&whole.logprobs);
                         assert!(pairs.map(|(a, b)| (a - b).abs()).all(|gap| gap < 1e-5));
                     }
@@ -125,7 +134,7 @@ fn parts_of_a_group_have_the_gradient_of_the_whole() {
     }
 }
 
-/// A group that fits is not divided: the default changes nothing for it.
+/// A group that fits into memory is not split, so the default changes nothing for it.
 #[test]
 fn a_group_that_fits_is_one_part() {
     let model = tiny().model;
@@ -142,7 +151,7 @@ fn a_group_that_fits_is_one_part() {
     assert_ne!(of(tokens - 1), of(usize::MAX), "another order of sums");
 }
 
-/// The loss has a part that follows from the log-probabilities, and an entropy bonus.
+/// The loss has a term that depends on the log-probabilities, and an entropy bonus.
 fn gradient(
     model: &Model,
     adapter: &Adapter,
@@ -173,7 +182,7 @@ fn gradient(
     group_gradient(&model.autodiff(), &policy, &group, config)
 }
 
-/// 69 tokens; one completion has a single one, which is not run.
+/// 69 tokens. One completion has a single token, which is not run.
 fn completions() -> Vec<Completion> {
     let completion = |(row, len): (u32, u32)| Completion {
         tokens: (0..len).map(|i| (row * 31 + i * i * 7 + 5) % 89).collect(),
@@ -183,7 +192,7 @@ fn completions() -> Vec<Completion> {
     (0..).zip([17, 1, 13, 19, 8, 11]).map(completion).collect()
 }
 
-/// Away from their beginning, where some have gradients of zero. The second one has a condition.
+/// Away from the initial values, where some gradients are zero. The second adapter has a condition.
 fn forms(model: &Model) -> Vec<(Adapter, TokenFilter)> {
     let config = &model.config;
     let init = |form| {
@@ -239,7 +248,7 @@ fn forms(model: &Model) -> Vec<(Adapter, TokenFilter)> {
     forms
 }
 
-/// Each parameter by itself, within the rounding of f32.
+/// Compares each parameter, within the rounding of f32.
 fn assert_close(found: &GroupGradient, expected: &GroupGradient, name: &str) {
     for (found, expected) in found.grads.iter().zip(&expected.grads) {
         let difference: Vec<f32> = found.iter().zip(expected).map(|(a, b)| a - b).collect();

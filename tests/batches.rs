@@ -1,5 +1,7 @@
-//! What may happen to a batch while completions are made: rows end and new ones come, each request has vectors of its own,
-//! texts end a completion, somebody cancels. A row computes as if it were alone.
+//! A completion is the same whatever happens to its batch.
+//!
+//! Sequences end and new ones start, each request has its own vectors, stop texts end a completion,
+//! and requests are cancelled.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,10 +17,12 @@ use trimtab_tests::{
     Matrix, bits, bundled_model, fixture, fixture_model, matrix, max_difference, tiny,
 };
 
-/// Largest difference of a log-probability between a row in a batch and the same row alone; see docs/performance.md.
+/// Largest difference of a log-probability between a sequence in a batch and the same sequence
+/// alone; see docs/performance.md.
 const TOLERANCE: f32 = 2e-5;
 
-/// 300 requests with 0 to 4 completions of 1 to 12 tokens, far more than decode at a time. Windows are outgrown.
+/// 300 requests with 0 to 4 completions of 1 to 12 tokens, far more than decode at a time. Some
+/// outgrow the sliding window.
 #[test]
 fn a_row_that_takes_the_place_of_another_computes_as_if_alone() {
     for model in [
@@ -134,7 +138,10 @@ fn a_completion_ends_where_a_text_is_complete() {
         .expect("the bundled model");
     let prompt = nano
         .tokenizer
-        .encode("Problem: Tom has 12 apples. He buys 7 more apples. How many apples does Tom have now?\nAnswer:")
+        .encode(
+            "Problem: Tom has 12 apples. He buys 7 more apples. \
+             How many apples does Tom have now?\nAnswer:",
+        )
         .expect("an ordinary text");
     let request = [Request {
         prompt: &prompt,
@@ -147,7 +154,7 @@ fn a_completion_ends_where_a_text_is_complete() {
         ..Sampling::default()
     };
     let free = generate(&nano.model, &request, &sampling, with(None)).expect("a prompt that fits");
-    // Digits are tokens of their own, so both texts lie across borders.
+    // Each digit is a token, so both stop texts span several tokens.
     let strings = ["19".to_owned(), "so 1".to_owned(), String::new()];
     let stop = stop_on_text(&nano.tokenizer, &strings);
     let options = GenerateOptions {
@@ -177,7 +184,7 @@ fn a_completion_ends_where_a_text_is_complete() {
 }
 
 #[test]
-fn what_is_cancelled_ends_and_the_others_go_on() {
+fn cancelled_completions_end_and_the_others_continue() {
     let model = tiny().model;
     let prompt = words(0, 5);
     let requests = [0, 1].map(|index| Request {
@@ -216,7 +223,7 @@ fn what_is_cancelled_ends_and_the_others_go_on() {
         }
     }
 
-    // Those that wait take the place of rows that were cancelled all at once.
+    // Waiting requests take the place of all the cancelled ones at once.
     let request = [Request {
         prompt: &prompt,
         index: 0,
@@ -242,7 +249,8 @@ fn what_is_cancelled_ends_and_the_others_go_on() {
 
     let cancel = AtomicBool::new(false);
     let hook = |at: HookPoint, x| {
-        cancel.fetch_or(at.tokens[0].position == 7, Ordering::Relaxed); // once the third token is run
+        // Once the third token has run.
+        cancel.fetch_or(at.tokens[0].position == 7, Ordering::Relaxed);
         x
     };
     let options = GenerateOptions {
@@ -261,7 +269,8 @@ fn what_is_cancelled_ends_and_the_others_go_on() {
     }
 }
 
-/// What each site holds follows from the one before it, and the next layer reads what a hook left.
+/// The activation at each site follows from the one before it, and the next layer reads what a hook
+/// returned.
 #[test]
 fn sites_add_up() {
     let model = fixture_model("gemma3");
@@ -304,7 +313,8 @@ fn sites_add_up() {
     );
 }
 
-/// Doubling what a projection gives is doubling its weights and its bias; and a pass is called only where it is asked for.
+/// Doubling the output of a projection is doubling its weight and bias. A hook runs only at the
+/// sites that it asked for.
 #[test]
 fn every_projection_is_seen_where_it_is_asked_for() {
     struct Doubled {
@@ -359,7 +369,7 @@ fn every_projection_is_seen_where_it_is_asked_for() {
 }
 
 #[test]
-fn a_hook_is_told_which_tokens_it_sees() {
+fn a_hook_gets_the_positions_of_its_tokens() {
     let model = fixture_model("phi3"); // reads a text anew when it outgrows 40 tokens
     let prompts = [words(0, 37), words(1, 2)];
     let requests = [0, 1].map(|index| Request {

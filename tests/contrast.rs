@@ -1,4 +1,5 @@
-//! Vectors without training and measures of effect, held to repeng, scikit-learn and plain arithmetic.
+//! Contrastive vectors and effect measures, compared with repeng, scikit-learn and plain
+//! arithmetic.
 
 use std::fs;
 use std::path::Path;
@@ -108,7 +109,7 @@ fn the_residual_stream_is_read_at_the_token_that_was_asked_for() {
 }
 
 #[test]
-fn prompts_that_say_nothing_are_refused() {
+fn prompts_without_a_contrast_are_refused() {
     let model = tiny().model;
     let extracted = |positive: &[&[u32]], negative: &[&[u32]], paired, method, read_at| {
         let owned = |texts: &[&[u32]]| texts.iter().map(|text| text.to_vec()).collect();
@@ -174,7 +175,7 @@ fn prompts_that_say_nothing_are_refused() {
     );
 }
 
-/// `KL(p || q)` from the logits, without any batching.
+/// `KL(p || q)` from the logits, without batching.
 #[test]
 fn effects_and_perplexities_are_what_the_logits_say() {
     let model = tiny().model;
@@ -250,7 +251,7 @@ fn effects_and_perplexities_are_what_the_logits_say() {
 }
 
 #[test]
-fn a_sweep_tells_what_each_strength_does() {
+fn a_sweep_measures_each_strength() {
     let model = tiny().model;
     let vectors = host(&model, 1.0);
     let texts: [&[u32]; 2] = [&[3, 1, 4, 1, 5, 9, 2, 6], &[5, 3, 5, 8, 9, 7, 9]];

@@ -1,4 +1,4 @@
-//! An evaluation of the bundled model that was cut ends in the same bytes as one that was not.
+//! A resumed evaluation of the bundled model ends in the same bytes as an uninterrupted one.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ use trimtab_tests::bundled_model;
 const PROBLEMS: u64 = 140;
 const SAMPLES: usize = 4;
 
-/// Measures until the end, or for so many batches.
+/// Evaluates to the end, or stops after a number of batches.
 fn measure(base: &Pretrained, out: &Path, batches: usize) {
     let items = Item::held_out(NanoTask::Gsm, 0, PROBLEMS);
     let decoding = Decoding {
@@ -68,7 +68,7 @@ fn a_cut_evaluation_ends_in_the_same_bytes() {
     measure(&base, &cut, usize::MAX);
     assert!(bytes(&cut) == expected, "cut between two batches");
 
-    // Inside a batch, as a kill in the middle of a write leaves it: the rest runs in other batches.
+    // Cut inside a batch, as a kill during a write leaves it. The rest then runs in other batches.
     for (problems, part) in [(3, 700), (127, 1), (139, 900)] {
         let whole_lines: String = expected[1]
             .split_inclusive('\n')

@@ -1,4 +1,6 @@
-//! Vectors in files of other runtimes, held to what these runtimes computed: `tests/interop/` made the golden values.
+//! Vectors in the file formats of other runtimes, compared with what those runtimes computed.
+//!
+//! The scripts in `tests/interop/` made the golden values.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -66,7 +68,7 @@ fn merged_checkpoints_compute_what_transformers_computed_with_them() {
         let logits = matrix(model.logits(model.prefill(&[&tokens], None).0));
         let error = max_difference(&logits, &expected);
         assert!(error <= MAX_LOGIT_DIFFERENCE, "{name}: {error}");
-        // The same by a hook.
+        // The same with a hook.
         let hook = steering.to_vectors(&Device::flex()).expect("plain").hook();
         let steered = base.model.prefill(&[&tokens], Some(&hook)).0;
         let error = max_difference(&matrix(base.model.logits(steered)), &expected);
@@ -74,7 +76,7 @@ fn merged_checkpoints_compute_what_transformers_computed_with_them() {
     }
 }
 
-/// What was there stays, byte for byte; what is new are biases, each beside its weight.
+/// The existing tensors stay byte for byte. The new ones are biases, each next to its weight.
 #[test]
 fn a_merged_checkpoint_is_sharded_like_its_source_and_adds_biases_only() {
     let source = sharded("families/llama");
@@ -138,14 +140,15 @@ fn a_merged_checkpoint_is_sharded_like_its_source_and_adds_biases_only() {
     assert_eq!(rest.len(), 1, "no temporary folder stays behind");
 }
 
-/// Largest resident size of a process that merges 224 MiB of weights, whose largest tensor has 32. The file has holes for
-/// its numbers, which are 0.
+/// Peak resident size of a process that merges 224 MiB of weights, whose largest tensor has 32 MiB.
+/// The file is sparse, so its weights are 0.
 #[test]
 fn merging_takes_the_memory_of_one_tensor() {
     let (hidden, inner, layers, vocab) = (1024, 4096, 3, 8192);
     let folder = with_files("tiny_qwen2");
     let config = json!({
-        "model_type": "llama", "vocab_size": vocab, "hidden_size": hidden, "intermediate_size": inner,
+        "model_type": "llama", "vocab_size": vocab, "hidden_size": hidden,
+        "intermediate_size": inner,
         "num_hidden_layers": layers, "num_attention_heads": 8, "tie_word_embeddings": true,
     });
     fs::write(folder.path().join("config.json"), config.to_string()).expect("a writable folder");
@@ -201,7 +204,7 @@ fn a_checkpoint_that_cannot_be_merged_leaves_nothing_behind() {
         );
         assert!(refused.to_string().contains(reason), "{name}: {refused}");
     }
-    // YaRN's frequencies would change with the context.
+    // The frequencies of YaRN would change with the context length.
     let base = pretrained("families/qwen2");
     let source = fixture("families/qwen2");
     let refused = merge_checkpoint(
@@ -262,7 +265,8 @@ fn a_checkpoint_that_cannot_be_merged_leaves_nothing_behind() {
     assert_eq!(fs::read_dir(target.path()).expect("the folder").count(), 0);
 }
 
-/// `llama_cpp_vectors.py`: llama.cpp took these very bytes, and its greedy tokens are those of the steered model.
+/// `llama_cpp_vectors.py`: llama.cpp read exactly these bytes, and its greedy tokens are those of
+/// the steered model.
 #[test]
 fn control_vectors_are_the_bytes_that_llama_cpp_took_and_its_tokens_are_ours() {
     for (name, folder) in [
@@ -300,7 +304,7 @@ fn control_vectors_are_the_bytes_that_llama_cpp_took_and_its_tokens_are_ours() {
     }
 }
 
-/// The merged model has the SHA-256 of the one that llama.cpp ran.
+/// The merged model has the SHA-256 of the file that llama.cpp ran.
 #[test]
 fn a_merged_gguf_is_the_file_that_llama_cpp_ran() {
     let base = pretrained("tiny_qwen2");
@@ -310,13 +314,14 @@ fn a_merged_gguf_is_the_file_that_llama_cpp_ran() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let out = folder.path().join("merged.gguf");
     let checked = merge_gguf(&source, config, &steering, &out).expect("a Qwen2");
-    assert!(
-        matches!(checked, Verification::Logits { max_difference } if max_difference <= MAX_LOGIT_DIFFERENCE)
-    );
+    assert!(matches!(
+        checked,
+        Verification::Logits { max_difference } if max_difference <= MAX_LOGIT_DIFFERENCE
+    ));
     let expected = &json_of(&golden("llama_cpp/expected.json"))["tiny_qwen2"];
     let written = fs::read(&out).expect("just written");
     assert_eq!(sha256_hex(&written), expected["merged_sha256"]);
-    // Once more: the merged model is a `llama` and has biases already, which are added to.
+    // Merged again: the merged model is a `llama` with biases, to which the vectors are added.
     let twice = folder.path().join("twice.gguf");
     let checked = merge_gguf(&out, config, &steering, &twice).expect("a Llama");
     assert!(matches!(checked, Verification::Logits { .. }));
@@ -363,7 +368,7 @@ fn the_file_of_repeng_is_read_and_written_the_same() {
             .parameters,
         file.parameters
     );
-    // The hint names another type of model.
+    // The model hint names another model type.
     let refused = SteeringFile::read(&path, &pretrained("families/llama"));
     assert!(
         matches!(refused, Err(SteeringFileError::OtherType { .. })),
@@ -399,10 +404,13 @@ fn an_export_that_computes_something_else_is_noticed() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
-    /// Damage anywhere in a control vector or a matrix: an error, or vectors that are finite and fit.
+    /// Damage anywhere in a control vector or a matrix gives an error, or vectors that are finite
+    /// and fit the model.
     #[test]
     fn damaged_files_never_panic(
-        name in prop::sample::select(&["repeng/control_vector.gguf", "llama_cpp/tiny_qwen2.npy"][..]),
+        name in prop::sample::select(
+            &["repeng/control_vector.gguf", "llama_cpp/tiny_qwen2.npy"][..],
+        ),
         changes in prop::collection::vec((0..600_usize, any::<u8>()), 1..4),
         cut in 0..2000_usize,
     ) {
@@ -443,7 +451,7 @@ fn floats(bytes: &[u8]) -> Vec<f32> {
     words.iter().map(|&word| f32::from_le_bytes(word)).collect()
 }
 
-/// The greedy tokens behind `expected["prompt"]`.
+/// The greedy tokens after `expected["prompt"]`.
 fn greedy(base: &Pretrained, file: &SteeringFile, expected: &Value) -> Value {
     let prompt: Vec<u32> = serde_json::from_value(expected["prompt"].clone()).expect("tokens");
     let count = expected["greedy_merged"].as_array().expect("tokens").len();
@@ -466,7 +474,7 @@ fn greedy(base: &Pretrained, file: &SteeringFile, expected: &Value) -> Value {
     completions[0][0].tokens.clone().into()
 }
 
-/// Vectors of every layer for `base`.
+/// Vectors for every layer of `base`.
 fn steering(base: &Pretrained) -> SteeringFile {
     let config = &base.model.config;
     let shape = vec![config.num_hidden_layers, config.hidden_size];
@@ -479,7 +487,7 @@ fn vectors(file: &SteeringFile) -> &HostTensor {
     file.vectors().expect("plain vectors")
 }
 
-/// The fixture as a checkpoint: these have no tokenizer of their own.
+/// The fixture as a checkpoint. Fixtures have no tokenizer of their own.
 fn pretrained(name: &str) -> Pretrained {
     let folder = with_files(name);
     Pretrained::load(folder.path(), Precision::F32, &Device::flex()).expect("a good checkpoint")
@@ -494,7 +502,8 @@ fn with_files(name: &str) -> TempDir {
         fs::write(folder.path().join(file), text).expect("a writable folder");
     };
     let tokenizer = json!({
-        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
+        "normalizer": null,
         "pre_tokenizer": {"type": "WhitespaceSplit"}, "post_processor": null, "decoder": null,
         "model": {"type": "WordLevel", "unk_token": "a", "vocab": {"a": 0, "b": 1}},
     });
@@ -502,7 +511,7 @@ fn with_files(name: &str) -> TempDir {
     folder
 }
 
-/// The fixture in two shards, with the other files that a checkpoint has.
+/// The fixture in two shards, with the other files of a checkpoint.
 fn sharded(name: &str) -> TempDir {
     let folder = with_files(name);
     let single = folder.path().join("model.safetensors");
@@ -550,7 +559,7 @@ fn open(folder: &Path) -> CheckpointWeights {
     CheckpointWeights::open(folder).expect("whole files")
 }
 
-/// The model of a folder without a tokenizer.
+/// The model in a folder without a tokenizer.
 fn load(folder: &Path) -> Model {
     let config = ModelConfig::from_dir(folder).expect("a good configuration");
     let weights = open(folder);

@@ -1,4 +1,4 @@
-//! The forms of what is trained, on a model small enough for finite differences.
+//! Every form of adapter, on a model small enough for finite differences.
 
 use std::convert::Infallible;
 
@@ -18,7 +18,8 @@ const PROJECTIONS: [Site; 7] = [
     Site::DownProj,
 ];
 
-/// The model has 3 layers, is 36 wide and 31 inside its MLP, with 6 heads and 2 key heads of 6 numbers, and 89 tokens.
+/// The model has 3 layers with a hidden size of 36, an intermediate size of 31, 6 heads and 2 key
+/// heads of width 6, and 89 tokens.
 #[test]
 fn counts_are_those_of_the_equations() {
     let layers = Some(vec![0, 2]);
@@ -77,7 +78,7 @@ fn before_training_every_form_is_the_base_to_the_bit() {
     }
 }
 
-/// A model in half precision keeps its number format, and the parameters theirs.
+/// A model in half precision keeps its number format, and the parameters keep theirs.
 #[test]
 fn forms_act_on_models_in_bf16() {
     let weights = weights();
@@ -121,15 +122,15 @@ fn before_training_some_parameter_has_a_gradient() {
     }
 }
 
-/// Along the gradient of each parameter by itself and along a direction that has nothing to do with it, away from the
-/// first values, where some gradients vanish.
+/// Along the gradient of each parameter and along an unrelated direction, away from the initial
+/// values, where some gradients vanish.
 #[test]
 fn gradients_equal_central_differences() {
     const STEP: f64 = 2e-3;
     let base = base(&Device::flex());
     let autodiff = base.clone().autodiff();
     for mut adapter in all_forms() {
-        // Full tuning begins with random weights; small numbers will do for the rest.
+        // Full tuning starts from random weights. Small numbers are enough for the others.
         if !matches!(adapter.form(), Form::Full(_)) {
             shake(&mut adapter, 0.1);
         }
@@ -162,7 +163,7 @@ fn gradients_equal_central_differences() {
     }
 }
 
-/// A bias that the model has (`v_proj`) is added to, one that it lacks (`o_proj`, `down_proj`) comes to be.
+/// An existing bias (`v_proj`) is added to, and a missing one (`o_proj`, `down_proj`) is created.
 #[test]
 fn vectors_at_a_projection_are_its_bias() {
     let base = base(&Device::flex());
@@ -270,7 +271,7 @@ fn forms_that_are_vectors_equal_the_vectors_that_they_stand_for() {
     }
 }
 
-/// `a_l v_l` and `A B`, computed here in f64, with layer 1 left out.
+/// `a_l v_l` and `A B`, computed in f64, without layer 1.
 #[test]
 fn products_are_those_of_the_equations() {
     let layers = Some(vec![0, 2]);
@@ -316,7 +317,7 @@ fn products_are_those_of_the_equations() {
     }
 }
 
-/// `x + sigmoid(g . x) v`, computed here in f64 from the residual stream of the base.
+/// `x + sigmoid(g . x) v`, computed in f64 from the residual stream of the base.
 #[test]
 fn a_gate_is_that_of_the_equation() {
     let mut adapter = init(Form::Gated(Gated {
@@ -344,7 +345,8 @@ fn a_gate_is_that_of_the_equation() {
     );
 }
 
-/// What a layer gets must not depend on which other layers have vectors, and another seed must give something else.
+/// The initial values of a layer do not depend on which other layers have vectors, but do depend on
+/// the seed.
 #[test]
 fn random_numbers_have_an_address() {
     let vectors = |layers: Option<Vec<usize>>, seed| {
@@ -366,7 +368,7 @@ fn random_numbers_have_an_address() {
     assert!(max_difference(&some[1..2], &all[1..2]) < 1e-6);
     assert_eq!(some[0], [0.0; 36]);
     assert!(max_difference(&vectors(None, 6), &all) > 0.1);
-    // A sum of 13 vectors of length 1 that point anywhere has a length of about sqrt(13).
+    // A sum of 13 vectors of length 1 in random directions has a length of about sqrt(13).
     for vector in &all {
         let length = dot(vector, vector).sqrt();
         assert!((2.0..6.0).contains(&length), "{length}");
@@ -440,7 +442,7 @@ fn forms_that_do_not_fit_say_why() {
 }
 
 #[test]
-fn forms_are_plain_data_that_forgives_no_typing_error() {
+fn forms_refuse_unknown_keys_and_values() {
     for adapter in all_forms() {
         let text = toml::to_string(adapter.form()).expect("plain data");
         let read: Form = toml::from_str(&text).expect("just written");
@@ -450,7 +452,7 @@ fn forms_are_plain_data_that_forgives_no_typing_error() {
     }
 }
 
-/// One of each form, and vectors at each site.
+/// One adapter of each form, and vectors at each site.
 fn all_forms() -> Vec<Adapter> {
     let layers = Some(vec![0, 2]);
     let sites = [
@@ -520,7 +522,7 @@ fn base(device: &Device) -> Model {
     .expect("sound tensors")
 }
 
-/// Adds numbers of that size, none of them 0, to every parameter.
+/// Adds nonzero numbers of the given size to every parameter.
 fn shake(adapter: &mut Adapter, size: f32) {
     for (parameter, values) in adapter.values_mut().enumerate() {
         for (index, value) in values.iter_mut().enumerate() {
@@ -531,7 +533,7 @@ fn shake(adapter: &mut Adapter, size: f32) {
 
 const PROMPTS: [&[u32]; 2] = [&[3, 14, 15, 9, 2, 6], &[53, 58]];
 
-/// The last residual stream of two prompts and of three completions behind them.
+/// The last residual stream of two prompts and of three completions of them.
 fn resid(model: &Model, hook: Option<Hook>) -> Tensor<2> {
     let (read, prompts) = model.prefill(&PROMPTS, hook);
     let completions: [Vec<&[u32]>; 2] = [vec![&[7, 1], &[88, 4, 20]], vec![&[5]]];
@@ -548,7 +550,7 @@ fn resid_posts(model: &Model, hook: Option<Hook>) -> Matrix {
     matrix(resid(model, hook))
 }
 
-/// Sum of some log-probabilities, whatever they predict.
+/// A sum of log-probabilities of arbitrary tokens.
 fn logprobs(model: &Model, hook: Hook) -> Tensor<1> {
     let resid = resid(model, Some(hook));
     let targets: Vec<u32> = (0..resid.dims()[0] as u32)

@@ -1,7 +1,7 @@
-//! Cached, batched and steered forward passes against the plain one: every row computes as if it were alone.
+//! Cached, batched and steered forward passes compared with a plain one.
 //!
-//! Sums come in another order when a matrix product has another shape, so rows agree to rounding; where the shapes are
-//! the same, they agree bit for bit.
+//! A matrix product of another shape may sum in another order, so sequences agree up to rounding.
+//! Where the shapes are the same, they agree bit for bit.
 
 #![expect(clippy::match_same_arms, reason = "each arm names its case")]
 #![expect(
@@ -16,11 +16,11 @@ use trimtab_model::{
 };
 use trimtab_tests::{Matrix, bits, captured, matrix, max_difference, tiny};
 
-/// Lengths in tokens; no two axes are equal by accident.
+/// Lengths in tokens. They differ, so that no two axes are equal by accident.
 const PROMPT_LENS: [usize; 3] = [7, 1, 13];
 const COMPLETION_LENS: [&[usize]; 3] = [&[5, 3, 11, 3], &[17, 1], &[2]];
 
-/// Largest absolute difference of a logit when sums come in another order; logits reach about 10.
+/// Largest absolute difference of a logit when sums are in another order. Logits reach about 10.
 const TOLERANCE: f32 = 2e-5;
 
 /// The same where only the layout of the batch differs.
@@ -318,7 +318,7 @@ fn requests_that_cannot_be_completed_are_refused() {
 }
 
 #[test]
-fn nothing_to_do_is_done() {
+fn requests_without_samples_give_no_completions() {
     let model = tiny().model;
     let sampling = sampling(1.0, 5);
     assert_eq!(generate(&model, &[], &sampling, with(None)), Ok(vec![]));
@@ -409,13 +409,14 @@ fn a_vector_and_its_negative_cancel() {
                 resid_post
             }
         });
-        let largest = max_difference(&steered[layer], &base[layer]); // a rounding step between 8 and 16 is 9.5e-7
+        // The spacing of f32 between 8 and 16 is 9.5e-7.
+        let largest = max_difference(&steered[layer], &base[layer]);
         eprintln!("v then -v at layer {layer}: {largest:.1e}");
         assert!(largest <= 1e-6, "layer {layer}: {largest}");
     }
 }
 
-/// Prompts, each with the completions behind it.
+/// Prompts, each with its completions.
 #[derive(Clone)]
 struct Batch {
     groups: Vec<(Vec<u32>, Vec<Vec<u32>>)>,
@@ -473,7 +474,7 @@ impl Batch {
             .collect()
     }
 
-    /// The same from whole completions behind their prompts.
+    /// The same, with whole completions after their cached prompts.
     fn completed(&self, model: &Model, hook: Option<Hook>) -> Vec<Matrix> {
         let (_, prompts) = model.prefill(&self.prompts(), hook);
         let resid = self.complete(model, &prompts, hook);
@@ -492,7 +493,7 @@ impl Batch {
         model.forward_completions(prompts, &completions, hook)
     }
 
-    /// The same token by token; rows leave the batch as they end.
+    /// The same, token by token. Sequences leave the batch as they end.
     fn stepped(&self, model: &Model, hook: Option<Hook>) -> Vec<Matrix> {
         let (_, prompts) = model.prefill(&self.prompts(), hook);
         let completions: Vec<&[u32]> = self.rows().map(|(_, completion)| completion).collect();
@@ -519,7 +520,8 @@ impl Batch {
         logits
     }
 
-    /// What `steer` returned at each layer: for all prompts, for all completions at once, and for their first tokens.
+    /// What `steer` returned at each layer: for all prompts, for all completions at once, and for
+    /// their first tokens.
     fn resid_posts(&self, model: &Model, steer: Hook) -> Vec<Matrix> {
         captured(steer, |hook| {
             let (_, prompts) = model.prefill(&self.prompts(), Some(hook));
@@ -532,7 +534,7 @@ impl Batch {
     }
 }
 
-/// Adds a vector that is `scales[layer]` times an arbitrary one, at every layer.
+/// Adds an arbitrary vector at every layer, times `scales[layer]`.
 fn steering(
     model: &Model,
     scales: &[f32],
@@ -564,7 +566,7 @@ fn requests(batch: &Batch, samples: usize) -> Vec<Request<'_>> {
         .collect()
 }
 
-/// Token 46 is one that the tiny model likes.
+/// Token 46 is likely in the tiny model.
 fn sampling(temperature: f32, max_new_tokens: usize) -> Sampling {
     Sampling {
         temperature,
@@ -583,7 +585,7 @@ fn with(hook: Option<Hook>) -> GenerateOptions {
     }
 }
 
-/// The likeliest continuation, the whole sequence computed anew for each token.
+/// Greedy decoding that runs the whole sequence again for each token.
 fn naive_greedy(
     model: &Model,
     prompt: &[u32],
@@ -618,7 +620,7 @@ fn logprob(logits: &[f32], token: u32) -> f32 {
     -sum.ln() as f32
 }
 
-/// `len` tokens of an arbitrary sequence, from its place `start` on.
+/// `len` tokens of an arbitrary sequence, from position `start` on.
 fn draw(start: usize, len: usize) -> Vec<u32> {
     (start..start + len)
         .map(|token_filter| ((7 * token_filter * token_filter + 13 * token_filter + 5) % 89) as u32)

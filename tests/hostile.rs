@@ -1,4 +1,6 @@
-//! Hostile checkpoint folders: each is refused with an error of the right kind, and none panics or fills the memory.
+//! Hostile checkpoint folders.
+//!
+//! Each is refused with the right kind of error. None panics or fills the memory.
 
 #![expect(
     clippy::semicolon_if_nothing_returned,
@@ -71,7 +73,10 @@ fn a_config_that_is_no_config_is_a_parse_error() {
     }
     let error = load_with("config.json", b"{}").expect_err("an empty config");
     assert!(
-        matches!(&error, LoadError::Config(ConfigError::Missing { key, .. }) if *key == "model_type"),
+        matches!(
+            &error,
+            LoadError::Config(ConfigError::Missing { key, .. }) if *key == "model_type"
+        ),
         "{error:?}"
     );
     for (key, value) in [
@@ -80,7 +85,10 @@ fn a_config_that_is_no_config_is_a_parse_error() {
         ("telepathy", "[1]"),
     ] {
         let error = load_with("config.json", &config_with(&[(key, value)])).expect_err(key);
-        let named = matches!(&error, LoadError::Config(ConfigError::Unknown { keys, .. }) if keys == &[key]);
+        let named = matches!(
+            &error,
+            LoadError::Config(ConfigError::Unknown { keys, .. }) if keys == &[key]
+        );
         assert!(named, "{error:?}");
     }
     let error = load_with("config.json", b"\xff\xfe{}").expect_err("no UTF-8");
@@ -139,19 +147,28 @@ fn absurd_config_values_name_their_key() {
         ("rope_scaling", r#"{"rope_type": "linear", "factor": 0.0}"#),
         (
             "rope_scaling",
-            r#"{"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 4.0, "high_freq_factor": 1.0, "original_max_position_embeddings": 64}"#,
+            r#"{"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 4.0,
+                "high_freq_factor": 1.0, "original_max_position_embeddings": 64}"#,
         ),
         (
             "rope_scaling",
-            r#"{"rope_type": "longrope", "short_factor": [1.0], "long_factor": [1.0], "original_max_position_embeddings": 64}"#,
+            r#"{"rope_type": "longrope", "short_factor": [1.0], "long_factor": [1.0],
+                "original_max_position_embeddings": 64}"#,
         ),
         ("partial_rotary_factor", "0.1"),
         ("bos_token_id", "89"),
         ("eos_token_id", "89"),
     ] {
         let error = load_with("config.json", &config_with(&[(key, value)])).expect_err(key);
-        let named = matches!(&error, LoadError::Config(ConfigError::Unsupported { key: named, .. }) if named.starts_with(key) || named.starts_with("rope_scaling.") || key == "rope_scaling" && named.ends_with("_factor"));
-        // `num_attention_heads` and `hidden_size` must fit each other, and either may be blamed.
+        let named = matches!(
+            &error,
+            LoadError::Config(ConfigError::Unsupported { key: named, .. })
+                if named.starts_with(key)
+                    || named.starts_with("rope_scaling.")
+                    || key == "rope_scaling" && named.ends_with("_factor")
+        );
+        // `num_attention_heads` and `hidden_size` must fit each other, and the error may name
+        // either.
         assert!(named, "{key} = {value}: {error:?}");
     }
 }
@@ -194,7 +211,10 @@ fn sizes_that_the_weights_do_not_have_fail_before_memory_is_taken() {
     ]; // 256 GiB
     let error = load_with("config.json", &config_with(&huge)).expect_err("no such weights");
     assert!(
-        mismatches(&error).iter().any(|each| matches!(each, Mismatch::Shape { expected, .. } if *expected == [1 << 20, 1 << 16])),
+        mismatches(&error).iter().any(|each| matches!(
+            each,
+            Mismatch::Shape { expected, .. } if *expected == [1 << 20, 1 << 16]
+        )),
         "{error:?}"
     );
     let error = load_with(
@@ -276,10 +296,11 @@ fn tokens_that_the_model_does_not_know_are_refused() {
             "{words}: {error:?}"
         );
     }
-    // The template adds a token by a number of its own, which the vocabulary does not show.
+    // The template adds a token by its id, which is not in the vocabulary.
     let template = json!({
         "type": "TemplateProcessing",
-        "single": [{"SpecialToken": {"id": "zero", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+        "single": [{"SpecialToken": {"id": "zero", "type_id": 0}},
+                   {"Sequence": {"id": "A", "type_id": 0}}],
         "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 0}}],
         "special_tokens": {"zero": {"id": "zero", "ids": [89], "tokens": ["zero"]}},
     });
@@ -295,14 +316,15 @@ fn tokens_that_the_model_does_not_know_are_refused() {
 }
 
 #[test]
-fn a_text_is_encoded_whole_and_alone_or_not_at_all() {
+fn a_text_is_encoded_without_truncation_or_padding() {
     let unknown = tiny().tokenizer.encode("one quux");
     assert!(
         matches!(unknown, Err(TokenizerError::Encode { .. })),
         "{unknown:?}"
     );
     let padding = json!({
-        "strategy": {"Fixed": 1_000_000_000_000_u64}, "direction": "Left", "pad_to_multiple_of": null,
+        "strategy": {"Fixed": 1_000_000_000_000_u64}, "direction": "Left",
+        "pad_to_multiple_of": null,
         "pad_id": 0, "pad_type_id": 0, "pad_token": "zero",
     });
     let truncation =
@@ -358,7 +380,8 @@ fn a_flipped_bit_in_the_header_is_an_error_or_changes_nothing() {
     let bytes = weights();
     let base = logits(&tiny().model);
     let (mut refused, mut harmless) = (0, 0);
-    // Every bit of the length, and of the names and offsets those at a stride that meets every bit of a byte.
+    // Every bit of the length. Of the names and offsets, bits at a stride that meets every bit of a
+    // byte.
     for bit in (0..64).chain((64..8 * header_len(&bytes)).step_by(37)) {
         let mut damaged = bytes.clone();
         damaged[bit / 8] ^= 1 << (bit % 8);
@@ -437,7 +460,10 @@ fn weights_that_do_not_fit_the_config_name_the_tensor() {
                 .last_mut()
                 .expect("numbers") = value
         });
-        let right = matches!(&error, LoadError::Weights(TensorFileError::NonFinite { name, .. }) if name == NAME);
+        let right = matches!(
+            &error,
+            LoadError::Weights(TensorFileError::NonFinite { name, .. }) if name == NAME
+        );
         assert!(right, "{value}: {error:?}");
     }
     let mut bytes = good.to_bytes();
@@ -538,7 +564,7 @@ fn f16_and_bf16_weights_load_exactly_and_other_types_are_refused() {
 
 #[test]
 fn every_16_bit_number_is_read_exactly() {
-    // Subnormals, both zeros and the largest finite number among them.
+    // Among them are subnormals, both zeros and the largest finite number.
     let words: Vec<u16> = (0..=u16::MAX).collect();
     for (dtype, value) in [
         (Dtype::F16, from_f16 as fn(u16) -> f32),
@@ -562,7 +588,7 @@ fn every_16_bit_number_is_read_exactly() {
     }
 }
 
-/// What a checkpoint departs in, if that is why it was refused.
+/// The mismatches of a checkpoint, if they are why it was refused.
 fn mismatches(error: &LoadError) -> &[Mismatch] {
     match error {
         LoadError::Mismatch { mismatches, .. } => mismatches,
@@ -581,7 +607,7 @@ fn load_with(name: &str, content: &[u8]) -> Result<Pretrained, LoadError> {
     load(folder.path())
 }
 
-/// The tiny `config.json` with raw JSON texts in the place of some values.
+/// The tiny `config.json` with some values replaced by raw JSON.
 fn config_with(changes: &[(&str, &str)]) -> Vec<u8> {
     let text =
         fs::read(fixture("tiny_qwen2").join("config.json")).expect("the fixture is committed");
@@ -618,13 +644,13 @@ fn header_len(file: &[u8]) -> usize {
     8 + u64::from_le_bytes(len) as usize
 }
 
-/// Logits of a few tokens, which every weight but some rows of the embedding has a part in.
+/// Logits of a few tokens. All weights contribute to them, except some rows of the embedding.
 fn logits(model: &Model) -> Vec<Vec<u32>> {
     let (resid, _) = model.prefill(&[&[67, 84, 63, 22, 6]], None);
     bits(&matrix(model.logits(resid)))
 }
 
-/// The definition of half precision (IEEE 754-2019, 3.6): 5 bits of exponent, 10 of fraction.
+/// Half precision by its definition (IEEE 754-2019, 3.6): 5 bits of exponent, 10 of fraction.
 fn from_f16(word: u16) -> f32 {
     let (exponent, fraction) = (i32::from(word >> 10 & 31), f32::from(word & 1023));
     let magnitude = match exponent {
@@ -639,12 +665,12 @@ fn from_f16(word: u16) -> f32 {
     }
 }
 
-/// The upper half of an f32.
+/// bfloat16 is the upper half of an f32.
 fn from_bf16(word: u16) -> f32 {
     f32::from_bits(u32::from(word) << 16)
 }
 
-/// The most address space this process ever had, where Linux tells.
+/// The peak size of this process's address space in KiB, on Linux.
 fn peak_virtual_kib() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmPeak:"));

@@ -1,5 +1,6 @@
-//! The hub client against a server on this machine that answers as the hub does, and cuts connections when told to;
-//! and against a cache that huggingface_hub wrote.
+//! The hub client against a local server and against a cache that huggingface_hub wrote.
+//!
+//! The server answers as the hub does, and cuts connections when told to.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
@@ -77,7 +78,7 @@ fn a_snapshot_is_fetched_once_and_then_taken_from_the_cache() {
 }
 
 #[test]
-fn a_cut_connection_is_taken_up_where_it_broke_off() {
+fn a_broken_download_resumes() {
     let server = Server::start();
     let cache = tempfile::tempdir().expect("a temporary folder");
     server
@@ -115,7 +116,7 @@ fn a_cut_connection_is_taken_up_where_it_broke_off() {
 }
 
 #[test]
-fn a_file_that_comes_damaged_is_not_used() {
+fn a_damaged_download_is_refused() {
     let server = Server::start();
     let cache = tempfile::tempdir().expect("a temporary folder");
     server.state().damaged = Some(SHARDS[1].to_owned());
@@ -139,7 +140,7 @@ fn a_file_that_comes_damaged_is_not_used() {
 }
 
 #[test]
-fn a_part_of_something_else_is_thrown_away() {
+fn a_partial_download_of_another_file_is_discarded() {
     let server = Server::start();
     let cache = tempfile::tempdir().expect("a temporary folder");
     let blobs = cache.path().join("models--tiny--model/blobs");
@@ -161,7 +162,7 @@ fn a_part_of_something_else_is_thrown_away() {
 }
 
 #[test]
-fn what_is_not_there_or_not_allowed_is_said() {
+fn missing_and_forbidden_repositories_are_typed_errors() {
     let server = Server::start();
     let cache = tempfile::tempdir().expect("a temporary folder");
     let hub = server.hub(&cache);
@@ -270,12 +271,12 @@ const LARGE: usize = 300_000;
 
 struct State {
     files: BTreeMap<String, Vec<u8>>,
-    /// After how many bytes the next transfers of a file break off.
+    /// The number of bytes after which the next transfers of a file break off.
     cuts: HashMap<String, Vec<usize>>,
     damaged: Option<String>,
     etag: Option<String>,
     commit: String,
-    /// Path and range of each.
+    /// Path and range of each request.
     requests: Vec<String>,
 }
 

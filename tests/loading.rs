@@ -1,5 +1,6 @@
-//! Weights as they come: shards, number formats, names; and damaged or hostile ones, which give an error of the right kind
-//! in bounded memory.
+//! Loading weights: shards, number formats and names.
+//!
+//! Damaged or hostile files give the right kind of error in bounded memory.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -93,7 +94,7 @@ fn every_number_format_is_converted_to_every_other() {
                         let read = tensor.try_into_vec_as::<f32>().expect("numbers");
                         assert_eq!(read, expected, "{on_disk:?} to {dtype:?}");
                     }
-                    // 65504 in bf16 is 65536, which f16 does not have
+                    // 65504 rounds to 65536 in bf16, which f16 cannot hold
                     Err(error) => {
                         let is_overflow = on_disk == Dtype::BF16 && dtype == FloatDType::F16;
                         assert!(is_overflow && is_non_finite(&error), "{error:?}");
@@ -125,7 +126,7 @@ fn a_long_tensor_is_read_in_order() {
 }
 
 #[test]
-fn every_mismatch_is_told_at_once() {
+fn every_mismatch_is_reported_at_once() {
     let mut file =
         TensorFile::read(&fixture("tiny_qwen2").join("model.safetensors")).expect("committed");
     let rename = |file: &mut TensorFile, from: &str, to: &str| {
@@ -202,7 +203,7 @@ fn every_mismatch_is_told_at_once() {
 }
 
 #[test]
-fn what_is_tolerated_is_a_name_an_ending_or_a_beginning() {
+fn tolerated_names_match_a_name_a_prefix_or_a_suffix() {
     let number = [0; 4];
     let view = || TensorView::new(Dtype::F32, vec![1], &number).expect("one number");
     let names = ["a.b.c", "b.c", "xb.c", "tower.x.y"];
@@ -230,7 +231,7 @@ fn what_is_tolerated_is_a_name_an_ending_or_a_beginning() {
 }
 
 #[test]
-fn verify_counts_what_is_not_finite() {
+fn verify_counts_values_that_are_not_finite() {
     let clean = [1.0_f32, f32::MAX, -0.0].map(f32::to_le_bytes).concat();
     let dirty = [f32::NAN, 1.0, f32::INFINITY]
         .map(f32::to_le_bytes)
@@ -360,7 +361,10 @@ fn an_index_that_does_not_fit_its_shards_is_refused() {
     let folder = sharded();
     fs::remove_file(folder.path().join(SHARDS[1])).expect("it was there");
     let error = load(folder.path()).expect_err("a shard is missing");
-    let right = matches!(&error, LoadError::Weights(TensorFileError::Read { path, .. }) if path.ends_with(SHARDS[1]));
+    let right = matches!(
+        &error,
+        LoadError::Weights(TensorFileError::Read { path, .. }) if path.ends_with(SHARDS[1])
+    );
     assert!(right, "{error:?}");
     let folder = sharded();
     fs::copy(folder.path().join(SHARDS[0]), folder.path().join(SHARDS[1]))
@@ -369,7 +373,8 @@ fn an_index_that_does_not_fit_its_shards_is_refused() {
     assert!(matches!(error, LoadError::Index { .. }), "{error:?}");
 }
 
-/// Largest resident size of a process that loads 350 MiB of weights. The file has holes for its numbers, which are 0.
+/// Peak resident size of a process that loads 350 MiB of weights. The file is sparse, so its
+/// weights are 0.
 #[test]
 fn loading_takes_little_more_memory_than_the_weights() {
     let (hidden, inner, layers, vocab) = (1024, 4096, 5, 8192);
@@ -399,9 +404,11 @@ fn loading_takes_little_more_memory_than_the_weights() {
         .sum();
     let folder = tiny_checkpoint();
     let config = json!({
-        "model_type": "qwen2", "vocab_size": vocab, "hidden_size": hidden, "intermediate_size": inner,
+        "model_type": "qwen2", "vocab_size": vocab, "hidden_size": hidden,
+        "intermediate_size": inner,
         "num_hidden_layers": layers, "num_attention_heads": 8, "num_key_value_heads": 8,
-        "max_position_embeddings": 64, "rms_norm_eps": 1e-6, "rope_theta": 1e4, "tie_word_embeddings": true,
+        "max_position_embeddings": 64, "rms_norm_eps": 1e-6, "rope_theta": 1e4,
+        "tie_word_embeddings": true,
     });
     fs::write(folder.path().join("config.json"), config.to_string()).expect("a writable folder");
     for (on_disk, width) in [("F32", 4), ("BF16", 2)] {
@@ -447,10 +454,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn no_header_is_too_strange(
+    fn arbitrary_headers_never_panic(
         header in prop_oneof![
             proptest::collection::vec(any::<u8>(), 0..200),
-            json_text(&["a", "dtype", "F32", "BF16", "shape", "data_offsets", "__metadata__", "trimtab"]).prop_map(String::into_bytes),
+            json_text(&[
+                "a", "dtype", "F32", "BF16", "shape", "data_offsets", "__metadata__", "trimtab",
+            ])
+            .prop_map(String::into_bytes),
             header_text().prop_map(String::into_bytes),
         ],
         data in 0..40_usize,
@@ -464,9 +474,12 @@ proptest! {
     }
 
     #[test]
-    fn no_index_is_too_strange(text in json_text(&["weight_map", "metadata", "model.norm.weight", SHARDS[0], "..", "/"])) {
+    fn arbitrary_indices_never_panic(
+        text in json_text(&["weight_map", "metadata", "model.norm.weight", SHARDS[0], "..", "/"]),
+    ) {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        fs::write(folder.path().join("model.safetensors.index.json"), text).expect("a writable folder");
+        let index = folder.path().join("model.safetensors.index.json");
+        fs::write(index, text).expect("a writable folder");
         prop_assert!(CheckpointWeights::open(folder.path()).is_err());
     }
 }
@@ -484,8 +497,12 @@ fn header_text() -> impl Strategy<Value = String> {
         let mut text = String::from("{");
         for (index, (name, dtype, shape, start, end)) in tensors.into_iter().enumerate() {
             let comma = if index > 0 { "," } else { "" };
-            write!(text, r#"{comma}"{name}":{{"dtype":"{dtype}","shape":{shape:?},"data_offsets":[{start},{end}]}}"#)
-                .expect("memory");
+            write!(
+                text,
+                r#"{comma}"{name}":{{"dtype":"{dtype}","shape":{shape:?},"#
+            )
+            .and_then(|()| write!(text, r#""data_offsets":[{start},{end}]}}"#))
+            .expect("memory");
         }
         text + "}"
     })
@@ -499,7 +516,7 @@ fn is_non_finite(error: &LoadError) -> bool {
     matches!(error, LoadError::Weights(TensorFileError::NonFinite { .. }))
 }
 
-/// The bytes of a safetensors file with `data` bytes of zeros behind its header.
+/// A safetensors file with `data` zero bytes after its header.
 fn with_header(header: &[u8], data: usize) -> Vec<u8> {
     let len = (header.len() as u64).to_le_bytes();
     [&len[..], header, &vec![0; data]].concat()

@@ -1,4 +1,4 @@
-//! The bundled model is what its card says: it has the skill, not the habit.
+//! The bundled model is as its card says: it can solve problems but seldom shows its work.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -10,7 +10,7 @@ use trimtab_tasks::evaluation::{Decoding, Item, Outcome, Sample};
 use trimtab_tasks::{NanoTask, Split};
 
 #[test]
-fn shown_work_is_right_but_seldom_shown() {
+fn shown_work_is_correct_but_rare() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/assets/nano");
     let base = Pretrained::load(&dir, Precision::F32, &Device::flex()).expect("the bundled model");
     let items = Item::held_out(NanoTask::Gsm, 0, 2000);
@@ -52,7 +52,8 @@ fn shown_work_is_right_but_seldom_shown() {
     );
 }
 
-/// Documents hold training problems and, with the habit of asking another problem, a second one: neither may be held out.
+/// Documents hold a training problem and, in the habit of asking another one, a second problem.
+/// Neither may be held out.
 #[test]
 fn the_corpus_holds_no_held_out_problem() {
     for family in NanoTask::ALL {

@@ -1,4 +1,5 @@
-//! The forward pass and greedy decoding in f32 against what `fixtures/*/generate.py` recorded from transformers.
+//! The f32 forward pass and greedy decoding, compared with what `fixtures/*/generate.py` recorded
+//! from transformers.
 
 use std::fs;
 use std::path::Path;
@@ -21,7 +22,8 @@ fn the_tiny_model_computes_what_transformers_computes() {
     Expected::read("tiny_qwen2").check(&tiny().model);
 }
 
-/// Windows and original contexts are outgrown, by one text from its first token and by the other while it goes on.
+/// Sequences that outgrow the sliding window or the original context, one in its prompt and one
+/// while it is generated.
 #[test]
 fn every_family_computes_what_transformers_computes() {
     for name in [
@@ -132,11 +134,13 @@ impl Expected {
             logprob_error = logprob_error.max(max_difference(&[logprobs], &expected));
         }
         eprintln!(
-            "{}: largest errors: logits {logits_error:.1e}, resid_post {resid_error:.1e}, logprobs {logprob_error:.1e}",
+            "{}: largest errors: logits {logits_error:.1e}, resid_post {resid_error:.1e}, \
+             logprobs {logprob_error:.1e}",
             self.name
         );
         assert!(logits_error <= TOLERANCE, "logits: {logits_error}");
-        // The last layer of the bundled model writes numbers up to 283, where f32 steps by 3e-5.
+        // The residuals of the bundled model's last layer reach 283, where the spacing of f32 is
+        // 3e-5.
         let resid_tolerance = TOLERANCE.max(1e-6 * largest_resid);
         assert!(
             resid_error <= resid_tolerance,
@@ -160,14 +164,14 @@ impl Expected {
             .collect()
     }
 
-    /// A tensor of one or two axes; a vector is one row.
+    /// A tensor with one or two axes. A vector is one row.
     fn matrix(&self, name: &str) -> Matrix {
         let (columns, words) = self.numbers(name);
         let values: Vec<f32> = words.map(f32::from_le_bytes).collect();
         values.chunks(columns).map(<[f32]>::to_vec).collect()
     }
 
-    /// Length of the last axis, and the words of the tensor.
+    /// Length of the last axis, and the 32-bit words of the tensor.
     fn numbers<const N: usize>(&self, name: &str) -> (usize, impl Iterator<Item = [u8; N]>) {
         let file = SafeTensors::deserialize(&self.tensors).expect("a whole file");
         let view = file.tensor(name).expect("generate.py wrote it");
@@ -187,7 +191,7 @@ fn require(path: &Path, maker: &str) {
     );
 }
 
-/// The likeliest continuation, and its log-probabilities in nats.
+/// The greedy continuation, and its log-probabilities in nats.
 fn greedy(model: &Model, prompt: &[u32], count: usize) -> (Vec<u32>, Vec<f32>) {
     let request = Request {
         prompt,

@@ -1,5 +1,7 @@
-//! LoRA adapters of PEFT: what it wrote loads here and computes the same, and what is written here is what it reads.
-//! `interop/peft_lora.py` made the fixture, and shows the other direction with PEFT itself.
+//! LoRA adapters of PEFT.
+//!
+//! An adapter that PEFT wrote loads here and computes the same, and PEFT can read what is written
+//! here. `interop/peft_lora.py` made the fixture and checks the other direction with PEFT itself.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +15,7 @@ use trimtab_steer::peft::PeftError;
 use trimtab_steer::{Adapter, Form};
 use trimtab_tests::{Matrix, error_chain, fixture, matrix, max_difference, tiny};
 
-/// Largest difference of a logit between PEFT and this.
+/// Largest difference of a logit between PEFT and this implementation.
 const TOLERANCE: f32 = 1e-4;
 
 #[test]
@@ -40,10 +42,12 @@ fn an_adapter_of_peft_computes_what_peft_computes() {
     assert!(max_difference(&expected("logits"), &expected("logits_rslora")) > 0.1);
 }
 
-/// The files in `peft_lora/written`, which PEFT has loaded with equal logits, are what is written today. With the
-/// environment variable `UPDATE_FIXTURES` they are written anew; then the script must be run with `--check`.
+/// The files in `peft_lora/written` are what is written today. PEFT loaded them with equal logits.
+///
+/// The environment variable `UPDATE_FIXTURES` writes them again. The script must then be run with
+/// `--check`.
 #[test]
-fn what_is_written_is_what_peft_was_shown() {
+fn written_adapters_are_those_that_peft_loaded() {
     let adapter = read(&fixture("peft_lora")).expect("a good adapter");
     let folder = tempfile::tempdir().expect("a temporary folder");
     let shown = fixture("peft_lora").join("written");
@@ -63,7 +67,7 @@ fn what_is_written_is_what_peft_was_shown() {
 }
 
 #[test]
-fn what_is_not_plain_lora_is_refused() {
+fn variants_of_lora_are_refused() {
     for (key, value) in [
         ("use_dora", json!(true)),
         ("lora_bias", json!(true)),
@@ -103,7 +107,7 @@ fn what_is_not_plain_lora_is_refused() {
 }
 
 #[test]
-fn tensors_that_are_no_whole_adapter_are_refused() {
+fn incomplete_adapters_are_refused() {
     type Change = fn(&mut TensorFile);
     let q = |layer: usize| {
         format!("base_model.model.model.layers.{layer}.self_attn.q_proj.lora_A.weight")
@@ -140,7 +144,7 @@ fn tensors_that_are_no_whole_adapter_are_refused() {
 }
 
 #[test]
-fn only_lora_on_projections_of_their_own_is_written() {
+fn only_lora_on_separate_projections_is_written() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let vectors = Adapter::init(Form::PerLayer(PerLayer::default()), &config()).expect("it fits");
     let result = vectors.write_peft(folder.path(), "base");

@@ -1,4 +1,5 @@
-//! What weights in bfloat16 and in 8-bit integers cost, and that sampling and training compute the same numbers.
+//! The cost of weights in bfloat16 and int8, and that sampling and training compute the same
+//! numbers.
 
 use std::path::Path;
 
@@ -15,7 +16,7 @@ fn nano(precision: Precision) -> Pretrained {
     Pretrained::load(&dir, precision, &Device::flex()).expect("the bundled model")
 }
 
-/// On text like that it was trained on, which it has not seen.
+/// On unseen text of the same kind as the training text.
 #[test]
 fn the_perplexity_of_bf16_is_that_of_f32_within_a_five_hundredth() {
     let perplexity = |precision: Precision| {

@@ -1,5 +1,6 @@
-//! A stopped run goes on as if it had not been stopped, byte for byte, wherever it was stopped; and a run folder that
-//! cannot be used gives a typed error and stays as it is.
+//! A stopped run resumes as if it had not been stopped, byte for byte, wherever it was stopped.
+//!
+//! A run folder that cannot be used gives a typed error and does not change.
 
 #![expect(
     clippy::type_complexity,
@@ -60,8 +61,8 @@ fn a_run_reopened_after_every_step_ends_in_the_same_bytes() {
 
 #[test]
 fn the_reference_run_moves() {
-    // Whatever the rewards, the moments put into the first checkpoint move the vectors at every step but the last, where
-    // the cosine has brought the learning rate to zero.
+    // Whatever the rewards are, the moments in the first checkpoint move the vectors at every step
+    // but the last. There the cosine schedule has brought the learning rate to zero.
     let norms: Vec<String> = String::from_utf8_lossy(&REFERENCE.last()[METRICS])
         .lines()
         .map(|line| {
@@ -75,10 +76,10 @@ fn the_reference_run_moves() {
     }
 }
 
-/// Every state in which a process can die between two checkpoints: parts of a later step in the logs, and a checkpoint
-/// half written under its temporary name.
+/// Every state in which a process can die between two checkpoints: parts of a later step in the
+/// logs, and a checkpoint half written under its temporary name.
 #[test]
-fn what_was_written_after_the_last_checkpoint_is_trimmed() {
+fn log_lines_after_the_last_checkpoint_are_trimmed() {
     const NEXT_CHECKPOINT: &str = "checkpoint-000003.safetensors.tmp";
     let [before, after, later] = [2, 3, 4].map(|step| &REFERENCE.after_step[step - 1]);
     let half = |bytes: &[u8], old: &[u8]| bytes[..usize::midpoint(old.len(), bytes.len())].to_vec();
@@ -145,7 +146,7 @@ fn what_was_written_after_the_last_checkpoint_is_trimmed() {
 }
 
 #[test]
-fn logs_without_a_checkpoint_are_of_a_run_that_never_was() {
+fn logs_without_a_checkpoint_are_discarded() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let before = &REFERENCE.after_step[0];
     for log in [METRICS, COMPLETIONS] {
@@ -162,8 +163,9 @@ fn logs_without_a_checkpoint_are_of_a_run_that_never_was() {
     }
 }
 
-/// SIGKILL fifty times, at moments spread evenly from the start of the process to its usual end: while it loads, samples,
-/// writes logs and checkpoints. Every run that is killed until it ends leaves the bytes of one that never was.
+/// Kills a run fifty times, at moments spread evenly from the start of the process to its usual
+/// end: while it loads, samples, and writes logs and checkpoints. A run that is killed until it
+/// ends leaves the same bytes as an uninterrupted one.
 #[test]
 fn killed_processes_end_in_the_same_bytes() {
     const KILLS: usize = 50;
@@ -177,7 +179,7 @@ fn killed_processes_end_in_the_same_bytes() {
         loop {
             let mut child = spawn(&recipe, &folder, &[]);
             if let Some(usual) = usual {
-                // Multiples of the golden ratio less their whole part, which leave no moment out.
+                // Fractional parts of multiples of the golden ratio, which spread evenly.
                 let share = (killed as f64 * 0.618_033_988_749_895).fract();
                 sleep(Duration::mul_f64(usual, share));
                 child.kill().expect("a child of mine");
@@ -232,7 +234,8 @@ fn damaged_checkpoints_are_refused() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         restore(&REFERENCE.after_step[1], folder.path());
         fs::write(folder.path().join(checkpoint(2)), bytes).expect("a writable folder");
-        // A line that a good checkpoint would trim: a folder that is refused stays as it is.
+        // A line that resuming from a valid checkpoint would trim. A folder that is refused does
+        // not change.
         let metrics = [&REFERENCE.after_step[1][METRICS][..], b"half a line"].concat();
         fs::write(folder.path().join(METRICS), &metrics).expect("a writable folder");
         let refused = open(&folder).map(|run| run.step());
@@ -257,7 +260,7 @@ fn damaged_checkpoints_are_refused() {
             )
         });
     }
-    // In the numbers: the lowest bit of a value, the sign of another. In the header: the step.
+    // In the data: the lowest bit of a value, the sign of another. In the header: the step.
     for index in [good.len() - 4, good.len() / 2] {
         let mut damaged = good.clone();
         damaged[index - index % 4] ^= 1;
@@ -290,7 +293,7 @@ fn damaged_checkpoints_are_refused() {
         )
     });
 
-    // Whole files with a right checksum that are no checkpoints of this run.
+    // Complete files with a correct checksum that are not checkpoints of this run.
     let changed = |change: &dyn Fn(&mut TensorFile)| {
         let mut file =
             TensorFile::from_bytes(good, Path::new("checkpoint")).expect("a good checkpoint");
@@ -395,7 +398,7 @@ fn folders_that_cannot_be_used_give_an_error() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("file");
     fs::write(&file, "not a folder").expect("a writable folder");
-    // Permissions do not stop root, but no one can make a folder in /proc.
+    // Permissions do not stop root, but nobody can make a folder in /proc.
     for path in [
         file.clone(),
         file.join("run"),
@@ -413,7 +416,10 @@ fn folders_that_cannot_be_used_give_an_error() {
         fs::create_dir(folder.path().join(name)).expect("a writable folder");
         let refused = open(&folder).map(|run| run.step());
         assert!(
-            matches!(&refused, Err(RunError::Disk { path, .. }) if *path == folder.path().join(name)),
+            matches!(
+                &refused,
+                Err(RunError::Disk { path, .. }) if *path == folder.path().join(name)
+            ),
             "{name}: {refused:?}"
         );
     }
@@ -452,7 +458,7 @@ fn a_folder_that_may_only_be_read_gives_an_error() {
     assert!(snapshot(folder.path()) == files);
 }
 
-/// The disk fills up in the middle of a step; once there is room the run ends in the same bytes.
+/// The disk fills up in the middle of a step. Once there is room, the run ends in the same bytes.
 #[test]
 fn a_full_disk_costs_one_step() {
     let folder = copy(&started());
@@ -469,7 +475,7 @@ fn a_full_disk_costs_one_step() {
         fs::rename(&kept, &path).expect("a writable folder");
     }
     let mut run = open(&folder).expect("a good folder");
-    // What the checkpoint is first written to cannot be written.
+    // The temporary file of the checkpoint cannot be written.
     let temporary = folder.path().join(checkpoint(2) + ".tmp");
     std::os::unix::fs::symlink("/dev/full", &temporary).expect("a writable folder");
     let failed = run.advance();
@@ -573,7 +579,7 @@ fn recipes_that_cannot_work_are_refused() {
             "adamw.weight_decay",
             adamw(|adamw| adamw.weight_decay = -1.0),
         ),
-        // TOML has no larger whole numbers, and the recipe is saved as TOML.
+        // TOML has no larger integers, and the recipe is saved as TOML.
         (
             "seed",
             RecipeConfig {
@@ -653,7 +659,7 @@ type Files = BTreeMap<String, Vec<u8>>;
 
 /// A run that is never stopped.
 struct Reference {
-    /// The folder after step 1, 2, …; the last one with the exported vectors.
+    /// The folder after step 1, 2, and so on. The last one has the exported vectors.
     after_step: Vec<Files>,
 }
 
@@ -663,8 +669,8 @@ impl Reference {
     }
 }
 
-/// The first step is taken from zero. Then numbers are put into its checkpoint as a long run would leave them, so that
-/// vectors, moments and step all matter to every later step, whatever the model's rewards are.
+/// The first step starts from zero. Then its checkpoint gets numbers as after a long run, so that
+/// vectors, moments and step all matter to every later step, whatever the rewards are.
 static REFERENCE: LazyLock<Reference> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut run = open(&folder).expect("an empty folder");
@@ -713,7 +719,8 @@ fn nano() -> &'static Pretrained {
     &NANO
 }
 
-/// A lock outlives its run for as long as another test is between fork and exec, where its child holds a copy of it.
+/// A lock outlives its run while another test is between fork and exec, since its child holds a
+/// copy of the lock.
 fn open(folder: &TempDir) -> Result<Run<'static>, RunError> {
     for _ in 0..100 {
         match Run::open(folder.path(), nano(), &RECIPE) {
@@ -724,7 +731,7 @@ fn open(folder: &TempDir) -> Result<Run<'static>, RunError> {
     Run::open(folder.path(), nano(), &RECIPE)
 }
 
-/// Takes the steps that are left and exports the vectors.
+/// Takes the remaining steps and exports the vectors.
 fn finish(folder: &TempDir) {
     let mut run = open(folder).expect("a good folder");
     while run.advance().expect("a good step").is_some() {}
@@ -732,7 +739,7 @@ fn finish(folder: &TempDir) {
     run.export().expect("a writable folder");
 }
 
-/// All files but the lock and what tests put there.
+/// All files except the lock and those that tests added.
 fn snapshot(folder: &Path) -> Files {
     let mut files = Files::new();
     for entry in fs::read_dir(folder).expect("a folder") {

@@ -1,4 +1,4 @@
-//! `steering.safetensors`: what is written is read, and what does not belong to this model is refused.
+//! `steering.safetensors`: files are read back as written, and those of another model are refused.
 
 #![expect(
     clippy::semicolon_if_nothing_returned,
@@ -21,7 +21,7 @@ use trimtab_steer::{
 use trimtab_tests::{bits, bundled_model, matrix};
 
 #[test]
-fn what_is_written_is_read() {
+fn files_are_read_back_as_written() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("steering.safetensors");
     let file = sample();
@@ -61,7 +61,7 @@ fn equal_content_gives_equal_bytes() {
         fs::read(path).expect("just written")
     };
     let first = write(&sample(), "first");
-    // Written again, over another file, and read and written.
+    // Written again over another file, and written after being read.
     assert!(write(&sample(), "second") == first);
     fs::write(folder.path().join("third"), "something else").expect("a writable folder");
     assert!(write(&sample(), "third") == first);
@@ -120,7 +120,7 @@ fn vectors_move_to_another_model_when_asked_and_say_what_differs() {
     );
     assert_eq!(metadata.recipe["transferred_from"]["base_model"], "nano");
     assert_eq!(metadata.recipe["recipe"], sample().metadata.recipe);
-    // What was moved belongs there; at home nothing differs.
+    // A file that was moved belongs to the new model. In the original model nothing differs.
     let again = folder.path().join("moved.safetensors");
     moved.file.write(&again).expect("a writable folder");
     assert_eq!(
@@ -129,7 +129,7 @@ fn vectors_move_to_another_model_when_asked_and_say_what_differs() {
     );
     let at_home = SteeringFile::transfer(&path, nano()).expect("its own base");
     assert_eq!((at_home.differences.len(), at_home.file), (0, sample()));
-    // Another type of model is one more difference, another width an error.
+    // Another model type is one more mismatch, another width an error.
     let mut llama = sample();
     llama.metadata.model_type = Some("llama".to_owned());
     llama.write(&path).expect("a writable folder");
@@ -147,9 +147,9 @@ fn vectors_move_to_another_model_when_asked_and_say_what_differs() {
     );
 }
 
-/// Files from before `where` and `model_type`, and files whose vectors act elsewhere.
+/// Files from before the keys `where` and `model_type`, and files whose vectors act at other sites.
 #[test]
-fn what_a_file_does_not_say_is_the_default_and_what_it_says_is_kept() {
+fn missing_keys_have_defaults_and_others_are_kept() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("steering.safetensors");
     sample().write(&path).expect("a writable folder");
@@ -182,8 +182,9 @@ fn what_a_file_does_not_say_is_the_default_and_what_it_says_is_kept() {
     assert_eq!((site, filtered), (Site::AttnOut, true));
 }
 
-/// Gated vectors, and LoRA that acts at some tokens, which PEFT cannot say: read and written the same, and they do what the
-/// parameters do.
+/// Gated vectors, and LoRA at some tokens only, which the format of PEFT cannot express.
+///
+/// They are read back as written, and they compute what the parameters do.
 #[test]
 fn other_forms_are_kept_with_their_parameters() {
     let base = nano();
@@ -259,7 +260,7 @@ fn other_forms_are_kept_with_their_parameters() {
     }
 }
 
-/// A clause that cannot be followed is told before anything runs.
+/// A clause that cannot be applied is refused before anything runs.
 #[test]
 fn where_clauses_of_files_are_checked() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -372,7 +373,7 @@ fn damaged_files_are_refused() {
             "{len}: {refused:?}"
         );
     }
-    // Bits all over the file, in header and numbers: no flip goes unnoticed.
+    // Flipped bits all over the file, in header and data. Each is noticed.
     for bit in (0..8 * good.len()).step_by(37) {
         let mut damaged = good.clone();
         damaged[bit / 8] ^= 1 << (bit % 8);
@@ -414,7 +415,7 @@ fn values_that_are_not_finite_are_neither_written_nor_read() {
             "{refused:?}"
         );
         SteeringFile::read(&path, nano()).expect("the old file is still there");
-        // Another program may write it, with a right checksum.
+        // Another program may write it, with a correct checksum.
         let mut raw = TensorFile::read(&path).expect("the old file");
         raw.tensors.get_mut("resid_post").expect("the vectors").data[5] = value;
         let refused = read(|path| fs::write(path, raw.to_bytes()).expect("a writable folder"));
@@ -435,7 +436,7 @@ fn the_control_has_the_norms_and_no_direction() {
     let vectors = SteeringVectors::from_host(&sample().parameters[0].1, &Device::flex());
     let control = vectors.random_directions(1);
     for (layer, (norm, expected)) in control.norms().into_iter().zip(vectors.norms()).enumerate() {
-        // Norms are about 3; measured at most 5e-7.
+        // Norms are about 3. The largest error measured was 5e-7.
         assert!(
             (norm - expected).abs() <= 2e-6,
             "layer {layer}: {norm} {expected}"
@@ -450,7 +451,8 @@ fn the_control_has_the_norms_and_no_direction() {
         "a seed decides the directions"
     );
     assert_ne!(values(&control), values(&vectors.random_directions(2)));
-    // Directions in 128 dimensions have a cosine of 0 +- 0.09: not with the vectors, not between layers, not between seeds.
+    // Random directions in 128 dimensions have a cosine of 0 +- 0.09: with the vectors, between
+    // layers, and between seeds.
     let width = shape()[1];
     let cosine = |a: &[f32], b: &[f32]| {
         let dot =
@@ -470,7 +472,7 @@ fn the_control_has_the_norms_and_no_direction() {
     assert!(cosine(&first[..width], &first[width..2 * width]).abs() < 0.4);
 }
 
-/// What [`SteeringFile::read`] says to the file that `write` makes.
+/// The result of [`SteeringFile::read`] for the file that `write` makes.
 fn read(write: impl FnOnce(&Path)) -> Result<SteeringFile, SteeringFileError> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("steering.safetensors");

@@ -1,5 +1,6 @@
-//! What a training step promises beyond its gradient: penalties, filters, values that are not finite, replays, checkpoints; for
-//! every algorithm.
+//! Guarantees of a training step besides its gradient, for every algorithm.
+//!
+//! They concern penalties, filters, values that are not finite, replays and checkpoints.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,8 +26,8 @@ use trimtab_rl::{
 use trimtab_steer::SteeringVectors;
 use trimtab_tests::{bundled_model, policy};
 
-/// Every algorithm: the gradient does not depend on memory or threads, and a run that is reopened after every step ends in the
-/// same bytes.
+/// For every algorithm, the gradient does not depend on memory or threads, and a run that is
+/// reopened after every step ends in the same bytes.
 #[test]
 fn every_preset_runs_the_same_whatever_the_batches_threads_and_stops() {
     for preset in Preset::ALL {
@@ -69,8 +70,8 @@ fn every_preset_runs_the_same_whatever_the_batches_threads_and_stops() {
     }
 }
 
-/// Entropy bonus and penalty, which the derivatives of the policy's loss do not cover, against central differences of what they
-/// should be: the mean entropy and the k3 estimate.
+/// Compares the gradients of the entropy bonus and the KL penalty with central differences of the
+/// mean entropy and the k3 estimate. The policy loss does not cover them.
 #[test]
 fn entropy_and_penalty_have_the_gradient_of_their_values() {
     let model = nano().model.autodiff();
@@ -155,7 +156,7 @@ fn entropy_and_penalty_have_the_gradient_of_their_values() {
                 value(&moved)
             };
             let over = |step: f32| (at(step) - at(-step)) / f64::from(2.0 * step);
-            // Richardson: the error of second order goes.
+            // Richardson extrapolation, which removes the error of second order.
             let difference = (4.0 * over(0.1) - over(0.2)) / 3.0;
             let found = f64::from(grad[index]);
             let error = (difference - found).abs() / found.abs();
@@ -213,7 +214,7 @@ fn resampling_replaces_groups_without_variance() {
     }
 }
 
-/// Groups that teach nothing change the divisor of a token mean, and no other thing.
+/// Groups without a signal change the divisor of a token mean, and nothing else.
 #[test]
 fn dropped_groups_do_not_count_in_the_mean() {
     let norm = |zero_variance| {
@@ -251,7 +252,7 @@ fn dropped_groups_do_not_count_in_the_mean() {
 }
 
 #[test]
-fn masked_completions_teach_nothing() {
+fn masked_completions_have_no_gradient() {
     let step = |truncated| {
         let recipe = RecipeConfig {
             truncated,
@@ -270,9 +271,10 @@ fn masked_completions_teach_nothing() {
     assert_eq!(masked.grad_norm, 0.0);
 }
 
-/// A reward of 3e38 is finite, its advantage is not: the step is skipped, told with the sample, and the run stops in the end.
+/// A reward of 3e38 is finite, but its advantage is not. The step is skipped and reported with the
+/// sample, and the run stops in the end.
 #[test]
-fn what_is_not_finite_is_skipped_and_named_until_the_run_stops() {
+fn steps_that_are_not_finite_are_skipped_and_reported() {
     let recipe = RecipeConfig {
         max_skipped_steps: 1,
         ..small(RecipeConfig::default())
@@ -305,7 +307,8 @@ fn what_is_not_finite_is_skipped_and_named_until_the_run_stops() {
     assert!(told, "{error}");
     assert_eq!(run.step(), 1);
     drop(run);
-    // With rewards that are right it goes on from the skipped step, whose problems are not seen again.
+    // With valid rewards the run continues after the skipped step, whose problems are not seen
+    // again.
     let mut run = Run::open(folder.path(), nano(), &recipe).expect("a good folder");
     assert_eq!(run.step(), 1);
     let metrics = run.advance().expect("a good step").expect("a step").metrics;
@@ -314,7 +317,7 @@ fn what_is_not_finite_is_skipped_and_named_until_the_run_stops() {
 }
 
 #[test]
-fn one_completion_is_made_again_from_its_address() {
+fn one_completion_is_replayed_from_its_address() {
     let recipe = RecipeConfig {
         keep_checkpoints: 10,
         ..small(RecipeConfig::default())
@@ -360,7 +363,8 @@ fn a_damaged_checkpoint_costs_one_step() {
     assert!(snapshot(folder.path()) == reference);
 }
 
-/// Measuring changes nothing of what is trained, and with rare checkpoints a stopped run still ends in the same bytes.
+/// Evaluation does not change the training. With rare checkpoints, too, a stopped run ends in the
+/// same bytes.
 #[test]
 fn measurements_and_rare_checkpoints_change_no_vector() {
     let plain = small(RecipeConfig::default());
@@ -407,7 +411,7 @@ fn layer_energy_is_the_squared_gradient_of_the_first_step() {
     assert!((norm / metrics.grad_norm - 1.0).abs() < 1e-5);
 }
 
-/// The learned value sees returns, and the value of a token is a better guess of its return than their mean.
+/// The learned value sees returns, and its prediction for a token is better than their mean.
 #[test]
 fn the_value_learns() {
     let recipe = RecipeConfig {
@@ -669,7 +673,8 @@ fn one_completion_of_a_group_is_drawn_alone() {
 /// Name, gradient, and the value that it should be the gradient of.
 type Case<'a> = (&'a str, Vec<f32>, &'a dyn Fn(&HostTensor) -> f64);
 
-/// Three steps of four prompts with four short completions, some of which are rewarded, whatever the model answers.
+/// Three steps of four prompts with four short completions, some of which are rewarded, whatever
+/// the model answers.
 fn small(mut recipe: RecipeConfig) -> RecipeConfig {
     recipe.reward.insert(BuiltIn::Random, 0.5);
     RecipeConfig {
@@ -684,7 +689,7 @@ fn small(mut recipe: RecipeConfig) -> RecipeConfig {
     }
 }
 
-/// The files of a finished run; with `stops` it is reopened after every step.
+/// The files of a finished run. With `stops`, it is reopened after every step.
 fn finished(recipe: &Recipe, stops: bool) -> BTreeMap<String, Vec<u8>> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut stopped_at = 0;

@@ -1,5 +1,6 @@
-//! Tokenizers and chat templates, held to what transformers makes of them; and hostile ones, which give an error in bounded
-//! time.
+//! Tokenizers and chat templates, compared with transformers.
+//!
+//! Hostile ones give an error in bounded time.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +15,7 @@ use trimtab_model::{
 };
 use trimtab_tests::{TINY_TOKENIZER, fixture, json_text, tiny_checkpoint};
 
-/// Texts, ids and the script that made them: `fixtures/tokenizers`.
+/// Texts, ids and the script that made them are in `fixtures/tokenizers`.
 #[test]
 fn texts_become_the_tokens_of_transformers() {
     let expected: Value = read_json(&fixture("tokenizers").join("expected.json"));
@@ -55,7 +56,8 @@ fn added_tokens_may_lie_beyond_the_model_until_a_text_has_one() {
     let mut tokenizer: Value = serde_json::from_str(TINY_TOKENIZER).expect("JSON");
     tokenizer["model"]["vocab"]["<image>"] = 89.into();
     tokenizer["added_tokens"] = json!([{
-        "id": 89, "content": "<image>", "special": true, "single_word": false, "lstrip": false, "rstrip": false,
+        "id": 89, "content": "<image>", "special": true, "single_word": false,
+        "lstrip": false, "rstrip": false,
         "normalized": false,
     }]);
     fs::write(folder.path().join("tokenizer.json"), tokenizer.to_string())
@@ -67,7 +69,7 @@ fn added_tokens_may_lie_beyond_the_model_until_a_text_has_one() {
         .expect_err("a token that the model does not know");
 }
 
-/// Conversations, texts and the script that made them: `fixtures/chat`.
+/// Conversations, texts and the script that made them are in `fixtures/chat`.
 #[test]
 fn conversations_become_the_text_of_transformers() {
     type Ordered = minijinja::Value; // maps in the order of the file, which `tojson` shows
@@ -89,7 +91,10 @@ fn conversations_become_the_text_of_transformers() {
         config["chat_template"] = match count % 2 {
             0 => template.into(),
             _ => {
-                json!([{"name": "tool_use", "template": "?"}, {"name": "default", "template": template}])
+                json!([
+                    {"name": "tool_use", "template": "?"},
+                    {"name": "default", "template": template},
+                ])
             }
         };
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -175,15 +180,30 @@ fn hostile_templates_come_to_an_end() {
         "{{ strftime_now('%99999999Y') }}".to_owned(),
         "{{ strftime_now('%') }}".to_owned(),
         "{{ messages[7].content }}".to_owned(),
-        format!("{{% set x = 'x' * 64 %}}{}{{{{ x }}}}", "{% set x = x ~ x %}".repeat(50)),
+        format!(
+            "{{% set x = 'x' * 64 %}}{}{{{{ x }}}}",
+            "{% set x = x ~ x %}".repeat(50)
+        ),
         format!("{start}{}{{{{ x }}}}", "{% set x = [x, x] %}".repeat(50)),
-        format!("{start}{}{{{{ x | string }}}}", "{% set x = [x, x] %}".repeat(50)),
-        format!("{start}{}{{{{ x | tojson }}}}", "{% set x = {'a': x, 'b': x} %}".repeat(50)),
-        "{% set ns = namespace(x=[]) %}{% for i in range(50000) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x.no_such() }}".to_owned(),
+        format!(
+            "{start}{}{{{{ x | string }}}}",
+            "{% set x = [x, x] %}".repeat(50)
+        ),
+        format!(
+            "{start}{}{{{{ x | tojson }}}}",
+            "{% set x = {'a': x, 'b': x} %}".repeat(50)
+        ),
+        "{% set ns = namespace(x=[]) %}\
+         {% for i in range(50000) %}{% set ns.x = [ns.x] %}{% endfor %}\
+         {{ ns.x.no_such() }}"
+            .to_owned(),
         format!("{{{{ {}1 }}}}{{% for %}}", "not ".repeat(16_000)),
         format!("{{{{ {}1{} }}}}", "(".repeat(30_000), ")".repeat(30_000)),
         format!("{{{{ x{} }}}}", ".a".repeat(30_000)),
-        format!("{{{{ 1{} }}}}{{{{ raise_exception('') }}}}", "+1".repeat(30_000)),
+        format!(
+            "{{{{ 1{} }}}}{{{{ raise_exception('') }}}}",
+            "+1".repeat(30_000)
+        ),
         "{% generation %}".repeat(4000),
         "{%".to_owned(),
         "{% generation".to_owned(),
@@ -192,15 +212,25 @@ fn hostile_templates_come_to_an_end() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         fs::write(folder.path().join("chat_template.jinja"), &source).expect("a writable folder");
         let clock = Instant::now();
-        let rendered = ChatTemplate::from_dir(folder.path())
-            .and_then(|template| template.expect("a template").render(&[ChatMessage::new("user", "x")], true));
-        assert!(rendered.is_err(), "{source:.80} gives {:.80}", rendered.expect("checked"));
-        assert!(clock.elapsed() < Duration::from_secs(9), "{source:.80}: {:?}", clock.elapsed());
+        let rendered = ChatTemplate::from_dir(folder.path()).and_then(|template| {
+            let messages = [ChatMessage::new("user", "x")];
+            template.expect("a template").render(&messages, true)
+        });
+        assert!(
+            rendered.is_err(),
+            "{source:.80} gives {:.80}",
+            rendered.expect("checked")
+        );
+        assert!(
+            clock.elapsed() < Duration::from_secs(9),
+            "{source:.80}: {:?}",
+            clock.elapsed()
+        );
     }
 }
 
 #[test]
-fn templates_refuse_in_their_own_words() {
+fn a_refusal_carries_the_message_of_the_template() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::write(
         folder.path().join("chat_template.jinja"),
@@ -221,16 +251,30 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn no_tokenizer_is_too_strange(
-        key in prop_oneof![Just("normalizer"), Just("pre_tokenizer"), Just("post_processor"), Just("decoder"), Just("added_tokens"), Just("model")],
-        value in json_text(&["type", "id", "content", "Sequence", "Replace", "TemplateProcessing", "single", "special_tokens", "WordLevel", "BPE", "vocab", "merges", "Regex"]),
-        config in json_text(&["tokenizer_class", "LlamaTokenizer", "bos_token", "<s>", "one", "add_bos_token", "added_tokens_decoder", "89", "content", "chat_template", "name", "default"]),
+    fn arbitrary_tokenizers_never_panic(
+        key in prop_oneof![
+            Just("normalizer"),
+            Just("pre_tokenizer"),
+            Just("post_processor"),
+            Just("decoder"),
+            Just("added_tokens"),
+            Just("model"),
+        ],
+        value in json_text(&[
+            "type", "id", "content", "Sequence", "Replace", "TemplateProcessing", "single",
+            "special_tokens", "WordLevel", "BPE", "vocab", "merges", "Regex",
+        ]),
+        config in json_text(&[
+            "tokenizer_class", "LlamaTokenizer", "bos_token", "<s>", "one", "add_bos_token",
+            "added_tokens_decoder", "89", "content", "chat_template", "name", "default",
+        ]),
         text in "\\PC{0,20}",
     ) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut tokenizer: Value = serde_json::from_str(TINY_TOKENIZER).expect("JSON");
         tokenizer[key] = serde_json::from_str(&value).unwrap_or(Value::Null);
-        fs::write(folder.path().join("tokenizer.json"), tokenizer.to_string()).expect("a writable folder");
+        let path = folder.path().join("tokenizer.json");
+        fs::write(path, tokenizer.to_string()).expect("a writable folder");
         fs::write(folder.path().join("tokenizer_config.json"), config).expect("a writable folder");
         if let Ok(tokenizer) = Tokenizer::from_dir(folder.path(), 89)
             && let Ok(ids) = tokenizer.encode(&text)
@@ -242,18 +286,19 @@ proptest! {
     }
 
     #[test]
-    fn no_template_is_too_strange(source in template_text()) {
+    fn arbitrary_templates_never_panic(source in template_text()) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         fs::write(folder.path().join("chat_template.jinja"), &source).expect("a writable folder");
         let clock = Instant::now();
         if let Ok(Some(template)) = ChatTemplate::from_dir(folder.path()) {
-            drop(template.render(&[ChatMessage::new("user", "one"), ChatMessage::new("assistant", "two")], true));
+            let messages = [ChatMessage::new("user", "one"), ChatMessage::new("assistant", "two")];
+            drop(template.render(&messages, true));
         }
         prop_assert!(clock.elapsed() < Duration::from_secs(9), "{}", source);
     }
 }
 
-/// Pieces of templates in any order, most of which are no template.
+/// Pieces of templates in any order, most of which are not valid templates.
 fn template_text() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
         "{{ ",

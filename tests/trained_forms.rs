@@ -1,5 +1,5 @@
-//! The trainer trains every form: gradients of a group, steps that raise a chance, files, stops at any instant, and what is
-//! refused.
+//! The trainer with every form of adapter: gradients of a group, steps that raise a probability,
+//! files, resuming, and what is refused.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -28,9 +28,11 @@ use trimtab_steer::{Adapter, Form, SteeringFile, TokenFilter};
 use trimtab_tasks::{NanoTask, Split};
 use trimtab_tests::{bundled_model, fixture, matrix, max_difference};
 
-/// With 1,100 tokens, so that logits are made in two chunks, and an entropy bonus: along the gradient of each parameter by
-/// itself, final norm, embedding and unembedding included. In f32, on a sum of 1,100 terms, differences over the step are right to
-/// about 1e-2.
+/// Along the gradient of each parameter, those of the final norm, embedding and unembedding
+/// included.
+///
+/// There are 1,100 tokens, so that logits are computed in two chunks, and an entropy bonus. In f32,
+/// on a sum of 1,100 terms, differences are accurate to about 1e-2.
 #[test]
 fn gradients_of_a_group_equal_central_differences() {
     const STEP: f64 = 4e-3;
@@ -66,7 +68,8 @@ fn gradients_of_a_group_equal_central_differences() {
                 let found = (moved(STEP) - moved(-STEP)) / (2.0 * STEP);
                 assert!(
                     (found - length).abs() < 1e-2 * length.max(2.0),
-                    "{:?}, tied {tied}, {name}: {found} by differences, {length} by back-propagation",
+                    "{:?}, tied {tied}, {name}: {found} by differences, \
+                     {length} by back-propagation",
                     adapter.form()
                 );
             }
@@ -74,10 +77,11 @@ fn gradients_of_a_group_equal_central_differences() {
     }
 }
 
-/// Six steps with a reward for beginning with a token that the base begins with one time in some, and a penalty for leaving the base.
-/// The chance of it is computed, not sampled.
+/// Six steps that reward a first token with which the base begins now and then, with a KL penalty.
+///
+/// Its probability is computed, not sampled.
 #[test]
-fn a_few_steps_of_every_form_raise_the_chance_of_what_is_rewarded() {
+fn a_few_steps_of_every_form_raise_the_probability_of_the_reward() {
     let wanted = usual_beginning();
     for (form, learning_rate) in nano_forms() {
         let recipe = RecipeConfig {
@@ -120,13 +124,14 @@ fn a_few_steps_of_every_form_raise_the_chance_of_what_is_rewarded() {
         );
         assert!((0.05..0.5).contains(&before), "{form:?}: {before}");
         assert!(after > before + 0.2, "{form:?}: {before} to {after}");
-        // The reference is the base, whatever became of the weights.
+        // The reference is the base, whatever happened to the weights.
         let (first, last) = (distances[0], distances[distances.len() - 1]);
         assert!(first.abs() < 1e-5 && last > 1e-2, "{form:?}: {distances:?}");
     }
 }
 
-/// SIGKILL at moments all over the run, again and again, until it ends: the bytes are those of a run that was never stopped.
+/// Kills a run at moments spread over its time until it ends. Its bytes are those of a run that was
+/// never stopped.
 #[test]
 fn killed_runs_of_other_forms_end_in_the_same_bytes() {
     const KILLS: usize = 8;
@@ -171,7 +176,7 @@ fn killed_runs_of_other_forms_end_in_the_same_bytes() {
     }
 }
 
-/// What a run hands on computes what the run computes.
+/// The exported results of a run compute what the run computes.
 #[test]
 fn results_are_read_back_and_compute_the_same() {
     let tokens: Vec<u32> = (5..25).collect();
@@ -214,9 +219,9 @@ fn results_are_read_back_and_compute_the_same() {
     }
 }
 
-/// The first update of AdamW moves each number by about its rate, whatever the gradient.
+/// The first update of AdamW moves each number by about its learning rate, whatever the gradient.
 #[test]
-fn rates_follow_the_layers_that_numbers_belong_to() {
+fn learning_rates_follow_the_layer() {
     let (rate, ratio) = (1e-2, 64.0_f32);
     for (form, layer_of) in [
         (Form::Lora(Lora::default()), "lora_B"),
@@ -263,8 +268,9 @@ fn rates_follow_the_layers_that_numbers_belong_to() {
 }
 
 #[test]
-fn recipes_say_what_is_trained() {
-    let text = "steps = 3\n[steer]\nform = 'lora'\nrank = 2\ntarget_modules = ['q_proj']\nwhere = { strength = 0.5 }";
+fn recipes_select_the_form() {
+    let text = "steps = 3\n[steer]\nform = 'lora'\nrank = 2\n\
+                target_modules = ['q_proj']\nwhere = { strength = 0.5 }";
     let recipe = Recipe::resolve(text, &["steer.alpha=8.0".to_owned()]).expect("a good recipe");
     let lora = Lora {
         rank: 2,
@@ -284,7 +290,7 @@ fn recipes_say_what_is_trained() {
         let again = Recipe::resolve(&recipe.to_toml(), &[]).expect("just written");
         assert_eq!(again, recipe);
     }
-    // Without a form it is vectors, and where they act may still be said.
+    // Without a form, vectors are trained, and the recipe may still say where they act.
     let sets = ["steer.layers=[1, 2]", "steer.where.only.part=generated"];
     let recipe = Recipe::resolve("", &sets.map(str::to_owned)).expect("a good recipe");
     let layers = Some(vec![1, 2]);
@@ -309,7 +315,7 @@ fn recipes_say_what_is_trained() {
 }
 
 #[test]
-fn what_does_not_fit_is_told_before_the_first_step() {
+fn adapters_that_do_not_fit_are_refused_before_the_first_step() {
     for (text, named) in [
         ("layers = [4]", "layer 4, but the model has layers 0 to 3"),
         ("form = 'low_rank'\nrank = 5", "`rank` is 5"),
@@ -422,7 +428,7 @@ impl ManyTokens {
     }
 }
 
-/// The tiny Qwen2, its embeddings tied or not.
+/// The tiny Qwen2, with tied or untied embeddings.
 fn tiny(tied: bool) -> Model {
     let mut config = ModelConfig::from_dir(&fixture("tiny_qwen2")).expect("a good configuration");
     config.tie_word_embeddings = tied;
@@ -437,7 +443,7 @@ fn tiny_weights() -> CheckpointWeights {
     CheckpointWeights::open(&fixture("tiny_qwen2")).expect("a whole file")
 }
 
-/// One of each form, some of them at some tokens only.
+/// One adapter of each form, some of them at some tokens only.
 fn tiny_forms(config: &ModelConfig) -> Vec<(Adapter, TokenFilter)> {
     let init = |form| Adapter::init(form, config).expect("a form that fits");
     let generated = TokenFilter {
@@ -471,7 +477,7 @@ fn tiny_forms(config: &ModelConfig) -> Vec<(Adapter, TokenFilter)> {
     ]
 }
 
-/// Adds numbers of that size to every parameter.
+/// Adds numbers of the given size to every parameter.
 fn shake(adapter: &mut Adapter, size: f32) {
     for (parameter, values) in adapter.values_mut().enumerate() {
         for (index, value) in values.iter_mut().enumerate() {
@@ -485,7 +491,7 @@ fn norm(values: &[f32]) -> f64 {
     squares.sum::<f64>().sqrt()
 }
 
-/// Each form with a learning rate at which the bundled model moves.
+/// Each form with a learning rate at which the bundled model changes.
 fn nano_forms() -> [(Form, f32); 7] {
     [
         (Form::default(), 0.45),
@@ -498,7 +504,7 @@ fn nano_forms() -> [(Form, f32); 7] {
     ]
 }
 
-/// The most likely first token of a completion among those that are less likely than not.
+/// The most likely first token among those with a probability below one half.
 fn usual_beginning() -> u32 {
     let prompts = prompts();
     let sums = prompts.iter().fold(vec![], |sums: Vec<f32>, prompt| {
@@ -520,7 +526,7 @@ fn usual_beginning() -> u32 {
     usual.max_by(|a, b| a.1.total_cmp(&b.1)).expect("a token").0
 }
 
-/// Held-out problems in tokens.
+/// Held-out problems as tokens.
 fn prompts() -> Vec<Vec<u32>> {
     let prompt = |index| {
         let problem = NanoTask::Gsm.problem(Split::HeldOut, 0, index);
@@ -529,7 +535,7 @@ fn prompts() -> Vec<Vec<u32>> {
     (0..16).map(prompt).collect()
 }
 
-/// A recipe of a few seconds whose rewards always differ.
+/// A recipe that takes a few seconds and whose rewards always differ.
 fn small(form: Form, learning_rate: f32) -> RecipeConfig {
     RecipeConfig {
         steps: 3,
@@ -540,7 +546,7 @@ fn small(form: Form, learning_rate: f32) -> RecipeConfig {
         schedule: Schedule::Constant,
         seed: 9,
         learning_rate,
-        // Of what a file leaves out, the weights are the default ones.
+        // Weights that a file leaves out have their defaults.
         reward: BTreeMap::from([(BuiltIn::Correctness, 0.0), (BuiltIn::Random, 1.0)]),
         steer: SteerConfig {
             form,
@@ -554,7 +560,7 @@ fn built(form: Form, learning_rate: f32) -> Recipe {
     small(form, learning_rate).build().expect("a good recipe")
 }
 
-/// By how much the first update moves the numbers of each parameter at most.
+/// The largest change of each parameter in the first update.
 fn first_update(recipe: &Recipe) -> Vec<(String, f32)> {
     let mut trainer = Trainer::new(nano(), recipe).expect("generated problems");
     let before = trainer.state().adapter.clone();
@@ -570,7 +576,7 @@ fn first_update(recipe: &Recipe) -> Vec<(String, f32)> {
         .collect()
 }
 
-/// The chance of a first token, over problems.
+/// The probability of a first token, averaged over problems.
 fn chance(policy: &Policy, token: u32) -> f32 {
     let completion = Completion {
         tokens: vec![token],
@@ -594,7 +600,8 @@ fn nano() -> &'static Pretrained {
     &NANO
 }
 
-/// A lock outlives its run for as long as another test is between fork and exec, where its child holds a copy of it.
+/// A lock outlives its run while another test is between fork and exec, since its child holds a
+/// copy of the lock.
 fn open<'a>(folder: &Path, recipe: &'a Recipe) -> Run<'a> {
     for _ in 0..100 {
         match Run::open(folder, nano(), recipe) {
@@ -611,7 +618,7 @@ fn finish(folder: &Path, recipe: &Recipe) {
     run.export().expect("a writable folder");
 }
 
-/// All files but the lock, those of folders inside too.
+/// All files except the lock, those in subfolders included.
 fn snapshot(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     for entry in fs::read_dir(folder).expect("a folder") {

@@ -1,8 +1,11 @@
-//! The gradient that trains the vectors, and the promises on which a step rests: sampler and trainer compute the same
-//! log-probabilities, and nothing depends on how work is cut into chunks, groups, batches or threads.
+//! The gradient that trains the vectors, and the guarantees that a training step rests on.
 //!
-//! The bundled model is used as it is: no test needs it to answer rightly. "Measured" is what two versions of it gave on an
-//! x86-64 CPU with AVX-512; `cargo test --test training -- --nocapture` prints what the present one gives.
+//! Sampler and trainer compute the same log-probabilities, and no result depends on how work is
+//! split into chunks, groups, batches or threads.
+//!
+//! The tests do not need correct answers from the bundled model. "Measured" is what two versions of
+//! it gave on an x86-64 CPU with AVX-512. `cargo test --test training -- --nocapture` prints what
+//! the present one gives.
 
 #![expect(clippy::needless_range_loop, reason = "the index is a layer")]
 #![expect(
@@ -26,13 +29,14 @@ use trimtab_steer::SteeringVectors;
 use trimtab_tasks::{NanoTask, Split};
 use trimtab_tests::{Matrix, bits, bundled_model, captured, matrix, max_difference, policy};
 
-/// The gradient against central differences of the loss, on vectors that are not zero.
+/// The gradient, compared with central differences of the loss, on vectors that are not zero.
 ///
-/// The loss is a sum of some 80 weighted log-probabilities, each right to about 1e-6 in f32, so differences are right to
-/// about 1e-5 over the step, and derivatives are about 0.1: the residual stream is wide and a single number moves it little.
-/// A step of 0.3 of the size that numbers of that layer typically have (0.3 to 2) brings rounding to 1e-4 of the derivative.
-/// At such a step the central difference itself is wrong by up to 1e-2, a term in step^2; a second difference over the
-/// double step takes it away: `(4 D(h) - D(2h)) / 3` (Richardson).
+/// The loss is a sum of some 80 weighted log-probabilities, each accurate to about 1e-6 in f32. So
+/// differences are accurate to about 1e-5 divided by the step. Derivatives are about 0.1, since the
+/// residual stream is wide and a single number moves it little. With a step of 0.3 times the
+/// typical size of numbers of the layer (0.3 to 2), rounding is 1e-4 of the derivative. The error
+/// of the central difference itself is up to 1e-2, a term in step^2. A second difference over the
+/// double step removes it: `(4 D(h) - D(2h)) / 3` (Richardson extrapolation).
 #[test]
 fn gradients_equal_central_differences() {
     let model = nano().model.autodiff();
@@ -74,7 +78,7 @@ fn gradients_equal_central_differences() {
         order.sort_by(|&a, &b| grad[b].abs().total_cmp(&grad[a].abs()));
         for index in [order[0], order[1], order[8]] {
             let over = |step: f32| {
-                // The step that f32 really takes.
+                // The step after rounding to f32.
                 let (up, down) = (vectors.data[index] + step, vectors.data[index] - step);
                 (loss(index, step) - loss(index, -step)) / (f64::from(up) - f64::from(down))
             };
@@ -89,8 +93,8 @@ fn gradients_equal_central_differences() {
     assert!(worst <= 1e-3, "relative error {worst:.1e}"); // measured 1.8e-4
 }
 
-/// The same tokens token by token from the cache and as a whole: sums come in another order, and the differentiating side
-/// of burn computes softmax by other means.
+/// The same tokens, token by token from the cache and all at once. Sums are in another order, and
+/// burn's autodiff backend computes softmax in another way.
 #[test]
 fn sampler_and_trainer_give_equal_logprobs() {
     let model = nano().model.autodiff();
@@ -127,8 +131,9 @@ fn sampler_and_trainer_give_equal_logprobs() {
             eprintln!(
                 "{name}, temperature {temperature}: median {median:.1e}, most {most:.1e} of {count}"
             );
-            // Measured: median 1e-7, 999 of 1000 below 4e-6, most 8e-6. One token in a thousand may be ill-conditioned
-            // (a half-trained model had one at 1.1e-5), and rounding differs between CPUs.
+            // Measured: median 1e-7, 999 of 1000 below 4e-6, largest 8e-6. One token in a thousand
+            // may be ill-conditioned (a half-trained model had one at 1.1e-5), and rounding differs
+            // between CPUs.
             let name = format!("{name}, temperature {temperature}");
             assert!(
                 usual <= 1e-5,
@@ -139,16 +144,19 @@ fn sampler_and_trainer_give_equal_logprobs() {
     }
 }
 
-/// A model of two idle layers whose next-token probabilities are 1/8, 1/4 and 5/8 whatever it reads, and whose loss and
-/// gradient a person can compute.
+/// A model whose layers do nothing, with a loss and a gradient that a person can compute.
+///
+/// Its next-token probabilities are 1/8, 1/4 and 5/8, whatever it reads.
 #[test]
 fn loss_and_gradient_of_a_hand_computed_table() {
-    // The residual stream is (1, 1), which the final norm leaves as it is (epsilon shifts it by 5e-10); token t has the
-    // logit ln(w_t) with w = 1, 2, 5 from the first number alone.
+    // The residual stream is (1, 1), which the final norm leaves as it is (epsilon changes it by
+    // 5e-10). Token t has the logit ln(w_t) with w = 1, 2, 5, from the first component alone.
     let weights = [1.0_f32, 2.0, 5.0].map(f32::ln);
     let config = ModelConfig::from_json(
-        r#"{"model_type": "qwen2", "vocab_size": 3, "hidden_size": 2, "intermediate_size": 5, "num_hidden_layers": 2,
-            "num_attention_heads": 1, "num_key_value_heads": 1, "max_position_embeddings": 16, "rms_norm_eps": 1e-9}"#,
+        r#"{"model_type": "qwen2", "vocab_size": 3, "hidden_size": 2, "intermediate_size": 5,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 1, "num_key_value_heads": 1, "max_position_embeddings": 16,
+            "rms_norm_eps": 1e-9}"#,
     )
     .expect("a sound configuration");
     let model = Model::build(config, &mut |name, shape| {
@@ -182,15 +190,17 @@ fn loss_and_gradient_of_a_hand_computed_table() {
             found.logprobs
         );
     }
-    let loss = -(2.0 * (five + one) - 0.5 * two - 1.5 * (one + two + five)); // 0.5 (one + five) less 2 two, negated
+    // -(0.5 (one + five) - 2 two)
+    let loss = -(2.0 * (five + one) - 0.5 * two - 1.5 * (one + two + five));
     let weighted = group.loss(&found.logprobs);
     assert!(
         (weighted - loss).abs() <= 2e-6,
         "{weighted} instead of {loss}"
     ); // measured 0 to 5e-7
 
-    // At (1, 1) the norm's derivative is [[1/2, -1/2], [-1/2, 1/2]], and d log p_t / d logits = e_t - p. So the gradient
-    // of log p_t with respect to either layer's vector is (ln w_t - m) (1/2, -1/2) with the mean m = sum p ln w.
+    // At (1, 1) the derivative of the norm is [[1/2, -1/2], [-1/2, 1/2]], and d log p_t / d logits
+    // = e_t - p. So the gradient of log p_t with respect to the vector of either layer is (ln w_t -
+    // m) (1/2, -1/2), with the mean m = sum p ln w.
     let mean = (2.0 * 2.0_f64.ln() + 5.0 * 5.0_f64.ln()) / 8.0;
     let [one, two, five] = [1.0_f64, 2.0, 5.0].map(|weight| weight.ln() - mean);
     let slope = -0.5 * (2.0 * (five + one) - 0.5 * two - 1.5 * (one + two + five));
@@ -203,8 +213,10 @@ fn loss_and_gradient_of_a_hand_computed_table() {
     }
 }
 
-/// 1,297 tokens, so that logits are made in two chunks with a completion across their border, against log-probabilities
-/// made in one piece: of the same group, and of the same rows each run from its first token.
+/// 1,297 tokens, so that logits are computed in two chunks with a completion across their border.
+///
+/// Compared with log-probabilities computed in one piece: of the same group, and of the same
+/// sequences each run from its first token.
 #[test]
 fn chunks_and_the_shared_prompt_change_nothing() {
     let model = nano().model.autodiff();
@@ -232,7 +244,8 @@ fn chunks_and_the_shared_prompt_change_nothing() {
         let mut start = 0;
         let rows = lens.iter().flat_map(|&len| {
             start += len;
-            [first.clone(), resid.clone().narrow(0, start - len, len)] // the last of it predicts nothing
+            // The last token predicts nothing.
+            [first.clone(), resid.clone().narrow(0, start - len, len)]
         });
         let rows: Vec<Tensor<2>> = rows.collect();
         let cut =
@@ -249,8 +262,8 @@ fn chunks_and_the_shared_prompt_change_nothing() {
         });
         Tensor::cat(rows.collect(), 0)
     });
-    // Measured: 0, 3e-8 and 6e-8; alone 1.6e-5, 4e-8 and 1.4e-6. Arbitrary words are unlikely ones: their log-probabilities
-    // reach -30, and rounding with them.
+    // Measured: 0, 3e-8 and 6e-8; alone 1.6e-5, 4e-8 and 1.4e-6. Arbitrary tokens are unlikely.
+    // Their log-probabilities reach -30, and rounding errors grow with them.
     for (name, expected, most) in [
         ("in one piece", whole, [1e-6, 5e-7, 1e-6]),
         ("alone", alone, [6e-5, 5e-7, 1e-5]),
@@ -370,7 +383,8 @@ fn vectors_add_and_cancel() {
     );
     let (steered, moved) = (resid_posts(&once), resid_posts(&double));
     for layer in 0..plain.len() {
-        // Rounding is relative to the largest numbers of the layer, which reach 300 in the last one.
+        // Rounding is relative to the largest numbers of the layer, which reach 300 in the last
+        // one.
         let largest = plain[layer]
             .iter()
             .flatten()
@@ -433,7 +447,7 @@ fn a_vector_acts_from_its_layer_on() {
                 "layer {at} lies before {layer}"
             );
         }
-        // At its own layer it is the one thing added, at every position.
+        // At its own layer the vector is the only thing added, at every position.
         let own = &host.data[own];
         let added: Vec<Vec<f32>> = plain[layer]
             .iter()
@@ -464,7 +478,7 @@ fn a_completion_is_the_same_whatever_else_is_in_the_batch() {
     let hook = steering.hook();
     let prompts = prompts(9);
     let sampling = sampling(1.0, 40);
-    // 9 x 40 rows are decoded in two batches of at most 256 rows.
+    // 9 x 40 completions are decoded in two batches of at most 256.
     let together = complete(&prompts, 40, &sampling, Some(&hook));
     let mut gap = 0.0_f32;
     for index in [0, 4, 6, 8] {
@@ -494,7 +508,8 @@ fn a_completion_is_the_same_whatever_else_is_in_the_batch() {
         }
     }
     eprintln!("alone against batch: {gap:.1e}");
-    assert!(gap <= 1e-5, "{gap:.1e}"); // measured 2.4e-6: not bit for bit, since sums come in another order
+    // Measured 2.4e-6. It is not bit for bit, since sums are in another order.
+    assert!(gap <= 1e-5, "{gap:.1e}");
 }
 
 #[test]
@@ -529,7 +544,7 @@ fn the_number_of_threads_changes_no_bit() {
             &sampling(1.0, 16),
             Some(&steering.hook()),
         ));
-        // Where rewards differ at all, two steps move the vectors.
+        // If rewards differ at all, two steps move the vectors.
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut run = Run::open(folder.path(), nano(), &recipe).expect("an empty folder");
         while run.advance().expect("a good step").is_some() {}
@@ -581,7 +596,8 @@ impl Group {
         )
     }
 
-    /// The same from plain tensor operations: `resid` makes the residual stream that predicts the tokens.
+    /// The same from plain tensor operations. `resid` computes the residual stream that predicts
+    /// the tokens.
     fn in_one_piece(
         &self,
         model: &Model,
@@ -613,8 +629,9 @@ impl Group {
         }
     }
 
-    /// The largest difference of a log-probability, the difference of the losses over the sum of the sizes of their terms,
-    /// and the norm of the difference of the gradients over the norm of the gradient.
+    /// The largest difference of a log-probability; the difference of the losses over the sum of
+    /// the absolute values of their terms; and the norm of the difference of the gradients over the
+    /// norm of the gradient.
     fn errors(&self, found: &GroupGradient, expected: &GroupGradient) -> [f64; 3] {
         let logprobs = [&found.logprobs, &expected.logprobs].map(|row| vec![row.clone()]);
         let terms = self
@@ -630,7 +647,7 @@ impl Group {
         ]
     }
 
-    /// The negative advantage of every token, completion after completion.
+    /// The negative advantage of every token, one completion after the other.
     fn weights(&self) -> Vec<f32> {
         let rows = self.completions.iter().zip(&self.advantages);
         rows.flat_map(|(completion, &advantage)| vec![-advantage; completion.tokens.len()])
@@ -663,7 +680,7 @@ fn shape() -> Vec<usize> {
     vec![config.num_hidden_layers, config.hidden_size]
 }
 
-/// One vector of the norm given per layer, in a direction that `seed` decides.
+/// One vector of the given norm per layer, in a direction that `seed` decides.
 fn vectors_of_norm(norm: f32, seed: u64) -> HostTensor {
     let [layers, width] = [shape()[0], shape()[1]];
     let each = norm / (width as f32).sqrt();
@@ -678,7 +695,7 @@ fn vectors_of_norm(norm: f32, seed: u64) -> HostTensor {
     }
 }
 
-/// The median size of the numbers in each layer's residual stream over a prompt.
+/// The median absolute value of each layer's residual stream over a prompt.
 fn typical_sizes(prompt: &[u32]) -> Vec<f32> {
     let layers = captured(&|_: HookPoint, x| x, |hook| {
         nano().model.prefill(&[prompt], Some(hook));
@@ -691,7 +708,7 @@ fn typical_sizes(prompt: &[u32]) -> Vec<f32> {
     layers.iter().map(median).collect()
 }
 
-/// Held-out problems in tokens, of both families in turn, so that lengths differ.
+/// Held-out problems as tokens, of both families in turn, so that lengths differ.
 fn prompts(count: u64) -> Vec<Vec<u32>> {
     let prompt = |index: u64| {
         let problem = NanoTask::ALL[index as usize % 2].problem(Split::HeldOut, 0, index);
@@ -737,7 +754,8 @@ fn complete(
     generate(&nano().model, &requests, sampling, options).expect("good requests")
 }
 
-/// Two prompts with completions that the steered model wrote: of 1 token, of 4, cut at 9, and as they ended.
+/// Two prompts with completions that the steered model wrote: one of 1 token, one of 4, one cut at
+/// 9, and complete ones.
 fn sampled_groups(vectors: &HostTensor, temperature: f32) -> Vec<Group> {
     let prompts = prompts(2);
     let steering = SteeringVectors::from_host(vectors, &Device::flex());
@@ -798,7 +816,7 @@ fn printed(completed: &[Vec<Completion>]) -> Vec<(Vec<u32>, Vec<u32>)> {
         .collect()
 }
 
-/// The Euclidean norm of the difference over that of `expected`.
+/// The Euclidean norm of the difference, divided by that of `expected`.
 fn relative(found: &[f32], expected: &[f32]) -> f64 {
     assert_eq!(found.len(), expected.len());
     let norm = |values: &mut dyn Iterator<Item = f32>| {

@@ -1,4 +1,4 @@
-//! Which tokens are steered: the trace says it, and the residual stream shows it.
+//! Which tokens are steered, by the trace and by the residual stream.
 
 use std::sync::Mutex;
 
@@ -15,13 +15,14 @@ use trimtab_steer::{
 };
 use trimtab_tests::{Matrix, matrix, max_difference, tiny};
 
-/// Two prompts of 6 and 3 tokens; behind the first, completions of 3 and 1 tokens, behind the second, one of 2.
+/// Two prompts of 6 and 3 tokens. The first has completions of 3 and 1 tokens, the second one of 2.
 const PROMPTS: [&[u32]; 2] = [&[3, 14, 15, 9, 2, 6], &[53, 14, 8]];
 const COMPLETIONS: [&[&[u32]]; 2] = [&[&[7, 14, 1], &[88]], &[&[5, 5]]];
 
-/// Each clause with the places that it means, as (prompt, position), written by hand; rows of a prompt one after the other.
+/// Each clause with the tokens that it selects as (prompt, position), written by hand. The
+/// completions of a prompt follow each other.
 #[test]
-fn a_clause_means_the_tokens_that_it_says() {
+fn a_clause_selects_its_tokens() {
     let all: Vec<(usize, usize)> = [
         (0..6).map(|position| (0, position)).collect::<Vec<_>>(),
         (0..3).map(|position| (1, position)).collect(),
@@ -83,7 +84,7 @@ fn a_clause_means_the_tokens_that_it_says() {
         assert_eq!(steering.take_trace(), expected, "{clause}");
         assert!(steering.take_trace().is_empty(), "taken");
 
-        // The first steered layer shows what was added where: the vector, or nothing.
+        // The first steered layer shows where the vector was added and where not.
         let vector = &row(0);
         let base = run(&model, &|_: HookPoint, x| x);
         for ((token, steered), base) in seen[0]
@@ -156,7 +157,7 @@ fn generation_steers_the_tokens_that_training_steers() {
         ]
     );
 
-    // And what was sampled is what the trainer computes.
+    // The trainer computes what was sampled.
     let targets: Vec<u32> = completed
         .iter()
         .flatten()
@@ -189,7 +190,7 @@ fn strength_scales_what_is_added() {
     }
 }
 
-/// The cosine is computed here in f64, and the threshold put between two tokens.
+/// The cosine is computed in f64, and the threshold lies between those of two tokens.
 #[test]
 fn a_condition_steers_the_tokens_whose_residual_points_that_way() {
     let model = tiny().model;
@@ -217,7 +218,7 @@ fn a_condition_steers_the_tokens_whose_residual_points_that_way() {
         }),
         ..TokenFilter::default()
     };
-    // Layer 0 is the one that is looked at, layer 2 comes long after.
+    // The condition is read at layer 0 and used much later, at layer 2.
     for layer in [0, 2] {
         let steering = one(vectors(&model, Some(vec![layer])), token_filter.clone()).with_trace();
         run(&model, &steering);
@@ -237,7 +238,7 @@ fn a_condition_steers_the_tokens_whose_residual_points_that_way() {
         assert_eq!(expected.len(), 7, "of 15 tokens, all with other cosines");
         assert_eq!(steering.take_trace(), expected, "layer {layer}");
     }
-    // With a clause beside, both must hold; where they do not, the next set in line acts.
+    // With another clause, both must hold. Where they do not, the next set acts.
     let mut in_prompts = token_filter.clone();
     in_prompts.only.part = Part::Prompt;
     let leaves = vectors(&model, Some(vec![2]));
@@ -268,7 +269,7 @@ fn a_condition_steers_the_tokens_whose_residual_points_that_way() {
     let found: Vec<_> = found.map(|s| (s.adapter, s.prompt, s.position)).collect();
     assert_eq!(found, expected);
 
-    // No residual is behind a cosine of 1, and all are before one of -1.
+    // No residual has a cosine above 1, and all have one above -1.
     for (threshold, count) in [(1.0, 0), (-1.01, 15)] {
         let mut token_filter = token_filter.clone();
         token_filter
@@ -282,7 +283,7 @@ fn a_condition_steers_the_tokens_whose_residual_points_that_way() {
     }
 }
 
-/// Conditions of passes that run at the same time do not mix.
+/// Conditions of forward passes that run at the same time do not mix.
 #[test]
 fn passes_keep_their_conditions_apart() {
     let model = tiny().model;
@@ -314,7 +315,7 @@ fn passes_keep_their_conditions_apart() {
 }
 
 #[test]
-fn sets_that_meet_follow_the_policy() {
+fn overlapping_sets_follow_the_policy() {
     let model = tiny().model;
     let leaves = vectors(&model, Some(vec![1]));
     let first: TokenFilter = toml::from_str("only.ids = [14]").expect("a clause");
@@ -364,7 +365,7 @@ fn sets_that_meet_follow_the_policy() {
             site: Site::ResidPost
         }
     );
-    // Other layers, other sites, or other parts of the text: they cannot meet.
+    // Sets at other layers, at other sites or in other parts of the text cannot meet.
     let elsewhere = adapter(
         &model,
         PerLayer {
@@ -394,7 +395,7 @@ fn sets_that_meet_follow_the_policy() {
     }
 }
 
-/// Both sets compute from the tensor as it was, also where what they add depends on it.
+/// Both sets compute from the original tensor, also where what they add depends on it.
 #[test]
 fn a_sum_does_not_depend_on_the_order() {
     let model = tiny().model;
@@ -486,7 +487,7 @@ fn one(leaves: DeviceAdapter, token_filter: TokenFilter) -> Steering {
     Steering::new(vec![(leaves, token_filter)], Conflict::Sum).expect("a sound clause")
 }
 
-/// Vectors on `resid_post`, a row of [`row`] for each layer chosen.
+/// Vectors at `resid_post`: one [`row`] for each chosen layer.
 fn vectors(model: &Model, layers: Option<Vec<usize>>) -> DeviceAdapter {
     adapter(
         model,
@@ -515,7 +516,7 @@ fn row(layer: usize) -> Vec<f32> {
         .collect()
 }
 
-/// By layer, every token with the residual stream after it, prompts first.
+/// For each layer, every token with the residual stream after it, prompts first.
 type Seen = Vec<Vec<(TokenInfo, Vec<f32>)>>;
 
 fn run(model: &Model, steering: Hook) -> Seen {
@@ -529,7 +530,7 @@ fn run(model: &Model, steering: Hook) -> Seen {
     watched.seen.into_inner().expect("no pass panicked")
 }
 
-/// Steers, and keeps what then goes on from each layer.
+/// Steers, and records the result of each layer.
 struct Watched<'a> {
     steering: Hook<'a>,
     seen: Mutex<Seen>,

@@ -1,5 +1,6 @@
-//! Loads the checkpoint folder of its first argument in the number format of its second and prints the largest
-//! resident size that this took, in bytes; for the test of the memory that loading takes.
+//! Loads a checkpoint and prints the peak resident size in bytes, for the test of loading memory.
+//!
+//! Usage: `load_child CHECKPOINT FORMAT`
 
 use std::path::Path;
 

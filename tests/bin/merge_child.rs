@@ -1,5 +1,7 @@
-//! Merges vectors into the checkpoint folder of its first argument, to the folder of its second, and prints the largest
-//! resident size that this took, in bytes; for the test of the memory that merging takes.
+//! Merges vectors into a checkpoint and prints the peak resident size in bytes, for the test of
+//! merging memory.
+//!
+//! Usage: `merge_child CHECKPOINT OUTPUT`
 
 use std::path::Path;
 

@@ -1,7 +1,9 @@
-//! A training run as a process of its own, for tests that kill it: `train_child MODEL RECIPE FOLDER [hold]`.
+//! A training run in a process of its own, for tests that kill it.
 //!
-//! Prints a line once the run folder is its own. Then it trains to the end, or with `hold` waits for the end of its
-//! input.
+//! Usage: `train_child MODEL RECIPE FOLDER [hold]`
+//!
+//! It prints a line once it has locked the run folder. Then it trains to the end or, with `hold`,
+//! waits for the end of its input.
 
 use std::io::{self, Read};
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What the tests of this folder share: where fixtures lie, the tiny model, and how numbers are compared.
+//! Helpers that several tests share: fixtures, the tiny model, and comparisons of numbers.
 
 #[cfg(doctest)]
 mod pages;
@@ -18,7 +18,7 @@ use trimtab_model::{
 use trimtab_rl::Policy;
 use trimtab_steer::{Adapter, Form, TokenFilter};
 
-/// The numbers of a tensor with one row per token.
+/// The elements of a tensor with one row per token.
 pub type Matrix = Vec<Vec<f32>>;
 
 /// The folder `tests/fixtures/<name>`.
@@ -48,7 +48,8 @@ pub fn bundled_model() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/assets/nano")
 }
 
-/// `tokenizer.json` of [`tiny_checkpoint`]: seven words between spaces, none for unknown ones.
+/// The `tokenizer.json` of [`tiny_checkpoint`]: seven words split at spaces, with no token for
+/// unknown ones.
 pub const TINY_TOKENIZER: &str = r#"{
   "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
   "pre_tokenizer": {"type": "WhitespaceSplit"}, "post_processor": null, "decoder": null,
@@ -89,7 +90,7 @@ pub fn fixture_model(name: &str) -> Model {
     .expect("sound tensors")
 }
 
-/// Vectors `[num_hidden_layers, hidden_size]` at every token, as a policy.
+/// A policy of vectors `[num_hidden_layers, hidden_size]` at every token.
 pub fn policy(vectors: &HostTensor, config: &ModelConfig) -> Policy {
     let vectors = vec![("vectors".to_owned(), vectors.clone())];
     let adapter = Adapter::from_parameters(Form::default(), config, vectors);
@@ -108,7 +109,8 @@ pub fn matrix(tensor: Tensor<2>) -> Matrix {
     values.chunks(columns).map(<[f32]>::to_vec).collect()
 }
 
-/// The largest absolute difference between two matrices of one shape; infinite where a number is not finite.
+/// The largest absolute difference between two matrices of the same shape. Infinite if a number is
+/// not finite.
 pub fn max_difference(left: &[Vec<f32>], right: &[Vec<f32>]) -> f32 {
     let shape = |matrix: &[Vec<f32>]| matrix.iter().map(Vec::len).collect::<Vec<_>>();
     assert_eq!(shape(left), shape(right), "shapes");
@@ -125,7 +127,7 @@ pub fn max_difference(left: &[Vec<f32>], right: &[Vec<f32>]) -> f32 {
         .fold(0.0, f32::max)
 }
 
-/// The bits of every number, for comparisons that forgive nothing.
+/// The bits of every number, for exact comparisons.
 pub fn bits(matrix: &[Vec<f32>]) -> Vec<Vec<u32>> {
     matrix
         .iter()
@@ -133,7 +135,8 @@ pub fn bits(matrix: &[Vec<f32>]) -> Vec<Vec<u32>> {
         .collect()
 }
 
-/// The residual stream that `steer` left after each layer while `forward` ran, the tokens of all calls one below the other.
+/// The residual stream that `steer` left after each layer while `forward` ran. The tokens of all
+/// calls follow each other.
 pub fn captured(steer: Hook, forward: impl FnOnce(Hook)) -> Vec<Matrix> {
     let layers = Mutex::new(Vec::<Matrix>::new());
     forward(&|at: HookPoint, x| {
@@ -150,7 +153,7 @@ pub fn captured(steer: Hook, forward: impl FnOnce(Hook)) -> Vec<Matrix> {
     layers.into_inner().expect("no hook panicked")
 }
 
-/// JSON values built of the words given, cut short now and then.
+/// JSON values made of the given words, sometimes truncated.
 pub fn json_text(words: &'static [&'static str]) -> impl Strategy<Value = String> {
     let word = prop::sample::select(words);
     let leaf = prop_oneof![
@@ -176,7 +179,7 @@ pub fn json_text(words: &'static [&'static str]) -> impl Strategy<Value = String
     })
 }
 
-/// Largest resident size of this process so far, in bytes.
+/// Peak resident size of this process so far, in bytes.
 pub fn peak_memory_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

@@ -1,6 +1,8 @@
-//! What sharing a prompt saves: the work of one training step, sampling groups of completions and computing their gradient, with the
-//! completions of a group behind one prompt and with each behind a prompt of its own. Same code, same tokens, in turns. Prints one
-//! JSON object.
+//! Measures what it saves to share a prompt. Prints one JSON object.
+//!
+//! The work is that of one training step: sampling groups of completions and computing their
+//! gradient. The completions of a group share one prompt, or each has its own copy of it. Both run
+//! the same code on the same tokens, in turns.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -42,7 +44,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     keep_freed_memory();
     let device = Device::flex();
     let mut model = Pretrained::load(&args.model, Precision::fastest(&device), &device)?.model;
-    // What a token costs does not depend on whether the model was trained at its position.
+    // The cost of a token does not depend on whether the model was trained at its position.
     model.config.max_position_embeddings = usize::MAX;
     let words = model.config.vocab_size.min(5000);
     let prompts: Vec<Vec<u32>> = (0..args.prompts)

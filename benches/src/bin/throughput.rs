@@ -1,5 +1,6 @@
-//! Loads a checkpoint and measures prompt reading and decoding, once: the side of `benches/peers/engine_speed.py` that
-//! is ours. Prints one JSON object.
+//! Measures loading, prefill and decoding of a checkpoint, once. Prints one JSON object.
+//!
+//! `benches/peers/engine_speed.py` measures the same in other engines.
 
 use std::hint::black_box;
 use std::path::PathBuf;
@@ -16,7 +17,7 @@ use trimtab::steer::{Adapter, Form, TokenFilter};
 use trimtab::{Device, Precision, Pretrained, Request, Sampling, generate};
 use trimtab_examples_common::{keep_freed_memory, peak_memory_bytes};
 
-/// Measures loading, prompt reading and decoding.
+/// Measures loading, prefill and decoding.
 #[derive(Parser)]
 struct Args {
     /// Folder of a Hugging Face checkpoint.
@@ -31,22 +32,22 @@ struct Args {
     /// Tokens of each completion, all of them decoded.
     #[arg(long, default_value_t = 32)]
     new_tokens: usize,
-    /// Texts of a training step; 0 for none.
+    /// Sequences of a training step; 0 for none.
     #[arg(long, default_value_t = 4)]
     train_rows: usize,
     /// Tokens of each of them.
     #[arg(long, default_value_t = 160)]
     train_len: usize,
-    /// Texts of a group; groups run at the same time [default: one group].
+    /// Sequences of a group; groups run at the same time [default: one group].
     #[arg(long)]
     train_group: Option<usize>,
-    /// Make activations again on the way back instead of keeping them.
+    /// Recompute activations in the backward pass instead of keeping them.
     #[arg(long)]
     gradient_checkpointing: bool,
-    /// Completion tokens that are run backward at a time.
+    /// Completion tokens that run backward at a time.
     #[arg(long, default_value_t = BackwardConfig::default().tokens_per_part)]
     tokens_per_part: usize,
-    /// How weights are kept [default: the fastest].
+    /// Number format of the weights [default: the fastest].
     #[arg(long)]
     dtype: Option<Precision>,
 }
@@ -104,8 +105,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Seconds of a training step: the log-probabilities of texts, of all but their first token, and their gradient with respect to one vector a
-/// layer. The median of five.
+/// Median of five times of a training step, in seconds.
+///
+/// It computes the log-probabilities of all but the first token of each sequence, and their
+/// gradient with respect to one vector per layer.
 fn training_seconds(base: &Pretrained, args: &Args) -> f64 {
     let config = BackwardConfig {
         tokens_per_part: args.tokens_per_part,

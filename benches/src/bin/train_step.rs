@@ -1,4 +1,6 @@
-//! Takes training steps and measures them: the side of `benches/peers/trl_step.py` that is ours. Prints one JSON object.
+//! Measures training steps. Prints one JSON object.
+//!
+//! `benches/peers/trl_step.py` measures the same with TRL.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -25,7 +27,7 @@ struct Args {
     /// Tokens of each completion, all of them sampled.
     #[arg(long, default_value_t = 128)]
     new_tokens: usize,
-    /// Steps that are measured, after one that is not.
+    /// Measured steps, after one that is not.
     #[arg(long, default_value_t = 5)]
     steps: u64,
 }
@@ -46,7 +48,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         learning_rate: 1e-3,
         schedule: Schedule::Constant,
         warmup_steps: 0,
-        // The work does not depend on what is rewarded.
+        // The amount of work does not depend on the rewards.
         reward: BTreeMap::from([(BuiltIn::Random, 1.0)]),
         ..RecipeConfig::default()
     }

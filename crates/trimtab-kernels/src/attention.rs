@@ -1,8 +1,8 @@
 //! Grouped-query attention over sequences that may share a prompt.
 //!
 //! A query `q` at position `t` of its sequence, behind a prompt of `p` tokens, computes
-//! `softmax(scale q k^T) v` over the prompt and the tokens `0..=t` of the sequence, or over the last
-//! `sliding_window` of them (arXiv:1706.03762, eq. 1; arXiv:2305.13245).
+//! `softmax(scale q k^T) v` over the prompt and the tokens `0..=t` of the sequence, or over the
+//! last `sliding_window` of them (arXiv:1706.03762, eq. 1; arXiv:2305.13245).
 //!
 //! Everything is f32, in an order that does not depend on the other queries. So prefill and
 //! token-by-token decoding give the same bits.
@@ -350,7 +350,8 @@ impl QueryBlock<'_> {
         })
     }
 
-    /// Copies the rows of this block out of `x`, which has the layout of the queries, times `scale`.
+    /// Copies the rows of this block out of `x`, which has the layout of the queries, times
+    /// `scale`.
     fn gather(&self, x: &[f32], scale: f32, rows: &mut [f32]) {
         let width = self.params.queries_per_kv_head() * self.params.head_dim;
         for (offset, row) in self.query_offsets().zip(rows.chunks_exact_mut(width)) {

@@ -1,7 +1,8 @@
 //! Products with AVX-512 bfloat16 dot products (`vdpbf16ps`).
 //!
-//! The instruction computes `c += a0 b0 + a1 b1` in f32 for 16 columns at a time. A *pair* is a `u32`
-//! with two bfloat16 numbers that follow each other in depth; the first one is in the low half.
+//! The instruction computes `c += a0 b0 + a1 b1` in f32 for 16 columns at a time. A *pair* is a
+//! `u32` with two bfloat16 numbers that follow each other in depth; the first one is in the low
+//! half.
 
 #![cfg(target_arch = "x86_64")]
 
@@ -379,8 +380,8 @@ mod tests {
             let mut pairs = vec![u32::MAX; Bf16Rows::row_stride(len)];
             // SAFETY: the processor has the instructions.
             unsafe { round(&x, scaled.then_some(&scales), &mut pairs) };
-            let scaled_x = x.iter().zip(&scales).map(|(x, scale)| if scaled { x * scale } else { *x });
-            let products: Vec<f32> = scaled_x.collect();
+            let factors = scales.iter().map(|scale| if scaled { *scale } else { 1.0 });
+            let products: Vec<f32> = x.iter().zip(factors).map(|(x, factor)| x * factor).collect();
             let mut expected = pairs_of(&products);
             expected.resize(pairs.len(), 0);
             prop_assert_eq!(pairs, expected);

@@ -139,7 +139,8 @@ impl Matrix {
         gemm_f32(isa, y, rhs, shape, Epilogue::default())
     }
 
-    /// As [`Self::multiply_transposed_with`] with bfloat16 dot products, for formats other than f32.
+    /// As [`Self::multiply_transposed_with`] with bfloat16 dot products, for formats other than
+    /// f32.
     ///
     /// # Safety
     ///
@@ -218,8 +219,8 @@ pub(crate) struct Epilogue<'a> {
 }
 
 impl Epilogue<'_> {
-    /// Adds to some columns of a result. They begin at `output`, and the next row begins `row_stride`
-    /// elements further on.
+    /// Adds to some columns of a result. They begin at `output`, and the next row begins
+    /// `row_stride` elements further on.
     ///
     /// # Safety
     ///
@@ -281,7 +282,8 @@ fn gemm_f32(isa: Isa, x: &[f32], rhs: Rhs<f32>, shape: [usize; 3], epilogue: Epi
     unsafe { gemm(shape, rhs, epilogue, multiply) }
 }
 
-/// As [`gemm_f32`] with bfloat16 pairs: the depth counts pairs, and sums are multiplied by `scales`.
+/// As [`gemm_f32`] with bfloat16 pairs: the depth counts pairs, and sums are multiplied by
+/// `scales`.
 ///
 /// # Safety
 ///

@@ -22,9 +22,9 @@ pub enum Isa {
 impl Isa {
     /// The path that this process takes.
     ///
-    /// This is the best one of the processor. The environment variable `TRIMTAB_ISA` selects another
-    /// (`portable`, `neon`, `avx2`, `avx512` or `avx512_bf16`) if the processor supports it. The
-    /// choice is made once and holds for the whole process.
+    /// This is the best one of the processor. The environment variable `TRIMTAB_ISA` selects
+    /// another (`portable`, `neon`, `avx2`, `avx512` or `avx512_bf16`) if the processor supports
+    /// it. The choice is made once and holds for the whole process.
     pub fn current() -> Self {
         static CURRENT: OnceLock<Isa> = OnceLock::new();
         *CURRENT.get_or_init(|| {

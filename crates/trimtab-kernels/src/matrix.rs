@@ -26,9 +26,9 @@ pub enum Format {
 /// A frozen weight `W` of shape `[inputs, outputs]`, packed for `x W` and `y W^T`.
 ///
 /// The numbers lie in panels of [`PANEL_WIDTH`] outputs. A panel has one row of 32 numbers for each
-/// input (f32) or for each pair of inputs (the other formats), so products read memory from front to
-/// back. There is no second copy for the transposed product, which transposes blocks of the panels
-/// in the cache.
+/// input (f32) or for each pair of inputs (the other formats), so products read memory from front
+/// to back. There is no second copy for the transposed product, which transposes blocks of the
+/// panels in the cache.
 ///
 /// ```
 /// use trimtab_kernels::{Format, Matrix};
@@ -179,8 +179,8 @@ impl Matrix {
     ///
     /// # Panics
     ///
-    /// Panics if the number of outputs so far is not a multiple of [`PANEL_WIDTH`], or if the inputs
-    /// or the formats differ.
+    /// Panics if the number of outputs so far is not a multiple of [`PANEL_WIDTH`], or if the
+    /// inputs or the formats differ.
     pub fn append(&mut self, other: Self) {
         assert_eq!(self.inputs, other.inputs, "as many inputs");
         assert!(self.outputs.is_multiple_of(PANEL_WIDTH), "whole panels");
@@ -223,7 +223,8 @@ impl Matrix {
 
     /// `x W + bias`.
     ///
-    /// A row's result is bit for bit the same whatever the other rows are, for any number of threads.
+    /// A row's result is bit for bit the same whatever the other rows are, for any number of
+    /// threads.
     ///
     /// # Shapes
     ///

@@ -2,7 +2,7 @@
 
 use std::any::TypeId;
 
-use pulp::{Scalar256b, Simd};
+use pulp::{Scalar256b, Simd, WithSimd};
 
 /// Number of columns in a panel of packed weights or keys.
 pub const PANEL_WIDTH: usize = 32;
@@ -120,54 +120,91 @@ pub(crate) fn multiply<S: Simd>(
 ///
 /// # Safety
 ///
-/// Every entry of `a`, `b` and `c` that the shape names lies inside its memory. No other thread reads
-/// or writes those of `c` meanwhile.
+/// Every entry of `a`, `b` and `c` that the shape names lies inside its memory. No other thread
+/// reads or writes those of `c` meanwhile.
 #[inline(always)]
 pub(crate) unsafe fn multiply_raw<S: Simd>(
     simd: S,
-    [rows, depth, columns]: [usize; 3],
+    shape: [usize; 3],
     a: MatrixView,
     b: MatrixView,
     c: *mut f32,
     c_stride: usize,
     accumulate: bool,
 ) {
-    let max_rows = if S::REGISTER_COUNT >= 32 { 12 } else { 6 };
-    let tiles = rows.div_ceil(max_rows);
-    let mut row = 0;
-    for index in 0..tiles {
-        let end = rows * (index + 1) / tiles;
-        let tile = RowTile {
-            depth,
-            a: a.data.as_ptr().wrapping_add(row * a.row_stride), // may lie outside if `depth` is 0
-            a_row_stride: a.row_stride,
-            a_column_stride: a.column_stride,
-            b: b.data.as_ptr(),
-            b_stride: b.row_stride,
-            // SAFETY: `row < rows`, so this lies inside what the caller vouches for.
-            c: unsafe { c.add(row * c_stride) },
+    simd.vectorize(Product {
+        shape,
+        a,
+        b,
+        c,
+        c_stride,
+        accumulate,
+    });
+}
+
+/// The arguments of [`multiply_raw`], with its promises.
+///
+/// It is compiled once for each instruction set, since it is large and has many callers.
+struct Product<'a> {
+    shape: [usize; 3],
+    a: MatrixView<'a>,
+    b: MatrixView<'a>,
+    c: *mut f32,
+    c_stride: usize,
+    accumulate: bool,
+}
+
+impl WithSimd for Product<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self {
+            shape: [rows, depth, columns],
+            a,
+            b,
+            c,
             c_stride,
             accumulate,
-        };
-        // SAFETY: rows `row..end` and all columns lie inside what the caller vouches for.
-        unsafe {
-            match end - row {
-                1 => tile.multiply::<S, 1>(simd, columns),
-                2 => tile.multiply::<S, 2>(simd, columns),
-                3 => tile.multiply::<S, 3>(simd, columns),
-                4 => tile.multiply::<S, 4>(simd, columns),
-                5 => tile.multiply::<S, 5>(simd, columns),
-                6 => tile.multiply::<S, 6>(simd, columns),
-                7 => tile.multiply::<S, 7>(simd, columns),
-                8 => tile.multiply::<S, 8>(simd, columns),
-                9 => tile.multiply::<S, 9>(simd, columns),
-                10 => tile.multiply::<S, 10>(simd, columns),
-                11 => tile.multiply::<S, 11>(simd, columns),
-                12 => tile.multiply::<S, 12>(simd, columns),
-                _ => unreachable!("tiles have at most 12 rows"),
+        } = self;
+        let max_rows = if S::REGISTER_COUNT >= 32 { 12 } else { 6 };
+        let tiles = rows.div_ceil(max_rows);
+        let mut row = 0;
+        for index in 0..tiles {
+            let end = rows * (index + 1) / tiles;
+            let tile = RowTile {
+                depth,
+                // It may lie outside if `depth` is 0.
+                a: a.data.as_ptr().wrapping_add(row * a.row_stride),
+                a_row_stride: a.row_stride,
+                a_column_stride: a.column_stride,
+                b: b.data.as_ptr(),
+                b_stride: b.row_stride,
+                // SAFETY: `row < rows`, so this lies inside what the caller vouches for.
+                c: unsafe { c.add(row * c_stride) },
+                c_stride,
+                accumulate,
+            };
+            // SAFETY: rows `row..end` and all columns lie inside what the caller vouches for.
+            unsafe {
+                match end - row {
+                    1 => tile.multiply::<S, 1>(simd, columns),
+                    2 => tile.multiply::<S, 2>(simd, columns),
+                    3 => tile.multiply::<S, 3>(simd, columns),
+                    4 => tile.multiply::<S, 4>(simd, columns),
+                    5 => tile.multiply::<S, 5>(simd, columns),
+                    6 => tile.multiply::<S, 6>(simd, columns),
+                    7 => tile.multiply::<S, 7>(simd, columns),
+                    8 => tile.multiply::<S, 8>(simd, columns),
+                    9 => tile.multiply::<S, 9>(simd, columns),
+                    10 => tile.multiply::<S, 10>(simd, columns),
+                    11 => tile.multiply::<S, 11>(simd, columns),
+                    12 => tile.multiply::<S, 12>(simd, columns),
+                    _ => unreachable!("tiles have at most 12 rows"),
+                }
             }
+            row = end;
         }
-        row = end;
     }
 }
 
@@ -212,8 +249,8 @@ impl RowTile {
     unsafe fn two_registers<S: Simd, const ROWS: usize>(self, simd: S, column: usize) {
         let lanes = S::F32_LANES;
         let mut sums = [[simd.splat_f32s(0.0); 2]; ROWS];
-        // SAFETY: every address below is of an entry that the caller vouches for. `f32s` has the size
-        // of `lanes` numbers, and the reads and writes are unaligned.
+        // SAFETY: every address below is of an entry that the caller vouches for. `f32s` has the
+        // size of `lanes` numbers, and the reads and writes are unaligned.
         unsafe {
             if self.accumulate {
                 for (row, sums) in sums.iter_mut().enumerate() {
@@ -325,8 +362,8 @@ mod tests {
     proptest! {
         #![proptest_config(proptest_cases(64))]
 
-        /// Within `(depth + 1) eps (sum |a| |b| + |c|)` of the product in f64. Numbers between the rows
-        /// of `c` do not change.
+        /// Within `(depth + 1) eps (sum |a| |b| + |c|)` of the product in f64. Numbers between the
+        /// rows of `c` do not change.
         #[test]
         fn products_agree_with_f64(
             rows in 1usize..40,

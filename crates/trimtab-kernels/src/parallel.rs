@@ -16,8 +16,8 @@ pub(crate) fn is_small(multiplications: usize) -> bool {
 
 /// A vector of `len` elements that threads fill in parts of whole rows.
 ///
-/// `fill` gets the index of its first row and the part to write. A part has at least `min_rows` rows
-/// of `width` elements.
+/// `fill` gets the index of its first row and the part to write. A part has at least `min_rows`
+/// rows of `width` elements.
 pub(crate) fn par_fill_rows(
     len: usize,
     width: usize,

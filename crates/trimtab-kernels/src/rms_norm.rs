@@ -139,8 +139,8 @@ mod tests {
     proptest! {
         #![proptest_config(proptest_cases(32))]
 
-        /// Within `(width + 8) eps` of the size of the terms: the error of a chain of `width` sums and
-        /// a few operations.
+        /// Within `(width + 8) eps` of the size of the terms: the error of a chain of `width` sums
+        /// and a few operations.
         #[test]
         fn forward_and_backward_agree_with_f64(
             rows in 1usize..20,
@@ -175,8 +175,8 @@ mod tests {
                         let exact = central_difference(&mut x, i, loss);
                         let size = r * (w[i] * g[i]).abs() + r.powi(3) * x[i].abs() * mean;
                         let got = f64::from(dx[row * width + i]);
-                        // The error of differences with a step of 1e-5 is its square times the third
-                        // derivative, which is of the order r^3.
+                        // The error of differences with a step of 1e-5 is its square times the
+                        // third derivative, which is of the order r^3.
                         let bound = tolerance * size + 1e-9 * (1.0 + r.powi(3));
                         let error = (got - exact).abs();
                         prop_assert!(error <= bound, "{isa:?}: {got}, not {exact} +- {bound}");

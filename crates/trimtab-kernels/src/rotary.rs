@@ -68,8 +68,8 @@ mod tests {
     }
 
     proptest! {
-        /// A rotation is within `2 eps (|a| + |b|)` of the one in f64, and its inverse within as much
-        /// again. `<rotate(x), y> = <x, inverse(y)>`, which makes the inverse the gradient.
+        /// A rotation is within `2 eps (|a| + |b|)` of the one in f64, and its inverse within as
+        /// much again. `<rotate(x), y> = <x, inverse(y)>`, which makes the inverse the gradient.
         #[test]
         fn rotations_agree_with_f64_and_are_inverted(
             [tokens, heads, half, rest] in [1usize..9, 1..4, 1..20, 0..4],

@@ -1,8 +1,8 @@
 //! Temporary buffers that a thread uses again.
 //!
 //! A kernel needs the same few buffers at every call. Each thread keeps the buffers that it gave
-//! back, up to [`MAX_POOL_BYTES`]. Larger ones are freed at once: a kernel that needs so much memory
-//! computes for much longer than it allocates.
+//! back, up to [`MAX_POOL_BYTES`]. Larger ones are freed at once: a kernel that needs so much
+//! memory computes for much longer than it allocates.
 
 use std::cell::RefCell;
 use std::marker::PhantomData;

@@ -223,8 +223,8 @@ mod tests {
     proptest! {
         #![proptest_config(proptest_cases(32))]
 
-        /// The error of a sum of 64 numbers in f32 is 64 eps, that of an exponent eps times its size,
-        /// which `max` bounds.
+        /// The error of a sum of 64 numbers in f32 is 64 eps, that of an exponent eps times its
+        /// size, which `max` bounds.
         #[test]
         fn forward_and_backward_agree_with_f64(
             rows in 1usize..10,
@@ -250,8 +250,8 @@ mod tests {
                         let logprob = |x: &[f64]| reference(x, target, scale.into());
                         let exact = factor * central_difference(&mut x, i, logprob);
                         let got = f64::from(gradients[row * vocab_size + i]);
-                        // The error of the differences is 1e-10 times the third derivative, which is
-                        // at most `scale^3`.
+                        // The error of the differences is 1e-10 times the third derivative, which
+                        // is at most `scale^3`.
                         let bound = bound * factor.abs() * f64::from(scale) + 1e-9;
                         prop_assert!((got - exact).abs() <= bound, "{isa:?}: {got}, not {exact}");
                     }

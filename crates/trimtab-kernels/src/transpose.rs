@@ -11,7 +11,8 @@ use crate::microkernel::PANEL_WIDTH;
 
 /// Prefetches numbers into the second-level cache.
 ///
-/// A transposed product reads blocks that lie far apart, where the hardware prefetcher does not look.
+/// A transposed product reads blocks that lie far apart, where the hardware prefetcher does not
+/// look.
 pub(crate) fn prefetch<T>(numbers: &[T]) {
     #[cfg(target_arch = "x86_64")]
     for line in numbers.chunks(64 / size_of::<T>()) {
@@ -60,7 +61,8 @@ unsafe fn transpose_32x32(block: &[f32], transposed: &mut [f32]) {
     for row in (0..PANEL_WIDTH).step_by(8) {
         for column in (0..PANEL_WIDTH).step_by(8) {
             let mut part = [_mm256_setzero_ps(); 8];
-            // SAFETY: both sides have 32 rows of 32 numbers; `row + 8` and `column + 8` are at most 32.
+            // SAFETY: both sides have 32 rows of 32 numbers; `row + 8` and `column + 8` are at most
+            // 32.
             unsafe {
                 for (index, part) in part.iter_mut().enumerate() {
                     *part =

@@ -168,8 +168,8 @@ impl WithSimd for Backward<'_> {
 impl Backward<'_> {
     /// Adds what the queries of `block` contribute.
     ///
-    /// Their sequence begins at token `first`. `values` are panels of the values of the prompt and of
-    /// the sequence.
+    /// Their sequence begins at token `first`. `values` are panels of the values of the prompt and
+    /// of the sequence.
     #[inline(always)]
     fn add_block<S: Simd>(
         &mut self,
@@ -296,8 +296,8 @@ impl BlockGradients<'_> {
         let shape = [num_keys - prompt_len, rows, dim];
         let a = MatrixView::row_major(&a[prompt_len..], num_keys).transposed();
         let output = self.output.kv[side].at(self.first * stride + of_head);
-        // SAFETY: this thread alone writes this key head of the sequence, which has at least as many
-        // tokens as the block sees of it. The sides have `rows` rows.
+        // SAFETY: this thread alone writes this key head of the sequence, which has at least as
+        // many tokens as the block sees of it. The sides have `rows` rows.
         unsafe { multiply_raw(simd, shape, a, b, output, stride, true) };
     }
 }

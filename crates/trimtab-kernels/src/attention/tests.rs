@@ -204,9 +204,8 @@ impl Case {
 
     /// Compares about `samples` entries of every gradient with differences of the reference.
     ///
-    /// An entry is a chain of at most `head_dim + keys + queries` sums, so
-    /// `|difference| <= 4 eps chain (1 + largest entry) + 1e-8`, where the last term is the error of
-    /// the differences.
+    /// An entry is a chain of at most `head_dim + keys + queries` sums, so `|difference| <= 4 eps
+    /// chain (1 + largest entry) + 1e-8`, where the last term is the error of the differences.
     fn check_backward(&self, isa: Isa, samples: usize) {
         let gradient = self.backward(isa);
         let [prompt_k, prompt_v] = gradient.prompt.unwrap_or_default();

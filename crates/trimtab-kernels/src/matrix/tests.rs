@@ -18,9 +18,10 @@ fn rounded(x: f32) -> f64 {
     f64::from(bf16::from_f32(x).to_f32())
 }
 
-/// Compares `x W + bias`, or `y W^T` if `transposed`, with a product in f64 of the operands as this path rounds them:
-/// `|difference| <= (depth + 4) eps (sum |a| |b| + |bias|)`. A chain of `depth` products and sums in f32 is off by no
-/// more than `depth eps sum |a| |b|`; the rest is for scales and the bias.
+/// Compares `x W + bias`, or `y W^T` if `transposed`, with a product in f64 of the operands as this
+/// path rounds them: `|difference| <= (depth + 4) eps (sum |a| |b| + |bias|)`. A chain of `depth`
+/// products and sums in f32 has an error of at most `depth eps sum |a| |b|`. The rest is for scales
+/// and the bias.
 fn check_product(isa: Isa, matrix: &Matrix, x: &[f32], bias: Option<&[f32]>, transposed: bool) {
     let (inputs, outputs) = (matrix.inputs(), matrix.outputs());
     let (depth, width) = if transposed {
@@ -76,14 +77,17 @@ fn check_product(isa: Isa, matrix: &Matrix, x: &[f32], bias: Option<&[f32]>, tra
             let bound = (depth as f64 + 4.0) * EPS * size;
             assert!(
                 (got - exact).abs() <= bound,
-                "{isa:?} {:?} transposed {transposed} [{rows}, {inputs}, {outputs}] at ({row}, {column}): {got}, not {exact} +- {bound}",
+                "{isa:?} {:?} transposed {transposed} [{rows}, {inputs}, {outputs}] \
+                 at ({row}, {column}): {got}, not {exact} +- {bound}",
                 matrix.format(),
             );
         }
     }
 }
 
-/// `W` of random weights that lie with gaps, columns first or rows first, and the weights as `[inputs, outputs]`.
+/// A random matrix and its weights as `[inputs, outputs]`.
+///
+/// It is packed from weights with gaps between them, column-major if `transposed`.
 fn packed(
     format: Format,
     [inputs, outputs]: [usize; 2],
@@ -140,16 +144,19 @@ proptest! {
         for format in FORMATS {
             let (matrix, plain) = packed(format, [inputs, outputs], transposed, gap, seed);
             for output in 0..outputs {
-                let column: Vec<f32> = (0..inputs).map(|input| plain[input * outputs + output]).collect();
+                let column = (0..inputs).map(|input| plain[input * outputs + output]);
+                let column: Vec<f32> = column.collect();
                 let largest = column.iter().fold(0.0f32, |most, x| most.max(x.abs()));
                 for (got, x) in matrix.gather_columns(&[output as u32]).into_iter().zip(column) {
                     match format {
                         Format::F32 => prop_assert_eq!(got, x),
                         Format::Bf16 => prop_assert_eq!(f64::from(got), rounded(x)),
-                        // Half a step of `largest / 127`, and the rounding of a division and a product.
+                        // Half a step of `largest / 127`, and the rounding of a division and a
+                        // product.
                         Format::Int8 => {
                             let bound = f64::from(largest) * (0.5 / 127.0 + 2.0 * EPS);
-                            prop_assert!((f64::from(got) - f64::from(x)).abs() <= bound, "{got} for {x}");
+                            let error = (f64::from(got) - f64::from(x)).abs();
+                            prop_assert!(error <= bound, "{got} for {x}");
                         }
                     }
                 }
@@ -171,12 +178,14 @@ proptest! {
             let (matrix, _) = packed(format, [inputs, outputs], false, 0, seed + 3);
             for isa in Isa::available() {
                 let whole = matrix.multiply_with(isa, &x, bias_only(&bias));
-                let back = matrix.multiply_transposed_with(isa, &y);
+                let transposed = matrix.multiply_transposed_with(isa, &y);
                 for (x, whole) in x.chunks(inputs).zip(whole.chunks(outputs)) {
-                    prop_assert_eq!(bits(&matrix.multiply_with(isa, x, bias_only(&bias))), bits(whole));
+                    let alone = matrix.multiply_with(isa, x, bias_only(&bias));
+                    prop_assert_eq!(bits(&alone), bits(whole));
                 }
-                for (y, back) in y.chunks(outputs).zip(back.chunks(inputs)) {
-                    prop_assert_eq!(bits(&matrix.multiply_transposed_with(isa, y)), bits(back));
+                for (y, whole) in y.chunks(outputs).zip(transposed.chunks(inputs)) {
+                    let alone = matrix.multiply_transposed_with(isa, y);
+                    prop_assert_eq!(bits(&alone), bits(whole));
                 }
             }
         }
@@ -185,7 +194,7 @@ proptest! {
 
 /// Matrices of several blocks of depth, in both directions.
 #[test]
-fn sums_of_blocks_go_on() {
+fn blocks_of_depth_are_summed() {
     let [rows, long, short] = [13, 4999, 70];
     let x = noise(1, rows * long);
     let bias = noise(2, short);

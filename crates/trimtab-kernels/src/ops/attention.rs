@@ -26,8 +26,8 @@ pub struct SharedPrompt {
 
 /// Attention of whole sequences: each token attends to the prompt and to its own past.
 ///
-/// `softmax(scale q k^T) v` (arXiv:1706.03762, eq. 1). `lens` are the lengths of the sequences, whose
-/// tokens follow each other. Also returns the packed keys and values of each sequence.
+/// `softmax(scale q k^T) v` (arXiv:1706.03762, eq. 1). `lens` are the lengths of the sequences,
+/// whose tokens follow each other. Also returns the packed keys and values of each sequence.
 ///
 /// # Shapes
 ///
@@ -76,8 +76,9 @@ pub fn attend_prefill(
 
 /// Attention of the next token of every sequence, whose key and value are appended first.
 ///
-/// `groups` are the packed prompts in the order of the sequences, each with its number of sequences.
-/// `sequences` holds the keys and values of each sequence by key head. There is no gradient.
+/// `groups` are the packed prompts in the order of the sequences, each with its number of
+/// sequences. `sequences` holds the keys and values of each sequence by key head. There is no
+/// gradient.
 ///
 /// # Shapes
 ///

@@ -11,7 +11,8 @@ use crate::softmax;
 
 /// `ln softmax(scale * logits)` of one token in each row, in nats.
 ///
-/// Equal, bit for bit, to [`SoftmaxTerms::logprob`](crate::SoftmaxTerms::logprob) of the same logits.
+/// Equal, bit for bit, to [`SoftmaxTerms::logprob`](crate::SoftmaxTerms::logprob) of the same
+/// logits.
 ///
 /// # Shapes
 ///
@@ -52,8 +53,8 @@ impl AutodiffOp<1> for Logprobs {
 
 /// [`logprobs`] of the logits `x W`, which are never kept as a tensor.
 ///
-/// If `x` requires a gradient, `d logprob / d x` of each token is computed at once, in the memory of
-/// its logits.
+/// If `x` requires a gradient, `d logprob / d x` of each token is computed at once, in the memory
+/// of its logits.
 ///
 /// # Shapes
 ///

@@ -31,8 +31,8 @@ fn with_gradients<const D: usize>(
     (value, leaves.iter().map(of_leaf).collect())
 }
 
-/// The values are equal bit for bit. The gradients are within the rounding of the operands, which is
-/// `2^-8` of the largest ones for bfloat16, and of the sums.
+/// The values are equal bit for bit. The gradients are within the rounding of the operands, which
+/// is `2^-8` of the largest ones for bfloat16, and of the sums.
 #[test]
 fn unembed_logprobs_are_those_of_the_logits() {
     let (tokens, hidden, vocab) = (5, 37, 203);
