@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use trimtab::{Recipe, RecipeConfig, Run};
+use trimtab::{RecipeConfig, Run};
 use trimtab_examples_common::{
     DeviceArgs, Stop, bundled_model, exit_code, peak_memory_bytes, token_table,
 };
