@@ -3,12 +3,11 @@
 //!     cargo run --release --example activations -- --prompt "Problem: Compute (3+5)*2-4." --out activations.safetensors
 
 use std::path::PathBuf;
-use std::sync::Mutex;
 
 use anyhow::{Result, bail, ensure};
-use burn::tensor::Tensor;
 use clap::Parser;
-use trimtab::model::{Hook, HookFn, HookPoint, HostTensor, Intervention, Site, TensorFile};
+use trimtab::model::Site;
+use trimtab::model::tensor_file::{HostTensor, TensorFile};
 use trimtab_examples::ModelArgs;
 
 /// Writes logits and residual streams of one sequence to a file.
@@ -68,18 +67,18 @@ fn main() -> Result<()> {
             config.vocab_size
         );
     }
-    let capture = Capture {
-        steer: steered.hook(),
-        sites: &args.sites,
-        file: Mutex::new(TensorFile::default()),
-    };
-    let (resid_post, _) = base.model.prefill(&[&tokens], Some(&capture));
-    capture.keep("logits".to_owned(), base.model.logits(resid_post));
-    capture
-        .file
-        .into_inner()
-        .expect("no other thread")
-        .write(&args.out)?;
+    let (resid_post, cache) = base
+        .model
+        .run_with_cache(&[&tokens], &args.sites, steered.hook());
+    let mut file = TensorFile::default();
+    let logits = ("logits".to_owned(), base.model.logits(resid_post));
+    let activations = cache
+        .iter()
+        .map(|(site, layer, x)| (format!("{}.{layer}", site.name()), x.clone()));
+    for (name, tensor) in activations.chain([logits]) {
+        file.tensors.insert(name, HostTensor::from(tensor));
+    }
+    file.write(&args.out)?;
     if args.json {
         println!(
             "{}",
@@ -94,42 +93,4 @@ fn main() -> Result<()> {
         );
     }
     Ok(())
-}
-
-/// Keeps what is found at some sites, after steering.
-struct Capture<'a> {
-    steer: Option<Hook<'a>>,
-    sites: &'a [Site],
-    file: Mutex<TensorFile>,
-}
-
-impl Capture<'_> {
-    fn keep(&self, name: String, tensor: Tensor<2>) {
-        let shape = tensor.dims().to_vec();
-        let data = tensor
-            .try_into_vec_as()
-            .expect("activations convert to f32");
-        let mut file = self.file.lock().expect("no other thread");
-        file.tensors.insert(name, HostTensor { shape, data });
-    }
-}
-
-impl Intervention for Capture<'_> {
-    fn begin_forward(&self) -> HookFn<'_> {
-        let mut steer = self.steer.map(|steer| (steer, steer.begin_forward()));
-        Box::new(move |at: HookPoint, x| {
-            let x = match &mut steer {
-                Some((hook, pass)) if hook.hooks(at.layer, at.site) => pass(at, x),
-                _ => x,
-            };
-            if self.sites.contains(&at.site) {
-                self.keep(format!("{}.{}", at.site.name(), at.layer), x.clone());
-            }
-            x
-        })
-    }
-
-    fn hooks(&self, layer: usize, site: Site) -> bool {
-        self.sites.contains(&site) || self.steer.is_some_and(|steer| steer.hooks(layer, site))
-    }
 }

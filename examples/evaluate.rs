@@ -20,9 +20,10 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use serde::Serialize;
 use trimtab::evaluate;
-use trimtab::model::write_atomically;
+use trimtab::model::file::write_atomically;
 use trimtab::rl::evaluation::EvaluationPlan;
-use trimtab::tasks::evaluation::{Arm, EvaluationRun, Report, compare_evaluations};
+use trimtab::tasks::EvaluationRun;
+use trimtab::tasks::evaluation::{Arm, Report, compare_evaluations};
 use trimtab_examples::{EvaluationArgs, ModelArgs, Stop, exit_code, progress};
 
 /// Measures a model on a task, or compares two results.

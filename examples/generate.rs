@@ -14,7 +14,10 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Parser;
 use trimtab::Request;
-use trimtab::model::{ChatMessage, GenerateOptions, Generation, stop_on_text, write_atomically};
+use trimtab::model::file::write_atomically;
+use trimtab::model::generation::{Generation, stop_on_text};
+use trimtab::model::tokenizer::TextStream;
+use trimtab::model::{ChatMessage, GenerateOptions};
 use trimtab_examples::{ModelArgs, SamplingArgs, Stop, exit_code};
 
 /// Completes a prompt.
@@ -76,21 +79,18 @@ fn run(args: &Args) -> Result<()> {
         cancel: None,
     };
     let mut generation = Generation::start(&base.model, &request, &sampling, options)?;
-    let mut printed = String::new();
-    let mut tokens = vec![];
-    while let Some(drawn) = generation.next() {
-        tokens.push(drawn?.token);
-        print_rest(&base.tokenizer.decode(&tokens), &mut printed, args.json)?;
+    let mut text = TextStream::new(&base.tokenizer);
+    while let Some(sampled) = generation.next() {
+        print(args, &text.push(sampled?.token)?)?;
         if stop.requested() {
             generation.cancel(0, 0);
         }
     }
+    print(args, &text.finish()?)?;
     let completion = generation.finish().remove(0).remove(0);
-    let text = base.tokenizer.decode(&completion.tokens);
-    print_rest(&text, &mut printed, args.json)?;
     let report = serde_json::json!({
         "token_ids": completion.tokens,
-        "text": text,
+        "text": base.tokenizer.decode(&completion.tokens)?,
         "logprobs": completion.logprobs,
         "finish_reason": completion.finish_reason,
     });
@@ -104,12 +104,11 @@ fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Prints what `text` has beyond what was printed. Text that changed meanwhile waits.
-fn print_rest(text: &str, printed: &mut String, silent: bool) -> Result<()> {
-    if let (false, Some(rest)) = (silent, text.strip_prefix(printed.as_str())) {
-        print!("{rest}");
+/// Shows a piece of the completion at once.
+fn print(args: &Args, text: &str) -> Result<()> {
+    if !args.json {
+        print!("{text}");
         std::io::stdout().flush()?;
-        *printed = text.to_owned();
     }
     Ok(())
 }

@@ -4,9 +4,8 @@
 //! parts.
 
 use burn::tensor::Device;
-use trimtab_model::{
-    CheckpointWeights, Completion, FinishReason, Model, Precision, Pretrained, Site,
-};
+use trimtab_model::checkpoint_weights::CheckpointWeights;
+use trimtab_model::{Completion, FinishReason, Model, Precision, Pretrained, Site};
 use trimtab_rl::Policy;
 use trimtab_rl::gradient::{
     BackwardConfig, GroupGradient, GroupLoss, LogprobGrads, group_gradient,

@@ -3,14 +3,18 @@
 //! Sequences end and new ones start, each request has its own vectors, stop texts end a completion,
 //! and requests are cancelled.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::{Device, Tensor};
+use trimtab_model::checkpoint_weights::{CheckpointWeights, FloatDType};
+use trimtab_model::generation::{Generation, SampledToken, stop_on_text};
+use trimtab_model::hook::{HookFn, TokenInfo};
+use trimtab_model::tensor_file::HostTensor;
 use trimtab_model::{
-    CheckpointWeights, Completion, FinishReason, FloatDType, GenerateOptions, Generation, Hook,
-    HookFn, HookPoint, HostTensor, Intervention, LoadError, Model, ModelConfig, Precision,
-    Pretrained, Request, SampledToken, Sampling, Site, TokenInfo, generate, stop_on_text,
+    Completion, FinishReason, GenerateOptions, Hook, HookPoint, Intervention, LoadError, Model,
+    ModelConfig, Precision, Pretrained, Request, Sampling, Site, generate,
 };
 use trimtab_steer::SteeringVectors;
 use trimtab_tests::{
@@ -165,7 +169,7 @@ fn a_completion_ends_where_a_text_is_complete() {
     let mut ended = 0;
     for (free, stopped) in free[0].iter().zip(&stopped[0]) {
         let holds = |len: usize| {
-            let text = nano.tokenizer.decode(&free.tokens[..len]);
+            let text = nano.tokenizer.decode(&free.tokens[..len]).expect("text");
             text.contains("19") || text.contains("so 1")
         };
         let len = (1..=free.tokens.len()).find(|&len| holds(len));
@@ -341,7 +345,7 @@ fn every_projection_is_seen_where_it_is_asked_for() {
     let config = ModelConfig::from_dir(&folder).expect("a good configuration");
     let weights = CheckpointWeights::open(&folder).expect("a whole file");
     let build = |doubled: &str| {
-        Model::build(config.clone(), &mut |name, _| {
+        Model::from_tensors(config.clone(), &mut |name, _| {
             let tensor = weights.tensor(name, FloatDType::F32, &Device::flex())?;
             Ok::<_, LoadError>(if name.contains(doubled) {
                 tensor * 2.0
@@ -366,6 +370,83 @@ fn every_projection_is_seen_where_it_is_asked_for() {
         let difference = max_difference(&read(&model, Some(&doubled)), &expected);
         assert!(difference < 1e-4, "{name} {difference}");
     }
+}
+
+/// A cache holds what a hook at the same sites is shown, after steering.
+#[test]
+fn a_cache_holds_what_hooks_are_shown() {
+    struct Collected<'a> {
+        steer: Hook<'a>,
+        sites: &'a [Site],
+        seen: Mutex<BTreeMap<(Site, usize), Matrix>>,
+    }
+
+    impl Intervention for Collected<'_> {
+        fn begin_forward(&self) -> HookFn<'_> {
+            let mut steer = self.steer.begin_forward();
+            Box::new(move |at: HookPoint, x| {
+                let x = if self.steer.hooks(at.layer, at.site) {
+                    steer(at, x)
+                } else {
+                    x
+                };
+                if self.sites.contains(&at.site) {
+                    let mut seen = self.seen.lock().expect("no hook panicked");
+                    seen.insert((at.site, at.layer), matrix(x.clone()));
+                }
+                x
+            })
+        }
+
+        fn hooks(&self, layer: usize, site: Site) -> bool {
+            self.sites.contains(&site) || self.steer.hooks(layer, site)
+        }
+    }
+
+    let model = tiny().model;
+    let texts = [words(0, 9), words(4, 5)];
+    let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
+    let nothing = |_: HookPoint, x: Tensor<2>| x;
+    let steer = |at: HookPoint, x: Tensor<2>| match at.site {
+        Site::ResidPost if at.layer == 1 => x * 1.5,
+        _ => x,
+    };
+    for (name, steer) in [("base", &nothing as Hook), ("steered", &steer as Hook)] {
+        for sites in [
+            &Site::ALL[..],
+            &[Site::ResidPost],
+            &[Site::VProj, Site::MlpOut],
+            &[],
+        ] {
+            let collected = Collected {
+                steer,
+                sites,
+                seen: Mutex::default(),
+            };
+            let (expected, _) = model.prefill(&texts, Some(&collected));
+            let seen = collected.seen.into_inner().expect("no hook panicked");
+            let (resid_post, cache) = model.run_with_cache(&texts, sites, Some(steer));
+            assert_eq!(bits(&matrix(resid_post)), bits(&matrix(expected)), "{name}");
+            assert_eq!(cache.iter().count(), seen.len());
+            assert_eq!(seen.len(), sites.len() * model.config.num_hidden_layers);
+            for ((site, layer), expected) in &seen {
+                let kept = cache.get(*site, *layer).expect("it was asked for");
+                assert_eq!(
+                    bits(&matrix(kept.clone())),
+                    bits(expected),
+                    "{name} {site:?}"
+                );
+            }
+            assert!(cache.get(Site::ResidPost, 99).is_none());
+            assert_eq!(
+                cache.get(Site::KProj, 0).is_some(),
+                sites.contains(&Site::KProj)
+            );
+        }
+    }
+    let (base, _) = model.run_with_cache(&texts, &[], None);
+    let (unhooked, _) = model.prefill(&texts, None);
+    assert_eq!(bits(&matrix(base)), bits(&matrix(unhooked)));
 }
 
 #[test]

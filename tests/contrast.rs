@@ -6,7 +6,8 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use safetensors::SafeTensors;
-use trimtab_model::{HookPoint, HostTensor, Model};
+use trimtab_model::tensor_file::HostTensor;
+use trimtab_model::{HookPoint, Model};
 use trimtab_steer::effect::{
     EffectError, SweepPoint, measure_effect, pairwise_kl, perplexity, strongest_within, sweep,
 };

@@ -12,9 +12,11 @@ use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use trimtab_model::checkpoint_weights::{CheckpointWeights, FloatDType};
+use trimtab_model::file::sha256_hex;
+use trimtab_model::tensor_file::HostTensor;
 use trimtab_model::{
-    CheckpointWeights, FloatDType, GenerateOptions, HostTensor, Model, ModelConfig, Precision,
-    Pretrained, Request, Sampling, generate, sha256_hex,
+    GenerateOptions, Model, ModelConfig, Precision, Pretrained, Request, Sampling, generate,
 };
 use trimtab_steer::export::{
     ExportError, MAX_LOGIT_DIFFERENCE, ReferenceLogits, SlidingWindowPolicy, Verification,
@@ -115,7 +117,7 @@ fn a_merged_checkpoint_is_sharded_like_its_source_and_adds_biases_only() {
     }
     let index: Value = json_of(&out.join("model.safetensors.index.json"));
     let places = index["weight_map"].as_object().expect("an object");
-    assert_eq!(places.len(), Model::tensors(&load(&out).config).len());
+    assert_eq!(places.len(), Model::tensor_shapes(&load(&out).config).len());
     let size: usize = [0, 1]
         .iter()
         .flat_map(|&file| after.stored(file))
@@ -154,7 +156,7 @@ fn merging_takes_the_memory_of_one_tensor() {
     fs::write(folder.path().join("config.json"), config.to_string()).expect("a writable folder");
     let config = ModelConfig::from_dir(folder.path()).expect("a good configuration");
     let (mut header, mut offset) = (serde_json::Map::new(), 0);
-    for (name, shape) in Model::tensors(&config) {
+    for (name, shape) in Model::tensor_shapes(&config) {
         let end = offset + 4 * shape.iter().product::<usize>();
         let token_filter = json!({ "dtype": "F32", "shape": shape, "data_offsets": [offset, end] });
         header.insert(name, token_filter);
@@ -241,7 +243,10 @@ fn a_checkpoint_that_cannot_be_merged_leaves_nothing_behind() {
         SlidingWindowPolicy::Refuse,
         &out,
     );
-    assert!(matches!(refused, Err(ExportError::Load(_))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(ExportError::Weights(_))),
+        "{refused:?}"
+    );
     let mut conditional = steering(&base);
     conditional.metadata.token_filter = Some(TokenFilter {
         strength: 0.5,
@@ -564,10 +569,10 @@ fn load(folder: &Path) -> Model {
     let config = ModelConfig::from_dir(folder).expect("a good configuration");
     let weights = open(folder);
     weights
-        .check(&Model::tensors(&config), &[])
+        .check(&Model::tensor_shapes(&config), &[])
         .expect("all tensors and no others");
     let device = Device::flex();
-    Model::build(config, &mut |name, _| {
+    Model::from_tensors(config, &mut |name, _| {
         weights.tensor(name, FloatDType::F32, &device)
     })
     .expect("sound tensors")

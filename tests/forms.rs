@@ -3,7 +3,9 @@
 use std::convert::Infallible;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use trimtab_model::{CheckpointWeights, FloatDType, Hook, HostTensor, Model, ModelConfig, Site};
+use trimtab_model::checkpoint_weights::{CheckpointWeights, FloatDType};
+use trimtab_model::tensor_file::HostTensor;
+use trimtab_model::{Hook, Model, ModelConfig, Site};
 use trimtab_steer::form::{Full, Gated, Lora, LowRank, PerLayer, RandomProjection, Scaled};
 use trimtab_steer::{Adapter, Form, FormError};
 use trimtab_tests::{Matrix, bits, fixture, matrix, max_difference};
@@ -82,7 +84,7 @@ fn before_training_every_form_is_the_base_to_the_bit() {
 #[test]
 fn forms_act_on_models_in_bf16() {
     let weights = weights();
-    let base = Model::build(config(), &mut |name, _| {
+    let base = Model::from_tensors(config(), &mut |name, _| {
         weights.tensor(name, FloatDType::BF16, &Device::flex())
     })
     .expect("sound tensors");
@@ -179,8 +181,8 @@ fn vectors_at_a_projection_are_its_bias() {
         config.architecture.biases.o = site == Site::OProj;
         config.architecture.biases.mlp = site == Site::DownProj;
         let weights = weights();
-        let in_file = Model::tensors(&base.config);
-        let biased = Model::build(config, &mut |name, shape| {
+        let in_file = Model::tensor_shapes(&base.config);
+        let biased = Model::from_tensors(config, &mut |name, shape| {
             let tensor = if in_file.iter().any(|(of, _)| of == name) {
                 weights
                     .tensor(name, FloatDType::F32, &Device::flex())
@@ -215,7 +217,7 @@ fn lora_is_an_update_of_the_weights() {
     }));
     shake(&mut adapter, 0.3);
     let weights = weights();
-    let Ok(merged) = Model::build(config(), &mut |name, _| {
+    let Ok(merged) = Model::from_tensors(config(), &mut |name, _| {
         let tensor = weights
             .tensor(name, FloatDType::F32, &Device::flex())
             .expect("in the file");
@@ -516,7 +518,7 @@ fn weights() -> CheckpointWeights {
 
 fn base(device: &Device) -> Model {
     let weights = weights();
-    Model::build(config(), &mut |name, _| {
+    Model::from_tensors(config(), &mut |name, _| {
         weights.tensor(name, FloatDType::F32, device)
     })
     .expect("sound tensors")

@@ -10,9 +10,10 @@
 )]
 
 use burn::tensor::{Tensor, TensorData};
+use trimtab_model::generation::GenerateError;
+use trimtab_model::hook::resid_post_hook;
 use trimtab_model::{
-    FinishReason, GenerateError, GenerateOptions, Hook, HookPoint, Model, PromptCache, Request,
-    Sampling, generate, resid_post_hook,
+    FinishReason, GenerateOptions, Hook, HookPoint, Model, PromptCache, Request, Sampling, generate,
 };
 use trimtab_tests::{Matrix, bits, captured, matrix, max_difference, tiny};
 
@@ -298,7 +299,7 @@ fn requests_that_cannot_be_completed_are_refused() {
                 index: 7,
                 len,
                 new,
-                most: 128
+                max: 128
             }
         );
     }

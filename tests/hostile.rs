@@ -22,11 +22,46 @@ use burn::tensor::Device;
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
-use trimtab_model::{
-    ConfigError, HostTensor, LoadError, Mismatch, Model, Precision, Pretrained, TensorFile,
-    TensorFileError, TokenizerError,
-};
+use trimtab_model::checkpoint_weights::{Mismatch, WeightsError};
+use trimtab_model::config::ConfigError;
+use trimtab_model::tensor_file::{HostTensor, TensorFile, TensorFileError};
+use trimtab_model::tokenizer::TokenizerError;
+use trimtab_model::{LoadError, Model, Precision, Pretrained};
 use trimtab_tests::{TINY_TOKENIZER, bits, fixture, matrix, tiny, tiny_checkpoint};
+
+/// Programs print an error and its sources one after the other, so none may print its source itself.
+#[test]
+fn errors_do_not_print_their_sources_twice() {
+    let cases: [(&str, fn(&Path)); 4] = [
+        ("config.json", |path| {
+            fs::remove_file(path).expect("it was there")
+        }),
+        ("tokenizer.json", |path| {
+            fs::remove_file(path).expect("it was there")
+        }),
+        ("model.safetensors", |path| {
+            fs::remove_file(path).expect("it was there")
+        }),
+        ("chat_template.jinja", |path| {
+            fs::create_dir(path).expect("a writable folder")
+        }),
+    ];
+    for (name, damage) in cases {
+        let folder = tiny_checkpoint();
+        damage(&folder.path().join(name));
+        let error = load(folder.path()).expect_err(name);
+        assert!(error.to_string().contains(name), "{error}");
+        let mut error: &dyn std::error::Error = &error;
+        let mut sources = 0;
+        while let Some(source) = error.source() {
+            let (message, printed) = (error.to_string(), source.to_string());
+            assert!(!message.contains(&printed), "{message} | {printed}");
+            error = source;
+            sources += 1;
+        }
+        assert_eq!(sources, 1, "{name}: the system says why");
+    }
+}
 
 #[test]
 fn missing_files_are_read_errors() {
@@ -42,7 +77,9 @@ fn missing_files_are_read_errors() {
         let right = match &error {
             LoadError::Config(ConfigError::Read { path, .. })
             | LoadError::Tokenizer(TokenizerError::Read { path, .. })
-            | LoadError::Weights(TensorFileError::Read { path, .. }) => path.ends_with(name),
+            | LoadError::Weights(WeightsError::File(TensorFileError::Read { path, .. })) => {
+                path.ends_with(name)
+            }
             _ => false,
         };
         assert!(right, "{name}: {error:?}");
@@ -362,14 +399,20 @@ fn truncated_weights_are_malformed() {
     ] {
         let error = load_with("model.safetensors", &bytes[..len]).expect_err("a part of a file");
         assert!(
-            matches!(error, LoadError::Weights(TensorFileError::Malformed { .. })),
+            matches!(
+                error,
+                LoadError::Weights(WeightsError::File(TensorFileError::Malformed { .. }))
+            ),
             "{len} bytes: {error:?}"
         );
     }
     let error = load_with("model.safetensors", &[&bytes[..], b"more"].concat())
         .expect_err("more than a file");
     assert!(
-        matches!(error, LoadError::Weights(TensorFileError::Malformed { .. })),
+        matches!(
+            error,
+            LoadError::Weights(WeightsError::File(TensorFileError::Malformed { .. }))
+        ),
         "{error:?}"
     );
 }
@@ -387,12 +430,12 @@ fn a_flipped_bit_in_the_header_is_an_error_or_changes_nothing() {
         damaged[bit / 8] ^= 1 << (bit % 8);
         fs::write(folder.path().join("model.safetensors"), &damaged).expect("a writable folder");
         match load(folder.path()) {
-            Err(
-                LoadError::Weights(
+            Err(LoadError::Weights(
+                WeightsError::File(
                     TensorFileError::Malformed { .. } | TensorFileError::Dtype { .. },
                 )
-                | LoadError::Mismatch { .. },
-            ) => refused += 1,
+                | WeightsError::Mismatch { .. },
+            )) => refused += 1,
             Err(error) => panic!("bit {bit}: {error:?}"),
             Ok(loaded) => {
                 assert_eq!(logits(&loaded.model), base, "bit {bit}");
@@ -462,7 +505,8 @@ fn weights_that_do_not_fit_the_config_name_the_tensor() {
         });
         let right = matches!(
             &error,
-            LoadError::Weights(TensorFileError::NonFinite { name, .. }) if name == NAME
+            LoadError::Weights(WeightsError::File(TensorFileError::NonFinite { name, .. }))
+                if name == NAME
         );
         assert!(right, "{value}: {error:?}");
     }
@@ -471,7 +515,10 @@ fn weights_that_do_not_fit_the_config_name_the_tensor() {
     bytes[last] ^= 1;
     let error = load_with("model.safetensors", &bytes).expect_err("a checksum");
     assert!(
-        matches!(error, LoadError::Weights(TensorFileError::Checksum { .. })),
+        matches!(
+            error,
+            LoadError::Weights(WeightsError::File(TensorFileError::Checksum { .. }))
+        ),
         "{error:?}"
     );
 }
@@ -542,7 +589,7 @@ fn f16_and_bf16_weights_load_exactly_and_other_types_are_refused() {
             })
         });
         let error = load_with("model.safetensors", &infinite).expect_err("infinity");
-        let right = matches!(&error, LoadError::Weights(TensorFileError::NonFinite { name, .. })
+        let right = matches!(&error, LoadError::Weights(WeightsError::File(TensorFileError::NonFinite { name, .. }))
             if name == "model.norm.weight");
         assert!(right, "{dtype:?}: {error:?}");
     }
@@ -591,7 +638,7 @@ fn every_16_bit_number_is_read_exactly() {
 /// The mismatches of a checkpoint, if they are why it was refused.
 fn mismatches(error: &LoadError) -> &[Mismatch] {
     match error {
-        LoadError::Mismatch { mismatches, .. } => mismatches,
+        LoadError::Weights(WeightsError::Mismatch { mismatches, .. }) => mismatches,
         _ => &[],
     }
 }

@@ -12,7 +12,9 @@ use std::thread;
 
 use tempfile::TempDir;
 use trimtab_hub::{Download, Hub, HubError};
-use trimtab_model::{ChatMessage, ChatTemplate, CheckpointWeights, FloatDType, sha256_hex};
+use trimtab_model::checkpoint_weights::{CheckpointWeights, FloatDType};
+use trimtab_model::file::sha256_hex;
+use trimtab_model::{ChatMessage, ChatTemplate};
 use trimtab_tests::fixture;
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";

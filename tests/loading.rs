@@ -14,10 +14,10 @@ use proptest::prelude::*;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use trimtab_model::{
-    CheckpointWeights, FloatDType, HostTensor, LoadError, Mismatch, Precision, Pretrained,
-    TensorFile, TensorFileError, sha256_hex,
-};
+use trimtab_model::checkpoint_weights::{CheckpointWeights, FloatDType, Mismatch, WeightsError};
+use trimtab_model::file::sha256_hex;
+use trimtab_model::tensor_file::{HostTensor, TensorFile, TensorFileError};
+use trimtab_model::{LoadError, Precision, Pretrained};
 use trimtab_tests::{fixture, json_text, tiny, tiny_checkpoint};
 
 const SHARDS: [&str; 3] = [
@@ -104,7 +104,7 @@ fn every_number_format_is_converted_to_every_other() {
         }
         let double = weights.tensor("matrix", FloatDType::F64, &Device::flex());
         assert!(
-            matches!(double, Err(LoadError::ComputeDtype { .. })),
+            matches!(double, Err(WeightsError::ComputeDtype { .. })),
             "{double:?}"
         );
     }
@@ -161,7 +161,7 @@ fn every_mismatch_is_reported_at_once() {
     file.write(&folder.path().join("model.safetensors"))
         .expect("a writable folder");
     let error = load(folder.path()).expect_err("five things are wrong");
-    let LoadError::Mismatch { mismatches, .. } = &error else {
+    let LoadError::Weights(WeightsError::Mismatch { mismatches, .. }) = &error else {
         panic!("{error:?}")
     };
     let missing = |name: &str, nearest: Option<&str>| Mismatch::Missing {
@@ -217,7 +217,7 @@ fn tolerated_names_match_a_name_a_prefix_or_a_suffix() {
     ] {
         let found = match weights.check(&[], &tolerated) {
             Ok(()) => vec![],
-            Err(LoadError::Mismatch { mismatches, .. }) => mismatches,
+            Err(WeightsError::Mismatch { mismatches, .. }) => mismatches,
             Err(error) => panic!("{error:?}"),
         };
         let left: Vec<Mismatch> = left
@@ -295,19 +295,19 @@ fn hostile_headers_are_malformed() {
     ] {
         let error = open_file(&with_header(header.as_bytes(), 16))
             .expect_err(&header[..header.len().min(80)]);
-        let right = matches!(error, LoadError::Weights(TensorFileError::Malformed { .. }));
+        let right = matches!(error, WeightsError::File(TensorFileError::Malformed { .. }));
         assert!(right, "{header:.80}: {error:?}");
     }
     for len in [1, 1 << 20, 16 << 20, 1 << 40, u64::MAX] {
         let error = open_file(&len.to_le_bytes()).expect_err("nothing behind it");
-        let right = matches!(error, LoadError::Weights(TensorFileError::Malformed { .. }));
+        let right = matches!(error, WeightsError::File(TensorFileError::Malformed { .. }));
         assert!(right, "{len}: {error:?}");
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::create_dir(folder.path().join("model.safetensors")).expect("a writable folder");
     let error = CheckpointWeights::open(folder.path()).expect_err("a folder");
     assert!(
-        matches!(error, LoadError::Weights(TensorFileError::Malformed { .. })),
+        matches!(error, WeightsError::File(TensorFileError::Malformed { .. })),
         "{error:?}"
     );
 }
@@ -354,7 +354,7 @@ fn an_index_that_does_not_fit_its_shards_is_refused() {
             .expect("a writable folder");
         let error = load(folder.path()).expect_err(&text[..text.len().min(80)]);
         assert!(
-            matches!(error, LoadError::Index { .. }),
+            matches!(error, LoadError::Weights(WeightsError::Index { .. })),
             "{text:.80}: {error:?}"
         );
     }
@@ -363,14 +363,18 @@ fn an_index_that_does_not_fit_its_shards_is_refused() {
     let error = load(folder.path()).expect_err("a shard is missing");
     let right = matches!(
         &error,
-        LoadError::Weights(TensorFileError::Read { path, .. }) if path.ends_with(SHARDS[1])
+        LoadError::Weights(WeightsError::File(TensorFileError::Read { path, .. }))
+            if path.ends_with(SHARDS[1])
     );
     assert!(right, "{error:?}");
     let folder = sharded();
     fs::copy(folder.path().join(SHARDS[0]), folder.path().join(SHARDS[1]))
         .expect("a writable folder");
     let error = load(folder.path()).expect_err("the same tensors twice");
-    assert!(matches!(error, LoadError::Index { .. }), "{error:?}");
+    assert!(
+        matches!(error, LoadError::Weights(WeightsError::Index { .. })),
+        "{error:?}"
+    );
 }
 
 /// Peak resident size of a process that loads 350 MiB of weights. The file is sparse, so its
@@ -512,8 +516,8 @@ fn load(folder: &Path) -> Result<Pretrained, LoadError> {
     Pretrained::load(folder, Precision::F32, &Device::flex())
 }
 
-fn is_non_finite(error: &LoadError) -> bool {
-    matches!(error, LoadError::Weights(TensorFileError::NonFinite { .. }))
+fn is_non_finite(error: &WeightsError) -> bool {
+    matches!(error, WeightsError::File(TensorFileError::NonFinite { .. }))
 }
 
 /// A safetensors file with `data` zero bytes after its header.
@@ -522,7 +526,7 @@ fn with_header(header: &[u8], data: usize) -> Vec<u8> {
     [&len[..], header, &vec![0; data]].concat()
 }
 
-fn open_file(bytes: &[u8]) -> Result<CheckpointWeights, LoadError> {
+fn open_file(bytes: &[u8]) -> Result<CheckpointWeights, WeightsError> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::write(folder.path().join("model.safetensors"), bytes).expect("a writable folder");
     CheckpointWeights::open(folder.path())

@@ -2,6 +2,7 @@
 //!
 //! A run folder that cannot be used gives a typed error and does not change.
 
+#![cfg(target_os = "linux")] // signals, permissions and `/dev/full`
 #![expect(
     clippy::type_complexity,
     reason = "tables of cases read best as they are"
@@ -27,7 +28,8 @@ use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
 use tempfile::TempDir;
-use trimtab_model::{Precision, Pretrained, TensorFile, TensorFileError};
+use trimtab_model::tensor_file::{TensorFile, TensorFileError};
+use trimtab_model::{Precision, Pretrained};
 use trimtab_rl::checkpoint::CheckpointError;
 use trimtab_rl::optim::AdamWConfig;
 use trimtab_rl::{Recipe, RecipeConfig, Run, RunError};

@@ -7,7 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::Device;
 use serde_json::json;
-use trimtab_model::{CheckpointWeights, HostTensor, Pretrained, sha256_hex};
+use trimtab_model::Pretrained;
+use trimtab_model::checkpoint_weights::CheckpointWeights;
+use trimtab_model::file::sha256_hex;
+use trimtab_model::tensor_file::HostTensor;
 use trimtab_steer::{Adapter, SteeredModel, SteeredModelError, SteeringFile};
 use trimtab_tests::{Matrix, error_chain, fixture, matrix, tiny, tiny_checkpoint};
 

@@ -11,7 +11,8 @@ use std::sync::LazyLock;
 
 use burn::tensor::Device;
 use serde_json::json;
-use trimtab_model::{HostTensor, Precision, Pretrained, Site, TensorFile, TensorFileError};
+use trimtab_model::tensor_file::{HostTensor, TensorFile, TensorFileError};
+use trimtab_model::{Precision, Pretrained, Site};
 use trimtab_steer::form::{Gated, Lora, PerLayer};
 use trimtab_steer::token_filter::{Part, TokenSet};
 use trimtab_steer::{

@@ -9,9 +9,9 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use burn::tensor::Device;
+use trimtab_model::tensor_file::HostTensor;
 use trimtab_model::{
-    Completion, FinishReason, GenerateOptions, HostTensor, Precision, Pretrained, Request,
-    Sampling, generate,
+    Completion, FinishReason, GenerateOptions, Precision, Pretrained, Request, Sampling, generate,
 };
 use trimtab_rl::advantage::Advantage;
 use trimtab_rl::gradient::{

@@ -10,10 +10,17 @@ use std::time::{Duration, Instant};
 use burn::tensor::Device;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use trimtab_model::chat::ChatError;
+use trimtab_model::tokenizer::TokenizerError;
 use trimtab_model::{
-    ChatError, ChatMessage, ChatTemplate, LoadError, Precision, Pretrained, Tokenizer,
+    ChatMessage, ChatTemplate, LoadError, Precision, Pretrained, Sampling, Tokenizer,
 };
-use trimtab_tests::{TINY_TOKENIZER, fixture, json_text, tiny_checkpoint};
+use trimtab_rl::evaluate;
+use trimtab_rl::rollout::RolloutError;
+use trimtab_rl::rollout::rollouts;
+use trimtab_tasks::evaluation::{Decoding, Item};
+use trimtab_tasks::{NanoTask, Split, Template};
+use trimtab_tests::{TINY_TOKENIZER, bundled_model, fixture, json_text, tiny_checkpoint};
 
 /// Texts, ids and the script that made them are in `fixtures/tokenizers`.
 #[test]
@@ -247,6 +254,52 @@ fn a_refusal_carries_the_message_of_the_template() {
     );
 }
 
+/// A broken decoder must not pass for a model that answers nothing.
+#[test]
+fn completions_that_cannot_be_decoded_are_an_error() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for file in ["config.json", "model.safetensors"] {
+        fs::copy(bundled_model().join(file), folder.path().join(file)).expect("a writable folder");
+    }
+    let mut tokenizer: Value = read_json(&bundled_model().join("tokenizer.json"));
+    tokenizer["decoder"] = json!({"type": "Sequence", "decoders": [
+        {"type": "Replace", "pattern": {"Regex": "^.*$"}, "content": "a"},
+        {"type": "Strip", "content": "a", "start": 1, "stop": 1}, // of one letter: it panics
+    ]});
+    let path = folder.path().join("tokenizer.json");
+    fs::write(path, tokenizer.to_string()).expect("a writable folder");
+    let base = Pretrained::load(folder.path(), Precision::F32, &Device::flex()).expect("sound");
+    let items = Item::held_out(NanoTask::Gsm, 0, 3);
+    let decoding = Decoding {
+        samples: 1,
+        temperature: 1.0,
+        max_new_tokens: 4,
+        stop: vec![],
+        seed: 0,
+    };
+    let evaluated = evaluate(&base, None, &items, &decoding, 0).next();
+    assert!(
+        matches!(
+            evaluated,
+            Some(Err(RolloutError::Tokenizer(TokenizerError::Decode { .. })))
+        ),
+        "{evaluated:?}"
+    );
+    let problems = vec![(0, NanoTask::Gsm.problem(Split::Train, 0, 0))];
+    let sampling = Sampling {
+        max_new_tokens: 4,
+        ..Sampling::default()
+    };
+    let sampled = rollouts(&base, &Template::Nano, problems, 2, &sampling, None);
+    assert!(
+        matches!(
+            sampled,
+            Err(RolloutError::Tokenizer(TokenizerError::Decode { .. }))
+        ),
+        "{sampled:?}"
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
@@ -280,7 +333,7 @@ proptest! {
             && let Ok(ids) = tokenizer.encode(&text)
         {
             prop_assert!(ids.iter().all(|&id| id < 89));
-            tokenizer.decode(&ids);
+            drop(tokenizer.decode(&ids));
         }
         drop(ChatTemplate::from_dir(folder.path()));
     }

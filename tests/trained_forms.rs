@@ -10,9 +10,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
+use trimtab_model::checkpoint_weights::{CheckpointWeights, FloatDType};
 use trimtab_model::{
-    CheckpointWeights, Completion, FinishReason, FloatDType, Hook, Model, ModelConfig, Precision,
-    Pretrained, Site,
+    Completion, FinishReason, Hook, Model, ModelConfig, Precision, Pretrained, Site,
 };
 use trimtab_rl::gradient::{
     BackwardConfig, GroupLoss, LogprobGrads, group_gradient, group_logprobs,
@@ -433,7 +433,7 @@ fn tiny(tied: bool) -> Model {
     let mut config = ModelConfig::from_dir(&fixture("tiny_qwen2")).expect("a good configuration");
     config.tie_word_embeddings = tied;
     let weights = tiny_weights();
-    Model::build(config, &mut |name, _| {
+    Model::from_tensors(config, &mut |name, _| {
         weights.tensor(name, FloatDType::F32, &Device::flex())
     })
     .expect("sound tensors")

@@ -17,9 +17,10 @@ use std::convert::Infallible;
 use std::sync::LazyLock;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use trimtab_model::tensor_file::HostTensor;
 use trimtab_model::{
-    Completion, FinishReason, GenerateOptions, Hook, HookPoint, HostTensor, Model, ModelConfig,
-    Precision, Pretrained, Request, Sampling, generate,
+    Completion, FinishReason, GenerateOptions, Hook, HookPoint, Model, ModelConfig, Precision,
+    Pretrained, Request, Sampling, generate,
 };
 use trimtab_rl::gradient::{
     BackwardConfig, GroupGradient, GroupLoss, LogprobGrads, group_gradient,
@@ -159,7 +160,7 @@ fn loss_and_gradient_of_a_hand_computed_table() {
             "rms_norm_eps": 1e-9}"#,
     )
     .expect("a sound configuration");
-    let model = Model::build(config, &mut |name, shape| {
+    let model = Model::from_tensors(config, &mut |name, shape| {
         let rows = if shape.len() == 2 { shape[0] } else { 1 };
         let data = match name {
             "lm_head.weight" => weights.iter().flat_map(|&weight| [weight, 0.0]).collect(),

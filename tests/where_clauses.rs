@@ -3,9 +3,10 @@
 use std::sync::Mutex;
 
 use burn::tensor::{Device, Tensor};
+use trimtab_model::hook::{HookFn, TokenInfo};
+use trimtab_model::tensor_file::HostTensor;
 use trimtab_model::{
-    GenerateOptions, Hook, HookFn, HookPoint, HostTensor, Intervention, Model, Request, Sampling,
-    Site, TokenInfo, generate,
+    GenerateOptions, Hook, HookPoint, Intervention, Model, Request, Sampling, Site, generate,
 };
 use trimtab_steer::form::{Gated, PerLayer};
 use trimtab_steer::steering::SteeredToken;

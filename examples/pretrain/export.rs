@@ -5,7 +5,8 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow};
 use serde_json::json;
-use trimtab::model::{HostTensor, write_atomically};
+use trimtab::model::file::write_atomically;
+use trimtab::model::tensor_file::HostTensor;
 
 use crate::tokenizer::END_OF_TEXT;
 

@@ -9,7 +9,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, Normal};
-use trimtab::model::{HostTensor, Model, ModelConfig, TensorFile};
+use trimtab::model::tensor_file::{HostTensor, TensorFile};
+use trimtab::model::{Model, ModelConfig};
 use trimtab::rl::optim::Moments;
 
 /// Everything that a stopped run needs to go on as if it had not been stopped.
@@ -32,23 +33,25 @@ impl State {
         let narrow = 0.04 / (2.0 * config.num_hidden_layers as f32).sqrt();
         let mut params = BTreeMap::new();
         let device = Device::flex();
-        let built: Result<_, Infallible> = Model::build(config.clone(), &mut |name, shape| {
-            let residual = name.ends_with("o_proj.weight") || name.ends_with("down_proj.weight");
-            let normal = Normal::new(0.0, if residual { narrow } else { 0.04 })
-                .expect("a positive deviation");
-            let len = shape.iter().product();
-            let data: Vec<f32> = match shape {
-                [_] => vec![if name.ends_with("bias") { 0.0 } else { 1.0 }; len],
-                _ => normal.sample_iter(&mut rng).take(len).collect(),
-            };
-            let tensor = HostTensor {
-                shape: shape.to_vec(),
-                data,
-            };
-            let leaf = upload(&tensor, &device);
-            params.insert(name.to_owned(), tensor);
-            Ok(leaf)
-        });
+        let built: Result<_, Infallible> =
+            Model::from_tensors(config.clone(), &mut |name, shape| {
+                let residual =
+                    name.ends_with("o_proj.weight") || name.ends_with("down_proj.weight");
+                let normal = Normal::new(0.0, if residual { narrow } else { 0.04 })
+                    .expect("a positive deviation");
+                let len = shape.iter().product();
+                let data: Vec<f32> = match shape {
+                    [_] => vec![if name.ends_with("bias") { 0.0 } else { 1.0 }; len],
+                    _ => normal.sample_iter(&mut rng).take(len).collect(),
+                };
+                let tensor = HostTensor {
+                    shape: shape.to_vec(),
+                    data,
+                };
+                let leaf = upload(&tensor, &device);
+                params.insert(name.to_owned(), tensor);
+                Ok(leaf)
+            });
         let Ok(_) = built;
         let moments = params
             .iter()

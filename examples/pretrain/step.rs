@@ -67,11 +67,12 @@ impl Training {
     /// Summed loss of `documents` in nats and its gradient, one tensor after another by name.
     fn gradient(&self, state: &State, documents: &[Vec<u32>]) -> (f64, Vec<Vec<f32>>) {
         let mut leaves = BTreeMap::new();
-        let built: Result<_, Infallible> = Model::build(self.config.clone(), &mut |name, _| {
-            let leaf = upload(&state.params[name], &self.device).require_grad();
-            leaves.insert(name.to_owned(), leaf.clone());
-            Ok(leaf)
-        });
+        let built: Result<_, Infallible> =
+            Model::from_tensors(self.config.clone(), &mut |name, _| {
+                let leaf = upload(&state.params[name], &self.device).require_grad();
+                leaves.insert(name.to_owned(), leaf.clone());
+                Ok(leaf)
+            });
         let Ok(model) = built;
         let inputs: Vec<&[u32]> = documents
             .iter()

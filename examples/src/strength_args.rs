@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 use trimtab::Pretrained;
-use trimtab::model::HostTensor;
+use trimtab::model::tensor_file::HostTensor;
 use trimtab::steer::effect::{SweepPoint, strongest_within, sweep};
 use trimtab::steer::extraction::{ContrastivePrompts, read_paragraphs};
 

@@ -60,7 +60,7 @@ impl Args {
 fn address(text: &str) -> Result<(u64, u64, usize), String> {
     let numbers: Result<Vec<u64>, _> = text.split(':').map(str::parse).collect();
     match numbers.as_deref() {
-        Ok(&[step, index, sample]) if step > 0 => Ok((step, index, sample as usize)),
+        Ok([step, index, sample]) if *step >= 1 => Ok((*step, *index, *sample as usize)),
         _ => Err("write STEP:INDEX:SAMPLE, as in 3:64:0; steps count from 1".to_owned()),
     }
 }

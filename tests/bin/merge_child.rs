@@ -5,7 +5,8 @@
 
 use std::path::Path;
 
-use trimtab_model::{HostTensor, ModelConfig};
+use trimtab_model::ModelConfig;
+use trimtab_model::tensor_file::HostTensor;
 use trimtab_steer::export::{SlidingWindowPolicy, merge_checkpoint};
 use trimtab_steer::{Form, SteeringFile, SteeringMetadata};
 

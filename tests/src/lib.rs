@@ -11,10 +11,9 @@ use burn::tensor::{Device, Tensor};
 use proptest::prelude::*;
 use serde_json::Value;
 use tempfile::TempDir;
-use trimtab_model::{
-    CheckpointWeights, FloatDType, Hook, HookPoint, HostTensor, Model, ModelConfig, Precision,
-    Pretrained, Site,
-};
+use trimtab_model::checkpoint_weights::{CheckpointWeights, FloatDType};
+use trimtab_model::tensor_file::HostTensor;
+use trimtab_model::{Hook, HookPoint, Model, ModelConfig, Precision, Pretrained, Site};
 use trimtab_rl::Policy;
 use trimtab_steer::{Adapter, Form, TokenFilter};
 
@@ -81,10 +80,10 @@ pub fn fixture_model(name: &str) -> Model {
     let config = ModelConfig::from_dir(&folder).expect("a good configuration");
     let weights = CheckpointWeights::open(&folder).expect("a whole file");
     weights
-        .check(&Model::tensors(&config), &[])
+        .check(&Model::tensor_shapes(&config), &[])
         .expect("all tensors and no others");
     let device = Device::flex();
-    Model::frozen(config, Precision::F32, &device, &mut |name, _, rows| {
+    Model::from_rows(config, Precision::F32, &device, &mut |name, _, rows| {
         weights.rows(name, rows, FloatDType::F32, &device)
     })
     .expect("sound tensors")

@@ -9,7 +9,8 @@ use std::time::Instant;
 
 use clap::Parser;
 use rayon::prelude::*;
-use trimtab::model::{Completion, GenerateError, GenerateOptions, Model};
+use trimtab::model::generation::GenerateError;
+use trimtab::model::{Completion, GenerateOptions, Model};
 use trimtab::rl::Policy;
 use trimtab::rl::gradient::{BackwardConfig, GroupLoss, LogprobGrads, group_gradient};
 use trimtab::steer::{Adapter, Form, TokenFilter};

@@ -57,3 +57,8 @@ pub use verifier::Verifier;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/answer-checking.md")]
 mod answer_checking_page {}
+
+/// The examples of the README, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

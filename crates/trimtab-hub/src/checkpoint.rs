@@ -1,7 +1,7 @@
-//! Checkpoints from the Hugging Face hub, kept in the cache that its own programs use.
+//! Checkpoints from the Hugging Face hub, kept in the cache of its own programs.
 //!
-//! The work is done by the crate `hf-hub`; what stands here is which files a model needs, that all of them are of one
-//! commit, and that none is used before it is whole.
+//! The crate `hf-hub` downloads. This module chooses the files that a model needs, takes all of
+//! them from one commit, and uses none before it is complete.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -15,7 +15,7 @@ use hf_hub::{Cache, Repo, RepoType};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-/// The files of a checkpoint that are fetched where they exist, beside the weights.
+/// The files of a checkpoint beside its weights; those that exist are fetched.
 const FILES: [&str; 7] = [
     "config.json",
     "generation_config.json",
@@ -42,64 +42,70 @@ const MAX_SHARDS: usize = 1024;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Hub {
-    /// Where the hub is.
+    /// The address of the hub.
     pub endpoint: String,
-    /// The cache folder, with a folder per repository in it.
+    /// The cache, which has a folder for each repository.
     pub cache: PathBuf,
-    /// What the hub knows the user by.
+    /// The access token of the user.
     pub token: Option<String>,
-    /// Whether to ask the cache only.
+    /// Whether to use the cache only.
     pub offline: bool,
 }
 
-/// How far the download of a file is.
+/// Progress of the download of a file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Download {
     /// Name of the file.
     pub file: String,
-    /// Bytes that are there.
+    /// Bytes that have arrived.
     pub done: u64,
     /// Bytes of the whole file.
     pub total: u64,
 }
 
-/// Why a checkpoint could not be had from the hub.
+/// Why a checkpoint could not be fetched from the hub.
 #[expect(missing_docs, reason = "the messages document the variants")]
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum HubError {
     #[error(
-        "`{name}` is no name of a hub repository, which look like owner/model or owner/model@revision"
+        "`{name}` is not the name of a hub repository; names look like owner/model or \
+         owner/model@revision"
     )]
     Name { name: String },
-    #[error("{name} is not in the cache {cache}, and HF_HUB_OFFLINE forbids to fetch it")]
+    #[error("{name} is not in the cache {cache}, and HF_HUB_OFFLINE forbids fetching it")]
     Offline { name: String, cache: PathBuf },
     #[error("the hub {endpoint} has no {name}")]
     NotFound { name: String, endpoint: String },
     #[error(
-        "the hub {endpoint} does not give {name} to this user: is the name right, and does HF_TOKEN hold the token of someone with access?"
+        "the hub {endpoint} does not give {name} to this user; is the name right, and does \
+         HF_TOKEN hold the token of someone with access?"
     )]
     Denied { name: String, endpoint: String },
-    #[error("cannot fetch {file} of {name}: {reason}; what has come is kept, so try again")]
+    #[error("cannot fetch {file} of {name}: {reason}; the part that arrived is kept, so try again")]
     Fetch {
         name: String,
         file: String,
         reason: String,
     },
-    #[error("{file} of {name} came damaged")]
+    #[error("{file} of {name} arrived damaged")]
     Damaged { name: String, file: String },
-    #[error("{name} has no weights as safetensors")]
+    #[error("{name} has no safetensors weights")]
     NoWeights { name: String },
     #[error("the index of the weights of {name} cannot be used: {reason}")]
     Index { name: String, reason: String },
-    #[error("cannot use {path}: {source}")]
+    #[error("cannot use {path} in the cache of the hub")]
     Cache { path: PathBuf, source: io::Error },
 }
 
 impl Hub {
-    /// The hub and the cache that the environment names, as it does for Hugging Face's own programs: `HF_ENDPOINT`;
-    /// `HF_HUB_CACHE`, or else the folder `hub` in `HF_HOME`; `HF_TOKEN`, or else the file `HF_TOKEN_PATH` or `token`
-    /// in `HF_HOME`; `HF_HUB_OFFLINE`. Without `HF_HOME` it is `huggingface` in `XDG_CACHE_HOME` or `~/.cache`.
+    /// The hub that the environment names, by the same variables as in Hugging Face's own programs:
+    ///
+    /// - `HF_ENDPOINT`: the address
+    /// - `HF_HUB_CACHE`: the cache; by default `hub` in `HF_HOME`
+    /// - `HF_TOKEN`: the token; by default in the file `HF_TOKEN_PATH`, or `token` in `HF_HOME`
+    /// - `HF_HUB_OFFLINE`: whether to use the cache only
+    /// - `HF_HOME`: by default `huggingface` in `XDG_CACHE_HOME` or `~/.cache`
     pub fn from_env() -> Self {
         Self::from_variables(&|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
     }
@@ -127,11 +133,12 @@ impl Hub {
         }
     }
 
-    /// The folder of the repository `name`, `ID` or `ID@REVISION` (a branch, a tag or a commit; `main` if there is
-    /// none), after fetching what of it is not in the cache. A hub that cannot be reached does not matter when the
-    /// revision is there.
+    /// Fetches the files of a repository that are not in the cache and returns their folder.
     ///
-    /// `progress` is told about every part of a file that comes.
+    /// `name` is `ID` or `ID@REVISION`, where the revision is a branch, a tag or a commit and
+    /// `main` by default. If the hub cannot be reached, a revision in the cache is used.
+    ///
+    /// `progress` is called for every part of a file that arrives.
     ///
     /// # Errors
     ///
@@ -159,7 +166,7 @@ impl Hub {
         let repository = |revision: &str| {
             Repo::with_revision(id.to_owned(), RepoType::Model, revision.to_owned())
         };
-        let info = match fenced(|| api.repo(repository(revision)).info()) {
+        let info = match catch_panics(|| api.repo(repository(revision)).info()) {
             Ok(info) => info,
             Err(error) => {
                 let error = self.failure(name, "its list of files", error);
@@ -184,36 +191,14 @@ impl Hub {
             repo: api.repo(repository(&info.sha)),
             progress,
         };
-        let there: BTreeSet<&str> = info
-            .siblings
-            .iter()
-            .map(|sibling| sibling.rfilename.as_str())
-            .collect();
-        for file in FILES.into_iter().filter(|file| there.contains(file)) {
-            fetch.file(file)?;
-        }
-        if there.contains("model.safetensors") {
-            fetch.file("model.safetensors")?;
-        } else if there.contains("model.safetensors.index.json") {
-            let index = fetch.file("model.safetensors.index.json")?;
-            let shards = shard_names(&index).map_err(|reason| HubError::Index {
-                name: name.to_owned(),
-                reason,
-            })?;
-            for shard in shards {
-                fetch.file(&shard)?;
-            }
-        } else {
-            return Err(HubError::NoWeights {
-                name: name.to_owned(),
-            });
-        }
+        let siblings = info.siblings.iter();
+        fetch.all(&siblings.map(|file| file.rfilename.as_str()).collect())?;
         let dir = fetch.folder.join("snapshots").join(&info.sha);
-        self.point(id, revision, &info.sha)?;
+        self.record_revision(id, revision, &info.sha)?;
         Ok(dir)
     }
 
-    /// The snapshot of a revision that is in the cache.
+    /// The folder of a revision in the cache.
     fn cached(&self, id: &str, revision: &str) -> Option<PathBuf> {
         let folder = self.folder(id);
         let commit = if is_commit(revision) {
@@ -228,8 +213,8 @@ impl Hub {
         (is_commit(&commit) && dir.join("config.json").exists()).then_some(dir)
     }
 
-    /// Makes the revision of that name the commit, now that all its files are there.
-    fn point(&self, id: &str, revision: &str, commit: &str) -> Result<(), HubError> {
+    /// Records the commit of a revision, once all its files are there.
+    fn record_revision(&self, id: &str, revision: &str, commit: &str) -> Result<(), HubError> {
         let refs = self.folder(id).join("refs");
         drop(fs::remove_file(refs.join(commit))); // `hf-hub` makes one for the commit itself
         if is_commit(revision) {
@@ -277,15 +262,39 @@ struct Fetch<'a> {
 }
 
 impl Fetch<'_> {
-    /// Brings a file into the cache, taking up an earlier download where it broke off, and again as long as every
-    /// attempt brings something.
+    /// Downloads those of the files `there` that a model needs.
+    fn all(&mut self, there: &BTreeSet<&str>) -> Result<(), HubError> {
+        for file in FILES.into_iter().filter(|file| there.contains(file)) {
+            self.file(file)?;
+        }
+        if there.contains("model.safetensors") {
+            self.file("model.safetensors")?;
+        } else if there.contains("model.safetensors.index.json") {
+            let index = self.file("model.safetensors.index.json")?;
+            let shards = shard_names(&index).map_err(|reason| HubError::Index {
+                name: self.name.to_owned(),
+                reason,
+            })?;
+            for shard in shards {
+                self.file(&shard)?;
+            }
+        } else {
+            return Err(HubError::NoWeights {
+                name: self.name.to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Downloads a file into the cache. A download that broke off is resumed, and tried again as
+    /// long as each attempt brings something.
     fn file(&mut self, file: &str) -> Result<PathBuf, HubError> {
         let path = self.folder.join("snapshots").join(self.commit).join(file);
         if path.exists() {
             return Ok(path);
         }
         let url = self.repo.url(file);
-        let metadata = fenced(|| self.api.metadata(&url))
+        let metadata = catch_panics(|| self.api.metadata(&url))
             .map_err(|error| self.hub.failure(self.name, file, error))?;
         let (etag, size) = (metadata.etag(), metadata.size() as u64);
         let damaged = || HubError::Damaged {
@@ -293,13 +302,13 @@ impl Fetch<'_> {
             file: file.to_owned(),
         };
         if metadata.commit_hash() != self.commit || !is_plain(etag) {
-            return Err(damaged()); // the etag becomes the name of a file
+            return Err(damaged()); // the etag becomes a file name
         }
         let blob = self.folder.join("blobs").join(etag);
         let part = blob.with_extension("part"); // as `hf-hub` names it
         let mut had = len(&part);
         if had >= size {
-            drop(fs::remove_file(&part)); // there is nothing behind it to ask for
+            drop(fs::remove_file(&part)); // there is nothing left to ask for
             had = 0;
         }
         loop {
@@ -310,7 +319,7 @@ impl Fetch<'_> {
                 total: size,
                 progress: self.progress,
             };
-            match fenced(|| self.repo.download_with_progress(file, report)) {
+            match catch_panics(|| self.repo.download_with_progress(file, report)) {
                 Ok(_) if is_whole(&blob, size, etag) => return Ok(path),
                 Ok(_) => {
                     drop(fs::remove_file(&path));
@@ -318,7 +327,7 @@ impl Fetch<'_> {
                     if !resumed {
                         return Err(damaged());
                     }
-                    had = 0; // the part was of something else, or the hub cannot continue: once more from the start
+                    had = 0; // the part was of another file, or the hub cannot resume: start over
                 }
                 Err(error) => {
                     let have = len(&part);
@@ -332,7 +341,7 @@ impl Fetch<'_> {
     }
 }
 
-/// Tells the caller of [`Hub::snapshot`] what `hf-hub` tells.
+/// Passes the progress of `hf-hub` to the caller of [`Hub::snapshot`].
 struct Report<'a> {
     file: &'a str,
     done: u64,
@@ -357,14 +366,14 @@ impl Progress for Report<'_> {
     fn finish(&mut self) {}
 }
 
-/// Splits `ID[@REVISION]`, whose parts become parts of paths and addresses.
+/// Splits `ID[@REVISION]`. Its parts become parts of paths and addresses.
 fn parse(name: &str) -> Option<(&str, &str)> {
     let (id, revision) = name.split_once('@').unwrap_or((name, "main"));
     let is_path = |text: &str| text.split('/').all(is_plain);
     (id.split('/').count() <= 2 && is_path(id) && is_path(revision)).then_some((id, revision))
 }
 
-/// Whether a text may be the name of a file as it is.
+/// Whether a text is safe as a file name.
 fn is_plain(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     (1..=128).contains(&text.len()) && !text.starts_with('.') && text.bytes().all(allowed)
@@ -402,7 +411,7 @@ fn len(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |metadata| metadata.len())
 }
 
-/// Whether a file has its size and, where the hub names it by its SHA-256 as it does large files, that.
+/// Whether a file has its size and, if its etag is a SHA-256 as for large files, that hash.
 fn is_whole(path: &Path, size: u64, etag: &str) -> bool {
     let hash = || -> io::Result<String> {
         let mut hash = Sha256::new();
@@ -412,8 +421,8 @@ fn is_whole(path: &Path, size: u64, etag: &str) -> bool {
     len(path) == size && (etag.len() != 64 || hash().is_ok_and(|hash| hash == etag))
 }
 
-/// Runs `work` and turns a panic inside it into an error: `hf-hub` trusts what a hub answers.
-fn fenced<T>(work: impl FnOnce() -> Result<T, ApiError>) -> Result<T, ApiError> {
+/// Runs `work` and turns a panic into an error: `hf-hub` trusts the answers of a hub.
+fn catch_panics<T>(work: impl FnOnce() -> Result<T, ApiError>) -> Result<T, ApiError> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|_| Err(io::Error::other("the hf-hub library panicked").into()))
 }
@@ -454,7 +463,8 @@ mod tests {
         }
     }
 
-    /// The rules of https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables
+    /// The rules of
+    /// https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables
     #[test]
     fn the_environment_decides_as_for_other_programs() {
         let folder = tempfile::tempdir().expect("a temporary folder");

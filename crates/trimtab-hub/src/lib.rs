@@ -27,3 +27,8 @@ pub fn install() {
     #[cfg(feature = "parquet")]
     trimtab_tasks::reader::install_parquet(parquet::rows);
 }
+
+/// The examples of the README, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

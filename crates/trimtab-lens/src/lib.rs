@@ -89,7 +89,8 @@ pub fn logit_lens(
 mod tests {
     use std::path::Path;
 
-    use trimtab_model::{Device, HostTensor, Precision, Pretrained, TensorFile};
+    use trimtab_model::tensor_file::{HostTensor, TensorFile};
+    use trimtab_model::{Device, Precision, Pretrained};
 
     use super::*;
 

@@ -1,21 +1,21 @@
-//! Grouped-query attention over ragged rows that may share a prompt. All attention of all families is computed here.
+//! Grouped-query attention over ragged rows that may share a prompt.
 
 use std::sync::Arc;
 
 use burn::tensor::{Bool, DType, Device, Int, Tensor, TensorData, activation};
 use trimtab_kernels::{self as kernels, AttentionParams, PackedKv, SharedPrompt};
 
-use crate::weight::is_fast;
+use crate::weight::uses_cpu_kernels;
 
 /// Queries of one prompt whose scores are held at once.
 const QUERIES_AT_ONCE: usize = 512;
 
-/// What a layer's attention is told by its family.
+/// The settings of a layer's attention.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AttentionConfig {
-    /// What scores are multiplied by.
+    /// Scores are multiplied by it.
     pub(crate) scale: f64,
-    /// A query sees keys less than this many tokens back.
+    /// A query attends to keys less than this many tokens back.
     pub(crate) sliding_window: Option<usize>,
 }
 
@@ -32,27 +32,41 @@ impl AttentionConfig {
     }
 }
 
-/// Keys and values of one prompt in one layer. Cloning is cheap.
+/// Keys and values of one prompt in one layer. Cloning is cheap: tensors are shared.
 #[derive(Clone, Debug)]
 pub struct PromptLayerKv {
-    /// `[prompt_len, num_key_value_heads, head_dim]` each; on the CPU packed as well.
+    /// On the CPU there is a packed copy beside the tensors.
     shared: SharedPrompt,
 }
 
 impl PromptLayerKv {
-    /// The keys, rotated, and the values, `[prompt_len, num_key_value_heads, head_dim]` each.
+    /// The rotated keys, and the values.
+    ///
+    /// # Shapes
+    ///
+    /// - both: `[prompt_len, num_key_value_heads, head_dim]`
     pub fn tensors(&self) -> [&Tensor<3>; 2] {
         [&self.shared.keys, &self.shared.values]
     }
 
-    /// The same numbers, through which no gradient flows back.
+    /// The same numbers, detached from the autodiff graph.
     #[must_use]
     pub fn detached(&self) -> Self {
         self.map(Tensor::detach)
     }
 
+    /// The same numbers as leaves that require gradients.
     pub(crate) fn with_grad(&self) -> Self {
         self.map(|x| x.detach().require_grad())
+    }
+
+    /// The same keys and values as decode steps need them: without the tensors if there is a packed
+    /// copy.
+    pub(crate) fn for_decoding(self) -> Self {
+        if self.shared.packed.is_empty() {
+            return self;
+        }
+        self.map(|x| Tensor::zeros([0, x.dims()[1], x.dims()[2]], &x.device()))
     }
 
     fn map(&self, one: impl Fn(Tensor<3>) -> Tensor<3>) -> Self {
@@ -65,7 +79,10 @@ impl PromptLayerKv {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.shared.keys.dims()[0]
+        match self.shared.packed.first() {
+            Some(packed) => packed.len(),
+            None => self.shared.keys.dims()[0],
+        }
     }
 
     /// `[num_key_value_heads, prompt_len, head_dim]`
@@ -89,18 +106,23 @@ pub(crate) enum LayerKv {
     Packed(Vec<Vec<PackedKv>>),
 }
 
-/// Which rows the keys of a step belong to.
-pub(crate) struct Slots<'a> {
-    /// The slot that every row writes to; it sees that one and those before it.
-    pub(crate) now: usize,
+/// Where the rows of a decode step write, and what they attend to.
+pub(crate) struct DecodeStep<'a> {
+    /// The slot that every row writes to. It attends to this slot and those before it.
+    pub(crate) slot: usize,
     /// The first slot of each row.
     pub(crate) starts: &'a [usize],
     /// The prompt and the number of rows of each group, in row order.
     pub(crate) groups: Vec<(&'a PromptLayerKv, usize)>,
 }
 
-/// Each sequence attends to its own past. `q` is `[tokens, num_attention_heads, head_dim]`, `k` and `v` are
-/// `[tokens, num_key_value_heads, head_dim]`; the result is `[tokens, num_attention_heads * head_dim]`.
+/// Each sequence attends to its own past. Returns keys and values of each as well.
+///
+/// # Shapes
+///
+/// - `q`: `[tokens, num_attention_heads, head_dim]`
+/// - `k`, `v`: `[tokens, num_key_value_heads, head_dim]`
+/// - output: `[tokens, num_attention_heads * head_dim]`
 pub(crate) fn attend_prompts(
     config: AttentionConfig,
     q: Tensor<3>,
@@ -108,7 +130,7 @@ pub(crate) fn attend_prompts(
     v: Tensor<3>,
     lens: &[usize],
 ) -> (Tensor<2>, Vec<PromptLayerKv>) {
-    if is_fast(&q) {
+    if uses_cpu_kernels(&q) {
         let heads = config.heads(&q, &k);
         let (mixed, packed) = kernels::attend_prefill(heads, [q, k.clone(), v.clone()], lens, None);
         return (mixed, split(&k, &v, lens, packed.to_vec()));
@@ -130,14 +152,14 @@ pub(crate) fn attend_prompts(
                 .clone()
                 .narrow(0, start + first, count)
                 .unsqueeze_dim::<4>(0);
-            // Nobody here sees what lies before the window of the first query.
+            // No query here attends to keys before the window of the first one.
             let oldest = config
                 .sliding_window
                 .map_or(0, |window| (first + 1).saturating_sub(window));
-            let seen = |x: &Tensor<4>| x.clone().narrow(2, oldest, first + count - oldest);
+            let visible = |x: &Tensor<4>| x.clone().narrow(2, oldest, first + count - oldest);
             let own = Part {
-                keys: seen(&keys),
-                values: seen(&values),
+                keys: visible(&keys),
+                values: visible(&values),
                 hidden: hidden(
                     [1, count, first + count - oldest],
                     &device,
@@ -174,7 +196,8 @@ fn split(
     prompts.collect()
 }
 
-/// Some tokens of `x`, `[tokens, heads, head_dim]`; nothing is recorded where they are all.
+/// Some tokens of `x`, `[tokens, heads, head_dim]`. Nothing is recorded for autodiff if they are
+/// all.
 fn part(x: &Tensor<3>, start: usize, len: usize) -> Tensor<3> {
     if (start, len) == (0, x.dims()[0]) {
         x.clone()
@@ -183,7 +206,8 @@ fn part(x: &Tensor<3>, start: usize, len: usize) -> Tensor<3> {
     }
 }
 
-/// Completions attend to their group's prompt and to their own past; `lens[g]` are the lengths of the rows of group `g`.
+/// Completions attend to their group's prompt and to their own past. `lens[g]` are the lengths of
+/// the rows of group `g`. For shapes see [`attend_prompts`].
 pub(crate) fn attend_completions(
     config: AttentionConfig,
     q: Tensor<3>,
@@ -194,7 +218,7 @@ pub(crate) fn attend_completions(
 ) -> Tensor<2> {
     let device = q.device();
     let mut start = 0;
-    if is_fast(&q) {
+    if uses_cpu_kernels(&q) {
         let heads = config.heads(&q, &k);
         let groups = lens.iter().zip(prompts).map(|(lens, prompt)| {
             let count = lens.iter().sum();
@@ -240,38 +264,49 @@ pub(crate) fn attend_completions(
     Tensor::cat(mixed, 0)
 }
 
-/// The next token of every row attends to its group's prompt, to the row's earlier tokens and to itself.
+/// The next token of every row attends to its group's prompt, to the row's earlier tokens and to
+/// itself. For shapes see [`attend_prompts`].
 pub(crate) fn attend_decode(
     config: AttentionConfig,
     q: Tensor<3>,
     k: Tensor<3>,
     v: Tensor<3>,
     rows: &mut LayerKv,
-    slots: &Slots,
+    step: &DecodeStep,
 ) -> Tensor<2> {
-    let (keys, values) = match rows {
+    match rows {
         LayerKv::Packed(rows) => {
-            let groups: Vec<(&[PackedKv], usize)> = slots
+            let groups: Vec<(&[PackedKv], usize)> = step
                 .groups
                 .iter()
                 .map(|&(prompt, count)| (&prompt.shared.packed[..], count))
                 .collect();
-            return kernels::attend_decode(config.heads(&q, &k), [q, k, v], &groups, rows);
+            kernels::attend_decode(config.heads(&q, &k), [q, k, v], &groups, rows)
         }
-        LayerKv::Tensors { keys, values } => (keys, values),
-    };
+        LayerKv::Tensors { keys, values } => {
+            attend_decode_tensors(config, [q, k, v], [keys, values], step)
+        }
+    }
+}
+
+fn attend_decode_tensors(
+    config: AttentionConfig,
+    [q, k, v]: [Tensor<3>; 3],
+    [keys, values]: [&mut Tensor<4>; 2],
+    step: &DecodeStep,
+) -> Tensor<2> {
     let device = q.device();
     let [count, kv_heads, head_dim] = k.dims();
-    let now = slots.now;
+    let now = step.slot;
     let slot = [0..count, 0..kv_heads, now..now + 1, 0..head_dim];
     keys.inplace(|keys| keys.slice_assign(slot.clone(), k.unsqueeze_dim(2)));
     values.inplace(|values| values.slice_assign(slot, v.unsqueeze_dim(2)));
     let mut first = 0;
-    let mixed = slots
+    let mixed = step
         .groups
         .iter()
         .map(|&(prompt, count)| {
-            let starts = &slots.starts[first..first + count];
+            let starts = &step.starts[first..first + count];
             let in_window = config
                 .sliding_window
                 .map_or(0, |window| (now + 1).saturating_sub(window));
@@ -298,7 +333,8 @@ pub(crate) fn attend_decode(
                     is_hidden(prompt_len + now - starts[row], key, Some(window))
                 })
             });
-            let q = q.clone().narrow(0, first, count).unsqueeze_dim(1); // [count, 1, heads, head_dim]
+            // [count, 1, heads, head_dim]
+            let q = q.clone().narrow(0, first, count).unsqueeze_dim(1);
             first += count;
             attend(config.scale, q, own, Some((prompt, prompt_hidden)))
         })
@@ -306,19 +342,21 @@ pub(crate) fn attend_decode(
     Tensor::cat(mixed, 0)
 }
 
-/// Keys that rows do not share, `[rows, num_key_value_heads, own, head_dim]`, and which of them a query does not see.
+/// Keys and values that rows do not share, `[rows, num_key_value_heads, own, head_dim]`, and which
+/// of them are hidden from a query.
 struct Part {
     keys: Tensor<4>,
     values: Tensor<4>,
     hidden: Option<Tensor<4, Bool>>,
 }
 
-/// `softmax(scale q k^T) v` over an optional shared prompt followed by each row's own tokens; the softmax runs in f32.
+/// `softmax(scale q k^T) v` over an optional shared prompt followed by each row's own tokens. The
+/// softmax is computed in f32.
 ///
 /// # Shapes
 ///
 /// - `q`: `[rows, queries, num_attention_heads, head_dim]`
-/// - masks: `[rows or 1, 1, queries, keys]`, `true` where a query does not see a key
+/// - masks: `[rows or 1, 1, queries, keys]`, `true` where a key is hidden from a query
 /// - output: `[rows * queries, num_attention_heads * head_dim]`
 fn attend(
     scale: f64,
@@ -343,14 +381,16 @@ fn attend(
             .mask_fill(hidden, f32::NEG_INFINITY)
             .reshape([rows, kv_heads, stacked, keys])
     };
-    let own_scores = hide(q.clone().matmul(own.keys.transpose()), own.hidden); // [rows, kv_heads, stacked, own]
+    // [rows, kv_heads, stacked, own]
+    let own_scores = hide(q.clone().matmul(own.keys.transpose()), own.hidden);
     let mixed = match prompt {
         None => activation::softmax(own_scores, 3)
             .cast(dtype)
             .matmul(own.values),
         Some((prompt, prompt_hidden)) => {
             let prompt_len = prompt.len();
-            // One product per key head for all rows of the group: the prompt is not repeated.
+            // One product per key head for all rows of the group, so that the prompt is not
+            // repeated.
             let by_head =
                 |x: Tensor<4>, width| x.swap_dims(0, 1).reshape([kv_heads, rows * stacked, width]);
             let by_row =
@@ -374,12 +414,13 @@ fn attend(
         .reshape([rows * queries, heads * head_dim])
 }
 
-/// Whether the query at one place does not see the key at another.
+/// Whether the key at one position is hidden from the query at another.
 fn is_hidden(query: usize, key: usize, sliding_window: Option<usize>) -> bool {
     key > query || sliding_window.is_some_and(|window| query - key >= window)
 }
 
-/// A mask `[rows, 1, queries, keys]` that is `true` where `hides(row, query, key)`; none if that is nowhere.
+/// A mask `[rows, 1, queries, keys]` that is `true` where `hides(row, query, key)`; `None` if it
+/// would be `false` everywhere.
 fn hidden(
     [rows, queries, keys]: [usize; 3],
     device: &Device,
@@ -394,13 +435,14 @@ fn hidden(
     mask.contains(&true)
         .then(|| Tensor::from_data(TensorData::new(mask, [rows, 1, queries, keys]), device))
 }
-/// Rows of different lengths, padded at the end to the longest: attention never looks at a later token, so what
-/// fills the end does not matter.
+
+/// Rows of different lengths, padded at the end to the longest. Attention never looks at later
+/// tokens, so the padding does not matter.
 struct Padding {
     rows: usize,
     longest: usize,
-    /// Index of each padded slot in the ragged block and of each ragged token among the padded slots; `None` when
-    /// all rows are equally long.
+    /// Index of each padded slot in the ragged block, and of each ragged token among the padded
+    /// slots. `None` if all rows are equally long.
     indices: Option<(Tensor<1, Int>, Tensor<1, Int>)>,
 }
 

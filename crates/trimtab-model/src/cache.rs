@@ -1,43 +1,48 @@
-//! Keys and values: of prompts, each computed once, and of the rows that go on behind them.
+//! Keys and values of prompts and of completions in progress.
+//!
+//! Those of a prompt are computed once, whatever the number of its completions.
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use trimtab_kernels::{PackedKv, is_cpu};
 
-use crate::attention::{LayerKv, PromptLayerKv, Slots};
+pub use crate::attention::PromptLayerKv;
+use crate::attention::{DecodeStep, LayerKv};
 use crate::config::ModelConfig;
 use crate::hook::TokenInfo;
 
-/// Keys and values of a prompt, computed once whatever the number of completions behind it. Cloning is cheap.
+/// Keys and values of a prompt in all layers. Cloning is cheap: tensors are shared.
 #[derive(Clone, Debug)]
 pub struct PromptCache {
-    /// Number by which hooks know it.
+    /// The prompt index that hooks are told.
     pub(crate) index: usize,
     /// Length in tokens.
     pub(crate) len: usize,
     /// Length of the part that was not generated.
-    pub(crate) given: usize,
+    pub(crate) prompt_len: usize,
     /// By layer.
     pub(crate) layers: Vec<PromptLayerKv>,
 }
 
 impl PromptCache {
-    /// A prompt of so many tokens, before any layer.
+    /// A prompt of `len` tokens without layers.
     pub(crate) fn empty(len: usize) -> Self {
         Self {
             index: 0,
             len,
-            given: len,
+            prompt_len: len,
             layers: vec![],
         }
     }
 
-    /// The prompt that has these keys, by layer; to hooks it is prompt 0.
+    /// A prompt with these keys and values, by layer. To hooks it is prompt 0.
     ///
     /// # Panics
     ///
-    /// There is no layer.
+    /// There is no layer, or layers differ in length.
     pub fn from_layers(layers: Vec<PromptLayerKv>) -> Self {
         let len = layers[0].len();
+        let are_equal = layers.iter().all(|layer| layer.len() == len);
+        assert!(are_equal, "all layers have the same tokens");
         Self {
             layers,
             ..Self::empty(len)
@@ -45,11 +50,16 @@ impl PromptCache {
     }
 
     /// Keys and values of a layer.
+    ///
+    /// # Panics
+    ///
+    /// The model has no such layer.
     pub fn layer(&self, layer: usize) -> &PromptLayerKv {
         &self.layers[layer]
     }
 
-    /// The same numbers as leaves that ask for their gradients; the prompt must be on the differentiating side of its device.
+    /// The same numbers as leaves that require gradients. The prompt must be on the autodiff side
+    /// of its device.
     #[must_use]
     pub fn with_grad(&self) -> Self {
         Self {
@@ -58,8 +68,18 @@ impl PromptCache {
         }
     }
 
-    /// Tokens of a row behind it, each with the length of the text that it is computed with.
-    pub(crate) fn followed_by(&self, row: &[u32]) -> impl Iterator<Item = (TokenInfo, usize)> {
+    /// The same prompt as decode steps need it, in less memory.
+    pub(crate) fn for_decoding(self) -> Self {
+        let layers = self.layers.into_iter();
+        Self {
+            layers: layers.map(PromptLayerKv::for_decoding).collect(),
+            ..self
+        }
+    }
+
+    /// The tokens of a completion, each with the length of the text whose rotary frequencies it
+    /// gets.
+    pub(crate) fn positions_after(&self, row: &[u32]) -> impl Iterator<Item = (TokenInfo, usize)> {
         let at = (self.len..).zip(row);
         at.map(|(position, &id)| (self.token(position, id), position + 1))
     }
@@ -68,22 +88,26 @@ impl PromptCache {
         TokenInfo {
             prompt: self.index,
             position,
-            prompt_len: self.given,
+            prompt_len: self.prompt_len,
             id,
         }
     }
 }
 
-/// Keys and values of completions in progress. Rows of one prompt that came together lie together. All rows write to the
-/// same slot at a time; one that came later begins at a later slot.
+/// Keys and values of completions in progress, a row for each; see [`Model::kv_cache`].
+///
+/// Rows that were added together for one prompt are adjacent. All rows write to the same slot; a
+/// row that was added later begins at a later slot.
+///
+/// [`Model::kv_cache`]: crate::Model::kv_cache
 #[derive(Debug)]
 pub struct KvCache {
     /// The prompt and the number of rows of each group, in row order.
     groups: Vec<(PromptCache, usize)>,
     /// The first slot of each row.
     starts: Vec<usize>,
-    /// The next slot to be written.
-    now: usize,
+    /// The slot that is written next.
+    next_slot: usize,
     capacity: usize,
     /// A row of packed keys without tokens.
     empty: Vec<PackedKv>,
@@ -92,7 +116,7 @@ pub struct KvCache {
 }
 
 impl KvCache {
-    /// Room for `capacity` tokens in each of as many rows behind each prompt as `groups` says.
+    /// Room for `capacity` tokens in each row. A group is a prompt and its number of rows.
     pub(crate) fn new(
         config: &ModelConfig,
         dtype: DType,
@@ -122,15 +146,21 @@ impl KvCache {
         Self {
             groups,
             starts: vec![0; rows],
-            now: 0,
+            next_slot: 0,
             capacity,
             empty,
             layers,
         }
     }
 
-    /// Drops the rows that `keep` marks false, and adds `count` rows behind each prompt of `new` at the end.
+    /// Removes the rows that are not marked in `keep`, then adds groups at the end, each a prompt
+    /// and its number of rows.
+    ///
+    /// # Panics
+    ///
+    /// There are not as many marks as rows.
     pub fn refill(&mut self, keep: &[bool], new: Vec<(PromptCache, usize)>) {
+        assert_eq!(keep.len(), self.rows(), "marks and rows of the cache");
         let kept: Vec<i64> = (0i64..)
             .zip(keep)
             .filter_map(|(row, &keep)| keep.then_some(row))
@@ -138,7 +168,7 @@ impl KvCache {
         let new_rows: usize = new.iter().map(|(_, count)| count).sum();
         let all_kept = kept.len() == keep.len();
         if kept.is_empty() {
-            self.now = 0;
+            self.next_slot = 0;
         }
         let kept_rows = kept.len();
         for layer in &mut self.layers {
@@ -172,7 +202,7 @@ impl KvCache {
         let mut kept = keep.iter();
         self.starts
             .retain(|_| *kept.next().expect("one mark per row"));
-        self.starts.extend(vec![self.now; new_rows]);
+        self.starts.extend(vec![self.next_slot; new_rows]);
         let mut row = 0;
         for (_, count) in &mut self.groups {
             let kept = keep[row..row + *count].iter().filter(|&&keep| keep).count();
@@ -183,7 +213,12 @@ impl KvCache {
         self.groups.retain(|&(_, count)| count > 0);
     }
 
-    /// The token that each row computes next, which is that of `ids`.
+    /// The number of completions.
+    pub fn rows(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// The tokens `ids`, one of each row, in their places.
     pub(crate) fn tokens(&self, ids: &[u32]) -> Vec<TokenInfo> {
         let prompts = self
             .groups
@@ -192,13 +227,14 @@ impl KvCache {
         prompts
             .zip(&self.starts)
             .zip(ids)
-            .map(|((prompt, start), &id)| prompt.token(prompt.len + self.now - start, id))
+            .map(|((prompt, start), &id)| prompt.token(prompt.len + self.next_slot - start, id))
             .collect()
     }
 
-    /// Makes room for one more token: slots that nobody needs any more are moved out of, or the buffers grow.
+    /// Makes room for one more token. Slots that no row needs any more are dropped, or the buffers
+    /// grow.
     pub(crate) fn make_room(&mut self) {
-        if self.now < self.capacity {
+        if self.next_slot < self.capacity {
             return;
         }
         let oldest = self.starts.iter().min().copied().unwrap_or(0);
@@ -207,11 +243,11 @@ impl KvCache {
         } else {
             self.capacity / 2 + 1
         };
-        let len = self.now - oldest;
+        let len = self.next_slot - oldest;
         self.capacity += more;
         for layer in &mut self.layers {
             let LayerKv::Tensors { keys, values } = layer else {
-                return; // packed rows have slots of their own
+                return; // each packed row grows by itself
             };
             for x in [keys, values] {
                 let [rows, heads, _, head_dim] = x.dims();
@@ -220,16 +256,16 @@ impl KvCache {
                 x.inplace(|x| Tensor::cat(vec![x.narrow(2, oldest, len), room], 2));
             }
         }
-        self.now -= oldest;
+        self.next_slot -= oldest;
         for start in &mut self.starts {
             *start -= oldest;
         }
     }
 
-    /// The buffers of a layer, and who owns what in them.
-    pub(crate) fn layer(&mut self, layer: usize) -> (&mut LayerKv, Slots<'_>) {
-        let slots = Slots {
-            now: self.now,
+    /// The buffers of a layer, and what a decode step does with them.
+    pub(crate) fn layer(&mut self, layer: usize) -> (&mut LayerKv, DecodeStep<'_>) {
+        let step = DecodeStep {
+            slot: self.next_slot,
             starts: &self.starts,
             groups: self
                 .groups
@@ -237,11 +273,26 @@ impl KvCache {
                 .map(|(prompt, count)| (&prompt.layers[layer], *count))
                 .collect(),
         };
-        (&mut self.layers[layer], slots)
+        (&mut self.layers[layer], step)
     }
 
     /// A token has been written to every row.
     pub(crate) fn advance(&mut self) {
-        self.now += 1;
+        self.next_slot += 1;
+    }
+
+    /// Number of tokens whose keys and values are in memory, each prompt counted once.
+    #[cfg(test)]
+    pub(crate) fn stored_tokens(&self) -> usize {
+        let LayerKv::Packed(rows) = &self.layers[0] else {
+            panic!("a cache on the CPU is packed")
+        };
+        let rows: usize = rows.iter().map(|heads| heads[0].len()).sum();
+        let prompts = self
+            .groups
+            .iter()
+            .map(|(prompt, _)| (prompt.index, prompt.len));
+        let prompts: std::collections::BTreeMap<usize, usize> = prompts.collect();
+        rows + prompts.values().sum::<usize>()
     }
 }

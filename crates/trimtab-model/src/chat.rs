@@ -1,10 +1,12 @@
-//! Chat templates: the Jinja program with which a checkpoint turns messages into the text that it was trained on.
+//! Chat templates: the Jinja program of a checkpoint that turns messages into text.
 //!
-//! A template is code from outside. It runs in `minijinja` with a budget of fuel, which every instruction and every
-//! byte it makes draws on, in a thread of its own with room for deep recursion, and for a limited time. What these
-//! limits do not stop is a value that contains itself many times over, `[x, x]` thirty times in a row: the engine
-//! compares and joins such values without asking for fuel, so that the caller gets [`ChatError::Limit`] but the
-//! thread stays behind.
+//! A template is untrusted code. It runs in `minijinja` with a limited budget of fuel, for a
+//! limited time, and in a thread of its own with room for deep recursion. Instructions and output
+//! use fuel.
+//!
+//! One case is not stopped: a value that contains itself many times over, such as `[x, x]` thirty
+//! times in a row. The engine compares and joins such values without using fuel. The caller gets
+//! [`ChatError::Limit`], but the thread keeps running.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,31 +24,32 @@ use minijinja_contrib::pycompat;
 use serde::{Deserialize, Serialize};
 
 use crate::file::read_limited;
-use crate::json;
+use crate::python_json;
 use crate::tokenizer_config::{TokenizerConfig, text};
 
-/// Largest template, in bytes; those in use have less than 20 thousand.
+/// Largest template, in bytes. Templates in use have less than 20 thousand.
 const MAX_SOURCE_BYTES: usize = 64 << 10;
 
-/// What one rendering may use: an instruction costs 1, and so do 64 bytes of text made.
+/// Fuel of one rendering. An instruction costs 1, and so do 64 bytes of output.
 const FUEL: u64 = 1 << 20;
 
-/// How long one rendering may take; usual ones take a millisecond.
+/// How long one rendering may take. Usual ones take a millisecond.
 const TIME: Duration = Duration::from_secs(10);
 
-/// Stack of the thread that renders, taken as it is used: enough for what [`MAX_SOURCE_BYTES`] and [`FUEL`] can nest.
+/// Stack of the thread that renders: enough for the depth that [`MAX_SOURCE_BYTES`] and [`FUEL`]
+/// allow. The system provides it as it is used.
 const STACK_BYTES: usize = 512 << 20;
 
-/// Bytes of printed lists, maps and JSON that one unit of fuel makes.
+/// Bytes of printed lists, maps and JSON for one unit of fuel.
 const BYTES_PER_FUEL: u64 = 4;
 
-/// Name of the one template in its environment.
+/// Name of the template in its environment.
 const NAME: &str = "chat template";
 
 /// One turn of a conversation.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct ChatMessage {
-    /// Who speaks: `system`, `user` or `assistant`, as the template knows them.
+    /// Who speaks: `system`, `user`, `assistant` or another role that the template has.
     pub role: String,
     /// What is said.
     pub content: String,
@@ -62,19 +65,19 @@ impl ChatMessage {
     }
 }
 
-/// The chat template of a checkpoint, with the special tokens that it may name.
+/// The chat template of a checkpoint.
 ///
 /// ```no_run
 /// use trimtab_model::{ChatTemplate, ChatMessage};
 ///
 /// let template = ChatTemplate::from_dir("checkpoint".as_ref())?.expect("an instruction model");
 /// let text = template.render(&[ChatMessage::new("user", "What is 6 * 7?")], true)?;
-/// # Ok::<(), trimtab_model::ChatError>(())
+/// # Ok::<(), trimtab_model::chat::ChatError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct ChatTemplate {
     source: String,
-    /// `bos_token`, `eos_token` and so on, as the tokenizer configuration has them.
+    /// `bos_token`, `eos_token` and so on, from the tokenizer configuration.
     special_tokens: BTreeMap<String, Value>,
 }
 
@@ -83,26 +86,28 @@ pub struct ChatTemplate {
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum ChatError {
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {path}")]
     Read { path: PathBuf, source: io::Error },
-    #[error("{path} holds no usable chat template: {reason}")]
+    #[error("{path} has no usable chat template: {reason}")]
     Malformed { path: PathBuf, reason: String },
     #[error("the chat template refuses these messages: {message}")]
     Refused { message: String },
     #[error("the chat template cannot be rendered: {reason}")]
     Render { reason: String },
-    #[error("the chat template does not come to an end, or its text grows without limit")]
+    #[error("the chat template takes too long, or its text grows without limit")]
     Limit,
 }
 
 impl ChatTemplate {
-    /// Reads the template of the checkpoint folder `dir`: `chat_template.jinja`, else `chat_template` in
-    /// `tokenizer_config.json`, else in `chat_template.json`. Of several named ones it is `default`. A checkpoint
-    /// without any, as base models are, gives `None`.
+    /// Reads the template of the checkpoint folder `dir`. It returns `None` if there is none, as in
+    /// most base models.
+    ///
+    /// The template is in `chat_template.jinja`, or else at the key `chat_template` of
+    /// `tokenizer_config.json` or `chat_template.json`. Of several named templates it is `default`.
     ///
     /// # Errors
     ///
-    /// A file cannot be read, is too large, is no JSON of the right form, or its template is no Jinja.
+    /// A file cannot be read, is too large or malformed, or its template is not valid Jinja.
     pub fn from_dir(dir: &Path) -> Result<Option<Self>, ChatError> {
         let config_path = dir.join("tokenizer_config.json");
         let config = read_config(&config_path)?;
@@ -143,14 +148,14 @@ impl ChatTemplate {
         }
     }
 
-    /// The text of `messages`, with the beginning of an answer behind it when `add_generation_prompt` says so.
+    /// The text of `messages`, followed by the beginning of an answer if `add_generation_prompt`.
     ///
-    /// The text has its special tokens already, so it is encoded with
+    /// The text has its special tokens already. Encode it with
     /// [`Tokenizer::encode_rendered`](crate::Tokenizer::encode_rendered).
     ///
     /// # Errors
     ///
-    /// The template refuses the messages (some know no `system`), is wrong, or does not come to an end.
+    /// The template refuses the messages (some have no role `system`), fails, or takes too long.
     pub fn render(
         &self,
         messages: &[ChatMessage],
@@ -159,8 +164,8 @@ impl ChatTemplate {
         self.render_with(messages, add_generation_prompt, context! {})
     }
 
-    /// As [`Self::render`], with messages of any form and further variables, such as `tools` or `enable_thinking`.
-    /// Maps keep the order in which they serialize, which `tojson` shows.
+    /// As [`Self::render`], with messages of any form and more variables, such as `tools` or
+    /// `enable_thinking`. Maps keep the order in which they serialize, also in `tojson`.
     ///
     /// # Errors
     ///
@@ -173,15 +178,15 @@ impl ChatTemplate {
     ) -> Result<String, ChatError> {
         let messages = Value::from(Serde(messages));
         self.run(Some(merge_maps([
-            context! { tools => (), documents => () }, // transformers defines these two always
+            context! { tools => (), documents => () }, // always defined in transformers
             Value::from(Serde(&self.special_tokens)),
             Value::from(Serde(variables)),
             context! { messages, add_generation_prompt },
         ])))
     }
 
-    /// Compiles the template and, given variables, renders it, in a thread that a panic or a deep recursion may have
-    /// for itself.
+    /// Compiles the template and, given variables, renders it, in a thread of its own that contains
+    /// panics and deep recursion.
     fn run(&self, variables: Option<Value>) -> Result<String, ChatError> {
         let unusable = |reason: &str| ChatError::Render {
             reason: reason.to_owned(),
@@ -201,7 +206,7 @@ impl ChatTemplate {
                         Some(variables) => environment.get_template(NAME)?.render(variables),
                         None => Ok(String::new()),
                     });
-                drop(sender.send(text.map_err(ChatError::from))); // nobody waits any more after `TIME`
+                drop(sender.send(text.map_err(ChatError::from))); // nobody waits after `TIME`
             })
             .map_err(|error| unusable(&error.to_string()))?;
         match receiver.recv_timeout(TIME) {
@@ -228,7 +233,7 @@ impl From<Error> for ChatError {
     }
 }
 
-/// The template of a configuration, of several named ones `default`.
+/// The template in a configuration; of several named ones, `default`.
 fn choose(config: &TokenizerConfig) -> Option<String> {
     let value = config.get("chat_template")?;
     let source = value.as_str().or_else(|| {
@@ -238,7 +243,7 @@ fn choose(config: &TokenizerConfig) -> Option<String> {
     source.map(str::to_owned)
 }
 
-/// What a template said through `raise_exception`.
+/// The argument of `raise_exception` in a template.
 #[derive(Debug)]
 struct Refusal(String);
 
@@ -260,7 +265,8 @@ fn environment<'source>() -> Environment<'source> {
     environment.set_syntax(syntax.expect("the usual delimiters"));
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     environment.set_unknown_method_callback(|state, value, method, arguments| match method {
-        "format" => Err(ErrorKind::UnknownMethod.into()), // pads to any width before it asks for fuel
+        // It pads to any width before it uses fuel.
+        "format" => Err(ErrorKind::UnknownMethod.into()),
         _ => pycompat::unknown_method_callback(state, value, method, arguments),
     });
     environment.set_fuel(Some(FUEL));
@@ -275,7 +281,7 @@ fn environment<'source>() -> Environment<'source> {
         limited(state, |text| write!(text, "{value}"))
     });
     environment.add_test("iterable", |value: &Value| {
-        // `none` is one to minijinja
+        // `none` is iterable in minijinja
         !matches!(
             value.kind(),
             ValueKind::None | ValueKind::Bool | ValueKind::Number
@@ -291,7 +297,7 @@ fn environment<'source>() -> Environment<'source> {
     environment
 }
 
-/// `json.dumps` with arguments that `transformers` lets templates give.
+/// The filter `tojson` with the arguments that it has in transformers.
 fn tojson(
     state: &State,
     value: &Value,
@@ -301,12 +307,12 @@ fn tojson(
     let indent = indent.or(options.get("indent")?);
     let ascii: Option<bool> = options.get("ensure_ascii")?;
     let separators: Option<Vec<String>> = options.get("separators")?;
-    options.assert_all_used()?; // `sort_keys` among them
-    let style = json::Style::new(indent, separators, ascii.unwrap_or(false));
-    limited(state, |text| Ok(json::dump(value, style, text)?)).map(Value::from)
+    options.assert_all_used()?; // `sort_keys` is not supported
+    let style = python_json::Style::new(indent, separators, ascii.unwrap_or(false));
+    limited(state, |text| Ok(python_json::dump(value, style, text)?)).map(Value::from)
 }
 
-/// What `write` writes, as long as the fuel lasts: a small value can have an endless text.
+/// The output of `write`, as long as the fuel lasts: a small value can have an endless text.
 fn limited(
     state: &State,
     write: impl FnOnce(&mut Limited) -> io::Result<()>,
@@ -327,7 +333,7 @@ fn limited(
     Ok(String::from_utf8(text.bytes).expect("only whole strings are written"))
 }
 
-/// Bytes, and how many they may become.
+/// A buffer with a limit.
 struct Limited {
     bytes: Vec<u8>,
     limit: usize,
@@ -351,7 +357,7 @@ fn strftime(format: &str, time: &Zoned) -> Result<String, Error> {
         .map_err(|error| Error::new(ErrorKind::InvalidOperation, error.to_string()))
 }
 
-/// Puts a plain scope in the place of `{% generation %}`, which marks the assistant's part and prints nothing.
+/// Replaces `{% generation %}`, which marks the assistant's part and prints nothing, by a scope.
 fn without_generation_tags(source: &str) -> String {
     let mut result = String::with_capacity(source.len());
     let mut rest = source;

@@ -1,216 +1,72 @@
 //! The decoder: embedding, layers, unembedding.
 //!
-//! Weights are plain tensors that ask for no gradient, so back-propagation through a [`Model`] computes activation
-//! gradients only. Sequences are *ragged*: tokens of all rows lie end to end in one `[tokens, hidden_size]` tensor, and
-//! rows are told apart only inside attention. Nothing is padded there but completions of one group, to the longest.
+//! Weights do not require gradients, so back-propagation through a [`Model`] computes gradients of
+//! activations only. Sequences are *ragged*: the tokens of all rows are concatenated in one tensor
+//! `[tokens, hidden_size]`, and only attention distinguishes rows. Nothing is padded except
+//! completions of one group in attention, to the longest of them.
 
-use std::convert::Infallible;
+mod assemble;
+
 use std::ops::Range;
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation};
-use trimtab_kernels::{self as kernels, Matrix, PANEL_WIDTH};
+use trimtab_kernels as kernels;
 
 use crate::attention::{AttentionConfig, attend_completions, attend_decode, attend_prompts};
 use crate::cache::{KvCache, PromptCache};
-use crate::config::ModelConfig;
+use crate::config::{ModelConfig, RopeConfig};
 use crate::hook::{Hook, LayerHooks, TokenInfo};
-use crate::layer::{Layer, RmsNorm, Source};
-use crate::rope::{RopeConfig, Rotation};
-use crate::weight::{Precision, Weight, is_fast};
+use crate::layer::{Layer, RmsNorm};
+use crate::rope::Rotation;
+use crate::weight::{Weight, uses_cpu_kernels};
 
 /// A frozen decoder. Cloning is cheap: tensors are shared.
 #[derive(Clone, Debug)]
 pub struct Model {
-    /// The shape of the model.
+    /// The sizes of the model and the conventions of its family.
     pub config: ModelConfig,
-    /// `[hidden_size, vocab_size]`, as the unembedding, with which it may share its numbers.
+    /// `[hidden_size, vocab_size]`, stored like the unembedding, which may share its memory.
     embed_tokens: Weight,
     layers: Vec<Layer<Weight>>,
     norm: RmsNorm<Weight>,
     /// `[hidden_size, vocab_size]`
     unembedding: Weight,
     device: Device,
-    /// The number format of activations.
+    /// The dtype of activations.
     dtype: DType,
 }
 
-impl Model {
-    /// Builds a model from a function that yields each tensor by its checkpoint name and shape; a vector of `n`
-    /// numbers (shape `[n]`) comes as `[1, n]`. Every name is asked for once.
-    ///
-    /// The tensors are used as they are, on their device and in their type, and may ask for gradients; [`Self::frozen`]
-    /// computes faster with weights that do not change.
-    ///
-    /// # Errors
-    ///
-    /// Whatever `tensor` returns.
-    #[expect(
-        clippy::type_complexity,
-        reason = "a named type would hide what the function is given"
-    )]
-    pub fn build<E>(
-        config: ModelConfig,
-        tensor: &mut dyn FnMut(&str, &[usize]) -> Result<Tensor<2>, E>,
-    ) -> Result<Self, E> {
-        let mut last: Option<(String, Tensor<2>)> = None; // fused projections ask for one tensor several times
-        let mut place = None;
-        let mut take = |source: Source| {
-            let whole = match last.take() {
-                Some((name, tensor)) if name == source.name => tensor,
-                _ => tensor(&source.name, &source.shape)?,
-            };
-            place = Some((whole.device(), whole.dtype()));
-            let is_matrix = source.shape.len() == 2;
-            let part = match source.rows {
-                Some(rows) => {
-                    last = Some((source.name, whole.clone()));
-                    whole.narrow(usize::from(!is_matrix), rows.start, rows.len())
-                }
-                None => whole,
-            };
-            Ok(Weight::Tensor(if is_matrix {
-                part.transpose()
-            } else {
-                part
-            }))
-        };
-        let parts = Parts::assemble(&config, &mut take)?;
-        let (device, dtype) = place.expect("a model has tensors");
-        Ok(Self::of_parts(config, parts, device, dtype))
-    }
-
-    /// A model on `device` with weights that never change, from a function that yields some rows of each tensor by its checkpoint
-    /// name and shape; a vector of `n` numbers is one row. On the CPU, matrices are packed for its kernels some rows at a
-    /// time, so that none is there twice; other devices use the tensors as they are.
-    ///
-    /// # Errors
-    ///
-    /// Whatever `rows` returns.
-    #[expect(
-        clippy::type_complexity,
-        reason = "a named type would hide what the function is given"
-    )]
-    pub fn frozen<E>(
-        config: ModelConfig,
-        precision: Precision,
-        device: &Device,
-        rows: &mut dyn FnMut(&str, &[usize], Range<usize>) -> Result<Tensor<2>, E>,
-    ) -> Result<Self, E> {
-        let mut dtype = DType::F32;
-        let mut take = |source: Source| {
-            let mut read = |wanted| rows(&source.name, &source.shape, wanted);
-            let [count, width] = source.shape[..] else {
-                let row = read(0..1)?;
-                let row = match source.rows.clone() {
-                    Some(part) => row.narrow(1, part.start, part.len()),
-                    None => row,
-                };
-                return Ok(Weight::vector(row, source.offset));
-            };
-            let wanted = source.rows.clone().unwrap_or(0..count);
-            if !kernels::is_cpu(device) {
-                let weight = read(wanted)?.transpose();
-                dtype = weight.dtype();
-                return Ok(Weight::Tensor(weight));
-            }
-            let format = precision.format();
-            let mut matrix = Matrix::empty(format, [width, wanted.len()]);
-            for start in wanted.clone().step_by(band(width)) {
-                let end = wanted.end.min(start + band(width));
-                matrix.append(kernels::pack(format, read(start..end)?.transpose()));
-            }
-            Ok(Weight::Matrix(matrix.into()))
-        };
-        let parts = Parts::assemble(&config, &mut take)?;
-        Ok(Self::of_parts(config, parts, device.clone(), dtype))
-    }
-
-    fn of_parts(config: ModelConfig, parts: Parts<Weight>, device: Device, dtype: DType) -> Self {
-        Self {
-            config,
-            unembedding: parts.lm_head.unwrap_or_else(|| parts.embed_tokens.clone()),
-            embed_tokens: parts.embed_tokens,
-            layers: parts.layers,
-            norm: parts.norm,
-            device,
-            dtype,
-        }
-    }
-
-    /// The checkpoint's tensors that [`Self::build`] asks for, by name and shape, in its order.
-    pub fn tensors(config: &ModelConfig) -> Vec<(String, Vec<usize>)> {
-        let mut tensors: Vec<(String, Vec<usize>)> = vec![];
-        let Ok(_) = Parts::assemble(config, &mut |source: Source| {
-            if tensors.last().is_none_or(|(name, _)| *name != source.name) {
-                tensors.push((source.name, source.shape));
-            }
-            Ok::<_, Infallible>(())
-        });
-        tensors
-    }
-}
-
-/// Rows of `width` numbers that are read and packed at a time: about a million numbers, whole panels.
-fn band(width: usize) -> usize {
-    ((1 << 20) / (width * PANEL_WIDTH)).max(1) * PANEL_WIDTH
-}
-
-/// The tensors of a model, or nothing in their place.
-struct Parts<T> {
-    embed_tokens: T,
-    layers: Vec<Layer<T>>,
-    norm: RmsNorm<T>,
-    lm_head: Option<T>,
-}
-
-impl<T> Parts<T> {
-    fn assemble<E>(
-        config: &ModelConfig,
-        take: &mut dyn FnMut(Source) -> Result<T, E>,
-    ) -> Result<Self, E> {
-        let names = config.architecture.names;
-        let matrix = |name: String| Source {
-            name: name + ".weight",
-            shape: vec![config.vocab_size, config.hidden_size],
-            rows: None,
-            offset: 0.0,
-        };
-        let embed_tokens = take(matrix(format!("{}.embed_tokens", names.decoder)))?;
-        let lm_head = (!config.tie_word_embeddings).then(|| take(matrix(names.lm_head.to_owned())));
-        let lm_head = lm_head.transpose()?;
-        let layers = (0..config.num_hidden_layers)
-            .map(|index| Layer::assemble(config, index, take))
-            .collect::<Result<_, E>>()?;
-        let norm = RmsNorm::assemble(
-            config,
-            format!("{}.norm", names.decoder),
-            config.hidden_size,
-            take,
-        )?;
-        Ok(Self {
-            embed_tokens,
-            layers,
-            norm,
-            lm_head,
-        })
-    }
-}
-
-/// Tokens to be run from their first one on.
+/// Tokens that run from their first one on.
 pub(crate) struct Sequence<'a> {
     pub(crate) tokens: &'a [u32],
     /// How many of them are prompt; the others were generated.
     pub(crate) prompt_len: usize,
-    /// Number by which hooks know it.
+    /// The prompt index that hooks are told.
     pub(crate) index: usize,
+}
+
+/// The tokens of a forward pass, and how their queries and keys are rotated.
+#[derive(Debug)]
+pub(crate) struct Positions {
+    tokens: Vec<TokenInfo>,
+    /// By index of the rotary embedding.
+    rotations: Vec<Rotation>,
 }
 
 impl Model {
     /// Runs whole sequences from their first token, each attending to itself only.
     ///
-    /// Returns the residual stream after the last layer, `[tokens, hidden_size]`, rows end to end, and the keys and
-    /// values of each sequence, behind which [`Self::forward_completions`] and [`Self::decode_step`] continue. To a [`Hook`], sequence
-    /// `i` is prompt `i`.
+    /// Returns the residual stream after the last layer and the keys and values of each sequence,
+    /// from which [`Self::forward_completions`] and [`Self::decode_step`] continue. To `hook`,
+    /// sequence `i` is prompt `i`.
+    ///
+    /// # Shapes
+    ///
+    /// - output: `[tokens, hidden_size]`, sequences concatenated in the order given
+    ///
+    /// # Panics
+    ///
+    /// A sequence is empty, or a token is not in the vocabulary.
     pub fn prefill(&self, prompts: &[&[u32]], hook: Option<Hook>) -> (Tensor<2>, Vec<PromptCache>) {
         let sequences: Vec<Sequence> = prompts
             .iter()
@@ -233,12 +89,13 @@ impl Model {
             .iter()
             .map(|sequence| sequence.tokens.len())
             .collect();
+        assert!(!lens.contains(&0), "a sequence has at least one token");
         let mut prompts: Vec<PromptCache> = sequences
             .iter()
             .map(|sequence| PromptCache {
                 index: sequence.index,
                 len: sequence.tokens.len(),
-                given: sequence.prompt_len,
+                prompt_len: sequence.prompt_len,
                 layers: Vec::with_capacity(self.layers.len()),
             })
             .collect();
@@ -249,7 +106,7 @@ impl Model {
             let ids = sequence.tokens.iter().enumerate();
             at.extend(ids.map(|(position, &id)| (prompt.token(position, id), prompt.len)));
         }
-        let resid = self.run(&tokens, &at, hook, |config, _, q, k, v| {
+        let resid = self.run(&tokens, &at, hook, |config, _, [q, k, v]| {
             let (mixed, keys) = attend_prompts(config, q, k, v, &lens);
             for (prompt, keys) in prompts.iter_mut().zip(keys) {
                 prompt.layers.push(keys);
@@ -259,14 +116,27 @@ impl Model {
         (resid, prompts)
     }
 
-    /// Runs whole completions behind their prompts: `completions[g]` holds the rows of group `g`, which share
-    /// `prompts[g]`. Returns `[tokens, hidden_size]`, rows end to end in the order given.
+    /// Runs whole completions after their prompts. The completions of group `g`, `completions[g]`,
+    /// share the prompt `prompts[g]`. Returns the residual stream after the last layer.
+    ///
+    /// Every token gets the rotary frequencies of its own length. With LongRoPE this equals
+    /// [`generate`](crate::generate()) only if prompt and completion are on one side of
+    /// [`Self::longrope_threshold`].
+    ///
+    /// # Shapes
+    ///
+    /// - output: `[tokens, hidden_size]`, completions concatenated in the order given
+    ///
+    /// # Panics
+    ///
+    /// There are not as many groups as prompts, or a token is not in the vocabulary.
     pub fn forward_completions(
         &self,
         prompts: &[PromptCache],
         completions: &[Vec<&[u32]>],
         hook: Option<Hook>,
     ) -> Tensor<2> {
+        assert_eq!(prompts.len(), completions.len(), "prompts and groups");
         let lens: Vec<Vec<usize>> = completions
             .iter()
             .map(|group| group.iter().map(|row| row.len()).collect())
@@ -275,53 +145,92 @@ impl Model {
         for (prompt, group) in prompts.iter().zip(completions) {
             for row in group {
                 tokens.extend_from_slice(row);
-                at.extend(prompt.followed_by(row));
+                at.extend(prompt.positions_after(row));
             }
         }
-        self.run(&tokens, &at, hook, |config, layer, q, k, v| {
+        self.run(&tokens, &at, hook, |config, layer, [q, k, v]| {
             let prompts: Vec<_> = prompts.iter().map(|prompt| &prompt.layers[layer]).collect();
             attend_completions(config, q, k, v, &lens, &prompts)
         })
     }
 
-    /// Empty rows behind prompts, as many as each pair says, for [`Self::decode_step`]; `capacity` is the number of tokens that
-    /// they have room for at first.
+    /// A cache of empty completions for [`Self::decode_step`]. Each pair is a prompt and the number
+    /// of its completions. The cache starts with room for `capacity` tokens and grows when needed.
     pub fn kv_cache(&self, groups: Vec<(PromptCache, usize)>, capacity: usize) -> KvCache {
         KvCache::new(&self.config, self.dtype(), groups, capacity, &self.device())
     }
 
-    /// Runs one more token of every row in `rows`; `tokens` has one per row. Returns `[rows, hidden_size]`.
-    pub fn decode_step(&self, rows: &mut KvCache, tokens: &[u32], hook: Option<Hook>) -> Tensor<2> {
-        rows.make_room();
-        let at: Vec<(TokenInfo, usize)> = rows
+    /// Runs one more token of every completion in `cache`. Returns the residual stream after the
+    /// last layer.
+    ///
+    /// # Shapes
+    ///
+    /// - `tokens`: one per row of `cache`
+    /// - output: `[rows, hidden_size]`
+    ///
+    /// # Panics
+    ///
+    /// There are not as many tokens as rows, or a token is not in the vocabulary.
+    pub fn decode_step(
+        &self,
+        cache: &mut KvCache,
+        tokens: &[u32],
+        hook: Option<Hook>,
+    ) -> Tensor<2> {
+        assert_eq!(tokens.len(), cache.rows(), "tokens and rows of the cache");
+        cache.make_room();
+        let at: Vec<(TokenInfo, usize)> = cache
             .tokens(tokens)
             .into_iter()
             .map(|token| (token, token.position + 1))
             .collect();
-        let resid = self.run(tokens, &at, hook, |config, layer, q, k, v| {
-            let (keys, slots) = rows.layer(layer);
-            attend_decode(config, q, k, v, keys, &slots)
+        let resid = self.run(tokens, &at, hook, |config, layer, [q, k, v]| {
+            let (kv, step) = cache.layer(layer);
+            attend_decode(config, q, k, v, kv, &step)
         });
-        rows.advance();
+        cache.advance();
         resid
     }
 
-    /// Logits `[tokens, vocab_size]` in f32 of a residual stream `[tokens, hidden_size]` after the last layer.
+    /// Logits in f32 of a residual stream after the last layer.
+    ///
+    /// # Shapes
+    ///
+    /// - `resid_post`: `[tokens, hidden_size]`
+    /// - output: `[tokens, vocab_size]`
+    ///
+    /// # Panics
+    ///
+    /// The shape does not fit.
     pub fn logits(&self, resid_post: Tensor<2>) -> Tensor<2> {
+        self.assert_width(&resid_post);
         let normed = self.norm.forward(resid_post);
-        self.unembedding.multiply(normed, None).cast(DType::F32)
+        self.unembedding.linear(normed, None).cast(DType::F32)
     }
 
-    /// Log-probability of each of `targets` under `softmax(logits / temperature)`, `[tokens]` in nats; `resid_post` is
-    /// the residual stream after the last layer at the positions that predict them.
+    /// Log-probability of each of `targets` under `softmax(logits / temperature)`, in nats.
+    ///
+    /// # Shapes
+    ///
+    /// - `resid_post`: `[tokens, hidden_size]`, the residual stream after the last layer at the
+    ///   positions that predict the targets
+    /// - `targets`: one per row of `resid_post`
+    /// - output: `[tokens]`
+    ///
+    /// # Panics
+    ///
+    /// The shapes do not fit, or a target is not in the vocabulary.
     pub fn logprobs(&self, resid_post: Tensor<2>, targets: &[u32], temperature: f32) -> Tensor<1> {
+        self.assert_width(&resid_post);
+        self.assert_known(targets);
+        assert_eq!(resid_post.dims()[0], targets.len(), "rows and targets");
         if let Weight::Matrix(unembedding) = &self.unembedding {
             let normed = self.norm.forward(resid_post);
             let scale = 1.0 / temperature;
             return kernels::unembed_logprobs(normed, unembedding.clone(), targets.into(), scale);
         }
         let logits = self.logits(resid_post);
-        if is_fast(&logits) {
+        if uses_cpu_kernels(&logits) {
             return kernels::logprobs(logits, targets.into(), 1.0 / temperature);
         }
         let targets: Vec<i64> = targets.iter().map(|&token| i64::from(token)).collect();
@@ -332,38 +241,47 @@ impl Model {
         logprobs.gather(1, targets).squeeze_dim(1)
     }
 
-    /// What directions in the residual stream add to the logits when nothing comes between: `W_U (g * d)`, with the
-    /// weight `g` of the final norm and without its division. `directions` is `[n, hidden_size]`, the result
-    /// `[n, vocab_size]`.
+    /// The direct effect of directions `d` in the residual stream on the logits: `W_U (g * d)`,
+    /// with the weight `g` of the final norm and without its division.
+    ///
+    /// # Shapes
+    ///
+    /// - `directions`: `[n, hidden_size]`
+    /// - output: `[n, vocab_size]`
+    ///
+    /// # Panics
+    ///
+    /// The shape does not fit.
     pub fn direct_logits(&self, directions: Tensor<2>) -> Tensor<2> {
+        self.assert_width(&directions);
         let directions = directions.cast(DType::F32);
         let scale = self.norm.scale(&directions);
         let scaled = (directions * scale).cast(self.dtype());
-        self.unembedding.multiply(scaled, None).cast(DType::F32)
+        self.unembedding.linear(scaled, None).cast(DType::F32)
     }
 
-    /// The length over which a growing text must be read anew, because its rotary frequencies change there (LongRoPE).
-    /// [`generate`](crate::generate()) does so; [`Self::forward_completions`] runs every token with the frequencies of its own length, so
-    /// that it agrees with sampling only where prompt and completion lie on one side.
-    pub fn rope_switch_len(&self) -> Option<usize> {
+    /// Length in tokens beyond which texts have other rotary frequencies (LongRoPE); `None` for
+    /// models without such a threshold. A text that grows beyond it must be computed anew, as
+    /// [`generate`](crate::generate()) does.
+    pub fn longrope_threshold(&self) -> Option<usize> {
         self.config
             .architecture
             .ropes
             .iter()
-            .find_map(RopeConfig::rope_switch_len)
+            .find_map(RopeConfig::longrope_threshold)
     }
 
-    /// The device that activations live on.
+    /// The device of activations.
     pub fn device(&self) -> Device {
         self.device.clone()
     }
 
-    /// The number format of activations.
+    /// The dtype of activations.
     pub fn dtype(&self) -> DType {
         self.dtype
     }
 
-    /// The same weights on the differentiating side of their device, still asking for no gradient.
+    /// The same weights on the autodiff side of their device. They still require no gradients.
     #[must_use]
     pub fn autodiff(&self) -> Self {
         let mut model = self.clone();
@@ -374,7 +292,7 @@ impl Model {
         model
     }
 
-    /// Those that are not packed.
+    /// All weights that are not packed.
     fn tensors_mut(&mut self) -> Vec<&mut Tensor<2>> {
         let outer = [
             &mut self.embed_tokens,
@@ -388,55 +306,58 @@ impl Model {
             .collect()
     }
 
-    /// The layers over `tokens`, each with its place and the length of the text that it is computed with; `attend` gets the
-    /// layer's number, rotated queries, rotated keys and values.
+    /// Runs all layers over `tokens`; for `at` see [`Self::positions`]. `attend` gets the index of
+    /// the layer, rotated queries, rotated keys and values.
     fn run(
         &self,
         tokens: &[u32],
         at: &[(TokenInfo, usize)],
         hook: Option<Hook>,
-        attend: impl FnMut(AttentionConfig, usize, Tensor<3>, Tensor<3>, Tensor<3>) -> Tensor<2>,
+        attend: impl FnMut(AttentionConfig, usize, [Tensor<3>; 3]) -> Tensor<2>,
     ) -> Tensor<2> {
-        let places = self.places(at);
+        let positions = self.positions(at);
         let resid = self.embed_tokens(tokens);
-        self.run_layers(0..self.layers.len(), resid, &places, hook, attend)
+        self.run_layers(0..self.layers.len(), resid, &positions, hook, attend)
     }
 
-    /// Where tokens stand; each comes with the length of the text that it is computed with.
-    pub(crate) fn places(&self, at: &[(TokenInfo, usize)]) -> Places {
+    /// Positions and rotations of tokens. Each comes with the length of the text whose rotary
+    /// frequencies it gets.
+    pub(crate) fn positions(&self, at: &[(TokenInfo, usize)]) -> Positions {
         let positions: Vec<(usize, usize)> = at
             .iter()
             .map(|&(token, len)| (token.position, len))
             .collect();
         let ropes = self.config.architecture.ropes.iter();
-        Places {
+        Positions {
             tokens: at.iter().map(|&(token, _)| token).collect(),
             rotations: ropes
-                .map(|rope| rope.at(&positions, &self.device))
+                .map(|rope| rope.rotation(&positions, &self.device))
                 .collect(),
         }
     }
 
     /// The residual stream before the first layer, `[tokens, hidden_size]`.
     pub(crate) fn embed_tokens(&self, tokens: &[u32]) -> Tensor<2> {
-        let resid = self.embed_tokens.columns(tokens, &self.device);
+        self.assert_known(tokens);
+        let resid = self.embed_tokens.embed(tokens, &self.device);
         match self.config.architecture.embedding_scale {
             1.0 => resid,
             scale => resid * scale,
         }
     }
 
-    /// Some of the layers, from the residual stream before the first of them to that after the last.
+    /// Runs some of the layers, from the residual stream before the first of them to that after the
+    /// last.
     pub(crate) fn run_layers(
         &self,
         layers: Range<usize>,
         mut resid: Tensor<2>,
-        places: &Places,
+        positions: &Positions,
         hook: Option<Hook>,
-        mut attend: impl FnMut(AttentionConfig, usize, Tensor<3>, Tensor<3>, Tensor<3>) -> Tensor<2>,
+        mut attend: impl FnMut(AttentionConfig, usize, [Tensor<3>; 3]) -> Tensor<2>,
     ) -> Tensor<2> {
         let architecture = &self.config.architecture;
-        let mut pass = hook.map(|hook| (hook, hook.begin_forward()));
+        let mut hook = hook.map(|hook| (hook, hook.begin_forward()));
         for index in layers {
             let layer_config = &architecture.layers[index];
             let attention = AttentionConfig {
@@ -446,37 +367,54 @@ impl Model {
             resid = self.layers[index].forward(
                 &self.config,
                 resid,
-                &places.rotations[layer_config.rope],
-                |q, k, v| attend(attention, index, q, k, v),
+                &positions.rotations[layer_config.rope],
+                |q, k, v| attend(attention, index, [q, k, v]),
                 LayerHooks {
-                    hook: pass.as_mut().map(|(hook, pass)| (*hook, pass)),
+                    hook: hook.as_mut().map(|(hook, call)| (*hook, call)),
                     layer: index,
-                    tokens: &places.tokens,
+                    tokens: &positions.tokens,
                 },
             );
         }
         resid
     }
-}
 
-/// Where the tokens of a pass stand, and how their queries and keys are rotated.
-#[derive(Debug)]
-pub(crate) struct Places {
-    tokens: Vec<TokenInfo>,
-    /// By the number of the rope.
-    rotations: Vec<Rotation>,
+    /// # Panics
+    ///
+    /// `x` is not a residual stream `[tokens, hidden_size]`.
+    pub(crate) fn assert_width(&self, x: &Tensor<2>) {
+        let (width, hidden_size) = (x.dims()[1], self.config.hidden_size);
+        assert_eq!(width, hidden_size, "width of the residual stream");
+    }
+
+    /// # Panics
+    ///
+    /// A token is not in the vocabulary.
+    fn assert_known(&self, tokens: &[u32]) {
+        let vocab_size = self.config.vocab_size;
+        for &token in tokens {
+            assert!(
+                (token as usize) < vocab_size,
+                "token {token} is not among the {vocab_size} tokens of the model"
+            );
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::convert::Infallible;
+
     use super::*;
     use crate::hook::resid_post_hook;
+    use crate::precision::Precision;
 
     fn tied_qwen2() -> ModelConfig {
         ModelConfig::from_json(
             r#"{"model_type": "qwen2", "vocab_size": 11, "hidden_size": 12, "intermediate_size": 17,
                 "num_hidden_layers": 3, "num_attention_heads": 2, "num_key_value_heads": 1,
-                "max_position_embeddings": 32, "rms_norm_eps": 1e-6, "rope_theta": 1e4, "tie_word_embeddings": true}"#,
+                "max_position_embeddings": 32, "rms_norm_eps": 1e-6, "rope_theta": 1e4,
+                "tie_word_embeddings": true}"#,
         )
         .expect("a sound configuration")
     }
@@ -492,12 +430,23 @@ mod tests {
         Tensor::from_data(TensorData::new(data, [rows, columns]), device)
     }
 
-    /// A model of leaves, each of which gets its gradient: what full tuning needs.
+    /// A model as it is loaded for the CPU.
+    pub(crate) fn packed_model() -> Model {
+        let device = Device::flex();
+        let rows = &mut |_: &str, shape: &[usize], rows: Range<usize>| {
+            let whole = some_tensor(shape, &device);
+            Ok::<_, Infallible>(whole.narrow(0, rows.start, rows.len()))
+        };
+        let Ok(model) = Model::from_rows(tied_qwen2(), Precision::F32, &device, rows);
+        model
+    }
+
+    /// Full tuning needs a gradient of every tensor.
     #[test]
     fn every_tensor_that_asks_gets_a_gradient() {
         let device = Device::flex().autodiff();
         let mut leaves = vec![];
-        let Ok(model) = Model::build(tied_qwen2(), &mut |name, shape| {
+        let Ok(model) = Model::from_tensors(tied_qwen2(), &mut |name, shape| {
             let leaf = some_tensor(shape, &device).require_grad();
             leaves.push((name.to_owned(), leaf.clone()));
             Ok::<_, Infallible>(leaf)
@@ -516,10 +465,11 @@ mod tests {
         }
     }
 
-    /// `mlp.down_proj` and a tied unembedding included: back-propagation makes gradients of activations only.
+    /// Back-propagation computes gradients of activations only, also at `mlp.down_proj` and with
+    /// tied embeddings.
     #[test]
     fn no_weight_gets_a_gradient() {
-        let Ok(model) = Model::build(tied_qwen2(), &mut |_, shape| {
+        let Ok(model) = Model::from_tensors(tied_qwen2(), &mut |_, shape| {
             Ok::<_, Infallible>(some_tensor(shape, &Device::flex()))
         });
         let mut model = model.autodiff();

@@ -1,6 +1,6 @@
-//! The families of decoders, one file each: how `config.json` is read and what is computed. `docs/families.md` tells how to
-//! add one.
+//! The families of decoders, a file each. `docs/families.md` says how to add one.
 
+mod common;
 mod gemma3;
 mod llama;
 mod mistral;
@@ -9,15 +9,11 @@ mod phi3;
 mod qwen2;
 mod qwen3;
 
-use serde::Deserialize;
+use crate::config::architecture::ModelConfig;
+use crate::config::error::{ConfigError, refuse};
+use crate::config::keys::ConfigKeys;
 
-use crate::config::{
-    Activation, Architecture, Biases, ConfigError, ConfigKeys, LayerConfig, ModelConfig, Names,
-    Norms, refuse,
-};
-use crate::rope::RopeConfig;
-
-/// What each `model_type` is read by.
+/// A function that reads `config.json` of a `model_type`.
 type Family = fn(ConfigKeys) -> Result<ModelConfig, ConfigError>;
 
 const FAMILIES: [(&str, Family); 8] = [
@@ -31,6 +27,7 @@ const FAMILIES: [(&str, Family); 8] = [
     ("qwen3", qwen3::read),
 ];
 
+/// Reads the keys of `config.json` by its `model_type`.
 pub(crate) fn read(keys: ConfigKeys) -> Result<ModelConfig, ConfigError> {
     if let Some((_, family)) = FAMILIES.iter().find(|(name, _)| *name == keys.model_type) {
         return family(keys);
@@ -39,140 +36,6 @@ pub(crate) fn read(keys: ConfigKeys) -> Result<ModelConfig, ConfigError> {
     refuse(
         "model_type",
         format!("`{}`", keys.model_type),
-        format!("these are computed: {}", known.join(", ")),
+        format!("supported are {}", known.join(", ")),
     )
-}
-
-/// Where most families keep their tensors.
-const NAMES: Names = Names {
-    decoder: "model",
-    lm_head: "lm_head",
-    unused: &[],
-};
-
-/// Norms on what attention and MLP read.
-const PRE_NORMS: Norms = Norms {
-    pre_attention: Some("input_layernorm"),
-    post_attention: None,
-    pre_mlp: Some("post_attention_layernorm"),
-    post_mlp: None,
-};
-
-/// What a key is when `config.json` leaves it out, for the keys whose default differs from family to family.
-struct Defaults {
-    /// `None`: as many as query heads, which `null` means for every family.
-    num_key_value_heads: Option<usize>,
-    max_position_embeddings: usize,
-    rms_norm_eps: f64,
-    rope_theta: f64,
-    tie_word_embeddings: bool,
-    /// `None`: the heads share `hidden_size`.
-    head_dim: Option<usize>,
-}
-
-/// Reads the keys that all families have into a plain pre-norm decoder: no biases, `SwiGLU`, one rope, no window.
-fn plain(keys: &mut ConfigKeys, defaults: &Defaults) -> Result<ModelConfig, ConfigError> {
-    let hidden_size: usize = keys.required("hidden_size")?;
-    let num_attention_heads: usize = keys.required("num_attention_heads")?;
-    let num_hidden_layers: usize = keys.required("num_hidden_layers")?;
-    // The other sizes are checked when all are known; these are computed with before.
-    for (key, count) in [
-        ("num_attention_heads", num_attention_heads),
-        ("num_hidden_layers", num_hidden_layers),
-    ] {
-        if !(1..=1 << 10).contains(&count) {
-            return refuse(key, count, "it must lie in 1..=1024");
-        }
-    }
-    let max_position_embeddings =
-        keys.or("max_position_embeddings", defaults.max_position_embeddings)?;
-    let head_dim = match (keys.optional("head_dim")?, defaults.head_dim) {
-        (Some(head_dim), _) | (None, Some(head_dim)) => head_dim,
-        _ if !hidden_size.is_multiple_of(num_attention_heads) => {
-            return refuse(
-                "hidden_size",
-                hidden_size,
-                format!(
-                    "without head_dim it must be a multiple of num_attention_heads ({num_attention_heads})"
-                ),
-            );
-        }
-        _ => hidden_size / num_attention_heads,
-    };
-    let rope = RopeConfig::read(keys, defaults.rope_theta, head_dim, max_position_embeddings)?;
-    let layer = LayerConfig {
-        sliding_window: None,
-        rope: 0,
-    };
-    Ok(ModelConfig {
-        model_type: keys.model_type.clone(),
-        vocab_size: keys.required("vocab_size")?,
-        hidden_size,
-        intermediate_size: keys.required("intermediate_size")?,
-        num_hidden_layers,
-        num_attention_heads,
-        num_key_value_heads: keys
-            .nullable(
-                "num_key_value_heads",
-                defaults.num_key_value_heads.unwrap_or(num_attention_heads),
-            )?
-            .unwrap_or(num_attention_heads),
-        head_dim,
-        max_position_embeddings,
-        rms_norm_eps: keys.or("rms_norm_eps", defaults.rms_norm_eps)?,
-        tie_word_embeddings: keys.or("tie_word_embeddings", defaults.tie_word_embeddings)?,
-        bos_token_id: keys.optional("bos_token_id")?,
-        eos_token_id: keys.tokens("eos_token_id")?,
-        architecture: Architecture {
-            names: NAMES,
-            norms: PRE_NORMS,
-            norm_offset: 0.0,
-            qk_norm: None,
-            biases: Biases::default(),
-            fused: false,
-            activation: activation(keys, "hidden_act", Activation::Silu)?,
-            embedding_scale: 1.0,
-            attention_scale: 1.0 / (head_dim as f64).sqrt(),
-            layers: vec![layer; num_hidden_layers],
-            ropes: vec![rope],
-        },
-    })
-}
-
-fn activation(
-    keys: &mut ConfigKeys,
-    key: &'static str,
-    default: Activation,
-) -> Result<Activation, ConfigError> {
-    match keys.optional::<String>(key)?.as_deref() {
-        None => Ok(default),
-        Some("silu" | "swish") => Ok(Activation::Silu),
-        Some("gelu_pytorch_tanh") => Ok(Activation::GeluTanh),
-        Some(other) => refuse(key, other, "silu and gelu_pytorch_tanh are computed"),
-    }
-}
-
-/// One entry of `layer_types`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum LayerType {
-    FullAttention,
-    SlidingAttention,
-}
-
-/// The kinds of the layers, from `layer_types` or else by `default`.
-fn layer_types(
-    keys: &mut ConfigKeys,
-    num_hidden_layers: usize,
-    default: impl Fn(usize) -> LayerType,
-) -> Result<Vec<LayerType>, ConfigError> {
-    match keys.optional::<Vec<LayerType>>("layer_types")? {
-        Some(types) if types.len() != num_hidden_layers => refuse(
-            "layer_types",
-            format!("a list of {}", types.len()),
-            format!("there are {num_hidden_layers} layers"),
-        ),
-        Some(types) => Ok(types),
-        None => Ok((0..num_hidden_layers).map(default).collect()),
-    }
 }

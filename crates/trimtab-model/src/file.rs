@@ -1,8 +1,10 @@
-//! Reading and syncing files, the same on every system.
+//! Reading, writing and hashing files, the same on every system.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
 use std::path::Path;
+
+use sha2::{Digest, Sha256};
 
 /// The bytes of the file at `path`. Only regular files are read: a pipe would block, and a device
 /// has no end.
@@ -11,7 +13,7 @@ use std::path::Path;
 ///
 /// It is not a regular file, has more than `limit` bytes, or cannot be read.
 pub fn read_limited(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let metadata = std::fs::metadata(path)?;
+    let metadata = fs::metadata(path)?;
     if !metadata.is_file() {
         return Err(io::Error::other("it is not a file"));
     }
@@ -22,13 +24,14 @@ pub fn read_limited(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     if metadata.len().max(bytes.len() as u64) > limit {
         return Err(io::Error::new(
             io::ErrorKind::FileTooLarge,
-            format!("it has more than the {limit} bytes that are read"),
+            format!("it is larger than the limit of {limit} bytes"),
         ));
     }
     Ok(bytes)
 }
 
-/// Fills `bytes` from `file`, starting at `offset`. The cursor is not used, so threads can share a file.
+/// Fills `bytes` from `file`, starting at `offset`. Threads can share the file: its cursor is not
+/// used.
 ///
 /// # Errors
 ///
@@ -61,6 +64,39 @@ pub fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<(
     }
 }
 
+/// Replaces the file at `path` by `bytes`. After a crash the file holds its old content or the new
+/// one, never a part.
+///
+/// The bytes go to a temporary file in the same folder, which is synced and renamed.
+///
+/// # Errors
+///
+/// The disk refuses. The old file is then still in place.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".tmp");
+    let temporary = folder.join(name);
+    let mut file = File::create(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)?;
+    sync_folder(folder) // the rename itself reaches the disk
+}
+
+/// SHA-256 of `bytes` in lower-case hexadecimal digits.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+/// Lower-case hexadecimal digits of `bytes`.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Makes renames in `folder` durable. Windows does so by itself and cannot open a folder.
 ///
 /// # Errors
@@ -81,7 +117,7 @@ mod tests {
     fn positioned_reads_fill_the_buffer_or_fail() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("file");
-        std::fs::write(&path, b"0123456789").expect("a writable folder");
+        fs::write(&path, b"0123456789").expect("a writable folder");
         let file = File::open(&path).expect("just written");
         let mut bytes = [0; 4];
         for (offset, expected) in [(6, b"6789"), (0, b"0123")] {

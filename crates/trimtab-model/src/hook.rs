@@ -1,48 +1,57 @@
-//! Looking at and acting on what a model computes while it runs.
+//! Hooks: what looks at and changes activations while a model runs.
 
 use burn::tensor::Tensor;
 use trimtab_kernels as kernels;
 
-use crate::weight::is_fast;
+use crate::weight::uses_cpu_kernels;
 
-/// What looks at and acts on a forward pass: capture, steering and patching are all of this kind.
+/// What acts on a forward pass. Capture, steering and patching are all hooks.
 pub type Hook<'a> = &'a dyn Intervention;
 
-/// Something that is shown what a model computes and says what the model goes on with.
+/// Something that is shown activations and returns what the model continues with.
 ///
-/// A function of [`HookPoint`] and the tensor found there is one; it is called at every site of every layer but the projections.
-/// Where it returns what it got, nothing changes and nothing is copied. A closure must name the type of its first argument.
+/// A function of a [`HookPoint`] and the tensor found there is one. It is called at every site of
+/// every layer except at projections. Returning the tensor as it came changes and copies nothing.
+/// A closure must name the type of its first argument.
 ///
 /// ```
 /// use burn::tensor::Tensor;
 /// use trimtab_model::{HookPoint, Site};
 ///
-/// // Takes away what the MLP of layer 3 adds at generated tokens.
+/// // Removes what the MLP of layer 3 adds at generated tokens.
 /// let hook = |at: HookPoint, x: Tensor<2>| {
 ///     if (at.site, at.layer) != (Site::MlpOut, 3) {
 ///         return x;
 ///     }
-///     let kept: Vec<f32> = at.tokens.iter().map(|token| if token.is_generated() { 0.0 } else { 1.0 }).collect();
+///     let factor = |generated| if generated { 0.0 } else { 1.0 };
+///     let kept: Vec<f32> =
+///         at.tokens.iter().map(|token| factor(token.is_generated())).collect();
 ///     let kept = Tensor::<1>::from_floats(&kept[..], &x.device());
 ///     x * kept.unsqueeze_dim(1)
 /// };
 /// # let _: trimtab_model::Hook = &hook;
 /// ```
 ///
-/// What keeps something from one layer to the next, or wants to see projections, implements the trait.
+/// Implement the trait to carry state from layer to layer or to be called at projections.
 pub trait Intervention: Sync {
-    /// Begins a forward pass. Passes may run at the same time; what one keeps is its own.
+    /// Begins a forward pass. Passes may run at the same time; each has its own state.
     fn begin_forward(&self) -> HookFn<'_>;
 
-    /// Whether the pass is called at `site` of `layer`. A projection that nobody sees may be computed together with others.
+    /// Whether the function is called at `site` of `layer`. Projections that are not hooked may be
+    /// fused with other operations.
     fn hooks(&self, layer: usize, site: Site) -> bool {
         let _ = layer;
         !site.is_projection()
     }
 }
 
-/// An [`Intervention`] in one forward pass: called with the tensor at a site, `[tokens, width]`, layer after layer, each in
-/// the order of [`Site::ALL`]; the model goes on with what it returns.
+/// An [`Intervention`] during one forward pass.
+///
+/// It is called layer after layer, in each layer in the order of [`Site::ALL`].
+///
+/// # Shapes
+///
+/// - input and output: `[tokens, hidden_size]`, at a projection `[tokens, outputs]`
 pub type HookFn<'a> = Box<dyn FnMut(HookPoint, Tensor<2>) -> Tensor<2> + 'a>;
 
 impl<F: Fn(HookPoint, Tensor<2>) -> Tensor<2> + Sync> Intervention for F {
@@ -58,13 +67,15 @@ pub struct HookPoint<'a> {
     pub layer: usize,
     /// Place in the layer.
     pub site: Site,
-    /// What each row of the tensor belongs to.
+    /// The token of each row of the tensor.
     pub tokens: &'a [TokenInfo],
-    /// At a projection, what it reads, `[tokens, inputs]`; nothing elsewhere.
+    /// At a projection its input, `[tokens, inputs]`; `None` elsewhere.
     pub input: Option<&'a Tensor<2>>,
 }
 
-/// Places in a decoder layer. The tensor is `[tokens, hidden_size]`, at a projection `[tokens, outputs]`.
+/// A place in a decoder layer where a hook can act, named as in TransformerLens.
+///
+/// The tensor there is `[tokens, hidden_size]`, at a projection `[tokens, outputs]`.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Deserialize, serde::Serialize,
 )]
@@ -72,32 +83,32 @@ pub struct HookPoint<'a> {
 pub enum Site {
     /// The residual stream before the layer.
     ResidPre,
-    /// The queries, bias included, before norm and rotation.
+    /// The queries with their bias, before norm and rotation.
     QProj,
-    /// The keys, bias included, before norm and rotation.
+    /// The keys with their bias, before norm and rotation.
     KProj,
-    /// The values, bias included.
+    /// The values with their bias.
     VProj,
-    /// The output projection of attention, bias included.
+    /// The output projection of attention with its bias.
     OProj,
-    /// What attention adds to the residual stream, after its norm if the family has one there.
+    /// What attention adds to the residual stream, after the norm that some families have there.
     AttnOut,
     /// The residual stream between attention and MLP.
     ResidMid,
     /// The gate of the MLP, before its activation function.
     GateProj,
-    /// What the gate is multiplied by.
+    /// What the gate is multiplied with.
     UpProj,
-    /// The output projection of the MLP, bias included.
+    /// The output projection of the MLP with its bias.
     DownProj,
-    /// What the MLP adds to the residual stream, after its norm if the family has one there.
+    /// What the MLP adds to the residual stream, after the norm that some families have there.
     MlpOut,
     /// The residual stream after the layer.
     ResidPost,
 }
 
 impl Site {
-    /// All sites, in the order in which a layer passes them.
+    /// All sites, in the order in which a layer computes them.
     pub const ALL: [Self; 12] = [
         Self::ResidPre,
         Self::QProj,
@@ -131,7 +142,8 @@ impl Site {
         }
     }
 
-    /// The name of the projection in its layer of a checkpoint, `self_attn.q_proj` and so on; none at other sites.
+    /// The name of the projection within its layer of a checkpoint, such as `self_attn.q_proj`.
+    /// `None` at other sites.
     pub fn module(self) -> Option<&'static str> {
         match self {
             Self::QProj => Some("self_attn.q_proj"),
@@ -147,7 +159,7 @@ impl Site {
         }
     }
 
-    /// Whether it is the output of one of the seven projections.
+    /// Whether the site is the output of one of the seven projections.
     pub fn is_projection(self) -> bool {
         self.module().is_some()
     }
@@ -164,41 +176,57 @@ impl std::str::FromStr for Site {
 
 /// A name that no [`Site`] has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no site `{0}`; the sites are {names}", names = Site::ALL.map(Site::name).join(", "))]
+#[error("there is no site `{0}`; the sites are {all}", all = Site::ALL.map(Site::name).join(", "))]
 pub struct UnknownSite(String);
 
 /// A token of a forward pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenInfo {
-    /// Number of its prompt among those given to [`Model::prefill`](crate::Model::read), or of its request among those given
-    /// to [`generate`](crate::generate()).
+    /// Index of its prompt among those given to [`Model::prefill`](crate::Model::prefill), or of
+    /// its request among those given to [`generate`](crate::generate()).
     pub prompt: usize,
-    /// Its place in the text, from 0.
+    /// Its position in the text, from 0.
     pub position: usize,
-    /// Number of tokens of the prompt; those behind were generated.
+    /// Length of the prompt in tokens; the tokens after it were generated.
     pub prompt_len: usize,
-    /// The token.
+    /// The token id.
     pub id: u32,
 }
 
 impl TokenInfo {
-    /// Whether it stands behind the prompt.
+    /// Whether the token comes after the prompt.
     pub fn is_generated(&self) -> bool {
         self.position >= self.prompt_len
     }
 }
 
-/// `x + vector`: `x` is `[tokens, width]`, and `vector`, in the same number format, `[1, width]` for every token or `[tokens, width]`.
-/// What most interventions do; with one row it is faster on the CPU than the addition of tensors.
+/// `x + vector`, which is what most interventions compute.
+///
+/// On the CPU it is faster than the addition of tensors if `vector` has one row.
+///
+/// # Shapes
+///
+/// - `x`: `[tokens, width]`
+/// - `vector`: `[1, width]` for every token or `[tokens, width]`, with the dtype of `x`
+/// - output: `[tokens, width]`
+///
+/// # Panics
+///
+/// The shapes do not fit.
 pub fn add_vector(x: Tensor<2>, vector: Tensor<2>) -> Tensor<2> {
-    if vector.dims()[0] == 1 && is_fast(&x) && is_fast(&vector) {
+    let ([tokens, width], [rows, columns]) = (x.dims(), vector.dims());
+    assert!(
+        columns == width && (rows == 1 || rows == tokens),
+        "a vector of shape [{rows}, {columns}] cannot be added to [{tokens}, {width}]"
+    );
+    if rows == 1 && uses_cpu_kernels(&x) && uses_cpu_kernels(&vector) {
         kernels::add_row(x, vector)
     } else {
         x + vector
     }
 }
 
-/// A hook that acts on `resid_post` alone: `act` gets the layer and the residual stream after it.
+/// A hook at `resid_post` alone: `act` gets the layer and the residual stream after it.
 pub fn resid_post_hook(
     act: impl Fn(usize, Tensor<2>) -> Tensor<2> + Sync,
 ) -> impl Fn(HookPoint, Tensor<2>) -> Tensor<2> + Sync {
@@ -208,7 +236,7 @@ pub fn resid_post_hook(
     }
 }
 
-/// A pass as one layer sees it.
+/// The hook of a forward pass as one layer sees it.
 pub(crate) struct LayerHooks<'a, 'b> {
     pub(crate) hook: Option<(Hook<'a>, &'b mut HookFn<'a>)>,
     pub(crate) layer: usize,
@@ -216,12 +244,12 @@ pub(crate) struct LayerHooks<'a, 'b> {
 }
 
 impl LayerHooks<'_, '_> {
-    /// What goes on from a `site` that is no projection.
+    /// What the model continues with after `x` at a `site` that is no projection.
     pub(crate) fn at(&mut self, site: Site, x: Tensor<2>) -> Tensor<2> {
         self.call(site, None, x)
     }
 
-    /// `forward(x)`, and what goes on from it.
+    /// What the model continues with after the projection `forward(x)`.
     pub(crate) fn project(
         &mut self,
         site: Site,
@@ -248,7 +276,7 @@ impl LayerHooks<'_, '_> {
             input,
         };
         match &mut self.hook {
-            Some((hook, pass)) if hook.hooks(at.layer, site) => pass(at, x),
+            Some((hook, call)) if hook.hooks(at.layer, site) => call(at, x),
             _ => x,
         }
     }

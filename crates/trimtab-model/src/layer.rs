@@ -1,16 +1,16 @@
-//! One decoder layer: its tensors, where a checkpoint keeps them, and what it computes.
+//! One decoder layer: its tensors, their names in a checkpoint, and its forward pass.
 
 use std::ops::Range;
 
 use burn::tensor::{DType, Tensor, activation};
 use trimtab_kernels::{self as kernels, SavedActivations};
 
-use crate::config::{Activation, Architecture, ModelConfig, QkNorm};
+use crate::config::{Activation, ModelConfig, QkNorm};
 use crate::hook::{LayerHooks, Site};
 use crate::rope::Rotation;
-use crate::weight::{Weight, is_fast};
+use crate::weight::{Weight, uses_cpu_kernels};
 
-/// The tensors of a layer. `T` is a tensor in a model, and nothing where only names and shapes are asked for.
+/// The tensors of a layer. `T` is `()` where only names and shapes are asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Layer<T> {
     pre_attention_norm: Option<RmsNorm<T>>,
@@ -28,21 +28,22 @@ pub(crate) struct Layer<T> {
     post_mlp_norm: Option<RmsNorm<T>>,
 }
 
-/// A tensor of a checkpoint: its name, its shape, and which of its rows are meant.
-pub(crate) struct Source {
+/// A tensor that a model needs: a tensor of a checkpoint, or some of its rows.
+pub(crate) struct TensorSpec {
     pub(crate) name: String,
     pub(crate) shape: Vec<usize>,
+    /// `None`: all of them.
     pub(crate) rows: Option<Range<usize>>,
-    /// What its numbers are short of those that are meant: 1 in norms of which a checkpoint stores the difference from 1.
+    /// Added to its numbers: 1 for norms of which a checkpoint stores the difference from 1.
     pub(crate) offset: f64,
 }
 
 impl<T> Layer<T> {
-    /// Takes every tensor of layer `index`.
+    /// Calls `take` for every tensor of layer `index`.
     pub(crate) fn assemble<E>(
         config: &ModelConfig,
         index: usize,
-        take: &mut dyn FnMut(Source) -> Result<T, E>,
+        take: &mut dyn FnMut(TensorSpec) -> Result<T, E>,
     ) -> Result<Self, E> {
         let architecture = &config.architecture;
         let (hidden, inner) = (config.hidden_size, config.intermediate_size);
@@ -66,50 +67,29 @@ impl<T> Layer<T> {
         let q_norm = norm(has_norm.then_some("self_attn.q_norm"), q_width)?;
         let k_norm = norm(has_norm.then_some("self_attn.k_norm"), k_width)?;
 
-        // The projections that read the same input, together if the family fuses them.
-        let mut read =
-            |parts: &[(&str, usize)], fused: &str, bias: bool| -> Result<Vec<Linear<T>>, E> {
-                let total: usize = parts.iter().map(|(_, outputs)| outputs).sum();
-                let mut start = 0;
-                let linear = |&(name, outputs): &(&str, usize)| {
-                    let rows = start..start + outputs;
-                    start += outputs;
-                    if architecture.fused {
-                        let name = format!("{prefix}.{fused}");
-                        Linear::assemble(name, [total, hidden], Some(rows), bias, take)
-                    } else {
-                        Linear::assemble(
-                            format!("{prefix}.{name}"),
-                            [outputs, hidden],
-                            None,
-                            bias,
-                            take,
-                        )
-                    }
-                };
-                parts.iter().map(linear).collect()
+        let biases = architecture.biases;
+        let mut linear = |fused: &str, parts: &[(&str, usize)], inputs: usize, bias: bool| {
+            let names = ProjectionNames {
+                prefix: &prefix,
+                fused: architecture.fused_projections.then_some(fused),
             };
+            names.assemble(parts, inputs, bias, take)
+        };
         let qkv = [
             ("self_attn.q_proj", queries),
             ("self_attn.k_proj", keys),
             ("self_attn.v_proj", keys),
         ];
-        let qkv = read(&qkv, "self_attn.qkv_proj", architecture.biases.qkv)?;
+        let qkv = linear("self_attn.qkv_proj", &qkv, hidden, biases.qkv)?;
         let gate_up = [("mlp.gate_proj", inner), ("mlp.up_proj", inner)];
-        let gate_up = read(&gate_up, "mlp.gate_up_proj", architecture.biases.mlp)?;
-        let mut write = |name: &str, inputs: usize, bias: bool| {
-            Linear::assemble(
-                format!("{prefix}.{name}"),
-                [hidden, inputs],
-                None,
-                bias,
-                take,
-            )
-        };
-        let o_proj = write("self_attn.o_proj", queries, architecture.biases.o)?;
-        let down_proj = write("mlp.down_proj", inner, architecture.biases.mlp)?;
-        let [q_proj, k_proj, v_proj] = exactly(qkv);
-        let [gate_proj, up_proj] = exactly(gate_up);
+        let gate_up = linear("mlp.gate_up_proj", &gate_up, hidden, biases.mlp)?;
+        let o_proj = [("self_attn.o_proj", hidden)];
+        let o_proj = linear("self_attn.o_proj", &o_proj, queries, biases.o)?;
+        let down_proj = [("mlp.down_proj", hidden)];
+        let down_proj = linear("mlp.down_proj", &down_proj, inner, biases.mlp)?;
+        let [q_proj, k_proj, v_proj] = into_array(qkv);
+        let [gate_proj, up_proj] = into_array(gate_up);
+        let ([o_proj], [down_proj]) = (into_array(o_proj), into_array(down_proj));
         Ok(Self {
             pre_attention_norm,
             q_proj,
@@ -155,25 +135,58 @@ impl<T> Layer<T> {
 }
 
 impl Layer<Weight> {
-    /// The residual stream `[tokens, hidden_size]` after the layer. `attend` mixes rotated queries, rotated keys and values
-    /// (`[tokens, heads, head_dim]`) into `[tokens, num_attention_heads * head_dim]`; `hook` is shown every site that it sees.
+    /// The residual stream after the layer.
+    ///
+    /// # Shapes
+    ///
+    /// - `resid` and output: `[tokens, hidden_size]`
+    /// - arguments of `attend`, queries and keys rotated: `[tokens, heads, head_dim]`
+    /// - result of `attend`: `[tokens, num_attention_heads * head_dim]`
     pub(crate) fn forward(
         &self,
         config: &ModelConfig,
         resid: Tensor<2>,
         rotation: &Rotation,
         attend: impl FnOnce(Tensor<3>, Tensor<3>, Tensor<3>) -> Tensor<2>,
-        mut hook: LayerHooks,
+        mut hooks: LayerHooks,
     ) -> Tensor<2> {
-        let Architecture {
-            qk_norm,
-            activation,
-            ..
-        } = config.architecture;
-        let [count, _] = resid.dims();
-        let head_dim = config.head_dim;
+        let resid = hooks.at(Site::ResidPre, resid);
+        let normed = RmsNorm::maybe(self.pre_attention_norm.as_ref(), resid.clone());
+        let [q, k, v] = self.qkv(config, &normed, &mut hooks);
+        let mixed = attend(rotation.rotate(q), rotation.rotate(k), v);
+        let resid = self.o_proj.residual(
+            resid,
+            mixed,
+            self.post_attention_norm.as_ref(),
+            [Site::OProj, Site::AttnOut],
+            &mut hooks,
+        );
+        let resid = hooks.at(Site::ResidMid, resid);
+
+        let normed = RmsNorm::maybe(self.pre_mlp_norm.as_ref(), resid.clone());
+        let gate = self.gate_proj.hooked(Site::GateProj, &normed, &mut hooks);
+        let up = self.up_proj.hooked(Site::UpProj, &normed, &mut hooks);
+        let saved = self.up_proj.weight.saved_activations();
+        let resid = self.down_proj.residual(
+            resid,
+            glu(config.architecture.activation, gate, up, saved),
+            self.post_mlp_norm.as_ref(),
+            [Site::DownProj, Site::MlpOut],
+            &mut hooks,
+        );
+        hooks.at(Site::ResidPost, resid)
+    }
+
+    /// Queries, keys and values before rotation, `[tokens, heads, head_dim]` each.
+    fn qkv(
+        &self,
+        config: &ModelConfig,
+        normed: &Tensor<2>,
+        hooks: &mut LayerHooks,
+    ) -> [Tensor<3>; 3] {
+        let ([count, _], head_dim) = (normed.dims(), config.head_dim);
         let heads = |x: Tensor<2>, norm: Option<&RmsNorm<Weight>>, heads: usize| {
-            let x = match (norm, qk_norm) {
+            let x = match (norm, config.architecture.qk_norm) {
                 (Some(norm), Some(QkNorm::Projection)) => norm.forward(x),
                 (Some(norm), Some(QkNorm::Head)) => {
                     norm.forward(x.reshape([count * heads, head_dim]))
@@ -182,62 +195,25 @@ impl Layer<Weight> {
             };
             x.reshape([count, heads, head_dim])
         };
-        let resid = hook.at(Site::ResidPre, resid);
-        let normed = RmsNorm::maybe(self.pre_attention_norm.as_ref(), resid.clone());
-        let mut project = |site, linear: &Linear<Weight>, x: &Tensor<2>| {
-            hook.project(site, x.clone(), |x| linear.forward(x))
-        };
-        let q = heads(
-            project(Site::QProj, &self.q_proj, &normed),
-            self.q_norm.as_ref(),
-            config.num_attention_heads,
-        );
-        let k = heads(
-            project(Site::KProj, &self.k_proj, &normed),
-            self.k_norm.as_ref(),
-            config.num_key_value_heads,
-        );
-        let v = heads(
-            project(Site::VProj, &self.v_proj, &normed),
-            None,
-            config.num_key_value_heads,
-        );
-        let mixed = attend(rotation.rotate(q), rotation.rotate(k), v);
-        let resid = self.o_proj.onto(
-            resid,
-            mixed,
-            self.post_attention_norm.as_ref(),
-            [Site::OProj, Site::AttnOut],
-            &mut hook,
-        );
-        let resid = hook.at(Site::ResidMid, resid);
-
-        let normed = RmsNorm::maybe(self.pre_mlp_norm.as_ref(), resid.clone());
-        let mut project = |site, linear: &Linear<Weight>, x: &Tensor<2>| {
-            hook.project(site, x.clone(), |x| linear.forward(x))
-        };
-        let gate = project(Site::GateProj, &self.gate_proj, &normed);
-        let up = project(Site::UpProj, &self.up_proj, &normed);
-        let resid = self.down_proj.onto(
-            resid,
-            gated(activation, gate, up, self.up_proj.weight.keeps()),
-            self.post_mlp_norm.as_ref(),
-            [Site::DownProj, Site::MlpOut],
-            &mut hook,
-        );
-        hook.at(Site::ResidPost, resid)
+        let (q_heads, kv_heads) = (config.num_attention_heads, config.num_key_value_heads);
+        let q = self.q_proj.hooked(Site::QProj, normed, hooks);
+        let q = heads(q, self.q_norm.as_ref(), q_heads);
+        let k = self.k_proj.hooked(Site::KProj, normed, hooks);
+        let k = heads(k, self.k_norm.as_ref(), kv_heads);
+        let v = self.v_proj.hooked(Site::VProj, normed, hooks);
+        [q, k, heads(v, None, kv_heads)]
     }
 }
 
 /// `activation(gate) * up`
-fn gated(
+fn glu(
     activation: Activation,
     gate: Tensor<2>,
     up: Tensor<2>,
-    kept: SavedActivations,
+    saved: SavedActivations,
 ) -> Tensor<2> {
-    if is_fast(&gate) {
-        return kernels::glu(activation, gate, up, kept);
+    if uses_cpu_kernels(&gate) {
+        return kernels::glu(activation, gate, up, saved);
     }
     let gate = match activation {
         Activation::Silu => activation::silu(gate),
@@ -252,7 +228,7 @@ pub(crate) struct RmsNorm<T> {
     /// `[1, width]`
     pub(crate) weight: T,
     eps: f64,
-    /// Added to the weight if it is a tensor as it was read.
+    /// Added to a weight that is a tensor; a packed weight has it already.
     offset: f64,
 }
 
@@ -261,17 +237,17 @@ impl<T> RmsNorm<T> {
         config: &ModelConfig,
         name: String,
         width: usize,
-        take: &mut dyn FnMut(Source) -> Result<T, E>,
+        take: &mut dyn FnMut(TensorSpec) -> Result<T, E>,
     ) -> Result<Self, E> {
         let offset = config.architecture.norm_offset;
-        let source = Source {
+        let spec = TensorSpec {
             name: name + ".weight",
             shape: vec![width],
             rows: None,
             offset,
         };
         Ok(Self {
-            weight: take(source)?,
+            weight: take(spec)?,
             eps: config.rms_norm_eps,
             offset,
         })
@@ -291,7 +267,7 @@ impl RmsNorm<Weight> {
         (normed * scale).cast(dtype)
     }
 
-    /// What normed numbers are multiplied by, `[1, width]` in f32, where `like` is.
+    /// The weight with its offset, `[1, width]` in f32, on the device of `like`.
     pub(crate) fn scale(&self, like: &Tensor<2>) -> Tensor<2> {
         match &self.weight {
             Weight::Tensor(weight) if self.offset != 0.0 => {
@@ -309,7 +285,7 @@ impl RmsNorm<Weight> {
     }
 }
 
-/// `x W^T + b`. All projections of all families are computed here.
+/// A projection `x W^T + b`.
 #[derive(Clone, Debug)]
 pub(crate) struct Linear<T> {
     /// `[inputs, outputs]`
@@ -324,10 +300,10 @@ impl<T> Linear<T> {
         [outputs, inputs]: [usize; 2],
         rows: Option<Range<usize>>,
         bias: bool,
-        take: &mut dyn FnMut(Source) -> Result<T, E>,
+        take: &mut dyn FnMut(TensorSpec) -> Result<T, E>,
     ) -> Result<Self, E> {
         let mut part = |name: String, shape: Vec<usize>| {
-            take(Source {
+            take(TensorSpec {
                 name,
                 shape,
                 rows: rows.clone(),
@@ -343,31 +319,72 @@ impl<T> Linear<T> {
     }
 }
 
+/// How a checkpoint names the projections of one input.
+struct ProjectionNames<'a> {
+    prefix: &'a str,
+    /// The one tensor that holds all of them, if the family fuses projections.
+    fused: Option<&'a str>,
+}
+
+impl ProjectionNames<'_> {
+    /// The projections `parts`, given by name and number of outputs.
+    fn assemble<T, E>(
+        &self,
+        parts: &[(&str, usize)],
+        inputs: usize,
+        bias: bool,
+        take: &mut dyn FnMut(TensorSpec) -> Result<T, E>,
+    ) -> Result<Vec<Linear<T>>, E> {
+        let total: usize = parts.iter().map(|(_, outputs)| outputs).sum();
+        let mut start = 0;
+        let linear = |&(name, outputs): &(&str, usize)| {
+            let rows = start..start + outputs;
+            start += outputs;
+            match self.fused {
+                Some(fused) if parts.len() > 1 => {
+                    let name = format!("{}.{fused}", self.prefix);
+                    Linear::assemble(name, [total, inputs], Some(rows), bias, take)
+                }
+                _ => {
+                    let name = format!("{}.{name}", self.prefix);
+                    Linear::assemble(name, [outputs, inputs], None, bias, take)
+                }
+            }
+        };
+        parts.iter().map(linear).collect()
+    }
+}
+
 impl Linear<Weight> {
     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        self.weight.multiply(x, self.bias.as_ref())
+        self.weight.linear(x, self.bias.as_ref())
     }
 
-    /// `resid + norm(x W^T + b)`; `sites` are those of the projection and of what is added.
-    fn onto(
+    /// The projection of `x` and what hooks at `site` make of it.
+    fn hooked(&self, site: Site, x: &Tensor<2>, hooks: &mut LayerHooks) -> Tensor<2> {
+        hooks.project(site, x.clone(), |x| self.forward(x))
+    }
+
+    /// `resid + norm(x W^T + b)`. `sites` are that of the projection and that of what is added.
+    fn residual(
         &self,
         resid: Tensor<2>,
         x: Tensor<2>,
         norm: Option<&RmsNorm<Weight>>,
         sites: [Site; 2],
-        hook: &mut LayerHooks,
+        hooks: &mut LayerHooks,
     ) -> Tensor<2> {
-        if norm.is_none() && !sites.into_iter().any(|site| hook.is_hooked(site)) {
-            return self.weight.multiply_onto(resid, x, self.bias.as_ref());
+        if norm.is_none() && !sites.into_iter().any(|site| hooks.is_hooked(site)) {
+            return self.weight.linear_residual(resid, x, self.bias.as_ref());
         }
         let [projection, out] = sites;
-        let y = hook.project(projection, x, |x| self.forward(x));
-        resid + hook.at(out, RmsNorm::maybe(norm, y))
+        let y = hooks.project(projection, x, |x| self.forward(x));
+        resid + hooks.at(out, RmsNorm::maybe(norm, y))
     }
 }
 
-fn exactly<T, const N: usize>(parts: Vec<T>) -> [T; N] {
+fn into_array<T, const N: usize>(parts: Vec<T>) -> [T; N] {
     parts
         .try_into()
-        .unwrap_or_else(|_| unreachable!("as many as were asked for"))
+        .unwrap_or_else(|_| unreachable!("one projection for each name"))
 }

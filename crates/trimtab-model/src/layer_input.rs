@@ -1,4 +1,5 @@
-//! Some of the layers at a time, so that a gradient can be made without the activations of all layers at once.
+//! Forward passes over some of the layers, so that a gradient can be computed without keeping the
+//! activations of all layers.
 
 use std::ops::Range;
 
@@ -6,30 +7,38 @@ use burn::tensor::Tensor;
 
 use crate::attention::{PromptLayerKv, attend_completions, attend_prompts};
 use crate::cache::PromptCache;
-use crate::decoder::{Model, Places};
+use crate::decoder::{Model, Positions};
 use crate::hook::Hook;
 
-/// A prompt, or completions behind one, on their way through the layers: [`Model::prefill`] and [`Model::forward_completions`] step by step.
+/// A prompt, or completions of one, that runs through the layers in steps.
+///
+/// The steps compute what [`Model::prefill`] and [`Model::forward_completions`] compute at once.
 ///
 /// ```no_run
 /// # use trimtab_model::Model;
 /// # fn prefill(model: &Model, prompt: &[u32]) {
-/// let layer_input = model.prompt_input(prompt);
-/// let (half, _) = model.forward_layers(&layer_input, 0..4, model.embed(&layer_input), None, None);
-/// let (resid_post, _) = model.forward_layers(&layer_input, 4..8, half, None, None); // as `read` gives it
+/// let input = model.prompt_input(prompt);
+/// let resid_pre = model.embed(&input);
+/// let (resid, _) = model.forward_layers(&input, 0..4, resid_pre, None, None);
+/// let (resid_post, _) = model.forward_layers(&input, 4..8, resid, None, None);
 /// # }
 /// ```
 #[derive(Debug)]
 pub struct LayerInput {
     tokens: Vec<u32>,
-    places: Places,
-    /// Tokens of each row.
+    positions: Positions,
+    /// Length of each row in tokens.
     lens: Vec<usize>,
 }
 
 impl Model {
-    /// A prompt that is about to be read; to a [`Hook`] it is prompt 0.
+    /// The input of a prompt. To a [`Hook`] it is prompt 0.
+    ///
+    /// # Panics
+    ///
+    /// The prompt is empty.
     pub fn prompt_input(&self, prompt: &[u32]) -> LayerInput {
+        assert!(!prompt.is_empty(), "a prompt has at least one token");
         let own = PromptCache::empty(prompt.len());
         let at: Vec<_> = (0..)
             .zip(prompt)
@@ -37,44 +46,64 @@ impl Model {
             .collect();
         LayerInput {
             tokens: prompt.to_vec(),
-            places: self.places(&at),
+            positions: self.positions(&at),
             lens: vec![prompt.len()],
         }
     }
 
-    /// Completions that are about to be run behind their prompt.
+    /// The input of completions of a prompt.
     pub fn completions_input(&self, prompt: &PromptCache, completions: &[&[u32]]) -> LayerInput {
         let (mut tokens, mut at) = (vec![], vec![]);
         for row in completions {
             tokens.extend_from_slice(row);
-            at.extend(prompt.followed_by(row));
+            at.extend(prompt.positions_after(row));
         }
         LayerInput {
             tokens,
-            places: self.places(&at),
+            positions: self.positions(&at),
             lens: completions.iter().map(|row| row.len()).collect(),
         }
     }
 
-    /// The residual stream before the first layer, `[tokens, hidden_size]`.
-    pub fn embed(&self, layer_input: &LayerInput) -> Tensor<2> {
-        self.embed_tokens(&layer_input.tokens)
+    /// The residual stream before the first layer.
+    ///
+    /// # Shapes
+    ///
+    /// - output: `[tokens, hidden_size]`
+    ///
+    /// # Panics
+    ///
+    /// A token is not in the vocabulary.
+    pub fn embed(&self, input: &LayerInput) -> Tensor<2> {
+        self.embed_tokens(&input.tokens)
     }
 
-    /// Runs some layers, from the residual stream before the first of them to that after the last, `[tokens, hidden_size]`. Completions
-    /// are given their `prompt`; a prompt is given none, and its keys in these layers come back.
+    /// Runs some layers, from the residual stream before the first of them to that after the last.
+    ///
+    /// For completions, `prompt` is their prompt. For a prompt it is `None`, and its keys and
+    /// values in these layers are returned.
+    ///
+    /// # Shapes
+    ///
+    /// - `resid` and output: `[tokens, hidden_size]`
+    ///
+    /// # Panics
+    ///
+    /// The shape does not fit, or the model or the prompt does not have these layers.
     pub fn forward_layers(
         &self,
-        layer_input: &LayerInput,
+        input: &LayerInput,
         layers: Range<usize>,
         resid: Tensor<2>,
         prompt: Option<&PromptCache>,
         hook: Option<Hook>,
     ) -> (Tensor<2>, Vec<PromptLayerKv>) {
-        let (places, lens) = (&layer_input.places, &layer_input.lens);
+        self.assert_width(&resid);
+        assert_eq!(resid.dims()[0], input.tokens.len(), "rows and tokens");
+        let (positions, lens) = (&input.positions, &input.lens);
         let Some(prompt) = prompt else {
             let mut keys = vec![];
-            let resid = self.run_layers(layers, resid, places, hook, |config, _, q, k, v| {
+            let resid = self.run_layers(layers, resid, positions, hook, |config, _, [q, k, v]| {
                 let (mixed, own) = attend_prompts(config, q, k, v, lens);
                 keys.extend(own);
                 mixed
@@ -82,9 +111,15 @@ impl Model {
             return (resid, keys);
         };
         let lens = std::slice::from_ref(lens);
-        let resid = self.run_layers(layers, resid, places, hook, |config, layer, q, k, v| {
-            attend_completions(config, q, k, v, lens, &[&prompt.layers[layer]])
-        });
+        let resid = self.run_layers(
+            layers,
+            resid,
+            positions,
+            hook,
+            |config, layer, [q, k, v]| {
+                attend_completions(config, q, k, v, lens, &[&prompt.layers[layer]])
+            },
+        );
         (resid, vec![])
     }
 }

@@ -1,49 +1,53 @@
-//! A frozen decoder on burn: loading, key-value cache, generation, hooks on what it computes.
+//! Decoder-only language models on [burn](https://burn.dev), frozen: loading, generation and hooks.
+//!
+//! A [`Model`] is a value that never changes. Whatever acts on it is an argument of a forward
+//! pass: a [`Hook`] is shown activations and says what the model continues with.
+//!
+//! - [`Pretrained::load`] reads a Hugging Face checkpoint folder.
+//! - [`generate`] samples completions; completions of one prompt share its keys and values.
+//! - [`Model::run_with_cache`] keeps activations in an [`ActivationCache`].
+//! - [`Model::prefill`], [`Model::forward_completions`] and [`Model::decode_step`] are the forward
+//!   passes that everything else is made of.
+//!
+//! The names at this level are enough for most programs. What they are made of is in the modules.
 
+mod activation_cache;
 mod attention;
-mod cache;
-mod chat;
-mod checkpoint_weights;
-mod config;
+pub mod cache;
+pub mod chat;
+pub mod checkpoint_weights;
+pub mod config;
 mod decoder;
 mod families;
 pub mod file;
-mod generate;
-mod hook;
-mod json;
+pub mod generation;
+pub mod hook;
 mod layer;
-mod layer_input;
+pub mod layer_input;
+pub mod precision;
 mod pretrained;
+mod python_json;
 mod rope;
-mod sampling;
-mod stop;
-mod tensor_file;
-mod tokenizer;
+pub mod sampling;
+pub mod tensor_file;
+pub mod tokenizer;
 mod tokenizer_config;
 mod weight;
 
-pub use attention::PromptLayerKv;
-pub use burn::tensor::{Device, FloatDType};
+pub use activation_cache::ActivationCache;
+pub use burn::tensor::Device;
 pub use cache::{KvCache, PromptCache};
-pub use chat::{ChatError, ChatMessage, ChatTemplate};
-pub use checkpoint_weights::{CheckpointWeights, Mismatch, StoredTensor};
-pub use config::{
-    Activation, Architecture, Biases, ConfigError, LayerConfig, ModelConfig, Names, Norms, QkNorm,
-};
+pub use chat::{ChatMessage, ChatTemplate};
+pub use config::ModelConfig;
 pub use decoder::Model;
-pub use generate::{
-    Completion, FinishReason, GenerateError, GenerateOptions, Generation, Request, SampledToken,
-    StopFn, generate,
-};
-pub use hook::{
-    Hook, HookFn, HookPoint, Intervention, Site, TokenInfo, UnknownSite, add_vector,
-    resid_post_hook,
-};
-pub use layer_input::LayerInput;
+pub use generation::{Completion, FinishReason, GenerateOptions, Request, generate};
+pub use hook::{Hook, HookPoint, Intervention, Site};
+pub use precision::Precision;
 pub use pretrained::{LoadError, Pretrained};
-pub use rope::{RopeConfig, RopeScaling};
-pub use sampling::{Sampling, SamplingError};
-pub use stop::stop_on_text;
-pub use tensor_file::{HostTensor, TensorFile, TensorFileError, sha256_hex, write_atomically};
-pub use tokenizer::{Tokenizer, TokenizerError};
-pub use weight::{Precision, UnknownPrecision};
+pub use sampling::Sampling;
+pub use tokenizer::Tokenizer;
+
+/// The examples of the README, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,4 +1,4 @@
-//! A checkpoint folder in the Hugging Face layout: configuration, weights and tokenizer, checked as a whole.
+//! A checkpoint folder in the Hugging Face layout: configuration, weights and tokenizer.
 
 use std::path::{Path, PathBuf};
 
@@ -6,31 +6,31 @@ use burn::tensor::{Device, FloatDType};
 use trimtab_kernels::is_cpu;
 
 use crate::chat::{ChatError, ChatTemplate};
-use crate::checkpoint_weights::{CheckpointWeights, Mismatch, list};
+use crate::checkpoint_weights::{CheckpointWeights, WeightsError};
 use crate::config::{ConfigError, ModelConfig};
 use crate::decoder::Model;
-use crate::tensor_file::TensorFileError;
+use crate::precision::Precision;
 use crate::tokenizer::{Tokenizer, TokenizerError};
-use crate::weight::Precision;
 
-/// A model with what belongs to it.
+/// A model with its tokenizer and everything else of its checkpoint.
 #[derive(Clone, Debug)]
 pub struct Pretrained {
-    /// The frozen weights.
+    /// The frozen model.
     pub model: Model,
     /// The tokenizer.
     pub tokenizer: Tokenizer,
     /// The chat template, if the checkpoint has one.
     pub chat_template: Option<ChatTemplate>,
-    /// SHA-256 of the weights on disk ([`CheckpointWeights::sha256`]), by which vectors know their base.
+    /// SHA-256 of the weights on disk ([`CheckpointWeights::sha256`]). Steering files name their
+    /// base model by it.
     pub sha256: String,
-    /// How the weights are kept in memory.
+    /// The number format of the weights in memory.
     pub precision: Precision,
-    /// The folder that it was loaded from.
+    /// The folder that the model was loaded from.
     pub dir: PathBuf,
     /// Name of the checkpoint: the last part of its path.
     pub name: String,
-    /// Count of the weights.
+    /// Number of parameters.
     pub num_parameters: usize,
 }
 
@@ -42,55 +42,46 @@ pub enum LoadError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]
-    Weights(#[from] TensorFileError),
+    Weights(#[from] WeightsError),
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
     #[error(transparent)]
     Chat(#[from] ChatError),
-    #[error("{path} does not fit its shards: {reason}")]
-    Index { path: PathBuf, reason: String },
-    #[error("{path} does not fit config.json: {}", list(mismatches))]
-    Mismatch {
-        path: PathBuf,
-        mismatches: Vec<Mismatch>,
-    },
-    #[error("this device does not compute in {dtype:?}; F32 is always there")]
-    ComputeDtype { dtype: FloatDType },
-    #[error("8-bit weights are for the CPU (`flex`) only; take bf16 or f32 on this device")]
+    #[error("8-bit weights are for the CPU (`flex`) only; choose bf16 or f32 on this device")]
     Int8,
 }
 
 impl Pretrained {
-    /// Loads the checkpoint folder `dir` onto `device`, its weights kept in `precision`.
+    /// Loads the checkpoint folder `dir` onto `device` and keeps its weights in `precision`.
     ///
-    /// Nothing is kept in memory beside the weights but what is being read of one tensor.
+    /// Loading needs memory for the weights and for a part of one tensor.
     ///
     /// # Errors
     ///
-    /// See [`LoadError`]: names, shapes and types of all tensors are checked before the first is read.
+    /// See [`LoadError`]. Names, shapes and dtypes of all tensors are checked before the first one
+    /// is read.
     pub fn load(dir: &Path, precision: Precision, device: &Device) -> Result<Self, LoadError> {
-        // As exact as the file: packing rounds.
         let dtype = match precision {
             Precision::F32 => FloatDType::F32,
             Precision::Bf16 => FloatDType::BF16,
-            Precision::Int8 if is_cpu(device) => FloatDType::F32,
+            Precision::Int8 if is_cpu(device) => FloatDType::F32, // packing rounds
             Precision::Int8 => return Err(LoadError::Int8),
         };
         let config = ModelConfig::from_dir(dir)?;
         let tokenizer = Tokenizer::from_dir(dir, config.vocab_size)?;
         let chat_template = ChatTemplate::from_dir(dir)?;
         let weights = CheckpointWeights::open(dir)?;
-        let wanted = Model::tensors(&config);
+        let needed = Model::tensor_shapes(&config);
         let names = config.architecture.names;
-        let mut tolerated = [&[NO_WEIGHTS], names.unused].concat();
+        let mut tolerated = [&[SAVED_FREQUENCIES], names.unused].concat();
         let lm_head = format!("{}.weight", names.lm_head);
         if config.tie_word_embeddings {
-            tolerated.push(&lm_head); // the embedding again
+            tolerated.push(&lm_head); // it repeats the embedding
         }
-        weights.check(&wanted, &tolerated)?;
+        weights.check(&needed, &tolerated)?;
         let (model, sha256) = rayon::join(
             || {
-                Model::frozen(config, precision, device, &mut |name, _, rows| {
+                Model::from_rows(config, precision, device, &mut |name, _, rows| {
                     weights.rows(name, rows, dtype, device)
                 })
             },
@@ -108,7 +99,7 @@ impl Pretrained {
             precision,
             dir: dir.into(),
             name,
-            num_parameters: wanted
+            num_parameters: needed
                 .iter()
                 .map(|(_, shape)| shape.iter().product::<usize>())
                 .sum(),
@@ -116,5 +107,5 @@ impl Pretrained {
     }
 }
 
-/// What checkpoints carry that is no weight: the frequencies that older versions of transformers saved.
-const NO_WEIGHTS: &str = "rotary_emb.inv_freq";
+/// The rotary frequencies that older versions of transformers saved as if they were weights.
+const SAVED_FREQUENCIES: &str = "rotary_emb.inv_freq";

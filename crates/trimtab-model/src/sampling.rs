@@ -1,30 +1,38 @@
-//! How a token is drawn from logits.
+//! How a token is sampled from logits.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use trimtab_kernels::SoftmaxTerms;
 
-/// How completions are drawn. Filters apply in the order of the fields, each to what the one before it left.
+/// How completions are sampled. Filters apply in the order of the fields, each to the tokens that
+/// the one before left.
 ///
 /// ```
 /// use trimtab_model::Sampling;
 ///
-/// let sampling = Sampling { temperature: 0.7, top_p: 0.9, max_new_tokens: 200, ..Sampling::default() };
+/// let sampling = Sampling {
+///     temperature: 0.7,
+///     top_p: 0.9,
+///     max_new_tokens: 200,
+///     ..Sampling::default()
+/// };
 /// assert!(sampling.check().is_ok());
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sampling {
-    /// Logits of tokens that the text already holds are divided by it where positive and multiplied where negative
-    /// (CTRL, arXiv:1909.05858, section 4.1); 1 changes nothing.
+    /// Logits of tokens that are in the text already are divided by it if positive and multiplied
+    /// if negative (CTRL, arXiv:1909.05858, section 4.1); 1 changes nothing.
     pub repetition_penalty: f32,
-    /// Logits are divided by it; 0 takes the most likely token.
+    /// Logits are divided by it; 0 always takes the most likely token.
     pub temperature: f32,
-    /// Only the so many most likely tokens are drawn, and those as likely as the last of them; 0 leaves all.
-    pub top_k: usize,
-    /// Only the fewest most likely tokens that together have this probability (nucleus sampling, arXiv:1904.09751); 1 leaves
+    /// Keeps this many of the most likely tokens, and those as likely as the last of them; 0 keeps
     /// all.
+    pub top_k: usize,
+    /// Keeps the fewest most likely tokens that together have this probability (nucleus sampling,
+    /// arXiv:1904.09751); 1 keeps all.
     pub top_p: f32,
-    /// Only tokens at least this many times as likely as the most likely one (min-p, arXiv:2407.01082); 0 leaves all.
+    /// Keeps tokens at least this many times as likely as the most likely one (min-p,
+    /// arXiv:2407.01082); 0 keeps all.
     pub min_p: f32,
     /// Longest completion in tokens.
     pub max_new_tokens: usize,
@@ -32,7 +40,7 @@ pub struct Sampling {
     pub stop_tokens: Vec<u32>,
     /// Seed of the run.
     pub seed: u64,
-    /// Step of the run: another step, another draw.
+    /// Step of the run. Each step has its own random draws.
     pub step: u64,
     /// Number of each request's first completion. The number of a completion is part of the address
     /// of its draws, so one completion of a group can be drawn again alone.
@@ -40,7 +48,7 @@ pub struct Sampling {
 }
 
 impl Default for Sampling {
-    /// Draws from the model's own distribution, at most 256 tokens.
+    /// The distribution of the model itself, at most 256 tokens.
     fn default() -> Self {
         Self {
             repetition_penalty: 1.0,
@@ -57,7 +65,7 @@ impl Default for Sampling {
     }
 }
 
-/// A setting with which nothing can be drawn.
+/// A setting with which nothing can be sampled.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("`{key}` is {value}; it must be {expected}")]
 pub struct SamplingError {
@@ -67,13 +75,13 @@ pub struct SamplingError {
 }
 
 impl Sampling {
-    /// Refuses settings with which nothing can be drawn.
+    /// Refuses settings with which nothing can be sampled.
     ///
     /// # Errors
     ///
-    /// [`SamplingError`] names the first of them.
+    /// [`SamplingError`] names the first wrong setting.
     pub fn check(&self) -> Result<(), SamplingError> {
-        // The reciprocal of a smaller number than the normal ones is infinite.
+        // The reciprocal of a subnormal number is infinite.
         let positive = |value: f32| value.is_normal() && value > 0.0;
         let checks = [
             (
@@ -111,8 +119,8 @@ impl Sampling {
         }
     }
 
-    /// A number in `[0, 1)` that only its address decides: `ChaCha8` keyed by (seed, step, prompt, sample), at the
-    /// position of the token.
+    /// A random number in `[0, 1)` that depends on its address only: `ChaCha8` with the key
+    /// (seed, step, prompt, sample), at the position of the token.
     pub(crate) fn uniform(&self, prompt: u64, sample: u64, token: u64) -> f64 {
         let mut key = [0; 32];
         for (bytes, word) in key
@@ -126,10 +134,12 @@ impl Sampling {
         (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    /// The token at `uniform` on the cumulative distribution of what the filters leave, with its log-probability under
-    /// `softmax(logits / temperature)`, before penalty and filters, as training computes it. `text` is what has been
-    /// written so far, prompt included, in two parts. `None` if the logits are not finite.
-    pub(crate) fn draw(
+    /// The token at `uniform` on the cumulative distribution of the tokens that the filters keep.
+    /// `None` if the logits are not finite.
+    ///
+    /// With it comes its log-probability under `softmax(logits / temperature)`, before penalty and
+    /// filters, as training computes it. `text` is prompt and completion so far.
+    pub(crate) fn sample(
         &self,
         logits: &[f32],
         text: [&[u32]; 2],
@@ -172,25 +182,25 @@ impl Sampling {
             return best;
         }
         let filtered = self.top_k > 0 || self.top_p < 1.0 || self.min_p > 0.0;
-        let drawn = if filtered {
+        let sampled = if filtered {
             let kept = self.filter(&weights.exps);
             let total: f64 = kept
                 .iter()
                 .map(|&token| f64::from(weights.exps[token]))
                 .sum();
-            walk(
+            index_of_sum(
                 kept.iter().map(|&token| weights.exps[token]),
                 uniform * total,
             )
-            .map(|place| kept[place])
+            .map(|index| kept[index])
         } else {
-            walk(weights.exps.iter().copied(), uniform * weights.sum)
+            index_of_sum(weights.exps.iter().copied(), uniform * weights.sum)
         };
-        // Rounding may leave a crumb at the end of the walk; the most likely token takes it.
-        drawn.unwrap_or(best)
+        // Rounding may leave a rest at the end, which goes to the most likely token.
+        sampled.unwrap_or(best)
     }
 
-    /// The tokens that `top_k`, `top_p` and `min_p` leave, in the order of their numbers.
+    /// The tokens that `top_k`, `top_p` and `min_p` keep, in the order of their ids.
     fn filter(&self, weights: &[f32]) -> Vec<usize> {
         let mut kept: Vec<usize> = (0..weights.len()).collect();
         kept.sort_by(|&a, &b| weights[b].total_cmp(&weights[a]));
@@ -214,8 +224,8 @@ impl Sampling {
     }
 }
 
-/// The place at which the sum of `weights` first exceeds `target`.
-fn walk(mut weights: impl Iterator<Item = f32>, target: f64) -> Option<usize> {
+/// The index at which the sum of `weights` first exceeds `target`.
+fn index_of_sum(mut weights: impl Iterator<Item = f32>, target: f64) -> Option<usize> {
     let mut left = target;
     weights.position(|weight| {
         left -= f64::from(weight);
@@ -232,7 +242,7 @@ mod tests {
             temperature,
             ..Sampling::default()
         };
-        sampling.draw(logits, [&[], &[]], uniform)
+        sampling.sample(logits, [&[], &[]], uniform)
     }
 
     #[test]
@@ -320,7 +330,7 @@ mod tests {
         };
         let logits = [3.0, 2.0, -1.0];
         let (token, logprob) = sampling
-            .draw(&logits, [&[0], &[2]], 0.5)
+            .sample(&logits, [&[0], &[2]], 0.5)
             .expect("finite logits");
         assert_eq!(token, 1);
         let total: f32 = logits.iter().map(|logit| logit.exp()).sum();
@@ -331,7 +341,7 @@ mod tests {
         );
     }
 
-    /// Numbers that lie evenly in `[0, 1)` are drawn as often as transformers gives probability.
+    /// Evenly spaced numbers in `[0, 1)` give every token the share that transformers gives it.
     #[test]
     fn distributions_equal_those_of_transformers() {
         let expected = include_str!("../tests/fixtures/sampling/expected.json");
@@ -364,7 +374,7 @@ mod tests {
                 let uniform = (f64::from(draw) + 0.5) / f64::from(draws);
                 let halves = [&text[..4], &text[4..]];
                 let (token, _) = sampling
-                    .draw(&logits, halves, uniform)
+                    .sample(&logits, halves, uniform)
                     .expect("finite logits");
                 counts[token as usize] += 1;
             }

@@ -1,20 +1,23 @@
-//! Safetensors files: read with every check that the format leaves to its reader, written so that a crash at any
-//! instant leaves either the old file or the new one.
+//! Safetensors files of f32 tensors with metadata.
+//!
+//! Reading makes every check that the format leaves to its reader. Writing replaces the file
+//! atomically, and the file carries a checksum of its content.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use burn::tensor::Tensor;
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, Metadata, SafeTensors, View};
 use sha2::{Digest, Sha256};
 
-use crate::file::sync_folder;
+use crate::file::{hex, write_atomically};
 
-/// The one metadata key of files written here; its value is a JSON object. (Several keys would be written in random
-/// order, and equal content must give equal bytes.)
+/// The only metadata key of files that trimtab writes. Its value is a JSON object: several keys
+/// would be written in random order, and equal content must give equal bytes.
 const METADATA_KEY: &str = "trimtab";
 
 /// A tensor in main memory.
@@ -22,8 +25,18 @@ const METADATA_KEY: &str = "trimtab";
 pub struct HostTensor {
     /// Length of each axis.
     pub shape: Vec<usize>,
-    /// Row-major numbers.
+    /// The numbers, row-major.
     pub data: Vec<f32>,
+}
+
+impl<const D: usize> From<Tensor<D>> for HostTensor {
+    /// Copies `tensor` to main memory and converts its numbers to f32.
+    fn from(tensor: Tensor<D>) -> Self {
+        let shape = tensor.dims().to_vec();
+        let data = tensor.try_into_vec_as();
+        let data = data.expect("numbers of every dtype convert to f32");
+        Self { shape, data }
+    }
 }
 
 /// Named tensors with a JSON object of metadata.
@@ -31,7 +44,7 @@ pub struct HostTensor {
 pub struct TensorFile {
     /// Tensors by name.
     pub tensors: BTreeMap<String, HostTensor>,
-    /// What the tensors are; empty for files that others wrote.
+    /// What the tensors are. Empty for files that other programs wrote.
     pub metadata: serde_json::Map<String, serde_json::Value>,
 }
 
@@ -40,12 +53,12 @@ pub struct TensorFile {
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum TensorFileError {
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {path}")]
     Read { path: PathBuf, source: io::Error },
-    #[error("cannot write {path}: {source}; the file that was there before is unchanged")]
+    #[error("cannot write {path}; the file that was there before is unchanged")]
     Write { path: PathBuf, source: io::Error },
     #[error(
-        "{path} is not a whole safetensors file ({reason}); was its download or copy cut short?"
+        "{path} is not a complete safetensors file ({reason}); was its download or copy cut short?"
     )]
     Malformed { path: PathBuf, reason: String },
     #[error("tensor `{name}` in {path} holds {dtype:?}; this version reads F32, F16 and BF16")]
@@ -55,10 +68,11 @@ pub enum TensorFileError {
         dtype: Dtype,
     },
     #[error(
-        "tensor `{name}` in {path} holds a value that is not finite; the file is damaged or its training diverged"
+        "tensor `{name}` in {path} holds a value that is not finite; \
+         the file is damaged or its training diverged"
     )]
     NonFinite { path: PathBuf, name: String },
-    #[error("the content of {path} does not match its own checksum: the file is damaged")]
+    #[error("the content of {path} does not match its checksum: the file is damaged")]
     Checksum { path: PathBuf },
 }
 
@@ -67,7 +81,7 @@ impl TensorFile {
     ///
     /// # Errors
     ///
-    /// See [`TensorFileError`]; the checksum of files that were written here is verified.
+    /// See [`TensorFileError`]. The checksum of files that trimtab wrote is verified.
     pub fn read(path: &Path) -> Result<Self, TensorFileError> {
         let bytes = fs::read(path).map_err(|source| TensorFileError::Read {
             path: path.into(),
@@ -76,7 +90,7 @@ impl TensorFile {
         Self::from_bytes(&bytes, path)
     }
 
-    /// Reads the bytes of a file; `path` is for messages only.
+    /// Reads the bytes of a file. `path` is for messages only.
     ///
     /// # Errors
     ///
@@ -121,7 +135,7 @@ impl TensorFile {
                 },
             );
         }
-        let Some(written) = WrittenHere::parse(&header, path)? else {
+        let Some(own) = OwnMetadata::parse(&header, path)? else {
             return Ok(Self {
                 tensors,
                 metadata: serde_json::Map::new(),
@@ -129,16 +143,20 @@ impl TensorFile {
         };
         let file = Self {
             tensors,
-            metadata: written.metadata,
+            metadata: own.metadata,
         };
-        if written.sha256 == file.checksum() {
+        if own.sha256 == file.checksum() {
             Ok(file)
         } else {
             Err(TensorFileError::Checksum { path: path.into() })
         }
     }
 
-    /// The bytes of the file: equal content gives equal bytes.
+    /// The bytes of the file. Equal content gives equal bytes.
+    ///
+    /// # Panics
+    ///
+    /// A tensor has more or fewer numbers than its shape says.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut metadata = self.metadata.clone();
         metadata.insert("sha256".to_owned(), self.checksum().into());
@@ -150,11 +168,15 @@ impl TensorFile {
         .expect("every tensor has as many numbers as its shape says")
     }
 
-    /// Writes the file under a temporary name, syncs it, renames it, and syncs the folder.
+    /// Writes the file [atomically](write_atomically).
     ///
     /// # Errors
     ///
     /// A value is not finite, or the disk refuses.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::to_bytes`].
     pub fn write(&self, path: &Path) -> Result<(), TensorFileError> {
         for (name, tensor) in &self.tensors {
             if tensor.data.iter().any(|value| !value.is_finite()) {
@@ -182,15 +204,15 @@ impl TensorFile {
     }
 }
 
-/// The metadata of a file that was written here.
-pub(crate) struct WrittenHere {
+/// The metadata of a file that trimtab wrote.
+pub(crate) struct OwnMetadata {
     /// Without the checksum.
     pub(crate) metadata: serde_json::Map<String, serde_json::Value>,
     pub(crate) sha256: serde_json::Value,
 }
 
-impl WrittenHere {
-    /// `None` for a file that others wrote.
+impl OwnMetadata {
+    /// `None` for a file that another program wrote.
     pub(crate) fn parse(header: &Metadata, path: &Path) -> Result<Option<Self>, TensorFileError> {
         let metadata = header.metadata().as_ref();
         let Some(json) = metadata.and_then(|entries| entries.get(METADATA_KEY)) else {
@@ -209,7 +231,7 @@ impl WrittenHere {
     }
 }
 
-/// SHA-256 over the content of a file that was written here.
+/// SHA-256 over the content of a file that trimtab wrote.
 pub(crate) struct Checksum(Sha256);
 
 impl Checksum {
@@ -217,12 +239,12 @@ impl Checksum {
         Self(Sha256::new().chain_update(serde_json::Value::Object(metadata.clone()).to_string()))
     }
 
-    /// Begins a tensor; tensors come in the order of their names.
+    /// Begins a tensor. Tensors come in the order of their names.
     pub(crate) fn tensor(&mut self, name: &str, shape: &[usize]) {
         self.0.update(format!("{name} {shape:?}"));
     }
 
-    /// Numbers of a tensor, f32 with the lowest byte first.
+    /// Adds numbers of the tensor, little-endian f32.
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
@@ -252,35 +274,6 @@ impl View for &HostTensor {
     fn data_len(&self) -> usize {
         4 * self.data.len()
     }
-}
-
-/// Replaces the file at `path` by `bytes`: whatever happens, the old content or the new is there, never a part.
-///
-/// # Errors
-///
-/// The disk refuses; the old file is then still in place.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".tmp");
-    let temporary = folder.join(name);
-    let mut file = File::create(&temporary)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&temporary, path)?;
-    sync_folder(folder) // the rename itself reaches the disk
-}
-
-/// SHA-256 of `bytes` in lower-case hexadecimal digits.
-pub fn sha256_hex(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn words<const N: usize>(bytes: &[u8]) -> impl Iterator<Item = [u8; N]> {
@@ -331,7 +324,8 @@ mod tests {
         for bit in 0..8 * bytes.len() {
             let mut damaged = bytes.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
-            // Where the damage hides the metadata, the file passes for one that others wrote; the numbers are right.
+            // Damage that hides the metadata makes it a file of another program with the right
+            // numbers.
             let others = TensorFile {
                 metadata: serde_json::Map::new(),
                 ..sample()

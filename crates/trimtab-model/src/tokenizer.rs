@@ -1,4 +1,6 @@
-//! `tokenizer.json` through the `tokenizers` crate, fenced: a hostile file gives an error, never a panic.
+//! `tokenizer.json`, read by the `tokenizers` crate. A hostile file gives an error, never a panic.
+
+mod text_stream;
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 use tokenizers::{AddedToken, PostProcessorWrapper};
+
+pub use text_stream::TextStream;
 
 use crate::file::read_limited;
 use crate::tokenizer_config::{TokenizerConfig, text};
@@ -20,12 +24,12 @@ pub struct Tokenizer {
     vocab_size: usize,
 }
 
-/// Why a tokenizer could not be loaded or a text not be encoded.
+/// Why a tokenizer could not be loaded, or a text not be encoded or decoded.
 #[expect(missing_docs, reason = "the messages document the variants")]
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum TokenizerError {
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {path}")]
     Read {
         path: PathBuf,
         source: std::io::Error,
@@ -33,7 +37,7 @@ pub enum TokenizerError {
     #[error("{path} is not a usable tokenizer.json: {reason}")]
     Malformed { path: PathBuf, reason: String },
     #[error(
-        "{path} has {tokens} tokens but the model knows {vocab_size}; do the two belong together?"
+        "{path} has {tokens} tokens but the model has {vocab_size}; do the two belong together?"
     )]
     Vocabulary {
         path: PathBuf,
@@ -42,20 +46,24 @@ pub enum TokenizerError {
     },
     #[error("the tokenizer cannot encode this text: {reason}")]
     Encode { reason: String },
+    #[error("the tokenizer cannot decode these tokens: {reason}")]
+    Decode { reason: String },
 }
 
 impl Tokenizer {
-    /// Reads `tokenizer.json` in the folder `dir`, for a model with `vocab_size` tokens, and what
-    /// `tokenizer_config.json` changes of it where there is one: further added and special tokens, and, for the
-    /// classes that do so in transformers (`LlamaTokenizer`, `GemmaTokenizer`), whether a text begins with
-    /// `bos_token` and ends with `eos_token`.
+    /// Reads `tokenizer.json` in the folder `dir`, for a model with `vocab_size` tokens.
     ///
-    /// Added tokens may lie beyond `vocab_size`, as those for images do in text models; a text that has one is then
-    /// refused. A special token that is in no vocabulary is not added.
+    /// If there is a `tokenizer_config.json`, its added and special tokens count too. For
+    /// `LlamaTokenizer` and `GemmaTokenizer` it also says, as in transformers, whether a text
+    /// begins with `bos_token` and ends with `eos_token`.
+    ///
+    /// Added tokens may lie beyond `vocab_size`, as those for images do in text models. A text with
+    /// such a token is refused. A special token that is in no vocabulary is not added.
     ///
     /// # Errors
     ///
-    /// A file is missing, too large or malformed, the vocabulary is empty or has tokens that the model does not know.
+    /// A file is missing, too large or malformed, or the vocabulary is empty or has tokens that the
+    /// model does not have.
     pub fn from_dir(dir: &Path, vocab_size: usize) -> Result<Self, TokenizerError> {
         let path = dir.join("tokenizer.json");
         let malformed = |reason: String| TokenizerError::Malformed {
@@ -69,16 +77,18 @@ impl Tokenizer {
                 source,
             },
         })?;
-        let mut inner = fenced(|| tokenizers::Tokenizer::from_bytes(&bytes)).map_err(malformed)?;
-        // A text is encoded whole and alone, as transformers does; a length to pad to could be a terabyte.
+        let mut inner =
+            catch_panics(|| tokenizers::Tokenizer::from_bytes(&bytes)).map_err(malformed)?;
+        // Texts are encoded whole and alone, as in transformers. A padding length could be a
+        // terabyte.
         inner.with_padding(None);
         inner
             .with_truncation(None)
-            .expect("no truncation is always possible");
+            .expect("turning truncation off cannot fail");
         let config_path = dir.join("tokenizer_config.json");
         let configured = TokenizerConfig::read(&config_path)
             .map_err(|error| error.to_string())
-            .and_then(|config| fenced(|| configure(&mut inner, &config)));
+            .and_then(|config| catch_panics(|| configure(&mut inner, &config)));
         configured.map_err(|reason| TokenizerError::Malformed {
             path: config_path,
             reason,
@@ -97,16 +107,17 @@ impl Tokenizer {
         }
     }
 
-    /// The token ids of `text`, with the special tokens that the tokenizer adds by itself.
+    /// The token ids of `text`, with the special tokens that the tokenizer adds.
     ///
     /// # Errors
     ///
-    /// The tokenizer has no token for some part of the text, or gives one that the model does not know.
+    /// The tokenizer has no token for a part of the text, or a token that the model does not have.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
         self.encode_as(text, true)
     }
 
-    /// The token ids of a text that has its special tokens already, as a rendered chat has: none is added.
+    /// The token ids of a text that has its special tokens already, such as a rendered chat. No
+    /// special token is added.
     ///
     /// # Errors
     ///
@@ -116,11 +127,11 @@ impl Tokenizer {
     }
 
     fn encode_as(&self, text: &str, add_special_tokens: bool) -> Result<Vec<u32>, TokenizerError> {
-        let encoding = fenced(|| self.inner.encode(text, add_special_tokens))
+        let encoding = catch_panics(|| self.inner.encode(text, add_special_tokens))
             .map_err(|reason| TokenizerError::Encode { reason })?;
         let ids = encoding.get_ids();
         match ids.iter().find(|&&id| id as usize >= self.vocab_size) {
-            // A post-processor adds tokens by numbers of its own, which the vocabulary does not show.
+            // A post-processor adds tokens by ids that need not be in the vocabulary.
             Some(id) => Err(TokenizerError::Encode {
                 reason: format!("it gives token {id}, but the model has {}", self.vocab_size),
             }),
@@ -128,19 +139,25 @@ impl Tokenizer {
         }
     }
 
-    /// The text of `tokens`, without special tokens; ids that are no token have no text.
-    pub fn decode(&self, tokens: &[u32]) -> String {
-        fenced(|| self.inner.decode(tokens, true)).unwrap_or_default()
+    /// The text of `tokens`, without special tokens. Ids that are no token have no text.
+    ///
+    /// # Errors
+    ///
+    /// The decoder of `tokenizer.json` fails.
+    pub fn decode(&self, tokens: &[u32]) -> Result<String, TokenizerError> {
+        catch_panics(|| self.inner.decode(tokens, true))
+            .map_err(|reason| TokenizerError::Decode { reason })
     }
 
-    /// The text of one token as it appears inside a longer text, special tokens by their name.
+    /// A text that shows one token. It is the text that the token has within a longer one, or the
+    /// name of a token without text, or its id in angle brackets.
     pub fn token_text(&self, token: u32) -> String {
         match self.decode(&[token]) {
-            text if text.is_empty() => self
+            Ok(text) if !text.is_empty() => text,
+            _ => self
                 .inner
                 .id_to_token(token)
                 .unwrap_or_else(|| format!("<{token}>")),
-            text => text,
         }
     }
 
@@ -150,22 +167,25 @@ impl Tokenizer {
     }
 }
 
-/// The special tokens that transformers' class `LlamaTokenizer` has where the configuration is silent.
-const LLAMA_TOKENS: &[(&str, &str)] = &[
+/// The default special tokens of `LlamaTokenizer` in transformers.
+const LLAMA_TOKENS: DefaultTokens = &[
     ("unk_token", "<unk>"),
     ("bos_token", "<s>"),
     ("eos_token", "</s>"),
 ];
 
-/// Those of `GemmaTokenizer`.
-const GEMMA_TOKENS: &[(&str, &str)] = &[
+/// The default special tokens of `GemmaTokenizer` in transformers.
+const GEMMA_TOKENS: DefaultTokens = &[
     ("unk_token", "<unk>"),
     ("bos_token", "<bos>"),
     ("eos_token", "<eos>"),
     ("pad_token", "<pad>"),
 ];
 
-/// Changes `tokenizer` as transformers does when it loads a configuration.
+/// Special tokens by their key in `tokenizer_config.json`.
+type DefaultTokens = &'static [(&'static str, &'static str)];
+
+/// Changes `tokenizer` as transformers does when it loads `tokenizer_config.json`.
 fn configure(
     tokenizer: &mut tokenizers::Tokenizer,
     config: &TokenizerConfig,
@@ -179,11 +199,28 @@ fn configure(
         "GemmaTokenizer" => GEMMA_TOKENS,
         _ => &[],
     };
+    let added = added_tokens(tokenizer, config, defaults)?;
+    tokenizer.add_tokens(&added);
+    if !defaults.is_empty() {
+        // Other classes keep the post-processor of tokenizer.json.
+        let template = post_processor(tokenizer, config, defaults)?;
+        tokenizer.with_post_processor(Some(template));
+    }
+    Ok(())
+}
+
+/// The tokens that the configuration adds, in the order of their ids, and then the special tokens
+/// that are in the vocabulary but not marked as special yet.
+fn added_tokens(
+    tokenizer: &tokenizers::Tokenizer,
+    config: &TokenizerConfig,
+    defaults: DefaultTokens,
+) -> tokenizers::Result<Vec<AddedToken>> {
     let mut added: Vec<(u32, AddedToken)> = vec![];
     if let Some(tokens) = config.get("added_tokens_decoder") {
         for (id, token) in tokens
             .as_object()
-            .ok_or("`added_tokens_decoder` is no object")?
+            .ok_or("`added_tokens_decoder` is not an object")?
         {
             added.push((id.parse()?, added_token(token)?));
         }
@@ -211,17 +248,18 @@ fn configure(
             added.push(token.special(true));
         }
     }
-    tokenizer.add_tokens(&added);
-    if defaults.is_empty() {
-        return Ok(()); // the post-processor of tokenizer.json stands
-    }
+    Ok(added)
+}
 
+/// Adds `bos_token` and `eos_token` to a text as the configuration says.
+fn post_processor(
+    tokenizer: &tokenizers::Tokenizer,
+    config: &TokenizerConfig,
+    defaults: DefaultTokens,
+) -> tokenizers::Result<PostProcessorWrapper> {
     let piece = |adds: &str, by_default: bool, key: &str| -> tokenizers::Result<_> {
-        if !config
-            .get(adds)
-            .and_then(Value::as_bool)
-            .unwrap_or(by_default)
-        {
+        let adds = config.get(adds).and_then(Value::as_bool);
+        if !adds.unwrap_or(by_default) {
             return Ok(None);
         }
         let default = defaults
@@ -241,21 +279,26 @@ fn configure(
             .map(|(token, _)| json!({"SpecialToken": {"id": token, "type_id": 0}}))
     };
     let sequence = |id| json!({"Sequence": {"id": id, "type_id": 0}});
-    let tokens = bos.iter().chain(&eos);
+    let single: Vec<Value> = special(&bos)
+        .into_iter()
+        .chain([sequence("A")])
+        .chain(special(&eos))
+        .collect();
+    let entry = |(token, id): &(String, u32)| {
+        let entry = json!({"id": token, "ids": [id], "tokens": [token]});
+        (token.clone(), entry)
+    };
+    let special_tokens: Map<_, _> = bos.iter().chain(&eos).map(entry).collect();
     let template = json!({
         "type": "TemplateProcessing",
-        "single": special(&bos).into_iter().chain([sequence("A")]).chain(special(&eos)).collect::<Vec<_>>(),
+        "single": single,
         "pair": [sequence("A"), sequence("B")], // texts are encoded one at a time
-        "special_tokens": tokens
-            .map(|(token, id)| (token.clone(), json!({"id": token, "ids": [id], "tokens": [token]})))
-            .collect::<Map<_, _>>(),
+        "special_tokens": special_tokens,
     });
-    let template: PostProcessorWrapper = serde_json::from_value(template)?;
-    tokenizer.with_post_processor(Some(template));
-    Ok(())
+    Ok(serde_json::from_value(template)?)
 }
 
-/// A token with its flags; one that is a mere text is taken as it is.
+/// A token with its flags. It may also be written as its text alone.
 fn added_token(token: &Value) -> tokenizers::Result<AddedToken> {
     let flag = |key, default| token.get(key).and_then(Value::as_bool).unwrap_or(default);
     let content = text(token).ok_or("a token without `content`")?;
@@ -267,10 +310,36 @@ fn added_token(token: &Value) -> tokenizers::Result<AddedToken> {
         .normalized(flag("normalized", !special)))
 }
 
-/// Runs `work` and turns a panic inside it into an error text: parts of `tokenizers` panic on crafted files.
-fn fenced<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
+/// Runs `work` and turns a panic into an error: parts of `tokenizers` panic on crafted files.
+fn catch_panics<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(result) => result.map_err(|error| error.to_string()),
         Err(_) => Err("the tokenizers library panicked".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A decoder that strips one character from both ends of `a` panics.
+    const TOKENIZER: &str = r#"{
+        "version": "1.0", "added_tokens": [], "normalizer": null, "pre_tokenizer": null,
+        "post_processor": null, "truncation": null, "padding": null,
+        "decoder": {"type": "Strip", "content": "a", "start": 1, "stop": 1},
+        "model": {"type": "WordLevel", "vocab": {"a": 0, "b": 1}, "unk_token": "b"}
+    }"#;
+
+    #[test]
+    fn a_decoder_that_fails_is_an_error_and_not_an_empty_text() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(folder.path().join("tokenizer.json"), TOKENIZER).expect("a writable folder");
+        let tokenizer = Tokenizer::from_dir(folder.path(), 2).expect("a sound tokenizer");
+        assert_eq!(tokenizer.decode(&[1]).expect("`b` stays"), "b");
+        let error = tokenizer
+            .decode(&[1, 0])
+            .expect_err("`a` cannot be stripped");
+        assert!(matches!(error, TokenizerError::Decode { .. }), "{error}");
+        assert_eq!(tokenizer.token_text(0), "a", "its name");
     }
 }

@@ -1,4 +1,4 @@
-//! `tokenizer_config.json`, which says of a tokenizer what `tokenizer.json` leaves open.
+//! `tokenizer_config.json`: settings of a tokenizer that `tokenizer.json` does not have.
 
 use std::io;
 use std::path::Path;
@@ -10,12 +10,12 @@ use crate::file::read_limited;
 /// Largest file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 16 << 20;
 
-/// The keys of the file; none where there is no file.
+/// The keys of the file; empty if there is no file.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TokenizerConfig(Map<String, Value>);
 
 impl TokenizerConfig {
-    /// Reads the file at `path`. What is no JSON object gives [`io::ErrorKind::InvalidData`].
+    /// Reads the file at `path`. Anything but a JSON object gives [`io::ErrorKind::InvalidData`].
     pub(crate) fn read(path: &Path) -> io::Result<Self> {
         match read_limited(path, MAX_FILE_BYTES) {
             Ok(bytes) => Ok(Self(serde_json::from_slice(&bytes)?)),
@@ -28,7 +28,7 @@ impl TokenizerConfig {
         self.0.get(key)
     }
 
-    /// The text of the token that `key` names, which is written as a string or as an object with its flags.
+    /// The text of the token at `key`, which is a string or an object with flags.
     pub(crate) fn token(&self, key: &str) -> Option<&str> {
         text(self.0.get(key)?)
     }

@@ -1,86 +1,24 @@
-//! One tensor of a model, as it was read or packed for the CPU.
+//! A weight of a model: a tensor, or numbers packed for the CPU.
 
 use std::sync::Arc;
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
-use trimtab_kernels::{self as kernels, Format, Isa, Matrix, SavedActivations};
+use trimtab_kernels::{self as kernels, Format, Matrix, SavedActivations};
 
-/// How the weights of a model are kept, and with that how exactly it computes.
-///
-/// On the CPU activations are f32 whatever the weights are; elsewhere they are of the weights' type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Precision {
-    /// 32-bit floating point: what tests compare.
-    F32,
-    /// bfloat16, half the memory. Products of activations and weights round both to it where the processor has such products,
-    /// and add up in f32.
-    Bf16,
-    /// 8-bit integers with a scale for each output, a quarter of the memory; on the CPU only.
-    Int8,
-}
-
-impl Precision {
-    /// What is fastest on `device` without a measurable loss (docs/performance.md): bfloat16 on processors that multiply it,
-    /// f32 elsewhere.
-    pub fn fastest(device: &Device) -> Self {
-        if kernels::is_cpu(device) && Isa::current() == Isa::Avx512Bf16 {
-            Self::Bf16
-        } else {
-            Self::F32
-        }
-    }
-
-    const ALL: [Self; 3] = [Self::F32, Self::Bf16, Self::Int8];
-
-    /// The name in files and flags: `f32`, `bf16`, `int8`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "f32",
-            Self::Bf16 => "bf16",
-            Self::Int8 => "int8",
-        }
-    }
-
-    pub(crate) fn format(self) -> Format {
-        match self {
-            Self::F32 => Format::F32,
-            Self::Bf16 => Format::Bf16,
-            Self::Int8 => Format::Int8,
-        }
-    }
-}
-
-impl std::str::FromStr for Precision {
-    type Err = UnknownPrecision;
-
-    fn from_str(name: &str) -> Result<Self, UnknownPrecision> {
-        let precision = Self::ALL
-            .into_iter()
-            .find(|precision| precision.name() == name);
-        precision.ok_or_else(|| UnknownPrecision(name.to_owned()))
-    }
-}
-
-/// A name that no [`Precision`] has.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("weights are kept as f32, bf16 or int8, not as `{0}`")]
-pub struct UnknownPrecision(String);
-
-/// One tensor of a model.
+/// A weight of a model.
 #[derive(Clone, Debug)]
 #[expect(clippy::large_enum_variant, reason = "a few for each layer")]
 pub(crate) enum Weight {
-    /// As it was given: on other devices, and where gradients with respect to weights are wanted.
+    /// A tensor as it was given: on other devices than the CPU, and in models that are tuned.
     Tensor(Tensor<2>),
-    /// A frozen matrix on the CPU.
+    /// A packed matrix on the CPU, `[inputs, outputs]`.
     Matrix(Arc<Matrix>),
-    /// Frozen numbers on the CPU.
+    /// A vector on the CPU.
     Vector(Arc<[f32]>),
 }
 
 impl Weight {
-    /// A vector given as `[1, width]`, `offset` short of what is meant.
+    /// A vector from a row `[1, width]`, to which `offset` is added if it is packed.
     pub(crate) fn vector(row: Tensor<2>, offset: f64) -> Self {
         if !kernels::is_cpu(&row.device()) {
             return Self::Tensor(row);
@@ -89,8 +27,8 @@ impl Weight {
         Self::Vector(kernels::with_slice(&row, |row| row.into()))
     }
 
-    /// `x W + bias`: `x` is `[tokens, inputs]`, the result `[tokens, outputs]`.
-    pub(crate) fn multiply(&self, x: Tensor<2>, bias: Option<&Self>) -> Tensor<2> {
+    /// `x W + bias`, from `[tokens, inputs]` to `[tokens, outputs]`.
+    pub(crate) fn linear(&self, x: Tensor<2>, bias: Option<&Self>) -> Tensor<2> {
         match (self, bias) {
             (Self::Matrix(matrix), Some(Self::Vector(bias))) => {
                 kernels::linear(x, matrix.clone(), Some(bias.clone()))
@@ -111,7 +49,7 @@ impl Weight {
     }
 
     /// `resid + (x W + bias)`
-    pub(crate) fn multiply_onto(
+    pub(crate) fn linear_residual(
         &self,
         resid: Tensor<2>,
         x: Tensor<2>,
@@ -124,19 +62,20 @@ impl Weight {
             (Self::Matrix(matrix), None) => {
                 kernels::linear_residual(resid, x, matrix.clone(), None)
             }
-            _ => resid + self.multiply(x, bias),
+            _ => resid + self.linear(x, bias),
         }
     }
 
-    /// How activations of its layer wait for their gradient: as exact as the products are.
-    pub(crate) fn keeps(&self) -> SavedActivations {
+    /// How the backward pass keeps activations that go with this weight: as exactly as products
+    /// are computed.
+    pub(crate) fn saved_activations(&self) -> SavedActivations {
         match self {
             Self::Matrix(matrix) if matrix.format() != Format::F32 => SavedActivations::Bf16,
             _ => SavedActivations::F32,
         }
     }
 
-    /// A vector as `[1, width]`, where `like` is.
+    /// A vector as a tensor `[1, width]` on the device of `like`.
     pub(crate) fn row(&self, like: &Tensor<2>) -> Tensor<2> {
         match self {
             Self::Tensor(row) => row.clone(),
@@ -148,8 +87,9 @@ impl Weight {
         }
     }
 
-    /// Columns of `[inputs, outputs]`, `[columns, inputs]`: a table of embeddings is stored like the unembedding.
-    pub(crate) fn columns(&self, ids: &[u32], device: &Device) -> Tensor<2> {
+    /// Embeddings `[ids, inputs]`: columns of the matrix, since embeddings are stored like an
+    /// unembedding, `[inputs, outputs]`.
+    pub(crate) fn embed(&self, ids: &[u32], device: &Device) -> Tensor<2> {
         match self {
             Self::Tensor(table) => {
                 let ids: Vec<i64> = ids.iter().map(|&id| i64::from(id)).collect();
@@ -165,7 +105,7 @@ impl Weight {
         }
     }
 
-    /// The tensor, if it is one.
+    /// The tensor, unless it is packed.
     pub(crate) fn tensor_mut(&mut self) -> Option<&mut Tensor<2>> {
         match self {
             Self::Tensor(tensor) => Some(tensor),
@@ -174,7 +114,7 @@ impl Weight {
     }
 }
 
-/// Whether the kernels for the CPU compute with this tensor.
-pub(crate) fn is_fast<const D: usize>(x: &Tensor<D>) -> bool {
+/// Whether operations on `x` run on the kernels for the CPU.
+pub(crate) fn uses_cpu_kernels<const D: usize>(x: &Tensor<D>) -> bool {
     x.dtype() == DType::F32 && kernels::is_cpu(&x.device())
 }

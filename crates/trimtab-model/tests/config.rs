@@ -1,20 +1,24 @@
-//! `config.json` from outside: whatever it says, reading it gives a configuration that can be computed with or an error
-//! that names the key.
+//! `config.json` from outside: whatever it says, reading it gives a configuration that can be
+//! computed with or an error that names the key.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use trimtab_model::{ConfigError, Model, ModelConfig, RopeScaling};
+use trimtab_model::config::{ConfigError, RopeScaling};
+use trimtab_model::{Model, ModelConfig};
 
 /// A sound configuration of each family.
 fn sound(model_type: &str) -> Value {
     let mut config = json!({
-        "model_type": model_type, "vocab_size": 61, "hidden_size": 30, "intermediate_size": 37, "num_hidden_layers": 3,
-        "num_attention_heads": 3, "num_key_value_heads": 1, "head_dim": 10, "max_position_embeddings": 128,
+        "model_type": model_type, "vocab_size": 61, "hidden_size": 30, "intermediate_size": 37,
+        "num_hidden_layers": 3, "num_attention_heads": 3, "num_key_value_heads": 1,
+        "head_dim": 10, "max_position_embeddings": 128,
         "rms_norm_eps": 1e-5, "rope_theta": 1e4, "eos_token_id": [2, 3],
     });
     if model_type == "gemma3" {
         config["model_type"] = json!("gemma3_text");
-        config = json!({"model_type": "gemma3", "text_config": config, "vision_config": {"hidden_size": 8}});
+        config = json!({
+            "model_type": "gemma3", "text_config": config, "vision_config": {"hidden_size": 8}
+        });
     }
     config
 }
@@ -101,15 +105,19 @@ proptest! {
         changes in prop::collection::vec((0..KEYS.len(), values()), 0..5),
     ) {
         let mut config = sound(FAMILIES[family]);
-        let inner = if FAMILIES[family] == "gemma3" { &mut config["text_config"] } else { &mut config };
+        let inner = match FAMILIES[family] {
+            "gemma3" => &mut config["text_config"],
+            _ => &mut config,
+        };
         for (key, value) in changes {
             inner[KEYS[key]] = value;
         }
         if let Ok(config) = ModelConfig::from_json(&config.to_string()) {
             prop_assert_eq!(config.architecture.layers.len(), config.num_hidden_layers);
-            prop_assert!(config.max_len() >= 1 && !Model::tensors(&config).is_empty());
+            prop_assert!(config.max_len() >= 1 && !Model::tensor_shapes(&config).is_empty());
             for layer in &config.architecture.layers {
-                prop_assert!(layer.rope < config.architecture.ropes.len() && layer.sliding_window != Some(0));
+                prop_assert!(layer.rope < config.architecture.ropes.len());
+                prop_assert!(layer.sliding_window != Some(0));
             }
         }
     }
@@ -126,7 +134,7 @@ fn sound_configurations_are_read() {
         let config = ModelConfig::from_json(&sound(family).to_string());
         let config = config.unwrap_or_else(|error| panic!("{family}: {error}"));
         assert_eq!(config.eos_token_id, [2, 3]);
-        let names: Vec<String> = Model::tensors(&config)
+        let names: Vec<String> = Model::tensor_shapes(&config)
             .into_iter()
             .map(|(name, _)| name)
             .collect();

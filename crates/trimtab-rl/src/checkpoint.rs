@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use trimtab_model::{HostTensor, TensorFile, TensorFileError};
+use trimtab_model::tensor_file::{HostTensor, TensorFile, TensorFileError};
 use trimtab_steer::Adapter;
 use trimtab_tasks::stream::Cursor;
 

@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use burn::tensor::Tensor;
-use trimtab_model::{LayerInput, Model, PromptCache, PromptLayerKv};
+use trimtab_model::cache::PromptLayerKv;
+use trimtab_model::layer_input::LayerInput;
+use trimtab_model::{Model, PromptCache};
 use trimtab_steer::steering::ConditionCache;
 
 use crate::policy::Policy;

@@ -3,9 +3,9 @@
 mod plan;
 
 use rayon::prelude::*;
+use trimtab_model::generation::stop_on_text;
 use trimtab_model::{
     Completion, FinishReason, GenerateOptions, Hook, Pretrained, Request, Sampling, generate,
-    stop_on_text,
 };
 use trimtab_tasks::evaluation::{Decoding, Item, Sample};
 
@@ -106,7 +106,7 @@ fn grade(
     number: usize,
     completion: &Completion,
 ) -> Result<Sample, RolloutError> {
-    let text = base.tokenizer.decode(&completion.tokens);
+    let text = base.tokenizer.decode(&completion.tokens)?;
     let truncated = completion.finish_reason == FinishReason::Length;
     let tokens = completion.tokens.len();
     Ok(Sample::graded(item, number, text, tokens, truncated))

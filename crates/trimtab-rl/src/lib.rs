@@ -26,13 +26,13 @@ pub mod advantage;
 mod batch;
 pub mod checkpoint;
 mod checkpointed_forward;
-pub mod data;
+mod data;
 pub mod evaluation;
 mod export;
 pub mod gradient;
 mod log;
 pub mod loss;
-pub mod metrics;
+mod metrics;
 pub mod optim;
 mod policy;
 pub mod recipe;
@@ -41,14 +41,19 @@ pub mod reward;
 pub mod rollout;
 pub mod run;
 mod token_values;
-pub mod trainer;
+mod trainer;
 pub mod value;
 
 pub use evaluation::evaluate;
 pub use metrics::StepMetrics;
 pub use policy::Policy;
-pub use recipe::{Preset, Recipe, RecipeConfig, RecipeError};
-pub use reward::{RewardError, Rewards};
-pub use rollout::{Group, Rollout, RolloutError};
+pub use recipe::{Preset, Recipe, RecipeConfig};
+pub use reward::Rewards;
+pub use rollout::{Group, Rollout};
 pub use run::{Run, RunError};
 pub use trainer::{StepOutput, TrainError, Trainer};
+
+/// The examples of the README, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

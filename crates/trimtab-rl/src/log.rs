@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use trimtab_model::write_atomically;
+use trimtab_model::file::write_atomically;
 
 /// A line of a log that is damaged, or of another version.
 #[derive(Debug, thiserror::Error)]

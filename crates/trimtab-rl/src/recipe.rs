@@ -14,7 +14,7 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use serde::Serialize;
-use trimtab_model::sha256_hex;
+use trimtab_model::file::sha256_hex;
 use trimtab_tasks::Template;
 
 pub use config::{RecipeConfig, Truncated, ValidationConfig, ZeroVariance};
@@ -34,7 +34,7 @@ use crate::reward::Rewards;
 /// let recipe = RecipeConfig { steps: 20, ..RecipeConfig::default() }.build()?;
 /// assert_eq!(recipe.steps, 20);
 /// assert!(RecipeConfig { steps: 0, ..RecipeConfig::default() }.build().is_err());
-/// # Ok::<(), trimtab_rl::RecipeError>(())
+/// # Ok::<(), trimtab_rl::recipe::RecipeError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(transparent)]

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 use serde::Serialize;
 use trimtab_grader::{ExtractionRule, Grade, Grader};
+use trimtab_model::chat::ChatError;
+use trimtab_model::generation::{GenerateError, stop_on_text};
+use trimtab_model::tokenizer::TokenizerError;
 use trimtab_model::{
-    ChatError, ChatMessage, Completion, GenerateError, GenerateOptions, Hook, Pretrained, Request,
-    Sampling, TokenizerError, generate, stop_on_text,
+    ChatMessage, Completion, GenerateOptions, Hook, Pretrained, Request, Sampling, generate,
 };
 use trimtab_tasks::{Item, Problem, Prompt, Template};
 
@@ -213,7 +215,7 @@ impl Rollout {
         problem: &Problem,
         completion: Completion,
     ) -> Result<Self, RolloutError> {
-        let text = base.tokenizer.decode(&completion.tokens);
+        let text = base.tokenizer.decode(&completion.tokens)?;
         Ok(Self {
             grade: problem.grade(grader, &text),
             completion,

@@ -6,18 +6,21 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use trimtab_model::{Pretrained, write_atomically};
+use trimtab_model::Pretrained;
+use trimtab_model::file::write_atomically;
 use trimtab_tasks::evaluation::Decoding;
 use trimtab_tasks::{Item, Outcome, Sample};
 
+pub use crate::data::DataError;
 pub use crate::export::ResultError;
 pub use crate::log::LogError;
+pub use crate::metrics::Validation;
 
 use crate::checkpoint::{CheckpointError, Identity, checkpoint_path, checkpoints};
 use crate::evaluation::evaluate;
 use crate::export::export;
 use crate::log::{self, LineStep, LogContents};
-use crate::metrics::{StepMetrics, Validation};
+use crate::metrics::StepMetrics;
 use crate::recipe::Recipe;
 use crate::reporting::{
     self, BaseModel, Events, Measured, RunReport, ShownCompletions, TaskOutcomes, Warning,

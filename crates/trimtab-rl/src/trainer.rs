@@ -2,10 +2,9 @@
 
 mod update;
 
-use std::ops::Range;
-
 use burn::tensor::Device;
-use trimtab_model::{CheckpointWeights, LoadError, Model, Pretrained, Sampling, Site};
+use trimtab_model::checkpoint_weights::{CheckpointWeights, WeightsError};
+use trimtab_model::{Model, Pretrained, Sampling, Site};
 use trimtab_steer::{Adapter, Form, FormError, SteeringError, SteeringVectors, TokenFilter};
 use trimtab_tasks::Problem;
 use trimtab_tasks::stream::Cursor;
@@ -56,7 +55,7 @@ pub enum TrainError {
     #[error("full tuning changes the weights, which act at every token; leave `steer.where` out")]
     FilteredWeights,
     #[error("full tuning starts from the weights of the base, which cannot be read")]
-    Weights(#[from] LoadError),
+    Weights(#[from] WeightsError),
     #[error(
         "layers are compared by the gradients of their vectors, but the recipe trains `{form}`; \
          leave `steer.form` out"
@@ -187,8 +186,8 @@ impl<'a> Trainer<'a> {
             ..data.stream.cursor()
         };
         data.stream.seek(&cursor).map_err(DataError::from)?;
-        let samples = sample..sample + 1;
-        let mut groups = self.sample_groups(&self.rollout_policy(), step, data.take(1), samples)?;
+        let mut groups =
+            self.sample_groups(&self.rollout_policy(), step, data.take(1), sample, 1)?;
         Ok(groups.remove(0).rollouts.remove(0))
     }
 
@@ -243,8 +242,8 @@ impl<'a> Trainer<'a> {
         let (mut groups, mut missing) = (vec![], prompts);
         for _ in 0..rounds {
             let problems = self.data.take(missing);
-            let samples = 0..self.recipe.group_size;
-            let mut sampled = self.sample_groups(sampler, step, problems, samples)?;
+            let samples = self.recipe.group_size;
+            let mut sampled = self.sample_groups(sampler, step, problems, 0, samples)?;
             self.rewards.score(&mut sampled)?;
             missing -= self.filter(&sampled).len();
             groups.extend(sampled);
@@ -255,13 +254,14 @@ impl<'a> Trainer<'a> {
         Ok(groups)
     }
 
-    /// Samples completions with these numbers for each problem.
+    /// Samples completions of each problem, the first of which has the number `first_sample`.
     fn sample_groups(
         &self,
         sampler: &RolloutPolicy,
         step: u64,
         problems: Vec<(u64, Problem)>,
-        samples: Range<usize>,
+        first_sample: usize,
+        samples: usize,
     ) -> Result<Vec<Group>, RolloutError> {
         let sampling = Sampling {
             temperature: self.recipe.temperature,
@@ -269,14 +269,14 @@ impl<'a> Trainer<'a> {
             stop_tokens: self.base.model.config.eos_token_id.clone(),
             seed: self.recipe.seed,
             step,
-            first_sample: samples.start as u64,
+            first_sample: first_sample as u64,
             ..Sampling::default()
         };
         rollouts(
             &sampler.base,
             &self.recipe.template(),
             problems,
-            samples.len(),
+            samples,
             &sampling,
             Some(&sampler.steering),
         )

@@ -1,7 +1,7 @@
 //! The critic of PPO: a learned value of each token, and advantages from it.
 
 use serde::{Deserialize, Serialize};
-use trimtab_model::HostTensor;
+use trimtab_model::tensor_file::HostTensor;
 
 use crate::optim::{AdamWConfig, Moments};
 

@@ -1,7 +1,9 @@
 //! A form with its parameters in main memory.
 
 use burn::tensor::{Device, FloatDType};
-use trimtab_model::{CheckpointWeights, HostTensor, LoadError, Model, ModelConfig, Site};
+use trimtab_model::checkpoint_weights::{CheckpointWeights, WeightsError};
+use trimtab_model::tensor_file::HostTensor;
+use trimtab_model::{Model, ModelConfig, Site};
 
 use crate::device_adapter::DeviceAdapter;
 use crate::form::{Form, FormError, Full, NamedTensor};
@@ -62,14 +64,14 @@ impl Adapter {
     /// # Errors
     ///
     /// The checkpoint lacks a tensor or cannot be read.
-    pub fn full(config: &ModelConfig, weights: &CheckpointWeights) -> Result<Self, LoadError> {
+    pub fn full(config: &ModelConfig, weights: &CheckpointWeights) -> Result<Self, WeightsError> {
         let read = |(name, shape): (String, Vec<usize>)| {
             let tensor = weights.tensor(&name, FloatDType::F32, &Device::flex())?;
             let data = tensor.try_into_vec_as().expect("read as f32");
             Ok((name, HostTensor { shape, data }))
         };
-        let parameters = Model::tensors(config).into_iter().map(read);
-        let parameters = parameters.collect::<Result<_, LoadError>>()?;
+        let parameters = Model::tensor_shapes(config).into_iter().map(read);
+        let parameters = parameters.collect::<Result<_, WeightsError>>()?;
         Ok(Self::with(Form::Full(Full {}), config, parameters))
     }
 

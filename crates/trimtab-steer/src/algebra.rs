@@ -3,7 +3,7 @@
 //! All functions take matrices `[num_hidden_layers, hidden_size]` in main memory. Sums run in f64.
 //!
 //! ```
-//! use trimtab_model::HostTensor;
+//! use trimtab_model::tensor_file::HostTensor;
 //! use trimtab_steer::algebra;
 //!
 //! let right = HostTensor { shape: vec![1, 2], data: vec![3.0, 0.0] };
@@ -15,7 +15,7 @@
 //! # Ok::<(), algebra::AlgebraError>(())
 //! ```
 
-use trimtab_model::HostTensor;
+use trimtab_model::tensor_file::HostTensor;
 
 /// Why vectors cannot be combined.
 #[expect(missing_docs, reason = "the messages document the variants")]

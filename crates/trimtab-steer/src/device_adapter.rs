@@ -5,7 +5,8 @@ use std::convert::Infallible;
 use std::ops::Range;
 
 use burn::tensor::{Device, Gradients, Tensor};
-use trimtab_model::{HostTensor, Model, ModelConfig, Precision, Site};
+use trimtab_model::tensor_file::HostTensor;
+use trimtab_model::{Model, ModelConfig, Precision, Site};
 
 use crate::action::Actions;
 use crate::form::{Form, on_device};
@@ -55,7 +56,7 @@ impl DeviceAdapter {
         }
         self.assert_fits(base);
         let mut parameters = self.parameters.iter();
-        let Ok(model) = Model::build(base.config.clone(), &mut |_, _| {
+        let Ok(model) = Model::from_tensors(base.config.clone(), &mut |_, _| {
             let parameter = parameters.next().expect("one parameter for each tensor");
             Ok::<_, Infallible>(parameter.clone().cast(base.dtype()))
         });
@@ -75,7 +76,7 @@ impl DeviceAdapter {
             return base.clone();
         }
         self.assert_fits(base);
-        let names = Model::tensors(&base.config).into_iter();
+        let names = Model::tensor_shapes(&base.config).into_iter();
         let parameters: HashMap<String, &Tensor<2>> =
             names.map(|(name, _)| name).zip(&self.parameters).collect();
         let rows = &mut |name: &str, _: &[usize], rows: Range<usize>| {
@@ -83,7 +84,7 @@ impl DeviceAdapter {
             Ok::<_, Infallible>(rows.cast(base.dtype()))
         };
         let (config, device) = (base.config.clone(), self.device());
-        let Ok(model) = Model::frozen(config, Precision::F32, &device, rows);
+        let Ok(model) = Model::from_rows(config, Precision::F32, &device, rows);
         model
     }
 

@@ -7,7 +7,8 @@ use std::fmt;
 
 use burn::tensor::{Tensor, activation};
 use serde::Serialize;
-use trimtab_model::{Hook, HostTensor, Model};
+use trimtab_model::tensor_file::HostTensor;
+use trimtab_model::{Hook, Model};
 
 use crate::algebra;
 use crate::steering_vectors::SteeringVectors;

@@ -23,12 +23,12 @@ mod verified_export;
 
 use std::path::Path;
 
-use trimtab_model::write_atomically;
+use trimtab_model::file::write_atomically;
 
-pub use error::ExportError;
+pub use error::{ExportError, MAX_LOGIT_DIFFERENCE};
 pub use merged_checkpoint::{SlidingWindowPolicy, merge_checkpoint};
 pub use merged_gguf::{Verification, merge_gguf};
-pub use reference_logits::{MAX_LOGIT_DIFFERENCE, ReferenceLogits};
+pub use reference_logits::ReferenceLogits;
 pub use verified_export::{ExportTarget, export};
 
 use crate::gguf::{ControlVector, GgufError};

@@ -7,13 +7,13 @@ mod logistic;
 mod prompt_files;
 
 use std::str::FromStr;
-use std::sync::Mutex;
 
 use burn::tensor::Tensor;
 use nalgebra::{DMatrix, DVector};
 use serde::de::IntoDeserializer;
 use serde::{Deserialize, Serialize};
-use trimtab_model::{HostTensor, Model, resid_post_hook};
+use trimtab_model::tensor_file::HostTensor;
+use trimtab_model::{Model, Site};
 
 pub use prompt_files::{PromptFileError, read_paragraphs};
 
@@ -189,18 +189,16 @@ fn resid_post(
             position,
         });
     }
-    let layers = Mutex::new(vec![Vec::<f64>::new(); model.config.num_hidden_layers]);
+    let mut layers = vec![Vec::<f64>::new(); model.config.num_hidden_layers];
     for batch in batches(&texts) {
         let lens: Vec<usize> = batch.iter().map(|text| text.len()).collect();
-        let hook = resid_post_hook(|layer, resid_post: Tensor<2>| {
-            let rows = pooled_rows(resid_post.clone(), &lens, pooling);
-            layers.lock().expect("no hook panicked")[layer].extend(rows);
-            resid_post
-        });
-        model.prefill(batch, Some(&hook));
+        let (_, cache) = model.run_with_cache(batch, &[Site::ResidPost], None);
+        for (layer, rows) in layers.iter_mut().enumerate() {
+            let resid_post = cache.get(Site::ResidPost, layer).expect("every layer ran");
+            rows.extend(pooled_rows(resid_post.clone(), &lens, pooling));
+        }
         progress(batch.len());
     }
-    let layers = layers.into_inner().expect("no hook panicked");
     let matrix = |(layer, values): (usize, Vec<f64>)| {
         if values.iter().all(|value| value.is_finite()) {
             Ok(DMatrix::from_row_slice(

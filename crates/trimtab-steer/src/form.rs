@@ -16,7 +16,8 @@ mod scaled;
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
-use trimtab_model::{HostTensor, ModelConfig, Site};
+use trimtab_model::tensor_file::HostTensor;
+use trimtab_model::{ModelConfig, Site};
 
 pub use error::FormError;
 pub use full::Full;
@@ -131,7 +132,7 @@ impl Form {
                     .collect()
             }
             Self::Full(_) => {
-                let names = trimtab_model::Model::tensors(config).into_iter();
+                let names = trimtab_model::Model::tensor_shapes(config).into_iter();
                 names
                     .map(|(name, _)| vec![layer_of_tensor(&name)])
                     .collect()

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 use trimtab_model::file::read_limited;
-use trimtab_model::{HostTensor, ModelConfig, Site, TensorFile, TensorFileError, write_atomically};
+use trimtab_model::file::write_atomically;
+use trimtab_model::tensor_file::{HostTensor, TensorFile, TensorFileError};
+use trimtab_model::{ModelConfig, Site};
 
 use crate::adapter::Adapter;
 use crate::form::{Form, FormError, Lora, NamedTensor};
@@ -138,7 +140,7 @@ impl Adapter {
             return Err(PeftError::NotLora);
         };
         let architecture = &self.config().architecture;
-        if architecture.fused {
+        if architecture.fused_projections {
             return Err(PeftError::Fused);
         }
         let mut file = TensorFile::default();
@@ -190,7 +192,7 @@ fn factor_of(name: &str, config: &ModelConfig) -> Option<(usize, Site, bool)> {
         let second = Lora::names(layer, site).iter().position(|of| of == name)?;
         Some((layer, site, second == 1))
     });
-    site.filter(|_| !config.architecture.fused)
+    site.filter(|_| !config.architecture.fused_projections)
 }
 
 fn named(((layer, site, second), tensor): ((usize, Site, bool), HostTensor)) -> NamedTensor {

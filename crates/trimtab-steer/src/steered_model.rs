@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use trimtab_model::{Hook, LoadError, Pretrained, sha256_hex};
+use trimtab_model::file::sha256_hex;
+use trimtab_model::{Hook, LoadError, Pretrained};
 
 use crate::adapter::Adapter;
 use crate::peft::{PeftError, PeftFiles};

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
-use trimtab_model::{HookFn, HookPoint, Intervention, Site, TokenInfo, add_vector};
+use trimtab_model::hook::{HookFn, TokenInfo, add_vector};
+use trimtab_model::{HookPoint, Intervention, Site};
 
 use crate::action::{Action, Actions};
 use crate::device_adapter::DeviceAdapter;

@@ -8,7 +8,8 @@ use std::path::Path;
 use burn::tensor::Device;
 use serde_json::json;
 use trimtab_model::file::read_limited;
-use trimtab_model::{HostTensor, Model, ModelConfig, Pretrained, Site, TensorFile};
+use trimtab_model::tensor_file::{HostTensor, TensorFile};
+use trimtab_model::{Model, ModelConfig, Pretrained, Site};
 
 pub use crate::gguf::GgufError;
 pub use crate::npy::NpyError;

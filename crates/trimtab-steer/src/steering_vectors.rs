@@ -5,9 +5,9 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
-use trimtab_model::{
-    HookFn, HookPoint, HostTensor, Intervention, Site, TokenInfo, add_vector, resid_post_hook,
-};
+use trimtab_model::hook::{HookFn, TokenInfo, add_vector, resid_post_hook};
+use trimtab_model::tensor_file::HostTensor;
+use trimtab_model::{HookPoint, Intervention, Site};
 
 /// Steering vectors: one per layer, added to `resid_post` at every position.
 #[derive(Module, Debug)]

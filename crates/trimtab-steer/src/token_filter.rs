@@ -1,7 +1,8 @@
 //! Where-clauses: at which tokens something acts, how strongly, and on what condition.
 
 use serde::{Deserialize, Serialize};
-use trimtab_model::{ModelConfig, TokenInfo};
+use trimtab_model::ModelConfig;
+use trimtab_model::hook::TokenInfo;
 
 /// The tokens that are steered. The default is every token of every text, at strength 1.
 ///

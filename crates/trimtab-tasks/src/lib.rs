@@ -59,3 +59,8 @@ mod pages {
     #[doc = include_str!("../../../docs/evaluation.md")]
     mod evaluation {}
 }
+
+/// The examples of the README, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,4 +1,4 @@
-#![doc = include_str!("../../../README.md")]
+#![doc = include_str!("../README.md")]
 
 pub use trimtab_grader as grader;
 pub use trimtab_lens as lens;

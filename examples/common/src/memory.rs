@@ -4,11 +4,12 @@
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Place of `mi_option_purge_delay` in `mi_option_t` of mimalloc 3.
+/// `mi_option_purge_delay` of `mi_option_t`, which `libmimalloc-sys` does not export. The number
+/// belongs to the version that Cargo.toml pins; a test compares it with the option's name.
 const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
 
-/// Keeps freed memory for what comes next instead of handing it back to the system after a second, which would clear it
-/// anew: steps of a training run need as much as the one before.
+/// Keeps freed memory for reuse instead of returning it to the system after a second. Each step of a
+/// training run needs as much memory as the last, and the system would have to clear it again.
 pub fn keep_freed_memory() {
     #[expect(unsafe_code, reason = "mimalloc has no safe way to set an option")]
     // SAFETY: the function takes any option and any value, at any time; -1 stands for never.
@@ -31,4 +32,38 @@ pub fn peak_memory_bytes() -> Option<u64> {
             .ok()?
             * 1024,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::PURGE_DELAY;
+
+    /// mimalloc reads the option from the environment by its name, so a child process shows whether
+    /// the number stands for the same option.
+    #[test]
+    fn the_number_is_that_of_the_option() {
+        let output = Command::new(std::env::current_exe().expect("this test"))
+            .args([
+                "--exact",
+                "memory::tests::child",
+                "--ignored",
+                "--nocapture",
+            ])
+            .env("MIMALLOC_PURGE_DELAY", "4321")
+            .output()
+            .expect("it starts");
+        let output = String::from_utf8(output.stdout).expect("text");
+        assert!(output.contains("purge delay: 4321\n"), "{output}");
+    }
+
+    #[test]
+    #[ignore = "run by the test above, with its environment"]
+    fn child() {
+        #[expect(unsafe_code, reason = "mimalloc has no safe way to read an option")]
+        // SAFETY: the function takes any option at any time.
+        let delay = unsafe { libmimalloc_sys::mi_option_get(PURGE_DELAY) };
+        println!("purge delay: {delay}");
+    }
 }

@@ -1,17 +1,17 @@
-//! The keys of a `config.json`, each taken once, so that what nobody took is known.
+//! The keys of a `config.json`. Each is taken once, so that the keys nobody took are known.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::{ConfigError, refuse};
+use super::error::{ConfigError, refuse};
 
-/// The keys that are left.
+/// The keys that have not been taken.
 pub(crate) struct ConfigKeys {
     pub(crate) model_type: String,
     left: Map<String, Value>,
 }
 
-/// Keys that change nothing in a forward pass: bookkeeping, what matters in training only, and defaults of sampling.
+/// Keys without effect on a forward pass: bookkeeping, settings of training, defaults of sampling.
 const WITHOUT_EFFECT: &[&str] = &[
     "architectures",
     "attention_dropout",
@@ -69,7 +69,7 @@ impl ConfigKeys {
         Ok(self)
     }
 
-    /// The object under `key` as keys of their own.
+    /// The object at `key` as keys of its own.
     pub(crate) fn take_inside(&mut self, key: &'static str) -> Result<Self, ConfigError> {
         let inner = Self {
             model_type: self.model_type.clone(),
@@ -110,7 +110,7 @@ impl ConfigKeys {
         Ok(self.optional(key)?.unwrap_or(default))
     }
 
-    /// As [`Self::optional`], where a key that is absent has a default but `null` means none.
+    /// As [`Self::optional`], but an absent key has a default while `null` means `None`.
     pub(crate) fn nullable<T: DeserializeOwned>(
         &mut self,
         key: &str,
@@ -123,7 +123,7 @@ impl ConfigKeys {
         }
     }
 
-    /// A token or a list of them.
+    /// The token ids at `key`, which is a number or a list.
     pub(crate) fn tokens(&mut self, key: &str) -> Result<Vec<u32>, ConfigError> {
         match self.left.get(key) {
             Some(Value::Array(_)) => self.or(key, vec![]),
@@ -131,7 +131,7 @@ impl ConfigKeys {
         }
     }
 
-    /// Refuses what is left and may matter. What is null or false is an option that is off.
+    /// Refuses keys that nobody took and that may matter. Null or false is an option that is off.
     pub(crate) fn finish(self) -> Result<(), ConfigError> {
         let matters = |(key, value): &(String, Value)| {
             !matches!(value, Value::Null | Value::Bool(false))

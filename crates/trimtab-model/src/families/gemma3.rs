@@ -1,12 +1,14 @@
-//! Gemma 3, its text decoder: scaled embeddings, norms before and after, local and global layers with a rope each.
+//! The text decoder of Gemma 3: scaled embeddings, norms on inputs and outputs, and local and
+//! global layers with a rotary embedding each.
 
-use super::{Defaults, LayerType, activation, layer_types, plain};
-use crate::config::{
-    Activation, ConfigError, ConfigKeys, LayerConfig, ModelConfig, Names, Norms, QkNorm, refuse,
-};
-use crate::rope::RopeConfig;
+use super::common::{Defaults, LayerType, activation, layer_types, plain};
+use crate::config::Activation;
+use crate::config::architecture::{LayerConfig, ModelConfig, NormNames, QkNorm, TensorNames};
+use crate::config::error::{ConfigError, refuse};
+use crate::config::keys::ConfigKeys;
+use crate::config::rope::RopeConfig;
 
-/// The decoder inside a checkpoint that also sees pictures; what sees them is left out.
+/// The text decoder in a checkpoint that also reads images.
 pub(super) fn read_multimodal(mut keys: ConfigKeys) -> Result<ModelConfig, ConfigError> {
     let mut config = read(keys.take_inside("text_config")?)?;
     for without_effect_on_text in [
@@ -23,7 +25,7 @@ pub(super) fn read_multimodal(mut keys: ConfigKeys) -> Result<ModelConfig, Confi
         config.eos_token_id = eos_token_id;
     }
     keys.finish()?;
-    config.architecture.names = Names {
+    config.architecture.names = TensorNames {
         decoder: "language_model.model",
         lm_head: "language_model.lm_head",
         unused: &["vision_tower.", "multi_modal_projector."],
@@ -45,7 +47,7 @@ pub(super) fn read(mut keys: ConfigKeys) -> Result<ModelConfig, ConfigError> {
     )?;
     for key in ["attn_logit_softcapping", "final_logit_softcapping"] {
         if let Some(cap) = keys.optional::<f64>(key)? {
-            return refuse(key, cap, "capped logits are not computed");
+            return refuse(key, cap, "capped logits are not supported");
         }
     }
     let attention_bias = keys.or("attention_bias", false)?;
@@ -61,7 +63,7 @@ pub(super) fn read(mut keys: ConfigKeys) -> Result<ModelConfig, ConfigError> {
         }
     })?;
     let architecture = &mut config.architecture;
-    architecture.norms = Norms {
+    architecture.norms = NormNames {
         pre_attention: Some("input_layernorm"),
         post_attention: Some("post_attention_layernorm"),
         pre_mlp: Some("pre_feedforward_layernorm"),

@@ -1,7 +1,9 @@
 //! Llama 2 and 3, and the many checkpoints that share their architecture.
 
-use super::{Defaults, plain};
-use crate::config::{ConfigError, ConfigKeys, ModelConfig};
+use super::common::{Defaults, plain};
+use crate::config::architecture::ModelConfig;
+use crate::config::error::ConfigError;
+use crate::config::keys::ConfigKeys;
 
 pub(super) fn read(mut keys: ConfigKeys) -> Result<ModelConfig, ConfigError> {
     let mut config = plain(

@@ -1,7 +1,9 @@
 //! Mistral: Llama with a sliding window in every layer.
 
-use super::{Defaults, plain};
-use crate::config::{ConfigError, ConfigKeys, ModelConfig};
+use super::common::{Defaults, plain};
+use crate::config::architecture::ModelConfig;
+use crate::config::error::ConfigError;
+use crate::config::keys::ConfigKeys;
 
 pub(super) fn read(mut keys: ConfigKeys) -> Result<ModelConfig, ConfigError> {
     let mut config = plain(

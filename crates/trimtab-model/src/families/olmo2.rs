@@ -1,7 +1,10 @@
-//! OLMo-2: norms on what attention and MLP add rather than on what they read, and on all queries and keys together.
+//! OLMo-2: norms on the outputs of attention and MLP instead of their inputs, and on all queries
+//! and all keys together.
 
-use super::{Defaults, plain};
-use crate::config::{ConfigError, ConfigKeys, ModelConfig, Norms, QkNorm};
+use super::common::{Defaults, plain};
+use crate::config::architecture::{ModelConfig, NormNames, QkNorm};
+use crate::config::error::ConfigError;
+use crate::config::keys::ConfigKeys;
 
 pub(super) fn read(mut keys: ConfigKeys) -> Result<ModelConfig, ConfigError> {
     let mut config = plain(
@@ -19,7 +22,7 @@ pub(super) fn read(mut keys: ConfigKeys) -> Result<ModelConfig, ConfigError> {
     config.architecture.biases.qkv = attention_bias;
     config.architecture.biases.o = attention_bias;
     config.architecture.qk_norm = Some(QkNorm::Projection);
-    config.architecture.norms = Norms {
+    config.architecture.norms = NormNames {
         pre_attention: None,
         post_attention: Some("post_attention_layernorm"),
         pre_mlp: None,

@@ -1,7 +1,9 @@
-//! Phi-3 and Phi-4-mini: fused projections, and rotary frequencies that change where a text grows long.
+//! Phi-3 and Phi-4-mini: fused projections, and other rotary frequencies for long texts (LongRoPE).
 
-use super::{Defaults, plain};
-use crate::config::{ConfigError, ConfigKeys, ModelConfig};
+use super::common::{Defaults, plain};
+use crate::config::architecture::ModelConfig;
+use crate::config::error::ConfigError;
+use crate::config::keys::ConfigKeys;
 
 pub(super) fn read(mut keys: ConfigKeys) -> Result<ModelConfig, ConfigError> {
     let mut config = plain(
@@ -15,7 +17,7 @@ pub(super) fn read(mut keys: ConfigKeys) -> Result<ModelConfig, ConfigError> {
             head_dim: None,
         },
     )?;
-    config.architecture.fused = true;
+    config.architecture.fused_projections = true;
     let sliding_window = keys.optional("sliding_window")?;
     for layer in &mut config.architecture.layers {
         layer.sliding_window = sliding_window;

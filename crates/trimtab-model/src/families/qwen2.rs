@@ -1,7 +1,10 @@
-//! Qwen2 and Qwen2.5: biases on queries, keys and values, and an optional sliding window in the upper layers.
+//! Qwen2 and Qwen2.5: biases on queries, keys and values, and an optional sliding window in the
+//! upper layers.
 
-use super::{Defaults, LayerType, layer_types, plain};
-use crate::config::{ConfigError, ConfigKeys, ModelConfig};
+use super::common::{Defaults, LayerType, layer_types, plain};
+use crate::config::architecture::ModelConfig;
+use crate::config::error::ConfigError;
+use crate::config::keys::ConfigKeys;
 
 pub(super) fn read(mut keys: ConfigKeys) -> Result<ModelConfig, ConfigError> {
     let mut config = plain(
@@ -21,8 +24,8 @@ pub(super) fn read(mut keys: ConfigKeys) -> Result<ModelConfig, ConfigError> {
     Ok(config)
 }
 
-/// With `use_sliding_window`, the layers from `max_window_layers` on look back over `sliding_window` tokens, unless
-/// `layer_types` says which.
+/// With `use_sliding_window`, the layers from `max_window_layers` on have the window
+/// `sliding_window`, unless `layer_types` says which layers have one.
 pub(super) fn read_windows(
     keys: &mut ConfigKeys,
     config: &mut ModelConfig,

@@ -1,8 +1,10 @@
 //! Qwen3: norms on the heads of queries and keys, and a head width of its own.
 
+use super::common::{Defaults, plain};
 use super::qwen2::read_windows;
-use super::{Defaults, plain};
-use crate::config::{ConfigError, ConfigKeys, ModelConfig, QkNorm};
+use crate::config::architecture::{ModelConfig, QkNorm};
+use crate::config::error::ConfigError;
+use crate::config::keys::ConfigKeys;
 
 pub(super) fn read(mut keys: ConfigKeys) -> Result<ModelConfig, ConfigError> {
     let mut config = plain(

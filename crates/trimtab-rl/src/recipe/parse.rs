@@ -55,7 +55,7 @@ impl Recipe {
     /// let recipe = Recipe::resolve("preset = 'dapo'\nsteps = 20", &settings)?;
     /// assert_eq!(recipe.loss.surrogate, Surrogate::Clipped);
     /// assert_eq!((recipe.steps, recipe.loss.clip_high), (20, 0.3));
-    /// # Ok::<(), trimtab_rl::RecipeError>(())
+    /// # Ok::<(), trimtab_rl::recipe::RecipeError>(())
     /// ```
     ///
     /// # Errors

@@ -66,94 +66,131 @@ impl Preset {
 
     /// Its settings.
     pub fn config(self) -> RecipeConfig {
-        let default = RecipeConfig::default();
-        let clipped = LossConfig {
-            surrogate: Surrogate::Clipped,
-            ..default.loss
-        };
-        let penalty_in_reward = KlConfig {
-            coef: 0.05,
-            estimator: KlEstimator::K1,
-            place: KlPlace::Reward,
-        };
         match self {
-            Self::PaperV1 => RecipeConfig {
-                advantage: Advantage::GroupMean,
-                group_size: 64,
-                max_new_tokens: 1024,
-                learning_rate: 5e-4,
-                kl: KlConfig {
-                    coef: 0.01,
-                    ..default.kl
-                },
-                ..Self::PaperV3.config()
-            },
-            Self::PaperV3 => RecipeConfig {
-                steps: 314,
-                prompts_per_step: 128,
-                max_new_tokens: 8192,
-                learning_rate: 1e-3,
-                warmup_steps: 10, // 3 % of the steps
-                schedule: Schedule::Constant,
-                max_grad_norm: 2.0,
-                ..default
-            },
-            Self::Grpo => RecipeConfig {
-                advantage: Advantage::GroupStandardised,
-                loss: LossConfig {
-                    aggregation: Aggregation::SequenceMean,
-                    ..clipped
-                },
-                kl: KlConfig {
-                    coef: 0.04,
-                    ..default.kl
-                },
-                ..default
-            },
-            Self::DrGrpo => RecipeConfig {
-                advantage: Advantage::GroupMean,
-                loss: LossConfig {
-                    aggregation: Aggregation::ConstantLength,
-                    ..clipped
-                },
-                ..default
-            },
-            Self::Dapo => RecipeConfig {
-                advantage: Advantage::GroupStandardised,
-                zero_variance: ZeroVariance::Resample,
-                reward: BTreeMap::from([(BuiltIn::Correctness, 1.0), (BuiltIn::SoftOverlong, 1.0)]),
-                loss: LossConfig {
-                    clip_high: 0.28,
-                    ..clipped
-                },
-                ..default
-            },
-            Self::Gspo => RecipeConfig {
-                advantage: Advantage::GroupStandardised,
-                loss: LossConfig {
-                    surrogate: Surrogate::Gspo,
-                    aggregation: Aggregation::SequenceMean,
-                    clip_low: 3e-4,
-                    clip_high: 4e-4,
-                    num_iterations: 2, // with one there is nothing to clip
-                    ..default.loss
-                },
-                ..default
-            },
-            Self::Ppo => RecipeConfig {
-                advantage: Advantage::Value,
-                loss: LossConfig {
-                    num_iterations: 4,
-                    ..clipped
-                },
-                kl: penalty_in_reward,
-                ..default
-            },
-            Self::Rloo => RecipeConfig {
-                kl: penalty_in_reward,
-                ..default
-            },
+            Self::PaperV1 => paper_v1(),
+            Self::PaperV3 => paper_v3(),
+            Self::Grpo => grpo(),
+            Self::DrGrpo => dr_grpo(),
+            Self::Dapo => dapo(),
+            Self::Gspo => gspo(),
+            Self::Ppo => ppo(),
+            Self::Rloo => rloo(),
         }
+    }
+}
+
+fn paper_v1() -> RecipeConfig {
+    RecipeConfig {
+        advantage: Advantage::GroupMean,
+        group_size: 64,
+        max_new_tokens: 1024,
+        learning_rate: 5e-4,
+        kl: KlConfig {
+            coef: 0.01,
+            ..KlConfig::default()
+        },
+        ..paper_v3()
+    }
+}
+
+fn paper_v3() -> RecipeConfig {
+    RecipeConfig {
+        steps: 314,
+        prompts_per_step: 128,
+        max_new_tokens: 8192,
+        learning_rate: 1e-3,
+        warmup_steps: 10, // 3 % of the steps
+        schedule: Schedule::Constant,
+        max_grad_norm: 2.0,
+        ..RecipeConfig::default()
+    }
+}
+
+fn grpo() -> RecipeConfig {
+    RecipeConfig {
+        advantage: Advantage::GroupStandardised,
+        loss: LossConfig {
+            aggregation: Aggregation::SequenceMean,
+            ..clipped()
+        },
+        kl: KlConfig {
+            coef: 0.04,
+            ..KlConfig::default()
+        },
+        ..RecipeConfig::default()
+    }
+}
+
+fn dr_grpo() -> RecipeConfig {
+    RecipeConfig {
+        advantage: Advantage::GroupMean,
+        loss: LossConfig {
+            aggregation: Aggregation::ConstantLength,
+            ..clipped()
+        },
+        ..RecipeConfig::default()
+    }
+}
+
+fn dapo() -> RecipeConfig {
+    RecipeConfig {
+        advantage: Advantage::GroupStandardised,
+        zero_variance: ZeroVariance::Resample,
+        reward: BTreeMap::from([(BuiltIn::Correctness, 1.0), (BuiltIn::SoftOverlong, 1.0)]),
+        loss: LossConfig {
+            clip_high: 0.28,
+            ..clipped()
+        },
+        ..RecipeConfig::default()
+    }
+}
+
+fn gspo() -> RecipeConfig {
+    RecipeConfig {
+        advantage: Advantage::GroupStandardised,
+        loss: LossConfig {
+            surrogate: Surrogate::Gspo,
+            aggregation: Aggregation::SequenceMean,
+            clip_low: 3e-4,
+            clip_high: 4e-4,
+            num_iterations: 2, // with one there is nothing to clip
+            ..LossConfig::default()
+        },
+        ..RecipeConfig::default()
+    }
+}
+
+fn ppo() -> RecipeConfig {
+    RecipeConfig {
+        advantage: Advantage::Value,
+        loss: LossConfig {
+            num_iterations: 4,
+            ..clipped()
+        },
+        kl: penalty_in_reward(),
+        ..RecipeConfig::default()
+    }
+}
+
+fn rloo() -> RecipeConfig {
+    RecipeConfig {
+        kl: penalty_in_reward(),
+        ..RecipeConfig::default()
+    }
+}
+
+fn clipped() -> LossConfig {
+    LossConfig {
+        surrogate: Surrogate::Clipped,
+        ..LossConfig::default()
+    }
+}
+
+fn penalty_in_reward() -> KlConfig {
+    KlConfig {
+        coef: 0.05,
+        estimator: KlEstimator::K1,
+        place: KlPlace::Reward,
     }
 }
 

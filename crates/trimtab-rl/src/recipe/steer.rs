@@ -19,7 +19,7 @@ use trimtab_steer::{Form, TokenFilter};
 ///     where = { only = { part = "generated" } }
 /// "#, &[])?;
 /// assert_eq!(recipe.steer.form, Form::LowRank(LowRank { rank: 2, ..LowRank::default() }));
-/// # Ok::<_, trimtab_rl::RecipeError>(())
+/// # Ok::<_, trimtab_rl::recipe::RecipeError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(try_from = "Table")]

@@ -8,7 +8,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
-use trimtab_model::write_atomically;
+use trimtab_model::file::write_atomically;
 
 use crate::metrics::{StepMetrics, Validation};
 

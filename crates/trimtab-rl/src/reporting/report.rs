@@ -13,7 +13,7 @@ use std::io;
 use std::path::Path;
 
 use serde::Serialize;
-use trimtab_model::write_atomically;
+use trimtab_model::file::write_atomically;
 use trimtab_tasks::Outcome;
 
 use crate::metrics::{StepMetrics, Validation};

@@ -331,7 +331,8 @@ mod tests {
         let error = of(shell("exit 0", 20.0));
         assert!(matches!(error, CommandError::Dies { .. }), "{error}");
         for line in ["hello", r#"{"rewards": 1}"#, r#"{"reward": "1"}"#] {
-            let error = of(shell(&format!("echo '{line}'; cat > /dev/null"), 20.0));
+            let script = format!("read -r question; echo '{line}'; cat > /dev/null");
+            let error = of(shell(&script, 20.0));
             assert!(matches!(error, CommandError::Answer { .. }), "{error}");
         }
         let missing = Command::new(CommandConfig {

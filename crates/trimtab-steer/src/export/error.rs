@@ -1,12 +1,16 @@
 use std::io;
 use std::path::PathBuf;
 
-use trimtab_model::{ConfigError, LoadError};
+use trimtab_model::checkpoint_weights::WeightsError;
+use trimtab_model::config::ConfigError;
 
-use super::MAX_LOGIT_DIFFERENCE;
 use crate::gguf::GgufError;
 use crate::npy::NpyError;
 use crate::steering_file::SteeringFileError;
+
+/// Largest accepted difference of a logit between the steered model and an export, both computed in
+/// f32.
+pub const MAX_LOGIT_DIFFERENCE: f32 = 1e-4;
 
 /// Why an export failed.
 #[expect(missing_docs, reason = "the messages document the variants")]
@@ -22,7 +26,7 @@ pub enum ExportError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]
-    Load(#[from] LoadError),
+    Weights(#[from] WeightsError),
     #[error(
         "layer 0 has a vector, and a GGUF control vector has none for layer 0; \
          export a merged model (hf or gguf-merged), or leave out the vector of layer 0"

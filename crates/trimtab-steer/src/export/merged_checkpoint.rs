@@ -13,8 +13,9 @@ use std::io;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
+use trimtab_model::ModelConfig;
+use trimtab_model::checkpoint_weights::CheckpointWeights;
 use trimtab_model::file::sync_folder;
-use trimtab_model::{CheckpointWeights, ModelConfig};
 
 use super::error::ExportError;
 use super::folder::{copy_tokenizer, parent, read_object, temporary, write_json};

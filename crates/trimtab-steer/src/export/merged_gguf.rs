@@ -12,7 +12,8 @@ mod rope_layout;
 use std::path::Path;
 
 use trimtab_model::file::sync_folder;
-use trimtab_model::{Device, HostTensor, ModelConfig};
+use trimtab_model::tensor_file::HostTensor;
+use trimtab_model::{Device, ModelConfig};
 
 use super::error::ExportError;
 use super::folder::{parent, temporary};

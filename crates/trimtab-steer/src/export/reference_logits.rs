@@ -2,11 +2,7 @@
 
 use trimtab_model::{Hook, Model};
 
-use super::error::ExportError;
-
-/// Largest accepted difference of a logit between the steered model and an export, both computed in
-/// f32.
-pub const MAX_LOGIT_DIFFERENCE: f32 = 1e-4;
+use super::error::{ExportError, MAX_LOGIT_DIFFERENCE};
 
 /// Logits of a steered model on fixed texts, to compare an export with.
 ///

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use trimtab_model::write_atomically;
+use trimtab_model::file::write_atomically;
 
 use super::error::ExportError;
 use super::folder::{copy, copy_tokenizer, read_object, write_json};

@@ -5,7 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use trimtab_model::{Pretrained, TokenizerError};
+use trimtab_model::Pretrained;
+use trimtab_model::tokenizer::TokenizerError;
 
 use super::ContrastivePrompts;
 

@@ -1,5 +1,6 @@
 use serde::{Deserialize, Serialize};
-use trimtab_model::{HostTensor, ModelConfig};
+use trimtab_model::ModelConfig;
+use trimtab_model::tensor_file::HostTensor;
 
 use super::parameter::NamedTensor;
 
@@ -14,7 +15,7 @@ pub struct Full {}
 impl Full {
     /// Names and shapes, without values.
     pub(super) fn shapes(config: &ModelConfig) -> Vec<NamedTensor> {
-        trimtab_model::Model::tensors(config)
+        trimtab_model::Model::tensor_shapes(config)
             .into_iter()
             .map(|(name, shape)| {
                 let data = vec![];

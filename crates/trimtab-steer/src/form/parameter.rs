@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use burn::tensor::{Device, Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
-use trimtab_model::HostTensor;
+use trimtab_model::tensor_file::HostTensor;
 
 use super::error::FormError;
 

@@ -1,7 +1,8 @@
 use burn::tensor::Tensor;
 use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
-use trimtab_model::{HostTensor, ModelConfig, Site};
+use trimtab_model::tensor_file::HostTensor;
+use trimtab_model::{ModelConfig, Site};
 
 use super::error::FormError;
 use super::layers::{checked_layers, selected_layers, width};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use trimtab_model::HostTensor;
+use trimtab_model::tensor_file::HostTensor;
 
 use super::error::GgufError;
 use super::header::{F32, Header, TensorInfo, Value, header_bytes, padding};

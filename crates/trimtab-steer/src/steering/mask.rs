@@ -1,7 +1,7 @@
 //! Some of the tokens of a forward pass.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use trimtab_model::TokenInfo;
+use trimtab_model::hook::TokenInfo;
 
 use crate::token_filter::TokenFilter;
 

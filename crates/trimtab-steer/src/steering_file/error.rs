@@ -1,7 +1,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use trimtab_model::{Site, TensorFileError};
+use trimtab_model::Site;
+use trimtab_model::tensor_file::TensorFileError;
 
 use crate::form::FormError;
 use crate::gguf::GgufError;

@@ -1,7 +1,8 @@
 //! `config.json` of a Llama with biases that computes what another decoder computes.
 
 use serde_json::{Map, Value, json};
-use trimtab_model::{Activation, ModelConfig, RopeScaling};
+use trimtab_model::ModelConfig;
+use trimtab_model::config::{Activation, RopeScaling};
 
 use crate::export::error::ExportError;
 

@@ -9,7 +9,8 @@ use std::path::Path;
 
 use safetensors::tensor::{Dtype, View};
 use serde_json::json;
-use trimtab_model::{CheckpointWeights, Device, FloatDType, LoadError, ModelConfig};
+use trimtab_model::checkpoint_weights::{CheckpointWeights, FloatDType, WeightsError};
+use trimtab_model::{Device, ModelConfig};
 
 use crate::export::error::ExportError;
 use crate::export::folder::write_json;
@@ -101,7 +102,7 @@ fn layer_of_down_bias(name: &str) -> Option<usize> {
 }
 
 /// The bias `name` plus a vector.
-fn add(weights: &CheckpointWeights, name: &str, row: &[f32]) -> Result<Vec<f32>, LoadError> {
+fn add(weights: &CheckpointWeights, name: &str, row: &[f32]) -> Result<Vec<f32>, WeightsError> {
     let bias = weights.tensor(name, FloatDType::F32, &Device::flex())?;
     let bias: Vec<f32> = bias.try_into_vec_as().expect("read as f32");
     Ok(bias
@@ -124,7 +125,7 @@ enum Bytes<'a> {
         weights: &'a CheckpointWeights,
         name: &'a str,
         /// Receives the error of a failed read, which the writer cannot return.
-        failure: &'a RefCell<Option<LoadError>>,
+        failure: &'a RefCell<Option<WeightsError>>,
     },
 }
 

@@ -19,7 +19,7 @@ pub(super) fn float_model(
         queries: config.num_attention_heads as u64,
         keys: config.num_key_value_heads as u64,
     };
-    Model::build(config, &mut |name, shape| {
+    Model::from_tensors(config, &mut |name, shape| {
         let name = gguf_name(name)
             .ok_or_else(|| file.malformed(format!("nothing in it corresponds to `{name}`")))?;
         let count = shape.iter().product();

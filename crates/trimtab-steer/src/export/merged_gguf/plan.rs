@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use trimtab_model::HostTensor;
+use trimtab_model::tensor_file::HostTensor;
 
 use super::rope_layout::{HeadCounts, RopeLayout, permuted};
 use crate::export::error::ExportError;

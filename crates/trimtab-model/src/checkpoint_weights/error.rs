@@ -1,0 +1,26 @@
+//! Why the weights of a checkpoint cannot be read.
+
+use std::path::PathBuf;
+
+use burn::tensor::FloatDType;
+
+use super::mismatch::{Mismatch, list};
+use crate::tensor_file::TensorFileError;
+
+/// Why the weights of a checkpoint could not be read.
+#[expect(missing_docs, reason = "the messages document the variants")]
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum WeightsError {
+    #[error(transparent)]
+    File(#[from] TensorFileError),
+    #[error("{path} does not fit its shards: {reason}")]
+    Index { path: PathBuf, reason: String },
+    #[error("{path} does not fit config.json: {}", list(mismatches))]
+    Mismatch {
+        path: PathBuf,
+        mismatches: Vec<Mismatch>,
+    },
+    #[error("this device does not compute in {dtype:?}; every device computes in F32")]
+    ComputeDtype { dtype: FloatDType },
+}

@@ -1,0 +1,208 @@
+//! What a decoder computes.
+
+use trimtab_kernels::Activation;
+
+use super::error::{ConfigError, refuse};
+use super::rope::RopeConfig;
+
+/// What a decoder computes: its sizes, named as in `config.json`, and the conventions of its family
+/// in [`Architecture`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelConfig {
+    /// The family, such as `qwen2`. Forward passes do not depend on it.
+    pub model_type: String,
+    /// Number of tokens in the vocabulary.
+    pub vocab_size: usize,
+    /// Width of the residual stream.
+    pub hidden_size: usize,
+    /// Width inside the MLP.
+    pub intermediate_size: usize,
+    /// Number of decoder layers.
+    pub num_hidden_layers: usize,
+    /// Number of query heads.
+    pub num_attention_heads: usize,
+    /// Number of key and value heads; a divisor of `num_attention_heads`.
+    pub num_key_value_heads: usize,
+    /// Width of one attention head.
+    pub head_dim: usize,
+    /// Longest sequence the model was made for, in tokens.
+    pub max_position_embeddings: usize,
+    /// Epsilon of every `RMSNorm`.
+    pub rms_norm_eps: f64,
+    /// Whether the unembedding is the embedding.
+    pub tie_word_embeddings: bool,
+    /// First token of every sequence.
+    pub bos_token_id: Option<u32>,
+    /// Tokens that end a completion.
+    pub eos_token_id: Vec<u32>,
+    /// The conventions of the family.
+    pub architecture: Architecture,
+}
+
+/// The conventions of a family: norms, biases, rotary embedding, activation function and the names
+/// of its tensors.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Architecture {
+    /// How a checkpoint names its tensors.
+    pub names: TensorNames,
+    /// The norms around attention and MLP.
+    pub norms: NormNames,
+    /// Added to the weight of every norm: 1 where a checkpoint stores the difference from 1, else
+    /// 0.
+    pub norm_offset: f64,
+    /// Norms on queries and keys before they are rotated.
+    pub qk_norm: Option<QkNorm>,
+    /// Which projections have a bias.
+    pub biases: Biases,
+    /// Whether a checkpoint stores queries, keys and values as one tensor (`qkv_proj`), and gate
+    /// and up as another (`gate_up_proj`).
+    pub fused_projections: bool,
+    /// The function on the gate of the MLP.
+    pub activation: Activation,
+    /// Embeddings are multiplied by it.
+    pub embedding_scale: f64,
+    /// Attention scores are multiplied by it before the softmax.
+    pub attention_scale: f64,
+    /// Of each layer, its attention window and rotary embedding.
+    pub layers: Vec<LayerConfig>,
+    /// The rotary embeddings of all layers.
+    pub ropes: Vec<RopeConfig>,
+}
+
+/// Which projections have a bias.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Biases {
+    /// Queries, keys and values.
+    pub qkv: bool,
+    /// The attention output.
+    pub o: bool,
+    /// The three projections of the MLP.
+    pub mlp: bool,
+}
+
+/// What may differ from layer to layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LayerConfig {
+    /// A token attends to itself and the `sliding_window - 1` tokens before it; `None`: to all.
+    pub sliding_window: Option<usize>,
+    /// Index into [`Architecture::ropes`].
+    pub rope: usize,
+}
+
+/// Names of modules in a checkpoint. Tensors are named after them with `.weight` or `.bias`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TensorNames {
+    /// The prefix of `embed_tokens`, `layers` and `norm`, such as `model`.
+    pub decoder: &'static str,
+    /// The unembedding, unless it is tied to the embedding.
+    pub lm_head: &'static str,
+    /// Prefixes of tensors that a text decoder does not use.
+    pub unused: &'static [&'static str],
+}
+
+/// Names of the norms of a layer. A norm without a name does not exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NormNames {
+    /// On the input of attention.
+    pub pre_attention: Option<&'static str>,
+    /// On the output of attention.
+    pub post_attention: Option<&'static str>,
+    /// On the input of the MLP.
+    pub pre_mlp: Option<&'static str>,
+    /// On the output of the MLP.
+    pub post_mlp: Option<&'static str>,
+}
+
+/// What a norm on queries and keys normalises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QkNorm {
+    /// Each head by itself; all heads share one weight of `head_dim` numbers.
+    Head,
+    /// All heads together, with a weight of all their numbers.
+    Projection,
+}
+
+/// Longest text of any model, in tokens.
+const MAX_LEN: usize = 1 << 24;
+
+impl ModelConfig {
+    /// Longest text that the model can run, in tokens: `max_position_embeddings`, or the length
+    /// that rotary scaling extends it to.
+    pub fn max_len(&self) -> usize {
+        let stretched = self.architecture.ropes.iter().map(RopeConfig::max_len);
+        stretched
+            .fold(self.max_position_embeddings, usize::max)
+            .min(MAX_LEN)
+    }
+
+    /// Refuses sizes that no checkpoint has or that do not fit together.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        for (key, value, most) in [
+            ("vocab_size", self.vocab_size, 1 << 20),
+            ("hidden_size", self.hidden_size, 1 << 16),
+            ("intermediate_size", self.intermediate_size, 1 << 18),
+            ("num_hidden_layers", self.num_hidden_layers, 1 << 10),
+            ("num_attention_heads", self.num_attention_heads, 1 << 10),
+            ("num_key_value_heads", self.num_key_value_heads, 1 << 10),
+            ("head_dim", self.head_dim, 1 << 12),
+            (
+                "max_position_embeddings",
+                self.max_position_embeddings,
+                MAX_LEN,
+            ),
+        ] {
+            if !(1..=most).contains(&value) {
+                return refuse(key, value, format!("it must lie in 1..={most}"));
+            }
+        }
+        let heads = self.num_attention_heads;
+        if !heads.is_multiple_of(self.num_key_value_heads) {
+            return refuse(
+                "num_key_value_heads",
+                self.num_key_value_heads,
+                format!("it must divide num_attention_heads ({heads})"),
+            );
+        }
+        if !self.head_dim.is_multiple_of(2) {
+            return refuse("head_dim", self.head_dim, "it must be even".to_owned());
+        }
+        if !(self.rms_norm_eps > 0.0 && self.rms_norm_eps < 1.0) {
+            return refuse(
+                "rms_norm_eps",
+                self.rms_norm_eps,
+                "it must lie between 0 and 1".to_owned(),
+            );
+        }
+        let scale = self.architecture.attention_scale;
+        if !(scale.is_normal() && scale > 0.0) {
+            return refuse(
+                "query_pre_attn_scalar",
+                scale,
+                "the scale of the scores must be finite and above 0".to_owned(),
+            );
+        }
+        for layer in &self.architecture.layers {
+            if layer.sliding_window == Some(0) {
+                return refuse(
+                    "sliding_window",
+                    0,
+                    "a token sees at least itself".to_owned(),
+                );
+            }
+        }
+        for rope in &self.architecture.ropes {
+            rope.check()?;
+        }
+        let tokens = self
+            .eos_token_id
+            .iter()
+            .map(|&token| ("eos_token_id", token));
+        for (key, token) in tokens.chain(self.bos_token_id.map(|token| ("bos_token_id", token))) {
+            if token as usize >= self.vocab_size {
+                let expected = format!("the vocabulary has {} tokens", self.vocab_size);
+                return refuse(key, token, expected);
+            }
+        }
+        Ok(())
+    }
+}

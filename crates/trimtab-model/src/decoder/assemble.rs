@@ -1,0 +1,211 @@
+//! How a model is made of the tensors of a checkpoint.
+
+use std::convert::Infallible;
+use std::ops::Range;
+
+use burn::tensor::{DType, Device, Tensor};
+use trimtab_kernels::{self as kernels, Matrix, PANEL_WIDTH};
+
+use super::Model;
+use crate::config::ModelConfig;
+use crate::layer::{Layer, RmsNorm, TensorSpec};
+use crate::precision::Precision;
+use crate::weight::Weight;
+
+impl Model {
+    /// Builds a model of the tensors that `tensor` returns for a name and shape in a checkpoint.
+    ///
+    /// The tensors are used as they are, with their device and dtype. They may require gradients,
+    /// as in full fine-tuning. [`Self::from_rows`] computes faster with weights that do not change.
+    ///
+    /// # Shapes
+    ///
+    /// - `tensor`: the shape asked for; for `[n]` it is `[1, n]`
+    ///
+    /// # Errors
+    ///
+    /// Whatever `tensor` returns.
+    ///
+    /// # Panics
+    ///
+    /// A tensor has another shape than asked for.
+    #[expect(
+        clippy::type_complexity,
+        reason = "a named type would hide the arguments of the function"
+    )]
+    pub fn from_tensors<E>(
+        config: ModelConfig,
+        tensor: &mut dyn FnMut(&str, &[usize]) -> Result<Tensor<2>, E>,
+    ) -> Result<Self, E> {
+        // Fused projections ask for one tensor several times in a row.
+        let mut last: Option<(String, Tensor<2>)> = None;
+        let mut device_and_dtype = None;
+        let mut take = |spec: TensorSpec| {
+            let whole = match last.take() {
+                Some((name, tensor)) if name == spec.name => tensor,
+                _ => tensor(&spec.name, &spec.shape)?,
+            };
+            assert_shape(&spec, whole.dims());
+            device_and_dtype = Some((whole.device(), whole.dtype()));
+            let is_matrix = spec.shape.len() == 2;
+            let part = match spec.rows {
+                Some(rows) => {
+                    last = Some((spec.name, whole.clone()));
+                    whole.narrow(usize::from(!is_matrix), rows.start, rows.len())
+                }
+                None => whole,
+            };
+            Ok(Weight::Tensor(if is_matrix {
+                part.transpose()
+            } else {
+                part
+            }))
+        };
+        let weights = ModelWeights::assemble(&config, &mut take)?;
+        let (device, dtype) = device_and_dtype.expect("a model has tensors");
+        Ok(Self::from_weights(config, weights, device, dtype))
+    }
+
+    /// Builds a frozen model on `device` of the rows that `rows` returns for a name and shape in a
+    /// checkpoint; a vector is one row.
+    ///
+    /// On the CPU, matrices are packed for its kernels some rows at a time, so that no matrix is in
+    /// memory twice. Other devices use the tensors as they are.
+    ///
+    /// # Shapes
+    ///
+    /// - `rows`: `[rows.len(), columns]`
+    ///
+    /// # Errors
+    ///
+    /// Whatever `rows` returns.
+    #[expect(
+        clippy::type_complexity,
+        reason = "a named type would hide the arguments of the function"
+    )]
+    pub fn from_rows<E>(
+        config: ModelConfig,
+        precision: Precision,
+        device: &Device,
+        rows: &mut dyn FnMut(&str, &[usize], Range<usize>) -> Result<Tensor<2>, E>,
+    ) -> Result<Self, E> {
+        let mut dtype = DType::F32;
+        let mut take = |spec: TensorSpec| {
+            let mut read = |needed| rows(&spec.name, &spec.shape, needed);
+            let [count, width] = spec.shape[..] else {
+                let row = read(0..1)?;
+                let row = match spec.rows.clone() {
+                    Some(part) => row.narrow(1, part.start, part.len()),
+                    None => row,
+                };
+                return Ok(Weight::vector(row, spec.offset));
+            };
+            let needed = spec.rows.clone().unwrap_or(0..count);
+            if !kernels::is_cpu(device) {
+                let weight = read(needed)?.transpose();
+                dtype = weight.dtype();
+                return Ok(Weight::Tensor(weight));
+            }
+            let format = precision.format();
+            let mut matrix = Matrix::empty(format, [width, needed.len()]);
+            for start in needed.clone().step_by(band(width)) {
+                let end = needed.end.min(start + band(width));
+                matrix.append(kernels::pack(format, read(start..end)?.transpose()));
+            }
+            Ok(Weight::Matrix(matrix.into()))
+        };
+        let weights = ModelWeights::assemble(&config, &mut take)?;
+        Ok(Self::from_weights(config, weights, device.clone(), dtype))
+    }
+
+    fn from_weights(
+        config: ModelConfig,
+        weights: ModelWeights<Weight>,
+        device: Device,
+        dtype: DType,
+    ) -> Self {
+        Self {
+            config,
+            unembedding: weights
+                .lm_head
+                .unwrap_or_else(|| weights.embed_tokens.clone()),
+            embed_tokens: weights.embed_tokens,
+            layers: weights.layers,
+            norm: weights.norm,
+            device,
+            dtype,
+        }
+    }
+
+    /// Name and shape of every tensor that a model needs from its checkpoint, in the order in which
+    /// [`Self::from_tensors`] asks for them.
+    pub fn tensor_shapes(config: &ModelConfig) -> Vec<(String, Vec<usize>)> {
+        let mut tensors: Vec<(String, Vec<usize>)> = vec![];
+        let Ok(_) = ModelWeights::assemble(config, &mut |spec: TensorSpec| {
+            if tensors.last().is_none_or(|(name, _)| *name != spec.name) {
+                tensors.push((spec.name, spec.shape));
+            }
+            Ok::<_, Infallible>(())
+        });
+        tensors
+    }
+}
+
+fn assert_shape(spec: &TensorSpec, [rows, columns]: [usize; 2]) {
+    let fits = match spec.shape[..] {
+        [n] => [1, n] == [rows, columns],
+        _ => spec.shape == [rows, columns],
+    };
+    let TensorSpec { name, shape, .. } = spec;
+    assert!(
+        fits,
+        "tensor `{name}` has shape [{rows}, {columns}], not {shape:?}"
+    );
+}
+
+/// How many rows of `width` numbers are read and packed at a time: whole panels of about a million
+/// numbers.
+fn band(width: usize) -> usize {
+    ((1 << 20) / (width * PANEL_WIDTH)).max(1) * PANEL_WIDTH
+}
+
+/// The tensors of a model. `T` is `()` where only names and shapes are asked for.
+struct ModelWeights<T> {
+    embed_tokens: T,
+    layers: Vec<Layer<T>>,
+    norm: RmsNorm<T>,
+    lm_head: Option<T>,
+}
+
+impl<T> ModelWeights<T> {
+    fn assemble<E>(
+        config: &ModelConfig,
+        take: &mut dyn FnMut(TensorSpec) -> Result<T, E>,
+    ) -> Result<Self, E> {
+        let names = config.architecture.names;
+        let matrix = |name: String| TensorSpec {
+            name: name + ".weight",
+            shape: vec![config.vocab_size, config.hidden_size],
+            rows: None,
+            offset: 0.0,
+        };
+        let embed_tokens = take(matrix(format!("{}.embed_tokens", names.decoder)))?;
+        let lm_head = (!config.tie_word_embeddings).then(|| take(matrix(names.lm_head.to_owned())));
+        let lm_head = lm_head.transpose()?;
+        let layers = (0..config.num_hidden_layers)
+            .map(|index| Layer::assemble(config, index, take))
+            .collect::<Result<_, E>>()?;
+        let norm = RmsNorm::assemble(
+            config,
+            format!("{}.norm", names.decoder),
+            config.hidden_size,
+            take,
+        )?;
+        Ok(Self {
+            embed_tokens,
+            layers,
+            norm,
+            lm_head,
+        })
+    }
+}

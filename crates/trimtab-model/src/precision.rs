@@ -1,0 +1,67 @@
+//! The number formats of a model's weights.
+
+use burn::tensor::Device;
+use trimtab_kernels::{self as kernels, Format, Isa};
+
+/// The number format of a model's weights, which also decides how exactly the model computes.
+///
+/// On the CPU activations are f32 whatever the weights are. On other devices they have the dtype
+/// of the weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// 32-bit floating point, the reference that tests compare with.
+    F32,
+    /// bfloat16, half the memory. On processors that multiply bfloat16, activations are rounded
+    /// to it before a product; sums are f32.
+    Bf16,
+    /// 8-bit integers with a scale for each output, a quarter of the memory. CPU only.
+    Int8,
+}
+
+impl Precision {
+    /// The fastest format on `device` without a measurable loss (`docs/performance.md`): bfloat16
+    /// on processors that multiply it, f32 elsewhere.
+    pub fn fastest(device: &Device) -> Self {
+        if kernels::is_cpu(device) && Isa::current() == Isa::Avx512Bf16 {
+            Self::Bf16
+        } else {
+            Self::F32
+        }
+    }
+
+    const ALL: [Self; 3] = [Self::F32, Self::Bf16, Self::Int8];
+
+    /// The name in files and flags: `f32`, `bf16`, `int8`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+            Self::Int8 => "int8",
+        }
+    }
+
+    pub(crate) fn format(self) -> Format {
+        match self {
+            Self::F32 => Format::F32,
+            Self::Bf16 => Format::Bf16,
+            Self::Int8 => Format::Int8,
+        }
+    }
+}
+
+impl std::str::FromStr for Precision {
+    type Err = UnknownPrecision;
+
+    fn from_str(name: &str) -> Result<Self, UnknownPrecision> {
+        let precision = Self::ALL
+            .into_iter()
+            .find(|precision| precision.name() == name);
+        precision.ok_or_else(|| UnknownPrecision(name.to_owned()))
+    }
+}
+
+/// A name that no [`Precision`] has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no precision `{0}`; choose f32, bf16 or int8")]
+pub struct UnknownPrecision(String);
