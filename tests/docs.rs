@@ -1,4 +1,4 @@
-//! What the pages say that a program can check: links, keys of recipes, and that all Rust blocks are compiled.
+//! What a program can check in the pages: links, keys of recipes, and that all Rust blocks compile.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -29,7 +29,7 @@ use trimtab_model::tokenizer::TokenizerError;
 use trimtab_model::{LoadError, Model, Precision, Pretrained};
 use trimtab_tests::{TINY_TOKENIZER, bits, fixture, matrix, tiny, tiny_checkpoint};
 
-/// Programs print an error and its sources one after the other, so none may print its source itself.
+/// Programs print an error and its sources in turn, so no error prints its own source.
 #[test]
 fn errors_do_not_print_their_sources_twice() {
     let cases: [(&str, fn(&Path)); 4] = [
@@ -589,8 +589,11 @@ fn f16_and_bf16_weights_load_exactly_and_other_types_are_refused() {
             })
         });
         let error = load_with("model.safetensors", &infinite).expect_err("infinity");
-        let right = matches!(&error, LoadError::Weights(WeightsError::File(TensorFileError::NonFinite { name, .. }))
-            if name == "model.norm.weight");
+        let right = matches!(
+            &error,
+            LoadError::Weights(WeightsError::File(TensorFileError::NonFinite { name, .. }))
+                if name == "model.norm.weight"
+        );
         assert!(right, "{dtype:?}: {error:?}");
     }
     let others: [(Dtype, fn(f32) -> Vec<u8>); 3] = [

@@ -1,4 +1,5 @@
-//! Any bytes as `model.safetensors.index.json`, beside one good shard: refused or opened, and nothing outside is read.
+//! Any bytes as `model.safetensors.index.json`, beside one good shard: refused or opened. Nothing
+//! outside the folder is read.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

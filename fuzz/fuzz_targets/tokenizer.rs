@@ -1,4 +1,5 @@
-//! Two files from one input, cut at its first zero byte: `tokenizer.json` and `tokenizer_config.json`.
+//! Two files from one input, cut at its first zero byte: `tokenizer.json` and
+//! `tokenizer_config.json`.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

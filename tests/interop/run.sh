@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Holds the files of trimtab to the programs that they are for, and writes what these programs compute to golden/, which
-# tests/exports.rs and tests/contrast.rs read. Not part of CI: it needs the packages of requirements.txt.
+# Compares the files of trimtab with the programs they are for, and writes what these programs
+# compute to golden/, which tests/exports.rs and tests/contrast.rs read. Not part of CI: it needs
+# the packages of requirements.txt.
 #
-#     pip install -r tests/interop/requirements.txt      (repeng asks for an older NumPy: pip install --no-deps repeng==0.4.0)
+#     pip install -r tests/interop/requirements.txt
+#     pip install --no-deps repeng==0.4.0    # it asks for an older NumPy
 #     tests/interop/run.sh
 set -euo pipefail
 cd "$(dirname "$0")"

@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex};
 use trimtab_tasks::{Split, Task};
 
 const FILE: &str = "/datasets/reasoning-machines/gsm-hard/resolve/main/gsmhardv2.jsonl";
-const ROWS: &str = "{\"input\": \"What is 2 + 3?\", \"target\": 5.0}\n{\"input\": \"What is 7 / 2?\", \"target\": 3.5}\n";
+const ROWS: &str = "{\"input\": \"What is 2 + 3?\", \"target\": 5.0}\n\
+    {\"input\": \"What is 7 / 2?\", \"target\": 3.5}\n";
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
 /// A hub with one file.
@@ -71,7 +72,8 @@ fn answer(mut stream: TcpStream, tokens: &Mutex<Vec<String>>) {
         ("404 Not Found", "no such file")
     };
     let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Length: {}\r\nContent-Range: bytes {first}-{}/{}\r\nETag: \"abc123\"\r\n\
+        "HTTP/1.1 {status}\r\nContent-Length: {}\r\n\
+         Content-Range: bytes {first}-{}/{}\r\nETag: \"abc123\"\r\n\
          X-Repo-Commit: {COMMIT}\r\nConnection: close\r\n\r\n",
         body.len(),
         ROWS.len() - 1,

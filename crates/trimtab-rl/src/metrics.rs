@@ -90,7 +90,8 @@ impl fmt::Display for StepMetrics {
         let percent = |share: f64| format!("{:.1} %", 100.0 * share);
         write!(
             f,
-            "reward {:.2}, right {}, format {}, length {:.1}, entropy {:.3}, clipped {}, grad {:.1e}",
+            "reward {:.2}, right {}, format {}, length {:.1}, entropy {:.3}, clipped {}, \
+             grad {:.1e}",
             self.reward,
             percent(self.accuracy),
             percent(self.format_rate),

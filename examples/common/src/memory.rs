@@ -1,6 +1,7 @@
 //! Memory of the programs.
 
-/// Activations come and go by the megabyte; the system's allocator hands each back and clears it anew.
+/// Steps allocate activations by the megabyte. The system's allocator returns each of them to the
+/// system, which clears it again.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -8,8 +9,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// belongs to the version that Cargo.toml pins; a test compares it with the option's name.
 const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
 
-/// Keeps freed memory for reuse instead of returning it to the system after a second. Each step of a
-/// training run needs as much memory as the last, and the system would have to clear it again.
+/// Keeps freed memory for reuse instead of returning it to the system after a second. Each step of
+/// a training run needs as much memory as the last, and the system would have to clear it again.
 pub fn keep_freed_memory() {
     #[expect(unsafe_code, reason = "mimalloc has no safe way to set an option")]
     // SAFETY: the function takes any option and any value, at any time; -1 stands for never.

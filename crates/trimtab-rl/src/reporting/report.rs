@@ -2,8 +2,8 @@
 //!
 //! A [`RunReport`] is plain data. [`Run::report`](crate::Run::report) fills it from a run folder; a
 //! program adds what it knows beyond that, such as a measurement before and after, or the tokens
-//! that the vectors raise. [`RunReport::to_html`] draws the page. It reads no clock, so equal reports
-//! give equal bytes.
+//! that the vectors raise. [`RunReport::to_html`] draws the page. It reads no clock, so equal
+//! reports give equal bytes.
 
 mod chart;
 mod format;

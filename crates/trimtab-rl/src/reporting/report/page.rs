@@ -316,7 +316,8 @@ mod tests {
     fn numbers_appear() {
         let page = render(&report("nano")).replace('\u{a0}', " ");
         let numbers = ">512 numbers|>29.4 %<|>88.2 %<|25.4 to 33.4 %|71.3 %|>n&#x2f;a<|>25.3<\
-            |+58.8|−0.8|1,934,208|norm 2.31|+4.60|−3.90|>2 <small>of 80<|4 min 12 s|411 MiB|9f86d081\
+            |+58.8|−0.8|1,934,208|norm 2.31|+4.60|−3.90|>2 <small>of 80<|4 min 12 s|411 MiB\
+            |9f86d081\
             |before: 0 of 1|before: 1 of 1|step 2: 75.00 %|500 problems|2,468|Policy loss 0.25\
             |steps = 80";
         for number in numbers.split('|') {
