@@ -52,7 +52,11 @@ pub fn export(
             let (dir, device) = (base.dir.clone(), base.model.device());
             drop(base);
             merge_checkpoint(&dir, file, *policy, out)?;
-            let merged = Pretrained::load(out, Precision::F32, &device)?;
+            let merged = Pretrained::load(out, Precision::F32, &device);
+            let merged = merged.map_err(|source| ExportError::Reload {
+                path: out.into(),
+                source,
+            })?;
             let max_difference = reference.compare(&merged.model, None)?;
             return Ok(Verification::Logits { max_difference });
         }
