@@ -1,57 +1,44 @@
-//! Completes a prompt, streamed.
+//! Completes a prompt and prints the text while it is sampled.
 //!
-//!     cargo run --release --example generate -- --prompt "Problem: Compute (3+5)*2-4.
-//!     Answer:" --vectors runs/quickstart/steering.safetensors
+//! ```text
+//! cargo run --release --example generate -- --prompt "Problem: Compute (3+5)*2-4.
+//! Answer:" --vectors runs/quickstart/steering.safetensors
+//! ```
+//!
+//! Takes a second; the vectors of the quickstart make the bundled model answer 12.
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use trimtab::Request;
 use trimtab::model::file::write_atomically;
 use trimtab::model::generation::{Generation, stop_on_text};
+use trimtab::model::tokenizer::TextStream;
 use trimtab::model::{ChatMessage, GenerateOptions};
-use trimtab::{Request, Sampling};
-use trimtab_examples::{ModelArgs, Stop};
+use trimtab_examples::{ModelArgs, SamplingArgs, Stop, exit_code};
 
 /// Completes a prompt.
 #[derive(Parser)]
 struct Args {
     #[command(flatten)]
     model: ModelArgs,
-    /// Text to continue; `\n` may be written for a line break.
+    /// Text to continue; `\n` stands for a line break.
     #[arg(long, value_name = "TEXT")]
     prompt: String,
     /// Steering vectors.
     #[arg(long, value_name = "FILE")]
     vectors: Option<PathBuf>,
-    /// Longest completion in tokens.
-    #[arg(long, default_value_t = 96)]
-    max_new_tokens: usize,
-    /// Sampling temperature; 0 is greedy.
-    #[arg(long, default_value_t = 1.0)]
-    temperature: f32,
-    /// Draw from the so many most likely tokens only; 0 is all.
-    #[arg(long, default_value_t = 0)]
-    top_k: usize,
-    /// Draw from the fewest tokens that together have this probability.
-    #[arg(long, default_value_t = 1.0)]
-    top_p: f32,
-    /// Draw from tokens at least this many times as likely as the likeliest.
-    #[arg(long, default_value_t = 0.0)]
-    min_p: f32,
-    /// Push down tokens that the text already has; 1 does not.
-    #[arg(long, default_value_t = 1.0)]
-    repetition_penalty: f32,
+    #[command(flatten)]
+    sampling: SamplingArgs,
     /// End at this text; may be given several times.
     #[arg(long, value_name = "TEXT")]
     stop: Vec<String>,
-    /// Put the prompt to the model as a user's message, through its chat template.
+    /// Send the prompt as a user's message, through the model's chat template.
     #[arg(long)]
     chat: bool,
-    /// Seed of the sampling.
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
     /// Write the JSON object to this file too.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -60,8 +47,11 @@ struct Args {
     json: bool,
 }
 
-fn main() -> Result<()> {
-    let args = Args::parse();
+fn main() -> ExitCode {
+    exit_code(run(&Args::parse()))
+}
+
+fn run(args: &Args) -> Result<()> {
     let stop = Stop::on_ctrl_c()?;
     let steered = args.model.load_steered(args.vectors.as_deref())?;
     let base = &steered.base;
@@ -76,17 +66,7 @@ fn main() -> Result<()> {
     } else {
         base.tokenizer.encode(&text)?
     };
-    let sampling = Sampling {
-        repetition_penalty: args.repetition_penalty,
-        temperature: args.temperature,
-        top_k: args.top_k,
-        top_p: args.top_p,
-        min_p: args.min_p,
-        max_new_tokens: args.max_new_tokens,
-        stop_tokens: base.model.config.eos_token_id.clone(),
-        seed: args.seed,
-        ..Sampling::default()
-    };
+    let sampling = args.sampling.sampling(&base.model.config);
     let request = [Request {
         prompt: &prompt,
         index: 0,
@@ -99,21 +79,18 @@ fn main() -> Result<()> {
         cancel: None,
     };
     let mut generation = Generation::start(&base.model, &request, &sampling, options)?;
-    let mut printed = String::new();
-    let mut tokens = vec![];
-    while let Some(drawn) = generation.next() {
-        tokens.push(drawn?.token);
-        print_rest(&base.tokenizer.decode(&tokens)?, &mut printed, args.json)?;
+    let mut text = TextStream::new(&base.tokenizer);
+    while let Some(sampled) = generation.next() {
+        print(args, &text.push(sampled?.token)?)?;
         if stop.requested() {
             generation.cancel(0, 0);
         }
     }
+    print(args, &text.finish()?)?;
     let completion = generation.finish().remove(0).remove(0);
-    let text = base.tokenizer.decode(&completion.tokens)?;
-    print_rest(&text, &mut printed, args.json)?;
     let report = serde_json::json!({
         "token_ids": completion.tokens,
-        "text": text,
+        "text": base.tokenizer.decode(&completion.tokens)?,
         "logprobs": completion.logprobs,
         "finish_reason": completion.finish_reason,
     });
@@ -121,24 +98,17 @@ fn main() -> Result<()> {
         write_atomically(path, format!("{report}\n").as_bytes())
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
-    println!(
-        "{}",
-        if args.json {
-            report.to_string()
-        } else {
-            String::new()
-        }
-    );
+    let last = args.json.then(|| report.to_string());
+    println!("{}", last.unwrap_or_default());
     stop.check("stopped");
     Ok(())
 }
 
-/// Prints what `text` has beyond what is on the screen; text that changed under way waits for the next call.
-fn print_rest(text: &str, printed: &mut String, silent: bool) -> Result<()> {
-    if let (false, Some(rest)) = (silent, text.strip_prefix(printed.as_str())) {
-        print!("{rest}");
+/// Shows a piece of the completion at once.
+fn print(args: &Args, text: &str) -> Result<()> {
+    if !args.json {
+        print!("{text}");
         std::io::stdout().flush()?;
-        *printed = text.to_owned();
     }
     Ok(())
 }

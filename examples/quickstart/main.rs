@@ -10,6 +10,7 @@
 
 mod measure;
 mod show;
+mod train;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,12 +18,13 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use trimtab::{Recipe, RecipeConfig, Run};
+use trimtab::{RecipeConfig, Run};
 use trimtab_examples_common::{
-    DeviceArgs, Stop, bundled_model, exit_code, peak_memory_bytes, progress, token_table,
+    DeviceArgs, Stop, bundled_model, exit_code, peak_memory_bytes, token_table,
 };
 
 use crate::measure::measure;
+use crate::train::train;
 
 /// Trains steering vectors on the bundled model and shows what they do.
 #[derive(Parser)]
@@ -105,23 +107,5 @@ fn run(args: &Args) -> Result<()> {
             steering.display()
         );
     }
-    Ok(())
-}
-
-fn train(run: &mut Run, recipe: &Recipe, stop: &Stop) -> Result<()> {
-    let bar = progress("training", recipe.steps).with_position(run.step());
-    while let Some(step) = run.advance()? {
-        let right = format!("{:.0} % right", 100.0 * step.metrics.accuracy);
-        bar.set_position(run.step());
-        if bar.is_hidden() && run.step().is_multiple_of(10) {
-            eprintln!("step {}: {right}", run.step());
-        }
-        bar.set_message(right);
-        stop.check(&format!(
-            "stopped after step {}; the same command continues from here",
-            run.step()
-        ));
-    }
-    bar.finish_and_clear();
     Ok(())
 }

@@ -1,104 +1,12 @@
-//! What the programs share that take a model from the hub, and what all programs share.
+//! Flags that several programs share, and what all programs share.
 
-use std::path::{Path, PathBuf};
+mod evaluation_args;
+mod model_args;
+mod sampling_args;
+mod strength_args;
 
-use anyhow::{Context, Result};
-use clap::Args;
-use indicatif::ProgressBar;
-use trimtab::Pretrained;
-use trimtab::steer::SteeredModel;
-use trimtab_hub::Hub;
-
+pub use evaluation_args::EvaluationArgs;
+pub use model_args::ModelArgs;
+pub use sampling_args::SamplingArgs;
+pub use strength_args::StrengthArgs;
 pub use trimtab_examples_common::*;
-
-/// Flags of every program that runs a model.
-#[derive(Args, Debug)]
-pub struct ModelArgs {
-    /// Folder of a Hugging Face checkpoint, or its name on the hub [default: the bundled model].
-    #[arg(long, value_name = "DIR|HUB_ID[@REVISION]")]
-    pub model: Option<String>,
-    /// Where it runs and how its weights are kept.
-    #[command(flatten)]
-    pub device: DeviceArgs,
-}
-
-impl ModelArgs {
-    /// Loads the model.
-    ///
-    /// # Errors
-    ///
-    /// The device is not in this build, or the checkpoint cannot be used.
-    pub fn load(&self) -> Result<Pretrained> {
-        self.load_dir(&self.dir()?)
-    }
-
-    /// The folder of the checkpoint, which comes from the hub if there is no such folder.
-    ///
-    /// # Errors
-    ///
-    /// The hub has no such checkpoint, or cannot be reached.
-    pub fn dir(&self) -> Result<PathBuf> {
-        match self.model.as_deref() {
-            None => Ok(bundled_model()),
-            Some(dir) if Path::new(dir).is_dir() => Ok(dir.into()),
-            Some(name) => fetch(name).with_context(|| self.failure()),
-        }
-    }
-
-    /// Loads the model from [`Self::dir`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::load`].
-    pub fn load_dir(&self, dir: &Path) -> Result<Pretrained> {
-        let mut base = self.device.load(dir).with_context(|| self.failure())?;
-        if let Some(name) = self
-            .model
-            .as_deref()
-            .filter(|name| !Path::new(name).is_dir())
-        {
-            let id = name.split('@').next().unwrap_or_default();
-            base.name = id.rsplit('/').next().unwrap_or(id).to_owned(); // the folder is named by the commit
-        }
-        Ok(base)
-    }
-
-    /// Loads the model with what steers it, if anything does; see [`SteeredModel::load`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::load`], or `steering` cannot be used with the model.
-    pub fn load_steered(&self, steering: Option<&Path>) -> Result<SteeredModel> {
-        let base = self.load()?;
-        Ok(match steering {
-            Some(path) => SteeredModel::load(base, path)?,
-            None => base.into(),
-        })
-    }
-
-    fn name(&self) -> String {
-        match &self.model {
-            Some(name) => format!("the model {name}"),
-            None => "the bundled model".to_owned(),
-        }
-    }
-
-    fn failure(&self) -> String {
-        format!("cannot load {}", self.name())
-    }
-}
-
-/// The folder of a model of the hub, with a bar for each file that has to come.
-fn fetch(name: &str) -> Result<PathBuf> {
-    let mut bar = ProgressBar::hidden();
-    let mut file = String::new();
-    let dir = Hub::from_env().snapshot(name, &mut |part| {
-        if file != part.file {
-            file.clone_from(&part.file);
-            bar = progress("fetching", part.total).with_message(part.file.clone());
-        }
-        bar.set_position(part.done);
-    })?;
-    bar.finish();
-    Ok(dir)
-}

@@ -1,11 +1,15 @@
 //! `tokenizer.json`, read by the `tokenizers` crate. A hostile file gives an error, never a panic.
 
+mod text_stream;
+
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 use tokenizers::{AddedToken, PostProcessorWrapper};
+
+pub use text_stream::TextStream;
 
 use crate::file::read_limited;
 use crate::tokenizer_config::{TokenizerConfig, text};

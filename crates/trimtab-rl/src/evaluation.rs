@@ -1,11 +1,15 @@
 //! Evaluation of a model, with or without steering, on given problems.
 
+mod plan;
+
 use rayon::prelude::*;
 use trimtab_model::generation::stop_on_text;
 use trimtab_model::{
     Completion, FinishReason, GenerateOptions, Hook, Pretrained, Request, Sampling, generate,
 };
 use trimtab_tasks::evaluation::{Decoding, Item, Sample};
+
+pub use plan::{EvaluationPlan, EvaluationPlanError};
 
 use crate::rollout::{RolloutError, encode_item};
 

@@ -27,7 +27,7 @@ mod batch;
 pub mod checkpoint;
 mod checkpointed_forward;
 mod data;
-mod evaluation;
+pub mod evaluation;
 mod export;
 pub mod gradient;
 mod log;

@@ -3,6 +3,8 @@
 //! Different vectors may do the same, so runs are compared by their effect and not only by the
 //! cosine of their vectors.
 
+use std::fmt;
+
 use burn::tensor::{Tensor, activation};
 use serde::Serialize;
 use trimtab_model::tensor_file::HostTensor;
@@ -40,6 +42,18 @@ pub struct SweepPoint {
     pub perplexity: f64,
     /// The same, divided by the perplexity of the base.
     pub perplexity_ratio: f64,
+}
+
+/// One line for people.
+impl fmt::Display for SweepPoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "strength {:>8}: perplexity {:>9.3} ({:.3} of the base), KL to the base {:.4} nats per \
+             token",
+            self.strength, self.perplexity, self.perplexity_ratio, self.kl
+        )
+    }
 }
 
 /// Why an effect cannot be measured.

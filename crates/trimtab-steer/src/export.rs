@@ -9,7 +9,8 @@
 //! | PEFT | LoRA adapter | [`Adapter::write_peft`](crate::Adapter::write_peft) |
 //! | transformers, vLLM | tuned checkpoint | [`Adapter::write_checkpoint`](crate::Adapter) |
 //!
-//! [`ReferenceLogits`] checks that an export computes what the steered model computes.
+//! [`export`] writes any of those that hold vectors, reloads it, and checks with [`ReferenceLogits`]
+//! that it computes what the steered model computes.
 //! `docs/export.md` says which runtime takes what, and why.
 
 mod error;
@@ -18,6 +19,7 @@ mod merged_checkpoint;
 mod merged_gguf;
 mod reference_logits;
 mod tuned_checkpoint;
+mod verified_export;
 
 use std::path::Path;
 
@@ -27,6 +29,7 @@ pub use error::{ExportError, MAX_LOGIT_DIFFERENCE};
 pub use merged_checkpoint::{SlidingWindowPolicy, merge_checkpoint};
 pub use merged_gguf::{Verification, merge_gguf};
 pub use reference_logits::ReferenceLogits;
+pub use verified_export::{ExportTarget, export};
 
 use crate::gguf::{ControlVector, GgufError};
 use crate::npy::{self, NpyError};

@@ -4,14 +4,18 @@
 //! streams of the classes is the vector. `docs/extraction.md` compares the methods.
 
 mod logistic;
+mod prompt_files;
 
 use std::str::FromStr;
 
 use burn::tensor::Tensor;
 use nalgebra::{DMatrix, DVector};
+use serde::de::IntoDeserializer;
 use serde::{Deserialize, Serialize};
 use trimtab_model::tensor_file::HostTensor;
 use trimtab_model::{Model, Site};
+
+pub use prompt_files::{PromptFileError, read_paragraphs};
 
 use crate::algebra;
 use crate::effect::{EffectError, batches, check_texts};
@@ -139,6 +143,14 @@ pub fn extract(
         return Err(ExtractError::NoDifference);
     }
     Ok(vectors)
+}
+
+impl FromStr for Method {
+    type Err = serde::de::value::Error;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::deserialize(name.into_deserializer())
+    }
 }
 
 impl FromStr for Pooling {

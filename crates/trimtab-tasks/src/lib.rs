@@ -23,6 +23,7 @@
 //! The crate needs no tensor library. [`trimtab_grader`] checks the answers. Data sets from the
 //! Hugging Face hub and in Parquet files need the crate `trimtab-hub`.
 
+pub mod answer_cases;
 pub mod contamination;
 pub mod corpus;
 pub mod dataset;

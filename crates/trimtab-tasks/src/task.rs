@@ -13,9 +13,9 @@ pub use crate::nano::UnknownNanoTask;
 pub use crate::procedural::InvalidLevel;
 
 use crate::nano::NanoTask;
-use crate::problem::Split;
+use crate::problem::{Problem, Split};
 use crate::procedural::{Level, ProceduralTask};
-use crate::prompt::Template;
+use crate::prompt::{FewShot, Template};
 use crate::source::ProblemSource;
 
 /// A task, as named on a command line or in a recipe.
@@ -81,6 +81,25 @@ impl Task {
         }
     }
 
+    /// Samples `count` worked problems to put before each question. From a generated task, the
+    /// first 100,000 problems are considered.
+    ///
+    /// # Errors
+    ///
+    /// The problems cannot be loaded, or fewer are worked.
+    pub fn few_shot(&self, count: usize, seed: u64) -> Result<FewShot, FewShotError> {
+        const MAX_PROBLEMS: usize = 100_000;
+        let problems = self.problems(Split::Train, seed)?;
+        let problems: Vec<Problem> = problems.iter().take(MAX_PROBLEMS).collect();
+        let task = self.to_string();
+        let worked = problems.iter().filter(|problem| !problem.steps.is_empty());
+        if worked.count() < count {
+            return Err(FewShotError::TooFew { task, count });
+        }
+        let name = task.split(':').next().unwrap_or(&task);
+        Ok(FewShot::sample(name, &problems, count, seed))
+    }
+
     /// How the task is usually measured.
     pub fn protocol(&self) -> DefaultProtocol {
         match self {
@@ -109,6 +128,17 @@ impl DatasetLocation {
             Self::Hub => dataset.load_from_hub(MalformedRows::Refuse),
         }
     }
+}
+
+/// Why worked examples cannot be taken from a task.
+#[expect(missing_docs, reason = "the messages document the variants")]
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum FewShotError {
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    #[error("{task} does not have {count} worked problems")]
+    TooFew { task: String, count: usize },
 }
 
 impl FromStr for Task {

@@ -6,6 +6,8 @@ mod memory;
 mod report;
 mod stop;
 
+use std::time::Duration;
+
 use indicatif::{ProgressBar, ProgressStyle};
 
 pub use device::{DeviceArgs, bundled_model};
@@ -24,6 +26,13 @@ pub fn progress(label: &'static str, steps: u64) -> ProgressBar {
     ProgressBar::new(steps)
         .with_style(style.expect("a constant template"))
         .with_prefix(label)
+}
+
+/// A sign on standard error that something is going on. It is drawn on a terminal only.
+pub fn spinner(message: &'static str) -> ProgressBar {
+    let spinner = ProgressBar::new_spinner().with_message(message);
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    spinner
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use trimtab_model::LoadError;
 use trimtab_model::checkpoint_weights::WeightsError;
 use trimtab_model::config::ConfigError;
 
@@ -17,6 +18,8 @@ pub const MAX_LOGIT_DIFFERENCE: f32 = 1e-4;
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
+    #[error("cannot load the exported checkpoint {path}")]
+    Reload { path: PathBuf, source: LoadError },
     #[error(transparent)]
     SteeringFile(#[from] SteeringFileError),
     #[error(transparent)]

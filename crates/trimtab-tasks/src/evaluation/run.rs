@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use super::comparison::{Comparison, ComparisonError};
 use super::item::{Item, Sample};
 use super::report::{Arm, FORMAT, Protocol, Report, differences, json_line, sha256_hex};
 
@@ -91,6 +92,17 @@ pub enum EvaluationError {
     Unfinished { path: PathBuf },
     #[error("{path} has changed since the result was computed; run the evaluation again")]
     OtherSamples { path: PathBuf },
+    #[error(
+        "{before} and {after} were not measured alike; {before} differs: {}",
+        .differences.join(", ")
+    )]
+    NotAlike {
+        before: PathBuf,
+        after: PathBuf,
+        differences: Vec<String>,
+    },
+    #[error(transparent)]
+    Comparison(#[from] ComparisonError),
 }
 
 impl<'a> EvaluationRun<'a> {
@@ -290,6 +302,25 @@ pub fn read_evaluation(path: &Path) -> Result<(Report, Vec<Vec<Sample>>), Evalua
         .map(<[Sample]>::to_vec)
         .collect();
     Ok((report, problems))
+}
+
+/// Compares two finished evaluations of one protocol problem by problem.
+///
+/// # Errors
+///
+/// As [`read_evaluation`], or they were not measured alike.
+pub fn compare_evaluations(before: &Path, after: &Path) -> Result<Comparison, EvaluationError> {
+    let (one, before_samples) = read_evaluation(before)?;
+    let (other, after_samples) = read_evaluation(after)?;
+    let differences = one.protocol.differences(&other.protocol);
+    if !differences.is_empty() {
+        return Err(EvaluationError::NotAlike {
+            before: before.into(),
+            after: after.into(),
+            differences,
+        });
+    }
+    Ok(Comparison::of(&before_samples, &after_samples)?)
 }
 
 /// The samples file of a result file: `base.samples.jsonl` for `base.json`.

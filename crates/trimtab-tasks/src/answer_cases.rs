@@ -1,0 +1,242 @@
+//! Files of answers to grade: one `{id, gold, prediction, form?, expected?}` a line.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use trimtab_grader::{AnswerSource, Grade, Verdict, check, grade};
+
+/// A line of the input; other fields are ignored.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct AnswerCase {
+    /// A string or a number, which the output repeats.
+    pub id: Value,
+    /// The right answer.
+    pub gold: String,
+    /// What a model wrote.
+    pub prediction: String,
+    /// `answer` where the prediction is a bare answer, with nothing to extract.
+    pub form: Option<String>,
+    /// Whether the prediction is right, where that is known.
+    pub expected: Option<bool>,
+}
+
+/// A line of the output.
+#[derive(Clone, Debug, Serialize)]
+pub struct CaseVerdict<'a> {
+    /// The case's own.
+    pub id: &'a Value,
+    /// `correct`, `wrong` or `undecided`.
+    pub verdict: &'static str,
+    /// The answer that was judged, if one was found.
+    pub extracted: Option<&'a str>,
+    /// The rule that found it.
+    pub source: Option<AnswerSource>,
+    /// Why nothing was judged, or nothing decided.
+    pub reason: Option<String>,
+}
+
+/// Why a file of cases cannot be read.
+#[expect(missing_docs, reason = "the messages document the variants")]
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum AnswerCaseError {
+    #[error("cannot read {path}")]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{path}, line {line}: {reason}")]
+    Malformed {
+        path: PathBuf,
+        line: usize,
+        reason: String,
+    },
+}
+
+impl AnswerCase {
+    /// Reads a JSON Lines file. Empty lines are skipped.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or a line is not a case.
+    pub fn read_jsonl(path: &Path) -> Result<Vec<Self>, AnswerCaseError> {
+        let bytes = std::fs::read(path).map_err(|source| AnswerCaseError::Read {
+            path: path.into(),
+            source,
+        })?;
+        bytes
+            .split(|&byte| byte == b'\n')
+            .enumerate()
+            .filter(|(_, line)| !line.trim_ascii().is_empty())
+            .map(|(index, line)| {
+                Self::parse(line).map_err(|reason| AnswerCaseError::Malformed {
+                    path: path.into(),
+                    line: index + 1,
+                    reason,
+                })
+            })
+            .collect()
+    }
+
+    fn parse(line: &[u8]) -> Result<Self, String> {
+        let case: Self = serde_json::from_slice(line).map_err(|error| {
+            // serde_json counts lines within what it was given, which is one line.
+            let message = error.to_string();
+            message.replace(" at line 1 column ", " at column ")
+        })?;
+        if case.id.is_string() || case.id.is_number() {
+            Ok(case)
+        } else {
+            Err("`id` is neither a string nor a number".to_owned())
+        }
+    }
+
+    /// Grades the prediction. An answer is extracted from it, unless its form is `answer`.
+    pub fn grade(&self) -> Grade {
+        if self.form.as_deref() == Some("answer") {
+            Grade {
+                verdict: check(&self.gold, &self.prediction),
+                extracted: Some(self.prediction.clone()),
+                source: None,
+            }
+        } else {
+            grade(&self.gold, &self.prediction)
+        }
+    }
+
+    /// The line of the output for this case and its grade.
+    pub fn verdict<'a>(&'a self, grade: &'a Grade) -> CaseVerdict<'a> {
+        let reason = match &grade.verdict {
+            Verdict::Undecided(reason) => Some(reason.to_string()),
+            _ if grade.extracted.is_none() => Some("no answer in the response".to_owned()),
+            _ => None,
+        };
+        CaseVerdict {
+            id: &self.id,
+            verdict: grade.verdict.name(),
+            extracted: grade.extracted.as_deref(),
+            source: grade.source,
+            reason,
+        }
+    }
+}
+
+/// How many cases were accepted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CaseSummary {
+    /// All cases.
+    pub cases: usize,
+    /// Those with the verdict `correct`.
+    pub correct: usize,
+    /// Those with the verdict `undecided`.
+    pub undecided: usize,
+    /// Of the cases that are known to be right: how many were accepted, and how many there are.
+    pub right: [usize; 2],
+    /// The same of the cases that are known to be wrong.
+    pub wrong: [usize; 2],
+}
+
+impl CaseSummary {
+    /// Counts the grades of cases.
+    pub fn of<'a>(graded: impl IntoIterator<Item = (&'a AnswerCase, &'a Grade)>) -> Self {
+        let mut summary = Self::default();
+        for (case, grade) in graded {
+            let accepted = usize::from(grade.verdict.is_correct());
+            summary.cases += 1;
+            summary.correct += accepted;
+            summary.undecided += usize::from(matches!(grade.verdict, Verdict::Undecided(_)));
+            if let Some(expected) = case.expected {
+                let counts = if expected {
+                    &mut summary.right
+                } else {
+                    &mut summary.wrong
+                };
+                counts[0] += accepted;
+                counts[1] += 1;
+            }
+        }
+        summary
+    }
+}
+
+/// One line for people.
+impl fmt::Display for CaseSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            cases,
+            correct,
+            undecided,
+            ..
+        } = self;
+        let wrong = cases - correct - undecided;
+        write!(
+            f,
+            "{cases} cases: {correct} correct, {wrong} wrong, {undecided} undecided"
+        )?;
+        for (label, [accepted, total]) in [("right", self.right), ("wrong", self.wrong)] {
+            if total > 0 {
+                let percent = 100.0 * accepted as f64 / total as f64;
+                write!(
+                    f,
+                    "; {label} ones accepted: {accepted} of {total} ({percent:.1} %)"
+                )?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn case(json: &str) -> Result<AnswerCase, String> {
+        AnswerCase::parse(json.as_bytes())
+    }
+
+    #[test]
+    fn a_form_says_whether_an_answer_is_extracted() {
+        let bare = case(r#"{"id": 7, "gold": "4", "prediction": "4.0", "form": "answer"}"#);
+        let bare = bare.expect("a case");
+        let (grade, line) = (bare.grade(), |grade| {
+            serde_json::to_string(&bare.verdict(grade)).expect("plain data")
+        });
+        assert_eq!(
+            line(&grade),
+            r#"{"id":7,"verdict":"correct","extracted":"4.0","source":null,"reason":null}"#
+        );
+        let whole = case(r#"{"id": "a", "gold": "4", "prediction": ""}"#).expect("a case");
+        let grade = whole.grade();
+        let verdict = whole.verdict(&grade);
+        assert_eq!(verdict.reason.as_deref(), Some("no answer in the response"));
+    }
+
+    #[test]
+    fn malformed_lines_are_explained() {
+        let error = case(r#"{"id": null, "gold": "4", "prediction": ""}"#).expect_err("no id");
+        assert_eq!(error, "`id` is neither a string nor a number");
+        let error = case(r#"{"id": 1}"#).expect_err("no gold");
+        assert_eq!(error, "missing field `gold` at column 9");
+    }
+
+    #[test]
+    fn a_summary_counts_what_was_expected() {
+        let cases: Vec<AnswerCase> = [("4", true), ("5", true), ("4", false)]
+            .iter()
+            .map(|(prediction, expected)| AnswerCase {
+                id: 1.into(),
+                gold: "4".to_owned(),
+                prediction: (*prediction).to_owned(),
+                form: Some("answer".to_owned()),
+                expected: Some(*expected),
+            })
+            .collect();
+        let grades: Vec<Grade> = cases.iter().map(AnswerCase::grade).collect();
+        let summary = CaseSummary::of(cases.iter().zip(&grades));
+        assert_eq!(
+            summary.to_string(),
+            "3 cases: 2 correct, 1 wrong, 0 undecided; right ones accepted: 1 of 2 (50.0 %); \
+             wrong ones accepted: 1 of 1 (100.0 %)"
+        );
+    }
+}
