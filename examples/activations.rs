@@ -1,6 +1,8 @@
-//! Writes what a forward pass computes to a safetensors file: `logits` and `resid_post.0`, `resid_post.1`, …
+//! Writes what a forward pass computes to a safetensors file: `logits`, `resid_post.0`,
+//! `resid_post.1`, …
 //!
-//!     cargo run --release --example activations -- --prompt "Problem: Compute (3+5)*2-4." --out activations.safetensors
+//!     cargo run --release --example activations -- --prompt "Problem: Compute (3+5)*2-4." \
+//!         --out activations.safetensors
 
 use std::path::PathBuf;
 

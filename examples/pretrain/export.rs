@@ -10,7 +10,8 @@ use trimtab::model::tensor_file::HostTensor;
 
 use crate::tokenizer::END_OF_TEXT;
 
-/// Writes `config.json`, `generation_config.json`, the tokenizer's two files and `model.safetensors` into `folder`.
+/// Writes `config.json`, `generation_config.json`, the two files of the tokenizer and
+/// `model.safetensors` into `folder`.
 pub(crate) fn write(
     folder: &Path,
     config: &serde_json::Value,
@@ -43,7 +44,8 @@ pub(crate) fn write(
         &folder.join("tokenizer.json"),
         (tokenizer + "\n").as_bytes(),
     )?;
-    let format = HashMap::from([("format".to_owned(), "pt".to_owned())]); // transformers insists on it
+    // transformers insists on it.
+    let format = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     write_atomically(
         &folder.join("model.safetensors"),
         &safetensors::serialize(params, Some(format))?,

@@ -84,7 +84,8 @@ impl State {
             }
         }
         let metadata = serde_json::json!({
-            "seed": seed, "step": self.step, "next_document": self.next_document, "loss": self.loss.to_bits()
+            "seed": seed, "step": self.step, "next_document": self.next_document,
+            "loss": self.loss.to_bits()
         });
         file.metadata = metadata.as_object().expect("an object literal").clone();
         Ok(file.write(path)?)

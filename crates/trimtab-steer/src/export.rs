@@ -9,8 +9,8 @@
 //! | PEFT | LoRA adapter | [`Adapter::write_peft`](crate::Adapter::write_peft) |
 //! | transformers, vLLM | tuned checkpoint | [`Adapter::write_checkpoint`](crate::Adapter) |
 //!
-//! [`export`] writes any of those that hold vectors, reloads it, and checks with [`ReferenceLogits`]
-//! that it computes what the steered model computes.
+//! [`export`] writes any of those that hold vectors, reloads it, and checks that it computes what
+//! the steered model computes ([`ReferenceLogits`]).
 //! `docs/export.md` says which runtime takes what, and why.
 
 mod error;
