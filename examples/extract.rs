@@ -86,7 +86,9 @@ fn run(args: &Args) -> Result<()> {
             json!({ "out": args.out, "strength": strength, "norms": norms, "sweep": points })
         );
     } else {
-        points.iter().for_each(|point| println!("{point}"));
+        for point in &points {
+            println!("{point}");
+        }
         println!(
             "strength {strength}, norms by layer {norms:.2?}: {}",
             args.out.display()

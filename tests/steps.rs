@@ -283,7 +283,7 @@ fn steps_that_are_not_finite_are_skipped_and_reported() {
     .expect("a good recipe");
     let folder = tempfile::tempdir().expect("a temporary folder");
     let huge = || {
-        Rewards::new(Duration::from_secs(600)).with("huge", 1.0, |group, rollout| {
+        Rewards::new(Duration::from_mins(10)).with("huge", 1.0, |group, rollout| {
             let first = std::ptr::eq(rollout, &raw const group.rollouts[0]);
             Some(if first { -3e38 } else { 3e38 })
         })

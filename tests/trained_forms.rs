@@ -105,7 +105,7 @@ fn a_few_steps_of_every_form_raise_the_probability_of_the_reward() {
         .build()
         .expect("a good recipe");
         let rewards =
-            Rewards::new(Duration::from_secs(600)).with("begins", 1.0, move |_, rollout| {
+            Rewards::new(Duration::from_mins(10)).with("begins", 1.0, move |_, rollout| {
                 Some(f32::from(u8::from(rollout.completion.tokens[0] == wanted)))
             });
         let mut trainer = Trainer::new(nano(), &recipe).expect("generated problems");

@@ -70,9 +70,9 @@ fn train(run: &mut Run, base: &Pretrained, args: &Args, stop: &Stop) -> Result<(
     let mut warned = vec![];
     loop {
         let started = Instant::now();
-        let Some(step) = run.advance()? else { break };
-        let speed = step.metrics.tokens as f64 / started.elapsed().as_secs_f64();
-        let line = format!("{}, {speed:.0} tokens/s", step.metrics);
+        let Some(output) = run.advance()? else { break };
+        let speed = output.metrics.tokens as f64 / started.elapsed().as_secs_f64();
+        let line = format!("{}, {speed:.0} tokens/s", output.metrics);
         bar.set_position(run.step());
         if bar.is_hidden() {
             eprintln!("step {}: {line}", run.step());
@@ -84,7 +84,7 @@ fn train(run: &mut Run, base: &Pretrained, args: &Args, stop: &Stop) -> Result<(
         }
         warned = warnings;
         if args.show {
-            bar.suspend(|| step.groups.first().map(show));
+            bar.suspend(|| output.groups.first().map(show));
         }
         if run.step().is_multiple_of(REPORT_EVERY) {
             write_report(run, base, &args.out)?;

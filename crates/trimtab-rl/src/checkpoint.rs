@@ -181,7 +181,7 @@ impl State {
 
     /// Name, values and moments of all that is learned.
     fn parameters(&self) -> impl Iterator<Item = (&str, &HostTensor, &Moments)> {
-        let value = self.value.iter().flat_map(|value| value.params());
+        let value = self.value.iter().flat_map(ValueHead::params);
         let value = value.map(|param| (param.name, &param.value, &param.moments));
         let trained = self.adapter.parameters().iter().zip(&self.moments);
         let trained = trained.map(|((name, tensor), moments)| (&**name, tensor, moments));
@@ -190,7 +190,7 @@ impl State {
 
     /// Values and moments of all that is learned.
     fn values_mut(&mut self) -> impl Iterator<Item = (&mut Vec<f32>, &mut Moments)> {
-        let value = self.value.iter_mut().flat_map(|value| value.params_mut());
+        let value = self.value.iter_mut().flat_map(ValueHead::params_mut);
         let value = value.map(|param| (&mut param.value.data, &mut param.moments));
         self.adapter
             .values_mut()

@@ -44,8 +44,11 @@ pub enum LogprobGrads<'a> {
     /// They are a function of the log-probabilities.
     ///
     /// These are then computed twice: forward only, and again with the gradient.
-    Computed(Box<dyn Fn(&[f32]) -> Vec<f32> + Sync + 'a>),
+    Computed(Box<LogprobGradFn<'a>>),
 }
+
+/// A function from the log-probabilities of a group to the derivatives of its loss.
+pub type LogprobGradFn<'a> = dyn Fn(&[f32]) -> Vec<f32> + Sync + 'a;
 
 /// Bounds on the memory of a gradient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]

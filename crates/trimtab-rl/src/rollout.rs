@@ -132,11 +132,11 @@ pub fn rollouts(
     let grader = answer_grader();
     let groups = problems.into_par_iter().zip(prompts).zip(completed).map(
         |(((index, problem), (prompt_text, prompt)), completions)| {
-            let graded = completions
+            let rollouts = completions
                 .into_iter()
                 .map(|completion| Rollout::graded(base, &grader, &problem, completion));
             Ok(Group {
-                rollouts: graded.collect::<Result<_, RolloutError>>()?,
+                rollouts: rollouts.collect::<Result<_, RolloutError>>()?,
                 problem,
                 index,
                 step: sampling.step,

@@ -145,10 +145,10 @@ impl<'a> Trainer<'a> {
     /// See [`TrainError`].
     pub fn step(&mut self) -> Result<StepOutput, TrainError> {
         let step = self.state.progress.step + 1;
-        let sampler = self.rollout_policy();
-        let groups = self.sample(&sampler, step, self.recipe.prompts_per_step)?;
+        let policy = self.rollout_policy();
+        let groups = self.sample(&policy, step, self.recipe.prompts_per_step)?;
         let kept = self.filter(&groups);
-        let mut batch = self.batch(&sampler, kept);
+        let mut batch = self.batch(&policy, kept);
         let mut metrics = StepMetrics::from_groups(step, &groups);
         metrics.kl = batch.kl();
         let mut next = self.state.clone();
@@ -205,9 +205,9 @@ impl<'a> Trainer<'a> {
         if !matches!(form, Form::PerLayer(_)) {
             return Err(TrainError::NoVectors { form: form.name() });
         }
-        let sampler = self.rollout_policy();
-        let groups = self.sample(&sampler, 1, problems)?;
-        let batch = self.batch(&sampler, self.filter(&groups));
+        let policy = self.rollout_policy();
+        let groups = self.sample(&policy, 1, problems)?;
+        let batch = self.batch(&policy, self.filter(&groups));
         let gradient = self.batch_gradient(&batch, &self.state.adapter);
         let gradient = gradient.map_err(|reason| TrainError::NonFinite {
             step: 1,
@@ -229,7 +229,7 @@ impl<'a> Trainer<'a> {
     /// With resampling it goes on until `prompts` groups have a signal, or the rounds are over.
     fn sample(
         &mut self,
-        sampler: &RolloutPolicy,
+        policy: &RolloutPolicy,
         step: u64,
         prompts: usize,
     ) -> Result<Vec<Group>, TrainError> {
@@ -242,11 +242,11 @@ impl<'a> Trainer<'a> {
         let (mut groups, mut missing) = (vec![], prompts);
         for _ in 0..rounds {
             let problems = self.data.take(missing);
-            let samples = self.recipe.group_size;
-            let mut sampled = self.sample_groups(sampler, step, problems, 0, samples)?;
-            self.rewards.score(&mut sampled)?;
-            missing -= self.filter(&sampled).len();
-            groups.extend(sampled);
+            let group_size = self.recipe.group_size;
+            let mut more = self.sample_groups(policy, step, problems, 0, group_size)?;
+            self.rewards.score(&mut more)?;
+            missing -= self.filter(&more).len();
+            groups.extend(more);
             if missing == 0 {
                 break;
             }
@@ -257,7 +257,7 @@ impl<'a> Trainer<'a> {
     /// Samples completions of each problem, the first of which has the number `first_sample`.
     fn sample_groups(
         &self,
-        sampler: &RolloutPolicy,
+        policy: &RolloutPolicy,
         step: u64,
         problems: Vec<(u64, Problem)>,
         first_sample: usize,
@@ -273,12 +273,12 @@ impl<'a> Trainer<'a> {
             ..Sampling::default()
         };
         rollouts(
-            &sampler.base,
+            &policy.base,
             &self.recipe.template(),
             problems,
             samples,
             &sampling,
-            Some(&sampler.steering),
+            Some(&policy.steering),
         )
     }
 
@@ -295,12 +295,12 @@ impl<'a> Trainer<'a> {
     }
 
     /// Computes the advantages of the kept groups, and what else their loss needs.
-    fn batch<'b>(&self, sampler: &RolloutPolicy, kept: Vec<&'b Group>) -> Batch<'b>
+    fn batch<'b>(&self, policy: &RolloutPolicy, kept: Vec<&'b Group>) -> Batch<'b>
     where
         'a: 'b,
     {
         let value = self.state.value.as_ref();
-        Batch::new(&self.base.model, sampler, self.recipe, value, kept)
+        Batch::new(&self.base.model, policy, self.recipe, value, kept)
     }
 
     /// Fits the learned value, if there is one, to the returns of the batch.

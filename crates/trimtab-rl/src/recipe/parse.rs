@@ -82,8 +82,8 @@ impl Recipe {
 fn refuse_renamed(table: &Table) -> Result<(), RecipeError> {
     let holds = |path: &str| {
         let (parents, key) = path.rsplit_once('.').unwrap_or(("", path));
-        let parents = parents.split('.').filter(|parent| !parent.is_empty());
-        let table = parents.fold(Some(table), |table, parent| table?.get(parent)?.as_table());
+        let mut parents = parents.split('.').filter(|parent| !parent.is_empty());
+        let table = parents.try_fold(table, |table, parent| table.get(parent)?.as_table());
         table.is_some_and(|table| table.contains_key(key))
     };
     match RENAMED_KEYS.into_iter().find(|(old, _)| holds(old)) {

@@ -127,9 +127,9 @@ mod tests {
                         String::new(),
                     ];
                     Group {
+                        problem,
                         index,
                         step,
-                        problem,
                         ..group(&texts.each_ref().map(String::as_str), "4")
                     }
                 })
