@@ -110,8 +110,7 @@ fn load(args: &Args, base: &Pretrained) -> Result<SteeringFile> {
         transfer.file
     } else {
         SteeringFile::read(&args.vectors, base).context(
-            "cannot load the steering vectors; --force takes those of another model of the \
-             same shape",
+            "cannot load the vectors; --force takes those of another model of the same shape",
         )?
     };
     if args.to == "gguf" && args.drop_layer_0 {
