@@ -94,7 +94,7 @@ impl TensorFile {
     ///
     /// # Errors
     ///
-    /// As [`Self::prefill`].
+    /// As [`Self::read`].
     pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, TensorFileError> {
         let malformed = |reason: String| TensorFileError::Malformed {
             path: path.into(),
