@@ -411,7 +411,7 @@ fn layer_energy_is_the_squared_gradient_of_the_first_step() {
     assert!((norm / metrics.grad_norm - 1.0).abs() < 1e-5);
 }
 
-/// The learned value sees returns, and its prediction for a token is better than their mean.
+/// The value head is fitted to returns, and predicts them better than their mean does.
 #[test]
 fn the_value_learns() {
     let recipe = RecipeConfig {

@@ -1,9 +1,10 @@
 //! Matrix products with packed weights, blocked for the caches.
 //!
-//! A thread takes a strip of neighbouring panels and walks through the depth (the dimension that is
-//! summed over) in blocks. For each block it gets the strip's part of the matrix: as it is packed,
-//! or packed on demand (dequantized, transposed). It then multiplies all rows by that part. Partial
-//! sums are stored in the output as f32 and loaded again, so blocking does not change any bit.
+//! A thread computes a strip of neighbouring panels (32 columns each), one block of the depth (the
+//! inner dimension, `K`) after the other. For each block it gets the strip's part of the matrix: as
+//! it is packed, or packed on demand (dequantized, transposed). It then multiplies all rows by that
+//! part. Partial sums are stored in the output as f32 and loaded again, so blocking does not change
+//! any bit.
 
 use std::ops::Range;
 
@@ -24,7 +25,8 @@ use crate::transpose::{prefetch, transpose_block};
 
 /// Panels in a strip that is packed on demand, at most.
 const MAX_STRIP_PANELS: usize = 16;
-/// Rows of 32 elements in a block: 256 KiB, of the matrix and of the output.
+/// Target size of a block that is packed on demand, in rows of 32 elements (256 KiB in f32). It
+/// bounds the strip's part of the matrix, and likewise its part of the output.
 const BLOCK_ROWS: usize = 2048;
 
 impl Matrix {

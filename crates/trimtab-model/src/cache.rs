@@ -13,7 +13,7 @@ use crate::hook::TokenInfo;
 /// Keys and values of a prompt in all layers. Cloning is cheap: tensors are shared.
 #[derive(Clone, Debug)]
 pub struct PromptCache {
-    /// The prompt index that hooks are told.
+    /// The prompt index that hooks get.
     pub(crate) index: usize,
     /// Length in tokens.
     pub(crate) len: usize,

@@ -36,12 +36,12 @@ pub struct Model {
     dtype: DType,
 }
 
-/// Tokens that run from their first one on.
+/// A token sequence to prefill, from its first token.
 pub(crate) struct Sequence<'a> {
     pub(crate) tokens: &'a [u32],
-    /// How many of them are prompt; the others were generated.
+    /// How many of them are the prompt. The others were generated.
     pub(crate) prompt_len: usize,
-    /// The prompt index that hooks are told.
+    /// The prompt index that hooks get.
     pub(crate) index: usize,
 }
 
@@ -241,8 +241,8 @@ impl Model {
         logprobs.gather(1, targets).squeeze_dim(1)
     }
 
-    /// The direct effect of directions `d` in the residual stream on the logits: `W_U (g * d)`,
-    /// with the weight `g` of the final norm and without its division.
+    /// The direct effect of directions `d` in the residual stream on the logits (direct logit
+    /// attribution): `W_U (g * d)`, with the weight `g` of the final norm and without its division.
     ///
     /// # Shapes
     ///
@@ -306,8 +306,8 @@ impl Model {
             .collect()
     }
 
-    /// Runs all layers over `tokens`; for `at` see [`Self::positions`]. `attend` gets the index of
-    /// the layer, rotated queries, rotated keys and values.
+    /// Runs all layers over `tokens`. `at` has an entry for each token, as in [`Self::positions`].
+    /// `attend` gets the index of the layer, rotated queries, rotated keys, and values.
     fn run(
         &self,
         tokens: &[u32],
@@ -320,8 +320,8 @@ impl Model {
         self.run_layers(0..self.layers.len(), resid, &positions, hook, attend)
     }
 
-    /// Positions and rotations of tokens. Each comes with the length of the text whose rotary
-    /// frequencies it gets.
+    /// Positions and rotations of tokens. Each token comes with a length of the text, in tokens. It
+    /// gets the rotary frequencies of that length.
     pub(crate) fn positions(&self, at: &[(TokenInfo, usize)]) -> Positions {
         let positions: Vec<(usize, usize)> = at
             .iter()
@@ -460,7 +460,8 @@ pub(crate) mod tests {
         for (name, leaf) in leaves {
             let grad = leaf.grad(&grads).expect(&name).abs().sum();
             let grad = grad.into_scalar::<f32>();
-            // A bias of all keys shifts all scores of a query alike, but for the rotation.
+            // Small for `k_proj.bias`: without the rotation it would add the same number to all
+            // scores of a query, and have no gradient.
             assert!(grad > 1e-6, "{name} {grad}");
         }
     }

@@ -35,7 +35,7 @@ pub fn read_limited(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 ///
-/// The file ends before `bytes` is full, the disk refuses, or the system has no positioned reads.
+/// The file ends before `bytes` is full, reading fails, or the system has no positioned reads.
 pub fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
     #[cfg(unix)]
     {
@@ -71,7 +71,7 @@ pub fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<(
 ///
 /// # Errors
 ///
-/// The disk refuses. The old file is then still in place.
+/// Writing fails. The file at `path` is then the old one or the new one, whole.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path
         .parent()
@@ -101,7 +101,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 ///
 /// # Errors
 ///
-/// The disk refuses.
+/// The folder cannot be opened or synced.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) {
         File::open(folder)?.sync_all()?;

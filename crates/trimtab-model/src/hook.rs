@@ -1,4 +1,4 @@
-//! Hooks: what looks at and changes activations while a model runs.
+//! Hooks: functions that read and change activations while a model runs.
 
 use burn::tensor::Tensor;
 use trimtab_kernels as kernels;
@@ -8,7 +8,7 @@ use crate::weight::uses_cpu_kernels;
 /// What acts on a forward pass. Capture, steering and patching are all hooks.
 pub type Hook<'a> = &'a dyn Intervention;
 
-/// Something that is shown activations and returns what the model continues with.
+/// Something that gets activations and returns what the model continues with.
 ///
 /// A function of a [`HookPoint`] and the tensor found there is one. It is called at every site of
 /// every layer except at projections. Returning the tensor as it came changes and copies nothing.

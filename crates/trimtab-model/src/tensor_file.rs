@@ -172,7 +172,7 @@ impl TensorFile {
     ///
     /// # Errors
     ///
-    /// A value is not finite, or the disk refuses.
+    /// A value is not finite, or writing fails.
     ///
     /// # Panics
     ///

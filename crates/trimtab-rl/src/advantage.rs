@@ -18,8 +18,8 @@ pub enum Advantage {
     /// The mean of the step's batch, in units of its standard deviation: REINFORCE++,
     /// arXiv:2501.03262.
     BatchNormalised,
-    /// A learned value of each token, by [generalised advantage estimation](crate::value::gae):
-    /// PPO, arXiv:1707.06347.
+    /// What a [value head](crate::value::ValueHead) predicts for each token, by [generalised
+    /// advantage estimation](crate::value::gae): PPO, arXiv:1707.06347.
     Value,
     /// Nothing: the advantage is the reward (REINFORCE).
     None,
@@ -37,7 +37,7 @@ impl Advantage {
     /// - leave-one-out: `r_i - (sum_j r_j - r_i) / (G - 1)`
     /// - group mean: `r_i - m`
     /// - group standardised and batch normalised: `(r_i - m) / (s + 1e-4)`
-    /// - value and none: `r_i`; a learned value is subtracted by [`gae`](crate::value::gae)
+    /// - value and none: `r_i`; predicted values are subtracted by [`gae`](crate::value::gae)
     ///
     /// Where all rewards that are compared are equal, the advantages are exactly zero.
     ///

@@ -21,7 +21,7 @@ pub(crate) struct Batch<'a> {
     pub(crate) divisor: f32,
     /// Number of tokens that count.
     pub(crate) tokens: usize,
-    /// What the learned value is fitted to, if there is one.
+    /// What the value head is fitted to, if there is one.
     pub(crate) value_targets: Option<ValueTargets>,
 }
 
@@ -35,7 +35,7 @@ pub(crate) struct BatchGroup<'a> {
     pub(crate) old_logprobs: Option<TokenValues>,
 }
 
-/// What the learned value is fitted to.
+/// What the value head is fitted to.
 pub(crate) struct ValueTargets {
     /// `[tokens, hidden_size]`
     pub(crate) features: Vec<f32>,
@@ -270,7 +270,7 @@ fn group_advantages(
     groups.iter().zip(advantages).map(by_token).collect()
 }
 
-/// Advantages from a learned value, and what the value is fitted to.
+/// Advantages from the value head, and what it is fitted to.
 fn value_advantages(
     sampler: &RolloutPolicy,
     recipe: &Recipe,

@@ -23,7 +23,7 @@ pub struct State {
     pub adapter: Adapter,
     /// The optimiser's moments of each parameter, in the order of [`Adapter::parameters`].
     pub moments: Vec<Moments>,
-    /// The learned value, if the recipe has one.
+    /// The value head, if the recipe has one.
     pub value: Option<ValueHead>,
     /// How far the run is.
     pub progress: Progress,
@@ -97,7 +97,7 @@ impl State {
     ///
     /// # Errors
     ///
-    /// A value is not finite, or the disk refuses.
+    /// A value is not finite, or writing fails.
     pub fn write(&self, path: &Path, identity: &Identity) -> Result<(), CheckpointError> {
         let mut file = TensorFile::default();
         for (name, tensor, moments) in self.parameters() {

@@ -46,7 +46,7 @@ struct Segment {
 }
 
 impl<'a> ForwardTape<'a> {
-    /// Runs all layers. `base` and `prompt` are on the differentiating side of the device.
+    /// Runs all layers. `base` and `prompt` are on the autodiff side of the device.
     pub(crate) fn forward(
         base: &'a Model,
         policy: &'a Policy,

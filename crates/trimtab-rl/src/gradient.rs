@@ -64,7 +64,8 @@ pub struct BackwardConfig {
     ///
     /// This costs a second forward pass and bounds memory by what one layer needs. The gradient is
     /// the same to the bit if every layer has its own parameters. The directions of
-    /// [`LowRank`](trimtab_steer::form::LowRank) are shared, so its gradient is summed in another order.
+    /// [`LowRank`](trimtab_steer::form::LowRank) are shared, so its gradient is summed in another
+    /// order.
     pub gradient_checkpointing: bool,
 }
 
@@ -96,7 +97,7 @@ impl Default for BackwardConfig {
 ///
 /// # Panics
 ///
-/// The prompt is empty, a list has another length, or `base` is not on the differentiating side of
+/// The prompt is empty, a list has another length, or `base` is not on the autodiff side of
 /// its device ([`Model::autodiff`]).
 pub fn group_gradient(
     base: &Model,

@@ -141,7 +141,7 @@ impl KlEstimator {
 pub enum KlPlace {
     /// It is added to the loss of each token and differentiated.
     Loss,
-    /// It is subtracted from the reward of the completion, or of each token with a learned value.
+    /// It is subtracted from the reward of the completion, or of each token with a value head.
     Reward,
 }
 

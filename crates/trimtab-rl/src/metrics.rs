@@ -54,10 +54,10 @@ pub struct StepMetrics {
     /// `None` without a KL penalty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kl: Option<f64>,
-    /// Half the mean squared error of the learned value, before it was updated.
+    /// Half the mean squared error of the value head, before it was updated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value_loss: Option<f64>,
-    /// Share of the variance of returns that the learned value explains.
+    /// Share of the variance of returns that the value head explains.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explained_variance: Option<f64>,
     /// Why the parameters were not updated.

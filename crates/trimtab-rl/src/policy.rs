@@ -1,4 +1,4 @@
-//! The policy: a model with what is trained acting on it.
+//! The policy: the frozen model with the adapter that is trained.
 
 use std::borrow::Cow;
 
@@ -45,7 +45,7 @@ impl Policy {
 
     /// The model that the steering acts on: the base, or under full tuning one with other weights.
     ///
-    /// For gradients, `base` is on the differentiating side of its device.
+    /// For gradients, `base` is on the autodiff side of its device.
     pub fn model(&self, base: &Model) -> Model {
         self.adapter.model(base)
     }
@@ -74,7 +74,7 @@ impl Policy {
         }
     }
 
-    /// The same parameters on the differentiating side of the device, without a gradient.
+    /// The same parameters on the autodiff side of the device, without a gradient.
     pub(crate) fn on_autodiff(&self) -> Self {
         Self {
             adapter: self.adapter.on_autodiff(),

@@ -85,7 +85,7 @@ impl<'a> Run<'a> {
     /// # Errors
     ///
     /// The recipe does not fit the model or the data, the folder belongs to another run or process,
-    /// or the disk refuses.
+    /// or one of its files cannot be read or written.
     pub fn open(folder: &Path, base: &'a Pretrained, recipe: &'a Recipe) -> Result<Self, RunError> {
         fs::create_dir_all(folder).map_err(disk(folder))?;
         let lock = lock(folder)?;
@@ -214,7 +214,7 @@ impl<'a> Run<'a> {
     ///
     /// # Errors
     ///
-    /// PEFT cannot name the projections of the model, or the disk refuses.
+    /// PEFT cannot name the projections of the model, or writing fails.
     pub fn export(&self) -> Result<PathBuf, RunError> {
         let adapter = &self.trainer.state.adapter;
         let path = export(&self.folder, self.base, adapter, self.step(), self.recipe)?;

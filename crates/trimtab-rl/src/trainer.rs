@@ -1,4 +1,4 @@
-//! Training in memory, one step after the other.
+//! The training loop in memory: sample, reward, update.
 
 mod update;
 
@@ -24,7 +24,7 @@ use crate::value::ValueHead;
 #[derive(Debug)]
 pub struct Trainer<'a> {
     base: &'a Pretrained,
-    /// The base on the differentiating side of its device.
+    /// The base on the autodiff side of its device.
     autodiff: Model,
     recipe: &'a Recipe,
     rewards: Rewards,
@@ -111,7 +111,7 @@ impl<'a> Trainer<'a> {
         &self.state
     }
 
-    /// The present vectors.
+    /// The current vectors.
     ///
     /// `None` if the recipe trains something else than vectors that are added to `resid_post` at
     /// every token.
@@ -122,7 +122,7 @@ impl<'a> Trainer<'a> {
         is_plain.then(|| SteeringVectors::from_host(&vectors, device))
     }
 
-    /// The present policy.
+    /// The current policy.
     pub fn policy(&self) -> Policy {
         self.policy_with(&self.state.adapter)
     }
@@ -133,12 +133,12 @@ impl<'a> Trainer<'a> {
         Policy::new(adapter, token_filter).expect("checked before the first step")
     }
 
-    /// The present policy as it samples.
+    /// The current policy as it samples.
     pub(crate) fn rollout_policy(&self) -> RolloutPolicy<'a> {
         self.policy().rollout_policy(self.base)
     }
 
-    /// Does one step: samples, filters, computes advantages, updates the policy, fits the value.
+    /// Does one step: samples, filters, computes advantages, updates the policy and the value head.
     ///
     /// # Errors
     ///
@@ -174,7 +174,7 @@ impl<'a> Trainer<'a> {
     ///
     /// The address is the `step` of the run, the number `index` of the problem in its stream, and
     /// the number `sample` of the completion in its group. It is the completion of the run if the
-    /// present parameters are those before that step.
+    /// current parameters are those before that step.
     ///
     /// # Errors
     ///
@@ -303,7 +303,7 @@ impl<'a> Trainer<'a> {
         Batch::new(&self.base.model, policy, self.recipe, value, kept)
     }
 
-    /// Fits the learned value, if there is one, to the returns of the batch.
+    /// Fits the value head, if there is one, to the returns of the batch.
     fn fit_value(&self, batch: &Batch, state: &mut State, metrics: &mut StepMetrics) {
         let (Some(targets), Some(value)) = (&batch.value_targets, &mut state.value) else {
             return;

@@ -1,11 +1,12 @@
-//! The critic of PPO: a learned value of each token, and advantages from it.
+//! The critic of PPO: a value head that predicts the return from each token, and advantages from
+//! it.
 
 use serde::{Deserialize, Serialize};
 use trimtab_model::tensor_file::HostTensor;
 
 use crate::optim::{AdamWConfig, Moments};
 
-/// Settings of the learned value, for the advantage `value`.
+/// Settings of the value head, for the advantage `value`.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ValueConfig {
@@ -100,16 +101,16 @@ pub fn explained_variance(values: &[f32], returns: &[f32]) -> Option<f64> {
     (of_returns > 0.0).then(|| 1.0 - of_errors / of_returns)
 }
 
-/// A linear value of the residual stream `h`: `V = w . h / rms(h) + b`.
+/// A value that is linear in the normalised residual stream `h`: `V = w . h / rms(h) + b`.
 ///
-/// The model below it is frozen. No gradient flows from the value into what is trained.
+/// The model below it is frozen. No gradient flows from the value into the policy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValueHead {
     /// `w`, `[1, hidden_size]`, and `b`, `[1, 1]`.
     params: [ValueParam; 2],
 }
 
-/// A parameter of the value with its optimiser state.
+/// A parameter of the value head with its optimiser state.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ValueParam {
     /// Its name in checkpoints.

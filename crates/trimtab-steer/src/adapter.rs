@@ -45,8 +45,7 @@ pub struct Adapter {
 }
 
 impl Adapter {
-    /// An untrained adapter. Except with full tuning it changes nothing: the steered model is the
-    /// base, to the bit.
+    /// An untrained adapter. It changes nothing: the steered model is the base, to the bit.
     ///
     /// # Errors
     ///

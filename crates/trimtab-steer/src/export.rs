@@ -40,7 +40,7 @@ use crate::steering_file::SteeringFile;
 ///
 /// # Errors
 ///
-/// The file is not vectors at `resid_post` of every token, or the disk refuses.
+/// The file is not vectors at `resid_post` of every token, or writing fails.
 pub fn write_npy(file: &SteeringFile, path: &Path) -> Result<(), ExportError> {
     let bytes = npy::to_bytes(file.resid_post_vectors()?);
     write_atomically(path, &bytes).map_err(|source| {
@@ -58,7 +58,7 @@ pub fn write_npy(file: &SteeringFile, path: &Path) -> Result<(), ExportError> {
 /// # Errors
 ///
 /// Layer 0 has a vector (see [`SteeringFile::without_layer_0`]), the file is not vectors at
-/// `resid_post` of every token, or the disk refuses.
+/// `resid_post` of every token, or writing fails.
 pub fn write_control_vector(file: &SteeringFile, path: &Path) -> Result<(), ExportError> {
     let vectors = file.resid_post_vectors()?;
     let [layers, width] = [vectors.shape[0], vectors.shape[1]];

@@ -1,4 +1,4 @@
-//! Adapters at work on a model: which of them acts on which token.
+//! Steering: which adapters act on which tokens of a model.
 
 mod mask;
 
@@ -152,11 +152,11 @@ impl Steering {
             return vec![];
         };
         let mut steered = std::mem::take(&mut *trace.lock().expect("no pass panicked"));
-        steered.sort_unstable(); // passes run at the same time
+        steered.sort_unstable(); // passes run concurrently, so entries come in any order
         steered
     }
 
-    /// The activation that the model continues with; `selections` has an entry for each adapter.
+    /// The activation that the model continues with. `selections` has an entry for each adapter.
     fn steer(&self, selections: &mut [Selection], at: HookPoint, mut x: Tensor<2>) -> Tensor<2> {
         let (dtype, device) = (x.dtype(), x.device());
         for (adapter, selection) in self.adapters.iter().zip(selections.iter_mut()) {
@@ -211,7 +211,7 @@ impl Steering {
 }
 
 impl DeviceAdapter {
-    /// The adapter at work on every token. [`Steering::new`] selects tokens, and combines adapters.
+    /// The adapter acting on every token. [`Steering::new`] selects tokens, and combines adapters.
     pub fn to_steering(&self) -> Steering {
         let everywhere = vec![(self.clone(), TokenFilter::default())];
         Steering::new(everywhere, Conflict::Sum).expect("one adapter without a condition")
@@ -226,7 +226,8 @@ impl Intervention for Steering {
             return Box::new(move |at, x| self.steer(&mut selections, at, x));
         };
         Box::new(move |at, x| {
-            // Not locked meanwhile: a thread that waits for a matrix product may run another pass.
+            // The lock is not held while the model computes: a thread that waits for a matrix
+            // product may run another pass (rayon steals work), which would lock again.
             let cached = std::mem::take(&mut *cache.lock().expect("nobody panics with it"));
             if !cached.is_empty() {
                 selections = cached;

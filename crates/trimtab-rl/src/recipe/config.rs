@@ -86,7 +86,7 @@ pub struct RecipeConfig {
     pub backward: BackwardConfig,
     /// The penalty for leaving the unsteered model.
     pub kl: KlConfig,
-    /// The learned value, for `advantage = "value"`.
+    /// The value head, for `advantage = "value"`.
     pub value: ValueConfig,
     /// The optimiser.
     pub adamw: AdamWConfig,

@@ -30,7 +30,7 @@ pub enum Preset {
     Dapo,
     /// GSPO, arXiv:2507.18071: standardised by group, clipped by completion.
     Gspo,
-    /// PPO, arXiv:1707.06347 as in arXiv:2203.02155: a learned value, clipped, KL penalty in the
+    /// PPO, arXiv:1707.06347 as in arXiv:2203.02155: a value head, clipped, KL penalty in the
     /// reward.
     Ppo,
     /// RLOO, arXiv:2402.14740: leave-one-out, KL penalty in the reward.

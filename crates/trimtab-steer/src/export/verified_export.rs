@@ -33,7 +33,7 @@ pub enum ExportTarget {
 ///
 /// # Errors
 ///
-/// The target cannot express the vectors, the disk refuses, or the logits differ.
+/// The target cannot express the vectors, writing fails, or the logits differ.
 pub fn export(
     base: Pretrained,
     file: &SteeringFile,

@@ -8,9 +8,9 @@ use super::parameter::{NamedTensor, with_values, zeros};
 
 /// A direction and a scale for each layer, trained together: `x_l + a_l v_l`.
 ///
-/// Training factor and vector jointly is the method of `PrOSV` (arXiv:2605.05983), which found that
-/// the factor should start moderately large. Directions start at zero, so an untrained model is the
-/// base and the scales have no gradient in the first step. The paper steers a few tokens of the
+/// Training scale and direction jointly is the method of `PrOSV` (arXiv:2605.05983), which found
+/// that the scale should start moderately large. Directions start at zero, so an untrained model is
+/// the base and the scales have no gradient in the first step. The paper steers a few tokens of the
 /// prompt: see `first` and `last` of [`TokenSet`](crate::token_filter::TokenSet).
 ///
 /// Parameters: `directions`, `[layers, width]`, and `scales`, `[layers, 1]`.

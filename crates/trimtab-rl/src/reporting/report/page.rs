@@ -1,4 +1,4 @@
-//! Draws the page from its template.
+//! Renders the HTML report from its template.
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
@@ -97,13 +97,13 @@ struct Headline {
     task: String,
     before: f64,
     after: f64,
-    /// Number of steps at either end of training that the two shares are means of, where nothing
-    /// was measured.
+    /// If no task was measured, the two accuracies are means over this many first and last training
+    /// steps.
     training_steps: Option<usize>,
 }
 
 impl Headline {
-    /// The first measured task; without one the sampled completions of the first and last steps.
+    /// The first measured task, or else the completions sampled in the first and last steps.
     fn of(report: &RunReport) -> Option<Self> {
         if let Some(row) = report.tasks.first() {
             return Some(Self {
@@ -130,7 +130,7 @@ impl Headline {
 struct Curves<'a>(&'a RunReport);
 
 impl Curves<'_> {
-    /// Those that everyone looks at.
+    /// The main curves.
     fn primary(&self) -> [Series; 3] {
         let validations = self.0.validations.iter();
         let mut accuracy =
@@ -148,7 +148,7 @@ impl Curves<'_> {
         ]
     }
 
-    /// Those that tell why a run does well or badly.
+    /// Diagnostics: why a run does well or badly.
     fn secondary(&self) -> Vec<Series> {
         let norm = |step: &StepMetrics| {
             let squares = step.vector_norms.iter().map(|&norm| f64::from(norm * norm));
