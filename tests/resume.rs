@@ -408,7 +408,7 @@ fn folders_that_cannot_be_used_give_an_error() {
     ] {
         let refused = Run::open(&path, nano(), &RECIPE).map(|run| run.step());
         assert!(
-            matches!(refused, Err(RunError::Disk { .. })),
+            matches!(refused, Err(RunError::Io { .. })),
             "{}: {refused:?}",
             path.display()
         );
@@ -420,7 +420,7 @@ fn folders_that_cannot_be_used_give_an_error() {
         assert!(
             matches!(
                 &refused,
-                Err(RunError::Disk { path, .. }) if *path == folder.path().join(name)
+                Err(RunError::Io { path, .. }) if *path == folder.path().join(name)
             ),
             "{name}: {refused:?}"
         );
@@ -454,7 +454,7 @@ fn a_folder_that_may_only_be_read_gives_an_error() {
     let refused = open(&folder).map(|run| run.step());
     allow(0o755);
     assert!(
-        matches!(&refused, Err(RunError::Disk { path, .. }) if path.starts_with(folder.path())),
+        matches!(&refused, Err(RunError::Io { path, .. }) if path.starts_with(folder.path())),
         "{refused:?}"
     );
     assert!(snapshot(folder.path()) == files);
@@ -471,7 +471,7 @@ fn a_full_disk_costs_one_step() {
         std::os::unix::fs::symlink("/dev/full", &path).expect("a writable folder");
         let failed = run.advance();
         assert!(
-            matches!(&failed, Err(RunError::Disk { path: named, .. }) if *named == path),
+            matches!(&failed, Err(RunError::Io { path: named, .. }) if *named == path),
             "{log}: {failed:?}"
         );
         fs::rename(&kept, &path).expect("a writable folder");

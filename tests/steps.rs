@@ -565,7 +565,7 @@ fn a_checkpoint_waits_for_its_logs() {
     std::os::unix::fs::symlink("/dev/null", &log).expect("a writable folder");
     let error = run.advance().expect_err("it cannot be synced");
     assert!(
-        matches!(&error, RunError::Disk { path, .. } if *path == log),
+        matches!(&error, RunError::Io { path, .. } if *path == log),
         "{error}"
     );
     let checkpoint = folder.path().join("checkpoint-000001.safetensors");

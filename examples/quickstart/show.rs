@@ -80,7 +80,7 @@ pub(crate) fn summarise(report: &RunReport) {
         );
     }
     if let Some(last) = report.tokens.last() {
-        let tokens = last.raised.iter().map(|(token, _)| format!("{token:?}"));
+        let tokens = last.promoted.iter().map(|(token, _)| format!("{token:?}"));
         let tokens: Vec<String> = tokens.collect();
         println!("\nthe last layer raises {}", tokens.join(" "));
     }

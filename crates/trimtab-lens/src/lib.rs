@@ -10,9 +10,9 @@ pub struct LayerTokens {
     /// The layer after which the vector is added.
     pub layer: usize,
     /// The tokens whose logits rise most, strongest first.
-    pub raised: Vec<TokenLogit>,
+    pub promoted: Vec<TokenLogit>,
     /// The tokens whose logits fall most, strongest first.
-    pub lowered: Vec<TokenLogit>,
+    pub suppressed: Vec<TokenLogit>,
 }
 
 /// What a vector adds to the logit of one token.
@@ -42,7 +42,7 @@ pub struct TokenLogit {
 /// let file = SteeringFile::read("steering.safetensors".as_ref(), &base)?;
 /// let vectors = file.to_vectors(&device)?;
 /// for layer in logit_lens(&base.model, &base.tokenizer, &vectors, 5) {
-///     println!("layer {}: {:?}", layer.layer, layer.raised);
+///     println!("layer {}: {:?}", layer.layer, layer.promoted);
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -78,8 +78,8 @@ pub fn logit_lens(
             };
             LayerTokens {
                 layer,
-                raised: order.iter().take(top_k).map(token_logit).collect(),
-                lowered: order.iter().rev().take(top_k).map(token_logit).collect(),
+                promoted: order.iter().take(top_k).map(token_logit).collect(),
+                suppressed: order.iter().rev().take(top_k).map(token_logit).collect(),
             }
         })
         .collect()
@@ -148,12 +148,15 @@ mod tests {
         let name = base.tokenizer.token_text(longest as u32);
         for (layer, (tokens, scale)) in layers.iter().zip(scales).enumerate() {
             assert_eq!(tokens.layer, layer);
-            let (raised, lowered) = if scale < 0.0 {
+            let (promoted, suppressed) = if scale < 0.0 {
                 (&lowest[..], highest)
             } else {
                 (highest, &lowest[..])
             };
-            for (shown, expected) in [(&tokens.raised, raised), (&tokens.lowered, lowered)] {
+            for (shown, expected) in [
+                (&tokens.promoted, promoted),
+                (&tokens.suppressed, suppressed),
+            ] {
                 assert_eq!(shown.len(), 5);
                 for (effect, &(logit, token)) in shown.iter().zip(expected) {
                     let logit = logit * f64::from(scale);
@@ -173,16 +176,16 @@ mod tests {
             }
         }
         assert_eq!(
-            [&layers[1].raised[0].token, &layers[3].raised[0].token],
+            [&layers[1].promoted[0].token, &layers[3].promoted[0].token],
             [&name, &name]
         );
-        assert_eq!(layers[2].lowered[0].token, name);
-        assert!(layers[1].raised[0].logit > 0.0 && layers[2].lowered[0].logit < 0.0);
+        assert_eq!(layers[2].suppressed[0].token, name);
+        assert!(layers[1].promoted[0].logit > 0.0 && layers[2].suppressed[0].logit < 0.0);
         assert!(
             layers[0]
-                .raised
+                .promoted
                 .iter()
-                .chain(&layers[0].lowered)
+                .chain(&layers[0].suppressed)
                 .all(|effect| effect.logit.abs() <= 0.0)
         );
     }

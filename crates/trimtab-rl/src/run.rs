@@ -65,7 +65,7 @@ pub enum RunError {
         "cannot use {path}; once that is solved, the run continues from its last checkpoint, or \
          start it in another folder with --out"
     )]
-    Disk { path: PathBuf, source: io::Error },
+    Io { path: PathBuf, source: io::Error },
     #[error(
         "{folder} is in use by another process; wait for it, or give another folder with --out"
     )]
@@ -373,7 +373,7 @@ fn trim_log<T: DeserializeOwned>(
 
 /// Makes the error of an operation on `path`.
 fn disk(path: &Path) -> impl Fn(io::Error) -> RunError {
-    move |source| RunError::Disk {
+    move |source| RunError::Io {
         path: path.into(),
         source,
     }

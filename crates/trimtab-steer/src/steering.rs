@@ -165,14 +165,14 @@ impl Steering {
                 selection.condition = unit.map(|unit| adapter.condition_mask(unit, &x));
             }
         }
-        let acting: Vec<(usize, &Action)> = (0..)
+        let actions: Vec<(usize, &Action)> = (0..)
             .zip(&self.adapters)
             .filter_map(|(index, adapter)| Some((index, adapter.actions.at(at.layer, at.site)?)))
             .collect();
-        let reads_site = acting.iter().any(|(_, action)| action.reads_site());
+        let reads_site = actions.iter().any(|(_, action)| action.reads_site());
         let before = reads_site.then(|| x.clone());
         let mut unclaimed = Mask::All; // the tokens that no adapter has acted on
-        for (index, action) in acting {
+        for (index, action) in actions {
             let filter = &self.adapters[index].filter;
             let mut mask = selections[index].mask(filter, at.tokens, &device);
             if self.conflict == Conflict::Priority {

@@ -36,8 +36,8 @@ pub fn token_table(base: &Pretrained, vectors: &SteeringVectors) -> Vec<TokenRow
         .into_iter()
         .map(|reading| TokenRow {
             layer: reading.layer,
-            raised: row(reading.raised),
-            lowered: row(reading.lowered),
+            promoted: row(reading.promoted),
+            suppressed: row(reading.suppressed),
         })
         .collect()
 }

@@ -89,9 +89,9 @@ pub struct TokenRow {
     /// Index of the layer.
     pub layer: usize,
     /// Tokens whose logits it raises most, strongest first, with the change.
-    pub raised: Vec<(String, f32)>,
+    pub promoted: Vec<(String, f32)>,
     /// Tokens whose logits it lowers most, strongest first, with the change.
-    pub lowered: Vec<(String, f32)>,
+    pub suppressed: Vec<(String, f32)>,
 }
 
 /// An earlier and a later completion, of one problem or of two.

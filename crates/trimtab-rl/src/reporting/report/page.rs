@@ -33,7 +33,7 @@ pub(super) fn render(report: &RunReport) -> String {
         .filter_map(|step| Some((step.step, step.skipped.clone()?)))
         .collect();
     let layers = report.tokens.iter();
-    let effects = layers.flat_map(|layer| layer.raised.iter().chain(&layer.lowered));
+    let effects = layers.flat_map(|layer| layer.promoted.iter().chain(&layer.suppressed));
     let norms = report.metrics.last().map(|step| step.vector_norms.clone());
     let tokens: usize = report.metrics.iter().map(|step| step.tokens).sum();
     environment()
@@ -299,8 +299,8 @@ mod tests {
             }],
             tokens: vec![TokenRow {
                 layer: 1,
-                raised: vec![(text(), 4.6)],
-                lowered: vec![(text(), -3.9)],
+                promoted: vec![(text(), 4.6)],
+                suppressed: vec![(text(), -3.9)],
             }],
             examples: vec![Example {
                 before: answer(false),
