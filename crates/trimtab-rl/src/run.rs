@@ -87,7 +87,7 @@ impl<'a> Run<'a> {
     /// The recipe does not fit the model or the data, the folder belongs to another run or process,
     /// or one of its files cannot be read or written.
     pub fn open(folder: &Path, base: &'a Pretrained, recipe: &'a Recipe) -> Result<Self, RunError> {
-        fs::create_dir_all(folder).map_err(disk(folder))?;
+        fs::create_dir_all(folder).map_err(io_error(folder))?;
         let lock = lock(folder)?;
         let identity = Identity {
             recipe_sha256: recipe.fingerprint(),
@@ -104,11 +104,11 @@ impl<'a> Run<'a> {
         };
         let logs = Logs::trim(folder, step)?;
         let path = folder.join(COMPLETIONS);
-        let shown = ShownCompletions::read(&path, trainer.data.clone()).map_err(disk(&path))?;
+        let shown = ShownCompletions::read(&path, trainer.data.clone()).map_err(io_error(&path))?;
         damaged.extend(logs.unreadable.into_iter().map(RunError::from));
         let path = folder.join(CONFIG);
         let config = recipe.to_toml();
-        write_atomically(&path, config.as_bytes()).map_err(disk(&path))?;
+        write_atomically(&path, config.as_bytes()).map_err(io_error(&path))?;
         let path = folder.join(reporting::EVENTS);
         let events = Events::rewrite(&path, &logs.metrics, &logs.validations);
         Ok(Self {
@@ -122,7 +122,7 @@ impl<'a> Run<'a> {
             validations: logs.validations,
             damaged,
             shown,
-            events: events.map_err(disk(&path))?,
+            events: events.map_err(io_error(&path))?,
             _lock: lock,
         })
     }
@@ -197,7 +197,7 @@ impl<'a> Run<'a> {
         let validation = validation.filter(|one| one.step == metrics.step);
         self.events
             .append(metrics, validation)
-            .map_err(disk(&self.folder.join(reporting::EVENTS)))?;
+            .map_err(io_error(&self.folder.join(reporting::EVENTS)))?;
         self.metrics.push(metrics.clone());
         let is_last = metrics.step == self.recipe.steps;
         if is_last || metrics.step.is_multiple_of(self.recipe.checkpoint_every) {
@@ -314,7 +314,7 @@ impl<'a> Run<'a> {
     fn save(&self) -> Result<(), RunError> {
         for log in [METRICS, COMPLETIONS, VALIDATION, reporting::EVENTS] {
             let path = self.folder.join(log);
-            log::sync(&path).map_err(disk(&path))?;
+            log::sync(&path).map_err(io_error(&path))?;
         }
         let path = checkpoint_path(&self.folder, self.step());
         self.trainer.state.write(&path, &self.identity)?;
@@ -327,7 +327,7 @@ impl<'a> Run<'a> {
         lines: impl IntoIterator<Item = impl Serialize>,
     ) -> Result<(), RunError> {
         let path = self.folder.join(log);
-        log::append(&path, lines).map_err(disk(&path))
+        log::append(&path, lines).map_err(io_error(&path))
     }
 }
 
@@ -368,11 +368,11 @@ fn trim_log<T: DeserializeOwned>(
     step: u64,
 ) -> Result<LogContents<T>, RunError> {
     let path = folder.join(log);
-    log::trim(&path, step).map_err(disk(&path))
+    log::trim(&path, step).map_err(io_error(&path))
 }
 
 /// Makes the error of an operation on `path`.
-fn disk(path: &Path) -> impl Fn(io::Error) -> RunError {
+fn io_error(path: &Path) -> impl Fn(io::Error) -> RunError {
     move |source| RunError::Io {
         path: path.into(),
         source,
@@ -388,7 +388,7 @@ fn resume(
     identity: &Identity,
 ) -> Result<Vec<RunError>, RunError> {
     let mut damaged = vec![];
-    for (_, path) in checkpoints(folder).map_err(disk(folder))? {
+    for (_, path) in checkpoints(folder).map_err(io_error(folder))? {
         match trainer.state.read(&path, identity) {
             Ok(state) => {
                 trainer.state = state;
@@ -409,10 +409,10 @@ fn resume(
 ///
 /// Later ones are damaged, and will be overwritten.
 fn remove_old(folder: &Path, step: u64, keep: usize) -> Result<(), RunError> {
-    let found = checkpoints(folder).map_err(disk(folder))?;
+    let found = checkpoints(folder).map_err(io_error(folder))?;
     let whole = found.into_iter().filter(|(of, _)| *of <= step);
     for (_, old) in whole.skip(keep) {
-        fs::remove_file(&old).map_err(disk(&old))?;
+        fs::remove_file(&old).map_err(io_error(&old))?;
     }
     Ok(())
 }
@@ -420,13 +420,13 @@ fn remove_old(folder: &Path, step: u64, keep: usize) -> Result<(), RunError> {
 /// Locks the folder. The lock goes with the process, however it ends.
 fn lock(folder: &Path) -> Result<File, RunError> {
     let path = folder.join("lock");
-    let file = File::create(&path).map_err(disk(&path))?;
+    let file = File::create(&path).map_err(io_error(&path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => Err(RunError::Locked {
             folder: folder.into(),
         }),
-        Err(fs::TryLockError::Error(source)) => Err(disk(&path)(source)),
+        Err(fs::TryLockError::Error(source)) => Err(io_error(&path)(source)),
     }
 }
 
@@ -446,7 +446,7 @@ mod tests {
         let program = String::from("grade.py");
         let json = serde_json::from_str::<LineStep>("{}").map(drop);
         let errors: [Box<dyn Error>; 4] = [
-            Box::new(disk(Path::new("runs/1"))(reason())),
+            Box::new(io_error(Path::new("runs/1"))(reason())),
             Box::new(TrainError::Form(FormError::LayerOrder)),
             Box::new(CommandError::Start {
                 program,
