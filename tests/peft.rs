@@ -125,7 +125,10 @@ fn incomplete_adapters_are_refused() {
         (|file| rename(file, "layers.2.", "layers.1."), ""),
         (|file| rename(file, "layers.2.", "layers.3."), "layer 3"),
         (|file| rename(file, "lora_A", "lora_C"), "lora_C"),
-        (|file| rename(file, "base_model.model.", ""), "no factor"),
+        (
+            |file| rename(file, "base_model.model.", ""),
+            "not a LoRA factor",
+        ),
     ];
     for (change, message) in changes {
         let folder = changed(|_| {});
