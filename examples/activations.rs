@@ -5,12 +5,13 @@
 //!         --out activations.safetensors
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::{Result, bail, ensure};
 use clap::Parser;
 use trimtab::model::Site;
 use trimtab::model::tensor_file::{HostTensor, TensorFile};
-use trimtab_examples::ModelArgs;
+use trimtab_examples::{ModelArgs, exit_code};
 
 /// Writes logits and residual streams of one sequence to a file.
 #[derive(Parser)]
@@ -23,7 +24,8 @@ struct Args {
     /// Text instead of token ids.
     #[arg(long, value_name = "TEXT")]
     prompt: Option<String>,
-    /// Sites to write, separated by commas: resid_pre, attn_out, resid_mid, mlp_out, resid_post.
+    /// Sites to write, separated by commas: resid_pre, q_proj, k_proj, v_proj, o_proj, attn_out,
+    /// resid_mid, gate_proj, up_proj, down_proj, mlp_out, resid_post.
     #[arg(
         long,
         value_name = "SITES",
@@ -34,7 +36,7 @@ struct Args {
     /// Steering vectors.
     #[arg(long, value_name = "FILE")]
     vectors: Option<PathBuf>,
-    /// Nothing is random here; accepted as every program accepts it.
+    /// Changes nothing: no random numbers are drawn.
     #[arg(long)]
     seed: Option<u64>,
     /// File to write.
@@ -45,8 +47,11 @@ struct Args {
     json: bool,
 }
 
-fn main() -> Result<()> {
-    let args = Args::parse();
+fn main() -> ExitCode {
+    exit_code(run(&Args::parse()))
+}
+
+fn run(args: &Args) -> Result<()> {
     let steered = args.model.load_steered(args.vectors.as_deref())?;
     let base = &steered.base;
     let tokens = match (&args.tokens, &args.prompt) {

@@ -107,7 +107,7 @@ fn measure(args: &Args) -> Result<Report> {
         stop.check(match args.out {
             Some(_) => "stopped; the same command continues from here",
             None => "stopped; without --out nothing was written",
-        });
+        })?;
     }
     bar.finish_and_clear();
     Ok(run.finish()?)

@@ -100,8 +100,7 @@ fn run(args: &Args) -> Result<()> {
     }
     let last = args.json.then(|| report.to_string());
     println!("{}", last.unwrap_or_default());
-    stop.check("stopped");
-    Ok(())
+    Ok(stop.check("stopped")?)
 }
 
 /// Shows a piece of the completion at once.

@@ -600,6 +600,30 @@ fn a_line_that_cannot_be_read_costs_no_other() {
     assert_eq!(fs::read_to_string(&log).expect("a log"), damaged);
 }
 
+#[test]
+fn lost_lines_of_a_log_are_reported() {
+    let recipe = small(RecipeConfig::default())
+        .build()
+        .expect("a good recipe");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut run = Run::open(folder.path(), nano(), &recipe).expect("an empty folder");
+    while run.advance().expect("a good step").is_some() {}
+    drop(run);
+    let log = folder.path().join("metrics.jsonl");
+    let text = fs::read_to_string(&log).expect("a log");
+    let (_, rest) = text.split_once('\n').expect("several lines");
+    for (content, lost) in [(rest, 1), ("", 3)] {
+        fs::write(&log, content).expect("a writable folder");
+        let run = Run::open(folder.path(), nano(), &recipe).expect("a good folder");
+        assert!(
+            matches!(run.damaged(), [RunError::MissingMetrics { missing, steps: 3, .. }]
+                if *missing == lost),
+            "{:?}",
+            run.damaged()
+        );
+    }
+}
+
 /// A group with completions without a token has the gradient of the others.
 #[test]
 fn completions_without_a_token_change_nothing() {

@@ -92,7 +92,7 @@ fn run(args: &Args) -> Result<()> {
         stop.check(&format!(
             "stopped after step {}; the same command continues from here",
             state.step
-        ));
+        ))?;
     }
     bar.finish();
     state.save(&checkpoint, args.seed)?;

@@ -44,7 +44,7 @@ pub(crate) fn measure(
             let batch = batch?;
             bar.inc(batch.len() as u64);
             samples.extend(batch);
-            stop.check("stopped; the same command continues from here");
+            stop.check("stopped; the same command continues from here")?;
         }
         let outcome = Outcome::of(&samples).context("no problem was measured")?;
         outcomes.insert(task, outcome);

@@ -17,7 +17,7 @@ pub(crate) fn train(run: &mut Run, recipe: &Recipe, stop: &Stop) -> Result<()> {
         stop.check(&format!(
             "stopped after step {}; the same command continues from here",
             run.step()
-        ));
+        ))?;
     }
     bar.finish_and_clear();
     Ok(())

@@ -41,7 +41,12 @@ impl ModelArgs {
         match self.model.as_deref() {
             None => Ok(bundled_model()),
             Some(dir) if Path::new(dir).is_dir() => Ok(dir.into()),
-            Some(name) => fetch(name).with_context(|| self.failure()),
+            Some(name) => fetch(name).with_context(|| {
+                format!(
+                    "{}; there is no such folder, so it is looked up on the hub",
+                    self.failure()
+                )
+            }),
         }
     }
 

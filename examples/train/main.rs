@@ -38,7 +38,7 @@ fn run(args: &Args) -> Result<()> {
     }
     let mut run = Run::open(&args.out, &base, &recipe)?;
     for error in run.damaged() {
-        eprintln!("skipped a damaged file: {error}");
+        eprintln!("warning: {error}");
     }
     if let Some((step, index, sample)) = args.replay {
         println!("{}", run.replay(step, index, sample)?.text);
@@ -92,7 +92,7 @@ fn train(run: &mut Run, base: &Pretrained, args: &Args, stop: &Stop) -> Result<(
         stop.check(&format!(
             "stopped after step {}; the same command continues from here",
             run.step()
-        ));
+        ))?;
     }
     bar.finish_and_clear();
     Ok(())

@@ -82,7 +82,10 @@ pub enum HubError {
          HF_TOKEN hold the token of someone with access?"
     )]
     Denied { name: String, endpoint: String },
-    #[error("cannot fetch {file} of {name}: {reason}; the part that arrived is kept, so try again")]
+    #[error(
+        "cannot fetch {file} of {name} from the hub; what has arrived is kept, so try again: \
+         {reason}"
+    )]
     Fetch {
         name: String,
         file: String,
@@ -162,14 +165,14 @@ impl Hub {
             .with_token(self.token.clone())
             .with_progress(false)
             .build()
-            .map_err(|error| self.failure(name, "its list of files", error))?;
+            .map_err(|error| self.failure(name, "the list of files", error))?;
         let repository = |revision: &str| {
             Repo::with_revision(id.to_owned(), RepoType::Model, revision.to_owned())
         };
         let info = match catch_panics(|| api.repo(repository(revision)).info()) {
             Ok(info) => info,
             Err(error) => {
-                let error = self.failure(name, "its list of files", error);
+                let error = self.failure(name, "the list of files", error);
                 return match self.cached(id, revision) {
                     Some(dir) if matches!(error, HubError::Fetch { .. }) => Ok(dir),
                     _ => Err(error),
@@ -179,7 +182,7 @@ impl Hub {
         if !is_commit(&info.sha) {
             return Err(HubError::Damaged {
                 name: name.to_owned(),
-                file: "its list of files".to_owned(),
+                file: "the list of files".to_owned(),
             });
         }
         let mut fetch = Fetch {

@@ -55,6 +55,12 @@ pub enum RunError {
     Checkpoint(#[from] CheckpointError),
     #[error(transparent)]
     Log(#[from] LogError),
+    #[error("{path} lacks {missing} of {steps} steps; the reports leave them out")]
+    MissingMetrics {
+        path: PathBuf,
+        missing: u64,
+        steps: u64,
+    },
     #[error(transparent)]
     Train(#[from] TrainError),
     #[error(transparent)]
@@ -105,6 +111,7 @@ impl<'a> Run<'a> {
         let logs = Logs::trim(folder, step)?;
         let path = folder.join(COMPLETIONS);
         let shown = ShownCompletions::read(&path, trainer.data.clone()).map_err(io_error(&path))?;
+        damaged.extend(logs.missing_metrics(folder, step));
         damaged.extend(logs.unreadable.into_iter().map(RunError::from));
         let path = folder.join(CONFIG);
         let config = recipe.to_toml();
@@ -358,6 +365,19 @@ impl Logs {
             metrics: metrics.records,
             validations: validations.records,
             unreadable: unreadable.into_iter().flatten().collect(),
+        })
+    }
+
+    /// What is wrong if steps have no line, as when somebody cuts the log.
+    fn missing_metrics(&self, folder: &Path, steps: u64) -> Option<RunError> {
+        let path = folder.join(METRICS);
+        let unreadable = self.unreadable.iter().filter(|error| error.path == path);
+        let lines = self.metrics.len() + unreadable.count();
+        let missing = steps.saturating_sub(lines as u64);
+        (missing > 0).then_some(RunError::MissingMetrics {
+            path,
+            missing,
+            steps,
         })
     }
 }

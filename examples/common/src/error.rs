@@ -5,10 +5,17 @@ use std::process::ExitCode;
 
 use anyhow::{Error, Result};
 
-/// Success, or failure with the error on standard error as one paragraph.
+use crate::stop::{STOPPED, Stopped};
+
+/// Success, or failure with the error on standard error as one paragraph. A stop that was asked
+/// for is not an error, but has its own exit code.
 pub fn exit_code(result: Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<Stopped>() => {
+            let _ = writeln!(io::stderr(), "{error}");
+            ExitCode::from(STOPPED)
+        }
         Err(error) => {
             // Nothing is left to do if even this cannot be written.
             let _ = writeln!(io::stderr(), "error: {}", paragraph(&error));

@@ -1,5 +1,6 @@
 //! A clean stop.
 
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,7 +11,13 @@ use anyhow::{Context, Result};
 pub struct Stop(Arc<AtomicBool>);
 
 /// Exit code of a program that was asked to stop, as shells have it for an interrupt.
-const STOPPED: i32 = 130;
+pub(crate) const STOPPED: u8 = 130;
+
+/// The program was asked to stop. It ends as after an error, so that everything it holds is
+/// released, such as the processes of a reward program.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Stopped(String);
 
 impl Stop {
     /// Waits for Ctrl-C and termination. The first request ends the work at the next safe point,
@@ -24,8 +31,13 @@ impl Stop {
         let flag = stop.0.clone();
         let handler = move || {
             if flag.swap(true, Ordering::SeqCst) {
-                std::process::exit(STOPPED);
+                std::process::exit(STOPPED.into());
             }
+            // A terminal that is gone must not keep the program from stopping.
+            let _ = writeln!(
+                io::stderr(),
+                "\nstopping after the present piece of work; Ctrl-C again stops at once"
+            );
         };
         ctrlc::set_handler(handler).context("cannot handle Ctrl-C")?;
         Ok(stop)
@@ -36,11 +48,16 @@ impl Stop {
         self.0.load(Ordering::SeqCst)
     }
 
-    /// Ends the program with `message` if a stop was asked for.
-    pub fn check(&self, message: &str) {
+    /// Whether to go on.
+    ///
+    /// # Errors
+    ///
+    /// A stop was asked for; the error says `message`.
+    pub fn check(&self, message: &str) -> Result<(), Stopped> {
         if self.requested() {
-            eprintln!("\n{message}");
-            std::process::exit(STOPPED);
+            Err(Stopped(message.to_owned()))
+        } else {
+            Ok(())
         }
     }
 }

@@ -149,12 +149,11 @@ impl RecipeConfig {
         }
         let is_rewarded = self.reward.values().any(|&weight| weight != 0.0);
         let holds = is_rewarded || self.reward_command.is_some();
-        let parts = self.reward.len();
         require(
             "reward",
-            parts,
+            "without a weight",
             holds,
-            "a table with a weight that is not 0",
+            "a table with a weight that is not 0, or have a reward_command beside it",
         )?;
         let seconds = self.reward_seconds;
         require_seconds("reward_seconds", seconds)?;

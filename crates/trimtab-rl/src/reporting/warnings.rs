@@ -26,8 +26,8 @@ impl Warning {
                  group_size or easier problems"
             }
             Self::EntropyCollapse => {
-                "the entropy fell to a tenth, so completions are nearly alike; if answers get worse, \
-                 try a lower learning_rate, loss.entropy_coef or kl.coef"
+                "the entropy fell to a tenth, so completions are nearly alike; if answers get \
+                 worse, try a lower learning_rate, loss.entropy_coef or kl.coef"
             }
             Self::AllZeroVariance => {
                 "all completions of a problem have the same reward, so nothing is learned; try \
