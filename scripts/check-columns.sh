@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 export LC_ALL=C.UTF-8
 
 long=$(
-  git ls-files '*.rs' '*.md' '*.toml' '*.sh' '*.yml' .ci/run |
+  git ls-files '*.rs' '*.css' '*.md' '*.toml' '*.sh' '*.yml' .ci/run |
     grep -Ev '(^|/)(fixtures|assets)/' |
     while read -r file; do
       [[ $file == *.md ]] && table='^\s*\|' || table='^$'

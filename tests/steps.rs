@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -572,17 +572,22 @@ fn a_checkpoint_waits_for_its_logs() {
     assert!(!checkpoint.exists(), "a checkpoint is ahead of its logs");
 }
 
+/// Runs a recipe to its end, and gives the path and the text of its metrics.
+fn finished_metrics(folder: &Path, recipe: &Recipe) -> (PathBuf, String) {
+    let mut run = Run::open(folder, nano(), recipe).expect("an empty folder");
+    while run.advance().expect("a good step").is_some() {}
+    let log = folder.join("metrics.jsonl");
+    let text = fs::read_to_string(&log).expect("a log");
+    (log, text)
+}
+
 #[test]
 fn a_line_that_cannot_be_read_costs_no_other() {
     let recipe = small(RecipeConfig::default())
         .build()
         .expect("a good recipe");
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let mut run = Run::open(folder.path(), nano(), &recipe).expect("an empty folder");
-    while run.advance().expect("a good step").is_some() {}
-    drop(run);
-    let log = folder.path().join("metrics.jsonl");
-    let text = fs::read_to_string(&log).expect("a log");
+    let (log, text) = finished_metrics(folder.path(), &recipe);
     let damaged = text.replacen("\"step\":2,\"reward\"", "\"step\":2,\"rewart\"", 1);
     assert_ne!(text, damaged);
     fs::write(&log, &damaged).expect("a writable folder");
@@ -606,11 +611,7 @@ fn lost_lines_of_a_log_are_reported() {
         .build()
         .expect("a good recipe");
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let mut run = Run::open(folder.path(), nano(), &recipe).expect("an empty folder");
-    while run.advance().expect("a good step").is_some() {}
-    drop(run);
-    let log = folder.path().join("metrics.jsonl");
-    let text = fs::read_to_string(&log).expect("a log");
+    let (log, text) = finished_metrics(folder.path(), &recipe);
     let (_, rest) = text.split_once('\n').expect("several lines");
     for (content, lost) in [(rest, 1), ("", 3)] {
         fs::write(&log, content).expect("a writable folder");
