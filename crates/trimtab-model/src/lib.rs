@@ -22,6 +22,7 @@ mod decoder;
 mod families;
 pub mod file;
 pub mod generation;
+pub mod gguf;
 pub mod hook;
 mod layer;
 pub mod layer_input;
