@@ -260,14 +260,54 @@ fn the_user_may_allow_an_unknown_key_and_no_other() {
 #[test]
 fn absent_keys_have_the_defaults_of_the_family() {
     for (family, sizes, bos_token_id, eos_token_id) in [
-        ("llama", [32_000, 4096, 11_008, 32, 32, 32, 128], Some(1), vec![2]),
-        ("mistral", [32_000, 4096, 14_336, 32, 32, 8, 128], Some(1), vec![2]),
-        ("qwen2", [151_936, 4096, 22_016, 32, 32, 32, 128], None, vec![]),
-        ("qwen3", [151_936, 4096, 22_016, 32, 32, 32, 128], None, vec![]),
-        ("olmo2", [50_304, 4096, 11_008, 32, 32, 32, 128], None, vec![50_279]),
-        ("phi3", [32_064, 3072, 8192, 32, 32, 32, 96], Some(1), vec![32_000]),
-        ("gemma3_text", [262_208, 2304, 9216, 26, 8, 4, 256], Some(2), vec![1]),
-        ("gemma3", [262_208, 2304, 9216, 26, 8, 4, 256], Some(2), vec![1]),
+        (
+            "llama",
+            [32_000, 4096, 11_008, 32, 32, 32, 128],
+            Some(1),
+            vec![2],
+        ),
+        (
+            "mistral",
+            [32_000, 4096, 14_336, 32, 32, 8, 128],
+            Some(1),
+            vec![2],
+        ),
+        (
+            "qwen2",
+            [151_936, 4096, 22_016, 32, 32, 32, 128],
+            None,
+            vec![],
+        ),
+        (
+            "qwen3",
+            [151_936, 4096, 22_016, 32, 32, 32, 128],
+            None,
+            vec![],
+        ),
+        (
+            "olmo2",
+            [50_304, 4096, 11_008, 32, 32, 32, 128],
+            None,
+            vec![50_279],
+        ),
+        (
+            "phi3",
+            [32_064, 3072, 8192, 32, 32, 32, 96],
+            Some(1),
+            vec![32_000],
+        ),
+        (
+            "gemma3_text",
+            [262_208, 2304, 9216, 26, 8, 4, 256],
+            Some(2),
+            vec![1],
+        ),
+        (
+            "gemma3",
+            [262_208, 2304, 9216, 26, 8, 4, 256],
+            Some(2),
+            vec![1],
+        ),
     ] {
         let config = json!({ "model_type": family }).to_string();
         let config = ModelConfig::from_json(&config).expect(family);
@@ -308,7 +348,10 @@ fn rotary_embeddings_are_read_as_in_transformers() {
     let found = rope(json!({"rope_scaling": {}, "rope_parameters": linear}));
     assert_eq!(found.scaling, RopeScaling::Linear { factor: 2.0 });
     let found = rope(json!({"rope_theta": 7.0, "rope_parameters": {"rope_theta": 5.0}}));
-    assert_eq!((found.rope_theta, found.scaling), (5.0, RopeScaling::Default {}));
+    assert_eq!(
+        (found.rope_theta, found.scaling),
+        (5.0, RopeScaling::Default {})
+    );
     let found = rope(json!({"rope_scaling": {
         "rope_type": "default", "type": "linear", "factor": 8.0, "attn_factor": 1.0,
     }}));
@@ -331,7 +374,10 @@ fn rotary_embeddings_are_read_as_in_transformers() {
     // Llama rotates whole heads.
     let found = rope(json!({"partial_rotary_factor": 0.5}));
     assert_eq!(found.rotary_dim, 10);
-    let error = ropes("llama", json!({"partial_rotary_factor": 0.5, "rope_scaling": linear}));
+    let error = ropes(
+        "llama",
+        json!({"partial_rotary_factor": 0.5, "rope_scaling": linear}),
+    );
     error.expect_err("transformers fails");
     let found = ropes("phi3", json!({"partial_rotary_factor": 0.4})).expect("sound");
     assert_eq!(found[0].rotary_dim, 4);
@@ -343,7 +389,10 @@ fn rotary_embeddings_are_read_as_in_transformers() {
     let found = ropes("phi3", json!({"rope_scaling": short_and_long})).expect("sound");
     assert!(matches!(
         found[0].scaling,
-        RopeScaling::Longrope { original_max_position_embeddings: 4096, .. }
+        RopeScaling::Longrope {
+            original_max_position_embeddings: 4096,
+            ..
+        }
     ));
     ropes("llama", json!({"rope_scaling": short_and_long})).expect_err("only Phi-3 says su");
 

@@ -145,7 +145,8 @@ fn split_ropes(keys: &mut ConfigKeys) -> Result<Map<String, Value>, ConfigError>
     global.extend(scaling);
     nested.retain(|_, value| value != "default");
     if !nested.is_empty() {
-        let expected = "Gemma 3 has one object for `full_attention` and one for `sliding_attention`";
+        let expected =
+            "Gemma 3 has one object for `full_attention` and one for `sliding_attention`";
         return refuse("rope_parameters", shorten(&nested.into()), expected);
     }
     keys.put("rope_parameters", global);
