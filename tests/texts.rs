@@ -29,7 +29,9 @@ fn texts_become_the_tokens_of_transformers() {
     for (name, case) in expected["cases"].as_object().expect("cases") {
         let folder = tempfile::tempdir().expect("a temporary folder");
         for (file, content) in case["files"].as_object().expect("files") {
-            let content = content.as_str().map_or_else(|| content.to_string(), str::to_owned);
+            let content = content
+                .as_str()
+                .map_or_else(|| content.to_string(), str::to_owned);
             fs::write(folder.path().join(file), content).expect("a writable folder");
         }
         let tokenizer = Tokenizer::from_dir(folder.path(), 1000).expect(name);

@@ -45,9 +45,9 @@ impl Class {
         };
         let bytes = tokenizer_json.unwrap_or_default();
         let is_byte_level = || bytes.windows(11).any(|window| window == b"\"ByteLevel\"");
-        let is_remote = config.get("auto_map").is_some_and(|map| !map.is_null());
-        if is_remote {
-            return Self::named(declared); // the code in the repository is not run
+        let code = config.get("auto_map");
+        if code.is_some_and(|map| map.is_array() || !map["AutoTokenizer"].is_null()) {
+            return Self::named(declared); // the code itself is not run
         }
         if declared == "LlamaTokenizer" && !family.is_decisive() && is_byte_level() {
             return Ok(Self::File);
