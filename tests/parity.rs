@@ -36,6 +36,8 @@ fn every_family_computes_what_transformers_computes() {
         "olmo2",
         "gemma3",
         "phi3",
+        "qwen3_moe",
+        "qwen3_moe_step",
     ] {
         Expected::read(&format!("families/{name}")).check(&fixture_model(name));
     }

@@ -5,6 +5,7 @@
 //! shrinks, and its pages count towards the memory of the process.
 
 mod error;
+mod fused_experts;
 mod header;
 mod index;
 mod mismatch;
@@ -63,6 +64,9 @@ impl CheckpointWeights {
     /// Opens `model.safetensors` in the folder `dir`, or else the shards that
     /// `model.safetensors.index.json` names, and reads their headers.
     ///
+    /// Experts that are stored as one tensor appear as tensors of each expert, as they are named
+    /// where they are not fused.
+    ///
     /// # Errors
     ///
     /// A file is missing, cut short or malformed, the index does not fit the files, or a file that
@@ -74,6 +78,7 @@ impl CheckpointWeights {
             let mut weights = Self::empty(single.clone());
             let metadata = weights.add_file(single)?;
             weights.verify_checksum(&metadata)?;
+            fused_experts::split(&mut weights.tensors);
             Ok(weights)
         } else {
             Self::open_shards(dir, index)
@@ -95,6 +100,7 @@ impl CheckpointWeights {
                 });
             }
         }
+        fused_experts::split(&mut weights.tensors);
         Ok(weights)
     }
 

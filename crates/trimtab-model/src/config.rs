@@ -9,7 +9,8 @@ pub(crate) mod keys;
 pub(crate) mod rope;
 
 pub use architecture::{
-    Architecture, Biases, LayerConfig, ModelConfig, NormNames, QkNorm, TensorNames,
+    Architecture, Biases, ExpertsConfig, LayerConfig, LinearAttentionConfig, ModelConfig,
+    NormNames, QkNorm, TensorNames,
 };
 pub use error::ConfigError;
 pub use rope::{RopeConfig, RopeScaling};

@@ -8,6 +8,7 @@ mod olmo2;
 mod phi3;
 mod qwen2;
 mod qwen3;
+mod qwen3_moe;
 
 use crate::config::architecture::ModelConfig;
 use crate::config::error::{ConfigError, refuse};
@@ -16,7 +17,7 @@ use crate::config::keys::ConfigKeys;
 /// A function that reads `config.json` of a `model_type`.
 type Family = fn(ConfigKeys) -> Result<ModelConfig, ConfigError>;
 
-const FAMILIES: [(&str, Family); 8] = [
+const FAMILIES: [(&str, Family); 9] = [
     ("gemma3", gemma3::read_multimodal),
     ("gemma3_text", gemma3::read),
     ("llama", llama::read),
@@ -25,6 +26,7 @@ const FAMILIES: [(&str, Family); 8] = [
     ("phi3", phi3::read),
     ("qwen2", qwen2::read),
     ("qwen3", qwen3::read),
+    ("qwen3_moe", qwen3_moe::read),
 ];
 
 /// Reads the keys of `config.json` by its `model_type`.

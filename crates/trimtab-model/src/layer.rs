@@ -1,5 +1,6 @@
 //! One decoder layer: its tensors, their names in a checkpoint, and its forward pass.
 
+mod experts;
 mod mlp;
 mod self_attention;
 
@@ -8,7 +9,7 @@ use std::ops::Range;
 use burn::tensor::{DType, Tensor};
 use trimtab_kernels as kernels;
 
-use crate::config::ModelConfig;
+use crate::config::{LayerConfig, ModelConfig};
 use crate::hook::{LayerHooks, Site};
 use crate::mixing::Mixing;
 use crate::rope::Rotation;
@@ -35,6 +36,8 @@ pub(crate) struct TensorSpec {
     pub(crate) rows: Option<Range<usize>>,
     /// Added to its numbers: 1 for norms of which a checkpoint stores the difference from 1.
     pub(crate) offset: f64,
+    /// Whether its numbers are kept as they are where others are rounded.
+    pub(crate) exact: bool,
 }
 
 impl<T> Layer<T> {
@@ -47,6 +50,7 @@ impl<T> Layer<T> {
         let (norms, hidden) = (config.architecture.norms, config.hidden_size);
         let mut tensors = LayerTensors {
             config,
+            layer: &config.architecture.layers[index],
             prefix: format!("{}.layers.{index}", config.architecture.names.decoder),
             take,
         };
@@ -103,12 +107,10 @@ impl Layer<Weight> {
 
         let normed = RmsNorm::maybe(self.pre_mlp_norm.as_ref(), resid.clone());
         let norm = self.post_mlp_norm.as_ref();
-        let inner = self.mlp.inner(config, &normed, &mut hooks);
-        let sites = [Site::DownProj, Site::MlpOut];
+        let activation = config.architecture.activation;
         let resid = self
             .mlp
-            .down_proj
-            .residual(resid, inner, norm, sites, &mut hooks);
+            .residual(activation, resid, &normed, norm, &mut hooks);
         hooks.at(Site::ResidPost, resid)
     }
 }
@@ -116,6 +118,7 @@ impl Layer<Weight> {
 /// Takes the tensors of one layer.
 pub(crate) struct LayerTensors<'a, T, E> {
     pub(crate) config: &'a ModelConfig,
+    pub(crate) layer: &'a LayerConfig,
     /// The name of the layer, such as `model.layers.3`.
     prefix: String,
     take: &'a mut dyn FnMut(TensorSpec) -> Result<T, E>,
@@ -133,6 +136,19 @@ impl<T, E> LayerTensors<'_, T, E> {
     fn linear(&mut self, name: &str, shape: [usize; 2], bias: bool) -> Result<Linear<T>, E> {
         let name = format!("{}.{name}", self.prefix);
         Linear::assemble(name, shape, None, bias, self.take)
+    }
+
+    /// As [`Self::linear`], without a bias, and never rounded: it decides more than it computes.
+    fn exact_linear(&mut self, name: &str, shape: [usize; 2]) -> Result<Linear<T>, E> {
+        let spec = TensorSpec {
+            name: format!("{}.{name}.weight", self.prefix),
+            shape: shape.to_vec(),
+            rows: None,
+            offset: 0.0,
+            exact: true,
+        };
+        let weight = (self.take)(spec)?;
+        Ok(Linear { weight, bias: None })
     }
 
     /// Projections of one input, given by name and number of outputs. In families that fuse
@@ -185,6 +201,7 @@ impl<T> RmsNorm<T> {
             shape: vec![width],
             rows: None,
             offset,
+            exact: true,
         };
         Ok(Self {
             weight: take(spec)?,
@@ -248,6 +265,7 @@ impl<T> Linear<T> {
                 shape,
                 rows: rows.clone(),
                 offset: 0.0,
+                exact: false,
             })
         };
         let weight = part(format!("{name}.weight"), vec![outputs, inputs])?;
@@ -287,6 +305,17 @@ impl Linear<Weight> {
         }
         let [projection, out] = sites;
         let y = hooks.project(projection, x, |x| self.forward(x));
-        resid + hooks.at(out, RmsNorm::maybe(norm, y))
+        add(resid, y, norm, out, hooks)
     }
+}
+
+/// `resid + norm(y)`. `site` is that of what is added.
+fn add(
+    resid: Tensor<2>,
+    y: Tensor<2>,
+    norm: Option<&RmsNorm<Weight>>,
+    site: Site,
+    hooks: &mut LayerHooks,
+) -> Tensor<2> {
+    resid + hooks.at(site, RmsNorm::maybe(norm, y))
 }

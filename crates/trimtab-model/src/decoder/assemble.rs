@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::ops::Range;
 
 use burn::tensor::{DType, Device, Tensor};
-use trimtab_kernels::{self as kernels, Matrix, PANEL_WIDTH};
+use trimtab_kernels::{self as kernels, Format, Matrix, PANEL_WIDTH};
 
 use super::Model;
 use crate::config::ModelConfig;
@@ -106,7 +106,11 @@ impl Model {
                 dtype = weight.dtype();
                 return Ok(Weight::Tensor(weight));
             }
-            let format = precision.format();
+            let format = if spec.exact {
+                Format::F32
+            } else {
+                precision.format()
+            };
             let mut matrix = Matrix::empty(format, [width, needed.len()]);
             for start in needed.clone().step_by(band(width)) {
                 let end = needed.end.min(start + band(width));
@@ -188,6 +192,7 @@ impl<T> ModelWeights<T> {
             shape: vec![config.vocab_size, config.hidden_size],
             rows: None,
             offset: 0.0,
+            exact: false,
         };
         let embed_tokens = take(matrix(format!("{}.embed_tokens", names.decoder)))?;
         let lm_head = (!config.tie_word_embeddings).then(|| take(matrix(names.lm_head.to_owned())));

@@ -65,6 +65,8 @@ pub(super) fn plain(
     let layer = LayerConfig {
         sliding_window: None,
         rope: 0,
+        linear_attention: None,
+        experts: None,
     };
     Ok(ModelConfig {
         model_type: keys.model_type.clone(),
@@ -91,6 +93,7 @@ pub(super) fn plain(
             norm_offset: 0.0,
             qk_norm: None,
             biases: Biases::default(),
+            output_gate: false,
             fused_projections: false,
             activation: activation(keys, "hidden_act", Activation::Silu)?,
             embedding_scale: 1.0,

@@ -4,7 +4,7 @@
 use trimtab_kernels::Activation;
 
 use super::common::{Defaults, LayerType, activation, layer_types, plain};
-use crate::config::architecture::{LayerConfig, ModelConfig, NormNames, QkNorm, TensorNames};
+use crate::config::architecture::{ModelConfig, NormNames, QkNorm, TensorNames};
 use crate::config::error::{ConfigError, refuse};
 use crate::config::keys::ConfigKeys;
 use crate::config::rope::RopeConfig;
@@ -80,19 +80,12 @@ pub(super) fn read(mut keys: ConfigKeys) -> Result<ModelConfig, ConfigError> {
     architecture
         .ropes
         .push(RopeConfig::plain(local_theta, config.head_dim));
-    architecture.layers = types
-        .into_iter()
-        .map(|kind| match kind {
-            LayerType::FullAttention => LayerConfig {
-                sliding_window: None,
-                rope: 0,
-            },
-            LayerType::SlidingAttention => LayerConfig {
-                sliding_window: Some(sliding_window),
-                rope: 1,
-            },
-        })
-        .collect();
+    for (layer, kind) in architecture.layers.iter_mut().zip(types) {
+        if kind == LayerType::SlidingAttention {
+            layer.sliding_window = Some(sliding_window);
+            layer.rope = 1;
+        }
+    }
     keys.finish()?;
     Ok(config)
 }
