@@ -180,7 +180,8 @@ impl CheckpointWeights {
     ///
     /// # Shapes
     ///
-    /// - output: that of the matrix, or `[1, n]` for a vector of `n` numbers
+    /// - output: that of the matrix, `[1, n]` for a vector of `n` numbers, or `[rows, columns]` for
+    ///   a convolution `[rows, 1, columns]`
     ///
     /// # Errors
     ///
@@ -193,7 +194,7 @@ impl CheckpointWeights {
         device: &Device,
     ) -> Result<Tensor<2>, WeightsError> {
         let rows = match self.tensors.get(name).map(|location| &location.shape[..]) {
-            Some(&[rows, _]) => rows,
+            Some(&[rows, _] | &[rows, 1, _]) => rows,
             _ => 1,
         };
         self.rows(name, 0..rows, dtype, device)
@@ -225,7 +226,7 @@ impl CheckpointWeights {
         let location = self.tensors.get(name).ok_or_else(|| self.missing(name))?;
         let [count, columns] = match location.shape[..] {
             [columns] => [1, columns],
-            [rows, columns] => [rows, columns],
+            [rows, columns] | [rows, 1, columns] => [rows, columns],
             _ => return Err(self.missing(name)),
         };
         assert!(rows.end <= count, "`{name}` has {count} rows, not {rows:?}");

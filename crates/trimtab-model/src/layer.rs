@@ -1,8 +1,10 @@
 //! One decoder layer: its tensors, their names in a checkpoint, and its forward pass.
 
 mod experts;
+mod gated_delta_net;
 mod mlp;
 mod self_attention;
+mod token_mixer;
 
 use std::ops::Range;
 
@@ -15,13 +17,13 @@ use crate::mixing::Mixing;
 use crate::rope::Rotation;
 use crate::weight::Weight;
 use mlp::Mlp;
-use self_attention::SelfAttention;
+use token_mixer::TokenMixer;
 
 /// The tensors of a layer. `T` is `()` where only names and shapes are asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Layer<T> {
     pre_attention_norm: Option<RmsNorm<T>>,
-    attention: SelfAttention<T>,
+    token_mixer: TokenMixer<T>,
     post_attention_norm: Option<RmsNorm<T>>,
     pre_mlp_norm: Option<RmsNorm<T>>,
     mlp: Mlp<T>,
@@ -59,7 +61,7 @@ impl<T> Layer<T> {
             post_attention_norm: tensors.norm(norms.post_attention, hidden)?,
             pre_mlp_norm: tensors.norm(norms.pre_mlp, hidden)?,
             post_mlp_norm: tensors.norm(norms.post_mlp, hidden)?,
-            attention: SelfAttention::assemble(&mut tensors)?,
+            token_mixer: TokenMixer::assemble(&mut tensors)?,
             mlp: Mlp::assemble(&mut tensors)?,
         })
     }
@@ -74,7 +76,7 @@ impl<T> Layer<T> {
         ];
         let norms = norms.into_iter().flatten().map(|norm| &mut norm.weight);
         let mut tensors: Vec<&mut T> = norms.collect();
-        tensors.extend(self.attention.tensors_mut());
+        tensors.extend(self.token_mixer.tensors_mut());
         tensors.extend(self.mlp.tensors_mut());
         tensors
     }
@@ -97,12 +99,10 @@ impl Layer<Weight> {
         let resid = hooks.at(Site::ResidPre, resid);
         let normed = RmsNorm::maybe(self.pre_attention_norm.as_ref(), resid.clone());
         let norm = self.post_attention_norm.as_ref();
-        let mixed = self
-            .attention
-            .mix(config, &normed, rotation, mix, &mut hooks);
-        let o_proj = &self.attention.o_proj;
-        let sites = [Site::OProj, Site::AttnOut];
-        let resid = o_proj.residual(resid, mixed, norm, sites, &mut hooks);
+        let inputs = [resid, normed];
+        let resid = self
+            .token_mixer
+            .residual(config, inputs, rotation, norm, mix, &mut hooks);
         let resid = hooks.at(Site::ResidMid, resid);
 
         let normed = RmsNorm::maybe(self.pre_mlp_norm.as_ref(), resid.clone());
@@ -140,15 +140,28 @@ impl<T, E> LayerTensors<'_, T, E> {
 
     /// As [`Self::linear`], without a bias, and never rounded: it decides more than it computes.
     fn exact_linear(&mut self, name: &str, shape: [usize; 2]) -> Result<Linear<T>, E> {
-        let spec = TensorSpec {
-            name: format!("{}.{name}.weight", self.prefix),
-            shape: shape.to_vec(),
+        let weight = self.exact(&format!("{name}.weight"), shape.to_vec())?;
+        Ok(Linear { weight, bias: None })
+    }
+
+    /// The tensor `name`, which is never rounded.
+    fn exact(&mut self, name: &str, shape: Vec<usize>) -> Result<T, E> {
+        (self.take)(TensorSpec {
+            name: format!("{}.{name}", self.prefix),
+            shape,
             rows: None,
             offset: 0.0,
             exact: true,
-        };
-        let weight = (self.take)(spec)?;
-        Ok(Linear { weight, bias: None })
+        })
+    }
+
+    /// The norm `name`, whose weight is stored as it is used in every family.
+    fn plain_norm(&mut self, name: &str, width: usize) -> Result<RmsNorm<T>, E> {
+        Ok(RmsNorm {
+            weight: self.exact(&format!("{name}.weight"), vec![width])?,
+            eps: self.config.rms_norm_eps,
+            offset: 0.0,
+        })
     }
 
     /// Projections of one input, given by name and number of outputs. In families that fuse
