@@ -38,6 +38,8 @@ fn every_family_computes_what_transformers_computes() {
         "phi3",
         "qwen3_moe",
         "qwen3_moe_step",
+        "qwen3_5_text",
+        "qwen3_5_moe_text",
     ] {
         Expected::read(&format!("families/{name}")).check(&fixture_model(name));
     }

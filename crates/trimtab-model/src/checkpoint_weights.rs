@@ -249,6 +249,11 @@ impl CheckpointWeights {
         Ok(Tensor::from_data(data, (device, DType::from(dtype))))
     }
 
+    /// Whether there is a tensor `name`.
+    pub fn contains(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
     /// The files, in the order of their names.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.files.iter().map(|(path, _)| path.as_path())

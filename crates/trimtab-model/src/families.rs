@@ -8,6 +8,7 @@ mod olmo2;
 mod phi3;
 mod qwen2;
 mod qwen3;
+mod qwen3_5;
 mod qwen3_moe;
 
 use crate::config::architecture::ModelConfig;
@@ -15,9 +16,9 @@ use crate::config::error::{ConfigError, refuse};
 use crate::config::keys::ConfigKeys;
 
 /// A function that reads `config.json` of a `model_type`.
-type Family = fn(ConfigKeys) -> Result<ModelConfig, ConfigError>;
+type Family = fn(&mut ConfigKeys) -> Result<ModelConfig, ConfigError>;
 
-const FAMILIES: [(&str, Family); 9] = [
+const FAMILIES: [(&str, Family); 13] = [
     ("gemma3", gemma3::read_multimodal),
     ("gemma3_text", gemma3::read),
     ("llama", llama::read),
@@ -26,11 +27,15 @@ const FAMILIES: [(&str, Family); 9] = [
     ("phi3", phi3::read),
     ("qwen2", qwen2::read),
     ("qwen3", qwen3::read),
+    ("qwen3_5", qwen3_5::read_with_images),
+    ("qwen3_5_moe", qwen3_5::read_with_images),
+    ("qwen3_5_moe_text", qwen3_5::read),
+    ("qwen3_5_text", qwen3_5::read),
     ("qwen3_moe", qwen3_moe::read),
 ];
 
 /// Reads the keys of `config.json` by its `model_type`.
-pub(crate) fn read(keys: ConfigKeys) -> Result<ModelConfig, ConfigError> {
+pub(crate) fn read(keys: &mut ConfigKeys) -> Result<ModelConfig, ConfigError> {
     if let Some((_, family)) = FAMILIES.iter().find(|(name, _)| *name == keys.model_type) {
         return family(keys);
     }

@@ -9,22 +9,25 @@
 use std::collections::BTreeMap;
 
 use super::header::Location;
+use crate::config::architecture::MAX_EXPERTS;
 
 const GATE_UP: &str = ".experts.gate_up_proj";
 const DOWN: &str = ".experts.down_proj";
 
 /// Replaces fused tensors by the tensors of each expert.
 pub(super) fn split(tensors: &mut BTreeMap<String, Location>) {
-    let fused: Vec<String> = tensors
-        .iter()
-        .filter(|(name, location)| {
-            let rows_are_pairs = !name.ends_with(GATE_UP) || location.shape[1].is_multiple_of(2);
-            (name.ends_with(GATE_UP) || name.ends_with(DOWN))
-                && location.shape.len() == 3
-                && rows_are_pairs
-        })
-        .map(|(name, _)| name.clone())
-        .collect();
+    let is_fused = |(name, location): &(&String, &Location)| match location.shape[..] {
+        [_, rows, _] => name.ends_with(DOWN) || name.ends_with(GATE_UP) && rows.is_multiple_of(2),
+        _ => false,
+    };
+    let mut room = 2 * MAX_EXPERTS;
+    let fits = |(_, location): &(&String, &Location)| {
+        let enough = location.shape[0] <= room;
+        room = room.saturating_sub(location.shape[0]);
+        enough
+    };
+    let fused = tensors.iter().filter(is_fused).take_while(fits);
+    let fused: Vec<String> = fused.map(|(name, _)| name.clone()).collect();
     for name in fused {
         let location = tensors.remove(&name).expect("it was just listed");
         let (module, projections) = match name.strip_suffix(GATE_UP) {

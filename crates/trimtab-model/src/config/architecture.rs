@@ -145,6 +145,12 @@ impl LinearAttentionConfig {
         2 * self.key_width() + self.value_width()
     }
 
+    /// How many numbers a text carries along: the state, and what the convolution still sees.
+    pub(crate) fn state_numbers(&self) -> usize {
+        self.linear_key_head_dim * self.value_width()
+            + (self.linear_conv_kernel_dim - 1) * self.conv_width()
+    }
+
     fn check(&self) -> Result<(), ConfigError> {
         for (key, value, range) in [
             (
@@ -248,6 +254,9 @@ pub enum QkNorm {
     Projection,
 }
 
+/// Most experts of all layers.
+pub(crate) const MAX_EXPERTS: usize = 1 << 17;
+
 /// Longest text of any model, in tokens.
 const MAX_LEN: usize = 1 << 24;
 
@@ -319,6 +328,13 @@ impl ModelConfig {
                 .linear_attention
                 .map_or(Ok(()), |sizes| sizes.check())?;
             layer.experts.map_or(Ok(()), |sizes| sizes.check())?;
+        }
+        let experts = self.architecture.layers.iter();
+        let experts = experts.filter_map(|layer| Some(layer.experts?.num_experts));
+        let experts: usize = experts.sum();
+        if experts > MAX_EXPERTS {
+            let expected = format!("all layers together may have at most {MAX_EXPERTS}");
+            return refuse("num_experts", format!("{experts} in all"), expected);
         }
         for rope in &self.architecture.ropes {
             rope.check()?;

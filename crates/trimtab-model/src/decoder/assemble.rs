@@ -20,8 +20,8 @@ impl Model {
     ///
     /// # Shapes
     ///
-    /// - `tensor`: the shape asked for; for `[n]` it is `[1, n]`, and for `[rows, 1, columns]` it is
-    ///   `[rows, columns]`
+    /// - `tensor`: the shape asked for; `[1, n]` for `[n]`, and `[rows, columns]` for
+    ///   `[rows, 1, columns]`
     ///
     /// # Errors
     ///

@@ -1,24 +1,21 @@
 //! Qwen3-MoE: Qwen3 with a mixture of experts in most layers.
 
-use serde_json::Value;
-
 use super::common::{Defaults, plain};
+use super::qwen2;
 use crate::config::architecture::{ExpertsConfig, ModelConfig, QkNorm};
 use crate::config::error::{ConfigError, refuse};
 use crate::config::keys::ConfigKeys;
 
-pub(super) fn read(mut keys: ConfigKeys) -> Result<ModelConfig, ConfigError> {
-    let mut config = plain(
-        &mut keys,
-        &Defaults {
-            num_key_value_heads: Some(4),
-            max_position_embeddings: 32_768,
-            rms_norm_eps: 1e-6,
-            rope_theta: 10_000.0,
-            tie_word_embeddings: false,
-            head_dim: None,
-        },
-    )?;
+const DEFAULTS: Defaults = Defaults {
+    hidden_size: 2048,
+    intermediate_size: 6144,
+    num_hidden_layers: 24,
+    num_key_value_heads: Some(4),
+    ..qwen2::DEFAULTS
+};
+
+pub(super) fn read(keys: &mut ConfigKeys) -> Result<ModelConfig, ConfigError> {
+    let mut config = plain(keys, &DEFAULTS)?;
     let attention_bias = keys.or("attention_bias", false)?;
     config.architecture.biases.qkv = attention_bias;
     config.architecture.biases.o = attention_bias;
@@ -29,15 +26,23 @@ pub(super) fn read(mut keys: ConfigKeys) -> Result<ModelConfig, ConfigError> {
             layer.sliding_window = window;
         }
     }
-    keys.optional::<Value>("max_window_layers")?; // the class has a window in all layers or none
-    let experts = read_experts(&mut keys)?;
-    read_sparse_layers(&mut keys, &mut config, experts)?;
-    keys.finish()?;
+    keys.ignore("max_window_layers"); // the class has a window in all layers or none
+    if !keys.or("use_qk_norm", true)? {
+        let expected = "the class always has norms on queries and keys";
+        return refuse("use_qk_norm", false, expected);
+    }
+    let experts = read_experts(keys)?;
+    read_sparse_layers(keys, &mut config, experts)?;
     Ok(config)
 }
 
 /// The sizes of a mixture without a shared expert; `None` if there is no expert.
 fn read_experts(keys: &mut ConfigKeys) -> Result<Option<ExpertsConfig>, ConfigError> {
+    let shared: usize = keys.or("shared_expert_intermediate_size", 0)?;
+    if shared > 0 {
+        let expected = "this family has no shared expert";
+        return refuse("shared_expert_intermediate_size", shared, expected);
+    }
     let renamed = keys.optional("num_local_experts")?;
     let num_experts = keys.or("num_experts", renamed.unwrap_or(128))?;
     let experts = ExpertsConfig {
@@ -48,7 +53,7 @@ fn read_experts(keys: &mut ConfigKeys) -> Result<Option<ExpertsConfig>, ConfigEr
         shared_expert_intermediate_size: None,
     };
     for of_training in ["output_router_logits", "router_aux_loss_coef"] {
-        keys.optional::<Value>(of_training)?;
+        keys.ignore(of_training);
     }
     Ok((num_experts > 0).then_some(experts))
 }

@@ -91,6 +91,10 @@ fn check_family(config: &ModelConfig) -> Result<(), &'static str> {
             );
         }
         "phi3" => return Err("its projections are fused"),
+        "qwen3_moe" => return Err("it has norms on queries and keys, and mixtures of experts"),
+        "qwen3_5" | "qwen3_5_text" | "qwen3_5_moe" | "qwen3_5_moe_text" => {
+            return Err("it has layers of linear attention");
+        }
         _ => return Err("this family is not supported"),
     }
     if config.architecture.ropes[0].rotary_dim != config.head_dim {
