@@ -34,30 +34,15 @@ impl AttentionConfig {
 
 /// Keys and values of one prompt in one layer. Cloning is cheap: tensors are shared.
 #[derive(Clone, Debug)]
-pub struct PromptLayerKv {
+pub(crate) struct PromptLayerKv {
     /// On the CPU there is a packed copy beside the tensors.
     shared: SharedPrompt,
 }
 
 impl PromptLayerKv {
     /// The rotated keys, and the values.
-    ///
-    /// # Shapes
-    ///
-    /// - both: `[prompt_len, num_key_value_heads, head_dim]`
-    pub fn tensors(&self) -> [&Tensor<3>; 2] {
+    pub(crate) fn tensors(&self) -> [&Tensor<3>; 2] {
         [&self.shared.keys, &self.shared.values]
-    }
-
-    /// The same numbers, detached from the autodiff graph.
-    #[must_use]
-    pub fn detached(&self) -> Self {
-        self.map(Tensor::detach)
-    }
-
-    /// The same numbers as leaves that require gradients.
-    pub(crate) fn with_grad(&self) -> Self {
-        self.map(|x| x.detach().require_grad())
     }
 
     /// The same keys and values as decode steps need them: without the tensors if there is a packed
@@ -69,7 +54,7 @@ impl PromptLayerKv {
         self.map(|x| Tensor::zeros([0, x.dims()[1], x.dims()[2]], &x.device()))
     }
 
-    fn map(&self, one: impl Fn(Tensor<3>) -> Tensor<3>) -> Self {
+    pub(crate) fn map(&self, one: impl Fn(Tensor<3>) -> Tensor<3>) -> Self {
         let shared = SharedPrompt {
             keys: one(self.shared.keys.clone()),
             values: one(self.shared.values.clone()),

@@ -12,11 +12,12 @@ use std::ops::Range;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation};
 use trimtab_kernels as kernels;
 
-use crate::attention::{AttentionConfig, attend_completions, attend_decode, attend_prompts};
+use crate::attention::AttentionConfig;
 use crate::cache::{KvCache, PromptCache};
 use crate::config::{ModelConfig, RopeConfig};
 use crate::hook::{Hook, LayerHooks, TokenInfo};
 use crate::layer::{Layer, RmsNorm};
+use crate::mixing::{Mixing, mix_completions, mix_decode, mix_prompts};
 use crate::rope::Rotation;
 use crate::weight::{Weight, uses_cpu_kernels};
 
@@ -106,10 +107,10 @@ impl Model {
             let ids = sequence.tokens.iter().enumerate();
             at.extend(ids.map(|(position, &id)| (prompt.token(position, id), prompt.len)));
         }
-        let resid = self.run(&tokens, &at, hook, |config, _, [q, k, v]| {
-            let (mixed, keys) = attend_prompts(config, q, k, v, &lens);
-            for (prompt, keys) in prompts.iter_mut().zip(keys) {
-                prompt.layers.push(keys);
+        let resid = self.run(&tokens, &at, hook, |config, _, mixing| {
+            let (mixed, layers) = mix_prompts(config, mixing, &lens);
+            for (prompt, layer) in prompts.iter_mut().zip(layers) {
+                prompt.layers.push(layer);
             }
             mixed
         });
@@ -148,9 +149,9 @@ impl Model {
                 at.extend(prompt.positions_after(row));
             }
         }
-        self.run(&tokens, &at, hook, |config, layer, [q, k, v]| {
+        self.run(&tokens, &at, hook, |config, layer, mixing| {
             let prompts: Vec<_> = prompts.iter().map(|prompt| &prompt.layers[layer]).collect();
-            attend_completions(config, q, k, v, &lens, &prompts)
+            mix_completions(config, mixing, &lens, &prompts)
         })
     }
 
@@ -184,9 +185,9 @@ impl Model {
             .into_iter()
             .map(|token| (token, token.position + 1))
             .collect();
-        let resid = self.run(tokens, &at, hook, |config, layer, [q, k, v]| {
-            let (kv, step) = cache.layer(layer);
-            attend_decode(config, q, k, v, kv, &step)
+        let resid = self.run(tokens, &at, hook, |config, layer, mixing| {
+            let (rows, step) = cache.layer(layer);
+            mix_decode(config, mixing, rows, &step)
         });
         cache.advance();
         resid
@@ -307,17 +308,17 @@ impl Model {
     }
 
     /// Runs all layers over `tokens`. `at` has an entry for each token, as in [`Self::positions`].
-    /// `attend` gets the index of the layer, rotated queries, rotated keys, and values.
+    /// `mix` gets the index of the layer.
     fn run(
         &self,
         tokens: &[u32],
         at: &[(TokenInfo, usize)],
         hook: Option<Hook>,
-        attend: impl FnMut(AttentionConfig, usize, [Tensor<3>; 3]) -> Tensor<2>,
+        mix: impl FnMut(AttentionConfig, usize, Mixing) -> Tensor<2>,
     ) -> Tensor<2> {
         let positions = self.positions(at);
         let resid = self.embed_tokens(tokens);
-        self.run_layers(0..self.layers.len(), resid, &positions, hook, attend)
+        self.run_layers(0..self.layers.len(), resid, &positions, hook, mix)
     }
 
     /// Positions and rotations of tokens. Each token comes with a length of the text, in tokens. It
@@ -354,7 +355,7 @@ impl Model {
         mut resid: Tensor<2>,
         positions: &Positions,
         hook: Option<Hook>,
-        mut attend: impl FnMut(AttentionConfig, usize, [Tensor<3>; 3]) -> Tensor<2>,
+        mut mix: impl FnMut(AttentionConfig, usize, Mixing) -> Tensor<2>,
     ) -> Tensor<2> {
         let architecture = &self.config.architecture;
         let mut hook = hook.map(|hook| (hook, hook.begin_forward()));
@@ -368,7 +369,7 @@ impl Model {
                 &self.config,
                 resid,
                 &positions.rotations[layer_config.rope],
-                |q, k, v| attend(attention, index, [q, k, v]),
+                |mixing| mix(attention, index, mixing),
                 LayerHooks {
                     hook: hook.as_mut().map(|(hook, call)| (*hook, call)),
                     layer: index,
