@@ -86,13 +86,12 @@ impl Layer<Weight> {
         &self,
         config: &ModelConfig,
         resid: Tensor<2>,
-        rotation: &Rotation,
+        rotation: Option<&Rotation>,
         mix: impl FnOnce(Mixing) -> Tensor<2>,
         mut hooks: LayerHooks,
     ) -> Tensor<2> {
         let resid = hooks.at(Site::ResidPre, resid);
         let normed = RmsNorm::maybe(self.pre_attention_norm.as_ref(), resid.clone());
-        let norm = self.post_attention_norm.as_ref();
         let mixed = self
             .attention
             .mix(config, &normed, rotation, mix, &mut hooks);

@@ -69,16 +69,16 @@ impl SelfAttention<Weight> {
         &self,
         config: &ModelConfig,
         normed: &Tensor<2>,
-        rotation: &Rotation,
+        rotation: Option<&Rotation>,
         mix: impl FnOnce(Mixing) -> Tensor<2>,
         hooks: &mut LayerHooks,
     ) -> Tensor<2> {
         let [q, k, v] = self.qkv(config, normed, hooks);
-        mix(Mixing::Attention([
-            rotation.rotate(q),
-            rotation.rotate(k),
-            v,
-        ]))
+        let (q, k) = match rotation {
+            Some(rotation) => (rotation.rotate_queries(q), rotation.rotate(k)),
+            None => (q, k),
+        };
+        mix(Mixing::Attention([q, k, v]))
     }
 
     /// Queries, keys and values before rotation, `[tokens, heads, head_dim]` each.
