@@ -364,7 +364,8 @@ impl QueryBlock<'_> {
         }
     }
 
-    /// Computes `exp(score - max)` of capped scores for the keys that each query sees and 0 for the others.
+    /// Computes `exp(score - max)`, with capped scores, for the keys that each query sees. It is 0
+    /// for the others.
     ///
     /// # Shapes
     ///

@@ -338,8 +338,8 @@ struct Part {
     hidden: Option<Tensor<4, Bool>>,
 }
 
-/// `softmax(scale q k^T) v`, with capped scores, over an optional shared prompt followed by each row's own tokens. The
-/// softmax is computed in f32.
+/// `softmax(scale q k^T) v`, with capped scores, over an optional shared prompt followed by each
+/// row's own tokens. The softmax is computed in f32.
 ///
 /// # Shapes
 ///

@@ -218,9 +218,9 @@ impl RopeConfig {
                 original_max_position_embeddings,
                 ..
             } => (*original_max_position_embeddings, *factor),
-            RopeScaling::Default {}
-            | RopeScaling::Longrope { .. }
-            | RopeScaling::Llama3 { .. } => (self.max_position_embeddings, 1.0),
+            RopeScaling::Default {} | RopeScaling::Longrope { .. } | RopeScaling::Llama3 { .. } => {
+                (self.max_position_embeddings, 1.0)
+            }
         };
         (original as f64 * factor) as usize
     }

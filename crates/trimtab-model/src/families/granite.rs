@@ -8,6 +8,7 @@ use crate::config::keys::ConfigKeys;
 
 pub(super) fn read(keys: &mut ConfigKeys) -> Result<ModelConfig, ConfigError> {
     let mut config = plain(keys, &LLAMA)?;
+    keys.ignore("layer_types"); // as the class of transformers does
     let attention_bias = keys.or("attention_bias", false)?;
     let architecture = &mut config.architecture;
     architecture.biases.qkv = attention_bias;

@@ -30,7 +30,9 @@ pub(super) fn read(keys: &mut ConfigKeys) -> Result<ModelConfig, ConfigError> {
         keys.put("rope_parameters", default);
     }
     let mut config = plain(keys, &DEFAULTS)?;
-    keys.ignore("layer_types"); // as the class of transformers does
+    // The class of transformers does not look at these.
+    keys.ignore("layer_types");
+    keys.ignore("llama_4_scaling");
     let sliding_window = keys.optional("sliding_window")?;
     for layer in &mut config.architecture.layers {
         layer.sliding_window = sliding_window;

@@ -22,7 +22,10 @@ pub(super) fn read(keys: &mut ConfigKeys) -> Result<ModelConfig, ConfigError> {
     name_longrope(keys);
     let mut config = plain(keys, &DEFAULTS)?;
     let scaling = &config.architecture.ropes[0].scaling;
-    if !matches!(scaling, RopeScaling::Default {} | RopeScaling::Longrope { .. }) {
+    if !matches!(
+        scaling,
+        RopeScaling::Default {} | RopeScaling::Longrope { .. }
+    ) {
         let expected = "Phi-3 has longrope only";
         return refuse("rope_scaling.rope_type", format!("{scaling:?}"), expected);
     }

@@ -27,14 +27,15 @@ const NAMES: TensorNames = TensorNames {
 };
 
 pub(super) fn read(keys: &mut ConfigKeys) -> Result<ModelConfig, ConfigError> {
-    let mut config =
-        read_multimodal(keys, "qwen3_vl_text", |keys| match keys.model_type.as_str() {
+    let mut config = read_multimodal(keys, "qwen3_vl_text", |keys| {
+        match keys.model_type.as_str() {
             "qwen3_vl_text" => read_text(keys),
             other => {
                 let expected = "supported is qwen3_vl_text";
                 refuse("text_config.model_type", format!("`{other}`"), expected)
             }
-        })?;
+        }
+    })?;
     config.tie_word_embeddings = keys.or("tie_word_embeddings", false)?;
     config.architecture.names = NAMES;
     Ok(config)
