@@ -12,7 +12,7 @@ use std::ops::Range;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation};
 use trimtab_kernels as kernels;
 
-use crate::attention::AttentionConfig;
+use crate::attention::{AttentionConfig, softcap};
 use crate::cache::{KvCache, PromptCache};
 use crate::config::{ModelConfig, RopeConfig};
 use crate::hook::{Hook, LayerHooks, TokenInfo};
@@ -205,8 +205,9 @@ impl Model {
     /// The shape does not fit.
     pub fn logits(&self, resid_post: Tensor<2>) -> Tensor<2> {
         self.assert_width(&resid_post);
-        let normed = self.norm.forward(resid_post);
-        self.unembedding.linear(normed, None).cast(DType::F32)
+        let normed = self.unembedding_input(resid_post);
+        let logits = self.unembedding.linear(normed, None).cast(DType::F32);
+        softcap(logits, self.config.architecture.final_logit_softcapping)
     }
 
     /// Log-probability of each of `targets` under `softmax(logits / temperature)`, in nats.
@@ -225,8 +226,9 @@ impl Model {
         self.assert_width(&resid_post);
         self.assert_known(targets);
         assert_eq!(resid_post.dims()[0], targets.len(), "rows and targets");
-        if let Weight::Matrix(unembedding) = &self.unembedding {
-            let normed = self.norm.forward(resid_post);
+        let cap = self.config.architecture.final_logit_softcapping;
+        if let (Weight::Matrix(unembedding), None) = (&self.unembedding, cap) {
+            let normed = self.unembedding_input(resid_post);
             let scale = 1.0 / temperature;
             return kernels::unembed_logprobs(normed, unembedding.clone(), targets.into(), scale);
         }
@@ -244,6 +246,7 @@ impl Model {
 
     /// The direct effect of directions `d` in the residual stream on the logits (direct logit
     /// attribution): `W_U (g * d)`, with the weight `g` of the final norm and without its division.
+    /// It is scaled as logits are, and not capped as some families cap them.
     ///
     /// # Shapes
     ///
@@ -256,7 +259,7 @@ impl Model {
     pub fn direct_logits(&self, directions: Tensor<2>) -> Tensor<2> {
         self.assert_width(&directions);
         let directions = directions.cast(DType::F32);
-        let scale = self.norm.scale(&directions);
+        let scale = self.norm.scale(&directions) * self.config.architecture.logits_scale;
         let scaled = (directions * scale).cast(self.dtype());
         self.unembedding.linear(scaled, None).cast(DType::F32)
     }
@@ -305,6 +308,15 @@ impl Model {
             .chain(self.layers.iter_mut().flat_map(Layer::tensors_mut))
             .filter_map(Weight::tensor_mut)
             .collect()
+    }
+
+    /// What the unembedding gets: the final norm, times the scale of the logits.
+    fn unembedding_input(&self, resid_post: Tensor<2>) -> Tensor<2> {
+        let normed = self.norm.forward(resid_post);
+        match self.config.architecture.logits_scale {
+            1.0 => normed,
+            scale => normed * scale,
+        }
     }
 
     /// Runs all layers over `tokens`. `at` has an entry for each token, as in [`Self::positions`].
@@ -364,11 +376,12 @@ impl Model {
             let attention = AttentionConfig {
                 scale: architecture.attention_scale,
                 sliding_window: layer_config.sliding_window,
+                softcap: architecture.attn_logit_softcapping,
             };
             resid = self.layers[index].forward(
                 &self.config,
                 resid,
-                &positions.rotations[layer_config.rope],
+                layer_config.rope.map(|rope| &positions.rotations[rope]),
                 |mixing| mix(attention, index, mixing),
                 LayerHooks {
                     hook: hook.as_mut().map(|(hook, call)| (*hook, call)),

@@ -92,25 +92,25 @@ impl Layer<Weight> {
         &self,
         config: &ModelConfig,
         resid: Tensor<2>,
-        rotation: &Rotation,
+        rotation: Option<&Rotation>,
         mix: impl FnOnce(Mixing) -> Tensor<2>,
         mut hooks: LayerHooks,
     ) -> Tensor<2> {
         let resid = hooks.at(Site::ResidPre, resid);
         let normed = RmsNorm::maybe(self.pre_attention_norm.as_ref(), resid.clone());
-        let norm = self.post_attention_norm.as_ref();
+        let branch = Branch::new(config, self.post_attention_norm.as_ref(), Site::AttnOut);
         let inputs = [resid, normed];
         let resid = self
             .token_mixer
-            .residual(config, inputs, rotation, norm, mix, &mut hooks);
+            .residual(config, inputs, rotation, branch, mix, &mut hooks);
         let resid = hooks.at(Site::ResidMid, resid);
 
         let normed = RmsNorm::maybe(self.pre_mlp_norm.as_ref(), resid.clone());
-        let norm = self.post_mlp_norm.as_ref();
+        let branch = Branch::new(config, self.post_mlp_norm.as_ref(), Site::MlpOut);
         let activation = config.architecture.activation;
         let resid = self
             .mlp
-            .residual(activation, resid, &normed, norm, &mut hooks);
+            .residual(activation, [resid, normed], branch, &mut hooks);
         hooks.at(Site::ResidPost, resid)
     }
 }
@@ -304,31 +304,51 @@ impl Linear<Weight> {
         hooks.project(site, x.clone(), |x| self.forward(x))
     }
 
-    /// `resid + norm(x W^T + b)`. `sites` are that of the projection and that of what is added.
+    /// The residual stream with the projection of `x`, hooked at `site`, added by `branch`.
     fn residual(
         &self,
         resid: Tensor<2>,
         x: Tensor<2>,
-        norm: Option<&RmsNorm<Weight>>,
-        sites: [Site; 2],
+        branch: Branch,
+        site: Site,
         hooks: &mut LayerHooks,
     ) -> Tensor<2> {
-        if norm.is_none() && !sites.into_iter().any(|site| hooks.is_hooked(site)) {
+        if branch.is_plain()
+            && ![site, branch.site]
+                .into_iter()
+                .any(|site| hooks.is_hooked(site))
+        {
             return self.weight.linear_residual(resid, x, self.bias.as_ref());
         }
-        let [projection, out] = sites;
-        let y = hooks.project(projection, x, |x| self.forward(x));
-        add(resid, y, norm, out, hooks)
+        let y = hooks.project(site, x, |x| self.forward(x));
+        branch.add(resid, y, hooks)
     }
 }
 
-/// `resid + norm(y)`. `site` is that of what is added.
-fn add(
-    resid: Tensor<2>,
-    y: Tensor<2>,
-    norm: Option<&RmsNorm<Weight>>,
+/// How the output of attention, or of the MLP, gets into the residual stream.
+#[derive(Clone, Copy)]
+struct Branch<'a> {
+    norm: Option<&'a RmsNorm<Weight>>,
+    scale: f64,
+    /// Where hooks get what is added.
     site: Site,
-    hooks: &mut LayerHooks,
-) -> Tensor<2> {
-    resid + hooks.at(site, RmsNorm::maybe(norm, y))
+}
+
+impl<'a> Branch<'a> {
+    fn new(config: &ModelConfig, norm: Option<&'a RmsNorm<Weight>>, site: Site) -> Self {
+        let scale = config.architecture.residual_scale;
+        Self { norm, scale, site }
+    }
+
+    /// Whether the output is added as it is.
+    fn is_plain(self) -> bool {
+        self.norm.is_none() && self.scale == 1.0
+    }
+
+    /// `resid + scale norm(y)`
+    fn add(self, resid: Tensor<2>, y: Tensor<2>, hooks: &mut LayerHooks) -> Tensor<2> {
+        let y = RmsNorm::maybe(self.norm, y);
+        let y = if self.scale == 1.0 { y } else { y * self.scale };
+        resid + hooks.at(self.site, y)
+    }
 }

@@ -1,7 +1,7 @@
 //! The text decoder of Qwen3.5: linear attention in most layers, gated attention in the others, and
 //! in the larger models a mixture of experts.
 
-use super::common::{Defaults, LLAMA, plain};
+use super::common::{Defaults, LLAMA, plain, read_multimodal};
 use crate::config::architecture::{
     ExpertsConfig, LinearAttentionConfig, ModelConfig, QkNorm, TensorNames,
 };
@@ -29,26 +29,11 @@ const SPARSE: Defaults = Defaults {
     ..DENSE
 };
 
-/// The text decoder in a checkpoint that also reads images. What is given for the whole counts
-/// more than what `text_config` says.
+/// The text decoder in a checkpoint that also reads images.
 pub(super) fn read_with_images(keys: &mut ConfigKeys) -> Result<ModelConfig, ConfigError> {
     let text_type = format!("{}_text", keys.model_type);
-    let mut config = keys.inside("text_config", |keys| {
-        keys.model_type = keys.or("model_type", text_type)?;
-        read(keys)
-    })?;
-    for without_effect_on_text in ["vision_config", "language_model_only"] {
-        keys.ignore(without_effect_on_text);
-    }
-    let tied = config.tie_word_embeddings;
-    config.tie_word_embeddings = keys.or("tie_word_embeddings", tied)?;
-    if let Some(bos_token_id) = keys.optional("bos_token_id")? {
-        config.bos_token_id = Some(bos_token_id);
-    }
-    let eos_token_id = keys.tokens("eos_token_id")?;
-    if !eos_token_id.is_empty() {
-        config.eos_token_id = eos_token_id;
-    }
+    let mut config = read_multimodal(keys, &text_type, read)?;
+    config.tie_word_embeddings = keys.or("tie_word_embeddings", false)?;
     config.architecture.names = TensorNames {
         decoder: "model.language_model",
         lm_head: "lm_head",

@@ -4,7 +4,7 @@ use burn::tensor::{Tensor, activation};
 use trimtab_kernels::{self as kernels, SavedActivations};
 
 use super::experts::Experts;
-use super::{LayerTensors, Linear, RmsNorm, add};
+use super::{Branch, LayerTensors, Linear};
 use crate::config::Activation;
 use crate::hook::{LayerHooks, Site};
 use crate::weight::{Weight, uses_cpu_kernels};
@@ -35,26 +35,25 @@ impl<T> Mlp<T> {
 }
 
 impl Mlp<Weight> {
-    /// `resid` plus the norm of what the MLP makes of `normed`, `[tokens, hidden_size]`.
+    /// `resid` plus what the MLP makes of `normed`, `[tokens, hidden_size]` each.
     pub(super) fn residual(
         &self,
         activation: Activation,
-        resid: Tensor<2>,
-        normed: &Tensor<2>,
-        norm: Option<&RmsNorm<Weight>>,
+        [resid, normed]: [Tensor<2>; 2],
+        branch: Branch,
         hooks: &mut LayerHooks,
     ) -> Tensor<2> {
         match self {
             Self::Dense(mlp) => {
-                let gate = mlp.gate_proj.hooked(Site::GateProj, normed, hooks);
-                let up = mlp.up_proj.hooked(Site::UpProj, normed, hooks);
+                let gate = mlp.gate_proj.hooked(Site::GateProj, &normed, hooks);
+                let up = mlp.up_proj.hooked(Site::UpProj, &normed, hooks);
                 let inner = mlp.glu(activation, gate, up);
-                let sites = [Site::DownProj, Site::MlpOut];
-                mlp.down_proj.residual(resid, inner, norm, sites, hooks)
+                let down_proj = &mlp.down_proj;
+                down_proj.residual(resid, inner, branch, Site::DownProj, hooks)
             }
             Self::Sparse(experts) => {
-                let y = experts.forward(activation, normed);
-                add(resid, y, norm, Site::MlpOut, hooks)
+                let y = experts.forward(activation, &normed);
+                branch.add(resid, y, hooks)
             }
         }
     }

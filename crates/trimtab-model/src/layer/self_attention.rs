@@ -74,16 +74,16 @@ impl SelfAttention<Weight> {
         &self,
         config: &ModelConfig,
         normed: &Tensor<2>,
-        rotation: &Rotation,
+        rotation: Option<&Rotation>,
         mix: impl FnOnce(Mixing) -> Tensor<2>,
         hooks: &mut LayerHooks,
     ) -> Tensor<2> {
         let ([q, k, v], gate) = self.qkv(config, normed, hooks);
-        let mixed = mix(Mixing::Attention([
-            rotation.rotate(q),
-            rotation.rotate(k),
-            v,
-        ]));
+        let (q, k) = match rotation {
+            Some(rotation) => (rotation.rotate_queries(q), rotation.rotate(k)),
+            None => (q, k),
+        };
+        let mixed = mix(Mixing::Attention([q, k, v]));
         match gate {
             None => mixed,
             Some(gate) => mixed * activation::sigmoid(gate),

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use super::gated_delta_net::GatedDeltaNet;
 use super::self_attention::SelfAttention;
-use super::{LayerTensors, RmsNorm, add};
+use super::{Branch, LayerTensors};
 use crate::config::ModelConfig;
 use crate::hook::{LayerHooks, Site};
 use crate::mixing::Mixing;
@@ -36,25 +36,25 @@ impl<T> TokenMixer<T> {
 }
 
 impl TokenMixer<Weight> {
-    /// `resid` plus the norm of what is made of `normed`, `[tokens, hidden_size]`.
+    /// `resid` plus what is made of `normed`, `[tokens, hidden_size]` each.
     pub(super) fn residual(
         &self,
         config: &ModelConfig,
         [resid, normed]: [Tensor<2>; 2],
-        rotation: &Rotation,
-        norm: Option<&RmsNorm<Weight>>,
+        rotation: Option<&Rotation>,
+        branch: Branch,
         mix: impl FnOnce(Mixing) -> Tensor<2>,
         hooks: &mut LayerHooks,
     ) -> Tensor<2> {
         match self {
             Self::Attention(attention) => {
                 let mixed = attention.mix(config, &normed, rotation, mix, hooks);
-                let sites = [Site::OProj, Site::AttnOut];
-                attention.o_proj.residual(resid, mixed, norm, sites, hooks)
+                let o_proj = &attention.o_proj;
+                o_proj.residual(resid, mixed, branch, Site::OProj, hooks)
             }
             Self::Linear(linear) => {
                 let y = linear.forward(&normed, mix);
-                add(resid, y, norm, Site::AttnOut, hooks)
+                branch.add(resid, y, hooks)
             }
         }
     }
