@@ -16,6 +16,20 @@ pub const MAX_FILE_BYTES: u64 = 1 << 29;
 /// Maximum size of a row, in bytes.
 pub const MAX_LINE_BYTES: usize = 1 << 24;
 
+/// First bytes of files that are no rows yet.
+const FORMATS: [(&[u8], &str); 10] = [
+    (b"\x1f\x8b", "compressed by gzip"),
+    (b"\x28\xb5\x2f\xfd", "compressed by zstd"),
+    (b"\xfd7zXZ\0", "compressed by xz"),
+    (b"BZh", "compressed by bzip2"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"ARROW1", "an Arrow file"),
+    (b"\xff\xff\xff\xff", "an Arrow stream"),
+    (b"\xff\xfe", "in UTF-16"),
+    (b"\xfe\xff", "in UTF-16"),
+    (b"version https://git-lfs", "a pointer to a file in Git LFS"),
+];
+
 /// Called for each row with its line, from 1, and its value.
 pub(super) type Visit<'a> =
     dyn FnMut(usize, Result<Value, RowError>) -> Result<(), DatasetError> + 'a;
@@ -42,6 +56,10 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, DatasetError> {
 pub(super) fn each(path: &Path, bytes: &[u8], visit: &mut Visit) -> Result<(), DatasetError> {
     if bytes.starts_with(b"PAR1") {
         return parquet(path, bytes, visit);
+    }
+    if let Some((_, format)) = FORMATS.iter().find(|(start, _)| bytes.starts_with(start)) {
+        let path = path.to_owned();
+        return Err(DatasetError::Format { path, format });
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     if bytes.trim_ascii_start().starts_with(b"[") {
@@ -105,8 +123,8 @@ fn row(bytes: &[u8]) -> Result<Value, RowError> {
         let what = message.split(" at line ").next().unwrap_or_default();
         RowError::Json(format!("{what}, column {}", error.column()))
     })?;
-    if value.is_object() {
-        Ok(value)
+    if value.is_object() || value.is_array() {
+        Ok(value) // a row of Open-Reasoner-Zero is a list of messages
     } else {
         Err(RowError::NotAnObject)
     }
