@@ -348,7 +348,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         "dapo-17k",
         r#"{"problem": "P", "answer": "1", "rate": NaN}"#,
-        "1: not valid JSON: expected value, column 42",
+        "1: not valid JSON: expected value, column 41",
     ),
     (
         "dapo-17k",

@@ -16,6 +16,9 @@ pub const MAX_FILE_BYTES: u64 = 1 << 29;
 /// Maximum size of a row, in bytes.
 pub const MAX_LINE_BYTES: usize = 1 << 24;
 
+/// That of UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// First bytes of files that are no rows yet.
 const FORMATS: [(&[u8], &str); 10] = [
     (b"\x1f\x8b", "compressed by gzip"),
@@ -61,7 +64,7 @@ pub(super) fn each(path: &Path, bytes: &[u8], visit: &mut Visit) -> Result<(), D
         let path = path.to_owned();
         return Err(DatasetError::Format { path, format });
     }
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     if bytes.trim_ascii_start().starts_with(b"[") {
         array(path, bytes, visit)
     } else {
@@ -85,6 +88,7 @@ fn parquet(path: &Path, bytes: &[u8], visit: &mut Visit) -> Result<(), DatasetEr
 
 fn lines(bytes: &[u8], visit: &mut Visit) -> Result<(), DatasetError> {
     for (number, line) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
+        let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line); // files may be joined
         if !line.trim_ascii().is_empty() {
             visit(number, row(line))?;
         }

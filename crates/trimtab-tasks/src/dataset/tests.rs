@@ -337,7 +337,7 @@ fn reasons_are_few_however_many_rows_are_bad() {
 #[test]
 fn marks_and_line_ends_of_other_systems_are_accepted() {
     let text = "\u{feff}{\"problem\": \"P\", \"answer\": \"1\"}\r\n\
-                {\"problem\": \"R\", \"answer\": \"2\"}\r\n";
+                \u{feff}{\"problem\": \"R\", \"answer\": \"2\"}\r\n";
     let loaded = load("dapo-17k", text, MalformedRows::Refuse).expect("two rows");
     assert_eq!(loaded.problems.len(), 2);
 }
