@@ -8,6 +8,8 @@
 //! times in a row. The engine compares and joins such values without using fuel. The caller gets
 //! [`ChatError::Limit`], but the thread keeps running.
 
+mod loading;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Write};
@@ -23,9 +25,7 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, context, escap
 use minijinja_contrib::pycompat;
 use serde::{Deserialize, Serialize};
 
-use crate::file::read_limited;
 use crate::python_json;
-use crate::tokenizer_config::{TokenizerConfig, text};
 
 /// Largest template, in bytes. Templates in use have less than 20 thousand.
 const MAX_SOURCE_BYTES: usize = 64 << 10;
@@ -76,9 +76,14 @@ impl ChatMessage {
 /// ```
 #[derive(Clone, Debug)]
 pub struct ChatTemplate {
-    source: String,
+    /// The file that it comes from.
+    path: PathBuf,
+    /// The source, or why it cannot be used.
+    default: Result<String, String>,
+    /// The source for conversations with `tools`.
+    tool_use: Option<Result<String, String>>,
     /// `bos_token`, `eos_token` and so on, from the tokenizer configuration.
-    special_tokens: BTreeMap<String, Value>,
+    special_tokens: BTreeMap<String, String>,
 }
 
 /// Why a chat template could not be read or rendered.
@@ -88,7 +93,10 @@ pub struct ChatTemplate {
 pub enum ChatError {
     #[error("cannot read {path}")]
     Read { path: PathBuf, source: io::Error },
-    #[error("{path} has no usable chat template: {reason}")]
+    #[error(
+        "the chat template of {path} cannot be used: {reason}; without it, give the model plain \
+         text"
+    )]
     Malformed { path: PathBuf, reason: String },
     #[error("the chat template refuses these messages: {message}")]
     Refused { message: String },
@@ -103,48 +111,41 @@ impl ChatTemplate {
     /// most base models.
     ///
     /// The template is in `chat_template.jinja`, or else at the key `chat_template` of
-    /// `tokenizer_config.json` or `chat_template.json`. Of several named templates it is `default`.
+    /// `tokenizer_config.json` or `chat_template.json`. There can be more of them, by name: in the
+    /// folder `additional_chat_templates`, or as a list or an object at the key. `default` is used,
+    /// or `tool_use` for messages with `tools`.
+    ///
+    /// A template that cannot be used is no error here but in [`Self::render`]: the model needs none
+    /// for plain text.
     ///
     /// # Errors
     ///
-    /// A file cannot be read, is too large or malformed, or its template is not valid Jinja.
+    /// A file cannot be read.
     pub fn from_dir(dir: &Path) -> Result<Option<Self>, ChatError> {
-        let config_path = dir.join("tokenizer_config.json");
-        let config = read_config(&config_path)?;
-        let jinja = dir.join("chat_template.jinja");
-        let (source, path) = if let Some(source) = read(&jinja)? {
-            (Some(source), jinja)
-        } else if config.get("chat_template").is_some() {
-            (choose(&config), config_path)
-        } else {
-            let path = dir.join("chat_template.json");
-            let config = read_config(&path)?;
-            if config.get("chat_template").is_none() {
-                return Ok(None);
-            }
-            (choose(&config), path)
-        };
-        let Some(source) = source else {
-            return Err(ChatError::Malformed {
-                path,
-                reason: "`chat_template` is neither a text nor a list with one named `default`"
-                    .to_owned(),
-            });
-        };
-        let special_tokens = config
-            .special_tokens()
-            .filter_map(|(key, token)| Some((key.to_owned(), Value::from(text(token)?))))
-            .collect();
-        let template = Self {
-            source,
+        loading::from_dir(dir)
+    }
+
+    /// A template from elsewhere: `source` comes from the file `path`, which errors name. Special
+    /// tokens have the names that templates use, such as `bos_token`.
+    pub fn from_source(
+        path: impl Into<PathBuf>,
+        source: &str,
+        special_tokens: BTreeMap<String, String>,
+    ) -> Self {
+        Self {
+            path: path.into(),
+            default: loading::sized(source),
+            tool_use: None,
             special_tokens,
-        };
-        match template.run(None) {
-            Ok(_) => Ok(Some(template)),
-            Err(error) => Err(ChatError::Malformed {
-                path,
-                reason: error.to_string(),
-            }),
+        }
+    }
+
+    /// The same with another template for conversations with `tools`.
+    #[must_use]
+    pub fn with_tool_use(self, source: &str) -> Self {
+        Self {
+            tool_use: Some(loading::sized(source)),
+            ..self
         }
     }
 
@@ -177,24 +178,38 @@ impl ChatTemplate {
         variables: impl Serialize,
     ) -> Result<String, ChatError> {
         let messages = Value::from(Serde(messages));
-        self.run(Some(merge_maps([
+        let variables = Value::from(Serde(variables));
+        let has_tools = variables
+            .get_attr("tools")
+            .is_ok_and(|tools| tools.kind() == ValueKind::Seq);
+        let source = match &self.tool_use {
+            Some(source) if has_tools => source,
+            _ => &self.default,
+        };
+        let source = source.as_ref().map_err(|reason| self.malformed(reason))?;
+        let variables = merge_maps([
             context! { tools => (), documents => () }, // always defined in transformers
             Value::from(Serde(&self.special_tokens)),
-            Value::from(Serde(variables)),
+            variables,
             context! { messages, add_generation_prompt },
-        ])))
+        ]);
+        self.run(source, variables)
     }
 
-    /// Compiles the template and, given variables, renders it, in a thread of its own that contains
-    /// panics and deep recursion.
-    fn run(&self, variables: Option<Value>) -> Result<String, ChatError> {
+    fn malformed(&self, reason: &str) -> ChatError {
+        ChatError::Malformed {
+            path: self.path.clone(),
+            reason: reason.to_owned(),
+        }
+    }
+
+    /// Compiles and renders a template, in a thread of its own that contains panics and deep
+    /// recursion.
+    fn run(&self, source: &str, variables: Value) -> Result<String, ChatError> {
         let unusable = |reason: &str| ChatError::Render {
             reason: reason.to_owned(),
         };
-        if self.source.len() > MAX_SOURCE_BYTES {
-            return Err(unusable("it is larger than any in use"));
-        }
-        let source = without_generation_tags(&self.source);
+        let source = without_generation_tags(source);
         let (sender, receiver) = mpsc::channel();
         thread::Builder::new()
             .stack_size(STACK_BYTES)
@@ -202,15 +217,15 @@ impl ChatTemplate {
                 let mut environment = environment();
                 let text = environment
                     .add_template(NAME, &source)
-                    .and_then(|()| match variables {
-                        Some(variables) => environment.get_template(NAME)?.render(variables),
-                        None => Ok(String::new()),
-                    });
-                drop(sender.send(text.map_err(ChatError::from))); // nobody waits after `TIME`
+                    .and_then(|()| environment.get_template(NAME)?.render(variables));
+                drop(sender.send(text)); // nobody waits after `TIME`
             })
             .map_err(|error| unusable(&error.to_string()))?;
         match receiver.recv_timeout(TIME) {
-            Ok(result) => result,
+            Ok(Err(error)) if error.kind() == ErrorKind::SyntaxError => {
+                Err(self.malformed(&error.to_string()))
+            }
+            Ok(result) => result.map_err(ChatError::from),
             Err(mpsc::RecvTimeoutError::Timeout) => Err(ChatError::Limit),
             Err(mpsc::RecvTimeoutError::Disconnected) => Err(unusable("the engine panicked")),
         }
@@ -231,16 +246,6 @@ impl From<Error> for ChatError {
             },
         }
     }
-}
-
-/// The template in a configuration; of several named ones, `default`.
-fn choose(config: &TokenizerConfig) -> Option<String> {
-    let value = config.get("chat_template")?;
-    let source = value.as_str().or_else(|| {
-        let mut named = value.as_array()?.iter();
-        named.find(|each| each["name"] == "default")?["template"].as_str()
-    });
-    source.map(str::to_owned)
 }
 
 /// The argument of `raise_exception` in a template.
@@ -386,35 +391,4 @@ fn without_generation_tags(source: &str) -> String {
         rest = &tag[end..];
     }
     result + rest
-}
-
-fn read_config(path: &Path) -> Result<TokenizerConfig, ChatError> {
-    TokenizerConfig::read(path).map_err(|error| unread(path, error))
-}
-
-/// The text of a file, or `None` where there is none.
-fn read(path: &Path) -> Result<Option<String>, ChatError> {
-    match read_limited(path, MAX_SOURCE_BYTES as u64) {
-        Ok(bytes) => String::from_utf8(bytes)
-            .map(Some)
-            .map_err(|error| unread(path, io::Error::new(io::ErrorKind::InvalidData, error))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(unread(path, error)),
-    }
-}
-
-fn unread(path: &Path, error: io::Error) -> ChatError {
-    let path = path.into();
-    match error.kind() {
-        io::ErrorKind::InvalidData | io::ErrorKind::FileTooLarge | io::ErrorKind::UnexpectedEof => {
-            ChatError::Malformed {
-                path,
-                reason: error.to_string(),
-            }
-        }
-        _ => ChatError::Read {
-            path,
-            source: error,
-        },
-    }
 }
