@@ -181,35 +181,25 @@ fn named_templates_come_from_a_list_an_object_or_a_folder() {
     let write = |name: &str, content: &str| {
         fs::write(folder.path().join(name), content).expect("a writable folder");
     };
-    let render = |variables: Value| {
+    let render = || {
         let template = ChatTemplate::from_dir(folder.path()).expect("good files");
         let messages = [ChatMessage::new("user", "hello")];
-        template
-            .expect("a template")
-            .render_with(messages, true, variables)
-            .expect("a simple template")
+        let template = template.expect("a template");
+        template.render(&messages, true).expect("a simple template")
     };
-    let with_tools = || json!({"tools": [{"type": "function"}]});
-    let object = json!({"chat_template": {"default": "1", "tool_use": "2", "rag": "3"}});
+    let object = json!({"chat_template": {"default": "1", "tool_use": "2"}});
     write("tokenizer_config.json", &object.to_string());
-    assert_eq!(render(json!({})), "1");
-    assert_eq!(render(json!({"tools": null})), "1");
-    assert_eq!(render(with_tools()), "2");
+    assert_eq!(render(), "1");
     let list = json!({"chat_template": [
-        {"name": "default", "template": "4"}, {"name": "default", "template": "5"},
+        {"name": "default", "template": "3"}, {"name": "default", "template": "4"},
     ]});
     write("tokenizer_config.json", &list.to_string());
-    assert_eq!(
-        render(with_tools()),
-        "5",
-        "the last of a name, without one for tools"
-    );
-    write("chat_template.jinja", "6");
-    assert_eq!(render(json!({})), "6");
+    assert_eq!(render(), "4", "the last of a name");
+    write("chat_template.jinja", "5");
+    assert_eq!(render(), "5");
     fs::create_dir(folder.path().join("additional_chat_templates")).expect("a writable folder");
-    write("additional_chat_templates/tool_use.jinja", "7");
-    assert_eq!(render(json!({})), "6");
-    assert_eq!(render(with_tools()), "7");
+    write("additional_chat_templates/tool_use.jinja", "6");
+    assert_eq!(render(), "5");
 }
 
 #[test]
@@ -248,7 +238,7 @@ fn a_template_that_cannot_be_used_is_an_error_of_chats_only() {
         ),
         ("chat_template.json", "{".to_owned(), "line 1"),
         ("chat_template.jinja", large, "65536 bytes"),
-        ("chat_template.jinja", "{% if %}".to_owned(), "line 1"),
+        ("chat_template.jinja", "{% if %}".to_owned(), "syntax error"),
         (
             "additional_chat_templates/rag.jinja",
             "x".to_owned(),
@@ -288,19 +278,11 @@ fn a_template_that_cannot_be_used_is_an_error_of_chats_only() {
 #[test]
 fn a_template_may_come_from_elsewhere() {
     let tokens = BTreeMap::from([("bos_token".to_owned(), "<s>".to_owned())]);
-    let template = ChatTemplate::from_source("model.gguf", "{{ bos_token }}1", tokens)
-        .with_tool_use("{{ bos_token }}2");
+    let template = ChatTemplate::from_source("model.gguf", "{{ bos_token }}1", tokens);
     let messages = [ChatMessage::new("user", "x")];
     assert_eq!(
         template.render(&messages, true).expect("a template"),
         "<s>1"
-    );
-    let tools = json!({"tools": [{}]});
-    assert_eq!(
-        template
-            .render_with(messages, true, tools)
-            .expect("a template"),
-        "<s>2"
     );
 }
 

@@ -79,9 +79,7 @@ pub struct ChatTemplate {
     /// The file that it comes from.
     path: PathBuf,
     /// The source, or why it cannot be used.
-    default: Result<String, String>,
-    /// The source for conversations with `tools`.
-    tool_use: Option<Result<String, String>>,
+    source: Result<String, String>,
     /// `bos_token`, `eos_token` and so on, from the tokenizer configuration.
     special_tokens: BTreeMap<String, String>,
 }
@@ -112,8 +110,8 @@ impl ChatTemplate {
     ///
     /// The template is in `chat_template.jinja`, or else at the key `chat_template` of
     /// `tokenizer_config.json` or `chat_template.json`. There can be more of them, by name: in the
-    /// folder `additional_chat_templates`, or as a list or an object at the key. `default` is used,
-    /// or `tool_use` for messages with `tools`.
+    /// folder `additional_chat_templates`, or as a list or an object at the key. The one named
+    /// `default` is used.
     ///
     /// A template that cannot be used is no error here but in [`Self::render`]: the model needs none
     /// for plain text.
@@ -134,18 +132,8 @@ impl ChatTemplate {
     ) -> Self {
         Self {
             path: path.into(),
-            default: loading::sized(source),
-            tool_use: None,
+            source: loading::sized(source),
             special_tokens,
-        }
-    }
-
-    /// The same with another template for conversations with `tools`.
-    #[must_use]
-    pub fn with_tool_use(self, source: &str) -> Self {
-        Self {
-            tool_use: Some(loading::sized(source)),
-            ..self
         }
     }
 
@@ -179,14 +167,8 @@ impl ChatTemplate {
     ) -> Result<String, ChatError> {
         let messages = Value::from(Serde(messages));
         let variables = Value::from(Serde(variables));
-        let has_tools = variables
-            .get_attr("tools")
-            .is_ok_and(|tools| tools.kind() == ValueKind::Seq);
-        let source = match &self.tool_use {
-            Some(source) if has_tools => source,
-            _ => &self.default,
-        };
-        let source = source.as_ref().map_err(|reason| self.malformed(reason))?;
+        let source = self.source.as_ref();
+        let source = source.map_err(|reason| self.malformed(reason))?;
         let variables = merge_maps([
             context! { tools => (), documents => () }, // always defined in transformers
             Value::from(Serde(&self.special_tokens)),
@@ -218,14 +200,16 @@ impl ChatTemplate {
                 let text = environment
                     .add_template(NAME, &source)
                     .and_then(|()| environment.get_template(NAME)?.render(variables));
-                drop(sender.send(text)); // nobody waits after `TIME`
+                // An error may hold a value that nests deeply, so that it stays in this thread.
+                let result = text.map_err(|error| (error.kind(), ChatError::from(error)));
+                drop(sender.send(result)); // nobody waits after `TIME`
             })
             .map_err(|error| unusable(&error.to_string()))?;
         match receiver.recv_timeout(TIME) {
-            Ok(Err(error)) if error.kind() == ErrorKind::SyntaxError => {
-                Err(self.malformed(&error.to_string()))
+            Ok(Err((ErrorKind::SyntaxError, ChatError::Render { reason }))) => {
+                Err(self.malformed(&reason))
             }
-            Ok(result) => result.map_err(ChatError::from),
+            Ok(result) => result.map_err(|(_, error)| error),
             Err(mpsc::RecvTimeoutError::Timeout) => Err(ChatError::Limit),
             Err(mpsc::RecvTimeoutError::Disconnected) => Err(unusable("the engine panicked")),
         }

@@ -59,8 +59,7 @@ impl Named {
         });
         ChatTemplate {
             path: self.path,
-            default,
-            tool_use: self.templates.remove("tool_use"),
+            source: default,
             special_tokens,
         }
     }
