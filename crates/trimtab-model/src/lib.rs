@@ -27,7 +27,6 @@ mod layer;
 pub mod layer_input;
 pub mod precision;
 mod pretrained;
-mod python_json;
 mod rope;
 pub mod sampling;
 pub mod tensor_file;
