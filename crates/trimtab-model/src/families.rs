@@ -14,7 +14,7 @@ use crate::config::error::{ConfigError, refuse};
 use crate::config::keys::ConfigKeys;
 
 /// A function that reads `config.json` of a `model_type`.
-type Family = fn(ConfigKeys) -> Result<ModelConfig, ConfigError>;
+type Family = fn(&mut ConfigKeys) -> Result<ModelConfig, ConfigError>;
 
 const FAMILIES: [(&str, Family); 8] = [
     ("gemma3", gemma3::read_multimodal),
@@ -28,7 +28,7 @@ const FAMILIES: [(&str, Family); 8] = [
 ];
 
 /// Reads the keys of `config.json` by its `model_type`.
-pub(crate) fn read(keys: ConfigKeys) -> Result<ModelConfig, ConfigError> {
+pub(crate) fn read(keys: &mut ConfigKeys) -> Result<ModelConfig, ConfigError> {
     if let Some((_, family)) = FAMILIES.iter().find(|(name, _)| *name == keys.model_type) {
         return family(keys);
     }

@@ -43,7 +43,7 @@ pub use decoder::Model;
 pub use generation::{Completion, FinishReason, GenerateOptions, Request, generate};
 pub use hook::{Hook, HookPoint, Intervention, Site};
 pub use precision::Precision;
-pub use pretrained::{LoadError, Pretrained};
+pub use pretrained::{LoadError, LoadOptions, Pretrained};
 pub use sampling::Sampling;
 pub use tokenizer::Tokenizer;
 

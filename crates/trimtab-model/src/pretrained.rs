@@ -32,6 +32,27 @@ pub struct Pretrained {
     pub name: String,
     /// Number of parameters.
     pub num_parameters: usize,
+    /// Keys of `config.json` that [`LoadOptions::allow_config_keys`] let pass.
+    pub allowed_config_keys: Vec<String>,
+}
+
+/// How a checkpoint is loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadOptions {
+    /// The number format of the weights in memory.
+    pub precision: Precision,
+    /// Keys of `config.json` that are not known and that the user knows to be without effect. Each
+    /// is a name, or a path such as `rope_scaling.surprise`.
+    pub allow_config_keys: Vec<String>,
+}
+
+impl From<Precision> for LoadOptions {
+    fn from(precision: Precision) -> Self {
+        Self {
+            precision,
+            allow_config_keys: vec![],
+        }
+    }
 }
 
 /// Why a checkpoint folder could not be loaded.
@@ -52,7 +73,7 @@ pub enum LoadError {
 }
 
 impl Pretrained {
-    /// Loads the checkpoint folder `dir` onto `device` and keeps its weights in `precision`.
+    /// Loads the checkpoint folder `dir` onto `device`. `options` may be a [`Precision`].
     ///
     /// Loading needs memory for the weights and for a part of one tensor.
     ///
@@ -60,14 +81,22 @@ impl Pretrained {
     ///
     /// See [`LoadError`]. Names, shapes and dtypes of all tensors are checked before the first one
     /// is read.
-    pub fn load(dir: &Path, precision: Precision, device: &Device) -> Result<Self, LoadError> {
+    pub fn load(
+        dir: &Path,
+        options: impl Into<LoadOptions>,
+        device: &Device,
+    ) -> Result<Self, LoadError> {
+        let LoadOptions {
+            precision,
+            allow_config_keys,
+        } = options.into();
         let dtype = match precision {
             Precision::F32 => FloatDType::F32,
             Precision::Bf16 => FloatDType::BF16,
             Precision::Int8 if is_cpu(device) => FloatDType::F32, // packing rounds
             Precision::Int8 => return Err(LoadError::Int8),
         };
-        let config = ModelConfig::from_dir(dir)?;
+        let config = ModelConfig::from_dir_allowing(dir, &allow_config_keys)?;
         let tokenizer = Tokenizer::from_dir(dir, config.vocab_size)?;
         let chat_template = ChatTemplate::from_dir(dir)?;
         let weights = CheckpointWeights::open(dir)?;
@@ -103,6 +132,7 @@ impl Pretrained {
                 .iter()
                 .map(|(_, shape)| shape.iter().product::<usize>())
                 .sum(),
+            allowed_config_keys: allow_config_keys,
         })
     }
 }

@@ -19,7 +19,11 @@ impl RopeConfig {
                     / self.max_position_embeddings as f64;
                 self.rope_theta * (factor * longer - (factor - 1.0)).powf(dim / (dim - 2.0))
             }
-            _ => self.rope_theta,
+            RopeScaling::Default {}
+            | RopeScaling::Linear { .. }
+            | RopeScaling::Yarn { .. }
+            | RopeScaling::Longrope { .. }
+            | RopeScaling::Llama3 { .. } => self.rope_theta,
         };
         (0..self.rotary_dim / 2)
             .map(|pair| {
@@ -42,8 +46,7 @@ impl RopeConfig {
                 truncate,
                 ..
             } => {
-                let original =
-                    original_max_position_embeddings.unwrap_or(self.max_position_embeddings) as f64;
+                let original = *original_max_position_embeddings as f64;
                 // The pair that makes `rotations` rotations over the original length.
                 let pair_of = |rotations: f64| {
                     self.rotary_dim as f64 * (original / (rotations * 2.0 * PI)).ln()
@@ -116,10 +119,11 @@ impl RopeConfig {
             RopeScaling::Longrope {
                 original_max_position_embeddings,
                 attention_factor,
+                factor,
                 ..
             } => {
                 let original = *original_max_position_embeddings as f64;
-                let factor = self.max_position_embeddings as f64 / original;
+                let factor = factor.unwrap_or(self.max_position_embeddings as f64 / original);
                 attention_factor.unwrap_or_else(|| {
                     if factor <= 1.0 {
                         1.0
@@ -128,7 +132,10 @@ impl RopeConfig {
                     }
                 })
             }
-            _ => 1.0,
+            RopeScaling::Default {}
+            | RopeScaling::Linear { .. }
+            | RopeScaling::Dynamic { .. }
+            | RopeScaling::Llama3 { .. } => 1.0,
         }
     }
 
