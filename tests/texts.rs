@@ -238,7 +238,11 @@ fn a_template_that_cannot_be_used_is_an_error_of_chats_only() {
         ),
         ("chat_template.json", "{".to_owned(), "line 1"),
         ("chat_template.jinja", large, "65536 bytes"),
-        ("chat_template.jinja", "{% if %}".to_owned(), "syntax error"),
+        (
+            "chat_template.jinja",
+            "{% if %}".to_owned(),
+            "line 1: expected",
+        ),
         (
             "additional_chat_templates/rag.jinja",
             "x".to_owned(),

@@ -90,11 +90,11 @@ const FLOAT_METHODS: &[&str] = &[
 
 /// `value.name`: an attribute, or else an item.
 pub(crate) fn attribute(value: &Value, name: &str) -> Result<Value, Error> {
-    if let Value::Undefined(message) = value {
-        return Err(Error::new(&**message));
-    }
     if let Some(found) = own_attribute(value, name) {
         return Ok(found);
+    }
+    if let Value::Undefined(message) = value {
+        return Err(Error::new(&**message));
     }
     if let Value::Dict(dict) = value
         && let Some(found) = dict.get(name)

@@ -7,9 +7,8 @@ mod loops;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-pub use loops::Loop;
-
 pub(crate) use calls::Args;
+pub(crate) use loops::Loop;
 
 use crate::ast::{Body, Filter, Node, Target};
 use crate::error::Error;

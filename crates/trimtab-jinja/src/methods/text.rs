@@ -157,11 +157,6 @@ fn split_space(text: &str, count: usize) -> Vec<&str> {
         parts.push(&rest[..end]);
         rest = rest[end..].trim_start_matches(is_space);
     }
-    if parts.len() > count
-        && let Some(last) = parts.last_mut()
-    {
-        *last = last.trim_end_matches(is_space);
-    }
     parts
 }
 
@@ -179,11 +174,6 @@ fn rsplit_space(text: &str, count: usize) -> Vec<&str> {
         };
         parts.push(&rest[start..]);
         rest = rest[..start].trim_end_matches(is_space);
-    }
-    if parts.len() > count
-        && let Some(last) = parts.last_mut()
-    {
-        *last = last.trim_start_matches(is_space);
     }
     parts.reverse();
     parts
