@@ -10,8 +10,9 @@ mod policy;
 pub(crate) mod rope;
 
 pub use architecture::{
-    Architecture, Biases, LayerConfig, ModelConfig, NormNames, QkNorm, TensorNames,
+    Architecture, Biases, ExpertsConfig, LayerConfig, LinearAttentionConfig, ModelConfig,
+    NormNames, QkNorm, TensorNames,
 };
 pub use error::ConfigError;
-pub use rope::{RopeConfig, RopeScaling};
+pub use rope::{QueryScaling, RopeConfig, RopeScaling};
 pub use trimtab_kernels::Activation;
