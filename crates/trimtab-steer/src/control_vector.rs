@@ -90,7 +90,13 @@ impl ControlVector {
             ),
         ];
         let tensors: Vec<TensorInfo> = (1..layers)
-            .map(|layer| TensorInfo::new(format!("direction.{layer}"), vec![width as u64], TensorType::F32))
+            .map(|layer| {
+                TensorInfo::new(
+                    format!("direction.{layer}"),
+                    vec![width as u64],
+                    TensorType::F32,
+                )
+            })
             .collect();
         let mut bytes = header_bytes(&metadata, &tensors);
         for row in self.vectors.data.chunks_exact(width).skip(1) {

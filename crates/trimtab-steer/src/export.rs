@@ -72,10 +72,8 @@ pub fn write_control_vector(file: &SteeringFile, path: &Path) -> Result<(), Expo
         vectors: vectors.clone(),
         model_hint: file.metadata.model_type.clone(),
     };
-    write_atomically(path, &control_vector.to_bytes()).map_err(|source| {
-        ExportError::Write {
-            path: path.into(),
-            source,
-        }
+    write_atomically(path, &control_vector.to_bytes()).map_err(|source| ExportError::Write {
+        path: path.into(),
+        source,
     })
 }

@@ -8,8 +8,8 @@ use std::path::Path;
 use burn::tensor::Device;
 use serde_json::json;
 use trimtab_model::file::read_limited;
-use trimtab_model::tensor_file::{HostTensor, TensorFile};
 use trimtab_model::gguf::MAGIC;
+use trimtab_model::tensor_file::{HostTensor, TensorFile};
 use trimtab_model::{Model, ModelConfig, Pretrained, Site};
 
 pub use crate::npy::NpyError;
@@ -18,8 +18,8 @@ pub use metadata::SteeringMetadata;
 
 use crate::adapter::Adapter;
 use crate::algebra::select_layers;
-use crate::form::{Form, FormError, width};
 use crate::control_vector::ControlVector;
+use crate::form::{Form, FormError, width};
 use crate::npy;
 use crate::steering::{Conflict, Steering};
 use crate::steering_vectors::SteeringVectors;

@@ -222,7 +222,5 @@ fn half_at(bytes: &[u8], at: usize) -> f32 {
 }
 
 fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
-    bytes[at..at + N]
-        .try_into()
-        .expect("the range has N bytes")
+    bytes[at..at + N].try_into().expect("the range has N bytes")
 }

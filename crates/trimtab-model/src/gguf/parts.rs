@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use super::Part;
 use super::error::GgufError;
 use super::header::Header;
 use super::value::Value;
-use super::Part;
 
 /// Most files of one model.
 const MAX_PARTS: u64 = 1024;
@@ -88,7 +88,10 @@ mod tests {
             bytes: number.to_le_bytes().to_vec(),
         };
         let metadata = [
-            ("general.name".to_owned(), Value::string(&format!("{index}"))),
+            (
+                "general.name".to_owned(),
+                Value::string(&format!("{index}")),
+            ),
             ("split.no".to_owned(), short(index)),
             ("split.count".to_owned(), short(count)),
             ("split.tensors.count".to_owned(), Value::uint32(tensors)),

@@ -1,5 +1,9 @@
 //! Metadata values of GGUF files.
 
+use serde_json::Value as Json;
+
+use crate::config::keys::shorten;
+
 /// A metadata value, in the encoding of the file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Value {
@@ -93,18 +97,35 @@ impl Value {
 
     /// The truth values, if it is an array of them.
     pub fn as_bools(&self) -> Option<Vec<bool>> {
-        let (kind, _, bytes) = self.array().filter(|(kind, ..)| *kind == BOOL)?;
+        let (_, _, bytes) = self.array().filter(|(kind, ..)| *kind == BOOL)?;
         Some(bytes.iter().map(|&byte| byte != 0).collect())
     }
 
-    /// What kind of value it is, for messages.
-    pub(super) fn describe(&self) -> &'static str {
+    /// The value in JSON; numbers without a number there become null.
+    pub fn to_json(&self) -> Json {
+        if let Some(number) = integer(self.kind, &self.bytes) {
+            return number.into();
+        }
+        if let (STRING, Some(text)) = (self.kind, self.as_str()) {
+            return text.into();
+        }
+        if let Some(texts) = self.as_strings() {
+            return texts.into();
+        }
+        let number = self.as_f64().map(Json::from);
+        let truth = self.as_bool().map(Json::from);
+        let integers = self.as_i64s().map(Json::from);
+        let numbers = self.as_f64s().map(Json::from);
+        let truths = self.as_bools().map(Json::from);
+        let found = number.or(truth).or(integers).or(numbers).or(truths);
+        found.unwrap_or_default()
+    }
+
+    /// The value as a message can show it.
+    pub(super) fn describe(&self) -> String {
         match self.kind {
-            BOOL => "a truth value",
-            STRING => "a text",
-            ARRAY => "an array",
-            FLOAT32 | FLOAT64 => "a number",
-            _ => "a whole number",
+            ARRAY => "a list".to_owned(),
+            _ => shorten(&self.to_json()),
         }
     }
 

@@ -86,7 +86,12 @@ impl Plan {
     }
 
     /// Writes the file, one tensor at a time. `path` is for messages only.
-    pub(super) fn write(&self, input: &GgufFile, file: &File, path: &Path) -> Result<(), ExportError> {
+    pub(super) fn write(
+        &self,
+        input: &GgufFile,
+        file: &File,
+        path: &Path,
+    ) -> Result<(), ExportError> {
         let unwritten = |source: io::Error| ExportError::Write {
             path: path.into(),
             source,
