@@ -112,22 +112,19 @@ fn a_config_that_is_no_config_is_a_parse_error() {
     assert!(
         matches!(
             &error,
-            LoadError::Config(ConfigError::Missing { key, .. }) if *key == "model_type"
+            LoadError::Config(ConfigError::Missing { key, .. }) if key == "model_type"
         ),
         "{error:?}"
     );
-    for (key, value) in [
-        ("quantization_config", r#"{"bits": 4}"#),
-        ("attn_logit_softcapping", "50.0"),
-        ("telepathy", "[1]"),
-    ] {
-        let error = load_with("config.json", &config_with(&[(key, value)])).expect_err(key);
-        let named = matches!(
+    let error = load_with("config.json", &config_with(&[("telepathy", "[1]")]));
+    let error = error.expect_err("an unknown key");
+    assert!(
+        matches!(
             &error,
-            LoadError::Config(ConfigError::Unknown { keys, .. }) if keys == &[key]
-        );
-        assert!(named, "{error:?}");
-    }
+            LoadError::Config(ConfigError::Unknown { keys, .. }) if keys == &["telepathy"]
+        ),
+        "{error:?}"
+    );
     let error = load_with("config.json", b"\xff\xfe{}").expect_err("no UTF-8");
     assert!(
         matches!(error, LoadError::Config(ConfigError::Parse { .. })),
@@ -176,11 +173,6 @@ fn absurd_config_values_name_their_key() {
             "rope_scaling",
             r#"{"rope_type": "telepathy", "factor": 4.0}"#,
         ),
-        ("rope_scaling", r#"{"rope_type": "yarn"}"#),
-        (
-            "rope_scaling",
-            r#"{"rope_type": "linear", "factor": 4.0, "surprise": 1}"#,
-        ),
         ("rope_scaling", r#"{"rope_type": "linear", "factor": 0.0}"#),
         (
             "rope_scaling",
@@ -192,7 +184,9 @@ fn absurd_config_values_name_their_key() {
             r#"{"rope_type": "longrope", "short_factor": [1.0], "long_factor": [1.0],
                 "original_max_position_embeddings": 64}"#,
         ),
-        ("partial_rotary_factor", "0.1"),
+        ("attn_logit_softcapping", "50.0"),
+        ("quantization_config", r#"{"bits": 4}"#),
+        ("is_causal", "false"),
         ("bos_token_id", "89"),
         ("eos_token_id", "89"),
     ] {

@@ -26,6 +26,7 @@ pub mod gguf;
 pub mod hook;
 mod layer;
 pub mod layer_input;
+mod mixing;
 pub mod precision;
 mod pretrained;
 mod python_json;
@@ -45,7 +46,7 @@ pub use decoder::Model;
 pub use generation::{Completion, FinishReason, GenerateOptions, Request, generate};
 pub use hook::{Hook, HookPoint, Intervention, Site};
 pub use precision::Precision;
-pub use pretrained::{LoadError, Pretrained};
+pub use pretrained::{LoadError, LoadOptions, Pretrained};
 pub use sampling::Sampling;
 pub use tokenizer::Tokenizer;
 

@@ -34,6 +34,27 @@ pub struct Pretrained {
     pub name: String,
     /// Number of parameters.
     pub num_parameters: usize,
+    /// Keys of `config.json` that [`LoadOptions::allow_config_keys`] let pass.
+    pub allowed_config_keys: Vec<String>,
+}
+
+/// How a checkpoint is loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadOptions {
+    /// The number format of the weights in memory.
+    pub precision: Precision,
+    /// Keys of `config.json` that are not known and that the user knows to be without effect. Each
+    /// is a name, or a path such as `rope_scaling.surprise`.
+    pub allow_config_keys: Vec<String>,
+}
+
+impl From<Precision> for LoadOptions {
+    fn from(precision: Precision) -> Self {
+        Self {
+            precision,
+            allow_config_keys: vec![],
+        }
+    }
 }
 
 /// Why a checkpoint could not be loaded.
@@ -58,7 +79,7 @@ pub enum LoadError {
 }
 
 impl Pretrained {
-    /// Loads a checkpoint onto `device` and keeps its weights in `precision`.
+    /// Loads a checkpoint onto `device`. `options` may be a [`Precision`].
     ///
     /// `path` is a folder, a GGUF file (of a split one, any part), or a folder with one GGUF model
     /// in it. Loading needs memory for the weights and for a part of one tensor.
@@ -67,7 +88,15 @@ impl Pretrained {
     ///
     /// See [`LoadError`]. Names, shapes and dtypes of all tensors are checked before the first one
     /// is read.
-    pub fn load(path: &Path, precision: Precision, device: &Device) -> Result<Self, LoadError> {
+    pub fn load(
+        path: &Path,
+        options: impl Into<LoadOptions>,
+        device: &Device,
+    ) -> Result<Self, LoadError> {
+        let LoadOptions {
+            precision,
+            allow_config_keys,
+        } = options.into();
         let dtype = match precision {
             Precision::F32 => FloatDType::F32,
             Precision::Bf16 => FloatDType::BF16,
@@ -80,7 +109,7 @@ impl Pretrained {
             tokenizer,
             chat_template,
             weights,
-        } = Files::open(&path)?;
+        } = Files::open(&path, &allow_config_keys)?;
         let needed = Model::tensor_shapes(&config);
         let names = config.architecture.names;
         let mut tolerated = [&[SAVED_FREQUENCIES], names.unused].concat();
@@ -115,6 +144,7 @@ impl Pretrained {
                 .iter()
                 .map(|(_, shape)| shape.iter().product::<usize>())
                 .sum(),
+            allowed_config_keys: allow_config_keys,
         })
     }
 }
@@ -128,11 +158,11 @@ struct Files {
 }
 
 impl Files {
-    fn open(path: &Path) -> Result<Self, LoadError> {
+    fn open(path: &Path, allow_config_keys: &[String]) -> Result<Self, LoadError> {
         if path.is_file() {
-            return Self::from_gguf(GgufFile::open(path)?);
+            return Self::from_gguf(GgufFile::open(path)?, allow_config_keys);
         }
-        let config = ModelConfig::from_dir(path)?;
+        let config = ModelConfig::from_dir_allowing(path, allow_config_keys)?;
         Ok(Self {
             tokenizer: Tokenizer::from_dir(path, config.vocab_size)?,
             chat_template: ChatTemplate::from_dir(path)?,
@@ -141,8 +171,8 @@ impl Files {
         })
     }
 
-    fn from_gguf(file: GgufFile) -> Result<Self, LoadError> {
-        let config = ModelConfig::from_gguf(&file)?;
+    fn from_gguf(file: GgufFile, allow_config_keys: &[String]) -> Result<Self, LoadError> {
+        let config = ModelConfig::from_gguf_allowing(&file, allow_config_keys)?;
         Ok(Self {
             tokenizer: Tokenizer::from_dir(file.path().parent().unwrap(), config.vocab_size)?,
             chat_template: None,

@@ -18,11 +18,21 @@ pub(super) struct Architecture {
     pub(super) read: fn(&mut Metadata<'_>) -> Result<&'static str, GgufError>,
 }
 
-const ARCHITECTURES: [Architecture; 6] = [
+const ARCHITECTURES: [Architecture; 9] = [
+    Architecture {
+        name: "gemma2",
+        interleaved: false,
+        read: gemma2,
+    },
     Architecture {
         name: "gemma3",
         interleaved: false,
         read: gemma3,
+    },
+    Architecture {
+        name: "granite",
+        interleaved: true,
+        read: granite,
     },
     Architecture {
         name: "llama",
@@ -49,6 +59,14 @@ const ARCHITECTURES: [Architecture; 6] = [
         interleaved: false,
         read: qwen3,
     },
+    Architecture {
+        name: "smollm3",
+        interleaved: true,
+        read: |metadata| {
+            biases(metadata);
+            Ok("smollm3")
+        },
+    },
 ];
 
 impl Architecture {
@@ -73,11 +91,26 @@ impl Architecture {
 
 /// Llama, and Mistral without its window, which such files do not have.
 fn llama(metadata: &mut Metadata<'_>) -> Result<&'static str, GgufError> {
-    attention_bias(metadata);
-    let mlp = ["ffn_gate.bias", "ffn_up.bias", "ffn_down.bias"];
-    let mlp_bias = metadata.has_tensor(&mlp);
-    metadata.set("mlp_bias", mlp_bias);
+    biases(metadata);
     Ok("llama")
+}
+
+fn granite(metadata: &mut Metadata<'_>) -> Result<&'static str, GgufError> {
+    biases(metadata);
+    for (key, name) in [
+        ("embedding_scale", "embedding_multiplier"),
+        ("residual_scale", "residual_multiplier"),
+        ("logit_scale", "logits_scaling"),
+        ("attention.scale", "attention_multiplier"),
+    ] {
+        if let Some(factor) = metadata.number(key)?.filter(|&factor| factor != 0.0) {
+            metadata.set(name, factor);
+        } else if name == "attention_multiplier" {
+            let head_dim = metadata.size("head_dim") as f64;
+            metadata.set(name, 1.0 / head_dim.sqrt());
+        }
+    }
+    Ok("granite")
 }
 
 fn qwen3(metadata: &mut Metadata<'_>) -> Result<&'static str, GgufError> {
@@ -104,6 +137,21 @@ fn phi3(metadata: &mut Metadata<'_>) -> Result<&'static str, GgufError> {
     Ok("phi3")
 }
 
+fn gemma2(metadata: &mut Metadata<'_>) -> Result<&'static str, GgufError> {
+    attention_bias(metadata);
+    let window = metadata.count("attention.sliding_window")?;
+    metadata.set("sliding_window", window.unwrap_or(4096));
+    for (key, default) in [
+        ("attn_logit_softcapping", 50.0),
+        ("final_logit_softcapping", 30.0),
+    ] {
+        let cap = metadata.number(key)?.unwrap_or(default);
+        metadata.set(key, cap);
+    }
+    query_pre_attn_scalar(metadata, 46);
+    Ok("gemma2")
+}
+
 fn gemma3(metadata: &mut Metadata<'_>) -> Result<&'static str, GgufError> {
     attention_bias(metadata);
     match metadata.count("attention.sliding_window")?.unwrap_or(0) {
@@ -117,19 +165,32 @@ fn gemma3(metadata: &mut Metadata<'_>) -> Result<&'static str, GgufError> {
     metadata.set("rope_local_base_freq", local.unwrap_or(10_000.0));
     let cap = metadata.number("final_logit_softcapping")?;
     metadata.set("final_logit_softcapping", cap.filter(|&cap| cap != 0.0));
-    // The file does not say it: only the model of 27B, which has 62 layers, differs.
-    let per_head = match metadata.layers() {
-        62 => metadata.size("hidden_size") / metadata.size("num_attention_heads").max(1),
-        _ => metadata.size("head_dim"),
-    };
-    metadata.set("query_pre_attn_scalar", per_head);
+    query_pre_attn_scalar(metadata, 62);
     Ok("gemma3_text")
 }
 
 /// Sets `attention_bias` if there is any bias of attention.
 fn attention_bias(metadata: &mut Metadata<'_>) {
     let names = ["q", "k", "v", "qkv", "output"].map(|part| format!("attn_{part}.bias"));
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let attention_bias = metadata.has_tensor(&names);
     metadata.set("attention_bias", attention_bias);
+}
+
+/// Sets `attention_bias` and `mlp_bias` if there is any such bias.
+fn biases(metadata: &mut Metadata<'_>) {
+    attention_bias(metadata);
+    let names = ["gate", "up", "down"].map(|part| format!("ffn_{part}.bias"));
+    let mlp_bias = metadata.has_tensor(&names);
+    metadata.set("mlp_bias", mlp_bias);
+}
+
+/// Sets `query_pre_attn_scalar` of a Gemma. The file does not say it: in the largest model, which
+/// has `layers` layers, it is not the width of a head.
+fn query_pre_attn_scalar(metadata: &mut Metadata<'_>, layers: usize) {
+    let scalar = if metadata.layers() == layers {
+        metadata.size("hidden_size") / metadata.size("num_attention_heads").max(1)
+    } else {
+        metadata.size("head_dim")
+    };
+    metadata.set("query_pre_attn_scalar", scalar);
 }

@@ -36,9 +36,18 @@ impl ModelConfig {
     /// The architecture is not supported, a key is missing or of another type, or asks for
     /// something that is not computed.
     pub fn from_gguf(file: &GgufFile) -> Result<Self, GgufError> {
+        Self::from_gguf_allowing(file, &[])
+    }
+
+    /// As [`Self::from_gguf`], with keys that the user knows to be without effect.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::from_gguf`], or an allowed key is not in the file, or is computed.
+    pub fn from_gguf_allowing(file: &GgufFile, allowed: &[String]) -> Result<Self, GgufError> {
         let json = config_json(file)?;
         let model_type = json["model_type"].as_str().unwrap_or_default().to_owned();
-        let config = Self::from_json(&Json::Object(json).to_string());
+        let config = Self::parse(&Json::Object(json).to_string(), allowed);
         config.map_err(|source| GgufError::Config {
             path: file.path().into(),
             model_type,
@@ -137,12 +146,12 @@ impl Metadata<'_> {
     }
 
     /// Whether a tensor of some layer has one of these names.
-    pub(super) fn has_tensor(&self, names: &[&str]) -> bool {
+    pub(super) fn has_tensor(&self, names: &[String]) -> bool {
         self.file.tensors().any(|tensor| {
             let inside = tensor.name.strip_prefix("blk.");
             inside
                 .and_then(|name| name.split_once('.'))
-                .is_some_and(|(_, name)| names.contains(&name))
+                .is_some_and(|(_, name)| names.iter().any(|known| known == name))
         })
     }
 
@@ -225,11 +234,12 @@ impl Metadata<'_> {
         let long = self.factors("rope_factors_long.weight")?;
         let short = self.factors("rope_factors_short.weight")?;
         if let (Some(long), Some(short)) = (long, short) {
+            // Phi-3 takes it from here, before its default.
+            self.set("original_max_position_embeddings", original);
             return Ok(Some(json!({
                 "rope_type": "longrope",
                 "long_factor": long,
                 "short_factor": short,
-                "original_max_position_embeddings": original,
                 "attention_factor": attention_factor,
             })));
         }
