@@ -328,7 +328,10 @@ impl Metadata<'_> {
             };
             let off = value.as_f64() == Some(0.0);
             if !self.taken.contains(short) && !WITHOUT_EFFECT.contains(&short) && !off {
-                self.json.insert(key.clone(), value.to_json());
+                let json = value.to_json();
+                let is_long = json.as_array().is_some_and(|list| list.len() > MAX_LAYERS);
+                let json = if is_long { true.into() } else { json };
+                self.json.insert(key.clone(), json);
             }
         }
     }

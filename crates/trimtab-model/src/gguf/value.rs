@@ -11,6 +11,9 @@ pub struct Value {
     pub(super) bytes: Vec<u8>,
 }
 
+/// Most elements of an array that are made numbers or texts.
+const MAX_ELEMENTS: usize = 1 << 22;
+
 /// Types of values.
 pub(super) const UINT8: u32 = 0;
 pub(super) const INT8: u32 = 1;
@@ -135,7 +138,7 @@ impl Value {
         let (kind, bytes) = bytes.split_first_chunk::<4>()?;
         let (count, bytes) = bytes.split_first_chunk::<8>()?;
         let count = u64::from_le_bytes(*count) as usize;
-        Some((u32::from_le_bytes(*kind), count, bytes))
+        (count <= MAX_ELEMENTS).then_some((u32::from_le_bytes(*kind), count, bytes))
     }
 }
 
