@@ -8,7 +8,7 @@ use trimtab_kernels::is_cpu;
 
 use crate::chat::{ChatError, ChatTemplate};
 use crate::checkpoint_weights::{CheckpointWeights, WeightsError};
-use crate::config::{ConfigError, ModelConfig};
+use crate::config::{ConfigError, ModelConfig, TensorNames};
 use crate::decoder::Model;
 use crate::gguf::{GgufError, GgufFile};
 use crate::precision::Precision;
@@ -162,11 +162,13 @@ impl Files {
         if path.is_file() {
             return Self::from_gguf(GgufFile::open(path)?, allow_config_keys);
         }
-        let config = ModelConfig::from_dir_allowing(path, allow_config_keys)?;
+        let mut config = ModelConfig::from_dir_allowing(path, allow_config_keys)?;
+        let weights = CheckpointWeights::open(path)?;
+        find_decoder(&mut config.architecture.names, &weights);
         Ok(Self {
             tokenizer: Tokenizer::from_dir(path, config.vocab_size)?,
             chat_template: ChatTemplate::from_dir(path)?,
-            weights: CheckpointWeights::open(path)?,
+            weights,
             config,
         })
     }
@@ -174,7 +176,7 @@ impl Files {
     fn from_gguf(file: GgufFile, allow_config_keys: &[String]) -> Result<Self, LoadError> {
         let config = ModelConfig::from_gguf_allowing(&file, allow_config_keys)?;
         Ok(Self {
-            tokenizer: Tokenizer::from_dir(file.path().parent().unwrap(), config.vocab_size)?,
+            tokenizer: Tokenizer::from_gguf(&file, config.vocab_size)?,
             chat_template: None,
             weights: CheckpointWeights::from_gguf(file, &config)?,
             config,
@@ -219,3 +221,27 @@ fn is_model(name: &str) -> bool {
 
 /// The rotary frequencies that older versions of transformers saved as if they were weights.
 const SAVED_FREQUENCIES: &str = "rotary_emb.inv_freq";
+
+/// Where checkpoints have their decoder and unembedding. The same model may be saved with or
+/// without the parts around its decoder, under either `model_type`.
+const DECODERS: [&str; 3] = ["model", "model.language_model", "language_model.model"];
+const LM_HEADS: [&str; 2] = ["lm_head", "language_model.lm_head"];
+
+/// Corrects `names` to those that the checkpoint has, if it has others.
+fn find_decoder(names: &mut TensorNames, weights: &CheckpointWeights) {
+    let found = |name: &str, tensor: &str| weights.contains(&format!("{name}{tensor}"));
+    let is_decoder = |name: &&str| found(name, ".embed_tokens.weight");
+    if !is_decoder(&names.decoder) {
+        names.decoder = DECODERS
+            .into_iter()
+            .find(is_decoder)
+            .unwrap_or(names.decoder);
+    }
+    let is_lm_head = |name: &&str| found(name, ".weight");
+    if !is_lm_head(&names.lm_head) {
+        names.lm_head = LM_HEADS
+            .into_iter()
+            .find(is_lm_head)
+            .unwrap_or(names.lm_head);
+    }
+}
