@@ -9,7 +9,6 @@
 mod architecture;
 mod config;
 mod dequantise;
-mod end_tokens;
 mod error;
 mod header;
 mod layout;

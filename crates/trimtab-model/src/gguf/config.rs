@@ -9,11 +9,11 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value as Json, json};
 
 use super::architecture::Architecture;
-use super::end_tokens::end_tokens;
 use super::error::GgufError;
 use super::value::Value;
 use super::{GgufFile, TensorType};
 use crate::config::ModelConfig;
+use crate::tokenizer::end_of_generation;
 
 /// Most layers of a model, and most pairs of a rotary embedding.
 const MAX_LAYERS: usize = 1 << 10;
@@ -314,7 +314,7 @@ impl Metadata<'_> {
         let inside = |token: &u32| u64::from(*token) < rows;
         let bos = file.u32("tokenizer.ggml.bos_token_id")?.filter(inside);
         self.set("bos_token_id", bos);
-        let mut end = end_tokens(file)?;
+        let mut end = end_of_generation(file)?;
         end.retain(inside);
         self.set("eos_token_id", end);
         Ok(())

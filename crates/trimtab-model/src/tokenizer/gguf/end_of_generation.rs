@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::gguf::GgufFile;
-use crate::tokenizer::TokenizerError;
+use crate::gguf::{GgufError, GgufFile};
 
 /// Names of tokens that end a text or a turn, whatever the metadata says. Most files name one such
 /// token, and a chat model may stop at another.
@@ -79,7 +78,7 @@ const END_KEYS: &[&str] = &[
 /// # Errors
 ///
 /// A value in the metadata is of the wrong type.
-pub(crate) fn end_of_generation(file: &GgufFile) -> Result<Vec<u32>, TokenizerError> {
+pub(crate) fn end_of_generation(file: &GgufFile) -> Result<Vec<u32>, GgufError> {
     let tokens = file.strings("tokenizer.ggml.tokens")?.unwrap_or_default();
     let mut ends = BTreeSet::new();
     for key in END_KEYS {
