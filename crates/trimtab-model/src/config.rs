@@ -10,7 +10,8 @@ mod policy;
 pub(crate) mod rope;
 
 pub use architecture::{
-    Architecture, Biases, LayerConfig, ModelConfig, NormNames, QkNorm, TensorNames,
+    Architecture, Biases, ExpertsConfig, LayerConfig, LinearAttentionConfig, ModelConfig,
+    NormNames, QkNorm, TensorNames,
 };
 pub use error::ConfigError;
 pub use rope::{QueryScaling, RopeConfig, RopeScaling};

@@ -19,6 +19,7 @@ pub mod checkpoint_weights;
 pub mod config;
 mod config_json;
 mod decoder;
+mod delta_rule;
 mod families;
 pub mod file;
 pub mod generation;
