@@ -30,7 +30,6 @@ pub mod layer_input;
 mod mixing;
 pub mod precision;
 mod pretrained;
-mod python_json;
 mod rope;
 pub mod sampling;
 pub mod tensor_file;
