@@ -8,10 +8,13 @@ mod end_of_generation;
 mod pieces;
 mod vocabulary;
 
+use std::collections::BTreeMap;
+
 use tokenizers::AddedToken;
 
 use super::{Tokenizer, TokenizerError, catch_panics, template};
-use crate::gguf::GgufFile;
+use crate::chat::ChatTemplate;
+use crate::gguf::{GgufError, GgufFile};
 use vocabulary::{Model, TokenType, Vocabulary};
 
 pub(crate) use end_of_generation::end_of_generation;
@@ -41,6 +44,33 @@ impl Tokenizer {
             reason,
         })?;
         Ok(Self { inner, vocab_size })
+    }
+}
+
+impl ChatTemplate {
+    /// The template in the metadata of `file`, if it has one.
+    ///
+    /// # Errors
+    ///
+    /// A value in the metadata is of the wrong type.
+    pub fn from_gguf(file: &GgufFile) -> Result<Option<Self>, GgufError> {
+        let Some(source) = file.string("tokenizer.chat_template")? else {
+            return Ok(None);
+        };
+        let tokens = file.strings("tokenizer.ggml.tokens")?.unwrap_or_default();
+        let mut special_tokens = BTreeMap::new();
+        for (name, key) in [
+            ("bos_token", "bos_token_id"),
+            ("eos_token", "eos_token_id"),
+            ("unk_token", "unknown_token_id"),
+            ("pad_token", "padding_token_id"),
+        ] {
+            let id = file.u32(&format!("tokenizer.ggml.{key}"))?;
+            if let Some(token) = id.and_then(|id| tokens.get(id as usize)) {
+                special_tokens.insert(name.to_owned(), (*token).to_owned());
+            }
+        }
+        Ok(Some(Self::from_source(file.path(), source, special_tokens)))
     }
 }
 
