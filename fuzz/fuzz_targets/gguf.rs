@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use trimtab_model::checkpoint_weights::{CheckpointWeights, FloatDType};
 use trimtab_model::gguf::GgufFile;
-use trimtab_model::{Device, Model, ModelConfig, Tokenizer};
+use trimtab_model::{ChatTemplate, Device, Model, ModelConfig, Tokenizer};
 
 fuzz_target!(|bytes: &[u8]| {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -16,6 +16,7 @@ fuzz_target!(|bytes: &[u8]| {
     for tensor in file.tensors() {
         drop(file.floats(&tensor.name));
     }
+    drop(ChatTemplate::from_gguf(&file));
     let Ok(config) = ModelConfig::from_gguf(&file) else {
         return;
     };

@@ -177,7 +177,7 @@ impl Files {
         let config = ModelConfig::from_gguf_allowing(&file, allow_config_keys)?;
         Ok(Self {
             tokenizer: Tokenizer::from_gguf(&file, config.vocab_size)?,
-            chat_template: None,
+            chat_template: ChatTemplate::from_gguf(&file)?,
             weights: CheckpointWeights::from_gguf(file, &config)?,
             config,
         })

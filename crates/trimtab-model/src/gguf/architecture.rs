@@ -209,6 +209,7 @@ fn gemma3(metadata: &mut Metadata<'_>) -> Result<&'static str, GgufError> {
         }
     }
     let local = metadata.number("rope.freq_base_swa")?;
+    let local = local.or(metadata.number("rope.local.freq_base")?); // as Ollama calls it
     metadata.set("rope_local_base_freq", local.unwrap_or(10_000.0));
     let cap = metadata.number("final_logit_softcapping")?;
     metadata.set("final_logit_softcapping", cap.filter(|&cap| cap != 0.0));

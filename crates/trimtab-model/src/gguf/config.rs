@@ -28,6 +28,9 @@ const WITHOUT_EFFECT: [&str; 5] = [
     "vocab_size", // the embedding has as many rows
 ];
 
+/// Prefixes of keys of an image encoder in the same file.
+const IMAGES: [&str; 2] = ["mm.", "vision."];
+
 impl ModelConfig {
     /// Translates and checks the metadata of a GGUF file.
     ///
@@ -219,7 +222,9 @@ impl Metadata<'_> {
 
     /// Base, rotated part and scaling of the rotary embedding.
     fn rope(&mut self) -> Result<(), GgufError> {
-        let theta = self.number("rope.freq_base")?.unwrap_or(10_000.0);
+        let theta = self.number("rope.freq_base")?;
+        let theta = theta.or(self.number("rope.global.freq_base")?); // as Ollama calls it
+        let theta = theta.unwrap_or(10_000.0);
         self.set("rope_theta", theta);
         let head_dim = self.size("head_dim");
         let rotated = self.count("rope.dimension_count")?.unwrap_or(head_dim);
@@ -342,6 +347,9 @@ impl Metadata<'_> {
                 continue;
             };
             let off = value.as_f64() == Some(0.0);
+            if IMAGES.iter().any(|part| short.starts_with(part)) {
+                continue;
+            }
             if !self.taken.contains(short) && !WITHOUT_EFFECT.contains(&short) && !off {
                 let json = value.to_json();
                 let is_long = json.as_array().is_some_and(|list| list.len() > MAX_LAYERS);
