@@ -28,8 +28,8 @@ use shards::write_shards;
 pub use llama_config::SlidingWindowPolicy;
 
 /// Writes the checkpoint `source`, a folder or a GGUF file, with vectors inside to the new folder
-/// `out`. It becomes a `LlamaForCausalLM` with `mlp_bias`, and with `attention_bias` where the source
-/// has one. A Granite or a SmolLM3 keeps its class.
+/// `out`. It becomes a `LlamaForCausalLM` with `mlp_bias`, and with `attention_bias` where the
+/// source has one. A Granite or a SmolLM3 keeps its class.
 ///
 /// Weights keep their dtype and their shards and are copied tensor by tensor. New biases are F32,
 /// and so are weights that were quantised.
