@@ -16,19 +16,21 @@ use serde_json::{Map, Value, json};
 use trimtab_model::ModelConfig;
 use trimtab_model::checkpoint_weights::CheckpointWeights;
 use trimtab_model::file::sync_folder;
+use trimtab_model::gguf::GgufFile;
 
 use super::error::ExportError;
-use super::folder::{copy_tokenizer, parent, read_object, temporary, write_json};
+use super::folder::{copy_tokenizer, parent, read_config, read_object, temporary, write_json};
 use crate::steering_file::SteeringFile;
 use llama_config::llama_config;
 use shards::write_shards;
 
 pub use llama_config::SlidingWindowPolicy;
 
-/// Writes the checkpoint of the folder `source` with vectors inside to the new folder `out`, as a
+/// Writes the checkpoint `source`, a folder or a GGUF file, with vectors inside to the new folder `out`, as a
 /// `LlamaForCausalLM` with `mlp_bias` (and `attention_bias` where the source has one).
 ///
-/// Weights keep their dtype and their shards and are copied tensor by tensor. New biases are F32.
+/// Weights keep their dtype and their shards and are copied tensor by tensor. New biases are F32,
+/// and so are weights that were quantised.
 /// The folder gets its name when it is complete. [`ReferenceLogits`](super::ReferenceLogits) checks
 /// that it computes the same.
 ///
@@ -57,8 +59,12 @@ pub fn merge_checkpoint(
     out: &Path,
 ) -> Result<(), ExportError> {
     let vectors = file.resid_post_vectors()?;
-    let config = ModelConfig::from_dir(source)?;
-    let merged_config = llama_config(&read_object(&source.join("config.json"))?, &config, policy)?;
+    let config = if source.is_file() {
+        ModelConfig::from_gguf(&GgufFile::open(source)?)?
+    } else {
+        ModelConfig::from_dir(source)?
+    };
+    let merged_config = llama_config(&read_config(source)?, &config, policy)?;
     let occupied = fs::read_dir(out).map_or(out.exists(), |mut inside| inside.next().is_some());
     if occupied {
         return Err(ExportError::Exists { path: out.into() });
