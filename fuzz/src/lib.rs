@@ -13,6 +13,7 @@ use serde_json::json;
 use tempfile::TempDir;
 use trimtab_grader::Verdict;
 use trimtab_model::checkpoint_weights::{CheckpointWeights, FloatDType};
+use trimtab_model::gguf::GgufFile;
 use trimtab_model::{
     ChatMessage, ChatTemplate, Device, Model, ModelConfig, Precision, Pretrained, Tokenizer,
 };
@@ -23,10 +24,11 @@ use trimtab_tasks::dataset::{DATASETS, MalformedRows};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     ("adapters", adapters),
     ("check", check),
     ("config", config),
+    ("gguf", gguf),
     ("grade", grade),
     ("index", index),
     ("rows", rows),
@@ -60,6 +62,34 @@ pub fn check(bytes: &[u8]) {
 pub fn config(bytes: &[u8]) {
     if let Ok(config) = ModelConfig::from_json(&String::from_utf8_lossy(bytes)) {
         assert!(!Model::tensor_shapes(&config).is_empty());
+    }
+}
+
+/// A GGUF model: header, metadata, configuration, tokenizer, template and every tensor.
+pub fn gguf(bytes: &[u8]) {
+    let folder = folder(&[("model.gguf", bytes)]);
+    let Ok(file) = GgufFile::open(&folder.path().join("model.gguf")) else {
+        return;
+    };
+    for tensor in file.tensors() {
+        drop(file.floats(&tensor.name));
+    }
+    drop(ChatTemplate::from_gguf(&file));
+    let Ok(config) = ModelConfig::from_gguf(&file) else {
+        return;
+    };
+    if let Ok(tokenizer) = Tokenizer::from_gguf(&file, config.vocab_size) {
+        drop(tokenizer.encode("a b"));
+    }
+    let Ok(weights) = CheckpointWeights::from_gguf(file, &config) else {
+        return;
+    };
+    drop(weights.verify());
+    let needed = Model::tensor_shapes(&config);
+    if weights.check(&needed, &[]).is_ok() {
+        for (name, _) in needed {
+            drop(weights.tensor(&name, FloatDType::F32, &Device::flex()));
+        }
     }
 }
 
