@@ -57,6 +57,12 @@ fn every_architecture_computes_what_transformers_computes() {
         "olmo2",
         "gemma3",
         "phi3",
+        "olmo3",
+        "gemma2",
+        "smollm3",
+        "granite",
+        "qwen3vl",
+        "mistral3",
     ] {
         let path = fixture("gguf").join(format!("{name}.gguf"));
         let tokens = file.tensor(&format!("{name}.token_ids")).expect("recorded");
@@ -113,12 +119,28 @@ fn tensors_in_their_stored_format_are_the_numbers_that_the_model_has() {
 /// Changes to a good file, and words of the message.
 #[test]
 fn what_is_not_computed_is_refused_with_words() {
-    let bytes = fs::read(fixture("gguf/qwen3.gguf")).expect("it is committed");
-    for (from, to, words) in [
-        ("qwen3", "qwen9", "`qwen9`; supported are gemma2, gemma3,"),
-        ("block_count", "blick_count", "no `qwen3.block_count`"),
-        ("token_embd", "token_embb", "`token_embd.weight`"),
+    for (name, from, to, words) in [
         (
+            "qwen3",
+            "qwen3",
+            "qwen9",
+            "`qwen9`; supported are gemma2, gemma3,",
+        ),
+        (
+            "qwen3",
+            "block_count",
+            "blick_count",
+            "no `qwen3.block_count`",
+        ),
+        ("qwen3", "token_embd", "token_embb", "`token_embd.weight`"),
+        (
+            "granite",
+            "logit_scale",
+            "logit_scolp",
+            "no `granite.logit_scale`",
+        ),
+        (
+            "qwen3",
             "attn_q_norm",
             "attn_q_nerm",
             "`model.layers.0.self_attn.q_norm.weight` is missing",
@@ -126,7 +148,9 @@ fn what_is_not_computed_is_refused_with_words() {
     ] {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("m.gguf");
-        fs::write(&path, replaced(&bytes, from, to)).expect("a writable folder");
+        let bytes = fs::read(fixture("gguf").join(format!("{name}.gguf")));
+        let bytes = replaced(&bytes.expect("it is committed"), from, to);
+        fs::write(&path, bytes).expect("a writable folder");
         let error = open(&path).expect_err(from);
         assert!(error.contains(words), "{from}: {error}");
     }

@@ -3,6 +3,8 @@
 //! Another one is a line in [`ARCHITECTURES`] and a function that sets what its family's
 //! `config.json` has beyond sizes, rotary embedding and tokens.
 
+use serde_json::{Value as Json, json};
+
 use super::GgufFile;
 use super::config::Metadata;
 use super::error::GgufError;
@@ -18,7 +20,7 @@ pub(super) struct Architecture {
     pub(super) read: fn(&mut Metadata<'_>) -> Result<&'static str, GgufError>,
 }
 
-const ARCHITECTURES: [Architecture; 9] = [
+const ARCHITECTURES: [Architecture; 11] = [
     Architecture {
         name: "gemma2",
         interleaved: false,
@@ -40,6 +42,11 @@ const ARCHITECTURES: [Architecture; 9] = [
         read: llama,
     },
     Architecture {
+        name: "mistral3",
+        interleaved: true,
+        read: mistral3,
+    },
+    Architecture {
         name: "olmo2",
         interleaved: false,
         read: olmo2,
@@ -58,6 +65,11 @@ const ARCHITECTURES: [Architecture; 9] = [
         name: "qwen3",
         interleaved: false,
         read: qwen3,
+    },
+    Architecture {
+        name: "qwen3vl",
+        interleaved: false,
+        read: qwen3vl,
     },
     Architecture {
         name: "smollm3",
@@ -97,10 +109,17 @@ fn llama(metadata: &mut Metadata<'_>) -> Result<&'static str, GgufError> {
 
 fn granite(metadata: &mut Metadata<'_>) -> Result<&'static str, GgufError> {
     biases(metadata);
+    // Such files say with this key whether queries and keys are rotated.
+    let finetuned = "rope.scaling.finetuned";
+    if metadata.flag(finetuned)? == Some(false) {
+        return Err(metadata.refuse(finetuned, "true: layers without rope are not read"));
+    }
+    let scaling = metadata.number("logit_scale")?;
+    let scaling = scaling.ok_or_else(|| metadata.required("logit_scale"))?;
+    metadata.set("logits_scaling", scaling);
     for (key, name) in [
         ("embedding_scale", "embedding_multiplier"),
         ("residual_scale", "residual_multiplier"),
-        ("logit_scale", "logits_scaling"),
         ("attention.scale", "attention_multiplier"),
     ] {
         if let Some(factor) = metadata.number(key)?.filter(|&factor| factor != 0.0) {
@@ -118,6 +137,29 @@ fn qwen3(metadata: &mut Metadata<'_>) -> Result<&'static str, GgufError> {
     Ok("qwen3")
 }
 
+/// The text part of Qwen3-VL is a Qwen3.
+fn qwen3vl(metadata: &mut Metadata<'_>) -> Result<&'static str, GgufError> {
+    metadata.ignore("rope.dimension_sections");
+    metadata.ignore("n_deepstack_layers");
+    qwen3(metadata)
+}
+
+/// Ministral 3. The weight of `ln(factor)` in the denominator of `YaRN` has a key of its own.
+fn mistral3(metadata: &mut Metadata<'_>) -> Result<&'static str, GgufError> {
+    let mscale_all_dim = metadata.number("rope.scaling.yarn_log_multiplier")?;
+    let beta = metadata.number("attention.temperature_scale")?;
+    let Some(Json::Object(rope)) = metadata.json.get_mut("rope_scaling") else {
+        return Err(metadata.refuse("rope.scaling.type", "yarn, with a factor"));
+    };
+    rope.insert("mscale".to_owned(), 1.0.into());
+    rope.insert("mscale_all_dim".to_owned(), mscale_all_dim.into());
+    rope.insert(
+        "llama_4_scaling_beta".to_owned(),
+        beta.unwrap_or(0.0).into(),
+    );
+    Ok("ministral3")
+}
+
 /// OLMo-2, or OLMo-3 if there is a window.
 fn olmo2(metadata: &mut Metadata<'_>) -> Result<&'static str, GgufError> {
     attention_bias(metadata);
@@ -126,6 +168,10 @@ fn olmo2(metadata: &mut Metadata<'_>) -> Result<&'static str, GgufError> {
         window => {
             metadata.set("sliding_window", window);
             metadata.layer_types(4)?;
+            // All layers have the base, only those without a window the scaling.
+            let theta = metadata.json["rope_theta"].clone();
+            let local = json!({ "sliding_attention": { "rope_theta": theta } });
+            metadata.set("rope_parameters", local);
             Ok("olmo3")
         }
     }
@@ -141,12 +187,13 @@ fn gemma2(metadata: &mut Metadata<'_>) -> Result<&'static str, GgufError> {
     attention_bias(metadata);
     let window = metadata.count("attention.sliding_window")?;
     metadata.set("sliding_window", window.unwrap_or(4096));
+    metadata.layer_types(2)?;
     for (key, default) in [
         ("attn_logit_softcapping", 50.0),
         ("final_logit_softcapping", 30.0),
     ] {
         let cap = metadata.number(key)?.unwrap_or(default);
-        metadata.set(key, cap);
+        metadata.set(key, Some(cap).filter(|&cap| cap != 0.0));
     }
     query_pre_attn_scalar(metadata, 46);
     Ok("gemma2")

@@ -123,13 +123,28 @@ impl Metadata<'_> {
         Ok(text.map(str::to_owned))
     }
 
+    /// The truth value at `key`.
+    pub(super) fn flag(&mut self, key: &'static str) -> Result<Option<bool>, GgufError> {
+        match self.value(key).map(Value::as_bool) {
+            None => Ok(None),
+            Some(Some(flag)) => Ok(Some(flag)),
+            Some(None) => Err(self.refuse(key, "a truth value")),
+        }
+    }
+
+    /// Takes the value at `key`, which has no effect.
+    pub(super) fn ignore(&mut self, key: &'static str) {
+        self.taken.insert(key);
+    }
+
     /// The value at `key`, of whichever type.
     fn value(&mut self, key: &'static str) -> Option<&Value> {
         self.taken.insert(key);
         self.file.value(&format!("{}{key}", self.prefix))
     }
 
-    fn required(&self, key: &str) -> GgufError {
+    /// The error that `key` is missing.
+    pub(super) fn required(&self, key: &str) -> GgufError {
         GgufError::Missing {
             path: self.file.path().into(),
             key: format!("{}{key}", self.prefix),
