@@ -96,8 +96,8 @@ impl ChatTemplate {
     /// folder `additional_chat_templates`, or as a list or an object at the key. The one named
     /// `default` is used.
     ///
-    /// A template that cannot be used is no error here but in [`Self::render`]: the model needs none
-    /// for plain text.
+    /// A template that cannot be used is no error here but in [`Self::render`]: the model needs
+    /// none for plain text.
     ///
     /// # Errors
     ///

@@ -77,9 +77,10 @@ pub(super) fn apply(
                 .into_iter()
                 .map(|(name, value)| (Key::from(&*name), value));
             let named: Dict = named.collect();
-            let arguments = match named.is_empty() {
-                true => Value::tuple(args.positional),
-                false => Value::dict(named),
+            let arguments = if named.is_empty() {
+                Value::tuple(args.positional)
+            } else {
+                Value::dict(named)
             };
             percent(&text, &arguments, &machine.fuel).map(Value::from)
         }
