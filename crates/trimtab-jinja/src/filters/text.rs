@@ -158,7 +158,7 @@ fn indent(machine: &Machine, value: &Value, args: Args) -> Result<Value, Error> 
         }
         result += line;
     }
-    Ok(Value::from(result))
+    Ok(as_kind_of(value, result))
 }
 
 fn truncate(machine: &Machine, value: &Value, args: Args) -> Result<Value, Error> {
