@@ -120,6 +120,7 @@ fn make_dict(function: &str, args: Args, fuel: &Fuel) -> Result<Dict, Error> {
             fuel.spend(dict.len())?;
             (*dict).clone()
         }
+        Some(Value::Undefined(message)) => return Err(Error::new(&*message)),
         Some(pairs) => {
             let mut dict = Dict::new();
             for pair in pairs.items()? {

@@ -118,7 +118,7 @@ fn word_count(text: &str) -> usize {
 fn needed<'v>(name: &str, value: &'v Value) -> Result<&'v str, Error> {
     match value {
         Value::Undefined(message) => Err(Error::new(&**message)),
-        Value::Str(text) => Ok(text),
+        Value::Str(text) | Value::Markup(text) => Ok(text),
         _ => Err(Error::new(format!(
             "{name} needs a str, not {}",
             value.type_name()

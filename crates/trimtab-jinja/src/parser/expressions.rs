@@ -364,8 +364,11 @@ impl Parser {
     fn subscript(&mut self, value: Expr) -> Result<Expr, Error> {
         let line = self.line();
         self.expect_operator("[")?;
-        if self.is_operator("]") {
-            return self.unexpected("an index");
+        if self.skip_operator("]") {
+            // Without an index it is an empty tuple.
+            let index = Self::expr(line, ExprKind::Tuple(vec![]));
+            let kind = ExprKind::Item(Box::new(value), Box::new(index));
+            return Ok(Self::expr(line, kind));
         }
         let start = if self.is_operator(":") {
             None
