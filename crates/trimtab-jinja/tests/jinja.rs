@@ -11,7 +11,7 @@ use serde::Deserialize;
 use trimtab_jinja::{Error, Value, render};
 
 /// As in `trimtab-model`.
-const FUEL: u64 = 1 << 21;
+const FUEL: u64 = 1 << 20;
 
 #[derive(Deserialize)]
 struct Expected {
@@ -115,7 +115,10 @@ fn endless_work_is_limited() {
         let thread = thread.spawn(move || render(&source, no_variables(), FUEL));
         let result = thread.expect("a thread").join().expect("no panic");
         assert!(result.is_err(), "{template:.90}");
-        assert!(clock.elapsed() < Duration::from_secs(5), "{template:.90}");
+        assert!(
+            clock.elapsed() < Duration::from_secs(60),
+            "{template:.90}"
+        );
     }
 }
 

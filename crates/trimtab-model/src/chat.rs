@@ -21,7 +21,7 @@ use trimtab_jinja::value::{Dict, Key};
 const MAX_SOURCE_BYTES: usize = 64 << 10;
 
 /// Fuel of one rendering: a step costs 1, and so do an item of a list and 32 bytes of text.
-const FUEL: u64 = 1 << 21;
+const FUEL: u64 = 1 << 20;
 
 /// How long one rendering may take. Usual ones take a millisecond.
 const TIME: Duration = Duration::from_secs(10);
