@@ -89,7 +89,8 @@ fn endless_work_is_limited() {
         format!("{nested}{{{{ ns.x == [ns.x] }}}}"),
         "{{ 'x' * 10**12 }}{{ [1] * 10**12 }}".to_owned(),
         "{{ 9**999999 }}".to_owned(),
-        "{% set ns = namespace(x=9) %}{% for i in range(99) %}{% set ns.x = ns.x * ns.x %}{% endfor %}"
+        "{% set ns = namespace(x=9) %}\
+         {% for i in range(99) %}{% set ns.x = ns.x * ns.x %}{% endfor %}"
             .to_owned(),
         "{{ '%1000000000d' % 1 }}".to_owned(),
         "{{ '{:>1000000000}'.format(1) }}".to_owned(),
