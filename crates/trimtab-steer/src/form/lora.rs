@@ -61,7 +61,8 @@ impl Lora {
         layers.into_iter().flat_map(of_layer).collect()
     }
 
-    pub(super) fn init(&self, config: &ModelConfig) -> Result<Vec<NamedTensor>, FormError> {
+    /// Whether the settings fit the model.
+    pub(crate) fn check(&self, config: &ModelConfig) -> Result<(), FormError> {
         checked_layers(self.layers.as_deref(), config)?;
         let max_rank = config.hidden_size.max(config.intermediate_size);
         in_range("rank", self.rank, 1..=max_rank)?;
@@ -73,6 +74,11 @@ impl Lora {
         if targets.is_empty() || repeated || targets.iter().any(|site| !site.is_projection()) {
             return Err(FormError::TargetModules);
         }
+        Ok(())
+    }
+
+    pub(super) fn init(&self, config: &ModelConfig) -> Result<Vec<NamedTensor>, FormError> {
+        self.check(config)?;
         let pair = |(layer, site, [outputs, inputs]): (usize, Site, [usize; 2])| {
             let [a, b] = Self::names(layer, site);
             let bound = 1.0 / (inputs as f32).sqrt();
