@@ -7,18 +7,19 @@
 //!
 //! Takes a second; the vectors of the quickstart make the bundled model answer 12.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use clap::builder::NonEmptyStringValueParser;
 use trimtab::Request;
 use trimtab::model::file::write_atomically;
 use trimtab::model::generation::{Generation, stop_on_text};
 use trimtab::model::tokenizer::TextStream;
 use trimtab::model::{ChatMessage, GenerateOptions};
-use trimtab_examples::{ModelArgs, SamplingArgs, Stop, exit_code};
+use trimtab_examples::{ModelArgs, SamplingArgs, Stop, VectorsArgs, exit_code, parse_flags, say};
 
 /// Completes a prompt.
 #[derive(Parser)]
@@ -28,13 +29,12 @@ struct Args {
     /// Text to continue; `\n` stands for a line break.
     #[arg(long, value_name = "TEXT")]
     prompt: String,
-    /// Steering vectors.
-    #[arg(long, value_name = "FILE")]
-    vectors: Option<PathBuf>,
+    #[command(flatten)]
+    vectors: VectorsArgs,
     #[command(flatten)]
     sampling: SamplingArgs,
     /// End at this text; may be given several times.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
     stop: Vec<String>,
     /// Send the prompt as a user's message, through the model's chat template.
     #[arg(long)]
@@ -48,12 +48,12 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    exit_code(run(&Args::parse()))
+    exit_code(run(&parse_flags()))
 }
 
 fn run(args: &Args) -> Result<()> {
     let stop = Stop::on_ctrl_c()?;
-    let steered = args.model.load_steered(args.vectors.as_deref())?;
+    let steered = args.model.load_steered(&args.vectors)?;
     let base = &steered.base;
     let text = args.prompt.replace("\\n", "\n");
     let prompt = if args.chat {
@@ -93,21 +93,23 @@ fn run(args: &Args) -> Result<()> {
         "text": base.tokenizer.decode(&completion.tokens)?,
         "logprobs": completion.logprobs,
         "finish_reason": completion.finish_reason,
+        "vectors": steered.sources,
     });
     if let Some(path) = &args.out {
         write_atomically(path, format!("{report}\n").as_bytes())
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
     let last = args.json.then(|| report.to_string());
-    println!("{}", last.unwrap_or_default());
+    say!("{}", last.unwrap_or_default())?;
     Ok(stop.check("stopped")?)
 }
 
 /// Shows a piece of the completion at once.
 fn print(args: &Args, text: &str) -> Result<()> {
     if !args.json {
-        print!("{text}");
-        std::io::stdout().flush()?;
+        let mut stdout = io::stdout();
+        stdout.write_all(text.as_bytes())?;
+        stdout.flush()?;
     }
     Ok(())
 }

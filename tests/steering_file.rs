@@ -240,7 +240,10 @@ fn other_forms_are_kept_with_their_parameters() {
         assert!(
             matches!(
                 refused,
-                Err(SteeringFileError::Form(FormError::Parameters { .. }))
+                Err(SteeringFileError::Form {
+                    source: FormError::Parameters { .. },
+                    ..
+                })
             ),
             "{refused:?}"
         );

@@ -17,7 +17,7 @@ use trimtab_model::file::read_exact_at;
 
 pub use error::GgufError;
 
-pub(crate) use control_vector::ControlVector;
+pub(crate) use control_vector::{ControlVector, names_type};
 pub(crate) use header::{BF16, F16, F32, Header, MAGIC, TensorInfo, Value, header_bytes, padding};
 
 /// An open file. Its header is in memory, its tensors are read when they are asked for.
