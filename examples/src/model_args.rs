@@ -17,6 +17,10 @@ pub struct ModelArgs {
     /// Folder of a Hugging Face checkpoint, or its name on the hub [default: the bundled model].
     #[arg(long, value_name = "DIR|HUB_ID[@REVISION]")]
     pub model: Option<String>,
+    /// Load the model although its config.json sets this key, which trimtab does not know. Only if
+    /// you know that the key has no effect; the result files record it.
+    #[arg(long, value_name = "KEY")]
+    pub allow_config_key: Vec<String>,
     /// Where it runs and how its weights are kept.
     #[command(flatten)]
     pub device: DeviceArgs,
@@ -56,7 +60,8 @@ impl ModelArgs {
     ///
     /// As [`Self::load`].
     pub fn load_dir(&self, dir: &Path) -> Result<Pretrained> {
-        let mut base = self.device.load(dir).with_context(|| self.failure())?;
+        let base = self.device.load(dir, &self.allow_config_key);
+        let mut base = base.with_context(|| self.failure())?;
         if let Some(name) = self
             .model
             .as_deref()

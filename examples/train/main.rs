@@ -101,7 +101,11 @@ fn train(run: &mut Run, base: &Pretrained, args: &Args, stop: &Stop) -> Result<(
 /// Prints the first completion of a group.
 fn show(group: &Group) -> io::Result<()> {
     if let Some(first) = group.rollouts.first() {
-        note!("{} ({}): {}", group.problem.id, first.score.sum, first.text)?;
+        let reward = first
+            .score
+            .sum
+            .map_or("no reward".to_owned(), |reward| reward.to_string());
+        note!("{} ({reward}): {}", group.problem.id, first.text)?;
     }
     Ok(())
 }

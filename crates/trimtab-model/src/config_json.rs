@@ -20,6 +20,17 @@ impl ModelConfig {
     /// The file is missing, is not a JSON object of the right form, or asks for something that is
     /// not supported.
     pub fn from_dir(dir: &Path) -> Result<Self, ConfigError> {
+        Self::from_dir_allowing(dir, &[])
+    }
+
+    /// As [`Self::from_dir`], with keys that the user knows to be without effect. Each is a name,
+    /// or a path such as `rope_scaling.surprise`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::from_dir`], or an allowed key is not in the file, is computed, or is known to
+    /// change what the model computes.
+    pub fn from_dir_allowing(dir: &Path, allowed: &[String]) -> Result<Self, ConfigError> {
         let read = |file: &str| {
             let path = dir.join(file);
             read_limited(&path, MAX_FILE_BYTES).map_err(|source| ConfigError::Read { path, source })
@@ -29,7 +40,7 @@ impl ModelConfig {
                 reason: error.to_string(),
             })
         };
-        let mut config = Self::from_json(&text(read("config.json")?)?)?;
+        let mut config = Self::parse(&text(read("config.json")?)?, allowed)?;
         if dir.join("generation_config.json").exists() {
             let mut keys = ConfigKeys::untyped(&text(read("generation_config.json")?)?)?;
             let tokens = keys.tokens("eos_token_id")?;
@@ -59,7 +70,13 @@ impl ModelConfig {
     ///
     /// It is not a JSON object, a key is missing, or a key or its value is not supported.
     pub fn from_json(text: &str) -> Result<Self, ConfigError> {
-        let config = families::read(ConfigKeys::parse(text)?)?;
+        Self::parse(text, &[])
+    }
+
+    fn parse(text: &str, allowed: &[String]) -> Result<Self, ConfigError> {
+        let mut keys = ConfigKeys::parse(text)?;
+        let config = families::read(&mut keys)?;
+        keys.finish(allowed)?;
         config.check()?;
         Ok(config)
     }

@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 use trimtab_kernels as kernels;
 
+use crate::config::LayerConfig;
 use crate::weight::uses_cpu_kernels;
 
 /// What acts on a forward pass. Capture, steering and patching are all hooks.
@@ -91,7 +92,8 @@ pub enum Site {
     VProj,
     /// The output projection of attention with its bias.
     OProj,
-    /// What attention adds to the residual stream, after the norm that some families have there.
+    /// What attention adds to the residual stream, after the norm and the factor that some families
+    /// have there.
     AttnOut,
     /// The residual stream between attention and MLP.
     ResidMid,
@@ -101,7 +103,8 @@ pub enum Site {
     UpProj,
     /// The output projection of the MLP with its bias.
     DownProj,
-    /// What the MLP adds to the residual stream, after the norm that some families have there.
+    /// What the MLP adds to the residual stream, after the norm and the factor that some families
+    /// have there.
     MlpOut,
     /// The residual stream after the layer.
     ResidPost,
@@ -153,6 +156,24 @@ impl Site {
             Self::GateProj => Some("mlp.gate_proj"),
             Self::UpProj => Some("mlp.up_proj"),
             Self::DownProj => Some("mlp.down_proj"),
+            Self::ResidPre | Self::AttnOut | Self::ResidMid | Self::MlpOut | Self::ResidPost => {
+                None
+            }
+        }
+    }
+
+    /// Why a layer does not have the site; `None` if it has it.
+    ///
+    /// Linear attention has other projections than attention, and a mixture of experts has several
+    /// of each. An intervention is never called at a site that a layer does not have.
+    pub fn missing_in(self, layer: &LayerConfig) -> Option<&'static str> {
+        match self {
+            Self::QProj | Self::KProj | Self::VProj | Self::OProj => layer
+                .linear_attention
+                .map(|_| "its attention is linear and has other projections"),
+            Self::GateProj | Self::UpProj | Self::DownProj => layer
+                .experts
+                .map(|_| "its MLP is a mixture of experts, which have one each"),
             Self::ResidPre | Self::AttnOut | Self::ResidMid | Self::MlpOut | Self::ResidPost => {
                 None
             }

@@ -7,7 +7,7 @@ use trimtab_kernels::is_cpu;
 
 use crate::chat::{ChatError, ChatTemplate};
 use crate::checkpoint_weights::{CheckpointWeights, WeightsError};
-use crate::config::{ConfigError, ModelConfig};
+use crate::config::{ConfigError, ModelConfig, TensorNames};
 use crate::decoder::Model;
 use crate::precision::Precision;
 use crate::tokenizer::{Tokenizer, TokenizerError};
@@ -32,6 +32,27 @@ pub struct Pretrained {
     pub name: String,
     /// Number of parameters.
     pub num_parameters: usize,
+    /// Keys of `config.json` that [`LoadOptions::allow_config_keys`] let pass.
+    pub allowed_config_keys: Vec<String>,
+}
+
+/// How a checkpoint is loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadOptions {
+    /// The number format of the weights in memory.
+    pub precision: Precision,
+    /// Keys of `config.json` that are not known and that the user knows to be without effect. Each
+    /// is a name, or a path such as `rope_scaling.surprise`.
+    pub allow_config_keys: Vec<String>,
+}
+
+impl From<Precision> for LoadOptions {
+    fn from(precision: Precision) -> Self {
+        Self {
+            precision,
+            allow_config_keys: vec![],
+        }
+    }
 }
 
 /// Why a checkpoint folder could not be loaded.
@@ -52,7 +73,7 @@ pub enum LoadError {
 }
 
 impl Pretrained {
-    /// Loads the checkpoint folder `dir` onto `device` and keeps its weights in `precision`.
+    /// Loads the checkpoint folder `dir` onto `device`. `options` may be a [`Precision`].
     ///
     /// Loading needs memory for the weights and for a part of one tensor.
     ///
@@ -60,17 +81,26 @@ impl Pretrained {
     ///
     /// See [`LoadError`]. Names, shapes and dtypes of all tensors are checked before the first one
     /// is read.
-    pub fn load(dir: &Path, precision: Precision, device: &Device) -> Result<Self, LoadError> {
+    pub fn load(
+        dir: &Path,
+        options: impl Into<LoadOptions>,
+        device: &Device,
+    ) -> Result<Self, LoadError> {
+        let LoadOptions {
+            precision,
+            allow_config_keys,
+        } = options.into();
         let dtype = match precision {
             Precision::F32 => FloatDType::F32,
             Precision::Bf16 => FloatDType::BF16,
             Precision::Int8 if is_cpu(device) => FloatDType::F32, // packing rounds
             Precision::Int8 => return Err(LoadError::Int8),
         };
-        let config = ModelConfig::from_dir(dir)?;
+        let mut config = ModelConfig::from_dir_allowing(dir, &allow_config_keys)?;
         let tokenizer = Tokenizer::from_dir(dir, config.vocab_size)?;
         let chat_template = ChatTemplate::from_dir(dir)?;
         let weights = CheckpointWeights::open(dir)?;
+        find_decoder(&mut config.architecture.names, &weights);
         let needed = Model::tensor_shapes(&config);
         let names = config.architecture.names;
         let mut tolerated = [&[SAVED_FREQUENCIES], names.unused].concat();
@@ -103,9 +133,34 @@ impl Pretrained {
                 .iter()
                 .map(|(_, shape)| shape.iter().product::<usize>())
                 .sum(),
+            allowed_config_keys: allow_config_keys,
         })
     }
 }
 
 /// The rotary frequencies that older versions of transformers saved as if they were weights.
 const SAVED_FREQUENCIES: &str = "rotary_emb.inv_freq";
+
+/// Where checkpoints have their decoder and unembedding. The same model may be saved with or
+/// without the parts around its decoder, under either `model_type`.
+const DECODERS: [&str; 3] = ["model", "model.language_model", "language_model.model"];
+const LM_HEADS: [&str; 2] = ["lm_head", "language_model.lm_head"];
+
+/// Corrects `names` to those that the checkpoint has, if it has others.
+fn find_decoder(names: &mut TensorNames, weights: &CheckpointWeights) {
+    let found = |name: &str, tensor: &str| weights.contains(&format!("{name}{tensor}"));
+    let is_decoder = |name: &&str| found(name, ".embed_tokens.weight");
+    if !is_decoder(&names.decoder) {
+        names.decoder = DECODERS
+            .into_iter()
+            .find(is_decoder)
+            .unwrap_or(names.decoder);
+    }
+    let is_lm_head = |name: &&str| found(name, ".weight");
+    if !is_lm_head(&names.lm_head) {
+        names.lm_head = LM_HEADS
+            .into_iter()
+            .find(is_lm_head)
+            .unwrap_or(names.lm_head);
+    }
+}

@@ -207,18 +207,17 @@ impl Adapter {
             "language_model.model" => "model.language_model", // since transformers 4.52
             decoder => decoder,
         };
-        let modules = Module::of(self.config()).into_iter();
-        let modules: Vec<Module> = modules
-            .filter(|module| {
-                module
-                    .sites
-                    .iter()
-                    .any(|it| form.target_modules.contains(it))
-            })
+        let modules: Vec<Module> = Module::of(self.config())
+            .into_iter()
+            .filter(|module| module.has_any(&form.target_modules))
             .collect();
+        let mut targets: BTreeMap<usize, Vec<Site>> = BTreeMap::new();
+        for (layer, site, _) in form.targets(self.config()) {
+            targets.entry(layer).or_default().push(site);
+        }
         let mut file = TensorFile::default();
-        for layer in self.lora_layers(form) {
-            for module in &modules {
+        for (layer, sites) in targets {
+            for module in modules.iter().filter(|module| module.has_any(&sites)) {
                 let update = self.update_of(form, layer, module);
                 for (factor, tensor) in [("lora_A", update.a), ("lora_B", update.b)] {
                     let module = module.name;
@@ -238,12 +237,6 @@ impl Adapter {
         let path = dir.join(CONFIG);
         let written = write_atomically(&path, config.as_bytes());
         write(path, written)
-    }
-
-    fn lora_layers(&self, form: &Lora) -> Vec<usize> {
-        let layers = form.targets(self.config()).into_iter();
-        let layers: BTreeSet<usize> = layers.map(|(layer, ..)| layer).collect();
-        layers.into_iter().collect()
     }
 
     /// The update of a module of a layer, of which at least one projection is updated.

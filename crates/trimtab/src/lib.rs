@@ -9,7 +9,7 @@ pub use trimtab_tasks as tasks;
 
 pub use trimtab_grader::{Grader, Verdict, check};
 pub use trimtab_lens::logit_lens;
-pub use trimtab_model::{Device, Precision, Pretrained, Request, Sampling, generate};
+pub use trimtab_model::{Device, LoadOptions, Precision, Pretrained, Request, Sampling, generate};
 pub use trimtab_rl::{Recipe, RecipeConfig, Run, Trainer, evaluate};
 pub use trimtab_steer::{SteeredModel, SteeringFile, SteeringVectors};
 pub use trimtab_tasks::{NanoTask, Outcome};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use clap::Args;
-use trimtab::{Precision, Pretrained};
+use trimtab::{LoadOptions, Precision, Pretrained};
 
 use crate::keep_freed_memory;
 
@@ -33,15 +33,20 @@ impl DeviceArgs {
         Ok(self.dtype.unwrap_or_else(|| Precision::fastest(&device)))
     }
 
-    /// Loads the checkpoint in the folder `dir`.
+    /// Loads the checkpoint in the folder `dir`. `allow_config_keys` are keys of `config.json` that
+    /// the user knows to be without effect.
     ///
     /// # Errors
     ///
     /// The device is not in this build, or the checkpoint cannot be used.
-    pub fn load(&self, dir: &Path) -> Result<Pretrained> {
+    pub fn load(&self, dir: &Path, allow_config_keys: &[String]) -> Result<Pretrained> {
         keep_freed_memory();
         let device = device(&self.device)?;
-        Ok(Pretrained::load(dir, self.precision()?, &device)?)
+        let options = LoadOptions {
+            precision: self.precision()?,
+            allow_config_keys: allow_config_keys.to_vec(),
+        };
+        Ok(Pretrained::load(dir, options, &device)?)
     }
 }
 

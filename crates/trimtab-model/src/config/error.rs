@@ -15,10 +15,7 @@ pub enum ConfigError {
     #[error("config.json is not usable: {reason}")]
     Parse { reason: String },
     #[error("config.json has no `{key}`, which `{model_type}` needs")]
-    Missing {
-        key: &'static str,
-        model_type: String,
-    },
+    Missing { key: String, model_type: String },
     #[error("`{key}` is {value} in config.json, but {expected}")]
     Unsupported {
         key: String,
@@ -26,14 +23,17 @@ pub enum ConfigError {
         expected: String,
     },
     #[error(
-        "config.json of `{model_type}` sets {}, which may change what the model computes and is \
-         not supported",
-        list(keys)
+        "config.json of `{model_type}` sets {}, which may change what the model computes; if you \
+         know that it does not, allow it with {}",
+        list(keys),
+        flags(keys)
     )]
     Unknown {
         model_type: String,
         keys: Vec<String>,
     },
+    #[error("`{key}` cannot be allowed: it {reason}")]
+    NotAllowed { key: String, reason: &'static str },
 }
 
 /// The error [`ConfigError::Unsupported`].
@@ -52,4 +52,12 @@ pub(crate) fn refuse<T>(
 fn list(keys: &[String]) -> String {
     let quoted: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
     quoted.join(", ")
+}
+
+fn flags(keys: &[String]) -> String {
+    let flags: Vec<String> = keys
+        .iter()
+        .map(|key| format!("--allow-config-key {key}"))
+        .collect();
+    flags.join(" ")
 }

@@ -1,6 +1,5 @@
 //! The settings of a rotary embedding.
 
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::error::{ConfigError, refuse};
@@ -20,11 +19,22 @@ pub struct RopeConfig {
     pub max_position_embeddings: usize,
     /// How the frequencies are scaled.
     pub scaling: RopeScaling,
+    /// How queries are scaled by their position, after they are rotated.
+    pub query_scaling: Option<QueryScaling>,
+}
+
+/// Queries at position `p` are multiplied by `1 + b ln(1 + floor(p / n))`, so that attention stays
+/// sharp in long texts (Llama 4 and Ministral 3).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct QueryScaling {
+    /// `b`
+    pub llama_4_scaling_beta: f64,
+    /// `n`: queries at the positions before it stay.
+    pub original_max_position_embeddings: usize,
 }
 
 /// How frequencies are scaled for longer texts, with the keys of `rope_scaling` in `config.json`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(tag = "rope_type", rename_all = "snake_case", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum RopeScaling {
     /// No scaling.
     Default {},
@@ -45,7 +55,7 @@ pub enum RopeScaling {
         /// How many times longer texts become.
         factor: f64,
         /// Longest text before scaling.
-        original_max_position_embeddings: Option<usize>,
+        original_max_position_embeddings: usize,
         /// Cosines and sines are multiplied by it.
         attention_factor: Option<f64>,
         /// Frequencies with more rotations over the original length stay; 32 if not given.
@@ -57,7 +67,6 @@ pub enum RopeScaling {
         /// Weight of `ln(factor)` in the denominator of `attention_factor`.
         mscale_all_dim: Option<f64>,
         /// Whether the ends of the ramp are rounded outwards to whole pairs.
-        #[serde(default = "default_truncate")]
         truncate: bool,
     },
     /// Each frequency has a divisor of its own, one for short texts and one for long ones
@@ -71,7 +80,8 @@ pub enum RopeScaling {
         original_max_position_embeddings: usize,
         /// Cosines and sines are multiplied by it.
         attention_factor: Option<f64>,
-        /// Not used: it follows from the two lengths.
+        /// How many times longer texts become, from which `attention_factor` follows; the ratio of
+        /// the two lengths if not given.
         factor: Option<f64>,
     },
     /// Low frequencies are divided by `factor`, high ones are not, with a ramp between (Llama 3.1).
@@ -87,49 +97,90 @@ pub enum RopeScaling {
     },
 }
 
-impl RopeConfig {
-    /// A rotary embedding of whole heads without scaling.
-    pub(crate) fn plain(rope_theta: f64, head_dim: usize) -> Self {
-        Self {
-            rope_theta,
-            rotary_dim: head_dim,
-            max_position_embeddings: 1,
-            scaling: RopeScaling::Default {},
-        }
-    }
+/// What a family's class in transformers does with `partial_rotary_factor`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PartialRotary {
+    /// It rotates that part of each head.
+    Used,
+    /// It rotates whole heads. Together with a scaling, it fails.
+    Ignored,
+}
 
-    /// Takes `rope_theta` and `rope_scaling`, or `rope_parameters`, which holds both in newer
-    /// files.
+/// What the fields of a rotary embedding are when `config.json` does not say.
+#[derive(Clone, Debug)]
+pub(crate) struct RopeDefaults {
+    pub(crate) rope_theta: f64,
+    pub(crate) partial: PartialRotary,
+    /// Whether queries are scaled by their position ([`QueryScaling`]).
+    pub(crate) query_scaling: bool,
+    pub(crate) head_dim: usize,
+    pub(crate) max_position_embeddings: usize,
+}
+
+impl RopeConfig {
+    /// Takes the rotary embedding of all layers, as transformers 5 does.
+    ///
+    /// `rope_scaling`, the older form, replaces `rope_parameters` where both are given. Beside
+    /// either there may be `rope_theta`, `partial_rotary_factor` and
+    /// `original_max_position_embeddings`. The first two give way to fields of the same name, the
+    /// third does not.
     pub(crate) fn read(
         keys: &mut ConfigKeys,
-        default_theta: f64,
-        head_dim: usize,
-        max_position_embeddings: usize,
+        defaults: &RopeDefaults,
     ) -> Result<Self, ConfigError> {
+        let parameters: Map<String, Value> = keys.or("rope_parameters", Map::new())?;
+        let scaling: Map<String, Value> = keys.or("rope_scaling", Map::new())?;
+        let rope_theta = keys.or("rope_theta", defaults.rope_theta)?;
+        let partial = keys.optional("partial_rotary_factor")?;
         let original = keys.optional("original_max_position_embeddings")?;
-        let parameters = keys.optional::<Value>("rope_parameters")?;
-        let scaling = keys.optional::<Value>("rope_scaling")?;
-        let mut rope_theta = keys.or("rope_theta", default_theta)?;
-        let mut partial_rotary_factor: f64 = keys.or("partial_rotary_factor", 1.0)?;
-        let key = if parameters.is_some() {
-            "rope_parameters"
+        let (key, mut fields) = if scaling.is_empty() {
+            ("rope_parameters", parameters)
         } else {
-            "rope_scaling"
+            ("rope_scaling", scaling)
         };
-        let scaling = match parameters.or(scaling) {
-            None => RopeScaling::Default {},
-            Some(Value::Object(mut fields)) => {
-                take_number(&mut fields, "rope_theta", &mut rope_theta)?;
-                let factor = &mut partial_rotary_factor;
-                take_number(&mut fields, "partial_rotary_factor", factor)?;
-                RopeScaling::read(key, fields, original)?
+        if let Some(partial) = partial {
+            fields.entry("partial_rotary_factor").or_insert(partial);
+        }
+        if let Some(original) = original {
+            fields.insert("original_max_position_embeddings".to_owned(), original);
+        }
+        let defaults = RopeDefaults {
+            rope_theta,
+            ..defaults.clone()
+        };
+        keys.within(key, fields, |fields| Self::read_fields(fields, &defaults))
+    }
+
+    /// Takes the fields of one rotary embedding.
+    pub(crate) fn read_fields(
+        fields: &mut ConfigKeys,
+        defaults: &RopeDefaults,
+    ) -> Result<Self, ConfigError> {
+        let head_dim = defaults.head_dim;
+        let scaling = RopeScaling::read(fields, defaults.max_position_embeddings)?;
+        let partial: f64 = fields.or("partial_rotary_factor", 1.0)?;
+        let part = (head_dim as f64 * partial) as usize;
+        let rotary_dim = match defaults.partial {
+            PartialRotary::Used => part,
+            PartialRotary::Ignored if part == head_dim => head_dim,
+            PartialRotary::Ignored if scaling == RopeScaling::Default {} => head_dim,
+            PartialRotary::Ignored => {
+                let expected = format!(
+                    "`{}` rotates whole heads and cannot scale a part of them",
+                    fields.model_type
+                );
+                return refuse("partial_rotary_factor", partial, expected);
             }
-            Some(other) => return refuse(key, other, "it must be an object"),
         };
         Ok(Self {
-            rope_theta,
-            rotary_dim: (head_dim as f64 * partial_rotary_factor) as usize,
-            max_position_embeddings,
+            rope_theta: fields.or("rope_theta", defaults.rope_theta)?,
+            rotary_dim,
+            max_position_embeddings: defaults.max_position_embeddings,
+            query_scaling: if defaults.query_scaling {
+                Some(QueryScaling::read(fields, &scaling)?)
+            } else {
+                None
+            },
             scaling,
         })
     }
@@ -144,6 +195,15 @@ impl RopeConfig {
             let expected = "an even number of a head's numbers must be rotated, at least 2";
             return refuse("partial_rotary_factor", format!("{dim} numbers"), expected);
         }
+        if let Some(scaling) = self.query_scaling {
+            let beta = scaling.llama_4_scaling_beta;
+            if !(beta.is_finite() && beta >= 0.0) {
+                let expected = "it must be finite and not below 0";
+                return refuse("llama_4_scaling_beta", beta, expected);
+            }
+            let original = scaling.original_max_position_embeddings as f64;
+            positive("original_max_position_embeddings", original)?;
+        }
         self.scaling.check(dim)
     }
 
@@ -157,11 +217,10 @@ impl RopeConfig {
                 factor,
                 original_max_position_embeddings,
                 ..
-            } => (
-                original_max_position_embeddings.unwrap_or(self.max_position_embeddings),
-                *factor,
-            ),
-            _ => (self.max_position_embeddings, 1.0),
+            } => (*original_max_position_embeddings, *factor),
+            RopeScaling::Default {} | RopeScaling::Longrope { .. } | RopeScaling::Llama3 { .. } => {
+                (self.max_position_embeddings, 1.0)
+            }
         };
         (original as f64 * factor) as usize
     }
@@ -174,38 +233,98 @@ impl RopeConfig {
                 original_max_position_embeddings,
                 ..
             } => Some(original_max_position_embeddings),
-            _ => None,
+            RopeScaling::Default {}
+            | RopeScaling::Linear { .. }
+            | RopeScaling::Dynamic { .. }
+            | RopeScaling::Yarn { .. }
+            | RopeScaling::Llama3 { .. } => None,
         }
     }
 }
 
-impl RopeScaling {
-    /// Reads the object at `key`; `original` is what older files have beside it.
-    fn read(
-        key: &str,
-        mut fields: Map<String, Value>,
-        original: Option<Value>,
-    ) -> Result<Self, ConfigError> {
-        // Older files say `type`, and some say both.
-        let old = fields.remove("type");
-        let kind = fields
-            .remove("rope_type")
-            .or(old)
-            .unwrap_or("default".into());
-        let kind = if kind == "su" {
-            "longrope".into()
-        } else {
-            kind
+impl QueryScaling {
+    /// Takes the fields that scale queries. Its length is that of the rotary embedding if it has
+    /// one.
+    fn read(fields: &mut ConfigKeys, scaling: &RopeScaling) -> Result<Self, ConfigError> {
+        let original = match scaling {
+            RopeScaling::Yarn {
+                original_max_position_embeddings,
+                ..
+            }
+            | RopeScaling::Longrope {
+                original_max_position_embeddings,
+                ..
+            }
+            | RopeScaling::Llama3 {
+                original_max_position_embeddings,
+                ..
+            } => *original_max_position_embeddings,
+            RopeScaling::Default {} | RopeScaling::Linear { .. } | RopeScaling::Dynamic { .. } => {
+                fields.required("original_max_position_embeddings")?
+            }
         };
-        if kind == "longrope"
-            && let Some(original) = original
-        {
-            fields.insert("original_max_position_embeddings".to_owned(), original);
+        Ok(Self {
+            llama_4_scaling_beta: fields.required("llama_4_scaling_beta")?,
+            original_max_position_embeddings: original,
+        })
+    }
+}
+
+impl RopeScaling {
+    /// Takes `rope_type`, or `type` as older files say, and the fields of that type. The others
+    /// have no effect.
+    fn read(fields: &mut ConfigKeys, max_len: usize) -> Result<Self, ConfigError> {
+        let old: Option<String> = fields.optional("type")?;
+        let kind = fields.optional("rope_type")?.or(old);
+        let original = "original_max_position_embeddings";
+        match kind.as_deref() {
+            None | Some("default") => Ok(Self::Default {}),
+            Some("linear") => Ok(Self::Linear {
+                factor: fields.required("factor")?,
+            }),
+            Some("dynamic") => Ok(Self::Dynamic {
+                factor: fields.required("factor")?,
+            }),
+            Some("yarn") => {
+                let original = fields.or(original, max_len)?;
+                let factor = if fields.contains("factor") {
+                    fields.or("factor", max_len as f64 / original as f64)?
+                } else {
+                    fields.required("factor")?
+                };
+                let mut unless_zero = |key: &str| -> Result<Option<f64>, ConfigError> {
+                    Ok(fields.optional(key)?.filter(|&value: &f64| value != 0.0))
+                };
+                Ok(Self::Yarn {
+                    factor,
+                    original_max_position_embeddings: original,
+                    beta_fast: unless_zero("beta_fast")?,
+                    beta_slow: unless_zero("beta_slow")?,
+                    mscale: unless_zero("mscale")?,
+                    mscale_all_dim: unless_zero("mscale_all_dim")?,
+                    attention_factor: fields.optional("attention_factor")?,
+                    truncate: fields.or("truncate", true)?,
+                })
+            }
+            Some("longrope") => Ok(Self::Longrope {
+                short_factor: fields.required("short_factor")?,
+                long_factor: fields.required("long_factor")?,
+                original_max_position_embeddings: fields.or(original, max_len)?,
+                attention_factor: fields.optional("attention_factor")?,
+                factor: fields.optional("factor")?,
+            }),
+            Some("llama3") => Ok(Self::Llama3 {
+                factor: fields.required("factor")?,
+                low_freq_factor: fields.required("low_freq_factor")?,
+                high_freq_factor: fields.required("high_freq_factor")?,
+                original_max_position_embeddings: fields.or(original, max_len)?,
+            }),
+            Some(other) => refuse(
+                fields.name("rope_type"),
+                format!("`{}`", shorten(&other.into())),
+                "supported are default, linear, dynamic, yarn, longrope and llama3",
+            ),
         }
-        fields.insert("rope_type".to_owned(), kind);
-        let fields = Value::Object(fields);
-        let shown = shorten(&fields);
-        serde_json::from_value(fields).or_else(|error| refuse(key, shown, error.to_string()))
     }
 
     /// Refuses numbers of which no frequency of `dim / 2` pairs can be computed.
@@ -229,8 +348,7 @@ impl RopeScaling {
                 ..
             } => {
                 positive("factor", *factor)?;
-                let original = original.unwrap_or(1) as f64;
-                positive("original_max_position_embeddings", original)?;
+                positive("original_max_position_embeddings", *original as f64)?;
                 for (key, value) in [
                     ("attention_factor", attention_factor),
                     ("beta_fast", beta_fast),
@@ -247,9 +365,10 @@ impl RopeScaling {
                 long_factor,
                 original_max_position_embeddings: original,
                 attention_factor,
-                ..
+                factor,
             } => {
                 positive("attention_factor", attention_factor.unwrap_or(1.0))?;
+                positive("factor", factor.unwrap_or(1.0))?;
                 if *original < 2 {
                     let expected = "it must be at least 2";
                     return refuse("original_max_position_embeddings", original, expected);
@@ -272,21 +391,6 @@ impl RopeScaling {
     }
 }
 
-/// Takes the number at `key`, if there is one, to replace `value`.
-fn take_number(
-    fields: &mut Map<String, Value>,
-    key: &str,
-    value: &mut f64,
-) -> Result<(), ConfigError> {
-    if let Some(found) = fields.remove(key) {
-        match found.as_f64() {
-            Some(number) => *value = number,
-            None => return refuse(key, found, "it must be a number"),
-        }
-    }
-    Ok(())
-}
-
 fn positive(key: &str, value: f64) -> Result<(), ConfigError> {
     if value.is_normal() && value > 0.0 {
         Ok(())
@@ -302,8 +406,4 @@ fn positive_pairs(key: &str, factors: &[f64], dim: usize) -> Result<(), ConfigEr
         return refuse(key, found, format!("heads rotate {} pairs", dim / 2));
     }
     factors.iter().try_for_each(|&factor| positive(key, factor))
-}
-
-fn default_truncate() -> bool {
-    true
 }

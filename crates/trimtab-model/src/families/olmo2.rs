@@ -1,23 +1,33 @@
 //! OLMo-2: norms on the outputs of attention and MLP instead of their inputs, and on all queries
 //! and all keys together.
 
-use super::common::{Defaults, plain};
+use super::common::{Defaults, LLAMA, plain};
 use crate::config::architecture::{ModelConfig, NormNames, QkNorm};
 use crate::config::error::ConfigError;
 use crate::config::keys::ConfigKeys;
 
-pub(super) fn read(mut keys: ConfigKeys) -> Result<ModelConfig, ConfigError> {
-    let mut config = plain(
-        &mut keys,
-        &Defaults {
-            num_key_value_heads: None,
-            max_position_embeddings: 2048,
-            rms_norm_eps: 1e-5,
-            rope_theta: 10_000.0,
-            tie_word_embeddings: false,
-            head_dim: None,
-        },
-    )?;
+const DEFAULTS: Defaults = Defaults {
+    vocab_size: 50_304,
+    rms_norm_eps: 1e-5,
+    bos_token_id: None,
+    eos_token_id: Some(50_279),
+    ..LLAMA
+};
+
+pub(super) fn read(keys: &mut ConfigKeys) -> Result<ModelConfig, ConfigError> {
+    read_with(keys, DEFAULTS.rope_theta)
+}
+
+/// As [`read`], with another default of `rope_theta`.
+pub(super) fn read_with(
+    keys: &mut ConfigKeys,
+    rope_theta: f64,
+) -> Result<ModelConfig, ConfigError> {
+    let defaults = Defaults {
+        rope_theta,
+        ..DEFAULTS
+    };
+    let mut config = plain(keys, &defaults)?;
     let attention_bias = keys.or("attention_bias", false)?;
     config.architecture.biases.qkv = attention_bias;
     config.architecture.biases.o = attention_bias;
@@ -28,6 +38,5 @@ pub(super) fn read(mut keys: ConfigKeys) -> Result<ModelConfig, ConfigError> {
         pre_mlp: None,
         post_mlp: Some("post_feedforward_layernorm"),
     };
-    keys.finish()?;
     Ok(config)
 }

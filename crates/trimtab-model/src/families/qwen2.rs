@@ -1,26 +1,25 @@
 //! Qwen2 and Qwen2.5: biases on queries, keys and values, and an optional sliding window in the
 //! upper layers.
 
-use super::common::{Defaults, LayerType, layer_types, plain};
+use super::common::{Defaults, LLAMA, LayerType, layer_types, plain};
 use crate::config::architecture::ModelConfig;
 use crate::config::error::ConfigError;
 use crate::config::keys::ConfigKeys;
 
-pub(super) fn read(mut keys: ConfigKeys) -> Result<ModelConfig, ConfigError> {
-    let mut config = plain(
-        &mut keys,
-        &Defaults {
-            num_key_value_heads: Some(32),
-            max_position_embeddings: 32_768,
-            rms_norm_eps: 1e-6,
-            rope_theta: 10_000.0,
-            tie_word_embeddings: false,
-            head_dim: None,
-        },
-    )?;
+pub(super) const DEFAULTS: Defaults = Defaults {
+    vocab_size: 151_936,
+    intermediate_size: 22_016,
+    num_key_value_heads: Some(32),
+    max_position_embeddings: 32_768,
+    bos_token_id: None,
+    eos_token_id: None,
+    ..LLAMA
+};
+
+pub(super) fn read(keys: &mut ConfigKeys) -> Result<ModelConfig, ConfigError> {
+    let mut config = plain(keys, &DEFAULTS)?;
     config.architecture.biases.qkv = true;
-    read_windows(&mut keys, &mut config)?;
-    keys.finish()?;
+    read_windows(keys, &mut config)?;
     Ok(config)
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use trimtab_model::{ModelConfig, Site};
 
 use super::error::FormError;
-use super::layers::{checked_layers, selected_layers, width};
+use super::layers::{attention_width, checked_layers, selected_layers, width};
 use super::parameter::{NamedTensor, in_range, rng_at, with_values, zeros};
 use crate::action::{Action, Actions};
 
@@ -23,7 +23,7 @@ pub struct Lora {
     pub rank: usize,
     /// The update is multiplied by `alpha / rank`.
     pub alpha: f32,
-    /// The projections that are updated.
+    /// The projections that are updated, in the layers that have them.
     pub target_modules: Vec<Site>,
     /// The layers whose projections are updated, in rising order; all if left out.
     pub layers: Option<Vec<usize>>,
@@ -45,13 +45,17 @@ impl Default for Lora {
 
 impl Lora {
     /// Layer, target, and the shape of its weight, `[outputs, inputs]`, in the order of the
-    /// parameters.
+    /// parameters. Layers without a target are left out, as in PEFT.
     pub(crate) fn targets(&self, config: &ModelConfig) -> Vec<(usize, Site, [usize; 2])> {
         let layers = selected_layers(self.layers.as_deref(), config.num_hidden_layers);
         let of_layer = |layer| {
-            self.target_modules.iter().map(move |&site| {
+            let sites = self.target_modules.iter().filter(move |site| {
+                let layer = config.architecture.layers.get(layer);
+                layer.is_none_or(|layer| site.missing_in(layer).is_none())
+            });
+            sites.map(move |&site| {
                 let inputs = match site {
-                    Site::OProj => width(config, Site::QProj),
+                    Site::OProj => attention_width(config),
                     Site::DownProj => config.intermediate_size,
                     _ => config.hidden_size,
                 };
@@ -63,7 +67,16 @@ impl Lora {
 
     /// Whether the settings fit the model.
     pub(crate) fn check(&self, config: &ModelConfig) -> Result<(), FormError> {
-        checked_layers(self.layers.as_deref(), config)?;
+        let layers = checked_layers(self.layers.as_deref(), config, &[])?;
+        for site in &self.target_modules {
+            let is_in = |layer: &usize| {
+                site.missing_in(&config.architecture.layers[*layer])
+                    .is_none()
+            };
+            if !layers.iter().any(is_in) {
+                checked_layers(Some(&layers), config, &[*site])?;
+            }
+        }
         let max_rank = config.hidden_size.max(config.intermediate_size);
         in_range("rank", self.rank, 1..=max_rank)?;
         if !self.alpha.is_finite() {

@@ -79,6 +79,11 @@ impl Module {
         [outputs, inputs]
     }
 
+    /// Whether it computes one of `sites`.
+    pub(super) fn has_any(&self, sites: &[Site]) -> bool {
+        self.sites.iter().any(|site| sites.contains(site))
+    }
+
     /// The last part of its name.
     pub(super) fn leaf(&self) -> &'static str {
         self.name.rsplit('.').next().unwrap_or(self.name)
