@@ -150,7 +150,7 @@ fn variants_of_lora_are_refused() {
         (json!({"r": 4}), "has the shape [3, 31]"),
         (
             json!({"rank_pattern": {"q_proj": 2}}),
-            "has the shape [3, 48]",
+            "q_proj.lora_A.weight` in",
         ),
         (json!({"r": 0}), "has the shape"),
         (json!({"r": u64::MAX}), "has the shape"),
@@ -176,7 +176,7 @@ fn variants_of_lora_are_refused() {
         (json!({"peft_type": "IA3"}), "the method IA3"),
         (json!({"peft_type": null}), "no `peft_type`"),
         (
-            json!({"peft_type": null, "fine_tune_type": "lora"}),
+            json!({"lora_parameters": {"rank": 8}}),
             "mlx_lm.fuse",
         ),
     ] {

@@ -30,6 +30,9 @@ const MAX_CONFIG_BYTES: u64 = 1 << 20;
 /// Largest file of tensors that is read, in bytes.
 const MAX_TENSOR_BYTES: u64 = 16 << 30;
 
+/// Largest number of numbers after all updates got one rank, unless the file has an eighth of them.
+const MAX_PADDED: usize = 1 << 28;
+
 /// Why a PEFT adapter cannot be read or written.
 #[expect(missing_docs, reason = "the messages document the variants")]
 #[non_exhaustive]
@@ -97,6 +100,8 @@ pub enum PeftError {
     },
     #[error("{path} holds no LoRA factors for this model")]
     Empty { path: PathBuf },
+    #[error("{path} has a module of a rank that is too far above that of the others")]
+    Uneven { path: PathBuf },
     #[error("{path} does not fit this model")]
     Form { path: PathBuf, source: FormError },
     #[error("only LoRA can be written for PEFT")]
@@ -175,6 +180,13 @@ impl Adapter {
         };
         if let Err(source) = form.check(config) {
             return Err(PeftError::Form { path, source });
+        }
+        let targets = form.targets(config).into_iter();
+        let numbers: usize = targets
+            .map(|(_, _, [outputs, inputs])| form.rank * (outputs + inputs))
+            .sum();
+        if numbers > MAX_PADDED.max(8 * files.tensors.len()) {
+            return Err(PeftError::Uneven { path });
         }
         let mut parameters = vec![];
         for (layer, site, shape) in form.targets(config) {

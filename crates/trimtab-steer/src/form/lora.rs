@@ -31,6 +31,9 @@ pub struct Lora {
     pub seed: u64,
 }
 
+/// Largest rank. Ranks above the width of a projection are of no use, but PEFT allows them.
+const MAX_RANK: usize = 1 << 14;
+
 impl Default for Lora {
     fn default() -> Self {
         Self {
@@ -54,15 +57,19 @@ impl Lora {
                 layer.is_none_or(|layer| site.missing_in(layer).is_none())
             });
             sites.map(move |&site| {
-                let inputs = match site {
-                    Site::OProj => attention_width(config),
-                    Site::DownProj => config.intermediate_size,
-                    _ => config.hidden_size,
-                };
-                (layer, site, [width(config, site), inputs])
+                (layer, site, [width(config, site), Self::inputs(config, site)])
             })
         };
         layers.into_iter().flat_map(of_layer).collect()
+    }
+
+    /// Width of what the projection at a site gets.
+    pub(crate) fn inputs(config: &ModelConfig, site: Site) -> usize {
+        match site {
+            Site::OProj => attention_width(config),
+            Site::DownProj => config.intermediate_size,
+            _ => config.hidden_size,
+        }
     }
 
     /// Whether the settings fit the model.
@@ -77,8 +84,7 @@ impl Lora {
                 checked_layers(Some(&layers), config, &[*site])?;
             }
         }
-        let max_rank = config.hidden_size.max(config.intermediate_size);
-        in_range("rank", self.rank, 1..=max_rank)?;
+        in_range("rank", self.rank, 1..=MAX_RANK)?;
         if !self.alpha.is_finite() {
             return Err(FormError::NotFinite { key: "alpha" });
         }

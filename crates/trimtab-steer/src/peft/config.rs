@@ -138,19 +138,18 @@ impl Pattern {
 /// Refuses what is no LoRA of PEFT.
 fn check_method(keys: &Map<String, Value>, path: &Path) -> Result<(), PeftError> {
     let path = path.to_owned();
+    if ["lora_parameters", "fine_tune_type", "lora_layers"]
+        .iter()
+        .any(|key| keys.contains_key(*key))
+    {
+        return Err(PeftError::Mlx { path });
+    }
     match keys.get("peft_type") {
         Some(Value::String(name)) if name == "LORA" => Ok(()),
         Some(Value::String(method)) => Err(PeftError::Method {
             path,
             method: method.clone(),
         }),
-        None | Some(Value::Null)
-            if ["lora_parameters", "fine_tune_type", "lora_layers"]
-                .iter()
-                .any(|key| keys.contains_key(*key)) =>
-        {
-            Err(PeftError::Mlx { path })
-        }
         other => Err(PeftError::Config {
             path,
             reason: match other {

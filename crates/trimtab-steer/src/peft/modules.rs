@@ -2,7 +2,7 @@
 
 use trimtab_model::{ModelConfig, Site};
 
-use crate::form::width;
+use crate::form::{Lora, width};
 
 /// What PEFT puts before the names of a model.
 pub(super) const WRAPPER: &str = "base_model.model.";
@@ -71,11 +71,7 @@ impl Module {
     /// The shape of its weight, `[outputs, inputs]`.
     pub(super) fn shape(&self, config: &ModelConfig) -> [usize; 2] {
         let outputs = self.sites.iter().map(|&site| width(config, site)).sum();
-        let inputs = match self.sites[0] {
-            Site::OProj => width(config, Site::QProj),
-            Site::DownProj => config.intermediate_size,
-            _ => config.hidden_size,
-        };
+        let inputs = Lora::inputs(config, self.sites[0]);
         [outputs, inputs]
     }
 

@@ -13,7 +13,8 @@ pub(super) fn of_bytes(bytes: &[u8]) -> Option<&'static str> {
             PICKLE
         });
     }
-    if let [0x80, 2..=5, ..] = bytes {
+    // A safetensors file begins with the length of its header, which begins with a brace.
+    if matches!(bytes, [0x80, 2..=5, ..]) && bytes.get(8) != Some(&b'{') {
         return Some(PICKLE);
     }
     if bytes.starts_with(b"version https://git-lfs") {
@@ -59,7 +60,7 @@ mod tests {
             (b"version https://git-lfs.github.com/spec/v1", Some("LFS")),
             (b"\x93NUMPY", None),
             (b"GGUF", None),
-            (b"\x80\0\0\0\0\0\0\0{", None), // a safetensors header of 128 bytes
+            (b"\x80\x02\0\0\0\0\0\0{", None), // a safetensors header of 640 bytes
             (b"", None),
         ] {
             let found = of_bytes(bytes);
