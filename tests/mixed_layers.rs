@@ -223,7 +223,9 @@ fn sites_that_a_layer_does_not_have_are_refused() {
     let config = fixture_model("qwen3_5_text").config;
     let adapter = Adapter::init(Form::Lora(lora.clone()), &config).expect("some layers have it");
     let names = adapter.parameters().iter().map(|(name, _)| name);
-    let names: Vec<&String> = names.filter(|name| name.ends_with("q_proj.lora_A")).collect();
+    let names: Vec<&String> = names
+        .filter(|name| name.ends_with("q_proj.lora_A"))
+        .collect();
     assert_eq!(names, ["layers.2.self_attn.q_proj.lora_A"]);
 
     // The layers that have them are fine; `q_proj` of Qwen3.5 is twice as wide.

@@ -175,10 +175,7 @@ fn variants_of_lora_are_refused() {
         (json!({"layers_to_transform": [0]}), "PEFT would not use it"),
         (json!({"peft_type": "IA3"}), "the method IA3"),
         (json!({"peft_type": null}), "no `peft_type`"),
-        (
-            json!({"lora_parameters": {"rank": 8}}),
-            "mlx_lm.fuse",
-        ),
+        (json!({"lora_parameters": {"rank": 8}}), "mlx_lm.fuse"),
     ] {
         let folder = changed(|config| {
             for (key, value) in change.as_object().expect("a change") {

@@ -57,7 +57,11 @@ impl Lora {
                 layer.is_none_or(|layer| site.missing_in(layer).is_none())
             });
             sites.map(move |&site| {
-                (layer, site, [width(config, site), Self::inputs(config, site)])
+                (
+                    layer,
+                    site,
+                    [width(config, site), Self::inputs(config, site)],
+                )
             })
         };
         layers.into_iter().flat_map(of_layer).collect()

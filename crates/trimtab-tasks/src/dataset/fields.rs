@@ -133,7 +133,9 @@ impl Fields {
             Err(RowError::Missing(_) | RowError::EmptyField(_)) => {}
             found => return found.map(Answer::Given),
         }
-        let mut solutions = SOLUTIONS.iter().filter_map(|field| text(row, field)?.ok());
+        let mut solutions = SOLUTIONS
+            .iter()
+            .filter_map(|field| prose(row.pointer(field)?));
         if let Some(answer) = solutions.find_map(|solution| worked(&solution)) {
             return Ok(Answer::Given(answer));
         }
@@ -243,6 +245,17 @@ fn worked(text: &str) -> Option<String> {
     let answer = boxed(text).map(str::to_owned).or_else(found);
     let answer = answer.or_else(|| word().map(str::to_owned))?;
     Some(answer.trim().to_owned()).filter(|answer| !answer.is_empty())
+}
+
+/// A text, or a list of texts below each other.
+fn prose(value: &Value) -> Option<String> {
+    match value {
+        Value::Array(texts) => {
+            let texts: Option<Vec<&str>> = texts.iter().map(Value::as_str).collect();
+            texts.map(|texts| texts.join("\n"))
+        }
+        text => text.as_str().map(str::to_owned),
+    }
 }
 
 /// The answer in the first field present. A list of one answer counts as that answer, also if it

@@ -262,6 +262,14 @@ const LAYOUTS: &[(&str, &str, &str, &str, &str)] = &[
         "025",
     ),
     (
+        "OlympiadBench without its answer",
+        "olympiadbench",
+        r#"{"context": null, "question": "P", "final_answer": null, "solution": ["One way.",
+            "Thus the answer is $8$."]}"#,
+        "P",
+        "8",
+    ),
+    (
         "AIME 2025 with its reference solution",
         "aime25",
         r#"{"problem": "P", "reference_solution": "Thus $49+21=\\boxed{70}$"}"#,
