@@ -73,7 +73,7 @@ impl ModelConfig {
         Self::parse(text, &[])
     }
 
-    fn parse(text: &str, allowed: &[String]) -> Result<Self, ConfigError> {
+    pub(crate) fn parse(text: &str, allowed: &[String]) -> Result<Self, ConfigError> {
         let mut keys = ConfigKeys::parse(text)?;
         let config = families::read(&mut keys)?;
         keys.finish(allowed)?;

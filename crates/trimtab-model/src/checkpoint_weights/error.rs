@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use burn::tensor::FloatDType;
 
 use super::mismatch::{Mismatch, list};
+use crate::gguf::GgufError;
 use crate::tensor_file::TensorFileError;
 
 /// Why the weights of a checkpoint could not be read.
@@ -14,9 +15,11 @@ use crate::tensor_file::TensorFileError;
 pub enum WeightsError {
     #[error(transparent)]
     File(#[from] TensorFileError),
+    #[error(transparent)]
+    Gguf(#[from] GgufError),
     #[error("{path} does not fit its shards: {reason}")]
     Index { path: PathBuf, reason: String },
-    #[error("{path} does not fit config.json: {}", list(mismatches))]
+    #[error("{path} does not fit its configuration: {}", list(mismatches))]
     Mismatch {
         path: PathBuf,
         mismatches: Vec<Mismatch>,

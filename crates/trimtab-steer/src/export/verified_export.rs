@@ -49,9 +49,9 @@ pub fn export(
         ExportTarget::Npy => write_npy(file, out)?,
         ExportTarget::ControlVector => write_control_vector(file, out)?,
         ExportTarget::Checkpoint(policy) => {
-            let (dir, device) = (base.dir.clone(), base.model.device());
+            let (source, device) = (base.path.clone(), base.model.device());
             drop(base);
-            merge_checkpoint(&dir, file, *policy, out)?;
+            merge_checkpoint(&source, file, *policy, out)?;
             let merged = Pretrained::load(out, Precision::F32, &device);
             let merged = merged.map_err(|source| ExportError::Reload {
                 path: out.into(),
