@@ -39,10 +39,10 @@ pub enum ResultError {
 /// Vectors and LoRA always can. A checkpoint is written in the layout of the one that it is tuned
 /// from.
 pub(crate) fn check(base: &Pretrained, recipe: &Recipe) -> Result<(), ResultError> {
-    let config = base.dir.join("config.json");
+    let config = base.path.join("config.json");
     match recipe.steer.form {
         Form::Full(_) if !config.is_file() => Err(ResultError::NoCheckpoint {
-            base: base.dir.clone(),
+            base: base.path.clone(),
         }),
         _ => Ok(()),
     }
