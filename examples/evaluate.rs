@@ -88,6 +88,7 @@ fn measure(args: &Args) -> Result<Report> {
         model_sha256: base.sha256.clone(),
         vectors_sha256: steered.sha256.clone(),
         device: args.model.device.device.clone(),
+        allowed_config_keys: base.allowed_config_keys.clone(),
     };
     let (items, decoding) = (&plan.items, &plan.protocol.decoding);
     let mut run = EvaluationRun::open(args.out.as_deref(), plan.protocol.clone(), arm, items)?;

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::config::architecture::ModelConfig;
 use crate::config::error::ConfigError;
 use crate::config::keys::ConfigKeys;
+use crate::config::quantised::refuse_quantised;
 use crate::families;
 use crate::file::read_limited;
 
@@ -75,6 +76,7 @@ impl ModelConfig {
 
     fn parse(text: &str, allowed: &[String]) -> Result<Self, ConfigError> {
         let mut keys = ConfigKeys::parse(text)?;
+        refuse_quantised(&mut keys)?;
         let config = families::read(&mut keys)?;
         keys.finish(allowed)?;
         config.check()?;

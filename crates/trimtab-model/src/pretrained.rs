@@ -32,6 +32,8 @@ pub struct Pretrained {
     pub name: String,
     /// Number of parameters.
     pub num_parameters: usize,
+    /// What is odd about the checkpoint, for the user to see.
+    pub warnings: Vec<String>,
     /// Keys of `config.json` that [`LoadOptions::allow_config_keys`] let pass.
     pub allowed_config_keys: Vec<String>,
 }
@@ -96,10 +98,11 @@ impl Pretrained {
             Precision::Int8 if is_cpu(device) => FloatDType::F32, // packing rounds
             Precision::Int8 => return Err(LoadError::Int8),
         };
-        let config = ModelConfig::from_dir_allowing(dir, &allow_config_keys)?;
+        let mut config = ModelConfig::from_dir_allowing(dir, &allow_config_keys)?;
         let tokenizer = Tokenizer::from_dir(dir, config.vocab_size)?;
         let chat_template = ChatTemplate::from_dir(dir)?;
-        let weights = CheckpointWeights::open(dir)?;
+        let mut weights = CheckpointWeights::open(dir)?;
+        let warnings = resolve_tied_head(&mut config, &mut weights)?;
         let needed = Model::tensor_shapes(&config);
         let names = config.architecture.names;
         let mut tolerated = [&[SAVED_FREQUENCIES], names.unused].concat();
@@ -132,9 +135,37 @@ impl Pretrained {
                 .iter()
                 .map(|(_, shape)| shape.iter().product::<usize>())
                 .sum(),
+            warnings,
             allowed_config_keys: allow_config_keys,
         })
     }
+}
+
+/// Decides whether the embedding is also the unembedding, as transformers 5 does: it is if
+/// `config.json` ties them, unless the checkpoint stores two that differ. If only the unembedding
+/// is stored, it stands for both.
+fn resolve_tied_head(
+    config: &mut ModelConfig,
+    weights: &mut CheckpointWeights,
+) -> Result<Vec<String>, WeightsError> {
+    let names = config.architecture.names;
+    let embed_tokens = format!("{}.embed_tokens.weight", names.decoder);
+    let lm_head = format!("{}.weight", names.lm_head);
+    if !config.tie_word_embeddings || !weights.contains(&lm_head) {
+        return Ok(vec![]);
+    }
+    if !weights.contains(&embed_tokens) {
+        weights.stand_in(&lm_head, &embed_tokens);
+        return Ok(vec![]);
+    }
+    if weights.are_equal(&lm_head, &embed_tokens)? {
+        return Ok(vec![]);
+    }
+    config.tie_word_embeddings = false;
+    Ok(vec![format!(
+        "config.json ties the embeddings, but the checkpoint stores a `{lm_head}` that differs \
+         from `{embed_tokens}`; both are used as they are stored"
+    )])
 }
 
 /// The rotary frequencies that older versions of transformers saved as if they were weights.

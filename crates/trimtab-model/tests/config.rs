@@ -191,7 +191,6 @@ fn refusal(config: &Value, key: &str) -> ConfigError {
 #[test]
 fn what_acts_and_is_not_computed_is_refused() {
     for (key, value) in [
-        ("quantization_config", json!({"quant_method": "gptq"})),
         ("logit_scale", json!(0.25)),
         ("use_bidirectional_attention", json!(true)),
         ("is_causal", json!(false)),

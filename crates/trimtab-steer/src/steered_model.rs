@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use trimtab_model::file::sha256_hex;
-use trimtab_model::{Hook, LoadError, Pretrained};
+use trimtab_model::{Hook, LoadError, LoadOptions, Pretrained};
 
 use crate::adapter::Adapter;
 use crate::peft::{PeftError, PeftFiles};
@@ -103,7 +103,11 @@ impl SteeredModel {
     }
 
     fn load_checkpoint(mut base: Pretrained, dir: &Path) -> Result<Self, SteeredModelError> {
-        let tuned = Pretrained::load(dir, base.precision, &base.model.device());
+        let options = LoadOptions {
+            precision: base.precision,
+            allow_config_keys: base.allowed_config_keys.clone(),
+        };
+        let tuned = Pretrained::load(dir, options, &base.model.device());
         let tuned = tuned.map_err(|source| SteeredModelError::Checkpoint {
             path: dir.into(),
             source,

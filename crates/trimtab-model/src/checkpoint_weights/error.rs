@@ -14,6 +14,8 @@ use crate::tensor_file::TensorFileError;
 pub enum WeightsError {
     #[error(transparent)]
     File(#[from] TensorFileError),
+    #[error("there is no model.safetensors, and {path} {advice}")]
+    OtherFormat { path: PathBuf, advice: &'static str },
     #[error("{path} does not fit its shards: {reason}")]
     Index { path: PathBuf, reason: String },
     #[error("{path} does not fit config.json: {}", list(mismatches))]

@@ -56,7 +56,8 @@ pub fn merge_checkpoint(
     out: &Path,
 ) -> Result<(), ExportError> {
     let vectors = file.resid_post_vectors()?;
-    let config = ModelConfig::from_dir(source)?;
+    let allowed = &file.metadata.allowed_config_keys;
+    let config = ModelConfig::from_dir_allowing(source, allowed)?;
     let merged_config = llama_config(&read_object(&source.join("config.json"))?, &config, policy)?;
     let occupied = fs::read_dir(out).map_or(out.exists(), |mut inside| inside.next().is_some());
     if occupied {

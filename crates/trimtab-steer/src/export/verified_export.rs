@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use trimtab_model::{Precision, Pretrained};
+use trimtab_model::{LoadOptions, Precision, Pretrained};
 
 use super::{
     ExportError, ReferenceLogits, SlidingWindowPolicy, Verification, merge_checkpoint, merge_gguf,
@@ -52,7 +52,13 @@ pub fn export(
             let (dir, device) = (base.dir.clone(), base.model.device());
             drop(base);
             merge_checkpoint(&dir, file, *policy, out)?;
-            let merged = Pretrained::load(out, Precision::F32, &device);
+            let copied = file.metadata.allowed_config_keys.iter();
+            let copied = copied.filter(|key| key.starts_with("rope_"));
+            let options = LoadOptions {
+                precision: Precision::F32,
+                allow_config_keys: copied.cloned().collect(),
+            };
+            let merged = Pretrained::load(out, options, &device);
             let merged = merged.map_err(|source| ExportError::Reload {
                 path: out.into(),
                 source,

@@ -82,6 +82,9 @@ pub struct Arm {
     pub vectors_sha256: Option<String>,
     /// The device on which the model ran.
     pub device: String,
+    /// Unknown keys of its `config.json` that the user allowed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed_config_keys: Vec<String>,
 }
 
 impl Protocol {
