@@ -190,6 +190,14 @@ fn a_checkpoint_that_cannot_be_merged_leaves_nothing_behind() {
         ("families/olmo2", "pass through the norm"),
         ("families/gemma3", "pass through the norm"),
         ("families/phi3", "fused"),
+        ("families/smollm3", "no rotary embedding"),
+        ("families/olmo3", "pass through the norm"),
+        ("families/gemma2", "pass through the norm"),
+        ("families/granite", "scales what layers add"),
+        ("families/ministral3", "scaled by their position"),
+        ("families/mistral3", "also reads images"),
+        ("families/qwen3_vl", "also reads images"),
+        ("families/ministral", "sliding window of 11"),
         ("families/mistral", "sliding window of 13"),
     ] {
         let base = pretrained(name);

@@ -7,15 +7,31 @@ use std::path::Path;
 use burn::tensor::Device;
 use safetensors::SafeTensors;
 use serde_json::Value;
+use trimtab_model::tensor_file::HostTensor;
 use trimtab_model::{
-    GenerateOptions, HookPoint, Model, Precision, Pretrained, Request, Sampling, generate,
+    Completion, FinishReason, GenerateOptions, HookPoint, Model, Precision, Pretrained, Request,
+    Sampling, generate,
 };
+use trimtab_rl::gradient::{BackwardConfig, GroupLoss, LogprobGrads, group_gradient};
 use trimtab_tests::{
-    Matrix, bundled_model, captured, fixture, fixture_model, matrix, max_difference, tiny,
+    Matrix, bundled_model, captured, fixture, fixture_model, matrix, max_difference, policy, tiny,
 };
 
 /// Largest absolute difference of a logit, a residual or a log-probability.
 const TOLERANCE: f32 = 1e-4;
+
+/// The fixtures of `families/generate_5.py`.
+const FAMILIES_OF_5: &[&str] = &[
+    "gemma2",
+    "granite",
+    "ministral",
+    "ministral3",
+    "mistral3",
+    "olmo3",
+    "phi4_mini",
+    "qwen3_vl",
+    "smollm3",
+];
 
 #[test]
 fn the_tiny_model_computes_what_transformers_computes() {
@@ -36,8 +52,62 @@ fn every_family_computes_what_transformers_computes() {
         "olmo2",
         "gemma3",
         "phi3",
-    ] {
+    ]
+    .iter()
+    .chain(FAMILIES_OF_5)
+    {
         Expected::read(&format!("families/{name}")).check(&fixture_model(name));
+    }
+}
+
+/// The gradient that reaches vectors at `resid_post` through two completions of one prompt, with
+/// all activations kept, with some made again, and in parts.
+#[test]
+fn vectors_get_the_gradient_that_torch_computes() {
+    for name in FAMILIES_OF_5 {
+        let (expected, model) = (
+            Expected::read(&format!("families/{name}")),
+            fixture_model(name),
+        );
+        let texts = [0, 1].map(|index| expected.tokens(&format!("{index}.token_ids")));
+        let prompt_len = expected.about["sequences"][0]["prompt_len"].as_u64();
+        let (prompt, first) = texts[0].split_at(prompt_len.expect("a number") as usize);
+        let completion = |tokens: &[u32]| Completion {
+            tokens: tokens.to_vec(),
+            logprobs: vec![0.0; tokens.len()],
+            finish_reason: FinishReason::Length,
+        };
+        let completions = [completion(first), completion(&texts[1])];
+        let vectors = expected.matrix("0.vectors");
+        let vectors = HostTensor {
+            shape: vec![vectors.len(), vectors[0].len()],
+            data: vectors.concat(),
+        };
+        let policy = policy(&vectors, &model.config);
+        for (tokens_per_part, gradient_checkpointing) in
+            [(usize::MAX, false), (usize::MAX, true), (18, true)]
+        {
+            let config = BackwardConfig {
+                tokens_per_part,
+                gradient_checkpointing,
+            };
+            let ones = |logprobs: &[f32]| vec![1.0; logprobs.len()];
+            let group = GroupLoss {
+                prompt,
+                completions: completions.iter().collect(),
+                temperature: 1.0,
+                logprob_grads: LogprobGrads::Computed(Box::new(ones)),
+                entropy_weights: vec![],
+            };
+            let found = group_gradient(&model.autodiff(), &policy, &group, &config);
+            let found: Vec<Vec<f32>> = found.grads[0]
+                .chunks(model.config.hidden_size)
+                .map(<[f32]>::to_vec)
+                .collect();
+            let error = max_difference(&found, &expected.matrix("0.vector_grads"));
+            eprintln!("{name}: largest error of the gradient: {error:.1e}");
+            assert!(error <= TOLERANCE, "{name}: {error}");
+        }
     }
 }
 

@@ -18,7 +18,10 @@ CASES = {
     "llama_linear": ("families/llama_linear", 29, []),
     "mistral": ("families/mistral", 13, ["--limit-context"]),
 }
-REFUSED = ["families/qwen2", "families/mistral", "families/qwen3", "families/olmo2", "families/gemma3", "families/phi3"]
+REFUSED = [f"families/{name}" for name in [
+    "qwen2", "mistral", "qwen3", "olmo2", "gemma3", "phi3", "smollm3", "olmo3", "gemma2", "granite", "ministral3", "mistral3",
+    "qwen3_vl",
+]]  # fmt: skip
 
 
 @torch.no_grad()

@@ -80,7 +80,10 @@ pub fn fixture_model(name: &str) -> Model {
     let config = ModelConfig::from_dir(&folder).expect("a good configuration");
     let weights = CheckpointWeights::open(&folder).expect("a whole file");
     weights
-        .check(&Model::tensor_shapes(&config), &[])
+        .check(
+            &Model::tensor_shapes(&config),
+            config.architecture.names.unused,
+        )
         .expect("all tensors and no others");
     let device = Device::flex();
     Model::from_rows(config, Precision::F32, &device, &mut |name, _, rows| {

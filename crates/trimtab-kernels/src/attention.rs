@@ -2,7 +2,8 @@
 //!
 //! A query `q` at position `t` of its sequence, behind a prompt of `p` tokens, computes
 //! `softmax(scale q k^T) v` over the prompt and the tokens `0..=t` of the sequence, or over the
-//! last `sliding_window` of them (arXiv:1706.03762, eq. 1; arXiv:2305.13245).
+//! last `sliding_window` of them (arXiv:1706.03762, eq. 1; arXiv:2305.13245). Scores `s` may be
+//! capped before the softmax, as `c tanh(s / c)` (arXiv:2408.00118, section 2).
 //!
 //! Everything is f32, in an order that does not depend on the other queries. So prefill and
 //! token-by-token decoding give the same bits.
@@ -12,7 +13,7 @@ mod backward;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use crate::exp::exp;
+use crate::exp::{exp, tanh};
 use crate::isa::Isa;
 use crate::microkernel::{MatrixView, PANEL_WIDTH, load, multiply, reduce_max, store};
 use crate::parallel::SharedPtr;
@@ -36,6 +37,8 @@ pub struct AttentionParams {
     pub scale: f32,
     /// A query sees only keys fewer than this many tokens back.
     pub sliding_window: Option<usize>,
+    /// Scores lie between this and its negative.
+    pub softcap: Option<f32>,
 }
 
 impl AttentionParams {
@@ -361,7 +364,8 @@ impl QueryBlock<'_> {
         }
     }
 
-    /// Computes `exp(score - max)` for the keys that each query sees and 0 for the others.
+    /// Computes `exp(score - max)`, with capped scores, for the keys that each query sees. It is 0
+    /// for the others.
     ///
     /// # Shapes
     ///
@@ -383,6 +387,9 @@ impl QueryBlock<'_> {
         let sums = sums.chunks_exact_mut(heads);
         for (((first, end), rows), sums) in self.visible_keys().zip(by_token).zip(sums) {
             for (row, sum) in rows.chunks_exact_mut(num_keys).zip(sums) {
+                if let Some(softcap) = self.params.softcap {
+                    cap_in_place(simd, &mut row[first..end], softcap);
+                }
                 *sum = exp_in_place(simd, &mut row[first..end]);
                 row[..first].fill(0.0);
                 row[end..].fill(0.0);
@@ -422,6 +429,16 @@ impl QueryBlock<'_> {
             }
             row += count;
         }
+    }
+}
+
+/// Replaces `scores` by `softcap tanh(scores / softcap)`.
+#[inline(always)]
+fn cap_in_place<S: Simd>(simd: S, scores: &mut [f32], softcap: f32) {
+    let (cap, reciprocal) = (simd.splat_f32s(softcap), simd.splat_f32s(1.0 / softcap));
+    for part in scores.chunks_mut(S::F32_LANES) {
+        let part_of_cap = tanh(simd, simd.mul_f32s(load(simd, part), reciprocal));
+        store(simd, part, simd.mul_f32s(part_of_cap, cap));
     }
 }
 

@@ -1,4 +1,4 @@
-//! The exponential function on vector registers.
+//! The exponential function and its relatives on vector registers.
 
 use pulp::Simd;
 
@@ -51,6 +51,28 @@ pub(crate) fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     simd.div_f32s(one, simd.add_f32s(one, exp(simd, simd.neg_f32s(x))))
 }
 
+/// `tanh(x)`, within 4 units in the last place.
+#[inline(always)]
+pub(crate) fn tanh<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    let constant = |value: f32| simd.splat_f32s(value);
+    // 1 - 2 / (exp(2 |x|) + 1) cancels where x is small.
+    let size = simd.abs_f32s(x);
+    let one = constant(1.0);
+    let power = exp(simd, simd.add_f32s(size, size));
+    let rest = simd.div_f32s(constant(2.0), simd.add_f32s(power, one));
+    let large = simd.sub_f32s(one, rest);
+    // Lambert's continued fraction x / (1 + x^2 / (3 + x^2 / (5 + ...))), up to 9.
+    let square = simd.mul_f32s(size, size);
+    let above = mul_add(simd, square, one, constant(105.0));
+    let above = mul_add(simd, square, above, constant(945.0));
+    let below = mul_add(simd, square, constant(15.0), constant(420.0));
+    let below = mul_add(simd, square, below, constant(945.0));
+    let small = simd.mul_f32s(size, simd.div_f32s(above, below));
+    let value = simd.select_f32s(simd.less_than_f32s(size, constant(0.5)), small, large);
+    let is_negative = simd.less_than_f32s(x, constant(0.0));
+    simd.select_f32s(is_negative, simd.neg_f32s(value), value)
+}
+
 #[cfg(test)]
 mod tests {
     use pulp::WithSimd;
@@ -90,6 +112,40 @@ mod tests {
             let mut ends = [f32::NEG_INFINITY, -1000.0, -0.0, 0.0, 1e-20];
             isa.dispatch(Exp(&mut ends));
             assert_eq!(ends, [0.0, 0.0, 1.0, 1.0, 1.0], "{isa:?}");
+        }
+    }
+
+    struct Tanh<'a>(&'a mut [f32]);
+
+    impl WithSimd for Tanh<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) {
+            for x in self.0.chunks_mut(S::F32_LANES) {
+                let value = tanh(simd, load(simd, x));
+                store(simd, x, value);
+            }
+        }
+    }
+
+    #[test]
+    fn the_hyperbolic_tangent_is_within_four_units() {
+        for isa in Isa::available() {
+            let x: Vec<f32> = (-20_000..20_000).map(|i| i as f32 / 1000.0).collect();
+            let mut y = x.clone();
+            isa.dispatch(Tanh(&mut y));
+            for (x, y) in x.into_iter().zip(y) {
+                let exact = f64::from(x).tanh();
+                let unit = f64::from(f32::EPSILON) * exact.abs();
+                assert!(
+                    (f64::from(y) - exact).abs() <= 4.0 * unit,
+                    "{isa:?}: tanh({x}) = {y}, not {exact}"
+                );
+            }
+            let mut ends = [f32::NEG_INFINITY, -1000.0, 0.0, 1e-20, f32::MAX];
+            isa.dispatch(Tanh(&mut ends));
+            assert_eq!(ends, [-1.0, -1.0, 0.0, 1e-20, 1.0], "{isa:?}");
         }
     }
 }

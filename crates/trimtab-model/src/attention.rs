@@ -17,6 +17,8 @@ pub(crate) struct AttentionConfig {
     pub(crate) scale: f64,
     /// A query attends to keys less than this many tokens back.
     pub(crate) sliding_window: Option<usize>,
+    /// Scores are capped at it.
+    pub(crate) softcap: Option<f64>,
 }
 
 impl AttentionConfig {
@@ -28,36 +30,22 @@ impl AttentionConfig {
             head_dim,
             scale: self.scale as f32,
             sliding_window: self.sliding_window,
+            softcap: self.softcap.map(|cap| cap as f32),
         }
     }
 }
 
 /// Keys and values of one prompt in one layer. Cloning is cheap: tensors are shared.
 #[derive(Clone, Debug)]
-pub struct PromptLayerKv {
+pub(crate) struct PromptLayerKv {
     /// On the CPU there is a packed copy beside the tensors.
     shared: SharedPrompt,
 }
 
 impl PromptLayerKv {
     /// The rotated keys, and the values.
-    ///
-    /// # Shapes
-    ///
-    /// - both: `[prompt_len, num_key_value_heads, head_dim]`
-    pub fn tensors(&self) -> [&Tensor<3>; 2] {
+    pub(crate) fn tensors(&self) -> [&Tensor<3>; 2] {
         [&self.shared.keys, &self.shared.values]
-    }
-
-    /// The same numbers, detached from the autodiff graph.
-    #[must_use]
-    pub fn detached(&self) -> Self {
-        self.map(Tensor::detach)
-    }
-
-    /// The same numbers as leaves that require gradients.
-    pub(crate) fn with_grad(&self) -> Self {
-        self.map(|x| x.detach().require_grad())
     }
 
     /// The same keys and values as decode steps need them: without the tensors if there is a packed
@@ -69,7 +57,7 @@ impl PromptLayerKv {
         self.map(|x| Tensor::zeros([0, x.dims()[1], x.dims()[2]], &x.device()))
     }
 
-    fn map(&self, one: impl Fn(Tensor<3>) -> Tensor<3>) -> Self {
+    pub(crate) fn map(&self, one: impl Fn(Tensor<3>) -> Tensor<3>) -> Self {
         let shared = SharedPrompt {
             keys: one(self.shared.keys.clone()),
             values: one(self.shared.values.clone()),
@@ -166,7 +154,7 @@ pub(crate) fn attend_prompts(
                     |_, query, key| is_hidden(first + query, oldest + key, config.sliding_window),
                 ),
             };
-            mixed.push(attend(config.scale, q, own, None));
+            mixed.push(attend(config, q, own, None));
         }
         start += len;
     }
@@ -258,7 +246,7 @@ pub(crate) fn attend_completions(
                     is_hidden(prompt_len + query, key, Some(window))
                 })
             });
-            padding.unpad(attend(config.scale, q, own, Some((prompt, prompt_hidden))))
+            padding.unpad(attend(config, q, own, Some((prompt, prompt_hidden))))
         })
         .collect();
     Tensor::cat(mixed, 0)
@@ -336,7 +324,7 @@ fn attend_decode_tensors(
             // [count, 1, heads, head_dim]
             let q = q.clone().narrow(0, first, count).unsqueeze_dim(1);
             first += count;
-            attend(config.scale, q, own, Some((prompt, prompt_hidden)))
+            attend(config, q, own, Some((prompt, prompt_hidden)))
         })
         .collect();
     Tensor::cat(mixed, 0)
@@ -350,8 +338,8 @@ struct Part {
     hidden: Option<Tensor<4, Bool>>,
 }
 
-/// `softmax(scale q k^T) v` over an optional shared prompt followed by each row's own tokens. The
-/// softmax is computed in f32.
+/// `softmax(scale q k^T) v`, with capped scores, over an optional shared prompt followed by each
+/// row's own tokens. The softmax is computed in f32.
 ///
 /// # Shapes
 ///
@@ -359,7 +347,7 @@ struct Part {
 /// - masks: `[rows or 1, 1, queries, keys]`, `true` where a key is hidden from a query
 /// - output: `[rows * queries, num_attention_heads * head_dim]`
 fn attend(
-    scale: f64,
+    config: AttentionConfig,
     q: Tensor<4>,
     own: Part,
     prompt: Option<(&PromptLayerKv, Option<Tensor<4, Bool>>)>,
@@ -368,12 +356,12 @@ fn attend(
     let [rows, queries, heads, head_dim] = q.dims();
     let kv_heads = own.keys.dims()[1];
     let stacked = heads / kv_heads * queries; // queries that share one key head
-    let q = (q * scale)
+    let q = (q * config.scale)
         .reshape([rows, queries, kv_heads, heads / kv_heads, head_dim])
         .permute([0, 2, 3, 1, 4])
         .reshape([rows, kv_heads, stacked, head_dim]);
     let hide = |scores: Tensor<4>, hidden: Option<Tensor<4, Bool>>| {
-        let scores = scores.cast(DType::F32);
+        let scores = softcap(scores.cast(DType::F32), config.softcap);
         let Some(hidden) = hidden else { return scores };
         let [.., keys] = scores.dims();
         let by_query = scores.reshape([rows, heads, queries, keys]);
@@ -412,6 +400,14 @@ fn attend(
         .reshape([rows, kv_heads, heads / kv_heads, queries, head_dim])
         .permute([0, 3, 1, 2, 4])
         .reshape([rows * queries, heads * head_dim])
+}
+
+/// `c tanh(x / c)` for a cap `c`; `x` without one.
+pub(crate) fn softcap<const D: usize>(x: Tensor<D>, cap: Option<f64>) -> Tensor<D> {
+    match cap {
+        Some(cap) => (x / cap).tanh() * cap,
+        None => x,
+    }
 }
 
 /// Whether the key at one position is hidden from the query at another.

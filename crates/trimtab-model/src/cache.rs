@@ -5,10 +5,10 @@
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use trimtab_kernels::{PackedKv, is_cpu};
 
-pub use crate::attention::PromptLayerKv;
 use crate::attention::{DecodeStep, LayerKv};
 use crate::config::ModelConfig;
 use crate::hook::TokenInfo;
+pub use crate::mixing::PromptLayer;
 
 /// Keys and values of a prompt in all layers. Cloning is cheap: tensors are shared.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ pub struct PromptCache {
     /// Length of the part that was not generated.
     pub(crate) prompt_len: usize,
     /// By layer.
-    pub(crate) layers: Vec<PromptLayerKv>,
+    pub(crate) layers: Vec<PromptLayer>,
 }
 
 impl PromptCache {
@@ -39,7 +39,7 @@ impl PromptCache {
     /// # Panics
     ///
     /// There is no layer, or layers differ in length.
-    pub fn from_layers(layers: Vec<PromptLayerKv>) -> Self {
+    pub fn from_layers(layers: Vec<PromptLayer>) -> Self {
         let len = layers[0].len();
         let are_equal = layers.iter().all(|layer| layer.len() == len);
         assert!(are_equal, "all layers have the same tokens");
@@ -54,7 +54,7 @@ impl PromptCache {
     /// # Panics
     ///
     /// The model has no such layer.
-    pub fn layer(&self, layer: usize) -> &PromptLayerKv {
+    pub fn layer(&self, layer: usize) -> &PromptLayer {
         &self.layers[layer]
     }
 
@@ -63,7 +63,7 @@ impl PromptCache {
     #[must_use]
     pub fn with_grad(&self) -> Self {
         Self {
-            layers: self.layers.iter().map(PromptLayerKv::with_grad).collect(),
+            layers: self.layers.iter().map(PromptLayer::with_grad).collect(),
             ..self.clone()
         }
     }
@@ -72,7 +72,7 @@ impl PromptCache {
     pub(crate) fn for_decoding(self) -> Self {
         let layers = self.layers.into_iter();
         Self {
-            layers: layers.map(PromptLayerKv::for_decoding).collect(),
+            layers: layers.map(PromptLayer::for_decoding).collect(),
             ..self
         }
     }
@@ -270,7 +270,7 @@ impl KvCache {
             groups: self
                 .groups
                 .iter()
-                .map(|(prompt, count)| (&prompt.layers[layer], *count))
+                .filter_map(|(prompt, count)| Some((prompt.layers[layer].kv()?, *count)))
                 .collect(),
         };
         (&mut self.layers[layer], step)

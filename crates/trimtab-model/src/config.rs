@@ -14,5 +14,5 @@ pub use architecture::{
     Architecture, Biases, LayerConfig, ModelConfig, NormNames, QkNorm, TensorNames,
 };
 pub use error::ConfigError;
-pub use rope::{RopeConfig, RopeScaling};
+pub use rope::{QueryScaling, RopeConfig, RopeScaling};
 pub use trimtab_kernels::Activation;

@@ -12,11 +12,12 @@ use std::ops::Range;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation};
 use trimtab_kernels as kernels;
 
-use crate::attention::{AttentionConfig, attend_completions, attend_decode, attend_prompts};
+use crate::attention::{AttentionConfig, softcap};
 use crate::cache::{KvCache, PromptCache};
 use crate::config::{ModelConfig, RopeConfig};
 use crate::hook::{Hook, LayerHooks, TokenInfo};
 use crate::layer::{Layer, RmsNorm};
+use crate::mixing::{Mixing, mix_completions, mix_decode, mix_prompts};
 use crate::rope::Rotation;
 use crate::weight::{Weight, uses_cpu_kernels};
 
@@ -106,10 +107,10 @@ impl Model {
             let ids = sequence.tokens.iter().enumerate();
             at.extend(ids.map(|(position, &id)| (prompt.token(position, id), prompt.len)));
         }
-        let resid = self.run(&tokens, &at, hook, |config, _, [q, k, v]| {
-            let (mixed, keys) = attend_prompts(config, q, k, v, &lens);
-            for (prompt, keys) in prompts.iter_mut().zip(keys) {
-                prompt.layers.push(keys);
+        let resid = self.run(&tokens, &at, hook, |config, _, mixing| {
+            let (mixed, layers) = mix_prompts(config, mixing, &lens);
+            for (prompt, layer) in prompts.iter_mut().zip(layers) {
+                prompt.layers.push(layer);
             }
             mixed
         });
@@ -148,9 +149,9 @@ impl Model {
                 at.extend(prompt.positions_after(row));
             }
         }
-        self.run(&tokens, &at, hook, |config, layer, [q, k, v]| {
+        self.run(&tokens, &at, hook, |config, layer, mixing| {
             let prompts: Vec<_> = prompts.iter().map(|prompt| &prompt.layers[layer]).collect();
-            attend_completions(config, q, k, v, &lens, &prompts)
+            mix_completions(config, mixing, &lens, &prompts)
         })
     }
 
@@ -184,9 +185,9 @@ impl Model {
             .into_iter()
             .map(|token| (token, token.position + 1))
             .collect();
-        let resid = self.run(tokens, &at, hook, |config, layer, [q, k, v]| {
-            let (kv, step) = cache.layer(layer);
-            attend_decode(config, q, k, v, kv, &step)
+        let resid = self.run(tokens, &at, hook, |config, layer, mixing| {
+            let (rows, step) = cache.layer(layer);
+            mix_decode(config, mixing, rows, &step)
         });
         cache.advance();
         resid
@@ -204,8 +205,9 @@ impl Model {
     /// The shape does not fit.
     pub fn logits(&self, resid_post: Tensor<2>) -> Tensor<2> {
         self.assert_width(&resid_post);
-        let normed = self.norm.forward(resid_post);
-        self.unembedding.linear(normed, None).cast(DType::F32)
+        let normed = self.unembedding_input(resid_post);
+        let logits = self.unembedding.linear(normed, None).cast(DType::F32);
+        softcap(logits, self.config.architecture.final_logit_softcapping)
     }
 
     /// Log-probability of each of `targets` under `softmax(logits / temperature)`, in nats.
@@ -224,8 +226,9 @@ impl Model {
         self.assert_width(&resid_post);
         self.assert_known(targets);
         assert_eq!(resid_post.dims()[0], targets.len(), "rows and targets");
-        if let Weight::Matrix(unembedding) = &self.unembedding {
-            let normed = self.norm.forward(resid_post);
+        let cap = self.config.architecture.final_logit_softcapping;
+        if let (Weight::Matrix(unembedding), None) = (&self.unembedding, cap) {
+            let normed = self.unembedding_input(resid_post);
             let scale = 1.0 / temperature;
             return kernels::unembed_logprobs(normed, unembedding.clone(), targets.into(), scale);
         }
@@ -243,6 +246,7 @@ impl Model {
 
     /// The direct effect of directions `d` in the residual stream on the logits (direct logit
     /// attribution): `W_U (g * d)`, with the weight `g` of the final norm and without its division.
+    /// It is scaled as logits are, and not capped as some families cap them.
     ///
     /// # Shapes
     ///
@@ -255,7 +259,7 @@ impl Model {
     pub fn direct_logits(&self, directions: Tensor<2>) -> Tensor<2> {
         self.assert_width(&directions);
         let directions = directions.cast(DType::F32);
-        let scale = self.norm.scale(&directions);
+        let scale = self.norm.scale(&directions) * self.config.architecture.logits_scale;
         let scaled = (directions * scale).cast(self.dtype());
         self.unembedding.linear(scaled, None).cast(DType::F32)
     }
@@ -306,18 +310,27 @@ impl Model {
             .collect()
     }
 
+    /// What the unembedding gets: the final norm, times the scale of the logits.
+    fn unembedding_input(&self, resid_post: Tensor<2>) -> Tensor<2> {
+        let normed = self.norm.forward(resid_post);
+        match self.config.architecture.logits_scale {
+            1.0 => normed,
+            scale => normed * scale,
+        }
+    }
+
     /// Runs all layers over `tokens`. `at` has an entry for each token, as in [`Self::positions`].
-    /// `attend` gets the index of the layer, rotated queries, rotated keys, and values.
+    /// `mix` gets the index of the layer.
     fn run(
         &self,
         tokens: &[u32],
         at: &[(TokenInfo, usize)],
         hook: Option<Hook>,
-        attend: impl FnMut(AttentionConfig, usize, [Tensor<3>; 3]) -> Tensor<2>,
+        mix: impl FnMut(AttentionConfig, usize, Mixing) -> Tensor<2>,
     ) -> Tensor<2> {
         let positions = self.positions(at);
         let resid = self.embed_tokens(tokens);
-        self.run_layers(0..self.layers.len(), resid, &positions, hook, attend)
+        self.run_layers(0..self.layers.len(), resid, &positions, hook, mix)
     }
 
     /// Positions and rotations of tokens. Each token comes with a length of the text, in tokens. It
@@ -354,7 +367,7 @@ impl Model {
         mut resid: Tensor<2>,
         positions: &Positions,
         hook: Option<Hook>,
-        mut attend: impl FnMut(AttentionConfig, usize, [Tensor<3>; 3]) -> Tensor<2>,
+        mut mix: impl FnMut(AttentionConfig, usize, Mixing) -> Tensor<2>,
     ) -> Tensor<2> {
         let architecture = &self.config.architecture;
         let mut hook = hook.map(|hook| (hook, hook.begin_forward()));
@@ -363,12 +376,13 @@ impl Model {
             let attention = AttentionConfig {
                 scale: architecture.attention_scale,
                 sliding_window: layer_config.sliding_window,
+                softcap: architecture.attn_logit_softcapping,
             };
             resid = self.layers[index].forward(
                 &self.config,
                 resid,
-                &positions.rotations[layer_config.rope],
-                |q, k, v| attend(attention, index, [q, k, v]),
+                layer_config.rope.map(|rope| &positions.rotations[rope]),
+                |mixing| mix(attention, index, mixing),
                 LayerHooks {
                     hook: hook.as_mut().map(|(hook, call)| (*hook, call)),
                     layer: index,

@@ -91,7 +91,8 @@ pub enum Site {
     VProj,
     /// The output projection of attention with its bias.
     OProj,
-    /// What attention adds to the residual stream, after the norm that some families have there.
+    /// What attention adds to the residual stream, after the norm and the factor that some families
+    /// have there.
     AttnOut,
     /// The residual stream between attention and MLP.
     ResidMid,
@@ -101,7 +102,8 @@ pub enum Site {
     UpProj,
     /// The output projection of the MLP with its bias.
     DownProj,
-    /// What the MLP adds to the residual stream, after the norm that some families have there.
+    /// What the MLP adds to the residual stream, after the norm and the factor that some families
+    /// have there.
     MlpOut,
     /// The residual stream after the layer.
     ResidPost,

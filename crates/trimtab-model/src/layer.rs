@@ -1,30 +1,29 @@
 //! One decoder layer: its tensors, their names in a checkpoint, and its forward pass.
 
+mod mlp;
+mod self_attention;
+
 use std::ops::Range;
 
-use burn::tensor::{DType, Tensor, activation};
-use trimtab_kernels::{self as kernels, SavedActivations};
+use burn::tensor::{DType, Tensor};
+use trimtab_kernels as kernels;
 
-use crate::config::{Activation, ModelConfig, QkNorm};
+use crate::config::ModelConfig;
 use crate::hook::{LayerHooks, Site};
+use crate::mixing::Mixing;
 use crate::rope::Rotation;
-use crate::weight::{Weight, uses_cpu_kernels};
+use crate::weight::Weight;
+use mlp::Mlp;
+use self_attention::SelfAttention;
 
 /// The tensors of a layer. `T` is `()` where only names and shapes are asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Layer<T> {
     pre_attention_norm: Option<RmsNorm<T>>,
-    q_proj: Linear<T>,
-    k_proj: Linear<T>,
-    v_proj: Linear<T>,
-    q_norm: Option<RmsNorm<T>>,
-    k_norm: Option<RmsNorm<T>>,
-    o_proj: Linear<T>,
+    attention: SelfAttention<T>,
     post_attention_norm: Option<RmsNorm<T>>,
     pre_mlp_norm: Option<RmsNorm<T>>,
-    gate_proj: Linear<T>,
-    up_proj: Linear<T>,
-    down_proj: Linear<T>,
+    mlp: Mlp<T>,
     post_mlp_norm: Option<RmsNorm<T>>,
 }
 
@@ -45,65 +44,19 @@ impl<T> Layer<T> {
         index: usize,
         take: &mut dyn FnMut(TensorSpec) -> Result<T, E>,
     ) -> Result<Self, E> {
-        let architecture = &config.architecture;
-        let (hidden, inner) = (config.hidden_size, config.intermediate_size);
-        let queries = config.num_attention_heads * config.head_dim;
-        let keys = config.num_key_value_heads * config.head_dim;
-        let prefix = format!("{}.layers.{index}", architecture.names.decoder);
-        let mut norm = |name: Option<&str>, width: usize| -> Result<Option<RmsNorm<T>>, E> {
-            name.map(|name| RmsNorm::assemble(config, format!("{prefix}.{name}"), width, take))
-                .transpose()
+        let (norms, hidden) = (config.architecture.norms, config.hidden_size);
+        let mut tensors = LayerTensors {
+            config,
+            prefix: format!("{}.layers.{index}", config.architecture.names.decoder),
+            take,
         };
-        let norms = architecture.norms;
-        let pre_attention_norm = norm(norms.pre_attention, hidden)?;
-        let post_attention_norm = norm(norms.post_attention, hidden)?;
-        let pre_mlp_norm = norm(norms.pre_mlp, hidden)?;
-        let post_mlp_norm = norm(norms.post_mlp, hidden)?;
-        let (q_width, k_width) = match architecture.qk_norm {
-            Some(QkNorm::Projection) => (queries, keys),
-            Some(QkNorm::Head) | None => (config.head_dim, config.head_dim),
-        };
-        let has_norm = architecture.qk_norm.is_some();
-        let q_norm = norm(has_norm.then_some("self_attn.q_norm"), q_width)?;
-        let k_norm = norm(has_norm.then_some("self_attn.k_norm"), k_width)?;
-
-        let biases = architecture.biases;
-        let mut linear = |fused: &str, parts: &[(&str, usize)], inputs: usize, bias: bool| {
-            let names = ProjectionNames {
-                prefix: &prefix,
-                fused: architecture.fused_projections.then_some(fused),
-            };
-            names.assemble(parts, inputs, bias, take)
-        };
-        let qkv = [
-            ("self_attn.q_proj", queries),
-            ("self_attn.k_proj", keys),
-            ("self_attn.v_proj", keys),
-        ];
-        let qkv = linear("self_attn.qkv_proj", &qkv, hidden, biases.qkv)?;
-        let gate_up = [("mlp.gate_proj", inner), ("mlp.up_proj", inner)];
-        let gate_up = linear("mlp.gate_up_proj", &gate_up, hidden, biases.mlp)?;
-        let o_proj = [("self_attn.o_proj", hidden)];
-        let o_proj = linear("self_attn.o_proj", &o_proj, queries, biases.o)?;
-        let down_proj = [("mlp.down_proj", hidden)];
-        let down_proj = linear("mlp.down_proj", &down_proj, inner, biases.mlp)?;
-        let [q_proj, k_proj, v_proj] = into_array(qkv);
-        let [gate_proj, up_proj] = into_array(gate_up);
-        let ([o_proj], [down_proj]) = (into_array(o_proj), into_array(down_proj));
         Ok(Self {
-            pre_attention_norm,
-            q_proj,
-            k_proj,
-            v_proj,
-            q_norm,
-            k_norm,
-            o_proj,
-            post_attention_norm,
-            pre_mlp_norm,
-            gate_proj,
-            up_proj,
-            down_proj,
-            post_mlp_norm,
+            pre_attention_norm: tensors.norm(norms.pre_attention, hidden)?,
+            post_attention_norm: tensors.norm(norms.post_attention, hidden)?,
+            pre_mlp_norm: tensors.norm(norms.pre_mlp, hidden)?,
+            post_mlp_norm: tensors.norm(norms.post_mlp, hidden)?,
+            attention: SelfAttention::assemble(&mut tensors)?,
+            mlp: Mlp::assemble(&mut tensors)?,
         })
     }
 
@@ -114,112 +67,95 @@ impl<T> Layer<T> {
             &mut self.post_attention_norm,
             &mut self.pre_mlp_norm,
             &mut self.post_mlp_norm,
-            &mut self.q_norm,
-            &mut self.k_norm,
-        ];
-        let linears = [
-            &mut self.q_proj,
-            &mut self.k_proj,
-            &mut self.v_proj,
-            &mut self.o_proj,
-            &mut self.gate_proj,
-            &mut self.up_proj,
-            &mut self.down_proj,
         ];
         let norms = norms.into_iter().flatten().map(|norm| &mut norm.weight);
-        let linears = linears
-            .into_iter()
-            .flat_map(|linear| std::iter::once(&mut linear.weight).chain(linear.bias.as_mut()));
-        norms.chain(linears).collect()
+        let mut tensors: Vec<&mut T> = norms.collect();
+        tensors.extend(self.attention.tensors_mut());
+        tensors.extend(self.mlp.tensors_mut());
+        tensors
     }
 }
 
 impl Layer<Weight> {
-    /// The residual stream after the layer.
+    /// The residual stream after the layer. `mix` computes what tokens of one text exchange.
     ///
     /// # Shapes
     ///
     /// - `resid` and output: `[tokens, hidden_size]`
-    /// - arguments of `attend`, queries and keys rotated: `[tokens, heads, head_dim]`
-    /// - result of `attend`: `[tokens, num_attention_heads * head_dim]`
     pub(crate) fn forward(
         &self,
         config: &ModelConfig,
         resid: Tensor<2>,
-        rotation: &Rotation,
-        attend: impl FnOnce(Tensor<3>, Tensor<3>, Tensor<3>) -> Tensor<2>,
+        rotation: Option<&Rotation>,
+        mix: impl FnOnce(Mixing) -> Tensor<2>,
         mut hooks: LayerHooks,
     ) -> Tensor<2> {
         let resid = hooks.at(Site::ResidPre, resid);
         let normed = RmsNorm::maybe(self.pre_attention_norm.as_ref(), resid.clone());
-        let [q, k, v] = self.qkv(config, &normed, &mut hooks);
-        let mixed = attend(rotation.rotate(q), rotation.rotate(k), v);
-        let resid = self.o_proj.residual(
-            resid,
-            mixed,
-            self.post_attention_norm.as_ref(),
-            [Site::OProj, Site::AttnOut],
-            &mut hooks,
-        );
+        let mixed = self
+            .attention
+            .mix(config, &normed, rotation, mix, &mut hooks);
+        let o_proj = &self.attention.o_proj;
+        let branch = Branch::new(config, self.post_attention_norm.as_ref(), Site::AttnOut);
+        let resid = o_proj.residual(resid, mixed, branch, Site::OProj, &mut hooks);
         let resid = hooks.at(Site::ResidMid, resid);
 
         let normed = RmsNorm::maybe(self.pre_mlp_norm.as_ref(), resid.clone());
-        let gate = self.gate_proj.hooked(Site::GateProj, &normed, &mut hooks);
-        let up = self.up_proj.hooked(Site::UpProj, &normed, &mut hooks);
-        let saved = self.up_proj.weight.saved_activations();
-        let resid = self.down_proj.residual(
-            resid,
-            glu(config.architecture.activation, gate, up, saved),
-            self.post_mlp_norm.as_ref(),
-            [Site::DownProj, Site::MlpOut],
-            &mut hooks,
-        );
+        let inner = self.mlp.inner(config, &normed, &mut hooks);
+        let down_proj = &self.mlp.down_proj;
+        let branch = Branch::new(config, self.post_mlp_norm.as_ref(), Site::MlpOut);
+        let resid = down_proj.residual(resid, inner, branch, Site::DownProj, &mut hooks);
         hooks.at(Site::ResidPost, resid)
-    }
-
-    /// Queries, keys and values before rotation, `[tokens, heads, head_dim]` each.
-    fn qkv(
-        &self,
-        config: &ModelConfig,
-        normed: &Tensor<2>,
-        hooks: &mut LayerHooks,
-    ) -> [Tensor<3>; 3] {
-        let ([count, _], head_dim) = (normed.dims(), config.head_dim);
-        let heads = |x: Tensor<2>, norm: Option<&RmsNorm<Weight>>, heads: usize| {
-            let x = match (norm, config.architecture.qk_norm) {
-                (Some(norm), Some(QkNorm::Projection)) => norm.forward(x),
-                (Some(norm), Some(QkNorm::Head)) => {
-                    norm.forward(x.reshape([count * heads, head_dim]))
-                }
-                _ => x,
-            };
-            x.reshape([count, heads, head_dim])
-        };
-        let (q_heads, kv_heads) = (config.num_attention_heads, config.num_key_value_heads);
-        let q = self.q_proj.hooked(Site::QProj, normed, hooks);
-        let q = heads(q, self.q_norm.as_ref(), q_heads);
-        let k = self.k_proj.hooked(Site::KProj, normed, hooks);
-        let k = heads(k, self.k_norm.as_ref(), kv_heads);
-        let v = self.v_proj.hooked(Site::VProj, normed, hooks);
-        [q, k, heads(v, None, kv_heads)]
     }
 }
 
-/// `activation(gate) * up`
-fn glu(
-    activation: Activation,
-    gate: Tensor<2>,
-    up: Tensor<2>,
-    saved: SavedActivations,
-) -> Tensor<2> {
-    if uses_cpu_kernels(&gate) {
-        return kernels::glu(activation, gate, up, saved);
+/// Takes the tensors of one layer.
+pub(crate) struct LayerTensors<'a, T, E> {
+    pub(crate) config: &'a ModelConfig,
+    /// The name of the layer, such as `model.layers.3`.
+    prefix: String,
+    take: &'a mut dyn FnMut(TensorSpec) -> Result<T, E>,
+}
+
+impl<T, E> LayerTensors<'_, T, E> {
+    /// The norm `name`, if there is one.
+    fn norm(&mut self, name: Option<&str>, width: usize) -> Result<Option<RmsNorm<T>>, E> {
+        let Some(name) = name else { return Ok(None) };
+        let name = format!("{}.{name}", self.prefix);
+        RmsNorm::assemble(self.config, name, width, self.take).map(Some)
     }
-    let gate = match activation {
-        Activation::Silu => activation::silu(gate),
-        Activation::GeluTanh => activation::gelu_approximate(gate),
-    };
-    gate * up
+
+    /// The projection `name` of `[outputs, inputs]`.
+    fn linear(&mut self, name: &str, shape: [usize; 2], bias: bool) -> Result<Linear<T>, E> {
+        let name = format!("{}.{name}", self.prefix);
+        Linear::assemble(name, shape, None, bias, self.take)
+    }
+
+    /// Projections of one input, given by name and number of outputs. In families that fuse
+    /// projections they are the rows of the one tensor `fused`.
+    fn projections<const N: usize>(
+        &mut self,
+        fused: &str,
+        parts: [(&str, usize); N],
+        inputs: usize,
+        bias: bool,
+    ) -> Result<[Linear<T>; N], E> {
+        let total: usize = parts.iter().map(|(_, outputs)| outputs).sum();
+        let mut start = 0;
+        let mut linears = vec![];
+        for (name, outputs) in parts {
+            linears.push(if self.config.architecture.fused_projections {
+                let (name, rows) = (format!("{}.{fused}", self.prefix), start..start + outputs);
+                start += outputs;
+                Linear::assemble(name, [total, inputs], Some(rows), bias, self.take)?
+            } else {
+                self.linear(name, [outputs, inputs], bias)?
+            });
+        }
+        Ok(linears
+            .try_into()
+            .unwrap_or_else(|_| unreachable!("one projection for each name")))
+    }
 }
 
 /// `x * weight / sqrt(mean(x^2) + eps)` over the last axis (arXiv:1910.07467, eq. 4), in f32.
@@ -317,41 +253,9 @@ impl<T> Linear<T> {
             bias: bias.transpose()?,
         })
     }
-}
 
-/// How a checkpoint names the projections of one input.
-struct ProjectionNames<'a> {
-    prefix: &'a str,
-    /// The one tensor that holds all of them, if the family fuses projections.
-    fused: Option<&'a str>,
-}
-
-impl ProjectionNames<'_> {
-    /// The projections `parts`, given by name and number of outputs.
-    fn assemble<T, E>(
-        &self,
-        parts: &[(&str, usize)],
-        inputs: usize,
-        bias: bool,
-        take: &mut dyn FnMut(TensorSpec) -> Result<T, E>,
-    ) -> Result<Vec<Linear<T>>, E> {
-        let total: usize = parts.iter().map(|(_, outputs)| outputs).sum();
-        let mut start = 0;
-        let linear = |&(name, outputs): &(&str, usize)| {
-            let rows = start..start + outputs;
-            start += outputs;
-            match self.fused {
-                Some(fused) if parts.len() > 1 => {
-                    let name = format!("{}.{fused}", self.prefix);
-                    Linear::assemble(name, [total, inputs], Some(rows), bias, take)
-                }
-                _ => {
-                    let name = format!("{}.{name}", self.prefix);
-                    Linear::assemble(name, [outputs, inputs], None, bias, take)
-                }
-            }
-        };
-        parts.iter().map(linear).collect()
+    fn tensors_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        std::iter::once(&mut self.weight).chain(self.bias.as_mut())
     }
 }
 
@@ -365,26 +269,51 @@ impl Linear<Weight> {
         hooks.project(site, x.clone(), |x| self.forward(x))
     }
 
-    /// `resid + norm(x W^T + b)`. `sites` are that of the projection and that of what is added.
+    /// The residual stream with the projection of `x`, hooked at `site`, added by `branch`.
     fn residual(
         &self,
         resid: Tensor<2>,
         x: Tensor<2>,
-        norm: Option<&RmsNorm<Weight>>,
-        sites: [Site; 2],
+        branch: Branch,
+        site: Site,
         hooks: &mut LayerHooks,
     ) -> Tensor<2> {
-        if norm.is_none() && !sites.into_iter().any(|site| hooks.is_hooked(site)) {
+        if branch.is_plain()
+            && ![site, branch.site]
+                .into_iter()
+                .any(|site| hooks.is_hooked(site))
+        {
             return self.weight.linear_residual(resid, x, self.bias.as_ref());
         }
-        let [projection, out] = sites;
-        let y = hooks.project(projection, x, |x| self.forward(x));
-        resid + hooks.at(out, RmsNorm::maybe(norm, y))
+        let y = hooks.project(site, x, |x| self.forward(x));
+        branch.add(resid, y, hooks)
     }
 }
 
-fn into_array<T, const N: usize>(parts: Vec<T>) -> [T; N] {
-    parts
-        .try_into()
-        .unwrap_or_else(|_| unreachable!("one projection for each name"))
+/// How the output of attention, or of the MLP, gets into the residual stream.
+#[derive(Clone, Copy)]
+struct Branch<'a> {
+    norm: Option<&'a RmsNorm<Weight>>,
+    scale: f64,
+    /// Where hooks get what is added.
+    site: Site,
+}
+
+impl<'a> Branch<'a> {
+    fn new(config: &ModelConfig, norm: Option<&'a RmsNorm<Weight>>, site: Site) -> Self {
+        let scale = config.architecture.residual_scale;
+        Self { norm, scale, site }
+    }
+
+    /// Whether the output is added as it is.
+    fn is_plain(self) -> bool {
+        self.norm.is_none() && self.scale == 1.0
+    }
+
+    /// `resid + scale norm(y)`
+    fn add(self, resid: Tensor<2>, y: Tensor<2>, hooks: &mut LayerHooks) -> Tensor<2> {
+        let y = RmsNorm::maybe(self.norm, y);
+        let y = if self.scale == 1.0 { y } else { y * self.scale };
+        resid + hooks.at(self.site, y)
+    }
 }

@@ -5,10 +5,10 @@ use std::ops::Range;
 
 use burn::tensor::Tensor;
 
-use crate::attention::{PromptLayerKv, attend_completions, attend_prompts};
 use crate::cache::PromptCache;
 use crate::decoder::{Model, Positions};
 use crate::hook::Hook;
+use crate::mixing::{PromptLayer, mix_completions, mix_prompts};
 
 /// A prompt, or completions of one, that runs through the layers in steps.
 ///
@@ -80,8 +80,8 @@ impl Model {
 
     /// Runs some layers, from the residual stream before the first of them to that after the last.
     ///
-    /// For completions, `prompt` is their prompt. For a prompt it is `None`, and its keys and
-    /// values in these layers are returned.
+    /// For completions, `prompt` is their prompt. For a prompt it is `None`, and what it
+    /// hands on in these layers is returned.
     ///
     /// # Shapes
     ///
@@ -97,29 +97,23 @@ impl Model {
         resid: Tensor<2>,
         prompt: Option<&PromptCache>,
         hook: Option<Hook>,
-    ) -> (Tensor<2>, Vec<PromptLayerKv>) {
+    ) -> (Tensor<2>, Vec<PromptLayer>) {
         self.assert_width(&resid);
         assert_eq!(resid.dims()[0], input.tokens.len(), "rows and tokens");
         let (positions, lens) = (&input.positions, &input.lens);
         let Some(prompt) = prompt else {
-            let mut keys = vec![];
-            let resid = self.run_layers(layers, resid, positions, hook, |config, _, [q, k, v]| {
-                let (mixed, own) = attend_prompts(config, q, k, v, lens);
-                keys.extend(own);
+            let mut own = vec![];
+            let resid = self.run_layers(layers, resid, positions, hook, |config, _, mixing| {
+                let (mixed, prompts) = mix_prompts(config, mixing, lens);
+                own.extend(prompts);
                 mixed
             });
-            return (resid, keys);
+            return (resid, own);
         };
         let lens = std::slice::from_ref(lens);
-        let resid = self.run_layers(
-            layers,
-            resid,
-            positions,
-            hook,
-            |config, layer, [q, k, v]| {
-                attend_completions(config, q, k, v, lens, &[&prompt.layers[layer]])
-            },
-        );
+        let resid = self.run_layers(layers, resid, positions, hook, |config, layer, mixing| {
+            mix_completions(config, mixing, lens, &[&prompt.layers[layer]])
+        });
         (resid, vec![])
     }
 }

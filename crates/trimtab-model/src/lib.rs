@@ -25,6 +25,7 @@ pub mod generation;
 pub mod hook;
 mod layer;
 pub mod layer_input;
+mod mixing;
 pub mod precision;
 mod pretrained;
 mod python_json;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use trimtab_kernels::RotaryAngles;
 
-use crate::config::rope::{RopeConfig, RopeScaling};
+use crate::config::rope::{QueryScaling, RopeConfig, RopeScaling};
 use crate::weight::uses_cpu_kernels;
 
 impl RopeConfig {
@@ -147,6 +147,21 @@ impl RopeConfig {
         )
     }
 
+    /// The factors of queries at positions that some are scaled at.
+    fn query_scales(&self, tokens: &[(usize, usize)]) -> Option<Vec<f32>> {
+        let QueryScaling {
+            llama_4_scaling_beta: beta,
+            original_max_position_embeddings: original,
+        } = self.query_scaling?;
+        if beta == 0.0 || tokens.iter().all(|&(position, _)| position < original) {
+            return None;
+        }
+        let scale = |&(position, _): &(usize, usize)| {
+            (1.0 + beta * ((position / original) as f64).ln_1p()) as f32
+        };
+        Some(tokens.iter().map(scale).collect())
+    }
+
     /// The rotation of tokens. Each is given by its position and by the length of its text, which
     /// decides the frequencies.
     pub(crate) fn rotation(&self, tokens: &[(usize, usize)], device: &Device) -> Rotation {
@@ -169,6 +184,7 @@ impl RopeConfig {
         }
         Rotation {
             angles: Arc::new(RotaryAngles { cos, sin }),
+            query_scales: self.query_scales(tokens),
             device: device.clone(),
             half,
         }
@@ -179,12 +195,26 @@ impl RopeConfig {
 #[derive(Debug)]
 pub(crate) struct Rotation {
     angles: Arc<RotaryAngles>,
+    /// The factor of each token's queries; `None` if all are 1.
+    query_scales: Option<Vec<f32>>,
     device: Device,
     /// Half the rotary dimension.
     half: usize,
 }
 
 impl Rotation {
+    /// Rotates queries as [`Self::rotate`] and scales them by their positions.
+    pub(crate) fn rotate_queries(&self, q: Tensor<3>) -> Tensor<3> {
+        let q = self.rotate(q);
+        let Some(scales) = &self.query_scales else {
+            return q;
+        };
+        let scales = TensorData::new(scales.clone(), [scales.len(), 1, 1]);
+        let scales = Tensor::<3>::from_data(scales, &self.device);
+        let dtype = q.dtype();
+        q * scales.cast(dtype)
+    }
+
     /// Rotates the pairs `(x[i], x[i + rotary_dim / 2])` of `x`, `[tokens, heads, head_dim]`, in
     /// f32.
     pub(crate) fn rotate(&self, x: Tensor<3>) -> Tensor<3> {

@@ -14,27 +14,42 @@ fn sound(model_type: &str) -> Value {
         "head_dim": 10, "max_position_embeddings": 128,
         "rms_norm_eps": 1e-5, "rope_theta": 1e4, "eos_token_id": [2, 3],
     });
-    if model_type == "gemma3" {
-        config["model_type"] = json!("gemma3_text");
-        config = json!({
-            "model_type": "gemma3", "text_config": config, "vision_config": {"hidden_size": 8}
-        });
-    }
-    config
+    let inner = match model_type {
+        "gemma3" => "gemma3_text",
+        "mistral3" => "ministral3",
+        "qwen3_vl" => "qwen3_vl_text",
+        _ => return config,
+    };
+    config["model_type"] = json!(inner);
+    json!({"model_type": model_type, "text_config": config, "vision_config": {"hidden_size": 8}})
 }
 
-const FAMILIES: [&str; 8] = [
+const FAMILIES: [&str; 16] = [
     "llama",
     "qwen2",
     "qwen3",
+    "qwen3_vl",
     "mistral",
+    "ministral",
+    "ministral3",
+    "mistral3",
     "olmo2",
+    "olmo3",
+    "gemma2",
     "gemma3_text",
     "gemma3",
     "phi3",
+    "smollm3",
+    "granite",
 ];
 
-const KEYS: [&str; 26] = [
+const KEYS: [&str; 32] = [
+    "attn_logit_softcapping",
+    "residual_multiplier",
+    "logits_scaling",
+    "attention_multiplier",
+    "no_rope_layers",
+    "no_rope_layer_interval",
     "model_type",
     "vocab_size",
     "hidden_size",
@@ -106,7 +121,7 @@ proptest! {
     ) {
         let mut config = sound(FAMILIES[family]);
         let inner = match FAMILIES[family] {
-            "gemma3" => &mut config["text_config"],
+            "gemma3" | "mistral3" | "qwen3_vl" => &mut config["text_config"],
             _ => &mut config,
         };
         for (key, value) in changes {
@@ -116,7 +131,8 @@ proptest! {
             prop_assert_eq!(config.architecture.layers.len(), config.num_hidden_layers);
             prop_assert!(config.max_len() >= 1 && !Model::tensor_shapes(&config).is_empty());
             for layer in &config.architecture.layers {
-                prop_assert!(layer.rope < config.architecture.ropes.len());
+                let ropes = config.architecture.ropes.len();
+                prop_assert!(layer.rope.is_none_or(|rope| rope < ropes));
                 prop_assert!(layer.sliding_window != Some(0));
             }
         }
@@ -139,16 +155,25 @@ fn sound_configurations_are_read() {
             .map(|(name, _)| name)
             .collect();
         let has = |part: &str| names.iter().any(|name| name.contains(part));
-        assert_eq!(has("lm_head"), !family.starts_with("gemma"), "{family}");
+        let is_tied = family.starts_with("gemma") || ["mistral3", "smollm3"].contains(&family);
+        assert_eq!(has("lm_head"), !is_tied, "{family}");
         assert_eq!(has("qkv_proj"), family == "phi3", "{family}");
         assert_eq!(
             has("q_norm"),
-            ["qwen3", "olmo2", "gemma3", "gemma3_text"].contains(&family),
+            [
+                "qwen3",
+                "qwen3_vl",
+                "olmo2",
+                "olmo3",
+                "gemma3",
+                "gemma3_text"
+            ]
+            .contains(&family),
             "{family}"
         );
         assert_eq!(
             has("language_model.model.layers.2.mlp.down_proj"),
-            family == "gemma3",
+            ["gemma3", "mistral3"].contains(&family),
             "{family}"
         );
     }
@@ -421,4 +446,98 @@ fn what_is_given_for_all_of_gemma3_counts() {
     assert_eq!(config.eos_token_id, [1, 50]);
     assert_eq!(config.bos_token_id, Some(7));
     assert!(!config.tie_word_embeddings);
+}
+
+/// `no_rope_layers` names the layers with a rotary embedding, and may be longer than the model.
+#[test]
+fn layers_without_rope_are_those_that_the_class_takes() {
+    let ropes = |config: &Value| -> Vec<bool> {
+        let config = ModelConfig::from_json(&config.to_string()).expect("sound");
+        let layers = config.architecture.layers.iter();
+        layers.map(|layer| layer.rope.is_some()).collect()
+    };
+    let mut config = sound("smollm3");
+    config["num_hidden_layers"] = json!(5);
+    assert_eq!(ropes(&config), [true, true, true, false, true]);
+    config["no_rope_layer_interval"] = json!(2);
+    assert_eq!(ropes(&config), [true, false, true, false, true]);
+    config["no_rope_layers"] = json!([0, 1, 1, 1, 0, 0, 0]);
+    assert_eq!(ropes(&config), [false, true, true, true, false]);
+    config["no_rope_layers"] = json!([0, 1]);
+    refusal(&config, "no_rope_layers");
+}
+
+#[test]
+fn olmo3_scales_the_rope_of_full_layers_only() {
+    let mut config = sound("olmo3");
+    config["num_hidden_layers"] = json!(4);
+    config["rope_scaling"] = json!({"rope_type": "linear", "factor": 4.0});
+    let architecture = ModelConfig::from_json(&config.to_string())
+        .expect("sound")
+        .architecture;
+    let of_layers: Vec<(Option<usize>, Option<usize>)> = architecture
+        .layers
+        .iter()
+        .map(|layer| (layer.rope, layer.sliding_window))
+        .collect();
+    let (local, global) = ((Some(1), Some(4096)), (Some(0), None));
+    assert_eq!(of_layers, [local, local, local, global]);
+    let scalings = architecture.ropes.iter().map(|rope| &rope.scaling);
+    let linear = RopeScaling::Linear { factor: 4.0 };
+    assert_eq!(
+        scalings.collect::<Vec<_>>(),
+        [&linear, &RopeScaling::Default {}]
+    );
+    // As in the class, an older `rope_theta` is not that of the sliding layers.
+    let thetas: Vec<f64> = architecture
+        .ropes
+        .iter()
+        .map(|rope| rope.rope_theta)
+        .collect();
+    assert_eq!(thetas, [1e4, 5e5]);
+}
+
+#[test]
+fn ministral3_scales_queries_as_its_rope_says() {
+    let mut config = sound("ministral3");
+    let scaling = |config: &Value| {
+        let config = ModelConfig::from_json(&config.to_string()).expect("sound");
+        let scaling = config.architecture.ropes[0].query_scaling;
+        let scaling = scaling.expect("the family has it");
+        (
+            scaling.llama_4_scaling_beta,
+            scaling.original_max_position_embeddings,
+        )
+    };
+    assert_eq!(scaling(&config), (0.1, 16_384), "the default of the class");
+    config["rope_parameters"] = json!({
+        "rope_type": "yarn", "factor": 64.0, "original_max_position_embeddings": 4096,
+        "mscale": 1.0, "mscale_all_dim": 0.0, "llama_4_scaling_beta": 0.0,
+    });
+    assert_eq!(scaling(&config), (0.0, 4096));
+    config["rope_parameters"] = json!({"rope_type": "default"});
+    refusal(&config, "rope_parameters.original_max_position_embeddings");
+}
+
+#[test]
+fn factors_and_caps_must_be_above_0() {
+    for (family, key) in [
+        ("gemma2", "attn_logit_softcapping"),
+        ("gemma2", "final_logit_softcapping"),
+        ("granite", "embedding_multiplier"),
+        ("granite", "attention_multiplier"),
+        ("granite", "residual_multiplier"),
+        ("granite", "logits_scaling"),
+    ] {
+        for wrong in [json!(0.0), json!(-1.0)] {
+            let mut config = sound(family);
+            config[key] = wrong;
+            refusal(&config, key);
+        }
+    }
+    let mut config = sound("gemma2");
+    config["attn_logit_softcapping"] = Value::Null;
+    let config = ModelConfig::from_json(&config.to_string()).expect("nothing is capped");
+    assert_eq!(config.architecture.attn_logit_softcapping, None);
+    assert_eq!(config.architecture.final_logit_softcapping, Some(30.0));
 }

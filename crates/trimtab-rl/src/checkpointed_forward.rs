@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use burn::tensor::Tensor;
-use trimtab_model::cache::PromptLayerKv;
+use trimtab_model::cache::PromptLayer;
 use trimtab_model::layer_input::LayerInput;
 use trimtab_model::{Model, PromptCache};
 use trimtab_steer::steering::ConditionCache;
@@ -28,7 +28,7 @@ pub(crate) struct ForwardTape<'a> {
     segment_inputs: Vec<Tensor<2>>,
     last: Segment,
     /// Keys and values of a prompt in all layers, without a gradient.
-    pub(crate) kv: Vec<PromptLayerKv>,
+    pub(crate) kv: Vec<PromptLayer>,
 }
 
 /// The gradient with respect to keys and values of a prompt, by layer.
@@ -42,7 +42,7 @@ struct Segment {
     /// The prompt of completions, as leaves.
     prompt: Option<PromptCache>,
     resid: Tensor<2>,
-    kv: Vec<PromptLayerKv>,
+    kv: Vec<PromptLayer>,
 }
 
 impl<'a> ForwardTape<'a> {
@@ -78,7 +78,7 @@ impl<'a> ForwardTape<'a> {
         }
         let last_input = segment_inputs.last().cloned();
         let last = Segment::forward(base, policy, &input, last, last_input, prompt, &conditions);
-        kv.extend(last.kv.iter().map(PromptLayerKv::detached));
+        kv.extend(last.kv.iter().map(PromptLayer::detached));
         Self {
             base,
             policy,

@@ -4,6 +4,7 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::{AttentionParams, MAX_BLOCK_QUERIES, PackedKv, QueryBlock, QuerySpan, pack_panels};
+use crate::exp::tanh;
 use crate::isa::Isa;
 use crate::microkernel::{MatrixView, PANEL_WIDTH, load, mul_add, multiply, multiply_raw, store};
 use crate::parallel::SharedPtr;
@@ -33,7 +34,8 @@ pub(crate) struct Gradients {
 /// The gradients, given `d_out`, that with respect to the output.
 ///
 /// With attention weights `P`: `dV = P^T dO`, `dP = dO V^T`, `dS = P (dP - rowsum(P dP))`,
-/// `dQ = scale dS K` and `dK = scale dS^T Q`.
+/// `dQ = scale dS K` and `dK = scale dS^T Q`. If scores are capped at `c`, `dS` is multiplied by
+/// `1 - tanh(S / c)^2`.
 ///
 /// # Shapes
 ///
@@ -73,7 +75,8 @@ pub(crate) fn backward(
     let longest = inputs.lens.iter().max().copied().unwrap_or(0);
     let heads = params.queries_per_kv_head();
     let rows = heads * MAX_BLOCK_QUERIES.div_ceil(heads).min(longest);
-    let len = rows * (3 * params.head_dim + 2 * (prompt_len + longest) + 1);
+    let buffers = if params.softcap.is_some() { 3 } else { 2 };
+    let len = rows * (3 * params.head_dim + buffers * (prompt_len + longest) + 1);
     (0..params.num_key_value_heads)
         .into_par_iter()
         .for_each(|head| {
@@ -185,7 +188,7 @@ impl Backward<'_> {
         let (d_q, scratch) = scratch.split_at_mut(rows * dim);
         let (weights, scratch) = scratch.split_at_mut(rows * num_keys);
         let (d_scores, scratch) = scratch.split_at_mut(rows * num_keys);
-        let sums = &mut scratch[..rows];
+        let (sums, scratch) = scratch.split_at_mut(rows);
         block.gather(self.inputs.q, self.params.scale, q);
         block.gather(self.d_out, 1.0, d_out);
         block.softmax_numerators(simd, q, weights, sums);
@@ -195,6 +198,11 @@ impl Backward<'_> {
             .zip(d_scores.chunks_exact_mut(num_keys));
         for ((weights, d_scores), &sum) in pairs.zip(sums.iter()) {
             score_gradients(simd, weights, d_scores, 1.0 / sum);
+        }
+        if let Some(softcap) = self.params.softcap {
+            let scores = &mut scratch[..rows * num_keys];
+            block.scores(simd, q, scores);
+            uncapped_gradients(simd, block, softcap, scores, d_scores);
         }
         let task = BlockGradients {
             params: self.params,
@@ -322,5 +330,37 @@ fn score_gradients<S: Simd>(
     for (weight, d_score) in weights.chunks(lanes).zip(d_scores.chunks_mut(lanes)) {
         let difference = simd.sub_f32s(load(simd, d_score), mean);
         store(simd, d_score, simd.mul_f32s(load(simd, weight), difference));
+    }
+}
+
+/// Multiplies `dS` by the derivative of the cap, `1 - tanh(S / softcap)^2`, where a query sees the
+/// key. Elsewhere it is 0.
+///
+/// # Shapes
+///
+/// - `scores`, `d_scores`: `[rows, num_keys]`
+#[inline(always)]
+fn uncapped_gradients<S: Simd>(
+    simd: S,
+    block: &QueryBlock,
+    softcap: f32,
+    scores: &[f32],
+    d_scores: &mut [f32],
+) {
+    let (num_keys, heads) = (block.num_keys(), block.params.queries_per_kv_head());
+    let (one, reciprocal) = (simd.splat_f32s(1.0), simd.splat_f32s(1.0 / softcap));
+    let by_token = scores
+        .chunks_exact(num_keys * heads)
+        .zip(d_scores.chunks_exact_mut(num_keys * heads));
+    for ((first, end), (scores, d_scores)) in block.visible_keys().zip(by_token) {
+        let rows = scores.chunks_exact(num_keys);
+        for (scores, d_scores) in rows.zip(d_scores.chunks_exact_mut(num_keys)) {
+            let parts = scores[first..end].chunks(S::F32_LANES);
+            for (scores, d_scores) in parts.zip(d_scores[first..end].chunks_mut(S::F32_LANES)) {
+                let part_of_cap = tanh(simd, simd.mul_f32s(load(simd, scores), reciprocal));
+                let slope = simd.sub_f32s(one, simd.mul_f32s(part_of_cap, part_of_cap));
+                store(simd, d_scores, simd.mul_f32s(load(simd, d_scores), slope));
+            }
+        }
     }
 }

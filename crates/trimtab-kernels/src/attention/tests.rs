@@ -136,6 +136,7 @@ impl Case {
             head_dim,
             scale,
             sliding_window,
+            softcap,
         } = self.params;
         let ratio = num_attention_heads / num_key_value_heads;
         let mut result = vec![];
@@ -162,9 +163,13 @@ impl Case {
                             .map(|i| q[i] * number(prompt_k, k, key, i))
                             .sum::<f64>()
                     };
+                    let capped = |score: f64| match softcap.map(f64::from) {
+                        Some(cap) => cap * (score / cap).tanh(),
+                        None => score,
+                    };
                     let weights: Vec<f64> = seen
                         .iter()
-                        .map(|key| (f64::from(scale) * score(key)).exp())
+                        .map(|key| capped(f64::from(scale) * score(key)).exp())
                         .collect();
                     let total: f64 = weights.iter().sum();
                     result.extend((0..head_dim).map(|i| {
@@ -250,13 +255,16 @@ fn shapes() -> impl Strategy<Value = AttentionParams> {
         prop::sample::select(vec![1usize, 3, 7]),
         prop::sample::select(vec![4usize, 5, 12, 16]),
     );
-    (shape, prop::option::of(1usize..50)).prop_map(
-        |((num_key_value_heads, ratio, head_dim), sliding_window)| AttentionParams {
+    let window = prop::option::of(1usize..50);
+    let softcap = prop::option::of(0.2f32..3.0);
+    (shape, window, softcap).prop_map(
+        |((num_key_value_heads, ratio, head_dim), sliding_window, softcap)| AttentionParams {
             num_attention_heads: ratio * num_key_value_heads,
             num_key_value_heads,
             head_dim,
             scale: 1.0 / (head_dim as f32).sqrt(),
             sliding_window,
+            softcap,
         },
     )
 }
@@ -333,14 +341,16 @@ const PARAMS: AttentionParams = AttentionParams {
     head_dim: 5,
     scale: 0.6,
     sliding_window: None,
+    softcap: None,
 };
 
 #[test]
 fn gradients_of_long_rows_agree_with_differences() {
-    for sliding_window in [None, Some(37)] {
+    for (sliding_window, softcap) in [(None, None), (Some(37), None), (Some(37), Some(0.7))] {
         let case = Case::new(
             AttentionParams {
                 sliding_window,
+                softcap,
                 ..PARAMS
             },
             &[41, 3],

@@ -63,6 +63,15 @@ pub struct Architecture {
     pub embedding_scale: f64,
     /// Attention scores are multiplied by it before the softmax.
     pub attention_scale: f64,
+    /// `c`, if scores `s` are capped as `c tanh(s / c)` before the softmax (Gemma 2,
+    /// arXiv:2408.00118, section 2).
+    pub attn_logit_softcapping: Option<f64>,
+    /// What attention and the MLP add to the residual stream is multiplied by it.
+    pub residual_scale: f64,
+    /// Logits are multiplied by it.
+    pub logits_scale: f64,
+    /// `c`, if logits are capped as `c tanh(logit / c)`.
+    pub final_logit_softcapping: Option<f64>,
     /// Of each layer, its attention window and rotary embedding.
     pub layers: Vec<LayerConfig>,
     /// The rotary embeddings of all layers.
@@ -85,8 +94,9 @@ pub struct Biases {
 pub struct LayerConfig {
     /// A token attends to itself and the `sliding_window - 1` tokens before it; `None`: to all.
     pub sliding_window: Option<usize>,
-    /// Index into [`Architecture::ropes`].
-    pub rope: usize,
+    /// Index into [`Architecture::ropes`]; `None`: queries and keys are not rotated (`NoPE`,
+    /// arXiv:2305.19466).
+    pub rope: Option<usize>,
 }
 
 /// Names of modules in a checkpoint. Tensors are named after them with `.weight` or `.bias`.

@@ -76,6 +76,11 @@ impl ConfigKeys {
         self.left.contains_key(key)
     }
 
+    /// Whether there is nothing, or `null`, at `key`.
+    pub(crate) fn is_absent(&self, key: &str) -> bool {
+        self.left.get(key).is_none_or(Value::is_null)
+    }
+
     /// The object at `key`, to be changed before it is taken.
     pub(crate) fn object_mut(&mut self, key: &str) -> Option<&mut Map<String, Value>> {
         self.left.get_mut(key)?.as_object_mut()

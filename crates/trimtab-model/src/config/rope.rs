@@ -19,6 +19,18 @@ pub struct RopeConfig {
     pub max_position_embeddings: usize,
     /// How the frequencies are scaled.
     pub scaling: RopeScaling,
+    /// How queries are scaled by their position, after they are rotated.
+    pub query_scaling: Option<QueryScaling>,
+}
+
+/// Queries at position `p` are multiplied by `1 + b ln(1 + floor(p / n))`, so that attention stays
+/// sharp in long texts (Llama 4 and Ministral 3).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct QueryScaling {
+    /// `b`
+    pub llama_4_scaling_beta: f64,
+    /// `n`: queries at the positions before it stay.
+    pub original_max_position_embeddings: usize,
 }
 
 /// How frequencies are scaled for longer texts, with the keys of `rope_scaling` in `config.json`.
@@ -99,6 +111,8 @@ pub(crate) enum PartialRotary {
 pub(crate) struct RopeDefaults {
     pub(crate) rope_theta: f64,
     pub(crate) partial: PartialRotary,
+    /// Whether queries are scaled by their position ([`QueryScaling`]).
+    pub(crate) query_scaling: bool,
     pub(crate) head_dim: usize,
     pub(crate) max_position_embeddings: usize,
 }
@@ -162,6 +176,11 @@ impl RopeConfig {
             rope_theta: fields.or("rope_theta", defaults.rope_theta)?,
             rotary_dim,
             max_position_embeddings: defaults.max_position_embeddings,
+            query_scaling: if defaults.query_scaling {
+                Some(QueryScaling::read(fields, &scaling)?)
+            } else {
+                None
+            },
             scaling,
         })
     }
@@ -175,6 +194,15 @@ impl RopeConfig {
         if dim < 2 || !dim.is_multiple_of(2) {
             let expected = "an even number of a head's numbers must be rotated, at least 2";
             return refuse("partial_rotary_factor", format!("{dim} numbers"), expected);
+        }
+        if let Some(scaling) = self.query_scaling {
+            let beta = scaling.llama_4_scaling_beta;
+            if !(beta.is_finite() && beta >= 0.0) {
+                let expected = "it must be finite and not below 0";
+                return refuse("llama_4_scaling_beta", beta, expected);
+            }
+            let original = scaling.original_max_position_embeddings as f64;
+            positive("original_max_position_embeddings", original)?;
         }
         self.scaling.check(dim)
     }
@@ -211,6 +239,34 @@ impl RopeConfig {
             | RopeScaling::Yarn { .. }
             | RopeScaling::Llama3 { .. } => None,
         }
+    }
+}
+
+impl QueryScaling {
+    /// Takes the fields that scale queries. Its length is that of the rotary embedding if it has
+    /// one.
+    fn read(fields: &mut ConfigKeys, scaling: &RopeScaling) -> Result<Self, ConfigError> {
+        let original = match scaling {
+            RopeScaling::Yarn {
+                original_max_position_embeddings,
+                ..
+            }
+            | RopeScaling::Longrope {
+                original_max_position_embeddings,
+                ..
+            }
+            | RopeScaling::Llama3 {
+                original_max_position_embeddings,
+                ..
+            } => *original_max_position_embeddings,
+            RopeScaling::Default {} | RopeScaling::Linear { .. } | RopeScaling::Dynamic { .. } => {
+                fields.required("original_max_position_embeddings")?
+            }
+        };
+        Ok(Self {
+            llama_4_scaling_beta: fields.required("llama_4_scaling_beta")?,
+            original_max_position_embeddings: original,
+        })
     }
 }
 

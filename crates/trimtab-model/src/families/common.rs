@@ -25,6 +25,14 @@ pub(super) const PRE_NORMS: NormNames = NormNames {
     post_mlp: None,
 };
 
+/// Norms on the inputs and on the outputs.
+pub(super) const FOUR_NORMS: NormNames = NormNames {
+    pre_attention: Some("input_layernorm"),
+    post_attention: Some("post_attention_layernorm"),
+    pre_mlp: Some("pre_feedforward_layernorm"),
+    post_mlp: Some("post_feedforward_layernorm"),
+};
+
 /// What a class of transformers takes for keys that `config.json` leaves out.
 #[derive(Clone, Copy)]
 pub(super) struct Defaults {
@@ -41,6 +49,8 @@ pub(super) struct Defaults {
     pub(super) rms_norm_eps: f64,
     pub(super) rope_theta: f64,
     pub(super) partial_rotary: PartialRotary,
+    /// Whether queries are scaled by their position.
+    pub(super) query_scaling: bool,
     pub(super) tie_word_embeddings: bool,
     pub(super) bos_token_id: Option<u32>,
     pub(super) eos_token_id: Option<u32>,
@@ -61,6 +71,7 @@ pub(super) const LLAMA: Defaults = Defaults {
     rms_norm_eps: 1e-6,
     rope_theta: 10_000.0,
     partial_rotary: PartialRotary::Ignored,
+    query_scaling: false,
     tie_word_embeddings: false,
     bos_token_id: Some(1),
     eos_token_id: Some(2),
@@ -95,13 +106,14 @@ pub(super) fn plain(
     let rope = RopeDefaults {
         rope_theta: defaults.rope_theta,
         partial: defaults.partial_rotary,
+        query_scaling: defaults.query_scaling,
         head_dim,
         max_position_embeddings,
     };
     let rope = RopeConfig::read(keys, &rope)?;
     let layer = LayerConfig {
         sliding_window: None,
-        rope: 0,
+        rope: Some(0),
     };
     let vocab_size = keys.or("vocab_size", defaults.vocab_size)?;
     // A default that the vocabulary does not have stands for no token.
@@ -139,6 +151,10 @@ pub(super) fn plain(
             activation: activation(keys, activation_key, default_activation)?,
             embedding_scale: 1.0,
             attention_scale: 1.0 / (head_dim as f64).sqrt(),
+            attn_logit_softcapping: None,
+            residual_scale: 1.0,
+            logits_scale: 1.0,
+            final_logit_softcapping: None,
             layers: vec![layer; num_hidden_layers],
             ropes: vec![rope],
         },
@@ -192,4 +208,68 @@ pub(super) fn layer_types(
         Some(types) => Ok(types),
         None => Ok((0..num_hidden_layers).map(default).collect()),
     }
+}
+
+/// Gives the layers with sliding attention the window `sliding_window`.
+pub(super) fn set_windows(
+    config: &mut ModelConfig,
+    types: &[LayerType],
+    sliding_window: Option<usize>,
+) -> Result<(), ConfigError> {
+    for (layer, &kind) in config.architecture.layers.iter_mut().zip(types) {
+        if kind == LayerType::SlidingAttention {
+            if sliding_window.is_none() {
+                let expected = "layers with sliding attention need it";
+                return refuse("sliding_window", "null", expected);
+            }
+            layer.sliding_window = sliding_window;
+        }
+    }
+    Ok(())
+}
+
+/// The factor at `key`, or 1.
+pub(super) fn factor(keys: &mut ConfigKeys, key: &str) -> Result<f64, ConfigError> {
+    positive(key, keys.or(key, 1.0)?)
+}
+
+/// The cap at `key`, or `default`; `null` means that nothing is capped.
+pub(super) fn cap(
+    keys: &mut ConfigKeys,
+    key: &str,
+    default: f64,
+) -> Result<Option<f64>, ConfigError> {
+    let cap = keys.nullable(key, default)?;
+    cap.map(|cap| positive(key, cap)).transpose()
+}
+
+fn positive(key: &str, value: f64) -> Result<f64, ConfigError> {
+    if value.is_normal() && value > 0.0 {
+        Ok(value)
+    } else {
+        refuse(key, value, "it must be finite and above 0")
+    }
+}
+
+/// Reads `text_config` of a checkpoint that also reads images, with `read`. What is given for the
+/// whole counts more than what `text_config` says.
+pub(super) fn read_multimodal(
+    keys: &mut ConfigKeys,
+    default_type: &str,
+    read: impl FnOnce(&mut ConfigKeys) -> Result<ModelConfig, ConfigError>,
+) -> Result<ModelConfig, ConfigError> {
+    let mut config = keys.inside("text_config", |keys| {
+        keys.model_type = keys.or("model_type", default_type.to_owned())?;
+        keys.ignore("tie_word_embeddings");
+        read(keys)
+    })?;
+    keys.ignore("vision_config");
+    if let Some(bos_token_id) = keys.optional("bos_token_id")? {
+        config.bos_token_id = Some(bos_token_id);
+    }
+    let eos_token_id = keys.tokens("eos_token_id")?;
+    if !eos_token_id.is_empty() {
+        config.eos_token_id = eos_token_id;
+    }
+    Ok(config)
 }

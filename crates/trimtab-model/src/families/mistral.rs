@@ -5,7 +5,7 @@ use crate::config::architecture::ModelConfig;
 use crate::config::error::ConfigError;
 use crate::config::keys::ConfigKeys;
 
-const DEFAULTS: Defaults = Defaults {
+pub(super) const DEFAULTS: Defaults = Defaults {
     intermediate_size: 14_336,
     num_key_value_heads: Some(8),
     max_position_embeddings: 4096 * 32,

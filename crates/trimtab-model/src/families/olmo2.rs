@@ -15,7 +15,19 @@ const DEFAULTS: Defaults = Defaults {
 };
 
 pub(super) fn read(keys: &mut ConfigKeys) -> Result<ModelConfig, ConfigError> {
-    let mut config = plain(keys, &DEFAULTS)?;
+    read_with(keys, DEFAULTS.rope_theta)
+}
+
+/// As [`read`], with another default of `rope_theta`.
+pub(super) fn read_with(
+    keys: &mut ConfigKeys,
+    rope_theta: f64,
+) -> Result<ModelConfig, ConfigError> {
+    let defaults = Defaults {
+        rope_theta,
+        ..DEFAULTS
+    };
+    let mut config = plain(keys, &defaults)?;
     let attention_bias = keys.or("attention_bias", false)?;
     config.architecture.biases.qkv = attention_bias;
     config.architecture.biases.o = attention_bias;

@@ -2,8 +2,8 @@
 //!
 //! In a pre-norm decoder the residual stream after a layer is `resid_mid + mlp_out`, so adding a
 //! vector to it is a bias on `mlp.down_proj`. Stock transformers and vLLM read such a bias in a
-//! `LlamaForCausalLM` with `mlp_bias`. Qwen2 and Mistral compute what Llama computes with other
-//! biases.
+//! `LlamaForCausalLM` with `mlp_bias`. Qwen2, Mistral and Ministral compute what Llama computes
+//! with other biases.
 
 mod llama_config;
 mod shards;
@@ -46,7 +46,8 @@ pub use llama_config::SlidingWindowPolicy;
 ///
 /// # Errors
 ///
-/// - The family is not Llama, Qwen2 or Mistral, or has a sliding window and the policy refuses it.
+/// - The model computes what no Llama with biases computes, or has a sliding window and the policy
+///   refuses it.
 /// - The file is not vectors at `resid_post` of every token.
 /// - `out` exists and is not empty, or a file cannot be read or written.
 pub fn merge_checkpoint(

@@ -17,7 +17,7 @@ pub enum SlidingWindowPolicy {
     LimitContext,
 }
 
-/// Keys of `config.json` that mean the same in all three families and are copied unchanged.
+/// Keys of `config.json` that mean the same in all families and are copied unchanged.
 const COPIED_KEYS: &[&str] = &[
     "bos_token_id",
     "dtype",
@@ -43,7 +43,7 @@ pub(super) fn llama_config(
         target: "LlamaForCausalLM",
         reason,
     };
-    check_family(config).map_err(|reason| inexpressible(reason.to_owned()))?;
+    check_architecture(config).map_err(|reason| inexpressible(reason.to_owned()))?;
     let max_position_embeddings = context(config, policy).map_err(inexpressible)?;
     let architecture = &config.architecture;
     let hidden_act = match architecture.activation {
@@ -83,24 +83,62 @@ pub(super) fn llama_config(
     Ok(merged)
 }
 
-/// Whether a Llama with biases computes what a model of this family computes; otherwise the reason
-/// why not.
-fn check_family(config: &ModelConfig) -> Result<(), &'static str> {
-    match config.model_type.as_str() {
-        "llama" | "qwen2" | "mistral" => (),
-        "qwen3" => return Err("it has norms on queries and keys"),
-        "olmo2" => return Err("a bias on down_proj would pass through the norm behind it"),
-        "gemma3" | "gemma3_text" => {
-            return Err(
-                "a bias on down_proj would pass through the norm behind it, \
-                        and its embeddings are scaled",
-            );
+/// Whether a Llama with biases computes what `config` describes; otherwise the reason why not.
+fn check_architecture(config: &ModelConfig) -> Result<(), &'static str> {
+    let architecture = &config.architecture;
+    let (norms, rope) = (architecture.norms, &architecture.ropes[0]);
+    let scores = 1.0 / (config.head_dim as f64).sqrt();
+    for (differs, reason) in [
+        (
+            architecture.names.decoder != "model",
+            "its text decoder is a part of a checkpoint that also reads images",
+        ),
+        (architecture.fused_projections, "its projections are fused"),
+        (
+            norms.post_attention.is_some() || norms.post_mlp.is_some(),
+            "a bias on down_proj would pass through the norm behind it",
+        ),
+        (
+            architecture.qk_norm.is_some(),
+            "it has norms on queries and keys",
+        ),
+        (
+            architecture.residual_scale != 1.0,
+            "it scales what layers add to the residual stream",
+        ),
+        (
+            architecture.embedding_scale != 1.0 || architecture.norm_offset != 0.0,
+            "its embeddings or its norms are scaled",
+        ),
+        (
+            architecture.attention_scale != scores || architecture.logits_scale != 1.0,
+            "its attention scores or its logits are scaled",
+        ),
+        (
+            architecture.attn_logit_softcapping.is_some()
+                || architecture.final_logit_softcapping.is_some(),
+            "it caps attention scores or logits",
+        ),
+        (
+            architecture.layers.iter().any(|layer| layer.rope.is_none()),
+            "some of its layers have no rotary embedding",
+        ),
+        (
+            rope.query_scaling.is_some(),
+            "its queries are scaled by their position",
+        ),
+        (
+            rope.rotary_dim != config.head_dim,
+            "it rotates only a part of each head",
+        ),
+        (
+            architecture.ropes.len() != 1,
+            "its layers have different rotary embeddings",
+        ),
+    ] {
+        if differs {
+            return Err(reason);
         }
-        "phi3" => return Err("its projections are fused"),
-        _ => return Err("this family is not supported"),
-    }
-    if config.architecture.ropes[0].rotary_dim != config.head_dim {
-        return Err("it rotates only a part of each head");
     }
     Ok(())
 }
