@@ -386,7 +386,9 @@ impl Logs {
 fn allowed_keys(base: &Pretrained) -> String {
     base.allowed_config_keys
         .iter()
-        .map(|key| format!("# config.json of the model: `{key}` was allowed with --allow-config-key\n"))
+        .map(|key| {
+            format!("# config.json of the model: `{key}` was allowed with --allow-config-key\n")
+        })
         .collect()
 }
 

@@ -6,7 +6,11 @@ use super::error::WeightsError;
 
 /// How the names of files in other formats begin and end, and what to do about them.
 const FORMATS: [(&str, &str, &str); 9] = [
-    ("adapter_model", "", "is a LoRA adapter: give the base as the model and this folder with --vectors"),
+    (
+        "adapter_model",
+        "",
+        "is a LoRA adapter: give the base as the model and this folder with --vectors",
+    ),
     ("pytorch_model", ".bin", RESAVE),
     ("pytorch_model", ".bin.index.json", RESAVE),
     ("tf_model", ".h5", RESAVE),
@@ -17,13 +21,21 @@ const FORMATS: [(&str, &str, &str); 9] = [
         "has the names of the original release: convert it with the script of its family in \
          transformers, or take the folder that the hub has for transformers",
     ),
-    ("", ".gguf", "is a GGUF file: give the file itself as the model"),
+    (
+        "",
+        ".gguf",
+        "is a GGUF file: give the file itself as the model",
+    ),
     (
         "model-",
         ".safetensors",
         "is one of several shards: fetch model.safetensors.index.json too",
     ),
-    ("", ".safetensors", "is not named model.safetensors: rename it if it holds all weights"),
+    (
+        "",
+        ".safetensors",
+        "is not named model.safetensors: rename it if it holds all weights",
+    ),
 ];
 
 const RESAVE: &str = "is not read, because such files can run code: convert the folder with \

@@ -30,7 +30,10 @@ const UNNAMED: &str = "a method that it does not name";
 
 fn method(key: &str, fields: &Map<String, Value>) -> String {
     let has = |field: &str| fields.contains_key(field);
-    match fields.get("quant_method").or_else(|| fields.get("quant_algo")) {
+    match fields
+        .get("quant_method")
+        .or_else(|| fields.get("quant_algo"))
+    {
         Some(Value::String(name)) => match name.as_str() {
             "awq" => "AWQ".to_owned(),
             "gptq" => "GPTQ".to_owned(),
@@ -55,16 +58,28 @@ mod tests {
     #[test]
     fn quantised_weights_are_refused_by_the_name_of_their_method() {
         for (settings, expected) in [
-            (r#""quantization_config": {"quant_method": "awq", "bits": 4}"#, "AWQ"),
+            (
+                r#""quantization_config": {"quant_method": "awq", "bits": 4}"#,
+                "AWQ",
+            ),
             (r#""quantization_config": {"quant_method": "gptq"}"#, "GPTQ"),
-            (r#""quantization_config": {"quant_method": "compressed-tensors"}"#, "compressed-tensors"),
+            (
+                r#""quantization_config": {"quant_method": "compressed-tensors"}"#,
+                "compressed-tensors",
+            ),
             (r#""quantization_config": {"quant_method": "fp8"}"#, "fp8"),
-            (r#""quantization_config": {"quant_method": "mxfp4"}"#, "mxfp4"),
+            (
+                r#""quantization_config": {"quant_method": "mxfp4"}"#,
+                "mxfp4",
+            ),
             (
                 r#""quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": true}"#,
                 "bitsandbytes (4 bits)",
             ),
-            (r#""quantization_config": {"load_in_8bit": true}"#, "bitsandbytes"),
+            (
+                r#""quantization_config": {"load_in_8bit": true}"#,
+                "bitsandbytes",
+            ),
             (r#""quantization_config": {"bits": 4}"#, UNNAMED),
             (r#""quantization": {"group_size": 64, "bits": 4}"#, "MLX"),
         ] {
