@@ -421,7 +421,7 @@ fn tied_embeddings_are_those_that_are_stored() {
             let embed = tensors[EMBED].clone();
             tensors.insert(HEAD.to_owned(), embed);
         },
-        |tensors| {
+        |tensors: &mut BTreeMap<String, HostTensor>| {
             let embed = tensors.remove(EMBED).expect("an embedding");
             tensors.insert(HEAD.to_owned(), embed);
         },
@@ -502,6 +502,29 @@ fn weights_in_another_format_are_named_with_what_to_do() {
     let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 269060552\n";
     let error = open_file(pointer).expect_err("a pointer").to_string();
     assert!(error.contains("git lfs pull"), "{error}");
+}
+
+/// Says of each configuration in the folder `TRIMTAB_CONFIGS` whether it is read, and writes the
+/// answers beside it, to be compared with those of transformers.
+#[test]
+fn configurations_of_a_folder_are_read_or_refused() {
+    let Some(folder) = std::env::var_os("TRIMTAB_CONFIGS").map(std::path::PathBuf::from) else {
+        eprintln!("skipped: TRIMTAB_CONFIGS names no folder");
+        return;
+    };
+    let mut answers = BTreeMap::new();
+    for entry in fs::read_dir(&folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let text = fs::read_to_string(&path).expect("a file of text");
+        let answer = match trimtab_model::ModelConfig::from_json(&text) {
+            Ok(config) => format!("accepted {config:?}"),
+            Err(error) => format!("refused {error}"),
+        };
+        let name = path.file_name().expect("a file").to_string_lossy();
+        answers.insert(name.into_owned(), answer);
+    }
+    let text = serde_json::to_string_pretty(&answers).expect("texts");
+    fs::write(folder.with_extension("answers.json"), text).expect("a writable folder");
 }
 
 /// Peak resident size of a process that loads 350 MiB of weights. The file is sparse, so its
