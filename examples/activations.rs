@@ -74,6 +74,13 @@ fn run(args: &Args) -> Result<()> {
             config.vocab_size
         );
     }
+    for site in &args.sites {
+        let layers = &config.architecture.layers;
+        let missing: Option<Vec<_>> = layers.iter().map(|layer| site.missing_in(layer)).collect();
+        if let Some(reason) = missing.and_then(|reasons| reasons.first().copied()) {
+            bail!("no layer has the site `{}`: {reason}", site.name());
+        }
+    }
     let (resid_post, cache) = base
         .model
         .run_with_cache(&[&tokens], &args.sites, steered.hook());

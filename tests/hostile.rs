@@ -29,6 +29,23 @@ use trimtab_model::tokenizer::TokenizerError;
 use trimtab_model::{LoadError, Model, Precision, Pretrained};
 use trimtab_tests::{TINY_TOKENIZER, bits, fixture, matrix, tiny, tiny_checkpoint};
 
+/// The inputs of findings: `fixtures/fuzz/TARGET/FILE`.
+#[test]
+fn findings_of_fuzzing_stay_mended() {
+    for (name, run) in trimtab_fuzz::TARGETS {
+        let Ok(files) = fs::read_dir(fixture("fuzz").join(name)) else {
+            continue; // nothing was found
+        };
+        for file in files {
+            let path = file.expect("a readable folder").path();
+            eprintln!("{}", path.display());
+            let started = std::time::Instant::now();
+            run(&fs::read(&path).expect("the fixture is committed"));
+            assert!(started.elapsed().as_secs() < 20, "{}", path.display());
+        }
+    }
+}
+
 /// Programs print an error and its sources in turn, so no error prints its own source.
 #[test]
 fn errors_do_not_print_their_sources_twice() {

@@ -33,6 +33,14 @@ const FAMILIES_OF_5: &[&str] = &[
     "smollm3",
 ];
 
+/// The fixtures of `families/generate_mixed.py`.
+const MIXED_FAMILIES: &[&str] = &[
+    "qwen3_moe",
+    "qwen3_moe_step",
+    "qwen3_5_text",
+    "qwen3_5_moe_text",
+];
+
 #[test]
 fn the_tiny_model_computes_what_transformers_computes() {
     Expected::read("tiny_qwen2").check(&tiny().model);
@@ -55,6 +63,7 @@ fn every_family_computes_what_transformers_computes() {
     ]
     .iter()
     .chain(FAMILIES_OF_5)
+    .chain(MIXED_FAMILIES)
     {
         Expected::read(&format!("families/{name}")).check(&fixture_model(name));
     }

@@ -271,6 +271,66 @@ fn masked_completions_have_no_gradient() {
     assert_eq!(masked.grad_norm, 0.0);
 }
 
+/// Whatever the baseline, the scale, the penalties and the value head.
+#[test]
+fn completions_without_a_reward_count_as_if_they_had_not_been_sampled() {
+    for preset in Preset::ALL {
+        let step = |group_size| {
+            let recipe = RecipeConfig {
+                group_size,
+                ..small(preset.config())
+            };
+            let recipe = recipe.build().expect("a good recipe");
+            let trainer = Trainer::new(nano(), &recipe).expect("generated problems");
+            let mut trainer =
+                trainer.with_rewards(of_samples(&[Some(1.0), Some(-0.5), None, None]));
+            trainer.step().expect("a good step").metrics
+        };
+        let (with, without) = (step(4), step(2));
+        let name = preset.name();
+        assert_eq!(with.reward, without.reward, "{name}");
+        assert_eq!((with.unrewarded, without.unrewarded), (8, 0), "{name}");
+        assert!(without.grad_norm > 0.0, "{name}");
+        assert!(
+            (with.grad_norm / without.grad_norm - 1.0).abs() < 1e-4,
+            "{name}: {} {}",
+            with.grad_norm,
+            without.grad_norm
+        );
+        let norms = with.vector_norms.iter().zip(&without.vector_norms);
+        for (with, without) in norms {
+            assert!((with - without).abs() < 1e-4, "{name}: {with} {without}");
+        }
+    }
+}
+
+#[test]
+fn groups_with_one_reward_or_none_have_no_gradient() {
+    for rewards in [[None; 4], [None, Some(1.0), None, None]] {
+        let recipe = small(Preset::Grpo.config()).build().expect("a good recipe");
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let open = || Run::open(folder.path(), nano(), &recipe).expect("a good folder");
+        let mut run = open().with_rewards(of_samples(&rewards));
+        let step = run.advance().expect("a good step").expect("a step");
+        assert_eq!(step.metrics.grad_norm, 0.0);
+        let rewarded = rewards.iter().flatten().count();
+        assert_eq!(step.metrics.unrewarded, 4 * (4 - rewarded));
+        assert_eq!(step.metrics.reward, (rewarded > 0).then_some(1.0));
+        drop(run);
+        let mut run = open().with_rewards(of_samples(&rewards)); // reads the log
+        run.advance().expect("a good step").expect("a step");
+    }
+}
+
+/// Rewards by the number of the sample.
+fn of_samples(rewards: &[Option<f32>]) -> Rewards {
+    let rewards = rewards.to_vec();
+    Rewards::new(Duration::from_mins(10)).with("samples", 1.0, move |group, rollout| {
+        let mut rollouts = group.rollouts.iter();
+        rewards[rollouts.position(|one| std::ptr::eq(one, rollout))?]
+    })
+}
+
 /// A reward of 3e38 is finite, but its advantage is not. The step is skipped and reported with the
 /// sample, and the run stops in the end.
 #[test]

@@ -174,6 +174,122 @@ fn a_template_is_taken_from_the_first_file_that_has_one() {
     assert_eq!(render().as_deref(), Some("4 True"));
 }
 
+/// transformers 5.24 takes the same ones.
+#[test]
+fn named_templates_come_from_a_list_an_object_or_a_folder() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let write = |name: &str, content: &str| {
+        fs::write(folder.path().join(name), content).expect("a writable folder");
+    };
+    let render = || {
+        let template = ChatTemplate::from_dir(folder.path()).expect("good files");
+        let messages = [ChatMessage::new("user", "hello")];
+        let template = template.expect("a template");
+        template.render(&messages, true).expect("a simple template")
+    };
+    let object = json!({"chat_template": {"default": "1", "tool_use": "2"}});
+    write("tokenizer_config.json", &object.to_string());
+    assert_eq!(render(), "1");
+    let list = json!({"chat_template": [
+        {"name": "default", "template": "3"}, {"name": "default", "template": "4"},
+    ]});
+    write("tokenizer_config.json", &list.to_string());
+    assert_eq!(render(), "4", "the last of a name");
+    write("chat_template.jinja", "5");
+    assert_eq!(render(), "5");
+    fs::create_dir(folder.path().join("additional_chat_templates")).expect("a writable folder");
+    write("additional_chat_templates/tool_use.jinja", "6");
+    assert_eq!(render(), "5");
+}
+
+#[test]
+fn a_template_that_cannot_be_used_is_an_error_of_chats_only() {
+    let large = "x".repeat((64 << 10) + 1);
+    for (file, content, reason) in [
+        (
+            "tokenizer_config.json",
+            json!({"chat_template": []}).to_string(),
+            "names no template",
+        ),
+        (
+            "tokenizer_config.json",
+            json!({"chat_template": [{"name": "rag", "template": "x"}]}).to_string(),
+            "`rag`",
+        ),
+        (
+            "tokenizer_config.json",
+            json!({"chat_template": {"rag": "x"}}).to_string(),
+            "`rag`",
+        ),
+        (
+            "tokenizer_config.json",
+            json!({"chat_template": 7}).to_string(),
+            "not a text",
+        ),
+        (
+            "tokenizer_config.json",
+            json!({"chat_template": large}).to_string(),
+            "65536 bytes",
+        ),
+        (
+            "chat_template.json",
+            json!({"chat_template": false}).to_string(),
+            "not a text",
+        ),
+        ("chat_template.json", "{".to_owned(), "line 1"),
+        ("chat_template.jinja", large, "65536 bytes"),
+        (
+            "chat_template.jinja",
+            "{% if %}".to_owned(),
+            "line 1: expected",
+        ),
+        (
+            "additional_chat_templates/rag.jinja",
+            "x".to_owned(),
+            "`rag`",
+        ),
+    ] {
+        let folder = tiny_checkpoint();
+        let path = folder.path().join(file);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a writable folder");
+        fs::write(path, &content).expect("a writable folder");
+        let base = load(folder.path()).expect("the model needs no chat template");
+        let template = base.chat_template.expect("a template");
+        let error = template.render(&[ChatMessage::new("user", "x")], true);
+        let Err(ChatError::Malformed {
+            path,
+            reason: found,
+        }) = error
+        else {
+            panic!("{content:.80}: {error:?}");
+        };
+        assert!(found.contains(reason), "{content:.80}: {found}");
+        assert!(path.starts_with(folder.path()), "{path:?}");
+    }
+    for config in [json!({"chat_template": null}), json!({})] {
+        let folder = tiny_checkpoint();
+        let path = folder.path().join("tokenizer_config.json");
+        fs::write(path, config.to_string()).expect("a writable folder");
+        assert!(
+            load(folder.path())
+                .expect("a good checkpoint")
+                .chat_template
+                .is_none()
+        );
+    }
+}
+
+#[test]
+fn a_template_may_come_from_elsewhere() {
+    let tokens = BTreeMap::from([("bos_token".to_owned(), "<s>".to_owned())]);
+    let template = ChatTemplate::from_source("model.gguf", "{{ bos_token }}1", tokens);
+    let messages = [ChatMessage::new("user", "x")];
+    assert_eq!(
+        template.render(&messages, true).expect("a template"),
+        "<s>1"
+    );
+}
+
 #[test]
 fn hostile_templates_come_to_an_end() {
     let start = "{% set x = [1] %}";

@@ -101,7 +101,11 @@ fn train(run: &mut Run, base: &Pretrained, args: &Args, stop: &Stop) -> Result<(
 /// Prints the first completion of a group.
 fn show(group: &Group) {
     if let Some(first) = group.rollouts.first() {
-        eprintln!("{} ({}): {}", group.problem.id, first.score.sum, first.text);
+        let reward = first
+            .score
+            .sum
+            .map_or("no reward".to_owned(), |reward| reward.to_string());
+        eprintln!("{} ({reward}): {}", group.problem.id, first.text);
     }
 }
 

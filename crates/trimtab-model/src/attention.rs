@@ -434,7 +434,7 @@ fn hidden(
 
 /// Rows of different lengths, padded at the end to the longest. Attention never looks at later
 /// tokens, so the padding does not matter.
-struct Padding {
+pub(crate) struct Padding {
     rows: usize,
     longest: usize,
     /// Index of each padded slot in the ragged block, and of each ragged token among the padded
@@ -443,7 +443,7 @@ struct Padding {
 }
 
 impl Padding {
-    fn of(lens: &[usize], device: &Device) -> Self {
+    pub(crate) fn of(lens: &[usize], device: &Device) -> Self {
         let longest = lens.iter().copied().max().unwrap_or(0);
         let indices = lens.iter().any(|&len| len != longest).then(|| {
             let (mut padded, mut ragged) = (Vec::new(), Vec::new());
@@ -469,7 +469,7 @@ impl Padding {
     }
 
     /// `[tokens, heads, head_dim]` to `[rows, longest, heads, head_dim]`.
-    fn pad(&self, ragged: Tensor<3>) -> Tensor<4> {
+    pub(crate) fn pad(&self, ragged: Tensor<3>) -> Tensor<4> {
         let [_, heads, head_dim] = ragged.dims();
         let padded = match &self.indices {
             Some((padded, _)) => ragged.select(0, padded.clone()),
@@ -479,7 +479,7 @@ impl Padding {
     }
 
     /// `[rows * longest, hidden_size]` to `[tokens, hidden_size]`.
-    fn unpad(&self, padded: Tensor<2>) -> Tensor<2> {
+    pub(crate) fn unpad(&self, padded: Tensor<2>) -> Tensor<2> {
         match &self.indices {
             Some((_, ragged)) => padded.select(0, ragged.clone()),
             None => padded,

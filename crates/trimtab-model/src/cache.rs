@@ -1,4 +1,4 @@
-//! Keys and values of prompts and of completions in progress.
+//! Keys and values of prompts and of completions in progress, and the states of linear attention.
 //!
 //! Those of a prompt are computed once, whatever the number of its completions.
 
@@ -7,7 +7,9 @@ use trimtab_kernels::{PackedKv, is_cpu};
 
 use crate::attention::{DecodeStep, LayerKv};
 use crate::config::ModelConfig;
+use crate::delta_rule::{DeltaRows, PromptDelta};
 use crate::hook::TokenInfo;
+use crate::mixing::LayerRows;
 pub use crate::mixing::PromptLayer;
 
 /// Keys and values of a prompt in all layers. Cloning is cheap: tensors are shared.
@@ -112,7 +114,7 @@ pub struct KvCache {
     /// A row of packed keys without tokens.
     empty: Vec<PackedKv>,
     /// By layer.
-    layers: Vec<LayerKv>,
+    layers: Vec<LayerRows>,
 }
 
 impl KvCache {
@@ -131,16 +133,22 @@ impl KvCache {
         let shape = [rows, config.num_key_value_heads, capacity, config.head_dim];
         let zeros = || Tensor::zeros(shape, (device, dtype));
         let empty = vec![PackedKv::new(config.head_dim); config.num_key_value_heads];
-        let layers = (0..config.num_hidden_layers)
-            .map(|_| {
-                if is_cpu(device) && dtype == DType::F32 {
+        let kinds = config.architecture.layers.iter().enumerate();
+        let layers = kinds
+            .map(|(index, kind)| {
+                if kind.linear_attention.is_some() {
+                    let mut rows = DeltaRows::default();
+                    rows.refill(&[], &delta_groups(&groups, index));
+                    return LayerRows::Delta(rows);
+                }
+                LayerRows::Kv(if is_cpu(device) && dtype == DType::F32 {
                     LayerKv::Packed(vec![empty.clone(); rows])
                 } else {
                     LayerKv::Tensors {
                         keys: zeros(),
                         values: zeros(),
                     }
-                }
+                })
             })
             .collect();
         Self {
@@ -171,15 +179,20 @@ impl KvCache {
             self.next_slot = 0;
         }
         let kept_rows = kept.len();
-        for layer in &mut self.layers {
+        for (index, layer) in self.layers.iter_mut().enumerate() {
             let (keys, values) = match layer {
-                LayerKv::Packed(rows) => {
+                LayerRows::Delta(rows) => {
+                    let kept: Vec<usize> = kept.iter().map(|&row| row as usize).collect();
+                    rows.refill(&kept, &delta_groups(&new, index));
+                    continue;
+                }
+                LayerRows::Kv(LayerKv::Packed(rows)) => {
                     let mut keep = keep.iter();
                     rows.retain(|_| *keep.next().expect("one mark per row"));
                     rows.extend(vec![self.empty.clone(); new_rows]);
                     continue;
                 }
-                LayerKv::Tensors { keys, values } => (keys, values),
+                LayerRows::Kv(LayerKv::Tensors { keys, values }) => (keys, values),
             };
             for x in [keys, values] {
                 let [_, heads, capacity, head_dim] = x.dims();
@@ -246,8 +259,8 @@ impl KvCache {
         let len = self.next_slot - oldest;
         self.capacity += more;
         for layer in &mut self.layers {
-            let LayerKv::Tensors { keys, values } = layer else {
-                return; // each packed row grows by itself
+            let LayerRows::Kv(LayerKv::Tensors { keys, values }) = layer else {
+                continue; // packed rows grow by themselves, and states do not grow
             };
             for x in [keys, values] {
                 let [rows, heads, _, head_dim] = x.dims();
@@ -263,7 +276,7 @@ impl KvCache {
     }
 
     /// The buffers of a layer, and what a decode step does with them.
-    pub(crate) fn layer(&mut self, layer: usize) -> (&mut LayerKv, DecodeStep<'_>) {
+    pub(crate) fn layer(&mut self, layer: usize) -> (&mut LayerRows, DecodeStep<'_>) {
         let step = DecodeStep {
             slot: self.next_slot,
             starts: &self.starts,
@@ -284,7 +297,7 @@ impl KvCache {
     /// Number of tokens whose keys and values are in memory, each prompt counted once.
     #[cfg(test)]
     pub(crate) fn stored_tokens(&self) -> usize {
-        let LayerKv::Packed(rows) = &self.layers[0] else {
+        let LayerRows::Kv(LayerKv::Packed(rows)) = &self.layers[0] else {
             panic!("a cache on the CPU is packed")
         };
         let rows: usize = rows.iter().map(|heads| heads[0].len()).sum();
@@ -295,4 +308,12 @@ impl KvCache {
         let prompts: std::collections::BTreeMap<usize, usize> = prompts.collect();
         rows + prompts.values().sum::<usize>()
     }
+}
+
+/// What prompts hand on in a layer of linear attention, each with its number of rows.
+fn delta_groups(groups: &[(PromptCache, usize)], layer: usize) -> Vec<(&PromptDelta, usize)> {
+    let groups = groups.iter();
+    groups
+        .filter_map(|(prompt, count)| Some((prompt.layers[layer].delta()?, *count)))
+        .collect()
 }

@@ -1,50 +1,33 @@
 //! Chat templates: the Jinja program of a checkpoint that turns messages into text.
 //!
-//! A template is untrusted code. It runs in `minijinja` with a limited budget of fuel, for a
-//! limited time, and in a thread of its own with room for deep recursion. Instructions and output
-//! use fuel.
-//!
-//! One case is not stopped: a value that contains itself many times over, such as `[x, x]` thirty
-//! times in a row. The engine compares and joins such values without using fuel. The caller gets
-//! [`ChatError::Limit`], but the thread keeps running.
+//! A template is untrusted code. [`trimtab_jinja`] runs it with a limited amount of fuel, which
+//! every step, list item and text uses up, in a thread of its own with room for deep recursion.
+
+mod loading;
+mod messages;
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use jiff::Zoned;
-use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Kwargs, Serde, Value, ValueKind, merge_maps};
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, context, escape_formatter};
-use minijinja_contrib::pycompat;
 use serde::{Deserialize, Serialize};
-
-use crate::file::read_limited;
-use crate::python_json;
-use crate::tokenizer_config::{TokenizerConfig, text};
+use trimtab_jinja::Value;
+use trimtab_jinja::value::{Dict, Key};
 
 /// Largest template, in bytes. Templates in use have less than 20 thousand.
 const MAX_SOURCE_BYTES: usize = 64 << 10;
 
-/// Fuel of one rendering. An instruction costs 1, and so do 64 bytes of output.
-const FUEL: u64 = 1 << 20;
+/// Fuel of one rendering: a step costs 1, and so do an item of a list and 32 bytes of text.
+const FUEL: u64 = 1 << 21;
 
 /// How long one rendering may take. Usual ones take a millisecond.
 const TIME: Duration = Duration::from_secs(10);
 
-/// Stack of the thread that renders: enough for the depth that [`MAX_SOURCE_BYTES`] and [`FUEL`]
-/// allow. The system provides it as it is used.
+/// Stack of the thread that renders. The system provides it as it is used.
 const STACK_BYTES: usize = 512 << 20;
-
-/// Bytes of printed lists, maps and JSON for one unit of fuel.
-const BYTES_PER_FUEL: u64 = 4;
-
-/// Name of the template in its environment.
-const NAME: &str = "chat template";
 
 /// One turn of a conversation.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -76,9 +59,12 @@ impl ChatMessage {
 /// ```
 #[derive(Clone, Debug)]
 pub struct ChatTemplate {
-    source: String,
+    /// The file that it comes from.
+    path: PathBuf,
+    /// The source, or why it cannot be used.
+    source: Result<String, String>,
     /// `bos_token`, `eos_token` and so on, from the tokenizer configuration.
-    special_tokens: BTreeMap<String, Value>,
+    special_tokens: BTreeMap<String, String>,
 }
 
 /// Why a chat template could not be read or rendered.
@@ -88,7 +74,10 @@ pub struct ChatTemplate {
 pub enum ChatError {
     #[error("cannot read {path}")]
     Read { path: PathBuf, source: io::Error },
-    #[error("{path} has no usable chat template: {reason}")]
+    #[error(
+        "the chat template of {path} cannot be used: {reason}; without it, give the model plain \
+         text"
+    )]
     Malformed { path: PathBuf, reason: String },
     #[error("the chat template refuses these messages: {message}")]
     Refused { message: String },
@@ -103,48 +92,31 @@ impl ChatTemplate {
     /// most base models.
     ///
     /// The template is in `chat_template.jinja`, or else at the key `chat_template` of
-    /// `tokenizer_config.json` or `chat_template.json`. Of several named templates it is `default`.
+    /// `tokenizer_config.json` or `chat_template.json`. There can be more of them, by name: in the
+    /// folder `additional_chat_templates`, or as a list or an object at the key. The one named
+    /// `default` is used.
+    ///
+    /// A template that cannot be used is no error here but in [`Self::render`]: the model needs none
+    /// for plain text.
     ///
     /// # Errors
     ///
-    /// A file cannot be read, is too large or malformed, or its template is not valid Jinja.
+    /// A file cannot be read.
     pub fn from_dir(dir: &Path) -> Result<Option<Self>, ChatError> {
-        let config_path = dir.join("tokenizer_config.json");
-        let config = read_config(&config_path)?;
-        let jinja = dir.join("chat_template.jinja");
-        let (source, path) = if let Some(source) = read(&jinja)? {
-            (Some(source), jinja)
-        } else if config.get("chat_template").is_some() {
-            (choose(&config), config_path)
-        } else {
-            let path = dir.join("chat_template.json");
-            let config = read_config(&path)?;
-            if config.get("chat_template").is_none() {
-                return Ok(None);
-            }
-            (choose(&config), path)
-        };
-        let Some(source) = source else {
-            return Err(ChatError::Malformed {
-                path,
-                reason: "`chat_template` is neither a text nor a list with one named `default`"
-                    .to_owned(),
-            });
-        };
-        let special_tokens = config
-            .special_tokens()
-            .filter_map(|(key, token)| Some((key.to_owned(), Value::from(text(token)?))))
-            .collect();
-        let template = Self {
-            source,
+        loading::from_dir(dir)
+    }
+
+    /// A template from elsewhere: `source` comes from the file `path`, which errors name. Special
+    /// tokens have the names that templates use, such as `bos_token`.
+    pub fn from_source(
+        path: impl Into<PathBuf>,
+        source: &str,
+        special_tokens: BTreeMap<String, String>,
+    ) -> Self {
+        Self {
+            path: path.into(),
+            source: loading::sized(source),
             special_tokens,
-        };
-        match template.run(None) {
-            Ok(_) => Ok(Some(template)),
-            Err(error) => Err(ChatError::Malformed {
-                path,
-                reason: error.to_string(),
-            }),
         }
     }
 
@@ -155,17 +127,22 @@ impl ChatTemplate {
     ///
     /// # Errors
     ///
-    /// The template refuses the messages (some have no role `system`), fails, or takes too long.
+    /// The template cannot be used, refuses the messages (some have no role `system`), fails, or
+    /// takes too long.
     pub fn render(
         &self,
         messages: &[ChatMessage],
         add_generation_prompt: bool,
     ) -> Result<String, ChatError> {
-        self.render_with(messages, add_generation_prompt, context! {})
+        let no_variables: BTreeMap<&str, &str> = BTreeMap::new();
+        self.render_with(messages, add_generation_prompt, no_variables)
     }
 
     /// As [`Self::render`], with messages of any form and more variables, such as `tools` or
     /// `enable_thinking`. Maps keep the order in which they serialize, also in `tojson`.
+    ///
+    /// As in transformers, a key of a message whose value is null is left out, and
+    /// `reasoning_content`, `thinking` and `reasoning` stand for each other.
     ///
     /// # Errors
     ///
@@ -176,245 +153,68 @@ impl ChatTemplate {
         add_generation_prompt: bool,
         variables: impl Serialize,
     ) -> Result<String, ChatError> {
-        let messages = Value::from(Serde(messages));
-        self.run(Some(merge_maps([
-            context! { tools => (), documents => () }, // always defined in transformers
-            Value::from(Serde(&self.special_tokens)),
-            Value::from(Serde(variables)),
-            context! { messages, add_generation_prompt },
-        ])))
+        let source = self
+            .source
+            .clone()
+            .map_err(|reason| self.malformed(reason))?;
+        let unusable = |error: trimtab_jinja::Unserializable| ChatError::Render {
+            reason: error.to_string(),
+        };
+        let messages = Value::from_serialize(messages).map_err(unusable)?;
+        let Value::Dict(given) = Value::from_serialize(variables).map_err(unusable)? else {
+            return Err(ChatError::Render {
+                reason: "the variables of a chat template need names".to_owned(),
+            });
+        };
+        // `tools` and `documents` are always defined in transformers.
+        let mut variables: Dict = ["tools", "documents"]
+            .map(|name| (Key::from(name), Value::None))
+            .into_iter()
+            .collect();
+        for (name, token) in &self.special_tokens {
+            variables.insert(Key::from(name.as_str()), Value::from(token.as_str()));
+        }
+        variables.extend(
+            given
+                .iter()
+                .map(|(name, value)| (name.clone(), value.clone())),
+        );
+        let prompt = Value::Bool(add_generation_prompt);
+        variables.insert(Key::from("messages"), messages::normalized(messages)?);
+        variables.insert(Key::from("add_generation_prompt"), prompt);
+        self.run(source, Value::from(variables))
     }
 
-    /// Compiles the template and, given variables, renders it, in a thread of its own that contains
-    /// panics and deep recursion.
-    fn run(&self, variables: Option<Value>) -> Result<String, ChatError> {
-        let unusable = |reason: &str| ChatError::Render {
-            reason: reason.to_owned(),
-        };
-        if self.source.len() > MAX_SOURCE_BYTES {
-            return Err(unusable("it is larger than any in use"));
+    fn malformed(&self, reason: String) -> ChatError {
+        ChatError::Malformed {
+            path: self.path.clone(),
+            reason,
         }
-        let source = without_generation_tags(&self.source);
+    }
+
+    /// Renders a template in a thread of its own, which contains panics and deep recursion.
+    fn run(&self, source: String, variables: Value) -> Result<String, ChatError> {
         let (sender, receiver) = mpsc::channel();
+        let failed = |reason: String| ChatError::Render { reason };
         thread::Builder::new()
             .stack_size(STACK_BYTES)
             .spawn(move || {
-                let mut environment = environment();
-                let text = environment
-                    .add_template(NAME, &source)
-                    .and_then(|()| match variables {
-                        Some(variables) => environment.get_template(NAME)?.render(variables),
-                        None => Ok(String::new()),
-                    });
-                drop(sender.send(text.map_err(ChatError::from))); // nobody waits after `TIME`
+                let text = trimtab_jinja::render(&source, variables, FUEL);
+                drop(sender.send(text)); // nobody waits after `TIME`
             })
-            .map_err(|error| unusable(&error.to_string()))?;
+            .map_err(|error| failed(error.to_string()))?;
         match receiver.recv_timeout(TIME) {
-            Ok(result) => result,
+            Ok(Ok(text)) => Ok(text),
+            Ok(Err(error)) => Err(match error {
+                trimtab_jinja::Error::Syntax { .. } => self.malformed(error.to_string()),
+                trimtab_jinja::Error::Raised { message } => ChatError::Refused { message },
+                trimtab_jinja::Error::Limit => ChatError::Limit,
+                error => failed(error.to_string()),
+            }),
             Err(mpsc::RecvTimeoutError::Timeout) => Err(ChatError::Limit),
-            Err(mpsc::RecvTimeoutError::Disconnected) => Err(unusable("the engine panicked")),
-        }
-    }
-}
-
-impl From<Error> for ChatError {
-    fn from(error: Error) -> Self {
-        let refusal =
-            std::error::Error::source(&error).and_then(|source| source.downcast_ref::<Refusal>());
-        match (error.kind(), refusal) {
-            (ErrorKind::OutOfFuel, _) => Self::Limit,
-            (_, Some(Refusal(message))) => Self::Refused {
-                message: message.clone(),
-            },
-            _ => Self::Render {
-                reason: error.to_string(),
-            },
-        }
-    }
-}
-
-/// The template in a configuration; of several named ones, `default`.
-fn choose(config: &TokenizerConfig) -> Option<String> {
-    let value = config.get("chat_template")?;
-    let source = value.as_str().or_else(|| {
-        let mut named = value.as_array()?.iter();
-        named.find(|each| each["name"] == "default")?["template"].as_str()
-    });
-    source.map(str::to_owned)
-}
-
-/// The argument of `raise_exception` in a template.
-#[derive(Debug)]
-struct Refusal(String);
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Refusal {}
-
-/// An environment as `transformers.utils.chat_template_utils` makes it.
-fn environment<'source>() -> Environment<'source> {
-    let mut environment = Environment::new();
-    let syntax = SyntaxConfig::builder()
-        .trim_blocks(true)
-        .lstrip_blocks(true)
-        .build();
-    environment.set_syntax(syntax.expect("the usual delimiters"));
-    environment.set_auto_escape_callback(|_| AutoEscape::None);
-    environment.set_unknown_method_callback(|state, value, method, arguments| match method {
-        // It pads to any width before it uses fuel.
-        "format" => Err(ErrorKind::UnknownMethod.into()),
-        _ => pycompat::unknown_method_callback(state, value, method, arguments),
-    });
-    environment.set_fuel(Some(FUEL));
-    environment.set_formatter(|output, state, value| match value.kind() {
-        ValueKind::Seq | ValueKind::Map | ValueKind::Iterable | ValueKind::Plain => {
-            Ok(output.write_str(&limited(state, |text| write!(text, "{value}"))?)?)
-        }
-        _ => escape_formatter(output, state, value),
-    });
-    environment.add_filter("tojson", tojson);
-    environment.add_filter("string", |state: &State, value: &Value| {
-        limited(state, |text| write!(text, "{value}"))
-    });
-    environment.add_test("iterable", |value: &Value| {
-        // `none` is iterable in minijinja
-        !matches!(
-            value.kind(),
-            ValueKind::None | ValueKind::Bool | ValueKind::Number
-        )
-    });
-    environment.add_function("raise_exception", |message: String| -> Result<(), Error> {
-        let error = Error::new(ErrorKind::InvalidOperation, message.clone());
-        Err(error.with_source(Refusal(message)))
-    });
-    environment.add_function("strftime_now", |format: &str| {
-        strftime(format, &Zoned::now())
-    });
-    environment
-}
-
-/// The filter `tojson` with the arguments that it has in transformers.
-fn tojson(
-    state: &State,
-    value: &Value,
-    indent: Option<usize>,
-    options: Kwargs,
-) -> Result<Value, Error> {
-    let indent = indent.or(options.get("indent")?);
-    let ascii: Option<bool> = options.get("ensure_ascii")?;
-    let separators: Option<Vec<String>> = options.get("separators")?;
-    options.assert_all_used()?; // `sort_keys` is not supported
-    let style = python_json::Style::new(indent, separators, ascii.unwrap_or(false));
-    limited(state, |text| Ok(python_json::dump(value, style, text)?)).map(Value::from)
-}
-
-/// The output of `write`, as long as the fuel lasts: a small value can have an endless text.
-fn limited(
-    state: &State,
-    write: impl FnOnce(&mut Limited) -> io::Result<()>,
-) -> Result<String, Error> {
-    let (_, fuel) = state.fuel_levels().unwrap_or((0, FUEL));
-    let mut text = Limited {
-        bytes: Vec::new(),
-        limit: fuel.saturating_mul(BYTES_PER_FUEL) as usize,
-    };
-    match write(&mut text) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
-            return Err(ErrorKind::OutOfFuel.into());
-        }
-        Err(error) => return Err(Error::new(ErrorKind::InvalidOperation, error.to_string())),
-    }
-    state.consume_fuel(text.bytes.len() as u64 / BYTES_PER_FUEL)?;
-    Ok(String::from_utf8(text.bytes).expect("only whole strings are written"))
-}
-
-/// A buffer with a limit.
-struct Limited {
-    bytes: Vec<u8>,
-    limit: usize,
-}
-
-impl Write for Limited {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.bytes.len() + bytes.len() > self.limit {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        self.bytes.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-fn strftime(format: &str, time: &Zoned) -> Result<String, Error> {
-    jiff::fmt::strtime::format(format, time)
-        .map_err(|error| Error::new(ErrorKind::InvalidOperation, error.to_string()))
-}
-
-/// Replaces `{% generation %}`, which marks the assistant's part and prints nothing, by a scope.
-fn without_generation_tags(source: &str) -> String {
-    let mut result = String::with_capacity(source.len());
-    let mut rest = source;
-    while let Some(start) = rest.find("{%") {
-        let (before, tag) = rest.split_at(start + 2);
-        result += before;
-        rest = tag;
-        let Some(end) = tag.find("%}") else { break };
-        let inner = &tag[..end];
-        let open = if inner.starts_with(['-', '+']) {
-            &inner[..1]
-        } else {
-            ""
-        };
-        let close = if inner.ends_with(['-', '+']) {
-            &inner[inner.len() - 1..]
-        } else {
-            ""
-        };
-        let plain = match inner.trim_matches(['-', '+']).trim() {
-            "generation" => "with",
-            "endgeneration" => "endwith",
-            _ => continue,
-        };
-        result += &format!("{open} {plain} {close}");
-        rest = &tag[end..];
-    }
-    result + rest
-}
-
-fn read_config(path: &Path) -> Result<TokenizerConfig, ChatError> {
-    TokenizerConfig::read(path).map_err(|error| unread(path, error))
-}
-
-/// The text of a file, or `None` where there is none.
-fn read(path: &Path) -> Result<Option<String>, ChatError> {
-    match read_limited(path, MAX_SOURCE_BYTES as u64) {
-        Ok(bytes) => String::from_utf8(bytes)
-            .map(Some)
-            .map_err(|error| unread(path, io::Error::new(io::ErrorKind::InvalidData, error))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(unread(path, error)),
-    }
-}
-
-fn unread(path: &Path, error: io::Error) -> ChatError {
-    let path = path.into();
-    match error.kind() {
-        io::ErrorKind::InvalidData | io::ErrorKind::FileTooLarge | io::ErrorKind::UnexpectedEof => {
-            ChatError::Malformed {
-                path,
-                reason: error.to_string(),
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                Err(failed("the engine panicked".to_owned()))
             }
         }
-        _ => ChatError::Read {
-            path,
-            source: error,
-        },
     }
 }

@@ -5,6 +5,7 @@
 //! shrinks, and its pages count towards the memory of the process.
 
 mod error;
+mod fused_experts;
 mod header;
 mod index;
 mod mismatch;
@@ -65,6 +66,9 @@ impl CheckpointWeights {
     /// Opens `model.safetensors` in the folder `dir`, or else the shards that
     /// `model.safetensors.index.json` names, and reads their headers.
     ///
+    /// Experts that are stored as one tensor appear as tensors of each expert, as they are named
+    /// where they are not fused.
+    ///
     /// # Errors
     ///
     /// There are weights in another format only, a file is missing, cut short or malformed, the index does not fit the files, or a file that
@@ -77,6 +81,7 @@ impl CheckpointWeights {
             let mut weights = Self::empty(single.clone());
             let metadata = weights.add_file(single, |_| true)?;
             weights.verify_checksum(&metadata)?;
+            fused_experts::split(&mut weights.tensors);
             Ok(weights)
         } else {
             Self::open_shards(dir, index)
@@ -101,6 +106,7 @@ impl CheckpointWeights {
                 });
             }
         }
+        fused_experts::split(&mut weights.tensors);
         Ok(weights)
     }
 
@@ -224,7 +230,8 @@ impl CheckpointWeights {
     ///
     /// # Shapes
     ///
-    /// - output: that of the matrix, or `[1, n]` for a vector of `n` numbers
+    /// - output: that of the matrix, `[1, n]` for a vector of `n` numbers, or `[rows, columns]` for
+    ///   a convolution `[rows, 1, columns]`
     ///
     /// # Errors
     ///
@@ -237,7 +244,7 @@ impl CheckpointWeights {
         device: &Device,
     ) -> Result<Tensor<2>, WeightsError> {
         let rows = match self.tensors.get(name).map(|location| &location.shape[..]) {
-            Some(&[rows, _]) => rows,
+            Some(&[rows, _] | &[rows, 1, _]) => rows,
             _ => 1,
         };
         self.rows(name, 0..rows, dtype, device)
@@ -269,7 +276,7 @@ impl CheckpointWeights {
         let location = self.tensors.get(name).ok_or_else(|| self.missing(name))?;
         let [count, columns] = match location.shape[..] {
             [columns] => [1, columns],
-            [rows, columns] => [rows, columns],
+            [rows, columns] | [rows, 1, columns] => [rows, columns],
             _ => return Err(self.missing(name)),
         };
         assert!(rows.end <= count, "`{name}` has {count} rows, not {rows:?}");
@@ -290,6 +297,11 @@ impl CheckpointWeights {
             }
         };
         Ok(Tensor::from_data(data, (device, DType::from(dtype))))
+    }
+
+    /// Whether there is a tensor `name`.
+    pub fn contains(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
     }
 
     /// The files, in the order of their names.

@@ -11,7 +11,8 @@ pub(crate) mod quantised;
 pub(crate) mod rope;
 
 pub use architecture::{
-    Architecture, Biases, LayerConfig, ModelConfig, NormNames, QkNorm, TensorNames,
+    Architecture, Biases, ExpertsConfig, LayerConfig, LinearAttentionConfig, ModelConfig,
+    NormNames, QkNorm, TensorNames,
 };
 pub use error::ConfigError;
 pub use rope::{QueryScaling, RopeConfig, RopeScaling};

@@ -78,6 +78,10 @@ impl ModelConfig {
         let mut keys = ConfigKeys::parse(text)?;
         refuse_quantised(&mut keys)?;
         let config = families::read(&mut keys)?;
+        // Where a family has no window, one as wide as the context hides nothing.
+        keys.ignore_if("sliding_window", |window| {
+            window.as_u64() >= Some(config.max_position_embeddings as u64)
+        });
         keys.finish(allowed)?;
         config.check()?;
         Ok(config)

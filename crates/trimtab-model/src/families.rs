@@ -15,6 +15,8 @@ mod olmo3;
 mod phi3;
 mod qwen2;
 mod qwen3;
+mod qwen3_5;
+mod qwen3_moe;
 mod qwen3_vl;
 mod smollm3;
 
@@ -25,7 +27,7 @@ use crate::config::keys::ConfigKeys;
 /// A function that reads `config.json` of a `model_type`.
 type Family = fn(&mut ConfigKeys) -> Result<ModelConfig, ConfigError>;
 
-const FAMILIES: [(&str, Family); 16] = [
+const FAMILIES: [(&str, Family); 21] = [
     ("gemma2", gemma2::read),
     ("gemma3", gemma3::read_with_images),
     ("gemma3_text", gemma3::read),
@@ -40,6 +42,11 @@ const FAMILIES: [(&str, Family); 16] = [
     ("phi3", phi3::read),
     ("qwen2", qwen2::read),
     ("qwen3", qwen3::read),
+    ("qwen3_5", qwen3_5::read_with_images),
+    ("qwen3_5_moe", qwen3_5::read_with_images),
+    ("qwen3_5_moe_text", qwen3_5::read),
+    ("qwen3_5_text", qwen3_5::read),
+    ("qwen3_moe", qwen3_moe::read),
     ("qwen3_vl", qwen3_vl::read),
     ("smollm3", smollm3::read),
 ];

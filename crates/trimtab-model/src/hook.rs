@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 use trimtab_kernels as kernels;
 
+use crate::config::LayerConfig;
 use crate::weight::uses_cpu_kernels;
 
 /// What acts on a forward pass. Capture, steering and patching are all hooks.
@@ -155,6 +156,24 @@ impl Site {
             Self::GateProj => Some("mlp.gate_proj"),
             Self::UpProj => Some("mlp.up_proj"),
             Self::DownProj => Some("mlp.down_proj"),
+            Self::ResidPre | Self::AttnOut | Self::ResidMid | Self::MlpOut | Self::ResidPost => {
+                None
+            }
+        }
+    }
+
+    /// Why a layer does not have the site; `None` if it has it.
+    ///
+    /// Linear attention has other projections than attention, and a mixture of experts has several
+    /// of each. An intervention is never called at a site that a layer does not have.
+    pub fn missing_in(self, layer: &LayerConfig) -> Option<&'static str> {
+        match self {
+            Self::QProj | Self::KProj | Self::VProj | Self::OProj => layer
+                .linear_attention
+                .map(|_| "its attention is linear and has other projections"),
+            Self::GateProj | Self::UpProj | Self::DownProj => layer
+                .experts
+                .map(|_| "its MLP is a mixture of experts, which have one each"),
             Self::ResidPre | Self::AttnOut | Self::ResidMid | Self::MlpOut | Self::ResidPost => {
                 None
             }

@@ -1,26 +1,29 @@
 //! One decoder layer: its tensors, their names in a checkpoint, and its forward pass.
 
+mod experts;
+mod gated_delta_net;
 mod mlp;
 mod self_attention;
+mod token_mixer;
 
 use std::ops::Range;
 
 use burn::tensor::{DType, Tensor};
 use trimtab_kernels as kernels;
 
-use crate::config::ModelConfig;
+use crate::config::{LayerConfig, ModelConfig};
 use crate::hook::{LayerHooks, Site};
 use crate::mixing::Mixing;
 use crate::rope::Rotation;
 use crate::weight::Weight;
 use mlp::Mlp;
-use self_attention::SelfAttention;
+use token_mixer::TokenMixer;
 
 /// The tensors of a layer. `T` is `()` where only names and shapes are asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Layer<T> {
     pre_attention_norm: Option<RmsNorm<T>>,
-    attention: SelfAttention<T>,
+    token_mixer: TokenMixer<T>,
     post_attention_norm: Option<RmsNorm<T>>,
     pre_mlp_norm: Option<RmsNorm<T>>,
     mlp: Mlp<T>,
@@ -35,6 +38,8 @@ pub(crate) struct TensorSpec {
     pub(crate) rows: Option<Range<usize>>,
     /// Added to its numbers: 1 for norms of which a checkpoint stores the difference from 1.
     pub(crate) offset: f64,
+    /// Whether its numbers are kept as they are where others are rounded.
+    pub(crate) exact: bool,
 }
 
 impl<T> Layer<T> {
@@ -47,6 +52,7 @@ impl<T> Layer<T> {
         let (norms, hidden) = (config.architecture.norms, config.hidden_size);
         let mut tensors = LayerTensors {
             config,
+            layer: &config.architecture.layers[index],
             prefix: format!("{}.layers.{index}", config.architecture.names.decoder),
             take,
         };
@@ -55,7 +61,7 @@ impl<T> Layer<T> {
             post_attention_norm: tensors.norm(norms.post_attention, hidden)?,
             pre_mlp_norm: tensors.norm(norms.pre_mlp, hidden)?,
             post_mlp_norm: tensors.norm(norms.post_mlp, hidden)?,
-            attention: SelfAttention::assemble(&mut tensors)?,
+            token_mixer: TokenMixer::assemble(&mut tensors)?,
             mlp: Mlp::assemble(&mut tensors)?,
         })
     }
@@ -70,7 +76,7 @@ impl<T> Layer<T> {
         ];
         let norms = norms.into_iter().flatten().map(|norm| &mut norm.weight);
         let mut tensors: Vec<&mut T> = norms.collect();
-        tensors.extend(self.attention.tensors_mut());
+        tensors.extend(self.token_mixer.tensors_mut());
         tensors.extend(self.mlp.tensors_mut());
         tensors
     }
@@ -92,19 +98,19 @@ impl Layer<Weight> {
     ) -> Tensor<2> {
         let resid = hooks.at(Site::ResidPre, resid);
         let normed = RmsNorm::maybe(self.pre_attention_norm.as_ref(), resid.clone());
-        let mixed = self
-            .attention
-            .mix(config, &normed, rotation, mix, &mut hooks);
-        let o_proj = &self.attention.o_proj;
         let branch = Branch::new(config, self.post_attention_norm.as_ref(), Site::AttnOut);
-        let resid = o_proj.residual(resid, mixed, branch, Site::OProj, &mut hooks);
+        let inputs = [resid, normed];
+        let resid = self
+            .token_mixer
+            .residual(config, inputs, rotation, branch, mix, &mut hooks);
         let resid = hooks.at(Site::ResidMid, resid);
 
         let normed = RmsNorm::maybe(self.pre_mlp_norm.as_ref(), resid.clone());
-        let inner = self.mlp.inner(config, &normed, &mut hooks);
-        let down_proj = &self.mlp.down_proj;
         let branch = Branch::new(config, self.post_mlp_norm.as_ref(), Site::MlpOut);
-        let resid = down_proj.residual(resid, inner, branch, Site::DownProj, &mut hooks);
+        let activation = config.architecture.activation;
+        let resid = self
+            .mlp
+            .residual(activation, [resid, normed], branch, &mut hooks);
         hooks.at(Site::ResidPost, resid)
     }
 }
@@ -112,6 +118,7 @@ impl Layer<Weight> {
 /// Takes the tensors of one layer.
 pub(crate) struct LayerTensors<'a, T, E> {
     pub(crate) config: &'a ModelConfig,
+    pub(crate) layer: &'a LayerConfig,
     /// The name of the layer, such as `model.layers.3`.
     prefix: String,
     take: &'a mut dyn FnMut(TensorSpec) -> Result<T, E>,
@@ -129,6 +136,32 @@ impl<T, E> LayerTensors<'_, T, E> {
     fn linear(&mut self, name: &str, shape: [usize; 2], bias: bool) -> Result<Linear<T>, E> {
         let name = format!("{}.{name}", self.prefix);
         Linear::assemble(name, shape, None, bias, self.take)
+    }
+
+    /// As [`Self::linear`], without a bias, and never rounded: it decides more than it computes.
+    fn exact_linear(&mut self, name: &str, shape: [usize; 2]) -> Result<Linear<T>, E> {
+        let weight = self.exact(&format!("{name}.weight"), shape.to_vec())?;
+        Ok(Linear { weight, bias: None })
+    }
+
+    /// The tensor `name`, which is never rounded.
+    fn exact(&mut self, name: &str, shape: Vec<usize>) -> Result<T, E> {
+        (self.take)(TensorSpec {
+            name: format!("{}.{name}", self.prefix),
+            shape,
+            rows: None,
+            offset: 0.0,
+            exact: true,
+        })
+    }
+
+    /// The norm `name`, whose weight is stored as it is used in every family.
+    fn plain_norm(&mut self, name: &str, width: usize) -> Result<RmsNorm<T>, E> {
+        Ok(RmsNorm {
+            weight: self.exact(&format!("{name}.weight"), vec![width])?,
+            eps: self.config.rms_norm_eps,
+            offset: 0.0,
+        })
     }
 
     /// Projections of one input, given by name and number of outputs. In families that fuse
@@ -181,6 +214,7 @@ impl<T> RmsNorm<T> {
             shape: vec![width],
             rows: None,
             offset,
+            exact: true,
         };
         Ok(Self {
             weight: take(spec)?,
@@ -244,6 +278,7 @@ impl<T> Linear<T> {
                 shape,
                 rows: rows.clone(),
                 offset: 0.0,
+                exact: false,
             })
         };
         let weight = part(format!("{name}.weight"), vec![outputs, inputs])?;

@@ -7,7 +7,7 @@ use trimtab_kernels::is_cpu;
 
 use crate::chat::{ChatError, ChatTemplate};
 use crate::checkpoint_weights::{CheckpointWeights, WeightsError};
-use crate::config::{ConfigError, ModelConfig};
+use crate::config::{ConfigError, ModelConfig, TensorNames};
 use crate::decoder::Model;
 use crate::precision::Precision;
 use crate::tokenizer::{Tokenizer, TokenizerError};
@@ -102,6 +102,7 @@ impl Pretrained {
         let tokenizer = Tokenizer::from_dir(dir, config.vocab_size)?;
         let chat_template = ChatTemplate::from_dir(dir)?;
         let mut weights = CheckpointWeights::open(dir)?;
+        find_decoder(&mut config.architecture.names, &weights);
         let warnings = resolve_tied_head(&mut config, &mut weights)?;
         let needed = Model::tensor_shapes(&config);
         let names = config.architecture.names;
@@ -170,3 +171,27 @@ fn resolve_tied_head(
 
 /// The rotary frequencies that older versions of transformers saved as if they were weights.
 const SAVED_FREQUENCIES: &str = "rotary_emb.inv_freq";
+
+/// Where checkpoints have their decoder and unembedding. The same model may be saved with or
+/// without the parts around its decoder, under either `model_type`.
+const DECODERS: [&str; 3] = ["model", "model.language_model", "language_model.model"];
+const LM_HEADS: [&str; 2] = ["lm_head", "language_model.lm_head"];
+
+/// Corrects `names` to those that the checkpoint has, if it has others.
+fn find_decoder(names: &mut TensorNames, weights: &CheckpointWeights) {
+    let found = |name: &str, tensor: &str| weights.contains(&format!("{name}{tensor}"));
+    let is_decoder = |name: &&str| found(name, ".embed_tokens.weight");
+    if !is_decoder(&names.decoder) {
+        names.decoder = DECODERS
+            .into_iter()
+            .find(is_decoder)
+            .unwrap_or(names.decoder);
+    }
+    let is_lm_head = |name: &&str| found(name, ".weight");
+    if !is_lm_head(&names.lm_head) {
+        names.lm_head = LM_HEADS
+            .into_iter()
+            .find(is_lm_head)
+            .unwrap_or(names.lm_head);
+    }
+}

@@ -39,7 +39,8 @@ impl Advantage {
     /// - group standardised and batch normalised: `(r_i - m) / (s + 1e-4)`
     /// - value and none: `r_i`; predicted values are subtracted by [`gae`](crate::value::gae)
     ///
-    /// Where all rewards that are compared are equal, the advantages are exactly zero.
+    /// Where all rewards that are compared are equal, the advantages are exactly zero. So is that
+    /// of a reward that has no other to be compared with.
     ///
     /// ```
     /// use trimtab_rl::advantage::Advantage;
@@ -47,10 +48,6 @@ impl Advantage {
     /// let rewards = [vec![1.0, -1.0, -1.0]];
     /// assert_eq!(Advantage::LeaveOneOut.compute(&rewards), [[2.0, -1.0, -1.0]]);
     /// ```
-    ///
-    /// # Panics
-    ///
-    /// Rewards are compared within a group that has fewer than two.
     pub fn compute(self, rewards: &[Vec<f32>]) -> Vec<Vec<f32>> {
         let by_group = |advantages: fn(&[f32]) -> Vec<f32>| {
             rewards.iter().map(|group| advantages(group)).collect()
@@ -79,7 +76,6 @@ pub(crate) fn has_variance(rewards: &[f32]) -> bool {
 }
 
 fn leave_one_out(rewards: &[f32]) -> Vec<f32> {
-    assert_comparable(rewards);
     if !has_variance(rewards) {
         return vec![0.0; rewards.len()];
     }
@@ -93,7 +89,6 @@ fn leave_one_out(rewards: &[f32]) -> Vec<f32> {
 
 /// `(r - mean) / (scale + epsilon)`; the scale is by default the sample standard deviation.
 fn standardised(rewards: &[f32], epsilon: f64, scale: Option<f64>) -> Vec<f32> {
-    assert_comparable(rewards);
     if !has_variance(rewards) {
         return vec![0.0; rewards.len()];
     }
@@ -105,14 +100,6 @@ fn standardised(rewards: &[f32], epsilon: f64, scale: Option<f64>) -> Vec<f32> {
     numbers()
         .map(|reward| ((reward - mean) / scale) as f32)
         .collect()
-}
-
-fn assert_comparable(rewards: &[f32]) {
-    assert!(
-        rewards.len() >= 2,
-        "rewards are compared within a group of {}; it needs at least 2",
-        rewards.len()
-    );
 }
 
 #[cfg(test)]
@@ -139,6 +126,8 @@ mod tests {
             Advantage::BatchNormalised,
         ] {
             assert_eq!(of(advantage, &[0.1, 0.1, 0.1]), [0.0; 3], "{advantage:?}");
+            assert_eq!(of(advantage, &[0.1]), [0.0], "{advantage:?}");
+            assert_eq!(of(advantage, &[]), [0.0; 0], "{advantage:?}");
         }
     }
 

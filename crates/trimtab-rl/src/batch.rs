@@ -65,7 +65,10 @@ impl<'a> Batch<'a> {
             Some(value) => {
                 let (advantages, targets) =
                     value_advantages(sampler, recipe, value, &groups, &rewards);
-                (advantages, Some(targets))
+                (
+                    advantages,
+                    Some(targets).filter(|targets| !targets.returns.is_empty()),
+                )
             }
             None => (group_advantages(recipe.advantage, &groups, &rewards), None),
         };
@@ -207,9 +210,11 @@ fn has_penalty(recipe: &Recipe) -> bool {
     recipe.kl.coef > 0.0 && recipe.kl.place == KlPlace::Loss
 }
 
-/// Whether a completion's tokens count in the loss.
+/// Whether a completion's tokens count in the loss. Without a reward they do not, as if it had not
+/// been sampled.
 fn counts(recipe: &Recipe, rollout: &Rollout) -> bool {
-    recipe.truncated == Truncated::Keep || rollout.completion.finish_reason != FinishReason::Length
+    let is_cut = rollout.completion.finish_reason == FinishReason::Length;
+    rollout.score.sum.is_some() && (recipe.truncated == Truncated::Keep || !is_cut)
 }
 
 /// Log-probabilities of the unsteered model; `None` without a KL penalty.
@@ -244,7 +249,7 @@ fn token_rewards(recipe: &Recipe, group: &Group, references: Option<&TokenValues
             }
         }
         if let Some(last) = rewards.last_mut() {
-            *last += rollout.score.sum;
+            *last += rollout.score.sum.unwrap_or(0.0);
         }
         rewards
     });
@@ -252,22 +257,39 @@ fn token_rewards(recipe: &Recipe, group: &Group, references: Option<&TokenValues
 }
 
 /// Advantages from the rewards of whole completions. All tokens of a completion have the same.
+/// Completions without a reward have none, and are not compared with others.
 fn group_advantages(
     advantage: Advantage,
     groups: &[&Group],
     rewards: &[TokenValues],
 ) -> Vec<TokenValues> {
-    let sums: Vec<Vec<f32>> = rewards
-        .iter()
-        .map(|rewards| rewards.completions().map(|one| one.iter().sum()).collect())
-        .collect();
-    let advantages = advantage.compute(&sums);
-    let by_token = |(group, advantages): (&&Group, Vec<f32>)| {
-        let each = group.rollouts.iter().zip(advantages);
-        let each = each.map(|(one, advantage)| vec![advantage; one.completion.tokens.len()]);
-        TokenValues::concat(group, each)
+    let sums = |(group, rewards): (&&Group, &TokenValues)| -> Vec<f32> {
+        let rewarded = group.rollouts.iter().zip(rewards.completions());
+        let rewarded = rewarded.filter(|(rollout, _)| rollout.score.sum.is_some());
+        rewarded.map(|(_, rewards)| rewards.iter().sum()).collect()
     };
+    let sums: Vec<Vec<f32>> = groups.iter().zip(rewards).map(sums).collect();
+    let by_token = |(group, advantages): (&&Group, Vec<f32>)| {
+        let mut advantages = advantages.into_iter();
+        by_token(group, |len| {
+            vec![advantages.next().expect("one per reward"); len]
+        })
+    };
+    let advantages = advantage.compute(&sums);
     groups.iter().zip(advantages).map(by_token).collect()
+}
+
+/// The advantages of each token, from those of the next completion with a reward. Tokens of others
+/// have none.
+fn by_token(group: &Group, mut next: impl FnMut(usize) -> Vec<f32>) -> TokenValues {
+    let advantages = group.rollouts.iter().map(|rollout| {
+        let len = rollout.completion.tokens.len();
+        match rollout.score.sum {
+            Some(_) => next(len),
+            None => vec![0.0; len],
+        }
+    });
+    TokenValues::concat(group, advantages)
 }
 
 /// Advantages from the value head, and what it is fitted to.
@@ -280,22 +302,31 @@ fn value_advantages(
 ) -> (Vec<TokenValues>, ValueTargets) {
     let features = value_features(sampler, recipe, value, groups);
     let (mut advantages, mut all_values, mut all_returns) = (vec![], vec![], vec![]);
-    for ((group, features), rewards) in groups.iter().zip(&features).zip(rewards) {
-        let values = TokenValues::new(group, value.values(features));
-        for (values, rewards) in values.completions().zip(rewards.completions()) {
+    let mut all_features = vec![];
+    for ((group, features), rewards) in groups.iter().zip(features).zip(rewards) {
+        let values = TokenValues::new(group, value.values(&features));
+        let hidden_size = features.len() / group.tokens().max(1);
+        let mut features = features.as_slice();
+        let completions = group.rollouts.iter().zip(values.completions());
+        for ((rollout, values), rewards) in completions.zip(rewards.completions()) {
+            let (own_features, others) = features.split_at(values.len() * hidden_size);
+            features = others;
+            if rollout.score.sum.is_none() {
+                continue;
+            }
             let (own, returns) = gae(rewards, values, recipe.value.gamma, recipe.value.lambda);
             advantages.extend(own);
             all_values.extend_from_slice(values);
             all_returns.extend(returns);
+            all_features.extend_from_slice(own_features);
         }
     }
     normalise_advantages(&mut advantages);
     let mut rest = advantages.into_iter();
-    let of_group =
-        |group: &&Group| TokenValues::new(group, rest.by_ref().take(group.tokens()).collect());
+    let of_group = |group: &&Group| by_token(group, |len| rest.by_ref().take(len).collect());
     let advantages = groups.iter().map(of_group).collect();
     let targets = ValueTargets {
-        features: features.concat(),
+        features: all_features,
         explained_variance: explained_variance(&all_values, &all_returns),
         returns: all_returns,
     };

@@ -17,8 +17,11 @@ use crate::rollout::{Group, Rollout};
 pub struct StepMetrics {
     /// Number of the step, from 1.
     pub step: u64,
-    /// Mean reward.
-    pub reward: f64,
+    /// Mean reward of the completions that have one. `None` if none has.
+    pub reward: Option<f64>,
+    /// Number of completions to which no reward applied.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unrewarded: usize,
     /// Share of completions with the right answer.
     pub accuracy: f64,
     /// Share of completions with a closed box.
@@ -27,7 +30,7 @@ pub struct StepMetrics {
     pub mean_length: f64,
     /// Share of completions that were cut at `max_new_tokens`.
     pub truncation_rate: f64,
-    /// Share of groups whose rewards were all equal.
+    /// Share of groups whose rewards were all equal, or that had none.
     pub zero_variance_rate: f64,
     /// Loss of the policy, without the entropy bonus, in the first update.
     pub loss: f64,
@@ -88,11 +91,16 @@ pub(crate) struct UpdateMetrics {
 impl fmt::Display for StepMetrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+        match self.reward {
+            Some(reward) => write!(f, "reward {reward:.2}")?,
+            None => write!(f, "no reward")?,
+        }
+        if self.unrewarded > 0 {
+            write!(f, " ({} completions without one)", self.unrewarded)?;
+        }
         write!(
             f,
-            "reward {:.2}, right {}, format {}, length {:.1}, entropy {:.3}, clipped {}, \
-             grad {:.1e}",
-            self.reward,
+            ", right {}, format {}, length {:.1}, entropy {:.3}, clipped {}, grad {:.1e}",
             percent(self.accuracy),
             percent(self.format_rate),
             self.mean_length,
@@ -124,13 +132,17 @@ impl StepMetrics {
         };
         let tokens: usize = groups.iter().map(Group::tokens).sum();
         let logprobs = rollouts().flat_map(|rollout| &rollout.completion.logprobs);
-        let sum = |numbers: &dyn Fn(&Rollout) -> f64| rollouts().map(numbers).sum::<f64>();
+        let rewards: Vec<f64> = rollouts()
+            .filter_map(|rollout| rollout.score.sum.map(f64::from))
+            .collect();
+        let reward = rewards.iter().sum::<f64>() / rewards.len() as f64;
         let equal = groups
             .iter()
             .filter(|group| !has_variance(&group.rewards()));
         Self {
             step,
-            reward: sum(&|rollout| f64::from(rollout.score.sum)) / count,
+            reward: (!rewards.is_empty()).then_some(reward),
+            unrewarded: rollouts().count() - rewards.len(),
             accuracy: share(&|rollout| rollout.grade.verdict.is_correct()),
             format_rate: share(&|rollout| rollout.grade.extracted.is_some()),
             mean_length: tokens as f64 / count,
@@ -165,6 +177,11 @@ impl StepMetrics {
         let tokens = (tokens * updates.len()).max(1);
         self.clip_fraction = clipped as f64 / tokens as f64;
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// Mean of each reward over the rollouts where it applies.

@@ -15,6 +15,9 @@ use command::Command;
 
 /// The rewards of a run: a weighted sum of named functions.
 ///
+/// Those that do not apply to a completion are left out of its sum. A completion to which none
+/// applies has no reward: it takes no part in baselines and losses.
+///
 /// [`Recipe::rewards`](crate::Recipe::rewards) gives those of a recipe.
 ///
 /// ```
@@ -167,7 +170,9 @@ impl Rewards {
                     });
                 }
                 score.parts.insert(part.name.clone(), value);
-                score.sum += part.weight * value.unwrap_or(0.0);
+                if let Some(value) = value {
+                    *score.sum.get_or_insert(0.0) += part.weight * value;
+                }
             }
         }
         Ok(scores)
@@ -216,10 +221,33 @@ mod tests {
             );
         // `\boxed{4}` contains `boxed{`, not `box{`.
         rewards.score(&mut groups).expect("finite rewards");
-        let sums: Vec<f32> = groups[0].rollouts.iter().map(|one| one.score.sum).collect();
-        assert_eq!(sums, [0.5, -1.5]);
+        let sums: Vec<_> = groups[0].rollouts.iter().map(|one| one.score.sum).collect();
+        assert_eq!(sums, [Some(0.5), Some(-1.5)]);
         assert_eq!(groups[0].rollouts[0].score.parts["bonus"], None);
         assert_eq!(groups[0].rollouts[1].score.parts["correctness"], Some(-1.0));
+    }
+
+    #[test]
+    fn a_completion_to_which_nothing_applies_has_no_reward() {
+        let mut groups = [group(&["a", "b", "c"], "4")];
+        let only = |text: &'static str, reward: f32| {
+            move |_: &Group, rollout: &Rollout| (rollout.text == text).then_some(reward)
+        };
+        let rewards = Rewards::new(Duration::from_secs(60))
+            .with("one", 2.0, only("a", 0.5))
+            .with("zero", 1.0, only("c", 0.0));
+        rewards.score(&mut groups).expect("finite rewards");
+        let sums: Vec<_> = groups[0].rollouts.iter().map(|one| one.score.sum).collect();
+        assert_eq!(sums, [Some(1.0), None, Some(0.0)]);
+        assert_eq!(groups[0].rewards(), [1.0, 0.0]);
+        let reward = |record: &crate::rollout::RolloutRecord| {
+            serde_json::to_value(record).expect("plain data")["reward"].clone()
+        };
+        let rewards: Vec<_> = groups[0].records().map(|record| reward(&record)).collect();
+        assert_eq!(
+            rewards,
+            [serde_json::json!(1.0), serde_json::Value::Null, 0.0.into()]
+        );
     }
 
     #[test]

@@ -51,8 +51,8 @@ pub struct Rollout {
 pub struct Score {
     /// The rewards by name, before their weights. `None` where a reward does not apply.
     pub parts: BTreeMap<String, Option<f32>>,
-    /// Their weighted sum. Rewards that do not apply are left out.
-    pub sum: f32,
+    /// The weighted sum of those that apply. `None` if none does.
+    pub sum: Option<f32>,
 }
 
 /// Why no rollouts could be made.
@@ -87,8 +87,8 @@ pub struct RolloutRecord<'a> {
     pub length: usize,
     /// The answer found in it.
     pub extracted: Option<&'a str>,
-    /// The weighted sum of its rewards.
-    pub reward: f32,
+    /// The weighted sum of its rewards. `None` if none applies.
+    pub reward: Option<f32>,
     /// The rewards by name, before their weights.
     pub parts: &'a BTreeMap<String, Option<f32>>,
 }
@@ -226,9 +226,12 @@ impl Rollout {
 }
 
 impl Group {
-    /// The rewards of its completions.
+    /// The rewards of those of its completions that have one.
     pub fn rewards(&self) -> Vec<f32> {
-        self.rollouts.iter().map(|one| one.score.sum).collect()
+        self.rollouts
+            .iter()
+            .filter_map(|one| one.score.sum)
+            .collect()
     }
 
     /// Its completions, as the loss takes them.

@@ -1,5 +1,6 @@
 //! Published data sets: their files, their rows and how they are usually measured.
 
+mod conversation;
 mod error;
 mod fields;
 mod rows;
@@ -303,3 +304,6 @@ pub fn content_sha256(problems: &[Problem]) -> String {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod layout_tests;

@@ -1,5 +1,7 @@
 //! What a decoder computes.
 
+use std::ops::RangeInclusive;
+
 use trimtab_kernels::Activation;
 
 use super::error::{ConfigError, refuse};
@@ -54,6 +56,9 @@ pub struct Architecture {
     pub qk_norm: Option<QkNorm>,
     /// Which projections have a bias.
     pub biases: Biases,
+    /// Whether attention has a gate on its output: `q_proj` gives the queries and the gate of each
+    /// head, and what `o_proj` gets is multiplied by the sigmoid of the gate.
+    pub output_gate: bool,
     /// Whether a checkpoint stores queries, keys and values as one tensor (`qkv_proj`), and gate
     /// and up as another (`gate_up_proj`).
     pub fused_projections: bool,
@@ -72,7 +77,7 @@ pub struct Architecture {
     pub logits_scale: f64,
     /// `c`, if logits are capped as `c tanh(logit / c)`.
     pub final_logit_softcapping: Option<f64>,
-    /// Of each layer, its attention window and rotary embedding.
+    /// What differs from layer to layer.
     pub layers: Vec<LayerConfig>,
     /// The rotary embeddings of all layers.
     pub ropes: Vec<RopeConfig>,
@@ -97,6 +102,133 @@ pub struct LayerConfig {
     /// Index into [`Architecture::ropes`]; `None`: queries and keys are not rotated (`NoPE`,
     /// arXiv:2305.19466).
     pub rope: Option<usize>,
+    /// `None`: softmax attention.
+    pub linear_attention: Option<LinearAttentionConfig>,
+    /// `None`: one MLP for all tokens.
+    pub experts: Option<ExpertsConfig>,
+}
+
+/// The sizes of a gated `DeltaNet` (arXiv:2412.06464) in place of attention, named as in
+/// `config.json`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinearAttentionConfig {
+    /// Number of query and key heads.
+    pub linear_num_key_heads: usize,
+    /// Number of value heads; a multiple of `linear_num_key_heads`.
+    pub linear_num_value_heads: usize,
+    /// Width of a query or key head.
+    pub linear_key_head_dim: usize,
+    /// Width of a value head.
+    pub linear_value_head_dim: usize,
+    /// Tokens that the causal convolution sees, at least 2.
+    pub linear_conv_kernel_dim: usize,
+}
+
+/// A mixture of experts in place of the MLP, with sizes named as in `config.json`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExpertsConfig {
+    /// Number of experts.
+    pub num_experts: usize,
+    /// How many of them compute each token.
+    pub num_experts_per_tok: usize,
+    /// Width inside an expert.
+    pub moe_intermediate_size: usize,
+    /// Whether the weights of a token's experts are scaled so that their sum is 1.
+    pub norm_topk_prob: bool,
+    /// Width inside the expert that computes every token; `None`: there is none.
+    pub shared_expert_intermediate_size: Option<usize>,
+}
+
+impl LinearAttentionConfig {
+    /// Width of all queries, and of all keys.
+    pub(crate) fn key_width(&self) -> usize {
+        self.linear_num_key_heads * self.linear_key_head_dim
+    }
+
+    /// Width of all values.
+    pub(crate) fn value_width(&self) -> usize {
+        self.linear_num_value_heads * self.linear_value_head_dim
+    }
+
+    /// Width of queries, keys and values together, which the convolution sees.
+    pub(crate) fn conv_width(&self) -> usize {
+        2 * self.key_width() + self.value_width()
+    }
+
+    /// How many numbers a text carries along: the state, and what the convolution still sees.
+    pub(crate) fn state_numbers(&self) -> usize {
+        self.linear_key_head_dim * self.value_width()
+            + (self.linear_conv_kernel_dim - 1) * self.conv_width()
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        for (key, value, range) in [
+            (
+                "linear_num_key_heads",
+                self.linear_num_key_heads,
+                1..=1 << 10,
+            ),
+            (
+                "linear_num_value_heads",
+                self.linear_num_value_heads,
+                1..=1 << 10,
+            ),
+            ("linear_key_head_dim", self.linear_key_head_dim, 1..=1 << 12),
+            (
+                "linear_value_head_dim",
+                self.linear_value_head_dim,
+                1..=1 << 12,
+            ),
+            (
+                "linear_conv_kernel_dim",
+                self.linear_conv_kernel_dim,
+                2..=1 << 6,
+            ),
+        ] {
+            in_range(key, value, range)?;
+        }
+        if !self
+            .linear_num_value_heads
+            .is_multiple_of(self.linear_num_key_heads)
+        {
+            return refuse(
+                "linear_num_value_heads",
+                self.linear_num_value_heads,
+                format!(
+                    "it must be a multiple of linear_num_key_heads ({})",
+                    self.linear_num_key_heads
+                ),
+            );
+        }
+        Ok(())
+    }
+}
+
+impl ExpertsConfig {
+    fn check(&self) -> Result<(), ConfigError> {
+        in_range("num_experts", self.num_experts, 1..=1 << 12)?;
+        let per_token = self.num_experts_per_tok;
+        in_range("num_experts_per_tok", per_token, 1..=self.num_experts)?;
+        in_range(
+            "moe_intermediate_size",
+            self.moe_intermediate_size,
+            1..=1 << 18,
+        )?;
+        let shared = self.shared_expert_intermediate_size.unwrap_or(1);
+        in_range("shared_expert_intermediate_size", shared, 1..=1 << 18)
+    }
+}
+
+fn in_range(
+    key: &'static str,
+    value: usize,
+    range: RangeInclusive<usize>,
+) -> Result<(), ConfigError> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    let (least, most) = range.into_inner();
+    refuse(key, value, format!("it must lie in {least}..={most}"))
 }
 
 /// Names of modules in a checkpoint. Tensors are named after them with `.weight` or `.bias`.
@@ -131,6 +263,9 @@ pub enum QkNorm {
     /// All heads together, with a weight of all their numbers.
     Projection,
 }
+
+/// Most experts of all layers.
+pub(crate) const MAX_EXPERTS: usize = 1 << 17;
 
 /// Longest text of any model, in tokens.
 const MAX_LEN: usize = 1 << 24;
@@ -199,6 +334,17 @@ impl ModelConfig {
                     "a token sees at least itself".to_owned(),
                 );
             }
+            layer
+                .linear_attention
+                .map_or(Ok(()), |sizes| sizes.check())?;
+            layer.experts.map_or(Ok(()), |sizes| sizes.check())?;
+        }
+        let experts = self.architecture.layers.iter();
+        let experts = experts.filter_map(|layer| Some(layer.experts?.num_experts));
+        let experts: usize = experts.sum();
+        if experts > MAX_EXPERTS {
+            let expected = format!("all layers together may have at most {MAX_EXPERTS}");
+            return refuse("num_experts", format!("{experts} in all"), expected);
         }
         for rope in &self.architecture.ropes {
             rope.check()?;

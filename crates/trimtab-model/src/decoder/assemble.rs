@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::ops::Range;
 
 use burn::tensor::{DType, Device, Tensor};
-use trimtab_kernels::{self as kernels, Matrix, PANEL_WIDTH};
+use trimtab_kernels::{self as kernels, Format, Matrix, PANEL_WIDTH};
 
 use super::Model;
 use crate::config::ModelConfig;
@@ -20,7 +20,8 @@ impl Model {
     ///
     /// # Shapes
     ///
-    /// - `tensor`: the shape asked for; for `[n]` it is `[1, n]`
+    /// - `tensor`: the shape asked for; `[1, n]` for `[n]`, and `[rows, columns]` for
+    ///   `[rows, 1, columns]`
     ///
     /// # Errors
     ///
@@ -48,10 +49,11 @@ impl Model {
             assert_shape(&spec, whole.dims());
             device_and_dtype = Some((whole.device(), whole.dtype()));
             let is_matrix = spec.shape.len() == 2;
+            let is_vector = spec.shape.len() == 1;
             let part = match spec.rows {
                 Some(rows) => {
                     last = Some((spec.name, whole.clone()));
-                    whole.narrow(usize::from(!is_matrix), rows.start, rows.len())
+                    whole.narrow(usize::from(is_vector), rows.start, rows.len())
                 }
                 None => whole,
             };
@@ -67,7 +69,7 @@ impl Model {
     }
 
     /// Builds a frozen model on `device` of the rows that `rows` returns for a name and shape in a
-    /// checkpoint; a vector is one row.
+    /// checkpoint; a vector is one row, and the middle axis of a convolution is left out.
     ///
     /// On the CPU, matrices are packed for its kernels some rows at a time, so that no matrix is in
     /// memory twice. Other devices use the tensors as they are.
@@ -92,6 +94,14 @@ impl Model {
         let mut dtype = DType::F32;
         let mut take = |spec: TensorSpec| {
             let mut read = |needed| rows(&spec.name, &spec.shape, needed);
+            if let [count, _, _] = spec.shape[..] {
+                let convolution = read(0..count)?;
+                return Ok(Weight::Tensor(if kernels::is_cpu(device) {
+                    convolution.cast(DType::F32)
+                } else {
+                    convolution
+                }));
+            }
             let [count, width] = spec.shape[..] else {
                 let row = read(0..1)?;
                 let row = match spec.rows.clone() {
@@ -106,7 +116,11 @@ impl Model {
                 dtype = weight.dtype();
                 return Ok(Weight::Tensor(weight));
             }
-            let format = precision.format();
+            let format = if spec.exact {
+                Format::F32
+            } else {
+                precision.format()
+            };
             let mut matrix = Matrix::empty(format, [width, needed.len()]);
             for start in needed.clone().step_by(band(width)) {
                 let end = needed.end.min(start + band(width));
@@ -154,6 +168,7 @@ impl Model {
 fn assert_shape(spec: &TensorSpec, [rows, columns]: [usize; 2]) {
     let fits = match spec.shape[..] {
         [n] => [1, n] == [rows, columns],
+        [n, 1, width] => [n, width] == [rows, columns],
         _ => spec.shape == [rows, columns],
     };
     let TensorSpec { name, shape, .. } = spec;
@@ -188,6 +203,7 @@ impl<T> ModelWeights<T> {
             shape: vec![config.vocab_size, config.hidden_size],
             rows: None,
             offset: 0.0,
+            exact: false,
         };
         let embed_tokens = take(matrix(format!("{}.embed_tokens", names.decoder)))?;
         let lm_head = (!config.tie_word_embeddings).then(|| take(matrix(names.lm_head.to_owned())));

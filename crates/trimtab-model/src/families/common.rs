@@ -114,6 +114,8 @@ pub(super) fn plain(
     let layer = LayerConfig {
         sliding_window: None,
         rope: Some(0),
+        linear_attention: None,
+        experts: None,
     };
     let vocab_size = keys.or("vocab_size", defaults.vocab_size)?;
     // A default that the vocabulary does not have stands for no token.
@@ -147,6 +149,7 @@ pub(super) fn plain(
             norm_offset: 0.0,
             qk_norm: None,
             biases: Biases::default(),
+            output_gate: false,
             fused_projections: false,
             activation: activation(keys, activation_key, default_activation)?,
             embedding_scale: 1.0,

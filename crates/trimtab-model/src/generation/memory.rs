@@ -30,6 +30,8 @@ const SMALL_LAYER: usize = 1 << 20;
 /// The most bytes that keys and values of requests can take.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CacheSize {
+    /// Bytes of the states of linear attention, of a prompt and of each completion.
+    states: usize,
     /// Bytes of a token of a prompt.
     prompt_token: usize,
     /// Bytes of a token of a completion.
@@ -43,10 +45,16 @@ pub(super) struct CacheSize {
 impl CacheSize {
     pub(super) fn of(model: &Model, sampling: &Sampling) -> Self {
         let config = &model.config;
-        let numbers = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim;
+        let layers = &config.architecture.layers;
+        let linear = layers.iter().filter_map(|layer| layer.linear_attention);
+        let attention_layers = layers.len() - linear.clone().count();
+        let numbers = 2 * attention_layers * config.num_key_value_heads * config.head_dim;
         let token = numbers * model.dtype().size();
         let is_packed = kernels::is_cpu(&model.device()) && model.dtype() == DType::F32;
         Self {
+            states: linear
+                .map(|sizes| sizes.state_numbers() * size_of::<f32>())
+                .sum(),
             prompt_token: token,
             // Buffers of tensors have up to twice as many slots as tokens.
             row_token: if is_packed { token } else { 2 * token },
@@ -58,12 +66,14 @@ impl CacheSize {
 
     /// Bytes of the prompt of `request`, which its completions share.
     pub(super) fn prompt(&self, request: &Request) -> usize {
-        self.prompt_tokens(request.prompt.len())
+        let tokens = self.prompt_tokens(request.prompt.len());
+        tokens.saturating_add(self.states)
     }
 
     /// Bytes of one completion of `request`.
     pub(super) fn row(&self, request: &Request) -> usize {
         let plain = self.row_tokens(self.max_new_tokens);
+        let plain = plain.saturating_add(self.states);
         let (len, new) = (request.prompt.len(), self.max_new_tokens);
         match self.longrope_threshold {
             // Such a text becomes a prompt of its own when it crosses the threshold.
@@ -198,6 +208,7 @@ mod tests {
 
     /// About the cache of a model with 1.5 billion weights.
     const SIZE: CacheSize = CacheSize {
+        states: 0,
         prompt_token: 57 << 10,
         row_token: 57 << 10,
         granularity: 32,
@@ -263,6 +274,7 @@ mod tests {
     #[test]
     fn a_text_that_crosses_the_threshold_becomes_a_prompt_of_its_own() {
         let size = CacheSize {
+            states: 0,
             prompt_token: 1,
             row_token: 1,
             granularity: 1,

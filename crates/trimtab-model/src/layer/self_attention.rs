@@ -1,6 +1,6 @@
 //! Grouped-query attention of a layer, from the residual stream to what `o_proj` gets.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, activation};
 
 use super::{LayerTensors, Linear, RmsNorm};
 use crate::config::{ModelConfig, QkNorm};
@@ -33,8 +33,13 @@ impl<T> SelfAttention<T> {
         };
         let q_norm = tensors.norm(qk_norm.map(|_| "self_attn.q_norm"), q_width)?;
         let k_norm = tensors.norm(qk_norm.map(|_| "self_attn.k_norm"), k_width)?;
+        let gates = if config.architecture.output_gate {
+            queries
+        } else {
+            0
+        };
         let qkv = [
-            ("self_attn.q_proj", queries),
+            ("self_attn.q_proj", queries + gates),
             ("self_attn.k_proj", keys),
             ("self_attn.v_proj", keys),
         ];
@@ -73,21 +78,26 @@ impl SelfAttention<Weight> {
         mix: impl FnOnce(Mixing) -> Tensor<2>,
         hooks: &mut LayerHooks,
     ) -> Tensor<2> {
-        let [q, k, v] = self.qkv(config, normed, hooks);
+        let ([q, k, v], gate) = self.qkv(config, normed, hooks);
         let (q, k) = match rotation {
             Some(rotation) => (rotation.rotate_queries(q), rotation.rotate(k)),
             None => (q, k),
         };
-        mix(Mixing::Attention([q, k, v]))
+        let mixed = mix(Mixing::Attention([q, k, v]));
+        match gate {
+            None => mixed,
+            Some(gate) => mixed * activation::sigmoid(gate),
+        }
     }
 
-    /// Queries, keys and values before rotation, `[tokens, heads, head_dim]` each.
+    /// Queries, keys and values before rotation, `[tokens, heads, head_dim]` each, and the gate of
+    /// the output, `[tokens, num_attention_heads * head_dim]`.
     fn qkv(
         &self,
         config: &ModelConfig,
         normed: &Tensor<2>,
         hooks: &mut LayerHooks,
-    ) -> [Tensor<3>; 3] {
+    ) -> ([Tensor<3>; 3], Option<Tensor<2>>) {
         let ([count, _], head_dim) = (normed.dims(), config.head_dim);
         let heads = |x: Tensor<2>, norm: Option<&RmsNorm<Weight>>, heads: usize| {
             let x = match (norm, config.architecture.qk_norm) {
@@ -101,10 +111,20 @@ impl SelfAttention<Weight> {
         };
         let (q_heads, kv_heads) = (config.num_attention_heads, config.num_key_value_heads);
         let q = self.q_proj.hooked(Site::QProj, normed, hooks);
+        let (q, gate) = if config.architecture.output_gate {
+            // The queries of a head are followed by its gate.
+            let by_head = q.reshape([count, q_heads, 2 * head_dim]);
+            let part = |start| by_head.clone().narrow(2, start, head_dim);
+            let [q, gate] =
+                [part(0), part(head_dim)].map(|x| x.reshape([count, q_heads * head_dim]));
+            (q, Some(gate))
+        } else {
+            (q, None)
+        };
         let q = heads(q, self.q_norm.as_ref(), q_heads);
         let k = self.k_proj.hooked(Site::KProj, normed, hooks);
         let k = heads(k, self.k_norm.as_ref(), kv_heads);
         let v = self.v_proj.hooked(Site::VProj, normed, hooks);
-        [q, k, heads(v, None, kv_heads)]
+        ([q, k, heads(v, None, kv_heads)], gate)
     }
 }

@@ -50,8 +50,11 @@ impl Events {
 /// The event with all scalars of a step.
 fn scalars(metrics: &StepMetrics, validation: Option<&Validation>) -> Vec<u8> {
     let norms = metrics.vector_norms.iter().map(|norm| norm * norm);
-    let mut named = vec![
-        ("train/reward".to_owned(), metrics.reward),
+    let reward = metrics
+        .reward
+        .map(|reward| ("train/reward".to_owned(), reward));
+    let mut named: Vec<(String, f64)> = reward.into_iter().collect();
+    named.extend([
         ("train/accuracy".to_owned(), metrics.accuracy),
         ("train/format_rate".to_owned(), metrics.format_rate),
         ("train/mean_length".to_owned(), metrics.mean_length),
@@ -68,7 +71,7 @@ fn scalars(metrics: &StepMetrics, validation: Option<&Validation>) -> Vec<u8> {
             "policy/learning_rate".to_owned(),
             metrics.learning_rate.into(),
         ),
-    ];
+    ]);
     if !metrics.vector_norms.is_empty() {
         let norm = norms.sum::<f32>().sqrt();
         named.push(("policy/vector_norm".to_owned(), norm.into()));

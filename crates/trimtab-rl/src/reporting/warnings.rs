@@ -59,7 +59,7 @@ pub fn warnings(metrics: &[StepMetrics]) -> Vec<Warning> {
     };
     let mut found = vec![];
     if let Some((before, after)) = last(2 * WINDOW).map(|steps| steps.split_at(WINDOW)) {
-        let moved = mean(after, |step| step.reward) - mean(before, |step| step.reward);
+        let moved = mean_reward(after) - mean_reward(before); // not a number without rewards
         let solved = mean(after, |step| step.accuracy) > 0.9;
         if moved.abs() < 0.01 && !solved {
             found.push(Warning::RewardFlat);
@@ -83,6 +83,12 @@ pub fn warnings(metrics: &[StepMetrics]) -> Vec<Warning> {
     found
 }
 
+/// Mean of the steps' mean rewards, without the steps that have none.
+fn mean_reward(steps: &[StepMetrics]) -> f64 {
+    let rewards: Vec<f64> = steps.iter().filter_map(|step| step.reward).collect();
+    rewards.iter().sum::<f64>() / rewards.len() as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,7 +98,7 @@ mod tests {
             let mut metrics = StepMetrics::from_groups(step, &[]);
             metrics.zero_variance_rate = 0.0;
             metrics.truncation_rate = 0.0;
-            metrics.reward = step as f64 / 10.0;
+            metrics.reward = Some(step as f64 / 10.0);
             metrics.entropy = 1.0;
             metrics.accuracy = 0.5;
             change(&mut metrics, step as f64);
@@ -111,8 +117,8 @@ mod tests {
     #[test]
     fn each_trouble_is_told() {
         let of = |change: fn(&mut StepMetrics, f64)| warnings(&history(25, change));
-        assert_eq!(of(|m, _| m.reward = 0.3), [Warning::RewardFlat]);
-        let solved = of(|m, _| (m.reward, m.accuracy) = (1.0, 0.99));
+        assert_eq!(of(|m, _| m.reward = Some(0.3)), [Warning::RewardFlat]);
+        let solved = of(|m, _| (m.reward, m.accuracy) = (Some(1.0), 0.99));
         assert_eq!(solved, []);
         let collapse = of(|m, step| m.entropy = (-step / 3.0).exp());
         assert_eq!(collapse, [Warning::EntropyCollapse]);

@@ -10,6 +10,15 @@ pub enum FormError {
     UnknownLayer { layer: usize, count: usize },
     #[error("`layers` must name layers in rising order, each once; leave it out for all layers")]
     LayerOrder,
+    #[error(
+        "layer {layer} has no `{site}`: {reason}; name layers that have it with `layers`, or \
+         choose another site such as resid_post"
+    )]
+    MissingSite {
+        layer: usize,
+        site: &'static str,
+        reason: &'static str,
+    },
     #[error("`{key}` is {value}, but it must be in {low}..={high} for this model")]
     OutOfRange {
         key: &'static str,

@@ -34,7 +34,7 @@ impl Default for Gated {
 
 impl Gated {
     pub(super) fn init(&self, config: &ModelConfig) -> Result<Vec<NamedTensor>, FormError> {
-        let layers = checked_layers(self.layers.as_deref(), config)?.len();
+        let layers = checked_layers(self.layers.as_deref(), config, &[self.site])?.len();
         let shape = [layers, width(config, self.site)];
         Ok(vec![zeros("gates", shape), zeros("vectors", shape)])
     }

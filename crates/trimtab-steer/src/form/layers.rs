@@ -10,10 +10,11 @@ pub(super) fn selected_layers(layers: Option<&[usize]>, count: usize) -> Vec<usi
     layers.map_or_else(|| (0..count).collect(), <[usize]>::to_vec)
 }
 
-/// As [`selected_layers`], checked against the model.
+/// As [`selected_layers`], checked against the model: it has the layers, and these have `sites`.
 pub(super) fn checked_layers(
     layers: Option<&[usize]>,
     config: &ModelConfig,
+    sites: &[Site],
 ) -> Result<Vec<usize>, FormError> {
     let count = config.num_hidden_layers;
     let layers = selected_layers(layers, count);
@@ -22,6 +23,18 @@ pub(super) fn checked_layers(
     }
     if layers.is_empty() || !layers.is_sorted_by(|left, right| left < right) {
         return Err(FormError::LayerOrder);
+    }
+    for &layer in &layers {
+        for &site in sites {
+            if let Some(reason) = site.missing_in(&config.architecture.layers[layer]) {
+                let site = site.name();
+                return Err(FormError::MissingSite {
+                    layer,
+                    site,
+                    reason,
+                });
+            }
+        }
     }
     Ok(layers)
 }
@@ -46,7 +59,8 @@ pub(super) fn scatter_rows(
 /// Width of the activation at a site.
 pub(crate) fn width(config: &ModelConfig, site: Site) -> usize {
     match site {
-        Site::QProj => config.num_attention_heads * config.head_dim,
+        Site::QProj if config.architecture.output_gate => 2 * attention_width(config),
+        Site::QProj => attention_width(config),
         Site::KProj | Site::VProj => config.num_key_value_heads * config.head_dim,
         Site::GateProj | Site::UpProj => config.intermediate_size,
         Site::ResidPre
@@ -57,6 +71,11 @@ pub(crate) fn width(config: &ModelConfig, site: Site) -> usize {
         | Site::MlpOut
         | Site::ResidPost => config.hidden_size,
     }
+}
+
+/// Width of what `o_proj` gets.
+pub(super) fn attention_width(config: &ModelConfig) -> usize {
+    config.num_attention_heads * config.head_dim
 }
 
 /// The layer that a tensor of a checkpoint belongs to, from a name such as

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use trimtab_model::{ModelConfig, Site};
 
 use super::error::FormError;
-use super::layers::{checked_layers, selected_layers, width};
+use super::layers::{attention_width, checked_layers, selected_layers, width};
 use super::parameter::{NamedTensor, in_range, rng_at, with_values, zeros};
 use crate::action::{Action, Actions};
 
@@ -51,7 +51,7 @@ impl Lora {
         let of_layer = |layer| {
             self.target_modules.iter().map(move |&site| {
                 let inputs = match site {
-                    Site::OProj => width(config, Site::QProj),
+                    Site::OProj => attention_width(config),
                     Site::DownProj => config.intermediate_size,
                     _ => config.hidden_size,
                 };
@@ -62,7 +62,7 @@ impl Lora {
     }
 
     pub(super) fn init(&self, config: &ModelConfig) -> Result<Vec<NamedTensor>, FormError> {
-        checked_layers(self.layers.as_deref(), config)?;
+        checked_layers(self.layers.as_deref(), config, &self.target_modules)?;
         let max_rank = config.hidden_size.max(config.intermediate_size);
         in_range("rank", self.rank, 1..=max_rank)?;
         if !self.alpha.is_finite() {

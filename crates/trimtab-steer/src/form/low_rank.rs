@@ -39,7 +39,7 @@ impl Default for LowRank {
 
 impl LowRank {
     pub(super) fn init(&self, config: &ModelConfig) -> Result<Vec<NamedTensor>, FormError> {
-        let layers = checked_layers(self.layers.as_deref(), config)?;
+        let layers = checked_layers(self.layers.as_deref(), config, &[self.site])?;
         in_range("rank", self.rank, 1..=layers.len())?;
         let deviation = 1.0 / (self.rank as f32).sqrt();
         let row = |&layer: &usize| {

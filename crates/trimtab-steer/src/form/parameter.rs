@@ -62,7 +62,7 @@ pub(super) fn in_range(
 /// A parameter on a device; a vector becomes a matrix of one row.
 pub(crate) fn on_device(tensor: &HostTensor, device: &Device) -> Tensor<2> {
     let shape = match tensor.shape[..] {
-        [rows, columns] => [rows, columns],
+        [rows, columns] | [rows, 1, columns] => [rows, columns],
         _ => [1, tensor.data.len()],
     };
     Tensor::from_data(TensorData::new(tensor.data.clone(), shape), device)

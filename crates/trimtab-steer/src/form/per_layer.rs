@@ -32,7 +32,7 @@ impl Default for PerLayer {
 
 impl PerLayer {
     pub(super) fn init(&self, config: &ModelConfig) -> Result<Vec<NamedTensor>, FormError> {
-        let layers = checked_layers(self.layers.as_deref(), config)?;
+        let layers = checked_layers(self.layers.as_deref(), config, &[self.site])?;
         let shape = [layers.len(), width(config, self.site)];
         Ok(vec![zeros("vectors", shape)])
     }

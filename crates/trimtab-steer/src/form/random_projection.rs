@@ -46,7 +46,7 @@ const MAX_BASIS: usize = 1 << 28;
 
 impl RandomProjection {
     pub(super) fn init(&self, config: &ModelConfig) -> Result<Vec<NamedTensor>, FormError> {
-        let layers = checked_layers(self.layers.as_deref(), config)?;
+        let layers = checked_layers(self.layers.as_deref(), config, &[self.site])?;
         let vectors = layers.len() * width(config, self.site);
         let max_numbers = vectors.min(MAX_BASIS / vectors).max(1);
         in_range("numbers", self.numbers, 1..=max_numbers)?;

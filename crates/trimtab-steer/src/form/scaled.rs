@@ -37,7 +37,7 @@ impl Default for Scaled {
 
 impl Scaled {
     pub(super) fn init(&self, config: &ModelConfig) -> Result<Vec<NamedTensor>, FormError> {
-        let layers = checked_layers(self.layers.as_deref(), config)?.len();
+        let layers = checked_layers(self.layers.as_deref(), config, &[self.site])?.len();
         if !self.scale.is_finite() {
             return Err(FormError::NotFinite { key: "scale" });
         }

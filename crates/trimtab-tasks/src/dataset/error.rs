@@ -31,6 +31,8 @@ pub enum DatasetError {
     Excluded { path: PathBuf, removed: usize },
     #[error("{path} starts like a JSON array but is not one: {reason}")]
     Array { path: PathBuf, reason: String },
+    #[error("{path} is {format}; unpack or convert it to JSON Lines in UTF-8, or to Parquet")]
+    Format { path: PathBuf, format: &'static str },
     #[error(
         "{path} is a Parquet file; call `trimtab_hub::install` with the feature `parquet` of \
          `trimtab-hub`, or convert the file to JSON Lines"
@@ -67,6 +69,10 @@ pub enum RowError {
     WrongType(&'static str),
     #[error("the field `{0}` is empty")]
     EmptyField(&'static str),
+    #[error("no message of the user in `{0}`")]
+    NoUser(&'static str),
+    #[error("the user's message in `{0}` is not text alone")]
+    NoText(&'static str),
     #[error("no gold answer {0}")]
     NoGold(&'static str),
     #[error("the gold answer is empty")]

@@ -16,6 +16,23 @@ pub const MAX_FILE_BYTES: u64 = 1 << 29;
 /// Maximum size of a row, in bytes.
 pub const MAX_LINE_BYTES: usize = 1 << 24;
 
+/// That of UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// First bytes of files that are no rows yet.
+const FORMATS: [(&[u8], &str); 10] = [
+    (b"\x1f\x8b", "compressed by gzip"),
+    (b"\x28\xb5\x2f\xfd", "compressed by zstd"),
+    (b"\xfd7zXZ\0", "compressed by xz"),
+    (b"BZh", "compressed by bzip2"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"ARROW1", "an Arrow file"),
+    (b"\xff\xff\xff\xff", "an Arrow stream"),
+    (b"\xff\xfe", "in UTF-16"),
+    (b"\xfe\xff", "in UTF-16"),
+    (b"version https://git-lfs", "a pointer to a file in Git LFS"),
+];
+
 /// Called for each row with its line, from 1, and its value.
 pub(super) type Visit<'a> =
     dyn FnMut(usize, Result<Value, RowError>) -> Result<(), DatasetError> + 'a;
@@ -43,7 +60,11 @@ pub(super) fn each(path: &Path, bytes: &[u8], visit: &mut Visit) -> Result<(), D
     if bytes.starts_with(b"PAR1") {
         return parquet(path, bytes, visit);
     }
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    if let Some((_, format)) = FORMATS.iter().find(|(start, _)| bytes.starts_with(start)) {
+        let path = path.to_owned();
+        return Err(DatasetError::Format { path, format });
+    }
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     if bytes.trim_ascii_start().starts_with(b"[") {
         array(path, bytes, visit)
     } else {
@@ -67,6 +88,7 @@ fn parquet(path: &Path, bytes: &[u8], visit: &mut Visit) -> Result<(), DatasetEr
 
 fn lines(bytes: &[u8], visit: &mut Visit) -> Result<(), DatasetError> {
     for (number, line) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
+        let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line); // files may be joined
         if !line.trim_ascii().is_empty() {
             visit(number, row(line))?;
         }
@@ -105,8 +127,8 @@ fn row(bytes: &[u8]) -> Result<Value, RowError> {
         let what = message.split(" at line ").next().unwrap_or_default();
         RowError::Json(format!("{what}, column {}", error.column()))
     })?;
-    if value.is_object() {
-        Ok(value)
+    if value.is_object() || value.is_array() {
+        Ok(value) // a row of Open-Reasoner-Zero is a list of messages
     } else {
         Err(RowError::NotAnObject)
     }

@@ -66,12 +66,13 @@ const MATH: Fields = Fields {
     ],
 };
 
-/// `problem` and `answer`, or the layout of verl.
+/// `problem` and `answer`, as other sets have them, or the layout of verl.
 const TRAINING: Fields = Fields {
     body: None,
-    question: &["/problem", "/prompt/0/content"],
-    gold: Gold::Field(&["/answer", "/reward_model/ground_truth"]),
+    question: &["/problem"],
+    gold: Gold::Field(&["/answer"]),
     tags: &[
+        ("source", "/extra_info/index"),
         ("source", "/index"),
         ("year", "/year"),
         ("difficulty", "/difficulty"),

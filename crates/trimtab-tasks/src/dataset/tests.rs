@@ -2,7 +2,7 @@ use std::io::Write;
 
 use super::*;
 
-fn file(bytes: &[u8]) -> tempfile::NamedTempFile {
+pub(super) fn file(bytes: &[u8]) -> tempfile::NamedTempFile {
     let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
     file.write_all(bytes).expect("room on the disk");
     file
@@ -16,13 +16,13 @@ fn load(name: &str, text: &str, malformed: MalformedRows) -> Result<LoadedDatase
 }
 
 /// The only problem of a file with one row.
-fn only(name: &str, row: &str) -> Problem {
+pub(super) fn only(name: &str, row: &str) -> Problem {
     let mut loaded = load(name, row, MalformedRows::Refuse).expect(row);
     assert_eq!(loaded.problems.len(), 1);
     loaded.problems.remove(0)
 }
 
-fn refused(name: &str, text: &str) -> String {
+pub(super) fn refused(name: &str, text: &str) -> String {
     let path = std::env::temp_dir();
     let error = load(name, text, MalformedRows::Refuse)
         .expect_err(text)
@@ -337,7 +337,7 @@ fn reasons_are_few_however_many_rows_are_bad() {
 #[test]
 fn marks_and_line_ends_of_other_systems_are_accepted() {
     let text = "\u{feff}{\"problem\": \"P\", \"answer\": \"1\"}\r\n\
-                {\"problem\": \"R\", \"answer\": \"2\"}\r\n";
+                \u{feff}{\"problem\": \"R\", \"answer\": \"2\"}\r\n";
     let loaded = load("dapo-17k", text, MalformedRows::Refuse).expect("two rows");
     assert_eq!(loaded.problems.len(), 2);
 }

@@ -144,7 +144,7 @@ impl Curves<'_> {
         [
             accuracy,
             self.values("Completion length", "mean, in tokens", length),
-            self.values("Reward", "mean", |step| Some(step.reward)),
+            self.values("Reward", "mean", |step| step.reward),
         ]
     }
 

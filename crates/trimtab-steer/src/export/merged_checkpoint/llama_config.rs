@@ -93,6 +93,21 @@ fn check_architecture(config: &ModelConfig) -> Result<(), &'static str> {
             architecture.names.decoder != "model",
             "its text decoder is a part of a checkpoint that also reads images",
         ),
+        (
+            architecture
+                .layers
+                .iter()
+                .any(|layer| layer.linear_attention.is_some()),
+            "it has layers of linear attention",
+        ),
+        (
+            architecture
+                .layers
+                .iter()
+                .any(|layer| layer.experts.is_some()),
+            "it has mixtures of experts",
+        ),
+        (architecture.output_gate, "its attention has an output gate"),
         (architecture.fused_projections, "its projections are fused"),
         (
             norms.post_attention.is_some() || norms.post_mlp.is_some(),
