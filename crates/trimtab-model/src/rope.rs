@@ -11,7 +11,11 @@ use crate::weight::uses_cpu_kernels;
 
 impl RopeConfig {
     /// The frequencies for a text of `len` tokens, in radians per position.
-    fn frequencies(&self, len: usize) -> Vec<f32> {
+    ///
+    /// # Shapes
+    ///
+    /// - output: `[rotary_dim / 2]`
+    pub fn frequencies(&self, len: usize) -> Vec<f32> {
         let dim = self.rotary_dim as f64;
         let base = match &self.scaling {
             RopeScaling::Dynamic { factor } => {
@@ -95,7 +99,7 @@ impl RopeConfig {
     }
 
     /// The factor of cosines and sines.
-    fn attention_factor(&self) -> f64 {
+    pub fn attention_factor(&self) -> f64 {
         match &self.scaling {
             RopeScaling::Yarn {
                 factor,
@@ -239,69 +243,5 @@ impl Rotation {
             parts.push(part(2 * half, head_dim - 2 * half));
         }
         Tensor::cat(parts, 2).cast(dtype)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::Value;
-
-    use super::*;
-    use crate::config::ModelConfig;
-
-    /// What transformers makes of configurations; see `generate.py` beside it.
-    const EXPECTED: &str = include_str!("../tests/fixtures/configs/expected.json");
-
-    #[test]
-    fn configurations_mean_what_they_mean_in_transformers() {
-        let cases: Vec<Value> = serde_json::from_str(EXPECTED).expect("committed");
-        for case in &cases {
-            let name = &case["name"];
-            let config = ModelConfig::from_json(&case["config"].to_string());
-            let expected = &case["expected"];
-            if expected.is_null() {
-                assert!(config.is_err(), "{name}: transformers fails");
-                continue;
-            }
-            let config = config.unwrap_or_else(|error| panic!("{name}: {error}"));
-            for (key, found) in [
-                ("vocab_size", config.vocab_size),
-                ("hidden_size", config.hidden_size),
-                ("intermediate_size", config.intermediate_size),
-                ("num_hidden_layers", config.num_hidden_layers),
-                ("num_attention_heads", config.num_attention_heads),
-                ("num_key_value_heads", config.num_key_value_heads),
-                ("max_position_embeddings", config.max_position_embeddings),
-            ] {
-                assert_eq!(expected[key], found, "{name}: {key}");
-            }
-            assert_eq!(expected["rms_norm_eps"], config.rms_norm_eps, "{name}");
-            let tied = config.tie_word_embeddings;
-            assert_eq!(expected["tie_word_embeddings"], tied, "{name}");
-            // A token that the vocabulary does not have is none.
-            let tokens = |key: &str| {
-                let token = expected[key].as_u64().map(|token| token as u32);
-                token.filter(|&token| (token as usize) < config.vocab_size)
-            };
-            assert_eq!(tokens("bos_token_id"), config.bos_token_id, "{name}");
-            let eos: Vec<u32> = tokens("eos_token_id").into_iter().collect();
-            assert_eq!(eos, config.eos_token_id, "{name}");
-            for (index, rope) in expected["ropes"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .enumerate()
-            {
-                let found = &config.architecture.ropes[index];
-                let frequencies = rope["inv_freq"].as_array().expect("numbers");
-                assert_eq!(found.rotary_dim, 2 * frequencies.len(), "{name}");
-                for (expected, found) in frequencies.iter().zip(found.frequencies(1)) {
-                    let expected = expected.as_f64().expect("a number");
-                    assert!((f64::from(found) / expected - 1.0).abs() < 1e-6, "{name}");
-                }
-                let factor = rope["attention_factor"].as_f64().expect("a number");
-                assert!((found.attention_factor() - factor).abs() < 1e-9, "{name}");
-            }
-        }
     }
 }
