@@ -33,9 +33,14 @@ fn a_row_that_takes_the_place_of_another_computes_as_if_alone() {
         tiny().model,
         fixture_model("mistral"),
         fixture_model("phi3"),
+        fixture_model("gemma2"),
+        fixture_model("ministral3"),
+        fixture_model("smollm3"),
     ] {
+        let vocab_size = model.config.vocab_size as u32;
         let prompts: Vec<Vec<u32>> = (0..300)
             .map(|index| words(index, 1 + index * 7 % 23))
+            .map(|words| words.iter().map(|word| word % vocab_size).collect())
             .collect();
         let requests: Vec<Request> = (0..)
             .zip(&prompts)

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::SafeTensors;
 use serde_json::Value;
 use trimtab_model::tensor_file::HostTensor;
@@ -14,7 +14,8 @@ use trimtab_model::{
 };
 use trimtab_rl::gradient::{BackwardConfig, GroupLoss, LogprobGrads, group_gradient};
 use trimtab_tests::{
-    Matrix, bundled_model, captured, fixture, fixture_model, matrix, max_difference, policy, tiny,
+    Matrix, bundled_model, captured, fixture, fixture_model, generic_fixture_model, matrix,
+    max_difference, policy, tiny,
 };
 
 /// Largest absolute difference of a logit, a residual or a log-probability.
@@ -65,7 +66,31 @@ fn every_family_computes_what_transformers_computes() {
     .chain(FAMILIES_OF_5)
     .chain(MIXED_FAMILIES)
     {
-        Expected::read(&format!("families/{name}")).check(&fixture_model(name));
+        let expected = Expected::read(&format!("families/{name}"));
+        expected.check(&fixture_model(name));
+        expected.check(&generic_fixture_model(name));
+    }
+}
+
+/// The read-out of a vector is what the final norm divides, scales and caps to logits.
+#[test]
+fn direct_logits_are_logits_before_the_division_and_the_cap() {
+    for name in ["granite", "gemma2", "qwen3_vl"] {
+        let model = fixture_model(name);
+        let width = model.config.hidden_size;
+        let row: Vec<f32> = (0..width).map(|i| (i * 7 % 5) as f32 - 1.7).collect();
+        let mean_square = row.iter().map(|x| x * x).sum::<f32>() / width as f32;
+        let rms = (mean_square + model.config.rms_norm_eps as f32).sqrt();
+        let vector =
+            || Tensor::<2>::from_data(TensorData::new(row.clone(), [1, width]), &model.device());
+        let cap = model.config.architecture.final_logit_softcapping;
+        let mut expected = matrix(model.direct_logits(vector()));
+        for logit in expected.iter_mut().flatten() {
+            let uncapped = *logit / rms;
+            *logit = cap.map_or(uncapped, |cap| cap as f32 * (uncapped / cap as f32).tanh());
+        }
+        let error = max_difference(&matrix(model.logits(vector())), &expected);
+        assert!(error < 1e-5, "{name}: {error}");
     }
 }
 
@@ -74,10 +99,8 @@ fn every_family_computes_what_transformers_computes() {
 #[test]
 fn vectors_get_the_gradient_that_torch_computes() {
     for name in FAMILIES_OF_5 {
-        let (expected, model) = (
-            Expected::read(&format!("families/{name}")),
-            fixture_model(name),
-        );
+        let expected = Expected::read(&format!("families/{name}"));
+        let model = fixture_model(name);
         let texts = [0, 1].map(|index| expected.tokens(&format!("{index}.token_ids")));
         let prompt_len = expected.about["sequences"][0]["prompt_len"].as_u64();
         let (prompt, first) = texts[0].split_at(prompt_len.expect("a number") as usize);

@@ -20,6 +20,9 @@ pub(crate) fn write(
 ) -> Result<()> {
     let end = json!({ "bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0 });
     let tokenizer_config = json!({
+        // transformers 5 replaces the tokenizer of every Qwen2 that has no code of its own. There
+        // is none here, and so the class counts.
+        "auto_map": { "AutoTokenizer": [null, "PreTrainedTokenizerFast"] },
         "tokenizer_class": "PreTrainedTokenizerFast",
         "bos_token": END_OF_TEXT,
         "eos_token": END_OF_TEXT,

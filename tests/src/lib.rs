@@ -11,7 +11,7 @@ use burn::tensor::{Device, Tensor};
 use proptest::prelude::*;
 use serde_json::Value;
 use tempfile::TempDir;
-use trimtab_model::checkpoint_weights::{CheckpointWeights, FloatDType};
+use trimtab_model::checkpoint_weights::{CheckpointWeights, FloatDType, WeightsError};
 use trimtab_model::tensor_file::HostTensor;
 use trimtab_model::{Hook, HookPoint, Model, ModelConfig, Precision, Pretrained, Site};
 use trimtab_rl::Policy;
@@ -76,20 +76,33 @@ pub fn tiny() -> Pretrained {
 
 /// The model of `fixtures/families/<name>`, which has no tokenizer.
 pub fn fixture_model(name: &str) -> Model {
-    let folder = fixture("families").join(name);
-    let config = ModelConfig::from_dir(&folder).expect("a good configuration");
-    let weights = CheckpointWeights::open(&folder).expect("a whole file");
-    weights
-        .check(
-            &Model::tensor_shapes(&config),
-            config.architecture.names.unused,
-        )
-        .expect("all tensors and no others");
+    let (config, weights) = fixture_weights(name);
     let device = Device::flex();
     Model::from_rows(config, Precision::F32, &device, &mut |name, _, rows| {
         weights.rows(name, rows, FloatDType::F32, &device)
     })
     .expect("sound tensors")
+}
+
+/// As [`fixture_model`], with the operations of burn instead of the kernels for the CPU.
+pub fn generic_fixture_model(name: &str) -> Model {
+    let (config, weights) = fixture_weights(name);
+    Model::from_tensors(config, &mut |name, _| {
+        let tensor = weights.tensor(name, FloatDType::F32, &Device::flex())?;
+        Ok::<_, WeightsError>(tensor.cast(FloatDType::F64)) // the kernels are for f32
+    })
+    .expect("sound tensors")
+}
+
+fn fixture_weights(name: &str) -> (ModelConfig, CheckpointWeights) {
+    let folder = fixture("families").join(name);
+    let config = ModelConfig::from_dir(&folder).expect("a good configuration");
+    let weights = CheckpointWeights::open(&folder).expect("a whole file");
+    let unused = config.architecture.names.unused;
+    weights
+        .check(&Model::tensor_shapes(&config), unused)
+        .expect("all tensors and no others");
+    (config, weights)
 }
 
 /// A policy of vectors `[num_hidden_layers, hidden_size]` at every token.

@@ -23,6 +23,7 @@ mod delta_rule;
 mod families;
 pub mod file;
 pub mod generation;
+pub mod gguf;
 pub mod hook;
 mod layer;
 pub mod layer_input;

@@ -1,21 +1,21 @@
-//! `tokenizer.json`, read by the `tokenizers` crate. A hostile file gives an error, never a panic.
+//! Text to token ids and back, by the `tokenizers` crate. A hostile file gives an error, never a
+//! panic.
 
+mod class;
+mod folder;
+mod gguf;
 mod text_stream;
 
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
-use tokenizers::{AddedToken, PostProcessorWrapper};
+use tokenizers::PostProcessorWrapper;
 
+use crate::gguf::GgufError;
+
+pub(crate) use gguf::end_of_generation;
 pub use text_stream::TextStream;
-
-use crate::file::read_limited;
-use crate::tokenizer_config::{TokenizerConfig, text};
-
-/// Largest `tokenizer.json` that is read, in bytes.
-const MAX_FILE_BYTES: u64 = 64 << 20;
 
 /// Text to token ids and back.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ pub enum TokenizerError {
         path: PathBuf,
         source: std::io::Error,
     },
-    #[error("{path} is not a usable tokenizer.json: {reason}")]
+    #[error("{path} has no usable tokenizer: {reason}")]
     Malformed { path: PathBuf, reason: String },
     #[error(
         "{path} has {tokens} tokens but the model has {vocab_size}; do the two belong together?"
@@ -44,6 +44,28 @@ pub enum TokenizerError {
         tokens: usize,
         vocab_size: usize,
     },
+    #[error(
+        "{dir} has no tokenizer.json; transformers makes it from the other files: \
+         python -c \"from transformers import AutoTokenizer as A; \
+         A.from_pretrained('{dir}').save_pretrained('{dir}')\"",
+        dir = dir.display()
+    )]
+    NoTokenizerJson { dir: PathBuf },
+    #[error(
+        "{path} asks for the tokenizer class `{class}`, which reads tokenizer.json in a way that \
+         is not supported; if the file holds as it is, set `tokenizer_class` to \
+         `PreTrainedTokenizerFast`"
+    )]
+    Class { path: PathBuf, class: String },
+    #[error(transparent)]
+    Gguf(#[from] GgufError),
+    #[error("{path} has a tokenizer of the kind `{model}`, and only `gpt2` and `llama` are read")]
+    Model { path: PathBuf, model: String },
+    #[error(
+        "{path} cuts texts as `{pre}` (`tokenizer.ggml.pre`), which is not known; take the \
+         checkpoint folder that the file was made from"
+    )]
+    PreTokenizer { path: PathBuf, pre: String },
     #[error("the tokenizer cannot encode this text: {reason}")]
     Encode { reason: String },
     #[error("the tokenizer cannot decode these tokens: {reason}")]
@@ -51,62 +73,6 @@ pub enum TokenizerError {
 }
 
 impl Tokenizer {
-    /// Reads `tokenizer.json` in the folder `dir`, for a model with `vocab_size` tokens.
-    ///
-    /// If there is a `tokenizer_config.json`, its added and special tokens count too. For
-    /// `LlamaTokenizer` and `GemmaTokenizer` it also says, as in transformers, whether a text
-    /// begins with `bos_token` and ends with `eos_token`.
-    ///
-    /// Added tokens may lie beyond `vocab_size`, as those for images do in text models. A text with
-    /// such a token is refused. A special token that is in no vocabulary is not added.
-    ///
-    /// # Errors
-    ///
-    /// A file is missing, too large or malformed, or the vocabulary is empty or has tokens that the
-    /// model does not have.
-    pub fn from_dir(dir: &Path, vocab_size: usize) -> Result<Self, TokenizerError> {
-        let path = dir.join("tokenizer.json");
-        let malformed = |reason: String| TokenizerError::Malformed {
-            path: path.clone(),
-            reason,
-        };
-        let bytes = read_limited(&path, MAX_FILE_BYTES).map_err(|source| match source.kind() {
-            io::ErrorKind::FileTooLarge => malformed(source.to_string()),
-            _ => TokenizerError::Read {
-                path: path.clone(),
-                source,
-            },
-        })?;
-        let mut inner =
-            catch_panics(|| tokenizers::Tokenizer::from_bytes(&bytes)).map_err(malformed)?;
-        // Texts are encoded whole and alone, as in transformers. A padding length could be a
-        // terabyte.
-        inner.with_padding(None);
-        inner
-            .with_truncation(None)
-            .expect("turning truncation off cannot fail");
-        let config_path = dir.join("tokenizer_config.json");
-        let configured = TokenizerConfig::read(&config_path)
-            .map_err(|error| error.to_string())
-            .and_then(|config| catch_panics(|| configure(&mut inner, &config)));
-        configured.map_err(|reason| TokenizerError::Malformed {
-            path: config_path,
-            reason,
-        })?;
-        let added = inner.get_added_tokens_decoder();
-        let vocabulary = inner.get_vocab(false).into_values();
-        let largest = vocabulary.filter(|id| !added.contains_key(id)).max();
-        match largest {
-            None => Err(malformed("its vocabulary is empty".to_owned())),
-            Some(largest) if largest as usize >= vocab_size => Err(TokenizerError::Vocabulary {
-                path,
-                tokens: largest as usize + 1,
-                vocab_size,
-            }),
-            Some(_) => Ok(Self { inner, vocab_size }),
-        }
-    }
-
     /// The token ids of `text`, with the special tokens that the tokenizer adds.
     ///
     /// # Errors
@@ -167,112 +133,11 @@ impl Tokenizer {
     }
 }
 
-/// The default special tokens of `LlamaTokenizer` in transformers.
-const LLAMA_TOKENS: DefaultTokens = &[
-    ("unk_token", "<unk>"),
-    ("bos_token", "<s>"),
-    ("eos_token", "</s>"),
-];
-
-/// The default special tokens of `GemmaTokenizer` in transformers.
-const GEMMA_TOKENS: DefaultTokens = &[
-    ("unk_token", "<unk>"),
-    ("bos_token", "<bos>"),
-    ("eos_token", "<eos>"),
-    ("pad_token", "<pad>"),
-];
-
-/// Special tokens by their key in `tokenizer_config.json`.
-type DefaultTokens = &'static [(&'static str, &'static str)];
-
-/// Changes `tokenizer` as transformers does when it loads `tokenizer_config.json`.
-fn configure(
-    tokenizer: &mut tokenizers::Tokenizer,
-    config: &TokenizerConfig,
-) -> tokenizers::Result<()> {
-    let class = config
-        .get("tokenizer_class")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    let defaults = match class.strip_suffix("Fast").unwrap_or(class) {
-        "LlamaTokenizer" => LLAMA_TOKENS,
-        "GemmaTokenizer" => GEMMA_TOKENS,
-        _ => &[],
-    };
-    let added = added_tokens(tokenizer, config, defaults)?;
-    tokenizer.add_tokens(&added);
-    if !defaults.is_empty() {
-        // Other classes keep the post-processor of tokenizer.json.
-        let template = post_processor(tokenizer, config, defaults)?;
-        tokenizer.with_post_processor(Some(template));
-    }
-    Ok(())
-}
-
-/// The tokens that the configuration adds, in the order of their ids, and then the special tokens
-/// that are in the vocabulary but not marked as special yet.
-fn added_tokens(
-    tokenizer: &tokenizers::Tokenizer,
-    config: &TokenizerConfig,
-    defaults: DefaultTokens,
-) -> tokenizers::Result<Vec<AddedToken>> {
-    let mut added: Vec<(u32, AddedToken)> = vec![];
-    if let Some(tokens) = config.get("added_tokens_decoder") {
-        for (id, token) in tokens
-            .as_object()
-            .ok_or("`added_tokens_decoder` is not an object")?
-        {
-            added.push((id.parse()?, added_token(token)?));
-        }
-    }
-    added.sort_by_key(|&(id, _)| id);
-    let mut added: Vec<AddedToken> = added.into_iter().map(|(_, token)| token).collect();
-    let mut special: Vec<AddedToken> = config
-        .special_tokens()
-        .map(|(_, token)| added_token(token))
-        .collect::<Result<_, _>>()?;
-    let is_default = |key: &&(&str, &str)| config.get(key.0).is_none();
-    special.extend(
-        defaults
-            .iter()
-            .filter(is_default)
-            .map(|(_, token)| AddedToken::from(*token, true)),
-    );
-    for token in special {
-        let is_known = tokenizer.token_to_id(&token.content).is_some();
-        let is_added = tokenizer
-            .get_added_vocabulary()
-            .is_special_token(&token.content)
-            || added.iter().any(|other| other.content == token.content);
-        if is_known && !is_added {
-            added.push(token.special(true));
-        }
-    }
-    Ok(added)
-}
-
-/// Adds `bos_token` and `eos_token` to a text as the configuration says.
-fn post_processor(
-    tokenizer: &tokenizers::Tokenizer,
-    config: &TokenizerConfig,
-    defaults: DefaultTokens,
+/// Adds these tokens, each with its id, before and behind a text.
+fn template(
+    bos: Option<(String, u32)>,
+    eos: Option<(String, u32)>,
 ) -> tokenizers::Result<PostProcessorWrapper> {
-    let piece = |adds: &str, by_default: bool, key: &str| -> tokenizers::Result<_> {
-        let adds = config.get(adds).and_then(Value::as_bool);
-        if !adds.unwrap_or(by_default) {
-            return Ok(None);
-        }
-        let default = defaults
-            .iter()
-            .find(|(default, _)| *default == key)
-            .map(|(_, token)| *token);
-        let token = config.token(key).or(default).unwrap_or_default();
-        let id = tokenizer.token_to_id(token);
-        let id = id.ok_or_else(|| format!("the {key} `{token}` is not in the vocabulary"))?;
-        Ok(Some((token.to_owned(), id)))
-    };
-    let bos = piece("add_bos_token", true, "bos_token")?;
-    let eos = piece("add_eos_token", false, "eos_token")?;
     let special = |token: &Option<(String, u32)>| {
         token
             .as_ref()
@@ -296,18 +161,6 @@ fn post_processor(
         "special_tokens": special_tokens,
     });
     Ok(serde_json::from_value(template)?)
-}
-
-/// A token with its flags. It may also be written as its text alone.
-fn added_token(token: &Value) -> tokenizers::Result<AddedToken> {
-    let flag = |key, default| token.get(key).and_then(Value::as_bool).unwrap_or(default);
-    let content = text(token).ok_or("a token without `content`")?;
-    let special = flag("special", false);
-    Ok(AddedToken::from(content, special)
-        .single_word(flag("single_word", false))
-        .lstrip(flag("lstrip", false))
-        .rstrip(flag("rstrip", false))
-        .normalized(flag("normalized", !special)))
 }
 
 /// Runs `work` and turns a panic into an error: parts of `tokenizers` panic on crafted files.

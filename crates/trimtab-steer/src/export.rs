@@ -31,7 +31,7 @@ pub use merged_gguf::{Verification, merge_gguf};
 pub use reference_logits::ReferenceLogits;
 pub use verified_export::{ExportTarget, export};
 
-use crate::gguf::{ControlVector, GgufError};
+use crate::control_vector::ControlVector;
 use crate::npy::{self, NpyError};
 use crate::steering_file::SteeringFile;
 
@@ -72,10 +72,8 @@ pub fn write_control_vector(file: &SteeringFile, path: &Path) -> Result<(), Expo
         vectors: vectors.clone(),
         model_hint: file.metadata.model_type.clone(),
     };
-    write_atomically(path, &control_vector.to_bytes()).map_err(|source| {
-        ExportError::Gguf(GgufError::Write {
-            path: path.into(),
-            source,
-        })
+    write_atomically(path, &control_vector.to_bytes()).map_err(|source| ExportError::Write {
+        path: path.into(),
+        source,
     })
 }

@@ -44,12 +44,12 @@
 mod action;
 mod adapter;
 pub mod algebra;
+mod control_vector;
 mod device_adapter;
 pub mod effect;
 pub mod export;
 pub mod extraction;
 pub mod form;
-mod gguf;
 mod npy;
 pub mod peft;
 mod steered_model;

@@ -8,18 +8,18 @@ use std::path::Path;
 use burn::tensor::Device;
 use serde_json::json;
 use trimtab_model::file::read_limited;
+use trimtab_model::gguf::MAGIC;
 use trimtab_model::tensor_file::{HostTensor, TensorFile};
 use trimtab_model::{Model, ModelConfig, Pretrained, Site};
 
-pub use crate::gguf::GgufError;
 pub use crate::npy::NpyError;
 pub use error::SteeringFileError;
 pub use metadata::SteeringMetadata;
 
 use crate::adapter::Adapter;
 use crate::algebra::select_layers;
+use crate::control_vector::ControlVector;
 use crate::form::{Form, FormError, width};
-use crate::gguf::{self, ControlVector};
 use crate::npy;
 use crate::steering::{Conflict, Steering};
 use crate::steering_vectors::SteeringVectors;
@@ -270,7 +270,7 @@ impl SteeringFile {
 
     /// Parses the bytes of a file in any format. A control vector gets a row for each layer.
     fn parse(bytes: &[u8], path: &Path, config: &ModelConfig) -> Result<Self, SteeringFileError> {
-        if bytes.starts_with(gguf::MAGIC) {
+        if bytes.starts_with(MAGIC) {
             let ControlVector {
                 vectors,
                 model_hint,

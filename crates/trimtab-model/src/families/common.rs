@@ -240,7 +240,7 @@ pub(super) fn factor(keys: &mut ConfigKeys, key: &str) -> Result<f64, ConfigErro
 pub(super) fn cap(
     keys: &mut ConfigKeys,
     key: &str,
-    default: f64,
+    default: Option<f64>,
 ) -> Result<Option<f64>, ConfigError> {
     let cap = keys.nullable(key, default)?;
     cap.map(|cap| positive(key, cap)).transpose()

@@ -26,6 +26,7 @@ const DEFAULTS: Defaults = Defaults {
 
 pub(super) fn read(keys: &mut ConfigKeys) -> Result<ModelConfig, ConfigError> {
     let mut config = plain(keys, &DEFAULTS)?;
+    keys.ignore("sliding_window_size"); // as the class of transformers does
     let attention_bias = keys.or("attention_bias", false)?;
     let query_pre_attn_scalar: f64 = keys.or("query_pre_attn_scalar", 256.0)?;
     let sliding_window = keys.nullable("sliding_window", 4096)?;
@@ -44,7 +45,7 @@ pub(super) fn read(keys: &mut ConfigKeys) -> Result<ModelConfig, ConfigError> {
     architecture.biases.o = attention_bias;
     architecture.embedding_scale = (config.hidden_size as f64).sqrt();
     architecture.attention_scale = 1.0 / query_pre_attn_scalar.sqrt();
-    architecture.attn_logit_softcapping = cap(keys, "attn_logit_softcapping", 50.0)?;
-    architecture.final_logit_softcapping = cap(keys, "final_logit_softcapping", 30.0)?;
+    architecture.attn_logit_softcapping = cap(keys, "attn_logit_softcapping", Some(50.0))?;
+    architecture.final_logit_softcapping = cap(keys, "final_logit_softcapping", Some(30.0))?;
     Ok(config)
 }

@@ -4,11 +4,11 @@
 use trimtab_kernels::Activation;
 
 use super::common::{
-    Defaults, FOUR_NORMS, LLAMA, LayerType, layer_types, plain, read_multimodal, set_windows,
+    Defaults, FOUR_NORMS, LLAMA, LayerType, cap, layer_types, plain, read_multimodal, set_windows,
 };
 use super::layer_ropes::{LOCAL_ROPE, split_ropes};
 use crate::config::architecture::{ModelConfig, QkNorm, TensorNames};
-use crate::config::error::{ConfigError, refuse};
+use crate::config::error::ConfigError;
 use crate::config::keys::ConfigKeys;
 use crate::config::rope::{PartialRotary, RopeConfig, RopeDefaults};
 
@@ -40,6 +40,8 @@ pub(super) fn read_with_images(keys: &mut ConfigKeys) -> Result<ModelConfig, Con
         keys.ignore(without_effect_on_text);
     }
     let mut config = read_multimodal(keys, "gemma3_text", read)?;
+    // The class that reads images caps no logits.
+    config.architecture.final_logit_softcapping = None;
     config.tie_word_embeddings = keys.or("tie_word_embeddings", true)?;
     config.architecture.names = TensorNames {
         decoder: "language_model.model",
@@ -52,11 +54,6 @@ pub(super) fn read_with_images(keys: &mut ConfigKeys) -> Result<ModelConfig, Con
 pub(super) fn read(keys: &mut ConfigKeys) -> Result<ModelConfig, ConfigError> {
     let local_rope = split_ropes(keys)?;
     let mut config = plain(keys, &DEFAULTS)?;
-    for key in ["attn_logit_softcapping", "final_logit_softcapping"] {
-        if let Some(cap) = keys.optional::<f64>(key)? {
-            return refuse(key, cap, "capped logits are not supported");
-        }
-    }
     let attention_bias = keys.or("attention_bias", false)?;
     let query_pre_attn_scalar: f64 = keys.or("query_pre_attn_scalar", 256.0)?;
     let rope = RopeDefaults {
@@ -87,6 +84,8 @@ pub(super) fn read(keys: &mut ConfigKeys) -> Result<ModelConfig, ConfigError> {
     architecture.biases.o = attention_bias;
     architecture.embedding_scale = (config.hidden_size as f64).sqrt();
     architecture.attention_scale = 1.0 / query_pre_attn_scalar.sqrt();
+    architecture.attn_logit_softcapping = cap(keys, "attn_logit_softcapping", None)?;
+    architecture.final_logit_softcapping = cap(keys, "final_logit_softcapping", None)?;
     architecture.ropes.push(local_rope);
     for (layer, kind) in architecture.layers.iter_mut().zip(types) {
         if kind == LayerType::SlidingAttention {

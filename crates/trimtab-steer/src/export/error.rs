@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use trimtab_model::LoadError;
 use trimtab_model::checkpoint_weights::WeightsError;
 use trimtab_model::config::ConfigError;
+use trimtab_model::gguf::GgufError;
 
-use crate::gguf::GgufError;
 use crate::npy::NpyError;
 use crate::steering_file::SteeringFileError;
 

@@ -88,7 +88,8 @@ pub fn merge_checkpoint(
 }
 
 /// `tokenizer_config.json` of `source`. It names the tokenizer class where transformers would take
-/// the class from the family, because the family changes.
+/// the class from the family, because the family changes. For a Qwen2 it does so whatever class is
+/// named, unless the folder has code of its own.
 fn tokenizer_config(source: &Path, config: &ModelConfig) -> Result<Option<Value>, ExportError> {
     let path = source.join("tokenizer_config.json");
     let mut tokenizer = if path.is_file() {
@@ -98,10 +99,8 @@ fn tokenizer_config(source: &Path, config: &ModelConfig) -> Result<Option<Value>
     } else {
         return Ok(None);
     };
-    if config.model_type == "qwen2" {
-        tokenizer
-            .entry("tokenizer_class")
-            .or_insert(json!("Qwen2Tokenizer"));
+    if config.model_type == "qwen2" && !tokenizer.contains_key("auto_map") {
+        tokenizer.insert("tokenizer_class".to_owned(), json!("Qwen2Tokenizer"));
     }
     Ok(Some(tokenizer.into()))
 }

@@ -12,13 +12,13 @@ mod rope_layout;
 use std::path::Path;
 
 use trimtab_model::file::sync_folder;
+use trimtab_model::gguf::{GgufFile, Value};
 use trimtab_model::tensor_file::HostTensor;
 use trimtab_model::{Device, ModelConfig};
 
 use super::error::ExportError;
 use super::folder::{parent, temporary};
 use super::reference_logits::ReferenceLogits;
-use crate::gguf::{BF16, F16, F32, Gguf, GgufError, TensorInfo, Value};
 use crate::steering_file::SteeringFile;
 use crate::steering_vectors::SteeringVectors;
 use float_model::float_model;
@@ -56,10 +56,10 @@ pub fn merge_gguf(
     out: &Path,
 ) -> Result<Verification, ExportError> {
     let vectors = file.resid_post_vectors()?;
-    let input = Gguf::open(source)?;
+    let input = GgufFile::open(source)?;
     let heads = qwen2_heads(&input, vectors)?;
     let plan = Plan::new(&input, vectors, heads.as_ref())?;
-    let unwritten = |source| GgufError::Write {
+    let unwritten = |source| ExportError::Write {
         path: out.into(),
         source,
     };
@@ -74,8 +74,8 @@ pub fn merge_gguf(
         Some(_) => RopeLayout::Halves,
         None => RopeLayout::Interleaved,
     };
-    let output = Gguf::open(temporary.path())?;
-    let verification = if input.header.tensors.iter().all(is_float) {
+    let output = GgufFile::open(temporary.path())?;
+    let verification = if input.tensors().all(|tensor| tensor.kind.is_float()) {
         let max_difference = compare_logits(&input, layout, &output, config, vectors)?;
         Verification::Logits { max_difference }
     } else {
@@ -91,8 +91,8 @@ pub fn merge_gguf(
 
 /// The counts of heads of a Qwen2, whose rows are permuted, or `None` for a Llama. Refuses files
 /// that cannot be merged.
-fn qwen2_heads(input: &Gguf, vectors: &HostTensor) -> Result<Option<HeadCounts>, ExportError> {
-    let text = |key| input.header.value(key).and_then(Value::as_str);
+fn qwen2_heads(input: &GgufFile, vectors: &HostTensor) -> Result<Option<HeadCounts>, ExportError> {
+    let text = |key| input.value(key).and_then(Value::as_str);
     let architecture = text("general.architecture").unwrap_or("unknown");
     let refuse = |reason: &str| ExportError::Inexpressible {
         model_type: architecture.to_owned(),
@@ -106,10 +106,10 @@ fn qwen2_heads(input: &Gguf, vectors: &HostTensor) -> Result<Option<HeadCounts>,
         ));
     }
     let number = |key: &str| {
-        let value = input.header.value(&format!("{architecture}.{key}"));
+        let value = input.value(&format!("{architecture}.{key}"));
         value.and_then(Value::as_u64)
     };
-    let parts = input.header.value("split.count").and_then(Value::as_u64);
+    let parts = input.value("split.count").and_then(Value::as_u64);
     if parts.unwrap_or(1) > 1 || number("expert_count").unwrap_or(0) > 0 {
         return Err(refuse(
             "it is one of several parts, or a mixture of experts",
@@ -135,15 +135,11 @@ fn qwen2_heads(input: &Gguf, vectors: &HostTensor) -> Result<Option<HeadCounts>,
     }
 }
 
-fn is_float(tensor: &TensorInfo) -> bool {
-    [F32, F16, BF16].contains(&tensor.kind)
-}
-
 /// Runs the source with the vectors, then the export. Returns the largest difference of a logit.
 fn compare_logits(
-    input: &Gguf,
+    input: &GgufFile,
     layout: RopeLayout,
-    output: &Gguf,
+    output: &GgufFile,
     config: &ModelConfig,
     vectors: &HostTensor,
 ) -> Result<f32, ExportError> {

@@ -2,10 +2,10 @@ use std::io;
 use std::path::PathBuf;
 
 use trimtab_model::Site;
+use trimtab_model::gguf::GgufError;
 use trimtab_model::tensor_file::TensorFileError;
 
 use crate::form::FormError;
-use crate::gguf::GgufError;
 use crate::npy::NpyError;
 use crate::steering::SteeringError;
 
@@ -20,6 +20,8 @@ pub enum SteeringFileError {
     TensorFile(#[from] TensorFileError),
     #[error(transparent)]
     Gguf(#[from] GgufError),
+    #[error("{path} is not a control vector: {reason}")]
+    NotAControlVector { path: PathBuf, reason: String },
     #[error(transparent)]
     Npy(#[from] NpyError),
     #[error("{path} is not a steering file of this version: {reason}")]

@@ -1,15 +1,15 @@
 //! Running a GGUF file that is not quantised.
 
 use burn::tensor::{Device, Tensor, TensorData};
+use trimtab_model::gguf::GgufFile;
 use trimtab_model::{Model, ModelConfig};
 
 use super::rope_layout::{HeadCounts, RopeLayout, permuted};
 use crate::export::error::ExportError;
-use crate::gguf::Gguf;
 
 /// The model of a file that is not quantised, in f32. `layout` is that of its queries and keys.
 pub(super) fn float_model(
-    file: &Gguf,
+    file: &GgufFile,
     config: &ModelConfig,
     layout: RopeLayout,
 ) -> Result<Model, ExportError> {
@@ -23,14 +23,14 @@ pub(super) fn float_model(
         let name = gguf_name(name)
             .ok_or_else(|| file.malformed(format!("nothing in it corresponds to `{name}`")))?;
         let count = shape.iter().product();
-        let tensor = match file.header.tensor(&name) {
-            None if name == "output.weight" => file.header.tensor("token_embd.weight"),
+        let tensor = match file.tensor(&name) {
+            None if name == "output.weight" => file.tensor("token_embd.weight"),
             found => found,
         };
         let mut values = match tensor {
             None if shape.len() == 1 && !name.contains("norm") => vec![0.0; count], // a bias
             None => return Err(file.malformed(format!("`{name}` is missing")).into()),
-            Some(tensor) => file.floats(tensor)?,
+            Some(tensor) => file.floats(&tensor.name)?,
         };
         if values.len() != count {
             return Err(file.malformed(format!("`{name}` has another shape")).into());

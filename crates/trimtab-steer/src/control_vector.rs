@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use trimtab_model::gguf::{
+    GgufError, Header, TensorInfo, TensorType, Value, header_bytes, padding,
+};
 use trimtab_model::tensor_file::HostTensor;
 
-use super::error::GgufError;
-use super::header::{F32, Header, TensorInfo, Value, header_bytes, padding};
+use crate::steering_file::SteeringFileError;
 
 /// A control vector: `direction.l` is added to the residual stream after block `l`.
 ///
@@ -27,13 +29,17 @@ const MAX_WIDTH: u64 = 1 << 16;
 impl ControlVector {
     /// Parses the bytes of a file into at least `layers` rows; rows without a direction are zero.
     /// `path` is for messages only.
-    pub(crate) fn from_bytes(bytes: &[u8], path: &Path, layers: usize) -> Result<Self, GgufError> {
+    pub(crate) fn from_bytes(
+        bytes: &[u8],
+        path: &Path,
+        layers: usize,
+    ) -> Result<Self, SteeringFileError> {
         let header =
             Header::parse(bytes, bytes.len() as u64).map_err(|reason| GgufError::Malformed {
                 path: path.into(),
                 reason,
             })?;
-        let refuse = |reason: String| GgufError::NotAControlVector {
+        let refuse = |reason: String| SteeringFileError::NotAControlVector {
             path: path.into(),
             reason,
         };
@@ -84,7 +90,13 @@ impl ControlVector {
             ),
         ];
         let tensors: Vec<TensorInfo> = (1..layers)
-            .map(|layer| TensorInfo::new(format!("direction.{layer}"), vec![width as u64], F32))
+            .map(|layer| {
+                TensorInfo::new(
+                    format!("direction.{layer}"),
+                    vec![width as u64],
+                    TensorType::F32,
+                )
+            })
             .collect();
         let mut bytes = header_bytes(&metadata, &tensors);
         for row in self.vectors.data.chunks_exact(width).skip(1) {
@@ -116,7 +128,7 @@ fn direction(
         )
     })?;
     match tensor.dims[..] {
-        [width] if tensor.kind == F32 && (1..=MAX_WIDTH).contains(&width) => (),
+        [width] if tensor.kind == TensorType::F32 && (1..=MAX_WIDTH).contains(&width) => (),
         _ => return Err(format!("`{}` is not a vector of F32", tensor.name)),
     }
     let range = header.byte_range(tensor);
