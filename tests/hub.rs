@@ -80,6 +80,53 @@ fn a_snapshot_is_fetched_once_and_then_taken_from_the_cache() {
 }
 
 #[test]
+fn a_gguf_model_is_fetched_with_its_parts_and_nothing_else() {
+    let server = Server::start();
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let hub = server.hub(&cache);
+    let parts = [1, 2].map(|part| format!("Q8/m-{part:05}-of-00002.gguf"));
+    for (name, content) in [
+        (parts[0].as_str(), b"first"),
+        (&parts[1], b"other"),
+        ("mmproj.gguf", b"image"),
+    ] {
+        let mut state = server.state();
+        state.files.insert(name.to_owned(), content.to_vec());
+    }
+    let path = hub
+        .gguf("tiny/model", &parts[1], &mut |_| ())
+        .expect("two parts");
+    assert_eq!(fs::read(&path).expect("fetched"), b"other");
+    let folder = path.parent().expect("Q8");
+    assert_eq!(
+        fs::read(folder.join("m-00001-of-00002.gguf")).expect("fetched"),
+        b"first"
+    );
+    let snapshot = folder.parent().expect("the snapshot");
+    assert_eq!(fs::read_dir(snapshot).expect("a folder").count(), 1);
+    let offline = Hub {
+        offline: true,
+        ..hub.clone()
+    };
+    assert_eq!(
+        offline
+            .gguf("tiny/model", &parts[1], &mut |_| ())
+            .expect("cached"),
+        path
+    );
+    for wrong in ["m.gguf", "../m.gguf", "Q8/../m.gguf", "/m.gguf", ""] {
+        let error = hub.gguf("tiny/model", wrong, &mut |_| ()).expect_err(wrong);
+        assert!(matches!(error, HubError::NoFile { .. }), "{error:?}");
+    }
+    server.state().files.remove("model.safetensors.index.json");
+    let error = hub
+        .snapshot("tiny/model", &mut |_| ())
+        .expect_err("no weights");
+    let words = "name one of them, such as tiny/model:Q8/m-00001-of-00002.gguf";
+    assert!(error.to_string().contains(words), "{error}");
+}
+
+#[test]
 fn a_broken_download_resumes() {
     let server = Server::start();
     let cache = tempfile::tempdir().expect("a temporary folder");

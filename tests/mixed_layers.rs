@@ -189,7 +189,7 @@ fn generation_in_groups_gives_what_each_text_alone_gives() {
                 let resid = resid.narrow(0, request.prompt.len() - 1, generated);
                 let expected = model.logprobs(resid, &together.tokens, 1.0);
                 let expected: Vec<f32> = expected.try_into_vec_as().expect("f32");
-                let error = max_difference(&[together.logprobs.clone()], &[expected]);
+                let error = max_difference(std::slice::from_ref(&together.logprobs), &[expected]);
                 assert!(error < 1e-5, "{name}: {error}");
             }
         }
@@ -343,8 +343,12 @@ fn renamed(source: &Path, decoder: &str, config: &Value) -> TempDir {
         };
         (name, tensor)
     });
-    let is_text_alone = config["model_type"] == "qwen3_5_text";
-    let beside = beside.into_iter().take(if is_text_alone { 1 } else { 2 });
+    let count = match config["model_type"].as_str() {
+        Some("qwen3_5") => 2,
+        Some("qwen3_5_text" | "qwen3_5_moe_text") => 1,
+        _ => 0,
+    };
+    let beside = beside.into_iter().take(count);
     let bytes = safetensors::serialize(own.chain(beside), None).expect("distinct names");
     let write = |name: &str, bytes: &[u8]| {
         fs::write(folder.path().join(name), bytes).expect("a writable folder");
@@ -410,4 +414,88 @@ fn published_keys_are_read_and_other_architectures_refused() {
     refused(text.clone(), "layer_types", json!(vec!["mamba"; 8]));
     refused(text.clone(), "linear_num_value_heads", json!(33));
     refused(text, "linear_conv_kernel_dim", json!(1));
+}
+
+/// Full tuning trains experts, routers, convolutions and decays too, and writes them as
+/// transformers reads them.
+#[test]
+fn full_tuning_reaches_every_tensor_and_writes_it_back() {
+    for name in FAMILIES {
+        let folder = fixture("families").join(name);
+        let weights = CheckpointWeights::open(&folder).expect("a whole file");
+        let model = fixture_model(name);
+        let adapter = Adapter::full(&model.config, &weights).expect("all tensors");
+        let tokens: Vec<u32> = (0..90).map(|index| 3 + (index * index) % 37).collect();
+        let base = model.autodiff();
+        let on_device = adapter.to_device(&base.device());
+        let tuned = on_device.model(&base);
+        let (resid, _) = tuned.prefill(&[&tokens], None);
+        let expected = matrix(model.logits(model.prefill(&[&tokens], None).0));
+        let error = max_difference(&matrix(tuned.logits(resid.clone())), &expected);
+        assert!(error < 1e-4, "{name}: {error}");
+
+        let loss = tuned
+            .logprobs(resid.narrow(0, 0, 89), &tokens[1..], 1.0)
+            .sum();
+        let grads = on_device.grads(&loss.backward());
+        let mut idle = 0;
+        for ((tensor, _), grad) in adapter.parameters().iter().zip(grads) {
+            let largest = grad.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
+            if tensor.contains(".experts.") && largest == 0.0 {
+                idle += 1; // no token chose this expert
+                continue;
+            }
+            assert!(largest > 1e-5, "{name}: {tensor} {largest}");
+        }
+        assert!(idle <= 2 * 3, "{name}: {idle} tensors of experts");
+
+        let out = tempfile::tempdir().expect("a temporary folder");
+        fs::write(out.path().join("config.json"), "{}").expect("a writable folder");
+        let source = renamed(&folder, "model", &config_of(&folder));
+        adapter
+            .write_checkpoint(source.path(), out.path())
+            .expect("a writable folder");
+        let written = CheckpointWeights::open(out.path()).expect("a whole file");
+        let needed = Model::tensor_shapes(&model.config);
+        written
+            .check(&needed, &[])
+            .expect("the same names and shapes");
+    }
+}
+
+fn config_of(folder: &Path) -> Value {
+    let config = fs::read(folder.join("config.json")).expect("a committed file");
+    serde_json::from_slice(&config).expect("JSON")
+}
+
+/// The router and the decays are not rounded, so experts are chosen as in f32.
+#[test]
+fn rounded_weights_compute_nearly_the_same() {
+    let tokens: Vec<u32> = (0..80).map(|index| 3 + (7 * index) % 37).collect();
+    for name in FAMILIES {
+        let folder = fixture("families").join(name);
+        let source = renamed(&folder, "model", &config_of(&folder));
+        let logits = |precision| {
+            let loaded = Pretrained::load(source.path(), precision, &Device::flex());
+            let model = loaded
+                .unwrap_or_else(|error| panic!("{name}: {error}"))
+                .model;
+            matrix(model.logits(model.prefill(&[&tokens], None).0))
+        };
+        let exact = logits(Precision::F32);
+        for (precision, bound) in [(Precision::Bf16, 0.1), (Precision::Int8, 0.4)] {
+            let pairs = logits(precision)
+                .into_iter()
+                .flatten()
+                .zip(exact.iter().flatten());
+            let (mut sum, mut count) = (0.0, 0.0);
+            for (rounded, exact) in pairs {
+                sum += (rounded - exact).powi(2);
+                count += 1.0;
+            }
+            let error = f32::sqrt(sum / count);
+            eprintln!("{name}: {precision:?} {error}");
+            assert!(error < bound, "{name}: {precision:?} {error}");
+        }
+    }
 }

@@ -2,20 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use indicatif::ProgressBar;
 use trimtab::Pretrained;
 use trimtab::steer::SteeredModel;
-use trimtab_hub::Hub;
+use trimtab_hub::{Download, Hub};
 
 use crate::{DeviceArgs, bundled_model, progress};
 
 /// Flags of every program that runs a model.
 #[derive(Args, Debug)]
 pub struct ModelArgs {
-    /// Folder of a Hugging Face checkpoint, or its name on the hub [default: the bundled model].
-    #[arg(long, value_name = "DIR|HUB_ID[@REVISION]")]
+    /// Folder of a Hugging Face checkpoint, GGUF file (of a split one, any part), or name on the
+    /// hub, with :FILE.gguf for one file of it [default: the bundled model].
+    #[arg(long, value_name = "DIR|FILE.gguf|HUB_ID[@REVISION][:FILE.gguf]")]
     pub model: Option<String>,
     /// Load the model although its config.json sets this key, which trimtab does not know. Only if
     /// you know that the key has no effect; the result files record it.
@@ -33,45 +34,49 @@ impl ModelArgs {
     ///
     /// The device is not in this build, or the checkpoint cannot be used.
     pub fn load(&self) -> Result<Pretrained> {
-        self.load_dir(&self.dir()?)
-    }
-
-    /// The folder of the checkpoint, which comes from the hub if there is no such folder.
-    ///
-    /// # Errors
-    ///
-    /// The hub has no such checkpoint, or cannot be reached.
-    pub fn dir(&self) -> Result<PathBuf> {
-        match self.model.as_deref() {
-            None => Ok(bundled_model()),
-            Some(dir) if Path::new(dir).is_dir() => Ok(dir.into()),
-            Some(name) => fetch(name).with_context(|| {
-                format!(
-                    "{}; there is no such folder, so it is looked up on the hub",
-                    self.failure()
-                )
-            }),
-        }
-    }
-
-    /// Loads the model from [`Self::dir`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::load`].
-    pub fn load_dir(&self, dir: &Path) -> Result<Pretrained> {
-        let base = self.device.load(dir, &self.allow_config_key);
+        let path = self.path()?;
+        let base = self.device.load(&path, &self.allow_config_key);
         let mut base = base.with_context(|| self.failure())?;
-        if let Some(name) = self
-            .model
-            .as_deref()
-            .filter(|name| !Path::new(name).is_dir())
-        {
-            let id = name.split('@').next().unwrap_or_default();
+        if let Some((id, None)) = self.hub_name() {
+            let id = id.split('@').next().unwrap_or_default();
             let name = id.rsplit('/').next().unwrap_or(id); // the folder is named by the commit
             base.name = name.to_owned();
         }
         Ok(base)
+    }
+
+    /// The folder or file of the checkpoint, which comes from the hub if nothing of that name
+    /// exists here.
+    fn path(&self) -> Result<PathBuf> {
+        let Some((id, file)) = self.hub_name() else {
+            return Ok(self
+                .model
+                .as_ref()
+                .map_or_else(bundled_model, PathBuf::from));
+        };
+        ensure!(
+            file.is_some() || !id.ends_with(".gguf"),
+            "{}: there is no such file",
+            self.failure()
+        );
+        fetch(id, file).with_context(|| {
+            format!(
+                "{}; there is no such folder or file, so it is looked up on the hub",
+                self.failure()
+            )
+        })
+    }
+
+    /// The name on the hub, and the file there, unless a path of that name exists.
+    fn hub_name(&self) -> Option<(&str, Option<&str>)> {
+        let name = self
+            .model
+            .as_deref()
+            .filter(|name| !Path::new(name).exists())?;
+        Some(match name.split_once(':') {
+            Some((id, file)) => (id, Some(file)),
+            None => (name, None),
+        })
     }
 
     /// Loads the model with what steers it, if anything does; see [`SteeredModel::load`].
@@ -99,17 +104,22 @@ impl ModelArgs {
     }
 }
 
-/// The folder of a model of the hub, with a bar for each file that has to come.
-fn fetch(name: &str) -> Result<PathBuf> {
+/// The folder of a model of the hub, or its GGUF file, with a bar for each file that has to come.
+fn fetch(name: &str, gguf: Option<&str>) -> Result<PathBuf> {
     let mut bar = ProgressBar::hidden();
     let mut file = String::new();
-    let dir = Hub::from_env().snapshot(name, &mut |part| {
+    let hub = Hub::from_env();
+    let mut show = |part: &Download| {
         if file != part.file {
             file.clone_from(&part.file);
             bar = progress("fetching", part.total).with_message(part.file.clone());
         }
         bar.set_position(part.done);
-    })?;
+    };
+    let path = match gguf {
+        Some(file) => hub.gguf(name, file, &mut show)?,
+        None => hub.snapshot(name, &mut show)?,
+    };
     bar.finish();
-    Ok(dir)
+    Ok(path)
 }

@@ -9,9 +9,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
+use serde_json::json;
 use tempfile::TempDir;
 use trimtab_grader::Verdict;
 use trimtab_model::checkpoint_weights::{CheckpointWeights, FloatDType};
+use trimtab_model::gguf::GgufFile;
 use trimtab_model::{
     ChatMessage, ChatTemplate, Device, Model, ModelConfig, Precision, Pretrained, Tokenizer,
 };
@@ -22,10 +24,11 @@ use trimtab_tasks::dataset::{DATASETS, MalformedRows};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     ("adapters", adapters),
     ("check", check),
     ("config", config),
+    ("gguf", gguf),
     ("grade", grade),
     ("index", index),
     ("rows", rows),
@@ -62,6 +65,34 @@ pub fn config(bytes: &[u8]) {
     }
 }
 
+/// A GGUF model: header, metadata, configuration, tokenizer, template and every tensor.
+pub fn gguf(bytes: &[u8]) {
+    let folder = folder(&[("model.gguf", bytes)]);
+    let Ok(file) = GgufFile::open(&folder.path().join("model.gguf")) else {
+        return;
+    };
+    for tensor in file.tensors() {
+        drop(file.floats(&tensor.name));
+    }
+    drop(ChatTemplate::from_gguf(&file));
+    let Ok(config) = ModelConfig::from_gguf(&file) else {
+        return;
+    };
+    if let Ok(tokenizer) = Tokenizer::from_gguf(&file, config.vocab_size) {
+        drop(tokenizer.encode("a b"));
+    }
+    let Ok(weights) = CheckpointWeights::from_gguf(file, &config) else {
+        return;
+    };
+    drop(weights.verify());
+    let needed = Model::tensor_shapes(&config);
+    if weights.check(&needed, &[]).is_ok() {
+        for (name, _) in needed {
+            drop(weights.tensor(&name, FloatDType::F32, &Device::flex()));
+        }
+    }
+}
+
 /// A gold answer and a text. What is extracted grades as the text does.
 pub fn grade(bytes: &[u8]) {
     let (gold, text) = texts(bytes);
@@ -94,22 +125,19 @@ pub fn rows(bytes: &[u8]) {
     drop(dataset.load(&folder.path().join("rows"), MalformedRows::Skip));
 }
 
-/// `chat_template.jinja`, and messages in JSON.
+/// A template and its messages in JSON, without the thread that contains panics.
 pub fn template(bytes: &[u8]) {
+    const FUEL: u64 = 1 << 16;
     let (template, messages) = cut(bytes);
-    let folder = folder(&[("chat_template.jinja", template)]);
-    let Ok(Some(template)) = ChatTemplate::from_dir(folder.path()) else {
-        return;
-    };
-    match serde_json::from_slice::<serde_json::Value>(messages) {
-        Ok(messages) => drop(template.render_with(messages, true, ())),
-        Err(_) => drop(template.render(
-            &[
-                ChatMessage::new("user", "one"),
-                ChatMessage::new("assistant", "two"),
-            ],
-            true,
-        )),
+    let messages = serde_json::from_slice(messages).unwrap_or_else(
+        |_| json!([{"role": "user", "content": "one"}, {"role": "assistant", "content": "two"}]),
+    );
+    let variables = json!({
+        "messages": messages, "add_generation_prompt": true, "tools": null, "bos_token": "<s>",
+    });
+    if let Ok(variables) = trimtab_jinja::Value::from_serialize(variables) {
+        let template = String::from_utf8_lossy(template);
+        drop(trimtab_jinja::render(&template, variables, FUEL));
     }
 }
 

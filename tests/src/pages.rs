@@ -17,6 +17,7 @@ pages! {
     Families "/docs/families.md"
     Files "/docs/files.md"
     Generation "/docs/generation.md"
+    Gguf "/docs/gguf.md"
     Kernels "/docs/kernels.md"
     Loading "/docs/loading.md"
     Log "/docs/log.md"

@@ -93,8 +93,14 @@ pub enum HubError {
     },
     #[error("{file} of {name} arrived damaged")]
     Damaged { name: String, file: String },
-    #[error("{name} has no safetensors weights")]
-    NoWeights { name: String },
+    #[error("{name} has no safetensors weights{}", offer(name, gguf))]
+    NoWeights { name: String, gguf: Vec<String> },
+    #[error("{name} has no file {file}{}", offer(name, gguf))]
+    NoFile {
+        name: String,
+        file: String,
+        gguf: Vec<String>,
+    },
     #[error("the index of the weights of {name} cannot be used: {reason}")]
     Index { name: String, reason: String },
     #[error("cannot use {path} in the cache of the hub")]
@@ -151,14 +157,51 @@ impl Hub {
         name: &str,
         progress: &mut dyn FnMut(&Download),
     ) -> Result<PathBuf, HubError> {
+        self.fetch(name, None, progress)
+    }
+
+    /// Fetches the GGUF file `file` of a repository, with all parts if it is one of several, and
+    /// returns its path.
+    ///
+    /// `name` and `progress` are as for [`Self::snapshot`]. No other file is fetched.
+    ///
+    /// # Errors
+    ///
+    /// See [`HubError`].
+    pub fn gguf(
+        &self,
+        name: &str,
+        file: &str,
+        progress: &mut dyn FnMut(&Download),
+    ) -> Result<PathBuf, HubError> {
+        if !file.split('/').all(is_plain) {
+            return Err(HubError::NoFile {
+                name: name.to_owned(),
+                file: file.to_owned(),
+                gguf: vec![],
+            });
+        }
+        Ok(self.fetch(name, Some(file), progress)?.join(file))
+    }
+
+    /// Fetches a checkpoint, or only the model in the file `gguf`.
+    fn fetch(
+        &self,
+        name: &str,
+        gguf: Option<&str>,
+        progress: &mut dyn FnMut(&Download),
+    ) -> Result<PathBuf, HubError> {
         let (id, revision) = parse(name).ok_or_else(|| HubError::Name {
             name: name.to_owned(),
         })?;
+        let files = gguf.map_or(vec!["config.json".to_owned()], gguf_parts);
         if self.offline {
-            return self.cached(id, revision).ok_or_else(|| HubError::Offline {
-                name: name.to_owned(),
-                cache: self.cache.clone(),
-            });
+            return self
+                .cached(id, revision, &files)
+                .ok_or_else(|| HubError::Offline {
+                    name: name.to_owned(),
+                    cache: self.cache.clone(),
+                });
         }
         let api = ApiBuilder::from_cache(Cache::new(self.cache.clone()))
             .with_endpoint(self.endpoint.clone())
@@ -173,7 +216,7 @@ impl Hub {
             Ok(info) => info,
             Err(error) => {
                 let error = self.failure(name, "the list of files", error);
-                return match self.cached(id, revision) {
+                return match self.cached(id, revision, &files) {
                     Some(dir) if matches!(error, HubError::Fetch { .. }) => Ok(dir),
                     _ => Err(error),
                 };
@@ -195,14 +238,18 @@ impl Hub {
             progress,
         };
         let siblings = info.siblings.iter();
-        fetch.all(&siblings.map(|file| file.rfilename.as_str()).collect())?;
+        let there = siblings.map(|file| file.rfilename.as_str()).collect();
+        match gguf {
+            Some(file) => fetch.gguf(file, &files, &there)?,
+            None => fetch.all(&there)?,
+        }
         let dir = fetch.folder.join("snapshots").join(&info.sha);
         self.record_revision(id, revision, &info.sha)?;
         Ok(dir)
     }
 
-    /// The folder of a revision in the cache.
-    fn cached(&self, id: &str, revision: &str) -> Option<PathBuf> {
+    /// The folder of a revision in the cache that has these files.
+    fn cached(&self, id: &str, revision: &str, files: &[String]) -> Option<PathBuf> {
         let folder = self.folder(id);
         let commit = if is_commit(revision) {
             revision.to_owned()
@@ -213,7 +260,8 @@ impl Hub {
                 .to_owned()
         };
         let dir = folder.join("snapshots").join(&commit);
-        (is_commit(&commit) && dir.join("config.json").exists()).then_some(dir)
+        let is_there = |file: &String| dir.join(file).exists();
+        (is_commit(&commit) && files.iter().all(is_there)).then_some(dir)
     }
 
     /// Records the commit of a revision, once all its files are there.
@@ -284,7 +332,28 @@ impl Fetch<'_> {
         } else {
             return Err(HubError::NoWeights {
                 name: self.name.to_owned(),
+                gguf: gguf_models(there),
             });
+        }
+        Ok(())
+    }
+
+    /// Downloads the `parts` of the model in `file`.
+    fn gguf(
+        &mut self,
+        file: &str,
+        parts: &[String],
+        there: &BTreeSet<&str>,
+    ) -> Result<(), HubError> {
+        for part in parts {
+            if !there.contains(part.as_str()) {
+                return Err(HubError::NoFile {
+                    name: self.name.to_owned(),
+                    file: file.to_owned(),
+                    gguf: gguf_models(there),
+                });
+            }
+            self.file(part)?;
         }
         Ok(())
     }
@@ -367,6 +436,46 @@ impl Progress for Report<'_> {
     }
 
     fn finish(&mut self) {}
+}
+
+/// All files of the model of which `file` is one: llama.cpp ends their names in
+/// `-00001-of-00003.gguf`.
+fn gguf_parts(file: &str) -> Vec<String> {
+    let split = || {
+        let (head, count) = file.strip_suffix(".gguf")?.rsplit_once("-of-")?;
+        let (stem, number) = head.rsplit_once('-')?;
+        let is_number = |text: &str| text.len() == 5 && text.bytes().all(|b| b.is_ascii_digit());
+        let parts: usize = count.parse().ok()?;
+        let is_split = is_number(number) && is_number(count) && (1..=MAX_SHARDS).contains(&parts);
+        is_split.then(|| {
+            let part = |number| format!("{stem}-{number:05}-of-{count}.gguf");
+            (1..=parts).map(part).collect()
+        })
+    };
+    split().unwrap_or_else(|| vec![file.to_owned()])
+}
+
+/// The GGUF models among files, by their first parts. Image encoders are called `mmproj`.
+fn gguf_models(there: &BTreeSet<&str>) -> Vec<String> {
+    let is_model = |file: &&&str| {
+        file.ends_with(".gguf") && !file.contains("mmproj") && gguf_parts(file)[0] == ***file
+    };
+    there
+        .iter()
+        .filter(is_model)
+        .map(|&file| file.to_owned())
+        .collect()
+}
+
+/// The part of a message that says which GGUF files there are.
+fn offer(name: &str, gguf: &[String]) -> String {
+    match gguf {
+        [] => String::new(),
+        [first, ..] => format!(
+            "; it has {}, so name one of them, such as {name}:{first}",
+            gguf.join(", ")
+        ),
+    }
 }
 
 /// Splits `ID[@REVISION]`. Its parts become parts of paths and addresses.
@@ -510,6 +619,23 @@ mod tests {
                 "{value}"
             );
         }
+    }
+
+    #[test]
+    fn parts_of_a_model_are_named_as_llama_cpp_names_them() {
+        assert_eq!(gguf_parts("a/b.gguf"), ["a/b.gguf"]);
+        let parts = ["m-00001-of-00002.gguf", "m-00002-of-00002.gguf"];
+        assert_eq!(gguf_parts(parts[0]), parts);
+        assert_eq!(gguf_parts(parts[1]), parts);
+        for whole in [
+            "m-1-of-2.gguf",
+            "m-00001-of-99999.gguf",
+            "m-00001-of-00000.gguf",
+        ] {
+            assert_eq!(gguf_parts(whole), [whole]);
+        }
+        let there = BTreeSet::from([parts[0], parts[1], "mmproj-m.gguf", "q.gguf", "config.json"]);
+        assert_eq!(gguf_models(&there), [parts[0], "q.gguf"]);
     }
 
     #[test]

@@ -1,9 +1,13 @@
-//! The weights of a checkpoint on disk: `model.safetensors`, or shards with an index.
+//! The weights of a checkpoint on disk: `model.safetensors`, shards with an index, or a GGUF file.
+//!
+//! Tensors of a GGUF file have the names, the order of rows and the numbers that a folder with the
+//! same model has. Quantised ones become f32 when they are read.
 //!
 //! Tensors are read one at a time, straight into the dtype that the model keeps. Files are read at
 //! positions instead of mapped: a memory map needs `unsafe`, dies with a bus error when the file
 //! shrinks, and its pages count towards the memory of the process.
 
+mod blocks;
 mod error;
 mod fused_experts;
 mod header;
@@ -29,14 +33,13 @@ pub use burn::tensor::FloatDType;
 pub use error::WeightsError;
 pub use mismatch::Mismatch;
 
+use crate::config::ModelConfig;
 use crate::file::{hex, read_exact_at};
+use crate::gguf::GgufFile;
 use crate::tensor_file::{Checksum, OwnMetadata, TensorFileError};
-use header::{Header, Location, number_bytes};
+use header::{Encoding, Header, Location, number_bytes};
 use index::Index;
 use other_formats::refuse_other_formats;
-
-/// How many numbers are read and converted at a time.
-const CHUNK: usize = 1 << 16;
 
 /// How many bytes are hashed at a time.
 const BUFFER: usize = 1 << 20;
@@ -64,16 +67,23 @@ pub struct StoredTensor<'a> {
 
 impl CheckpointWeights {
     /// Opens `model.safetensors` in the folder `dir`, or else the shards that
-    /// `model.safetensors.index.json` names, and reads their headers.
+    /// `model.safetensors.index.json` names, and reads their headers. If `dir` is a file, it is
+    /// opened as GGUF.
     ///
     /// Experts that are stored as one tensor appear as tensors of each expert, as they are named
     /// where they are not fused.
     ///
     /// # Errors
     ///
-    /// There are weights in another format only, a file is missing, cut short or malformed, the index does not fit the files, or a file that
+    /// There are weights in another format only, a file is missing, cut short or malformed, the
+    /// index does not fit the files, or a file that
     /// [`TensorFile`](crate::tensor_file::TensorFile) wrote does not match its checksum.
     pub fn open(dir: &Path) -> Result<Self, WeightsError> {
+        if dir.is_file() {
+            let file = GgufFile::open(dir)?;
+            let config = ModelConfig::from_gguf(&file)?;
+            return Self::from_gguf(file, &config);
+        }
         let single = dir.join("model.safetensors");
         let index = dir.join("model.safetensors.index.json");
         if single.exists() || !index.exists() {
@@ -86,6 +96,19 @@ impl CheckpointWeights {
         } else {
             Self::open_shards(dir, index)
         }
+    }
+
+    /// The tensors of a GGUF file. `config` is that of the file ([`ModelConfig::from_gguf`]).
+    ///
+    /// # Errors
+    ///
+    /// A tensor that the model needs has a type that is not read.
+    pub fn from_gguf(file: GgufFile, config: &ModelConfig) -> Result<Self, WeightsError> {
+        Ok(Self {
+            path: file.path().into(),
+            tensors: blocks::locate(&file, config)?,
+            files: file.into_files(),
+        })
     }
 
     fn open_shards(dir: &Path, path: PathBuf) -> Result<Self, WeightsError> {
@@ -187,17 +210,12 @@ impl CheckpointWeights {
         })
     }
 
-    /// Whether the checkpoint has a tensor `name`.
-    pub fn contains(&self, name: &str) -> bool {
-        self.tensors.contains_key(name)
-    }
-
     /// Whether two tensors have the same dtype, shape and bytes.
     ///
     /// # Errors
     ///
     /// A tensor is missing, or a file cannot be read.
-    pub fn are_equal(&self, one: &str, other: &str) -> Result<bool, WeightsError> {
+    pub(crate) fn are_equal(&self, one: &str, other: &str) -> Result<bool, WeightsError> {
         let find = |name: &str| self.tensors.get(name).ok_or_else(|| self.missing(name));
         let (one, other) = (find(one)?, find(other)?);
         if (one.dtype, &one.shape) != (other.dtype, &other.shape) {
@@ -322,13 +340,19 @@ impl CheckpointWeights {
             })
     }
 
-    /// The bytes of the tensor `name` as they are on disk.
+    /// The bytes of the tensor `name`, numbers of its dtype. Numbers that are not quantised are as
+    /// they are on disk.
     ///
     /// # Errors
     ///
     /// There is no such tensor, or it cannot be read.
     pub fn bytes(&self, name: &str) -> Result<Vec<u8>, WeightsError> {
         let location = self.tensors.get(name).ok_or_else(|| self.missing(name))?;
+        if !matches!(location.encoding, Encoding::Plain) {
+            let mut values = vec![0.0; location.len()];
+            self.read_chunk(name, location, 0, &mut values)?;
+            return Ok(encode(&values, location.dtype));
+        }
         let mut bytes = vec![0; location.byte_len()];
         read_exact_at(&self.files[location.file].1, &mut bytes, location.offset)
             .map_err(|source| self.read_error(location.file, source))?;
@@ -344,10 +368,11 @@ impl CheckpointWeights {
     pub fn verify(&self) -> Result<BTreeMap<&str, usize>, WeightsError> {
         let mut counts = BTreeMap::new();
         for (name, location) in &self.tensors {
-            let mut values = vec![0.0; CHUNK];
+            let chunk = location.chunk();
+            let mut values = vec![0.0; chunk];
             let mut count = 0;
-            for start in (0..location.len()).step_by(CHUNK) {
-                let len = CHUNK.min(location.len() - start);
+            for start in (0..location.len()).step_by(chunk) {
+                let len = chunk.min(location.len() - start);
                 self.read_chunk(name, location, start, &mut values[..len])?;
                 count += values[..len]
                     .iter()
@@ -388,10 +413,11 @@ impl CheckpointWeights {
         [rows, columns]: [usize; 2],
     ) -> Result<Vec<E>, WeightsError> {
         let mut values = vec![E::from_elem(0.0_f32); rows * columns];
-        let chunks = values.par_chunks_mut(CHUNK).enumerate();
+        let len = location.chunk();
+        let chunks = values.par_chunks_mut(len).enumerate();
         chunks.try_for_each(|(index, chunk)| {
             let mut buffer = vec![0.0; chunk.len()];
-            self.read_chunk(name, location, start + index * CHUNK, &mut buffer)?;
+            self.read_chunk(name, location, start + index * len, &mut buffer)?;
             for (value, number) in chunk.iter_mut().zip(buffer) {
                 *value = E::from_elem(number);
                 if !value.elem::<f32>().is_finite() {
@@ -415,6 +441,17 @@ impl CheckpointWeights {
         values: &mut [f32],
     ) -> Result<(), WeightsError> {
         let (path, file) = &self.files[location.file];
+        match location.encoding {
+            Encoding::Plain => {}
+            Encoding::Blocks(blocks) => {
+                let read = blocks.read(file, location, start, values);
+                return read.map_err(|source| self.read_error(location.file, source));
+            }
+            Encoding::Zeros => {
+                values.fill(0.0);
+                return Ok(());
+            }
+        }
         let Some(width) = number_bytes(location.dtype) else {
             return Err(WeightsError::from(TensorFileError::Dtype {
                 path: path.clone(),
@@ -466,6 +503,20 @@ impl CheckpointWeights {
     fn read_error(&self, file: usize, source: io::Error) -> WeightsError {
         let path = self.files[file].0.clone();
         TensorFileError::Read { path, source }.into()
+    }
+}
+
+/// The numbers as bytes of `dtype`, from which they were read.
+fn encode(values: &[f32], dtype: Dtype) -> Vec<u8> {
+    let values = values.iter();
+    match dtype {
+        Dtype::F16 => values
+            .flat_map(|&value| f16::from_f32(value).to_le_bytes())
+            .collect(),
+        Dtype::BF16 => values
+            .flat_map(|&value| bf16::from_f32(value).to_le_bytes())
+            .collect(),
+        _ => values.flat_map(|value| value.to_le_bytes()).collect(),
     }
 }
 

@@ -74,7 +74,7 @@ impl ModelConfig {
         Self::parse(text, &[])
     }
 
-    fn parse(text: &str, allowed: &[String]) -> Result<Self, ConfigError> {
+    pub(crate) fn parse(text: &str, allowed: &[String]) -> Result<Self, ConfigError> {
         let mut keys = ConfigKeys::parse(text)?;
         refuse_quantised(&mut keys)?;
         let config = families::read(&mut keys)?;

@@ -6,9 +6,12 @@
 //!
 //! A large model may be split into files `NAME-00001-of-0000N.gguf`. They open as one.
 
+mod architecture;
+mod config;
 mod dequantise;
 mod error;
 mod header;
+mod layout;
 mod parts;
 mod tensor_type;
 mod value;
@@ -20,9 +23,11 @@ use std::path::{Path, PathBuf};
 
 use crate::file::read_exact_at;
 
+pub use config::config_json;
 pub use dequantise::dequantise;
 pub use error::GgufError;
 pub use header::{Header, MAGIC, TensorInfo, header_bytes, padding};
+pub(crate) use layout::layout;
 pub use tensor_type::TensorType;
 pub use value::Value;
 
@@ -73,6 +78,20 @@ impl GgufFile {
     /// The file, or the first of several.
     pub fn path(&self) -> &Path {
         &self.parts[0].path
+    }
+
+    /// The files of the model with their paths.
+    pub(crate) fn into_files(self) -> Vec<(PathBuf, File)> {
+        let files = self.parts.into_iter().map(|part| (part.path, part.file));
+        files.collect()
+    }
+
+    /// Number of the file that holds the tensor `name`, and position of its first byte there.
+    pub(crate) fn position(&self, name: &str) -> Option<(usize, u64)> {
+        let (number, position) = *self.index.get(name)?;
+        let header = &self.parts[number].header;
+        let range = header.byte_range(&header.tensors[position]);
+        Some((number, range.start))
     }
 
     /// How many files the model is split into.
@@ -196,23 +215,28 @@ impl GgufFile {
     ///
     /// As [`Self::bytes`], or the type of the tensor is not read.
     pub fn floats(&self, name: &str) -> Result<Vec<f32>, GgufError> {
-        let (part, tensor) = self.find(name)?;
-        let unread = || GgufError::Type {
-            path: part.path.clone(),
-            name: name.to_owned(),
-            kind: tensor.kind.name(),
-        };
+        let (_, tensor) = self.find(name)?;
         if !tensor.kind.is_read() {
-            return Err(unread());
+            return Err(self.unread(tensor));
         }
         let mut numbers = vec![0.0; tensor.count() as usize];
-        dequantise(tensor.kind, &self.bytes(name)?, &mut numbers).ok_or_else(unread)?;
+        let read = dequantise(tensor.kind, &self.bytes(name)?, &mut numbers);
+        read.ok_or_else(|| self.unread(tensor))?;
         Ok(numbers)
     }
 
     /// The error that this file is malformed.
     pub fn malformed(&self, reason: impl Into<String>) -> GgufError {
         self.parts[0].malformed(reason)
+    }
+
+    /// The error that the type of a tensor is not read.
+    pub(crate) fn unread(&self, tensor: &TensorInfo) -> GgufError {
+        GgufError::Type {
+            path: self.path().into(),
+            name: tensor.name.clone(),
+            kind: tensor.kind.name(),
+        }
     }
 
     /// The value of `key` as `read` reads it.
@@ -228,7 +252,7 @@ impl GgufFile {
         let value = read(value).ok_or_else(|| GgufError::Value {
             path: self.path().into(),
             key: key.to_owned(),
-            found: value.describe().to_owned(),
+            found: value.describe(),
             expected: expected.to_owned(),
         })?;
         Ok(Some(value))

@@ -11,6 +11,7 @@ use crate::delta_rule::{
 };
 
 /// How a layer lets each token see the tokens before it.
+#[expect(clippy::large_enum_variant, reason = "one at a time")]
 pub(crate) enum Mixing<'a> {
     /// Rotated queries, rotated keys, and values, `[tokens, heads, head_dim]` each.
     Attention([Tensor<3>; 3]),

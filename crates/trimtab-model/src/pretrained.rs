@@ -1,4 +1,5 @@
-//! A checkpoint folder in the Hugging Face layout: configuration, weights and tokenizer.
+//! A checkpoint: configuration, weights and tokenizer, in a folder of the Hugging Face layout or
+//! in a GGUF file.
 
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,7 @@ use crate::chat::{ChatError, ChatTemplate};
 use crate::checkpoint_weights::{CheckpointWeights, WeightsError};
 use crate::config::{ConfigError, ModelConfig, TensorNames};
 use crate::decoder::Model;
+use crate::gguf::{GgufError, GgufFile};
 use crate::precision::Precision;
 use crate::tokenizer::{Tokenizer, TokenizerError};
 
@@ -26,9 +28,9 @@ pub struct Pretrained {
     pub sha256: String,
     /// The number format of the weights in memory.
     pub precision: Precision,
-    /// The folder that the model was loaded from.
-    pub dir: PathBuf,
-    /// Name of the checkpoint: the last part of its path.
+    /// The folder or the GGUF file that the model was loaded from.
+    pub path: PathBuf,
+    /// Name of the checkpoint: the last part of its path, without `.gguf`.
     pub name: String,
     /// Number of parameters.
     pub num_parameters: usize,
@@ -57,13 +59,17 @@ impl From<Precision> for LoadOptions {
     }
 }
 
-/// Why a checkpoint folder could not be loaded.
+/// Why a checkpoint could not be loaded.
 #[expect(missing_docs, reason = "the messages document the variants")]
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     #[error(transparent)]
     Config(#[from] ConfigError),
+    #[error(transparent)]
+    Gguf(#[from] GgufError),
+    #[error("{path} holds several models; name one of them: {}", files.join(", "))]
+    SeveralModels { path: PathBuf, files: Vec<String> },
     #[error(transparent)]
     Weights(#[from] WeightsError),
     #[error(transparent)]
@@ -75,16 +81,17 @@ pub enum LoadError {
 }
 
 impl Pretrained {
-    /// Loads the checkpoint folder `dir` onto `device`. `options` may be a [`Precision`].
+    /// Loads a checkpoint onto `device`. `options` may be a [`Precision`].
     ///
-    /// Loading needs memory for the weights and for a part of one tensor.
+    /// `path` is a folder, a GGUF file (of a split one, any part), or a folder with one GGUF model
+    /// in it. Loading needs memory for the weights and for a part of one tensor.
     ///
     /// # Errors
     ///
     /// See [`LoadError`]. Names, shapes and dtypes of all tensors are checked before the first one
     /// is read.
     pub fn load(
-        dir: &Path,
+        path: &Path,
         options: impl Into<LoadOptions>,
         device: &Device,
     ) -> Result<Self, LoadError> {
@@ -98,12 +105,14 @@ impl Pretrained {
             Precision::Int8 if is_cpu(device) => FloatDType::F32, // packing rounds
             Precision::Int8 => return Err(LoadError::Int8),
         };
-        let mut config = ModelConfig::from_dir_allowing(dir, &allow_config_keys)?;
-        let tokenizer = Tokenizer::from_dir(dir, config.vocab_size)?;
-        let chat_template = ChatTemplate::from_dir(dir)?;
-        let mut weights = CheckpointWeights::open(dir)?;
-        find_decoder(&mut config.architecture.names, &weights);
-        let warnings = resolve_tied_head(&mut config, &mut weights)?;
+        let path = source(path)?;
+        let Files {
+            config,
+            tokenizer,
+            chat_template,
+            weights,
+            warnings,
+        } = Files::open(&path, &allow_config_keys)?;
         let needed = Model::tensor_shapes(&config);
         let names = config.architecture.names;
         let mut tolerated = [&[SAVED_FREQUENCIES], names.unused].concat();
@@ -120,18 +129,20 @@ impl Pretrained {
             },
             || weights.sha256(),
         );
-        let name = dir.file_name().map_or_else(
-            || "model".to_owned(),
-            |name| name.to_string_lossy().into_owned(),
-        );
+        let name = if path.is_file() {
+            path.file_stem()
+        } else {
+            path.file_name()
+        };
+        let name = name.map_or("model".into(), |name| name.to_string_lossy());
         Ok(Self {
             model: model?,
             tokenizer,
             chat_template,
             sha256: sha256?,
             precision,
-            dir: dir.into(),
-            name,
+            name: name.into_owned(),
+            path,
             num_parameters: needed
                 .iter()
                 .map(|(_, shape)| shape.iter().product::<usize>())
@@ -140,6 +151,80 @@ impl Pretrained {
             allowed_config_keys: allow_config_keys,
         })
     }
+}
+
+/// What a checkpoint holds, before its weights are read.
+struct Files {
+    config: ModelConfig,
+    tokenizer: Tokenizer,
+    chat_template: Option<ChatTemplate>,
+    weights: CheckpointWeights,
+    warnings: Vec<String>,
+}
+
+impl Files {
+    fn open(path: &Path, allow_config_keys: &[String]) -> Result<Self, LoadError> {
+        if path.is_file() {
+            return Self::from_gguf(GgufFile::open(path)?, allow_config_keys);
+        }
+        let mut config = ModelConfig::from_dir_allowing(path, allow_config_keys)?;
+        let mut weights = CheckpointWeights::open(path)?;
+        find_decoder(&mut config.architecture.names, &weights);
+        let warnings = resolve_tied_head(&mut config, &mut weights)?;
+        Ok(Self {
+            tokenizer: Tokenizer::from_dir(path, config.vocab_size)?,
+            chat_template: ChatTemplate::from_dir(path)?,
+            weights,
+            warnings,
+            config,
+        })
+    }
+
+    fn from_gguf(file: GgufFile, allow_config_keys: &[String]) -> Result<Self, LoadError> {
+        let config = ModelConfig::from_gguf_allowing(&file, allow_config_keys)?;
+        Ok(Self {
+            tokenizer: Tokenizer::from_gguf(&file, config.vocab_size)?,
+            chat_template: ChatTemplate::from_gguf(&file)?,
+            weights: CheckpointWeights::from_gguf(file, &config)?,
+            warnings: vec![],
+            config,
+        })
+    }
+}
+
+/// The folder or file to load: `path`, or the one GGUF model in a folder that is no checkpoint.
+fn source(path: &Path) -> Result<PathBuf, LoadError> {
+    let Ok(inside) = std::fs::read_dir(path) else {
+        return Ok(path.into()); // a file, or nothing
+    };
+    if path.join("config.json").exists() {
+        return Ok(path.into());
+    }
+    let names = inside.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut files: Vec<String> = names.filter(|name| is_model(name)).collect();
+    files.sort();
+    match &files[..] {
+        [] => Ok(path.into()),
+        [file] => Ok(path.join(file)),
+        _ => Err(LoadError::SeveralModels {
+            path: path.into(),
+            files,
+        }),
+    }
+}
+
+/// Whether a file of that name is a GGUF model or its first part. Image encoders are called
+/// `mmproj`.
+fn is_model(name: &str) -> bool {
+    let Some(stem) = name.strip_suffix(".gguf") else {
+        return false;
+    };
+    let part = stem.rsplit_once("-of-").and_then(|(head, count)| {
+        let number: u64 = head.rsplit_once('-')?.1.parse().ok()?;
+        count.parse::<u64>().ok()?;
+        Some(number)
+    });
+    !name.contains("mmproj") && part.is_none_or(|number| number == 1)
 }
 
 /// Decides whether the embedding is also the unembedding, as transformers 5 does: it is if

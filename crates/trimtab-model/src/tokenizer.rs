@@ -127,6 +127,16 @@ impl Tokenizer {
         }
     }
 
+    /// The `tokenizer.json` of this tokenizer.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written as JSON.
+    pub fn to_json(&self) -> Result<String, TokenizerError> {
+        let json = catch_panics(|| self.inner.to_string(false));
+        json.map_err(|reason| TokenizerError::Encode { reason })
+    }
+
     /// The id of the token named `token`, such as `<|endoftext|>`.
     pub fn token_id(&self, token: &str) -> Option<u32> {
         self.inner.token_to_id(token)

@@ -42,12 +42,12 @@ pub(crate) fn export(
     match adapter.form() {
         Form::Full(_) => {
             let path = folder.join(MODEL);
-            adapter.write_checkpoint(&base.dir, &path)?;
+            adapter.write_checkpoint(&base.path, &path)?;
             Ok(path)
         }
         Form::Lora(_) if recipe.steer.token_filter == TokenFilter::default() => {
             let path = folder.join(ADAPTER);
-            adapter.write_peft(&path, &base.dir.to_string_lossy())?;
+            adapter.write_peft(&path, &base.path.to_string_lossy())?;
             Ok(path)
         }
         _ => {

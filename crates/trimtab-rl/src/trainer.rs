@@ -354,6 +354,6 @@ fn initial_adapter(base: &Pretrained, recipe: &Recipe) -> Result<Adapter, TrainE
     if recipe.steer.token_filter != TokenFilter::default() {
         return Err(TrainError::FilteredWeights);
     }
-    let weights = CheckpointWeights::open(&base.dir)?;
+    let weights = CheckpointWeights::open(&base.path)?;
     Ok(Adapter::full(config, &weights)?)
 }

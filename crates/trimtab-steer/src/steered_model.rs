@@ -115,7 +115,7 @@ impl SteeredModel {
         if tuned.model.config != base.model.config {
             return Err(SteeredModelError::OtherConfig {
                 path: dir.into(),
-                base: base.dir,
+                base: base.path,
             });
         }
         base.model = tuned.model;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use burn::tensor::FloatDType;
 
 use super::mismatch::{Mismatch, list};
+use crate::gguf::GgufError;
 use crate::tensor_file::TensorFileError;
 
 /// Why the weights of a checkpoint could not be read.
@@ -16,9 +17,11 @@ pub enum WeightsError {
     File(#[from] TensorFileError),
     #[error("there is no model.safetensors, and {path} {advice}")]
     OtherFormat { path: PathBuf, advice: &'static str },
+    #[error(transparent)]
+    Gguf(#[from] GgufError),
     #[error("{path} does not fit its shards: {reason}")]
     Index { path: PathBuf, reason: String },
-    #[error("{path} does not fit config.json: {}", list(mismatches))]
+    #[error("{path} does not fit its configuration: {}", list(mismatches))]
     Mismatch {
         path: PathBuf,
         mismatches: Vec<Mismatch>,

@@ -6,12 +6,16 @@ use std::path::Path;
 use safetensors::tensor::{Dtype, Metadata};
 use serde::de::IgnoredAny;
 
+use super::blocks::Blocks;
 use super::unique_keys::UniqueKeys;
 use crate::file::read_exact_at;
 use crate::tensor_file::TensorFileError;
 
 /// Largest header of a safetensors file, in bytes; a tensor takes about a hundred.
 const MAX_HEADER_BYTES: u64 = 16 << 20;
+
+/// How many numbers are read and converted at a time.
+const CHUNK: usize = 1 << 16;
 
 /// Where a tensor lies on disk.
 #[derive(Clone, Debug)]
@@ -20,14 +24,38 @@ pub(super) struct Location {
     pub(super) file: usize,
     /// Position of its first byte in the file.
     pub(super) offset: u64,
+    /// The type of the numbers as they are handed out.
     pub(super) dtype: Dtype,
     pub(super) shape: Vec<usize>,
+    pub(super) encoding: Encoding,
+}
+
+/// How the numbers of a tensor are kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Encoding {
+    /// One after the other.
+    Plain,
+    /// In a GGUF file.
+    Blocks(Blocks),
+    /// Not at all: they are zero.
+    Zeros,
 }
 
 impl Location {
     /// How many numbers the tensor has.
     pub(super) fn len(&self) -> usize {
         self.shape.iter().product()
+    }
+
+    /// How many numbers are read and converted at a time: of a GGUF file whole rows.
+    pub(super) fn chunk(&self) -> usize {
+        match self.encoding {
+            Encoding::Plain | Encoding::Zeros => CHUNK,
+            Encoding::Blocks(_) => {
+                let row = self.shape.last().map_or(1, |&columns| columns.max(1));
+                row * (CHUNK / row).max(1)
+            }
+        }
     }
 
     pub(super) fn byte_len(&self) -> usize {
@@ -100,6 +128,7 @@ impl Header {
                 offset: self.data_start + info.data_offsets.0 as u64,
                 dtype: info.dtype,
                 shape: info.shape.clone(),
+                encoding: Encoding::Plain,
             };
             (name, location)
         };

@@ -106,9 +106,12 @@ fn read_layers(keys: &mut ConfigKeys, config: &mut ModelConfig) -> Result<(), Co
             return refuse("full_attention_interval", 0, "it must be at least 1");
         }
         None => {
-            let kind = |layer: usize| match (layer + 1).is_multiple_of(interval) {
-                true => "full_attention",
-                false => "linear_attention",
+            let kind = |layer: usize| {
+                if (layer + 1).is_multiple_of(interval) {
+                    "full_attention"
+                } else {
+                    "linear_attention"
+                }
             };
             (0..layers.len())
                 .map(|layer| kind(layer).to_owned())

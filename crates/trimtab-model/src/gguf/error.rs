@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::config::ConfigError;
+
 /// Why a GGUF file could not be read.
 #[expect(missing_docs, reason = "the messages document the variants")]
 #[non_exhaustive]
@@ -20,6 +22,18 @@ pub enum GgufError {
         key: String,
         found: String,
         expected: String,
+    },
+    #[error("{path} is a `{architecture}`; supported are {known}")]
+    Architecture {
+        path: PathBuf,
+        architecture: String,
+        known: String,
+    },
+    #[error("the metadata of {path}, read as the config.json of a `{model_type}`, cannot be used")]
+    Config {
+        path: PathBuf,
+        model_type: String,
+        source: Box<ConfigError>,
     },
     #[error("the metadata of {path} has no `{key}`")]
     Missing { path: PathBuf, key: String },

@@ -1,11 +1,18 @@
 //! Metadata values of GGUF files.
 
+use serde_json::Value as Json;
+
+use crate::config::keys::shorten;
+
 /// A metadata value, in the encoding of the file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Value {
     pub(super) kind: u32,
     pub(super) bytes: Vec<u8>,
 }
+
+/// Most elements of an array that are made numbers or texts.
+const MAX_ELEMENTS: usize = 1 << 22;
 
 /// Types of values.
 pub(super) const UINT8: u32 = 0;
@@ -93,18 +100,35 @@ impl Value {
 
     /// The truth values, if it is an array of them.
     pub fn as_bools(&self) -> Option<Vec<bool>> {
-        let (kind, _, bytes) = self.array().filter(|(kind, ..)| *kind == BOOL)?;
+        let (_, _, bytes) = self.array().filter(|(kind, ..)| *kind == BOOL)?;
         Some(bytes.iter().map(|&byte| byte != 0).collect())
     }
 
-    /// What kind of value it is, for messages.
-    pub(super) fn describe(&self) -> &'static str {
+    /// The value in JSON; numbers without a number there become null.
+    pub fn to_json(&self) -> Json {
+        if let Some(number) = integer(self.kind, &self.bytes) {
+            return number.into();
+        }
+        if let (STRING, Some(text)) = (self.kind, self.as_str()) {
+            return text.into();
+        }
+        if let Some(texts) = self.as_strings() {
+            return texts.into();
+        }
+        let number = self.as_f64().map(Json::from);
+        let truth = self.as_bool().map(Json::from);
+        let integers = self.as_i64s().map(Json::from);
+        let numbers = self.as_f64s().map(Json::from);
+        let truths = self.as_bools().map(Json::from);
+        let found = number.or(truth).or(integers).or(numbers).or(truths);
+        found.unwrap_or_default()
+    }
+
+    /// The value as a message can show it.
+    pub(super) fn describe(&self) -> String {
         match self.kind {
-            BOOL => "a truth value",
-            STRING => "a text",
-            ARRAY => "an array",
-            FLOAT32 | FLOAT64 => "a number",
-            _ => "a whole number",
+            ARRAY => "a list".to_owned(),
+            _ => shorten(&self.to_json()),
         }
     }
 
@@ -114,7 +138,7 @@ impl Value {
         let (kind, bytes) = bytes.split_first_chunk::<4>()?;
         let (count, bytes) = bytes.split_first_chunk::<8>()?;
         let count = u64::from_le_bytes(*count) as usize;
-        Some((u32::from_le_bytes(*kind), count, bytes))
+        (count <= MAX_ELEMENTS).then_some((u32::from_le_bytes(*kind), count, bytes))
     }
 }
 

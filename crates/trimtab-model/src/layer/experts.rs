@@ -12,7 +12,7 @@ use crate::weight::Weight;
 pub(crate) struct Experts<T> {
     config: ExpertsConfig,
     router: Linear<T>,
-    experts: Vec<GatedMlp<T>>,
+    mlps: Vec<GatedMlp<T>>,
     shared: Option<SharedExpert<T>>,
 }
 
@@ -34,7 +34,7 @@ impl<T> Experts<T> {
             let module = format!("mlp.experts.{index}");
             GatedMlp::assemble(tensors, &module, inner, false)
         };
-        let experts = (0..config.num_experts)
+        let mlps = (0..config.num_experts)
             .map(expert)
             .collect::<Result<_, E>>()?;
         let shared = match config.shared_expert_intermediate_size {
@@ -47,14 +47,14 @@ impl<T> Experts<T> {
         Ok(Self {
             config,
             router,
-            experts,
+            mlps,
             shared,
         })
     }
 
     pub(super) fn tensors_mut(&mut self) -> Vec<&mut T> {
         let mut tensors: Vec<&mut T> = self.router.tensors_mut().collect();
-        tensors.extend(self.experts.iter_mut().flat_map(GatedMlp::tensors_mut));
+        tensors.extend(self.mlps.iter_mut().flat_map(GatedMlp::tensors_mut));
         if let Some(shared) = &mut self.shared {
             tensors.extend(shared.mlp.tensors_mut());
             tensors.extend(shared.gate.tensors_mut());
@@ -87,12 +87,12 @@ impl Experts<Weight> {
         }
         let routes = self.route(x);
         let per_token = self.config.num_experts_per_tok;
-        let mut slots_of: Vec<Vec<usize>> = vec![vec![]; self.experts.len()];
+        let mut slots_of: Vec<Vec<usize>> = vec![vec![]; self.mlps.len()];
         for (slot, &expert) in routes.experts.iter().enumerate() {
             slots_of[expert].push(slot);
         }
         let (mut outputs, mut order) = (vec![], vec![]);
-        for (expert, slots) in self.experts.iter().zip(slots_of) {
+        for (expert, slots) in self.mlps.iter().zip(slots_of) {
             if slots.is_empty() {
                 continue;
             }
@@ -110,12 +110,12 @@ impl Experts<Weight> {
         }
         let outputs = Tensor::cat(outputs, 0).select(0, indices(place.into_iter(), &device));
         let by_token = outputs.reshape([tokens, per_token, hidden]);
-        let routed = by_token.sum_dim(1).reshape([tokens, hidden]);
+        let sum = by_token.sum_dim(1).reshape([tokens, hidden]);
         match &self.shared {
-            None => routed,
+            None => sum,
             Some(shared) => {
                 let gate = activation::sigmoid(shared.gate.forward(x.clone())); // [tokens, 1]
-                routed + shared.mlp.forward(activation, x) * gate
+                sum + shared.mlp.forward(activation, x) * gate
             }
         }
     }

@@ -61,6 +61,7 @@ impl Mlp<Weight> {
 
 /// A gated perceptron: `down_proj(activation(gate_proj(x)) * up_proj(x))`.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_field_names, reason = "named as in checkpoints")]
 pub(crate) struct GatedMlp<T> {
     gate_proj: Linear<T>,
     up_proj: Linear<T>,

@@ -26,13 +26,13 @@ impl<T> SelfAttention<T> {
         let hidden = config.hidden_size;
         let queries = config.num_attention_heads * config.head_dim;
         let keys = config.num_key_value_heads * config.head_dim;
-        let (qk_norm, biases) = (config.architecture.qk_norm, config.architecture.biases);
-        let (q_width, k_width) = match qk_norm {
+        let (norms, biases) = (config.architecture.qk_norm, config.architecture.biases);
+        let (q_width, k_width) = match norms {
             Some(QkNorm::Projection) => (queries, keys),
             Some(QkNorm::Head) | None => (config.head_dim, config.head_dim),
         };
-        let q_norm = tensors.norm(qk_norm.map(|_| "self_attn.q_norm"), q_width)?;
-        let k_norm = tensors.norm(qk_norm.map(|_| "self_attn.k_norm"), k_width)?;
+        let q_norm = tensors.norm(norms.map(|_| "self_attn.q_norm"), q_width)?;
+        let k_norm = tensors.norm(norms.map(|_| "self_attn.k_norm"), k_width)?;
         let gates = if config.architecture.output_gate {
             queries
         } else {

@@ -13,7 +13,6 @@ use crate::weight::Weight;
 
 /// How tokens see each other.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "one for each layer")]
 pub(crate) enum TokenMixer<T> {
     Attention(SelfAttention<T>),
     Linear(GatedDeltaNet<T>),

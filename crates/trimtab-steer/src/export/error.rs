@@ -5,6 +5,7 @@ use trimtab_model::LoadError;
 use trimtab_model::checkpoint_weights::WeightsError;
 use trimtab_model::config::ConfigError;
 use trimtab_model::gguf::GgufError;
+use trimtab_model::tokenizer::TokenizerError;
 
 use crate::npy::NpyError;
 use crate::steering_file::SteeringFileError;
@@ -24,6 +25,8 @@ pub enum ExportError {
     SteeringFile(#[from] SteeringFileError),
     #[error(transparent)]
     Gguf(#[from] GgufError),
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
     #[error(transparent)]
     Npy(#[from] NpyError),
     #[error(transparent)]

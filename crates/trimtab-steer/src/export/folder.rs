@@ -4,7 +4,9 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use trimtab_model::gguf::{GgufFile, config_json};
+use trimtab_model::{ModelConfig, Tokenizer};
 
 use super::error::ExportError;
 
@@ -22,13 +24,54 @@ const COPIED: &[&str] = &[
     "vocab.json",
 ];
 
-/// Copies licence, tokenizer and chat template from one checkpoint folder to another, where they
-/// exist.
+/// The `config.json` of a checkpoint folder, or of a folder with the model of a GGUF file.
+pub(super) fn read_config(source: &Path) -> Result<Map<String, Value>, ExportError> {
+    if source.is_file() {
+        return Ok(config_json(&GgufFile::open(source)?)?);
+    }
+    read_object(&source.join("config.json"))
+}
+
+/// Copies licence, tokenizer and chat template from one checkpoint to another folder, where they
+/// exist. Those of a GGUF file become files.
 pub(super) fn copy_tokenizer(source: &Path, out: &Path) -> Result<(), ExportError> {
+    if source.is_file() {
+        return write_tokenizer(&GgufFile::open(source)?, out);
+    }
     COPIED.iter().try_for_each(|name| copy(source, name, out))
 }
 
-/// Copies the file `name`, if there is one.
+/// Writes the tokenizer and the chat template of a GGUF file as files of a folder.
+fn write_tokenizer(file: &GgufFile, out: &Path) -> Result<(), ExportError> {
+    let config = ModelConfig::from_gguf(file)?;
+    let tokenizer = Tokenizer::from_gguf(file, config.vocab_size)?;
+    let write = |name: &str, text: &str| {
+        let path = out.join(name);
+        fs::write(&path, text).map_err(|source| ExportError::Write { path, source })
+    };
+    write("tokenizer.json", &tokenizer.to_json()?)?;
+    if let Some(template) = file.string("tokenizer.chat_template")? {
+        write("chat_template.jinja", template)?;
+    }
+    let mut tokens = Map::new();
+    tokens.insert(
+        "tokenizer_class".to_owned(),
+        json!("PreTrainedTokenizerFast"),
+    );
+    for (name, key) in [
+        ("bos_token", "bos_token_id"),
+        ("eos_token", "eos_token_id"),
+        ("unk_token", "unknown_token_id"),
+        ("pad_token", "padding_token_id"),
+    ] {
+        if let Some(id) = file.u32(&format!("tokenizer.ggml.{key}"))? {
+            tokens.insert(name.to_owned(), json!(tokenizer.token_text(id)));
+        }
+    }
+    write_json(&out.join("tokenizer_config.json"), &tokens.into())
+}
+
+/// Copies the file `name` of a folder, if there is one.
 pub(super) fn copy(source: &Path, name: &str, out: &Path) -> Result<(), ExportError> {
     let path = source.join(name);
     if path.is_file() {

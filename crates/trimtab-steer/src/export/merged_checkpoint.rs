@@ -3,9 +3,10 @@
 //! In a pre-norm decoder the residual stream after a layer is `resid_mid + mlp_out`, so adding a
 //! vector to it is a bias on `mlp.down_proj`. Stock transformers and vLLM read such a bias in a
 //! `LlamaForCausalLM` with `mlp_bias`. Qwen2, Mistral and Ministral compute what Llama computes
-//! with other biases.
+//! with other biases. The classes of Granite and SmolLM3 have `mlp_bias` too.
 
 mod llama_config;
+mod merged_config;
 mod shards;
 
 use std::fs;
@@ -16,19 +17,22 @@ use serde_json::{Map, Value, json};
 use trimtab_model::ModelConfig;
 use trimtab_model::checkpoint_weights::CheckpointWeights;
 use trimtab_model::file::sync_folder;
+use trimtab_model::gguf::GgufFile;
 
 use super::error::ExportError;
-use super::folder::{copy_tokenizer, parent, read_object, temporary, write_json};
+use super::folder::{copy_tokenizer, parent, read_config, read_object, temporary, write_json};
 use crate::steering_file::SteeringFile;
-use llama_config::llama_config;
+use merged_config::merged_config;
 use shards::write_shards;
 
 pub use llama_config::SlidingWindowPolicy;
 
-/// Writes the checkpoint of the folder `source` with vectors inside to the new folder `out`, as a
-/// `LlamaForCausalLM` with `mlp_bias` (and `attention_bias` where the source has one).
+/// Writes the checkpoint `source`, a folder or a GGUF file, with vectors inside to the new folder
+/// `out`. It becomes a `LlamaForCausalLM` with `mlp_bias`, and with `attention_bias` where the
+/// source has one. A Granite or a SmolLM3 keeps its class.
 ///
-/// Weights keep their dtype and their shards and are copied tensor by tensor. New biases are F32.
+/// Weights keep their dtype and their shards and are copied tensor by tensor. New biases are F32,
+/// and so are weights that were quantised.
 /// The folder gets its name when it is complete. [`ReferenceLogits`](super::ReferenceLogits) checks
 /// that it computes the same.
 ///
@@ -58,8 +62,12 @@ pub fn merge_checkpoint(
 ) -> Result<(), ExportError> {
     let vectors = file.resid_post_vectors()?;
     let allowed = &file.metadata.allowed_config_keys;
-    let config = ModelConfig::from_dir_allowing(source, allowed)?;
-    let merged_config = llama_config(&read_object(&source.join("config.json"))?, &config, policy)?;
+    let config = if source.is_file() {
+        ModelConfig::from_gguf_allowing(&GgufFile::open(source)?, allowed)?
+    } else {
+        ModelConfig::from_dir_allowing(source, allowed)?
+    };
+    let merged_config = merged_config(&read_config(source)?, &config, policy)?;
     let occupied = fs::read_dir(out).map_or(out.exists(), |mut inside| inside.next().is_some());
     if occupied {
         return Err(ExportError::Exists { path: out.into() });
@@ -78,7 +86,10 @@ pub fn merge_checkpoint(
     if let Some(tokenizer) = tokenizer_config(source, &config)? {
         write_json(&folder.path().join("tokenizer_config.json"), &tokenizer)?;
     }
-    let rows: Vec<&[f32]> = vectors.data.chunks_exact(config.hidden_size).collect();
+    // What the MLP adds to the residual stream is scaled, and the bias with it.
+    let scale = config.architecture.residual_scale as f32;
+    let biases: Vec<f32> = vectors.data.iter().map(|value| value / scale).collect();
+    let rows: Vec<&[f32]> = biases.chunks_exact(config.hidden_size).collect();
     let weights = CheckpointWeights::open(source)?;
     write_shards(&weights, &config, &rows, folder.path())?;
     sync_folder(folder.path()).map_err(unwritten(out))?;

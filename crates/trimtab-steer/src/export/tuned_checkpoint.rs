@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use trimtab_model::file::write_atomically;
 
 use super::error::ExportError;
-use super::folder::{copy, copy_tokenizer, read_object, write_json};
+use super::folder::{copy, copy_tokenizer, read_config, write_json};
 use crate::adapter::Adapter;
 use crate::form::Form;
 
@@ -16,8 +16,8 @@ impl Adapter {
     /// Writes the weights of full tuning as a Hugging Face checkpoint to the folder `out`, which is
     /// created if it is missing.
     ///
-    /// Configuration and tokenizer are those of the checkpoint in the folder `source`, the dtype is
-    /// F32.
+    /// Configuration and tokenizer are those of the checkpoint `source`, a folder or a GGUF file;
+    /// the dtype is F32.
     ///
     /// # Errors
     ///
@@ -34,7 +34,7 @@ impl Adapter {
         fs::create_dir_all(out).map_err(|error| unwritten(out, error))?;
         copy_tokenizer(source, out)?;
         copy(source, "tokenizer_config.json", out)?;
-        let mut config = read_object(&source.join("config.json"))?;
+        let mut config = read_config(source)?;
         let dtype = ["dtype", "torch_dtype"].map(|key| config.remove(key).map(|_| key));
         let dtype = dtype.into_iter().flatten().next().unwrap_or("torch_dtype");
         config.insert(dtype.to_owned(), json!("float32"));

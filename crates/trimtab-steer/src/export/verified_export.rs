@@ -49,14 +49,19 @@ pub fn export(
         ExportTarget::Npy => write_npy(file, out)?,
         ExportTarget::ControlVector => write_control_vector(file, out)?,
         ExportTarget::Checkpoint(policy) => {
-            let (dir, device) = (base.dir.clone(), base.model.device());
+            let (source, device) = (base.path.clone(), base.model.device());
             drop(base);
-            merge_checkpoint(&dir, file, *policy, out)?;
-            let copied = file.metadata.allowed_config_keys.iter();
-            let copied = copied.filter(|key| key.starts_with("rope_"));
+            merge_checkpoint(&source, file, *policy, out)?;
+            // The new config.json may have fewer keys.
+            let text = std::fs::read_to_string(out.join("config.json")).unwrap_or_default();
+            let has = |path: &String| {
+                let key = path.rsplit('.').next().unwrap_or(path);
+                text.contains(&format!("\"{key}\""))
+            };
+            let allowed = file.metadata.allowed_config_keys.iter();
             let options = LoadOptions {
                 precision: Precision::F32,
-                allow_config_keys: copied.cloned().collect(),
+                allow_config_keys: allowed.filter(|key| has(key)).cloned().collect(),
             };
             let merged = Pretrained::load(out, options, &device);
             let merged = merged.map_err(|source| ExportError::Reload {

@@ -53,12 +53,12 @@ pub(super) fn write_shards(
             };
             pieces.push((stored.name.to_owned(), piece));
         }
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = shard_name(path, index, weights.files().count());
         for (tensor, piece) in &pieces {
             total_size += piece.data_len();
-            weight_map.insert(tensor.clone(), name.clone().into_owned());
+            weight_map.insert(tensor.clone(), name.clone());
         }
-        let path = folder.join(&*name);
+        let path = folder.join(&name);
         let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
         let written = safetensors::serialize_to_file(pieces, Some(metadata), &path);
         if let Some(error) = failure.take() {
@@ -74,6 +74,20 @@ pub(super) fn write_shards(
         write_json(&folder.join("model.safetensors.index.json"), &index)?;
     }
     Ok(())
+}
+
+/// The name of a shard: that of its source, or for a GGUF file the usual one.
+fn shard_name(path: &Path, index: usize, count: usize) -> String {
+    match path.extension() {
+        Some(extension) if extension == "gguf" && count == 1 => "model.safetensors".to_owned(),
+        Some(extension) if extension == "gguf" => {
+            format!("model-{:05}-of-{count:05}.safetensors", index + 1)
+        }
+        _ => {
+            let name = path.file_name().unwrap_or_default();
+            name.to_string_lossy().into_owned()
+        }
+    }
 }
 
 /// The name of the bias that belongs to the weight `name`.
