@@ -89,7 +89,6 @@ const ACTS: &[(&str, &[&str])] = &[
     // Where a token stands.
     ("alibi", &["false"]),
     ("alpha", &[]),
-    ("mrope_section", &[]),
     ("pe_type", &["rope", "rotary"]),
     ("pos_emb", &["rope", "rotary"]),
     ("pos_embedding_type", &["rope", "rotary"]),
@@ -247,6 +246,8 @@ const OF_OTHER_ROPES: &[&str] = &[
     "interpolate_factor",
     "long_factor",
     "low_freq_factor",
+    "mrope_interleaved",
+    "mrope_section",
     "mscale",
     "mscale_all_dim",
     "original_max_position_embeddings",
