@@ -55,7 +55,7 @@ impl ModelArgs {
                 .map_or_else(bundled_model, PathBuf::from));
         };
         ensure!(
-            file.is_some() || !id.ends_with(".gguf"),
+            file.is_some() || Path::new(id).extension().is_none_or(|end| end != "gguf"),
             "{}: there is no such file",
             self.failure()
         );
