@@ -17,7 +17,7 @@ use trimtab::Request;
 use trimtab::model::file::write_atomically;
 use trimtab::model::generation::{Generation, stop_on_text};
 use trimtab::model::tokenizer::TextStream;
-use trimtab::model::{ChatMessage, GenerateOptions};
+use trimtab::model::{ChatMessage, GenerateOptions, Pretrained};
 use trimtab_examples::{ModelArgs, SamplingArgs, Stop, exit_code};
 
 /// Completes a prompt.
@@ -39,6 +39,9 @@ struct Args {
     /// Send the prompt as a user's message, through the model's chat template.
     #[arg(long)]
     chat: bool,
+    /// Show what is sent to the model, as text and token ids, before the completion.
+    #[arg(long)]
+    show_prompt: bool,
     /// Write the JSON object to this file too.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -55,17 +58,15 @@ fn run(args: &Args) -> Result<()> {
     let stop = Stop::on_ctrl_c()?;
     let steered = args.model.load_steered(args.vectors.as_deref())?;
     let base = &steered.base;
-    let text = args.prompt.replace("\\n", "\n");
-    let prompt = if args.chat {
-        let template = base
-            .chat_template
-            .as_ref()
-            .context("this model has no chat template")?;
-        let rendered = template.render(&[ChatMessage::new("user", text)], true)?;
-        base.tokenizer.encode_rendered(&rendered)?
-    } else {
-        base.tokenizer.encode(&text)?
-    };
+    let (prompt_text, prompt) = prompt(args, base)?;
+    if args.show_prompt {
+        let shown = format!("prompt: {prompt_text}\ntoken_ids: {prompt:?}\n");
+        if args.json {
+            eprintln!("{shown}");
+        } else {
+            println!("{shown}");
+        }
+    }
     let sampling = args.sampling.sampling(&base.model.config);
     let request = [Request {
         prompt: &prompt,
@@ -88,12 +89,16 @@ fn run(args: &Args) -> Result<()> {
     }
     print(args, &text.finish()?)?;
     let completion = generation.finish().remove(0).remove(0);
-    let report = serde_json::json!({
+    let mut report = serde_json::json!({
         "token_ids": completion.tokens,
         "text": base.tokenizer.decode(&completion.tokens)?,
         "logprobs": completion.logprobs,
         "finish_reason": completion.finish_reason,
     });
+    if args.show_prompt {
+        report["prompt"] = prompt_text.into();
+        report["prompt_token_ids"] = prompt.into();
+    }
     if let Some(path) = &args.out {
         write_atomically(path, format!("{report}\n").as_bytes())
             .with_context(|| format!("cannot write {}", path.display()))?;
@@ -101,6 +106,22 @@ fn run(args: &Args) -> Result<()> {
     let last = args.json.then(|| report.to_string());
     println!("{}", last.unwrap_or_default());
     Ok(stop.check("stopped")?)
+}
+
+/// What is sent to the model, as text with its special tokens and as token ids.
+fn prompt(args: &Args, base: &Pretrained) -> Result<(String, Vec<u32>)> {
+    let text = args.prompt.replace("\\n", "\n");
+    if !args.chat {
+        let tokens = base.tokenizer.encode(&text)?;
+        return Ok((base.tokenizer.decode_with_special_tokens(&tokens)?, tokens));
+    }
+    let template = base
+        .chat_template
+        .as_ref()
+        .context("this model has no chat template")?;
+    let rendered = template.render(&[ChatMessage::new("user", text)], true)?;
+    let tokens = base.tokenizer.encode_rendered(&rendered)?;
+    Ok((rendered, tokens))
 }
 
 /// Shows a piece of the completion at once.

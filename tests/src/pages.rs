@@ -12,6 +12,7 @@ macro_rules! pages {
 pages! {
     Readme "/README.md"
     Architecture "/docs/architecture.md"
+    ChatTemplates "/docs/chat-templates.md"
     Export "/docs/export.md"
     Extraction "/docs/extraction.md"
     Families "/docs/families.md"

@@ -53,13 +53,16 @@ pub struct Macro {
     /// `None` for the body of a call block.
     pub(crate) name: Option<Arc<str>>,
     /// The parameters, with the defaults of the last ones.
-    pub(crate) parameters: Vec<(Arc<str>, Option<Expr>)>,
+    pub(crate) parameters: Vec<Parameter>,
     pub(crate) body: Body,
     /// Whether the body reads `caller`, `kwargs` or `varargs` without declaring them.
     pub(crate) uses_caller: bool,
     pub(crate) uses_kwargs: bool,
     pub(crate) uses_varargs: bool,
 }
+
+/// A parameter of a macro, and its default.
+pub(crate) type Parameter = (Arc<str>, Option<Expr>);
 
 /// What an assignment writes to.
 #[derive(Clone, Debug)]

@@ -90,11 +90,11 @@ const FLOAT_METHODS: &[&str] = &[
 
 /// `value.name`: an attribute, or else an item.
 pub(crate) fn attribute(value: &Value, name: &str) -> Result<Value, Error> {
-    if let Some(found) = own_attribute(value, name) {
-        return Ok(found);
-    }
     if let Value::Undefined(message) = value {
         return Err(Error::new(&**message));
+    }
+    if let Some(found) = own_attribute(value, name) {
+        return Ok(found);
     }
     if let Value::Dict(dict) = value
         && let Some(found) = dict.get(name)
@@ -112,14 +112,13 @@ pub(crate) fn item(value: &Value, index: &Value) -> Result<Value, Error> {
     if let Some(found) = own_item(value, index) {
         return Ok(found);
     }
-    match index.as_str() {
-        Some(name) => Ok(own_attribute(value, name).unwrap_or_else(|| no_attribute(value, name))),
-        None => {
-            let kind = type_of(value);
-            let fuel = crate::fuel::Fuel::new(1 << 10);
-            let index = repr(index, &fuel).unwrap_or_default();
-            Ok(Value::undefined(format!("{kind} has no element {index}")))
-        }
+    if let Some(name) = index.as_str() {
+        Ok(own_attribute(value, name).unwrap_or_else(|| no_attribute(value, name)))
+    } else {
+        let kind = type_of(value);
+        let fuel = crate::fuel::Fuel::new(1 << 10);
+        let index = repr(index, &fuel).unwrap_or_default();
+        Ok(Value::undefined(format!("{kind} has no element {index}")))
     }
 }
 

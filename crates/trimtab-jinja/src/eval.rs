@@ -158,9 +158,10 @@ impl Machine {
                 let items = value.items()?;
                 self.fuel.spend(items.len())?;
                 if items.len() != targets.len() {
-                    let problem = match items.len() < targets.len() {
-                        true => "not enough values to unpack",
-                        false => "too many values to unpack",
+                    let problem = if items.len() < targets.len() {
+                        "not enough values to unpack"
+                    } else {
+                        "too many values to unpack"
                     };
                     return Err(Error::new(problem));
                 }

@@ -98,12 +98,11 @@ pub(crate) fn apply(
         }
         "length" | "count" => {
             args.positional::<0>(name, 0)?;
-            match value.length() {
-                Some(length) => Ok(Value::from(length)),
-                None => {
-                    let kind = value.type_name();
-                    Err(Error::new(format!("object of type '{kind}' has no len()")))
-                }
+            if let Some(length) = value.length() {
+                Ok(Value::from(length))
+            } else {
+                let kind = value.type_name();
+                Err(Error::new(format!("object of type '{kind}' has no len()")))
             }
         }
         "tojson" => tojson(machine, &value, args),
@@ -180,9 +179,10 @@ fn tojson(machine: &Machine, value: &Value, args: Args) -> Result<Value, Error> 
 /// `pprint.pformat` of what fits into a line.
 fn pprint(machine: &Machine, value: &Value) -> Result<Value, Error> {
     let text = repr(&with_sorted_keys(machine, value)?, &machine.fuel)?;
-    match text.chars().count() <= 80 {
-        true => Ok(Value::from(text)),
-        false => Err(Error::new("`pprint` of more than a line is not supported")),
+    if text.chars().count() <= 80 {
+        Ok(Value::from(text))
+    } else {
+        Err(Error::new("`pprint` of more than a line is not supported"))
     }
 }
 

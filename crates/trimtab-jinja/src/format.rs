@@ -72,11 +72,12 @@ impl Percent<'_> {
             Value::Object(object) => self.next == 0 && !matches!(**object, Object::Range(_)),
             _ => self.next == 0,
         };
-        match unused {
-            true => Err(Error::new(
+        if unused {
+            Err(Error::new(
                 "not all arguments converted during string formatting",
-            )),
-            false => Ok(()),
+            ))
+        } else {
+            Ok(())
         }
     }
 
@@ -260,9 +261,10 @@ impl Directive {
         if self.left {
             return sign + &text + &" ".repeat(missing);
         }
-        match zero {
-            true => sign + &"0".repeat(missing) + &text,
-            false => " ".repeat(missing) + &sign + &text,
+        if zero {
+            sign + &"0".repeat(missing) + &text
+        } else {
+            " ".repeat(missing) + &sign + &text
         }
     }
 }

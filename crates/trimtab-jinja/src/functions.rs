@@ -79,15 +79,16 @@ fn range(args: Args) -> Result<Value, Error> {
     let [first, second, step] = args.positional("range", 1)?;
     let number = |value: Option<Value>| match value {
         None => Ok(None),
-        Some(value) => match value.as_i64() {
-            Some(number) => Ok(Some(number)),
-            None => {
+        Some(value) => {
+            if let Some(number) = value.as_i64() {
+                Ok(Some(number))
+            } else {
                 let kind = value.type_name();
                 Err(Error::new(format!(
                     "'{kind}' object cannot be interpreted as an integer"
                 )))
             }
-        },
+        }
     };
     let (first, second) = (number(first)?.unwrap_or(0), number(second)?);
     let range = Range {
@@ -119,6 +120,7 @@ fn make_dict(function: &str, args: Args, fuel: &Fuel) -> Result<Dict, Error> {
             fuel.spend(dict.len())?;
             (*dict).clone()
         }
+        Some(Value::Undefined(message)) => return Err(Error::new(&*message)),
         Some(pairs) => {
             let mut dict = Dict::new();
             for pair in pairs.items()? {
@@ -151,12 +153,13 @@ pub(crate) fn from_keys(args: Args, fuel: &Fuel) -> Result<Value, Error> {
 
 /// Refuses the names that transformers keeps off namespaces.
 pub(crate) fn check_attribute(name: &str) -> Result<(), Error> {
-    match name.starts_with('_') {
-        true => Err(Error::new(format!(
+    if name.starts_with('_') {
+        Err(Error::new(format!(
             "Chat templates cannot store underscore-prefixed attributes on a namespace, but got \
-             '{name}'. Please rename the attribute."
-        ))),
-        false => Ok(()),
+         '{name}'. Please rename the attribute."
+        )))
+    } else {
+        Ok(())
     }
 }
 

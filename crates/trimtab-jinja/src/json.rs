@@ -54,17 +54,16 @@ impl Writer<'_> {
                     writer.value(value, depth + 1)
                 })?;
             }
-            _ => match scalar(value)? {
-                Some(text) => {
+            _ => {
+                if let Some(text) = scalar(value)? {
                     self.fuel.text(text.len())?;
                     self.text += &text;
-                }
-                None => {
+                } else {
                     let name = value.type_name();
                     let message = format!("Object of type {name} is not JSON serializable");
                     return Err(Error::new(message));
                 }
-            },
+            }
         }
         Ok(())
     }
@@ -165,10 +164,13 @@ fn scalar(value: &Value) -> Result<Option<String>, Error> {
         Value::Bool(value) => value.to_string(),
         Value::Int(number) => int_str(number)?,
         Value::Float(number) if number.is_nan() => "NaN".to_owned(),
-        Value::Float(number) if number.is_infinite() => match *number > 0.0 {
-            true => "Infinity".to_owned(),
-            false => "-Infinity".to_owned(),
-        },
+        Value::Float(number) if number.is_infinite() => {
+            if *number > 0.0 {
+                "Infinity".to_owned()
+            } else {
+                "-Infinity".to_owned()
+            }
+        }
         Value::Float(number) => float_repr(*number),
         _ => return Ok(None),
     }))

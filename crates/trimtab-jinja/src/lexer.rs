@@ -150,9 +150,8 @@ impl<'a> Lexer<'a> {
         let rest = self.rest();
         match sign {
             Some('-') => self.advance(rest.len() - rest.trim_start_matches(is_space).len()),
-            Some(_) => {}
             None if trim && rest.starts_with('\n') => self.advance(1),
-            None => {}
+            _ => {}
         }
     }
 
@@ -254,10 +253,10 @@ impl<'a> Lexer<'a> {
             (radix, prefix)
         };
         if prefix == 0 {
-            length = match rest.starts_with('0') {
-                // `01` is two numbers, as in Jinja
-                true => rest.len() - rest.trim_start_matches(['0', '_']).len(),
-                false => digits_length(rest, 10, false),
+            length = if rest.starts_with('0') {
+                rest.len() - rest.trim_start_matches(['0', '_']).len()
+            } else {
+                digits_length(rest, 10, false)
             };
             length = rest[..length].trim_end_matches('_').len();
         }

@@ -34,6 +34,9 @@ pub use value::Value;
 /// The text of the template `source` with `variables`, a dict. It may spend `fuel`: one unit for
 /// each step, item of a list, and 32 bytes of text.
 ///
+/// A template can nest values as deep as the fuel lasts, and dropping them needs a stack of that
+/// depth: run templates of strangers in a thread with hundreds of megabytes of it.
+///
 /// # Errors
 ///
 /// See [`Error`].

@@ -118,10 +118,13 @@ fn int_operator(operator: Operator, left: &BigInt, right: &BigInt) -> Result<Val
             return Ok(Value::Float(power));
         }
         Operator::Power => match right.to_u64() {
-            _ if left.bits() <= 1 && !left.is_negative() => match right.is_zero() {
-                true => BigInt::from(1),
-                false => left.clone(),
-            },
+            _ if left.bits() <= 1 && !left.is_negative() => {
+                if right.is_zero() {
+                    BigInt::from(1)
+                } else {
+                    left.clone()
+                }
+            }
             Some(power) if left.bits().saturating_mul(power) <= MAX_BITS => Pow::pow(left, power),
             _ => return Err(Error::Limit),
         },
@@ -193,13 +196,11 @@ fn float_operator(operator: Operator, left: f64, right: f64) -> Result<f64, Erro
 fn floor_divide(left: f64, right: f64) -> (f64, f64) {
     let mut remainder = left % right;
     let mut quotient = (left - remainder) / right;
-    if remainder != 0.0 {
-        if (right < 0.0) != (remainder < 0.0) {
-            remainder += right;
-            quotient -= 1.0;
-        }
-    } else {
+    if remainder == 0.0 {
         remainder = 0.0_f64.copysign(right);
+    } else if (right < 0.0) != (remainder < 0.0) {
+        remainder += right;
+        quotient -= 1.0;
     }
     if quotient == 0.0 {
         return (0.0_f64.copysign(left / right), remainder);
@@ -325,6 +326,7 @@ pub(crate) fn sort_order(left: &Value, right: &Value, fuel: &Fuel) -> Result<Ord
 }
 
 /// The order of two numbers; `None` if one is not a number.
+#[expect(clippy::option_option, reason = "the inner `None` is for `nan`")]
 fn number_order(left: &Value, right: &Value) -> Option<Option<Ordering>> {
     match (left, right) {
         (Value::Float(left), Value::Float(right)) => Some(left.partial_cmp(right)),
@@ -493,14 +495,15 @@ pub(crate) fn slice(value: &Value, bounds: [Value; 3], fuel: &Fuel) -> Result<Va
             None => Err(Error::new("slice indices must be integers or None")),
         },
     };
-    let [start, stop, step] = &bounds;
-    let (start, stop, step) = (bound(start)?, bound(stop)?, bound(step)?.unwrap_or(1));
+    let [start, stop, stride] = &bounds;
+    let (start, stop) = (bound(start)?, bound(stop)?);
+    let stride = bound(stride)?.unwrap_or(1);
     if let Value::Undefined(message) = value {
         return Err(Error::new(&**message));
     }
     let pick = |length: usize| {
         fuel.spend(length)?;
-        slice_indices(length, start, stop, step)
+        slice_indices(length, start, stop, stride)
     };
     Ok(match value {
         Value::Str(text) | Value::Markup(text) => {
@@ -530,28 +533,35 @@ fn slice_indices(
     length: usize,
     start: Option<i64>,
     stop: Option<i64>,
-    step: i64,
+    stride: i64,
 ) -> Result<impl Iterator<Item = usize>, Error> {
-    if step == 0 {
+    if stride == 0 {
         return Err(Error::new("slice step cannot be zero"));
     }
     let length = length as i64;
-    let (low, high) = if step > 0 {
+    let (low, high) = if stride > 0 {
         (0, length)
     } else {
         (-1, length - 1)
     };
-    let clamp = |index: i64| match index < 0 {
-        true => index.saturating_add(length).max(low),
-        false => index.min(high),
+    let clamp = |index: i64| {
+        if index < 0 {
+            index.saturating_add(length).max(low)
+        } else {
+            index.min(high)
+        }
     };
-    let (first, last) = if step > 0 { (low, high) } else { (high, low) };
+    let (first, last) = if stride > 0 { (low, high) } else { (high, low) };
     let mut index = start.map_or(first, clamp);
     let stop = stop.map_or(last, clamp);
     Ok(std::iter::from_fn(move || {
-        let goes_on = if step > 0 { index < stop } else { index > stop };
+        let goes_on = if stride > 0 {
+            index < stop
+        } else {
+            index > stop
+        };
         let current = index;
-        index = index.saturating_add(step);
+        index = index.saturating_add(stride);
         goes_on.then_some(current as usize)
     }))
 }

@@ -4,7 +4,9 @@ mod expressions;
 
 use std::sync::Arc;
 
-use crate::ast::{Body, Call, Expr, ExprKind, Filter, For, Macro, Node, Target};
+use crate::ast::{
+    Arguments, Body, Call, Expr, ExprKind, Filter, For, Macro, Node, Parameter, Target,
+};
 use crate::error::Error;
 use crate::lexer::{Kind, Token, tokenize};
 
@@ -102,16 +104,18 @@ impl Parser {
     }
 
     fn expect_operator(&mut self, operator: &str) -> Result<(), Error> {
-        match self.skip_operator(operator) {
-            true => Ok(()),
-            false => self.unexpected(&format!("`{operator}`")),
+        if self.skip_operator(operator) {
+            Ok(())
+        } else {
+            self.unexpected(&format!("`{operator}`"))
         }
     }
 
     fn expect_name(&mut self, name: &str) -> Result<(), Error> {
-        match self.skip_name(name) {
-            true => Ok(()),
-            false => self.unexpected(&format!("`{name}`")),
+        if self.skip_name(name) {
+            Ok(())
+        } else {
+            self.unexpected(&format!("`{name}`"))
         }
     }
 
@@ -235,9 +239,10 @@ impl Parser {
         }
         self.expect_name("in")?;
         let iterable = self.tuple_until(&["recursive"], false)?;
-        let filter = match self.skip_name("if") {
-            true => Some(self.expression()?),
-            false => None,
+        let filter = if self.skip_name("if") {
+            Some(self.expression()?)
+        } else {
+            None
         };
         let recursive = self.skip_name("recursive");
         self.loops += 1;
@@ -301,7 +306,7 @@ impl Parser {
     fn definition(
         &mut self,
         name: Option<Arc<str>>,
-        parameters: Vec<(Arc<str>, Option<Expr>)>,
+        parameters: Vec<Parameter>,
         end: &str,
     ) -> Result<Macro, Error> {
         let outer = std::mem::take(&mut self.used);
@@ -323,8 +328,8 @@ impl Parser {
         Ok(definition)
     }
 
-    fn parameters(&mut self) -> Result<Vec<(Arc<str>, Option<Expr>)>, Error> {
-        let mut parameters: Vec<(Arc<str>, Option<Expr>)> = vec![];
+    fn parameters(&mut self) -> Result<Vec<Parameter>, Error> {
+        let mut parameters: Vec<Parameter> = vec![];
         self.expect_operator("(")?;
         while !self.is_operator(")") {
             if !parameters.is_empty() {
@@ -334,9 +339,10 @@ impl Parser {
             if parameters.iter().any(|(other, _)| *other == name) {
                 return self.fail(format!("two parameters are named `{name}`"));
             }
-            let default = match self.skip_operator("=") {
-                true => Some(self.expression()?),
-                false => None,
+            let default = if self.skip_operator("=") {
+                Some(self.expression()?)
+            } else {
+                None
             };
             let has_default = parameters
                 .last()
@@ -354,9 +360,10 @@ impl Parser {
     }
 
     fn call_block(&mut self) -> Result<Node, Error> {
-        let parameters = match self.is_operator("(") {
-            true => self.parameters()?,
-            false => vec![],
+        let parameters = if self.is_operator("(") {
+            self.parameters()?
+        } else {
+            vec![]
         };
         let ExprKind::Call(call) = self.expression()?.kind else {
             return self.fail("a call block needs a call");
@@ -450,9 +457,10 @@ impl Parser {
         while self.skip_operator(".") {
             name = format!("{name}.{}", self.name()?);
         }
-        let arguments = match self.is_operator("(") {
-            true => self.arguments()?,
-            false => crate::ast::Arguments::default(),
+        let arguments = if self.is_operator("(") {
+            self.arguments()?
+        } else {
+            Arguments::default()
         };
         let name = name.into();
         Ok(Filter { name, arguments })

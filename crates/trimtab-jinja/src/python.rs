@@ -29,9 +29,10 @@ pub(crate) fn split_lines(text: &str, keep_ends: bool) -> Vec<&str> {
     let mut lines = vec![];
     let mut rest = text;
     while let Some(end) = rest.find(is_line_end) {
-        let width = match rest[end..].starts_with("\r\n") {
-            true => 2,
-            false => rest[end..].chars().next().map_or(0, char::len_utf8),
+        let width = if rest[end..].starts_with("\r\n") {
+            2
+        } else {
+            rest[end..].chars().next().map_or(0, char::len_utf8)
         };
         lines.push(&rest[..if keep_ends { end + width } else { end }]);
         rest = &rest[end + width..];
@@ -182,9 +183,10 @@ pub(crate) fn float_repr(number: f64) -> String {
 
 /// `repr(text)`
 pub(crate) fn str_repr(text: &str) -> String {
-    let quote = match text.contains('\'') && !text.contains('"') {
-        true => '"',
-        false => '\'',
+    let quote = if text.contains('\'') && !text.contains('"') {
+        '"'
+    } else {
+        '\''
     };
     let mut result = String::with_capacity(text.len() + 2);
     result.push(quote);

@@ -97,9 +97,10 @@ pub struct Range {
 
 impl Range {
     pub(crate) fn len(self) -> usize {
-        let (low, high) = match self.step > 0 {
-            true => (self.start, self.stop),
-            false => (self.stop, self.start),
+        let (low, high) = if self.step > 0 {
+            (self.start, self.stop)
+        } else {
+            (self.stop, self.start)
         };
         let distance = (i128::from(high) - i128::from(low)).max(0);
         let step = i128::from(self.step).abs();

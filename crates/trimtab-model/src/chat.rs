@@ -21,7 +21,7 @@ use trimtab_jinja::value::{Dict, Key};
 const MAX_SOURCE_BYTES: usize = 64 << 10;
 
 /// Fuel of one rendering: a step costs 1, and so do an item of a list and 32 bytes of text.
-const FUEL: u64 = 1 << 21;
+const FUEL: u64 = 1 << 20;
 
 /// How long one rendering may take. Usual ones take a millisecond.
 const TIME: Duration = Duration::from_secs(10);
@@ -96,8 +96,8 @@ impl ChatTemplate {
     /// folder `additional_chat_templates`, or as a list or an object at the key. The one named
     /// `default` is used.
     ///
-    /// A template that cannot be used is no error here but in [`Self::render`]: the model needs none
-    /// for plain text.
+    /// A template that cannot be used is no error here but in [`Self::render`]: the model needs
+    /// none for plain text.
     ///
     /// # Errors
     ///

@@ -115,6 +115,16 @@ impl Tokenizer {
             .map_err(|reason| TokenizerError::Decode { reason })
     }
 
+    /// The text of `tokens`, where special tokens show as their names.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::decode`].
+    pub fn decode_with_special_tokens(&self, tokens: &[u32]) -> Result<String, TokenizerError> {
+        catch_panics(|| self.inner.decode(tokens, false))
+            .map_err(|reason| TokenizerError::Decode { reason })
+    }
+
     /// A text that shows one token. It is the text that the token has within a longer one, or the
     /// name of a token without text, or its id in angle brackets.
     pub fn token_text(&self, token: u32) -> String {

@@ -109,11 +109,11 @@ impl Machine {
         Ok(args)
     }
 
-    pub(super) fn call(&mut self, call: &Call, caller: Option<Value>) -> Result<Value, Error> {
+    pub(super) fn call(&mut self, call: &Call, body: Option<Value>) -> Result<Value, Error> {
         let callee = self.evaluate(&call.callee)?;
         let mut args = self.arguments(&call.arguments)?;
-        if let Some(caller) = caller {
-            args.named.push(("caller".into(), caller));
+        if let Some(body) = body {
+            args.named.push(("caller".into(), body));
         }
         self.call_value(&callee, args)
             .map_err(|error| error.at(call.line))
@@ -139,9 +139,10 @@ impl Machine {
             }
             Object::Joiner(separator, used) => {
                 args.positional::<0>("joiner", 0)?;
-                Ok(match used.swap(true, Ordering::Relaxed) {
-                    true => separator.clone(),
-                    false => Value::from(""),
+                Ok(if used.swap(true, Ordering::Relaxed) {
+                    separator.clone()
+                } else {
+                    Value::from("")
                 })
             }
             Object::Method(value, name) => {

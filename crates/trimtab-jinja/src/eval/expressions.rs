@@ -95,12 +95,12 @@ impl Machine {
             }
             ExprKind::Slice(value, bounds) => {
                 let value = self.evaluate(value)?;
-                let [start, stop, step] = &**bounds;
+                let [start, stop, stride] = &**bounds;
                 let mut bound = |bound: &Option<Expr>| match bound {
                     Some(bound) => self.evaluate(bound),
                     None => Ok(Value::None),
                 };
-                let bounds = [bound(start)?, bound(stop)?, bound(step)?];
+                let bounds = [bound(start)?, bound(stop)?, bound(stride)?];
                 ops::slice(&value, bounds, &self.fuel)
             }
             ExprKind::Call(call) => self.call(call, None),

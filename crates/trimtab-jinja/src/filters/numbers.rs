@@ -176,15 +176,16 @@ fn round(value: &Value, precision: i64, method: &str) -> Result<Value, Error> {
             };
             binary(Operator::Divide, &Value::Int(whole), &scale, &fuel)
         }
-        _ => match value.as_int() {
-            Some(number) => Ok(Value::Int(round_int(number, precision))),
-            None => {
+        _ => {
+            if let Some(number) = value.as_int() {
+                Ok(Value::Int(round_int(number, precision)))
+            } else {
                 let kind = value.type_name();
                 Err(Error::new(format!(
                     "type {kind} doesn't define __round__ method"
                 )))
             }
-        },
+        }
     }
 }
 
@@ -222,9 +223,10 @@ fn round_int(number: BigInt, precision: i64) -> BigInt {
 
 fn file_size(machine: &Machine, bytes: f64, binary: bool) -> Result<Value, Error> {
     let base: f64 = if binary { 1024.0 } else { 1000.0 };
-    let prefixes = match binary {
-        true => ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB"],
-        false => ["kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"],
+    let prefixes = if binary {
+        ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB"]
+    } else {
+        ["kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"]
     };
     if bytes == 1.0 {
         return Ok(Value::from("1 Byte"));
@@ -265,9 +267,10 @@ fn sum(machine: &mut Machine, value: &Value, args: Args) -> Result<Value, Error>
             let (sum, number) = (*sum, as_float(&item)?.unwrap_or_default());
             let next = sum + number;
             if matches!(item, Value::Float(_)) {
-                lost += match sum.abs() >= number.abs() {
-                    true => (sum - next) + number,
-                    false => (number - next) + sum,
+                lost += if sum.abs() >= number.abs() {
+                    (sum - next) + number
+                } else {
+                    (number - next) + sum
                 };
             }
             total = Value::Float(next);

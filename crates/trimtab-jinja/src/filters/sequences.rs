@@ -8,7 +8,7 @@ use crate::eval::{Args, Machine};
 use crate::ops::{equal, sort_order};
 use crate::sort::sorted;
 use crate::tests::check;
-use crate::value::{Key, Object, Value, View, lock};
+use crate::value::{Dict, Key, Object, Value, View, lock};
 
 pub(super) fn apply(
     machine: &mut Machine,
@@ -237,7 +237,7 @@ fn dict_sort(machine: &Machine, value: &Value, args: Args) -> Result<Value, Erro
         )));
     };
     machine.fuel.spend(dict.len())?;
-    let getter = Getter::new(Some(&Value::from(position as i64)))
+    let getter = Getter::new(Some(&Value::from(i64::from(position))))
         .ignoring_case(!is_true(sensitive.as_ref()));
     let mut keyed = vec![];
     for pair in View::Items.items(dict) {
@@ -250,10 +250,11 @@ fn dict_sort(machine: &Machine, value: &Value, args: Args) -> Result<Value, Erro
 fn unique(machine: &Machine, value: &Value, args: Args) -> Result<Value, Error> {
     let [sensitive, attribute] = args.bind("unique", ["case_sensitive", "attribute"], 0)?;
     let getter = Getter::new(attribute.as_ref()).ignoring_case(!is_true(sensitive.as_ref()));
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = Dict::new();
     let mut kept = vec![];
     for item in items(machine, value)? {
-        if seen.insert(Key::new(getter.get(machine, &item)?)?) {
+        let key = Key::new(getter.get(machine, &item)?)?;
+        if seen.insert(key, Value::None).is_none() {
             kept.push(item);
         }
     }
@@ -303,9 +304,10 @@ fn group_by(machine: &Machine, value: &Value, args: Args) -> Result<Value, Error
     }
     let mut result = vec![];
     for (_, group) in groups {
-        let key = match is_true(sensitive.as_ref()) {
-            true => getter.get(machine, &group[0])?,
-            false => plain.get(machine, &group[0])?,
+        let key = if is_true(sensitive.as_ref()) {
+            getter.get(machine, &group[0])?
+        } else {
+            plain.get(machine, &group[0])?
         };
         result.push(Value::Group(std::sync::Arc::new(vec![
             key,

@@ -77,9 +77,10 @@ pub(super) fn apply(
                 .into_iter()
                 .map(|(name, value)| (Key::from(&*name), value));
             let named: Dict = named.collect();
-            let arguments = match named.is_empty() {
-                true => Value::tuple(args.positional),
-                false => Value::dict(named),
+            let arguments = if named.is_empty() {
+                Value::tuple(args.positional)
+            } else {
+                Value::dict(named)
             };
             percent(&text, &arguments, &machine.fuel).map(Value::from)
         }
@@ -117,7 +118,7 @@ fn word_count(text: &str) -> usize {
 fn needed<'v>(name: &str, value: &'v Value) -> Result<&'v str, Error> {
     match value {
         Value::Undefined(message) => Err(Error::new(&**message)),
-        Value::Str(text) => Ok(text),
+        Value::Str(text) | Value::Markup(text) => Ok(text),
         _ => Err(Error::new(format!(
             "{name} needs a str, not {}",
             value.type_name()
@@ -157,7 +158,7 @@ fn indent(machine: &Machine, value: &Value, args: Args) -> Result<Value, Error> 
         }
         result += line;
     }
-    Ok(Value::from(result))
+    Ok(as_kind_of(value, result))
 }
 
 fn truncate(machine: &Machine, value: &Value, args: Args) -> Result<Value, Error> {

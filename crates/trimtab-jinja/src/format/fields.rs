@@ -114,22 +114,21 @@ impl Formatter<'_> {
             }
             _ => key(first),
         };
-        let found = match first.as_str() {
-            Some(name) => keyword(self.named, name),
-            None => {
-                if end > 0 {
-                    if self.automatic > 0 {
-                        return Err(Error::new(
-                            "cannot switch from automatic to manual numbering",
-                        ));
-                    }
-                    self.manual = true;
+        let found = if let Some(name) = first.as_str() {
+            keyword(self.named, name)
+        } else {
+            if end > 0 {
+                if self.automatic > 0 {
+                    return Err(Error::new(
+                        "cannot switch from automatic to manual numbering",
+                    ));
                 }
-                first
-                    .as_i64()
-                    .and_then(|index| self.positional.get(index as usize))
-                    .cloned()
+                self.manual = true;
             }
+            first
+                .as_i64()
+                .and_then(|index| self.positional.get(index as usize))
+                .cloned()
         };
         let missing = || Error::new(format!("a format string has no argument for `{name}`"));
         let mut value = found.ok_or_else(missing)?;
@@ -210,12 +209,13 @@ impl Specification {
             while let Some(digit) = chars.next_if(char::is_ascii_digit) {
                 digits.push(digit);
             }
-            match digits.is_empty() {
-                true => Ok(None),
-                false => digits
+            if digits.is_empty() {
+                Ok(None)
+            } else {
+                digits
                     .parse::<u32>()
                     .map(|n| Some(n as usize))
-                    .map_err(|_| invalid()),
+                    .map_err(|_| invalid())
             }
         };
         specification.width = number(&mut chars)?.unwrap_or(0);

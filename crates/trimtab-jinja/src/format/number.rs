@@ -41,9 +41,10 @@ pub(super) fn float_text(number: f64, style: &Float, fuel: &Fuel) -> Result<Stri
 }
 
 fn point(text: String, always: bool) -> String {
-    match always && !text.contains('.') {
-        true => text + ".",
-        false => text,
+    if always && !text.contains('.') {
+        text + "."
+    } else {
+        text
     }
 }
 
@@ -75,9 +76,10 @@ pub(super) fn general(number: f64, precision: usize, alternate: bool) -> String 
         Some((digits, exponent)) => (digits, format!("e{exponent}")),
         None => (text.as_str(), String::new()),
     };
-    let digits = match digits.contains('.') {
-        true => digits.trim_end_matches('0').trim_end_matches('.'),
-        false => digits,
+    let digits = if digits.contains('.') {
+        digits.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        digits
     };
     format!("{digits}{exponent}")
 }

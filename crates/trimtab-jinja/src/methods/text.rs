@@ -150,9 +150,10 @@ fn split_space(text: &str, count: usize) -> Vec<&str> {
     let mut parts = vec![];
     let mut rest = text.trim_start_matches(is_space);
     while !rest.is_empty() {
-        let end = match parts.len() < count {
-            true => rest.find(is_space).unwrap_or(rest.len()),
-            false => rest.len(),
+        let end = if parts.len() < count {
+            rest.find(is_space).unwrap_or(rest.len())
+        } else {
+            rest.len()
         };
         parts.push(&rest[..end]);
         rest = rest[end..].trim_start_matches(is_space);
@@ -164,13 +165,13 @@ fn rsplit_space(text: &str, count: usize) -> Vec<&str> {
     let mut parts = vec![];
     let mut rest = text.trim_end_matches(is_space);
     while !rest.is_empty() {
-        let start = match parts.len() < count {
-            true => rest
-                .char_indices()
+        let start = if parts.len() < count {
+            rest.char_indices()
                 .rev()
                 .find(|(_, c)| is_space(*c))
-                .map_or(0, |(index, c)| index + c.len_utf8()),
-            false => 0,
+                .map_or(0, |(index, c)| index + c.len_utf8())
+        } else {
+            0
         };
         parts.push(&rest[start..]);
         rest = rest[..start].trim_end_matches(is_space);
@@ -291,15 +292,12 @@ pub(crate) fn replace(
 }
 
 fn pad(text: &str, name: &str, args: Args, fuel: &Fuel) -> Result<Value, Error> {
-    let (width, fill) = match name {
-        "zfill" => {
-            let [width] = args.positional(name, 1)?;
-            (width, None)
-        }
-        _ => {
-            let [width, fill] = args.positional(name, 1)?;
-            (width, fill)
-        }
+    let (width, fill) = if name == "zfill" {
+        let [width] = args.positional(name, 1)?;
+        (width, None)
+    } else {
+        let [width, fill] = args.positional(name, 1)?;
+        (width, fill)
     };
     let width = whole(name, width.as_ref(), 0)?;
     let fill = match &fill {
@@ -374,9 +372,12 @@ pub(crate) fn change_case(text: &str, name: &str) -> Option<String> {
         "casefold" => text.chars().map(casefold).collect(),
         "swapcase" => text
             .chars()
-            .map(|c| match c.is_lowercase() {
-                true => c.to_uppercase().to_string(),
-                false => c.to_lowercase().to_string(),
+            .map(|c| {
+                if c.is_lowercase() {
+                    c.to_uppercase().to_string()
+                } else {
+                    c.to_lowercase().to_string()
+                }
             })
             .collect(),
         "capitalize" => {
@@ -432,7 +433,7 @@ fn is_all(text: &str, name: &str) -> Result<bool, Error> {
         "isascii" => text.is_ascii(),
         "isprintable" => text.chars().all(is_printable),
         "isdigit" | "isdecimal" => {
-            if all(|c| c.is_numeric()) && !text.is_ascii() {
+            if all(char::is_numeric) && !text.is_ascii() {
                 return Err(Error::new(format!(
                     "`{name}` is supported for ASCII digits only"
                 )));

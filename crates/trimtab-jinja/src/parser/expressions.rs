@@ -16,9 +16,10 @@ impl Parser {
     /// Counts one more operator in a row.
     fn chain(&self, count: &mut usize) -> Result<(), Error> {
         *count += 1;
-        match *count > MAX_CHAIN {
-            true => self.fail("the expression is too long"),
-            false => Ok(()),
+        if *count > MAX_CHAIN {
+            self.fail("the expression is too long")
+        } else {
+            Ok(())
         }
     }
 
@@ -50,9 +51,10 @@ impl Parser {
             if at_end {
                 break;
             }
-            items.push(match conditions {
-                true => self.expression()?,
-                false => self.nested(Self::or)?,
+            items.push(if conditions {
+                self.expression()?
+            } else {
+                self.nested(Self::or)?
             });
             if !self.is_operator(",") {
                 break;
@@ -78,9 +80,10 @@ impl Parser {
             while parser.skip_name("if") {
                 parser.chain(&mut count)?;
                 let test = parser.or()?;
-                let otherwise = match parser.skip_name("else") {
-                    true => Some(Box::new(parser.expression()?)),
-                    false => None,
+                let otherwise = if parser.skip_name("else") {
+                    Some(Box::new(parser.expression()?))
+                } else {
+                    None
                 };
                 let parts = Box::new([value, test]);
                 value = Self::expr(line, ExprKind::Condition(parts, otherwise));
@@ -220,8 +223,17 @@ impl Parser {
             self.primary()?
         };
         value = self.postfix(value)?;
+        if with_filters {
+            self.filtered(value)
+        } else {
+            Ok(value)
+        }
+    }
+
+    /// Filters, tests and calls after an expression.
+    fn filtered(&mut self, mut value: Expr) -> Result<Expr, Error> {
         let mut count = 0;
-        while with_filters {
+        loop {
             let line = self.line();
             if self.skip_operator("|") {
                 let filter = self.filter()?;
@@ -231,11 +243,10 @@ impl Parser {
             } else if self.is_operator("(") {
                 value = self.call(value)?;
             } else {
-                break;
+                return Ok(value);
             }
             self.chain(&mut count)?;
         }
-        Ok(value)
     }
 
     fn primary(&mut self) -> Result<Expr, Error> {
@@ -353,20 +364,25 @@ impl Parser {
     fn subscript(&mut self, value: Expr) -> Result<Expr, Error> {
         let line = self.line();
         self.expect_operator("[")?;
-        if self.is_operator("]") {
-            return self.unexpected("an index");
+        if self.skip_operator("]") {
+            // Without an index it is an empty tuple.
+            let index = Self::expr(line, ExprKind::Tuple(vec![]));
+            let kind = ExprKind::Item(Box::new(value), Box::new(index));
+            return Ok(Self::expr(line, kind));
         }
-        let start = match self.is_operator(":") {
-            true => None,
-            false => Some(self.expression()?),
+        let start = if self.is_operator(":") {
+            None
+        } else {
+            Some(self.expression()?)
         };
         let kind = if self.skip_operator(":") {
             let stop = self.slice_part()?;
-            let step = match self.skip_operator(":") {
-                true => self.slice_part()?,
-                false => None,
+            let stride = if self.skip_operator(":") {
+                self.slice_part()?
+            } else {
+                None
             };
-            ExprKind::Slice(Box::new(value), Box::new([start, stop, step]))
+            ExprKind::Slice(Box::new(value), Box::new([start, stop, stride]))
         } else {
             let mut index = start.expect("it has no `:`");
             if self.is_operator(",") {
