@@ -76,7 +76,13 @@ const ARCHITECTURES: [Architecture; 11] = [
     Architecture {
         name: "qwen3vl",
         interleaved: false,
-        read: qwen3vl,
+        // The text part is a Qwen3.
+        read: |metadata| {
+            metadata.ignore("rope.dimension_sections");
+            metadata.ignore("n_deepstack_layers");
+            attention_bias(metadata);
+            Ok("qwen3")
+        },
     },
     Architecture {
         name: "smollm3",
@@ -131,13 +137,6 @@ fn granite(metadata: &mut Metadata<'_>) -> Result<&'static str, GgufError> {
         }
     }
     Ok("granite")
-}
-
-/// The text part of Qwen3-VL is a Qwen3.
-fn qwen3vl(metadata: &mut Metadata<'_>) -> Result<&'static str, GgufError> {
-    metadata.ignore("rope.dimension_sections");
-    metadata.ignore("n_deepstack_layers");
-    qwen3(metadata)
 }
 
 /// Ministral 3. The weight of `ln(factor)` in the denominator of `YaRN` has a key of its own.
