@@ -9,9 +9,10 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail, ensure};
 use clap::Parser;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use trimtab::model::Site;
 use trimtab::model::tensor_file::{HostTensor, TensorFile};
-use trimtab_examples::{ModelArgs, exit_code};
+use trimtab_examples::{ModelArgs, VectorsArgs, exit_code, parse_flags, say};
 
 /// Writes logits and residual streams of one sequence to a file.
 #[derive(Parser)]
@@ -24,18 +25,17 @@ struct Args {
     /// Text instead of token ids.
     #[arg(long, value_name = "TEXT")]
     prompt: Option<String>,
-    /// Sites to write, separated by commas: resid_pre, q_proj, k_proj, v_proj, o_proj, attn_out,
-    /// resid_mid, gate_proj, up_proj, down_proj, mlp_out, resid_post.
+    /// Sites to write, separated by commas.
     #[arg(
         long,
         value_name = "SITES",
         value_delimiter = ',',
-        default_value = "resid_post"
+        default_value = "resid_post",
+        value_parser = PossibleValuesParser::new(Site::ALL.map(Site::name)).try_map(|name| name.parse::<Site>())
     )]
     sites: Vec<Site>,
-    /// Steering vectors.
-    #[arg(long, value_name = "FILE")]
-    vectors: Option<PathBuf>,
+    #[command(flatten)]
+    vectors: VectorsArgs,
     /// Changes nothing: no random numbers are drawn.
     #[arg(long)]
     seed: Option<u64>,
@@ -48,11 +48,11 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    exit_code(run(&Args::parse()))
+    exit_code(run(&parse_flags()))
 }
 
 fn run(args: &Args) -> Result<()> {
-    let steered = args.model.load_steered(args.vectors.as_deref())?;
+    let steered = args.model.load_steered(&args.vectors)?;
     let base = &steered.base;
     let tokens = match (&args.tokens, &args.prompt) {
         (Some(tokens), _) => tokens.clone(),
@@ -94,17 +94,17 @@ fn run(args: &Args) -> Result<()> {
     }
     file.write(&args.out)?;
     if args.json {
-        println!(
+        say!(
             "{}",
-            serde_json::json!({ "tokens": tokens, "out": args.out })
-        );
+            serde_json::json!({ "tokens": tokens, "vectors": steered.sources, "out": args.out })
+        )?;
     } else {
-        println!(
+        say!(
             "{} tokens, {} layers: {}",
             tokens.len(),
             config.num_hidden_layers,
             args.out.display()
-        );
+        )?;
     }
     Ok(())
 }

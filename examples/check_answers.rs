@@ -19,7 +19,7 @@ use clap::Parser;
 use rayon::prelude::*;
 use trimtab::grader::Grade;
 use trimtab::tasks::answer_cases::{AnswerCase, CaseSummary};
-use trimtab_examples::exit_code;
+use trimtab_examples::{exit_code, parse_flags};
 
 /// Grades answers and prints one JSON object a line.
 #[derive(Parser)]
@@ -36,7 +36,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    exit_code(run(&Args::parse()))
+    exit_code(run(&parse_flags()))
 }
 
 fn run(args: &Args) -> Result<()> {

@@ -22,9 +22,12 @@ use serde::Serialize;
 use trimtab::evaluate;
 use trimtab::model::file::write_atomically;
 use trimtab::rl::evaluation::EvaluationPlan;
+use trimtab::steer::steered_model::AppliedSource;
 use trimtab::tasks::EvaluationRun;
-use trimtab::tasks::evaluation::{Arm, Report, compare_evaluations};
-use trimtab_examples::{EvaluationArgs, ModelArgs, Stop, exit_code, progress};
+use trimtab::tasks::evaluation::{Arm, ArmVectors, Report, compare_evaluations};
+use trimtab_examples::{
+    EvaluationArgs, ModelArgs, Stop, VectorsArgs, exit_code, note, parse_flags, progress, say,
+};
 
 /// Measures a model on a task, or compares two results.
 #[derive(Parser)]
@@ -33,15 +36,14 @@ struct Args {
     model: ModelArgs,
     #[command(flatten)]
     evaluation: EvaluationArgs,
-    /// What steers the model: vectors, a LoRA folder of PEFT, or the folder of a tuned checkpoint.
-    #[arg(long, value_name = "FILE|DIR")]
-    vectors: Option<PathBuf>,
+    #[command(flatten)]
+    vectors: VectorsArgs,
     /// Result file. The completions go to NAME.samples.jsonl beside it.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Compare two finished results of one protocol problem by problem. Runs no model.
     #[arg(long, num_args = 2, value_names = ["BEFORE", "AFTER"], conflicts_with_all = [
-        "model", "vectors", "task", "template", "shots", "limit", "samples", "temperature",
+        "model", "vectors", "force", "task", "template", "shots", "limit", "samples", "temperature",
         "max_new_tokens", "seed",
     ])]
     compare: Option<Vec<PathBuf>>,
@@ -52,7 +54,7 @@ struct Args {
 
 fn main() -> ExitCode {
     trimtab_hub::install();
-    exit_code(run(&Args::parse()))
+    exit_code(run(&parse_flags()))
 }
 
 fn run(args: &Args) -> Result<()> {
@@ -70,30 +72,38 @@ fn run(args: &Args) -> Result<()> {
 
 fn print(args: &Args, result: &(impl Serialize + std::fmt::Display)) -> Result<()> {
     if args.json {
-        println!("{}", serde_json::to_string(result)?);
+        say!("{}", serde_json::to_string(result)?)?;
     } else {
-        print!("{result}");
+        say!("{}", result.to_string().trim_end())?;
     }
     Ok(())
 }
 
+fn vectors_of(source: &AppliedSource) -> ArmVectors {
+    ArmVectors {
+        file: source.file.clone(),
+        sha256: source.sha256.clone(),
+        strength: source.strength,
+    }
+}
+
 fn measure(args: &Args) -> Result<Report> {
     let stop = Stop::on_ctrl_c()?;
-    let steered = args.model.load_steered(args.vectors.as_deref())?;
+    let steered = args.model.load_steered(&args.vectors)?;
     let base = &steered.base;
     let precision = args.model.device.precision()?;
     let plan = EvaluationPlan::new(base, precision, &args.evaluation.settings()?)?;
     let arm = Arm {
         model: base.name.clone(),
         model_sha256: base.sha256.clone(),
-        vectors_sha256: steered.sha256.clone(),
+        vectors: steered.sources.iter().map(vectors_of).collect(),
         device: args.model.device.device.clone(),
     };
     let (items, decoding) = (&plan.items, &plan.protocol.decoding);
     let mut run = EvaluationRun::open(args.out.as_deref(), plan.protocol.clone(), arm, items)?;
     let first = run.samples().len();
     if first > 0 {
-        eprintln!("{first} of {} problems are done already", items.len());
+        note!("{first} of {} problems are done already", items.len())?;
     }
     let bar = progress("evaluating", items.len() as u64).with_position(first as u64);
     let mut last_line = Instant::now();
@@ -101,7 +111,7 @@ fn measure(args: &Args) -> Result<Report> {
         run.append(batch?)?;
         bar.set_position(run.samples().len() as u64);
         if bar.is_hidden() && last_line.elapsed() > Duration::from_secs(5) {
-            eprintln!("{} of {} problems", run.samples().len(), items.len());
+            note!("{} of {} problems", run.samples().len(), items.len())?;
             last_line = Instant::now();
         }
         stop.check(match args.out {

@@ -11,22 +11,23 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Error, Result, ensure};
 use clap::Parser;
 use serde_json::json;
-use trimtab::steer::export::{ExportTarget, SlidingWindowPolicy, Verification, export};
-use trimtab::{Precision, Pretrained, SteeringFile};
-use trimtab_examples::{ModelArgs, exit_code, spinner};
+use trimtab::Precision;
+use trimtab::steer::export::{
+    ExportError, ExportTarget, SlidingWindowPolicy, Verification, export,
+};
+use trimtab_examples::{ModelArgs, VectorsArgs, exit_code, parse_flags, say, spinner};
 
 /// Writes steering vectors for another runtime.
 #[derive(Parser)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
+#[command(mut_arg("vectors", |vectors| vectors.required(true)))]
 struct Args {
     #[command(flatten)]
     model: ModelArgs,
-    /// Steering vectors: a native file, a GGUF control vector or an npy matrix.
-    #[arg(long, value_name = "FILE")]
-    vectors: PathBuf,
+    #[command(flatten)]
+    vectors: VectorsArgs,
     /// What to write: gguf (a control vector for llama.cpp), hf (a Hugging Face checkpoint with the
     /// vectors inside), gguf-merged (a GGUF model with the vectors inside), safetensors or npy.
     #[arg(long, value_parser = ["gguf", "hf", "gguf-merged", "safetensors", "npy"])]
@@ -43,9 +44,6 @@ struct Args {
     /// For `hf`: limit the context of a model with a sliding window to the window.
     #[arg(long)]
     limit_context: bool,
-    /// Take vectors that were made for another model of the same shape.
-    #[arg(long)]
-    force: bool,
     /// Changes nothing: an export draws no random numbers.
     #[arg(long)]
     seed: Option<u64>,
@@ -55,7 +53,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    exit_code(run(&mut Args::parse()))
+    exit_code(run(&mut parse_flags()))
 }
 
 fn run(args: &mut Args) -> Result<()> {
@@ -65,9 +63,12 @@ fn run(args: &mut Args) -> Result<()> {
         "an export is compared with the steered model in f32; leave out --dtype"
     );
     let base = args.model.load()?;
-    let file = load(args, &base)?;
+    let mut file = args.vectors.sum(&base)?;
+    if args.to == "gguf" && args.drop_layer_0 {
+        file = file.without_layer_0()?;
+    }
     let spinner = spinner("exporting and comparing");
-    let verification = export(base, &file, &target(args), &args.out)?;
+    let verification = export(base, &file, &target(args), &args.out).map_err(with_flag)?;
     spinner.finish_and_clear();
     let (what, difference) = match verification {
         Verification::Logits { max_difference } => ("logits", Some(max_difference)),
@@ -75,16 +76,16 @@ fn run(args: &mut Args) -> Result<()> {
     };
     if args.json {
         let (to, out) = (&args.to, &args.out);
-        println!(
+        say!(
             "{}",
             json!({ "to": to, "out": out, "checked": what, "max_logit_difference": difference })
-        );
+        )?;
     } else {
         let result = match difference {
             Some(difference) => format!("logits differ by at most {difference:.1e}"),
             None => "a quantised model is not run here; every tensor was compared".to_owned(),
         };
-        println!("{}: {result}", args.out.display());
+        say!("{}: {result}", args.out.display())?;
     }
     Ok(())
 }
@@ -100,21 +101,13 @@ fn target(args: &Args) -> ExportTarget {
     }
 }
 
-/// The vectors for `base`, with a warning where they were made for another model.
-fn load(args: &Args, base: &Pretrained) -> Result<SteeringFile> {
-    let mut file = if args.force {
-        let transfer = SteeringFile::transfer(&args.vectors, base)?;
-        for difference in transfer.differences {
-            eprintln!("warning: {difference}");
-        }
-        transfer.file
+/// The error, with the flag that helps.
+fn with_flag(error: ExportError) -> Error {
+    let is_layer_0 = matches!(error, ExportError::LayerZero);
+    let error = Error::from(error);
+    if is_layer_0 {
+        error.context("cannot export the vectors; --drop-layer-0 leaves the one of layer 0 out")
     } else {
-        SteeringFile::read(&args.vectors, base).context(
-            "cannot load the vectors; --force takes those of another model of the same shape",
-        )?
-    };
-    if args.to == "gguf" && args.drop_layer_0 {
-        file = file.without_layer_0()?;
+        error
     }
-    Ok(file)
 }

@@ -18,7 +18,7 @@ use serde_json::json;
 use trimtab::SteeringFile;
 use trimtab::steer::algebra;
 use trimtab::steer::extraction::{ContrastivePrompts, Method, Pooling, extract};
-use trimtab_examples::{ModelArgs, StrengthArgs, exit_code, progress};
+use trimtab_examples::{ModelArgs, StrengthArgs, exit_code, parse_flags, progress, say};
 
 /// Makes steering vectors from prompts of two kinds.
 #[derive(Parser)]
@@ -54,7 +54,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    exit_code(run(&Args::parse()))
+    exit_code(run(&parse_flags()))
 }
 
 fn run(args: &Args) -> Result<()> {
@@ -81,18 +81,18 @@ fn run(args: &Args) -> Result<()> {
     });
     SteeringFile::new(vectors, &base, 0, recipe).write(&args.out)?;
     if args.json {
-        println!(
+        say!(
             "{}",
             json!({ "out": args.out, "strength": strength, "norms": norms, "sweep": points })
-        );
+        )?;
     } else {
         for point in &points {
-            println!("{point}");
+            say!("{point}")?;
         }
-        println!(
+        say!(
             "strength {strength}, norms by layer {norms:.2?}: {}",
             args.out.display()
-        );
+        )?;
     }
     Ok(())
 }

@@ -7,18 +7,21 @@
 //!
 //! Takes a second; the vectors of the quickstart make the bundled model answer 12.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use clap::builder::NonEmptyStringValueParser;
 use trimtab::Request;
 use trimtab::model::file::write_atomically;
 use trimtab::model::generation::{Generation, stop_on_text};
 use trimtab::model::tokenizer::TextStream;
 use trimtab::model::{ChatMessage, GenerateOptions, Pretrained};
-use trimtab_examples::{ModelArgs, SamplingArgs, Stop, exit_code};
+use trimtab_examples::{
+    ModelArgs, SamplingArgs, Stop, VectorsArgs, exit_code, note, parse_flags, say,
+};
 
 /// Completes a prompt.
 #[derive(Parser)]
@@ -28,13 +31,12 @@ struct Args {
     /// Text to continue; `\n` stands for a line break.
     #[arg(long, value_name = "TEXT")]
     prompt: String,
-    /// Steering vectors.
-    #[arg(long, value_name = "FILE")]
-    vectors: Option<PathBuf>,
+    #[command(flatten)]
+    vectors: VectorsArgs,
     #[command(flatten)]
     sampling: SamplingArgs,
     /// End at this text; may be given several times.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
     stop: Vec<String>,
     /// Send the prompt as a user's message, through the model's chat template.
     #[arg(long)]
@@ -51,20 +53,20 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    exit_code(run(&Args::parse()))
+    exit_code(run(&parse_flags()))
 }
 
 fn run(args: &Args) -> Result<()> {
     let stop = Stop::on_ctrl_c()?;
-    let steered = args.model.load_steered(args.vectors.as_deref())?;
+    let steered = args.model.load_steered(&args.vectors)?;
     let base = &steered.base;
     let (prompt_text, prompt) = prompt(args, base)?;
     if args.show_prompt {
         let shown = format!("prompt: {prompt_text}\ntoken_ids: {prompt:?}\n");
         if args.json {
-            eprintln!("{shown}");
+            note!("{shown}")?;
         } else {
-            println!("{shown}");
+            say!("{shown}")?;
         }
     }
     let sampling = args.sampling.sampling(&base.model.config);
@@ -94,6 +96,7 @@ fn run(args: &Args) -> Result<()> {
         "text": base.tokenizer.decode(&completion.tokens)?,
         "logprobs": completion.logprobs,
         "finish_reason": completion.finish_reason,
+        "vectors": steered.sources,
     });
     if args.show_prompt {
         report["prompt"] = prompt_text.into();
@@ -104,7 +107,7 @@ fn run(args: &Args) -> Result<()> {
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
     let last = args.json.then(|| report.to_string());
-    println!("{}", last.unwrap_or_default());
+    say!("{}", last.unwrap_or_default())?;
     Ok(stop.check("stopped")?)
 }
 
@@ -127,8 +130,9 @@ fn prompt(args: &Args, base: &Pretrained) -> Result<(String, Vec<u32>)> {
 /// Shows a piece of the completion at once.
 fn print(args: &Args, text: &str) -> Result<()> {
     if !args.json {
-        print!("{text}");
-        std::io::stdout().flush()?;
+        let mut stdout = io::stdout();
+        stdout.write_all(text.as_bytes())?;
+        stdout.flush()?;
     }
     Ok(())
 }

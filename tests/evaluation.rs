@@ -34,7 +34,7 @@ fn measure(base: &Pretrained, out: &Path, batches: usize) {
     let arm = Arm {
         model: base.name.clone(),
         model_sha256: base.sha256.clone(),
-        vectors_sha256: None,
+        vectors: vec![],
         device: "flex".to_owned(),
     };
     let mut run = EvaluationRun::open(Some(out), protocol, arm, &items).expect("files of this run");

@@ -213,11 +213,22 @@ fn sites_that_a_layer_does_not_have_are_refused() {
         target_modules: vec![Site::QProj, Site::DownProj],
         ..Lora::default()
     };
-    let message = refusal("qwen3_5_text", Form::Lora(lora.clone()));
+    let linear = Lora {
+        layers: Some(vec![0, 1]),
+        ..lora.clone()
+    };
+    let message = refusal("qwen3_5_text", Form::Lora(linear));
     assert!(message.contains("layer 0 has no `q_proj`"), "{message}");
+    // Like PEFT, LoRA updates the projections where they are.
+    let config = fixture_model("qwen3_5_text").config;
+    let adapter = Adapter::init(Form::Lora(lora.clone()), &config).expect("some layers have it");
+    let names = adapter.parameters().iter().map(|(name, _)| name);
+    let names: Vec<&String> = names
+        .filter(|name| name.ends_with("q_proj.lora_A"))
+        .collect();
+    assert_eq!(names, ["layers.2.self_attn.q_proj.lora_A"]);
 
     // The layers that have them are fine; `q_proj` of Qwen3.5 is twice as wide.
-    let config = fixture_model("qwen3_5_text").config;
     let layers = Some(vec![2]);
     let lora = Form::Lora(Lora {
         layers: layers.clone(),

@@ -23,7 +23,7 @@ use burn::tensor::Device;
 use clap::Parser;
 use trimtab::model::ModelConfig;
 use trimtab::tasks::corpus::document;
-use trimtab_examples::{Stop, exit_code, progress};
+use trimtab_examples::{Stop, exit_code, note, parse_flags, progress, say};
 
 use crate::state::State;
 use crate::step::Training;
@@ -50,7 +50,7 @@ const STEPS_PER_CHECKPOINT: u64 = 100;
 const TOKENIZER_DOCUMENTS: u64 = 20_000;
 
 fn main() -> ExitCode {
-    exit_code(run(&Args::parse()))
+    exit_code(run(&parse_flags()))
 }
 
 fn run(args: &Args) -> Result<()> {
@@ -81,10 +81,11 @@ fn run(args: &Args) -> Result<()> {
         bar.set_message(format!("loss {:.4}", state.loss));
         if bar.is_hidden() && state.step.is_multiple_of(20) {
             let seconds = started.elapsed().as_secs_f64();
-            eprintln!(
+            note!(
                 "step {}: loss {:.4}, {seconds:.0} s",
-                state.step, state.loss
-            );
+                state.step,
+                state.loss
+            )?;
         }
         if state.step.is_multiple_of(STEPS_PER_CHECKPOINT) || stop.requested() {
             state.save(&checkpoint, args.seed)?;
@@ -105,7 +106,7 @@ fn run(args: &Args) -> Result<()> {
             "wall_seconds": started.elapsed().as_secs_f64(),
             "out": args.out,
         });
-        println!("{report}");
+        say!("{report}")?;
     }
     Ok(())
 }

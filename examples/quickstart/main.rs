@@ -20,7 +20,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use trimtab::{RecipeConfig, Run};
 use trimtab_examples_common::{
-    DeviceArgs, Stop, bundled_model, exit_code, peak_memory_bytes, token_table,
+    DeviceArgs, Stop, bundled_model, exit_code, parse_flags, peak_memory_bytes, say, token_table,
 };
 
 use crate::measure::measure;
@@ -52,7 +52,7 @@ struct Args {
 const CONTROL_SEED: u64 = 1;
 
 fn main() -> ExitCode {
-    exit_code(run(&Args::parse()))
+    exit_code(run(&parse_flags()))
 }
 
 fn run(args: &Args) -> Result<()> {
@@ -91,21 +91,21 @@ fn run(args: &Args) -> Result<()> {
         .with_context(|| format!("cannot write {}", page.display()))?;
     let steering = run.export()?;
     if args.json {
-        println!(
+        say!(
             "{}",
             serde_json::json!({
                 "base": before.outcomes, "steered": after.outcomes, "control": control.outcomes,
                 "steps": run.step(), "wall_seconds": report.wall_seconds,
                 "peak_memory_bytes": report.peak_memory_bytes, "out": args.out,
             })
-        );
+        )?;
     } else {
-        show::summarise(&report);
-        println!(
+        show::summarise(&report)?;
+        say!(
             "\nreport:  {}\nvectors: {}",
             page.display(),
             steering.display()
-        );
+        )?;
     }
     Ok(())
 }

@@ -1,8 +1,11 @@
 //! What the report and the terminal show.
 
+use std::io;
+
 use trimtab::NanoTask;
 use trimtab::rl::reporting::{Answer, Example, Measured as Row, RunReport, TaskOutcomes};
 use trimtab::tasks::{Sample, Split};
+use trimtab_examples_common::say;
 
 use crate::Args;
 use crate::measure::Measured;
@@ -58,13 +61,16 @@ pub(crate) fn examples(seed: u64, before: &Measured, after: &Measured) -> Vec<Ex
 }
 
 /// Prints the accuracies and the tokens of the last layer.
-pub(crate) fn summarise(report: &RunReport) {
+pub(crate) fn summarise(report: &RunReport) -> io::Result<()> {
     let steps = report.metrics.len();
-    println!("{} numbers, trained for {steps} steps\n", report.parameters);
-    println!(
+    say!("{} numbers, trained for {steps} steps\n", report.parameters)?;
+    say!(
         "{:<10} {:>22} {:>22} {:>22}",
-        "", "base", "steered", "random directions"
-    );
+        "",
+        "base",
+        "steered",
+        "random directions"
+    )?;
     for row in &report.tasks {
         let share = |measured: &Row| {
             let [low, high] = measured.outcome.ci95.map(|share| 100.0 * share);
@@ -72,18 +78,19 @@ pub(crate) fn summarise(report: &RunReport) {
             format!("{accuracy:.1} % ({low:.1} to {high:.1})")
         };
         let control = row.control.as_ref().map(share).unwrap_or_default();
-        println!(
+        say!(
             "{:<10} {:>22} {:>22} {control:>22}",
             row.task,
             share(&row.before),
             share(&row.after),
-        );
+        )?;
     }
     if let Some(last) = report.tokens.last() {
         let tokens = last.promoted.iter().map(|(token, _)| format!("{token:?}"));
         let tokens: Vec<String> = tokens.collect();
-        println!("\nthe last layer raises {}", tokens.join(" "));
+        say!("\nthe last layer raises {}", tokens.join(" "))?;
     }
+    Ok(())
 }
 
 /// The command that repeats the run.

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use trimtab::{Recipe, Run};
-use trimtab_examples_common::{Stop, progress};
+use trimtab_examples_common::{Stop, note, progress};
 
 /// Takes the steps that are left.
 pub(crate) fn train(run: &mut Run, recipe: &Recipe, stop: &Stop) -> Result<()> {
@@ -11,7 +11,7 @@ pub(crate) fn train(run: &mut Run, recipe: &Recipe, stop: &Stop) -> Result<()> {
         let right = format!("{:.0} % right", 100.0 * step.metrics.accuracy);
         bar.set_position(run.step());
         if bar.is_hidden() && run.step().is_multiple_of(10) {
-            eprintln!("step {}: {right}", run.step());
+            note!("step {}: {right}", run.step())?;
         }
         bar.set_message(right);
         stop.check(&format!(

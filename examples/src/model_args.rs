@@ -9,7 +9,7 @@ use trimtab::Pretrained;
 use trimtab::steer::SteeredModel;
 use trimtab_hub::{Download, Hub};
 
-use crate::{DeviceArgs, bundled_model, progress};
+use crate::{DeviceArgs, VectorsArgs, bundled_model, progress};
 
 /// Flags of every program that runs a model.
 #[derive(Args, Debug)]
@@ -83,13 +83,9 @@ impl ModelArgs {
     ///
     /// # Errors
     ///
-    /// As [`Self::load`], or `steering` cannot be used with the model.
-    pub fn load_steered(&self, steering: Option<&Path>) -> Result<SteeredModel> {
-        let base = self.load()?;
-        Ok(match steering {
-            Some(path) => SteeredModel::load(base, path)?,
-            None => base.into(),
-        })
+    /// As [`Self::load`], or the vectors cannot be used with the model.
+    pub fn load_steered(&self, vectors: &VectorsArgs) -> Result<SteeredModel> {
+        vectors.steer(self.load()?)
     }
 
     fn name(&self) -> String {

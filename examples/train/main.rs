@@ -9,15 +9,15 @@
 
 mod args;
 
+use std::io;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Result;
-use clap::Parser;
 use serde_json::json;
 use trimtab::rl::Group;
 use trimtab::{Pretrained, Recipe, Run, Trainer};
-use trimtab_examples::{Stop, exit_code, progress, write_report};
+use trimtab_examples::{Stop, exit_code, note, parse_flags, progress, say, write_report};
 
 use crate::args::Args;
 
@@ -26,7 +26,7 @@ const REPORT_EVERY: u64 = 10;
 
 fn main() -> ExitCode {
     trimtab_hub::install();
-    exit_code(run(&Args::parse()))
+    exit_code(run(&parse_flags()))
 }
 
 fn run(args: &Args) -> Result<()> {
@@ -38,10 +38,10 @@ fn run(args: &Args) -> Result<()> {
     }
     let mut run = Run::open(&args.out, &base, &recipe)?;
     for error in run.damaged() {
-        eprintln!("warning: {error}");
+        note!("warning: {error}")?;
     }
     if let Some((step, index, sample)) = args.replay {
-        println!("{}", run.replay(step, index, sample)?.text);
+        say!("{}", run.replay(step, index, sample)?.text)?;
         return Ok(());
     }
     train(&mut run, &base, args, &stop)?;
@@ -52,14 +52,14 @@ fn run(args: &Args) -> Result<()> {
             "validation": run.validations().last(), "vectors": result,
             "report": report, "out": args.out,
         });
-        println!("{summary}");
+        say!("{summary}")?;
     } else {
-        println!(
+        say!(
             "{} steps\nresult: {}\nreport: {}",
             run.step(),
             result.display(),
             report.display()
-        );
+        )?;
     }
     Ok(())
 }
@@ -75,16 +75,16 @@ fn train(run: &mut Run, base: &Pretrained, args: &Args, stop: &Stop) -> Result<(
         let line = format!("{}, {speed:.0} tokens/s", output.metrics);
         bar.set_position(run.step());
         if bar.is_hidden() {
-            eprintln!("step {}: {line}", run.step());
+            note!("step {}: {line}", run.step())?;
         }
         bar.set_message(line);
         let warnings = run.warnings();
         for warning in warnings.iter().filter(|warning| !warned.contains(*warning)) {
-            bar.suspend(|| eprintln!("step {}: warning: {}", run.step(), warning.advice()));
+            bar.suspend(|| note!("step {}: warning: {}", run.step(), warning.advice()))?;
         }
         warned = warnings;
         if args.show {
-            bar.suspend(|| output.groups.first().map(show));
+            bar.suspend(|| output.groups.first().map_or(Ok(()), show))?;
         }
         if run.step().is_multiple_of(REPORT_EVERY) {
             write_report(run, base, &args.out)?;
@@ -99,23 +99,24 @@ fn train(run: &mut Run, base: &Pretrained, args: &Args, stop: &Stop) -> Result<(
 }
 
 /// Prints the first completion of a group.
-fn show(group: &Group) {
+fn show(group: &Group) -> io::Result<()> {
     if let Some(first) = group.rollouts.first() {
         let reward = first
             .score
             .sum
             .map_or("no reward".to_owned(), |reward| reward.to_string());
-        eprintln!("{} ({reward}): {}", group.problem.id, first.text);
+        note!("{} ({reward}): {}", group.problem.id, first.text)?;
     }
+    Ok(())
 }
 
 fn layer_energy(args: &Args, base: &Pretrained, recipe: &Recipe, problems: usize) -> Result<()> {
     let energy = Trainer::new(base, recipe)?.layer_energy(problems)?;
     if args.json {
-        println!("{}", json!({ "layer_energy": energy }));
+        say!("{}", json!({ "layer_energy": energy }))?;
     } else {
         for (layer, energy) in energy.iter().enumerate() {
-            println!("layer {layer:>3}  {energy:.3e}");
+            say!("layer {layer:>3}  {energy:.3e}")?;
         }
     }
     Ok(())

@@ -27,6 +27,25 @@ pub enum ResultError {
     Peft(#[from] PeftError),
     #[error(transparent)]
     Checkpoint(#[from] ExportError),
+    #[error(
+        "full tuning writes a checkpoint like that of its base, but {base} is no folder with a \
+         config.json; train vectors or LoRA, or load the base from its Hugging Face folder"
+    )]
+    NoCheckpoint { base: PathBuf },
+}
+
+/// Checks, before the first step, that the result of a run can be written.
+///
+/// Vectors and LoRA always can. A checkpoint is written in the layout of the one that it is tuned
+/// from.
+pub(crate) fn check(base: &Pretrained, recipe: &Recipe) -> Result<(), ResultError> {
+    let config = base.path.join("config.json");
+    match recipe.steer.form {
+        Form::Full(_) if !config.is_file() => Err(ResultError::NoCheckpoint {
+            base: base.path.clone(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Writes what was trained into `folder`, and returns the path.

@@ -6,18 +6,22 @@
 
 mod check;
 mod config;
+mod explain;
 mod parse;
 mod preset;
 mod steer;
 
+use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::time::Duration;
 
 use serde::Serialize;
+use toml::{Table, Value};
 use trimtab_model::file::sha256_hex;
 use trimtab_tasks::Template;
 
 pub use config::{RecipeConfig, Truncated, ValidationConfig, ZeroVariance};
+pub use explain::Misfit;
 pub use parse::RecipeError;
 pub use preset::{Preset, UnknownPreset};
 pub use steer::SteerConfig;
@@ -80,15 +84,28 @@ impl Recipe {
     /// `reward_seconds`, `micro_batch_tokens`, `checkpoint_every` and `keep_checkpoints` do not
     /// count.
     pub fn fingerprint(&self) -> String {
+        sha256_hex(self.identity().to_toml().as_bytes())
+    }
+
+    /// The first setting on which the result depends and which another recipe, in TOML, has
+    /// otherwise: its key, the value there and the value here. `None` if there is none or `other`
+    /// cannot be read.
+    pub(crate) fn difference(&self, other: &str) -> Option<(String, String, String)> {
+        let other = Self::resolve(other, &[]).ok()?;
+        let table = |recipe: &Self| recipe.identity().to_toml().parse::<Table>().ok();
+        first_difference("", &table(&other)?, &table(self)?)
+    }
+
+    /// The settings on which the result of a run depends, and the defaults of all others.
+    fn identity(&self) -> RecipeConfig {
         let default = RecipeConfig::default();
-        let settings = RecipeConfig {
+        RecipeConfig {
             reward_seconds: default.reward_seconds,
             micro_batch_tokens: default.micro_batch_tokens,
             checkpoint_every: default.checkpoint_every,
             keep_checkpoints: default.keep_checkpoints,
             ..self.0.clone()
-        };
-        sha256_hex(settings.to_toml().as_bytes())
+        }
     }
 }
 
@@ -100,10 +117,50 @@ impl Deref for Recipe {
     }
 }
 
+/// The path of the first key whose values differ, with both values.
+fn first_difference(path: &str, one: &Table, other: &Table) -> Option<(String, String, String)> {
+    let keys: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+    keys.into_iter().find_map(|key| {
+        let path = format!("{path}{key}");
+        match (one.get(key), other.get(key)) {
+            (Some(Value::Table(one)), Some(Value::Table(other))) => {
+                first_difference(&format!("{path}."), one, other)
+            }
+            (one, other) if one == other => None,
+            (one, other) => {
+                let shown = |value: Option<&Value>| {
+                    value.map_or_else(|| "the default".to_owned(), ToString::to_string)
+                };
+                Some((path, shown(one), shown(other)))
+            }
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::optim::Schedule;
+
+    #[test]
+    fn the_first_setting_that_differs_is_named() {
+        let recipe = |settings: &[&str]| {
+            let settings: Vec<String> = settings.iter().map(|&it| it.to_owned()).collect();
+            Recipe::resolve("", &settings).expect("a good recipe")
+        };
+        let other = recipe(&["loss.clip_high=0.5", "seed=3", "checkpoint_every=7"]);
+        let mine = recipe(&["seed=4", "steer.form=\"gated\""]);
+        let (key, found, wanted) = mine.difference(&other.to_toml()).expect("they differ");
+        assert_eq!((&*key, &*found), ("loss.clip_high", "0.5"));
+        assert_ne!(wanted, "0.5");
+        let same = recipe(&["checkpoint_every=9"]);
+        assert_eq!(recipe(&[]).difference(&same.to_toml()), None);
+        let (key, found, wanted) = mine
+            .difference(&recipe(&["seed=4"]).to_toml())
+            .expect("they differ");
+        assert_eq!((&*key, &*found), ("steer", "the default"));
+        assert!(wanted.contains("gated"), "{wanted}");
+    }
 
     #[test]
     fn rates_grow_with_depth() {

@@ -18,7 +18,7 @@ pub use crate::metrics::Validation;
 
 use crate::checkpoint::{CheckpointError, Identity, checkpoint_path, checkpoints};
 use crate::evaluation::evaluate;
-use crate::export::export;
+use crate::export::{check, export};
 use crate::log::{self, LineStep, LogContents};
 use crate::metrics::StepMetrics;
 use crate::recipe::Recipe;
@@ -77,6 +77,16 @@ pub enum RunError {
     )]
     Locked { folder: PathBuf },
     #[error(
+        "{folder} holds a run with `{key}` = {found}, not {wanted}; give another folder with \
+         --out, or remove this one"
+    )]
+    OtherRecipe {
+        folder: PathBuf,
+        key: String,
+        found: String,
+        wanted: String,
+    },
+    #[error(
         "{folder} has no checkpoint of step {step}, which the step after it starts from; \
          raise keep_checkpoints"
     )]
@@ -99,8 +109,10 @@ impl<'a> Run<'a> {
             recipe_sha256: recipe.fingerprint(),
             base_sha256: base.sha256.clone(),
         };
+        check(base, recipe)?;
         let mut trainer = Trainer::new(base, recipe)?;
-        let mut damaged = resume(&mut trainer, folder, &identity)?;
+        let mut damaged = resume(&mut trainer, folder, &identity)
+            .map_err(|error| name_difference(error, folder, recipe))?;
         let step = trainer.state.progress.step;
         remove_old(folder, step, recipe.keep_checkpoints)?; // a killed process may not have done it
         let validation_items = if recipe.validation.every > 0 {
@@ -422,6 +434,26 @@ fn resume(
         Ok(damaged)
     } else {
         Err(damaged.remove(0))
+    }
+}
+
+/// The error, with the first setting that differs if the folder belongs to another recipe.
+fn name_difference(error: RunError, folder: &Path, recipe: &Recipe) -> RunError {
+    let is_other = matches!(
+        &error,
+        RunError::Checkpoint(CheckpointError::OtherRun { what: "recipe", .. })
+    );
+    let saved = fs::read_to_string(folder.join(CONFIG))
+        .ok()
+        .filter(|_| is_other);
+    let Some((key, found, wanted)) = saved.and_then(|saved| recipe.difference(&saved)) else {
+        return error;
+    };
+    RunError::OtherRecipe {
+        folder: folder.into(),
+        key,
+        found,
+        wanted,
     }
 }
 

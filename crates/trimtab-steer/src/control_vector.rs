@@ -21,8 +21,32 @@ pub(crate) struct ControlVector {
     pub(crate) model_hint: Option<String>,
 }
 
+/// Whether a hint names a `model_type`: itself, as repeng writes it, or the architecture that
+/// llama.cpp has for it, as its `llama-cvector-generator` does.
+///
+/// llama.cpp writes the names without hyphens (`qwen3moe`), and has no name of their own for some
+/// (`MODEL_ARCH_NAMES` of the package `gguf`).
+pub(crate) fn names_type(hint: &str, model_type: &str) -> bool {
+    const SHARED: [(&str, &str); 5] = [
+        ("mistral", "llama"),
+        ("ministral3", "llama"),
+        ("ministral3", "mistral3"),
+        ("mistral3", "llama"),
+        ("olmo3", "olmo2"),
+    ];
+    let plain = |name: &str| -> String {
+        // A multimodal model and its text part are one model here.
+        let name = name.strip_suffix("_text").unwrap_or(name);
+        name.chars().filter(|char| char.is_alphanumeric()).collect()
+    };
+    let (hint, model_type) = (plain(hint), plain(model_type));
+    hint == model_type || SHARED.contains(&(&*model_type, &*hint))
+}
+
 /// Largest count of layers.
 const MAX_LAYERS: usize = 1 << 10;
+/// The hint of a file whose model is not known.
+const UNKNOWN: &str = "unknown";
 /// Largest width of the residual stream.
 const MAX_WIDTH: u64 = 1 << 16;
 
@@ -46,7 +70,11 @@ impl ControlVector {
         let text = |key| header.value(key).and_then(Value::as_str);
         match text("general.architecture") {
             None | Some("controlvector") => (),
-            Some(other) => return Err(refuse(format!("its architecture is `{other}`"))),
+            Some(other) => {
+                return Err(refuse(format!(
+                    "its architecture is `{other}`; is it a model (--model)?"
+                )));
+            }
         }
         let mut directions = vec![];
         let mut width = None;
@@ -70,14 +98,16 @@ impl ControlVector {
         };
         Ok(Self {
             vectors,
-            model_hint: text("controlvector.model_hint").map(str::to_owned),
+            model_hint: text("controlvector.model_hint")
+                .filter(|hint| *hint != UNKNOWN)
+                .map(str::to_owned),
         })
     }
 
     /// The bytes of a file. Row 0 is left out, and there must be more rows than that.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let [layers, width] = [self.vectors.shape[0], self.vectors.shape[1]];
-        let hint = self.model_hint.as_deref().unwrap_or("unknown");
+        let hint = self.model_hint.as_deref().unwrap_or(UNKNOWN);
         let metadata = [
             (
                 "general.architecture".to_owned(),
@@ -141,4 +171,42 @@ fn direction(
         ));
     }
     Ok((layer, values))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hints_are_model_types_or_architectures_of_llama_cpp() {
+        for (hint, model_type) in [
+            ("llama", "llama"),
+            ("llama", "mistral"),
+            ("mistral", "mistral"),
+            ("gemma3", "gemma3_text"),
+            ("gemma3_text", "gemma3"),
+            ("gemma2", "gemma2"),
+            ("qwen2", "qwen2"),
+            ("qwen3", "qwen3"),
+            ("qwen3moe", "qwen3_moe"),
+            ("qwen3vl", "qwen3_vl_text"),
+            ("qwen35", "qwen3_5_text"),
+            ("phi3", "phi3"),
+            ("olmo2", "olmo3"),
+            ("smollm3", "smollm3"),
+            ("mistral3", "ministral3"),
+            ("granite", "granite"),
+        ] {
+            assert!(names_type(hint, model_type), "{hint} {model_type}");
+        }
+        for (hint, model_type) in [
+            ("mistral", "llama"),
+            ("qwen2", "qwen3"),
+            ("gemma2", "gemma3_text"),
+            ("qwen3", "qwen3_moe"),
+            ("", "llama"),
+        ] {
+            assert!(!names_type(hint, model_type), "{hint} {model_type}");
+        }
+    }
 }

@@ -7,10 +7,10 @@
 //!
 //! ```no_run
 //! use trimtab_model::{Device, Precision, Pretrained};
-//! use trimtab_steer::SteeredModel;
+//! use trimtab_steer::{SteeredModel, SteeringSource};
 //!
 //! let base = Pretrained::load("checkpoint".as_ref(), Precision::F32, &Device::flex())?;
-//! let steered = SteeredModel::load(base, "steering.safetensors".as_ref())?;
+//! let steered = SteeredModel::load(base, &[SteeringSource::new("steering.safetensors")])?;
 //! # let _ = steered.hook();
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -52,7 +52,7 @@ pub mod extraction;
 pub mod form;
 mod npy;
 pub mod peft;
-mod steered_model;
+pub mod steered_model;
 pub mod steering;
 pub mod steering_file;
 mod steering_vectors;
@@ -61,7 +61,7 @@ pub mod token_filter;
 pub use adapter::Adapter;
 pub use device_adapter::DeviceAdapter;
 pub use form::{Form, FormError};
-pub use steered_model::{SteeredModel, SteeredModelError};
+pub use steered_model::{SteeredModel, SteeredModelError, SteeringSource};
 pub use steering::{Conflict, Steering, SteeringError};
 pub use steering_file::{SteeringFile, SteeringFileError, SteeringMetadata};
 pub use steering_vectors::SteeringVectors;

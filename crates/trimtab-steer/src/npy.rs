@@ -7,6 +7,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use half::f16;
 use trimtab_model::tensor_file::HostTensor;
 
 /// The first bytes of every file.
@@ -25,8 +26,8 @@ pub enum NpyError {
     Malformed { path: PathBuf, reason: String },
 }
 
-/// Parses the bytes of a file: a matrix of 32-bit or 64-bit floating-point numbers, in either order
-/// of the axes. `path` is for messages only.
+/// Parses the bytes of a file: a matrix of floating-point numbers of 16, 32 or 64 bits, in either
+/// order of bytes and of axes. `path` is for messages only.
 pub(crate) fn from_bytes(bytes: &[u8], path: &Path) -> Result<HostTensor, NpyError> {
     parse(bytes).map_err(|reason| NpyError::Malformed {
         path: path.into(),
@@ -53,30 +54,23 @@ pub(crate) fn to_bytes(matrix: &HostTensor) -> Vec<u8> {
 fn parse(bytes: &[u8]) -> Result<HostTensor, String> {
     let (header, numbers) = split(bytes)?;
     let Header {
-        is_double,
+        number,
         by_columns,
         shape: [rows, columns],
     } = Header::parse(header)?;
-    let width = if is_double { 8 } else { 4 };
     let expected = rows
         .checked_mul(columns)
-        .and_then(|count| count.checked_mul(width));
+        .and_then(|count| count.checked_mul(number.width));
     if expected != Some(numbers.len()) {
         return Err(format!(
             "it has {} bytes of numbers, which do not fit its shape ({rows}, {columns})",
             numbers.len()
         ));
     }
-    let values: Vec<f32> = if is_double {
-        let (words, _) = numbers.as_chunks::<8>();
-        words
-            .iter()
-            .map(|&word| f64::from_le_bytes(word) as f32)
-            .collect()
-    } else {
-        let (words, _) = numbers.as_chunks::<4>();
-        words.iter().map(|&word| f32::from_le_bytes(word)).collect()
-    };
+    let values: Vec<f32> = numbers
+        .chunks_exact(number.width)
+        .map(|bytes| number.value(bytes))
+        .collect();
     if values.iter().any(|value| !value.is_finite()) {
         return Err("it holds a value that is not finite".to_owned());
     }
@@ -110,10 +104,59 @@ fn split(bytes: &[u8]) -> Result<(&str, &[u8]), String> {
     Ok((header, numbers))
 }
 
+/// How a number is stored.
+#[derive(Clone, Copy)]
+struct Number {
+    /// In bytes.
+    width: usize,
+    is_big_endian: bool,
+}
+
+impl Number {
+    /// From a `descr` such as `'<f4'`.
+    fn parse(descr: &str) -> Result<Self, String> {
+        let text = descr
+            .strip_prefix('\'')
+            .and_then(|text| text.split_once('\''));
+        let (text, _) = text.ok_or("its header does not say the type of its numbers")?;
+        let (order, kind) = text.split_at_checked(1).unwrap_or(("", text));
+        let width = match kind {
+            "f2" => 2,
+            "f4" => 4,
+            "f8" => 8,
+            "O" => return Err("it holds a pickle of Python objects".to_owned()),
+            _ => return Err(format!("its numbers are `{text}`, not f2, f4 or f8")),
+        };
+        let is_big_endian = match order {
+            "<" => false,
+            ">" => true,
+            "=" | "|" => cfg!(target_endian = "big"),
+            _ => return Err(format!("its numbers are `{text}`")),
+        };
+        Ok(Self {
+            width,
+            is_big_endian,
+        })
+    }
+
+    fn value(self, bytes: &[u8]) -> f32 {
+        let mut word = [0; 8];
+        let word = &mut word[..self.width];
+        word.copy_from_slice(bytes);
+        if self.is_big_endian {
+            word.reverse();
+        }
+        match *word {
+            [a, b] => f16::from_le_bytes([a, b]).to_f32(),
+            [a, b, c, d] => f32::from_le_bytes([a, b, c, d]),
+            _ => f64::from_le_bytes(word.try_into().expect("eight bytes")) as f32,
+        }
+    }
+}
+
 /// What the header says.
 struct Header {
-    /// Whether numbers have 64 bits.
-    is_double: bool,
+    number: Number,
     /// Whether the numbers of a column lie side by side.
     by_columns: bool,
     shape: [usize; 2],
@@ -125,11 +168,7 @@ impl Header {
             let (_, value) = header.split_once(&format!("'{key}':"))?;
             Some(value.trim_start())
         };
-        let is_double = match field("descr") {
-            Some(value) if value.starts_with("'<f4'") => false,
-            Some(value) if value.starts_with("'<f8'") => true,
-            _ => return Err("its numbers are neither `<f4` nor `<f8`".to_owned()),
-        };
+        let number = Number::parse(field("descr").unwrap_or_default())?;
         let by_columns = match field("fortran_order") {
             Some(value) if value.starts_with("False") => false,
             Some(value) if value.starts_with("True") => true,
@@ -137,9 +176,9 @@ impl Header {
         };
         let shape = field("shape")
             .and_then(shape)
-            .ok_or("its shape does not have two axes")?;
+            .ok_or("its shape is not two axes, (num_hidden_layers, hidden_size)")?;
         Ok(Self {
-            is_double,
+            number,
             by_columns,
             shape,
         })
@@ -150,7 +189,9 @@ impl Header {
 fn shape(text: &str) -> Option<[usize; 2]> {
     let (inside, _) = text.strip_prefix('(')?.split_once(')')?;
     let (rows, columns) = inside.split_once(',')?;
-    let [rows, columns] = [rows.trim().parse().ok()?, columns.trim().parse().ok()?];
+    // Python 2 wrote whole numbers as `3L`, and a tuple may end in a comma.
+    let number = |text: &str| text.trim().trim_end_matches(['L', ',']).parse().ok();
+    let [rows, columns] = [number(rows)?, number(columns)?];
     (rows > 0 && columns > 0).then_some([rows, columns])
 }
 
@@ -191,6 +232,33 @@ mod tests {
     }
 
     #[test]
+    fn every_width_and_byte_order_is_read_in_every_version() {
+        let data = sample().data;
+        let bytes = |number: fn(f32) -> Vec<u8>| data.iter().flat_map(|x| number(*x)).collect();
+        let variants: [(&str, Vec<u8>); 6] = [
+            ("<f2", bytes(|x| f16::from_f32(x).to_le_bytes().to_vec())),
+            (">f2", bytes(|x| f16::from_f32(x).to_be_bytes().to_vec())),
+            (">f4", bytes(|x| x.to_be_bytes().to_vec())),
+            ("=f4", bytes(|x| x.to_ne_bytes().to_vec())),
+            ("<f8", bytes(|x| f64::from(x).to_le_bytes().to_vec())),
+            (">f8", bytes(|x| f64::from(x).to_be_bytes().to_vec())),
+        ];
+        for (descr, numbers) in variants {
+            let file = numpy(descr, "False", "(2L, 3L)", &numbers);
+            assert_eq!(parse(&file), Ok(sample()), "{descr}");
+            for version in [2, 3] {
+                let (start, rest) = (&file[..6], &file[8..]);
+                let file = [start, &[version, 0], &rest[..2], &[0, 0], &rest[2..]].concat();
+                assert_eq!(parse(&file), Ok(sample()), "{descr}, version {version}");
+            }
+        }
+        let object = parse(&numpy("|O", "False", "(2, 3)", &[0; 24])).expect_err("objects");
+        assert!(object.contains("pickle"), "{object}");
+        let whole = parse(&numpy("<i8", "False", "(2, 3)", &[0; 48])).expect_err("integers");
+        assert!(whole.contains("`<i8`"), "{whole}");
+    }
+
+    #[test]
     fn what_is_no_matrix_is_refused() {
         let good = to_bytes(&sample());
         for len in 0..good.len() {
@@ -205,7 +273,8 @@ mod tests {
             ("<f4", "(0, 0)"),
             ("<f4", "((2, 3"),
             ("<i4", "(2, 3)"),
-            (">f4", "(2, 3)"),
+            ("f4", "(2, 3)"),
+            (">f16", "(2, 3)"),
             ("|O", "(2, 3)"),
         ] {
             assert!(

@@ -2,6 +2,7 @@
 
 mod error;
 mod metadata;
+mod other_formats;
 
 use std::path::Path;
 
@@ -17,10 +18,11 @@ pub use error::SteeringFileError;
 pub use metadata::SteeringMetadata;
 
 use crate::adapter::Adapter;
-use crate::algebra::select_layers;
-use crate::control_vector::ControlVector;
+use crate::algebra::{self, select_layers};
+use crate::control_vector::{ControlVector, names_type};
 use crate::form::{Form, FormError, width};
 use crate::npy;
+use crate::steered_model::SteeringSource;
 use crate::steering::{Conflict, Steering};
 use crate::steering_vectors::SteeringVectors;
 use crate::token_filter::TokenFilter;
@@ -28,6 +30,9 @@ use metadata::plain_form;
 
 /// Largest file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 30;
+/// Largest number times its strength. The activations of models are below 10^6, and f32 has seven
+/// digits.
+const MAX_VALUE: f32 = 1e9;
 /// The name of the one parameter of plain vectors.
 const VECTORS_NAME: &str = "vectors";
 
@@ -161,7 +166,7 @@ impl SteeringFile {
         }
         let model_type = &base.model.config.model_type;
         if let Some(expected) = &metadata.model_type
-            && expected != model_type
+            && !names_type(expected, model_type)
         {
             return Err(SteeringFileError::OtherType {
                 path: path.into(),
@@ -183,7 +188,16 @@ impl SteeringFile {
     ///
     /// The file is damaged, is something else, or does not have the layers and the width of `base`.
     pub fn transfer(path: &Path, base: &Pretrained) -> Result<TransferredFile, SteeringFileError> {
-        let mut file = Self::parse(&read_bytes(path)?, path, &base.model.config)?;
+        Self::transfer_bytes(&read_bytes(path)?, path, base)
+    }
+
+    /// As [`Self::transfer`], from the bytes of a file. `path` is for messages only.
+    pub(crate) fn transfer_bytes(
+        bytes: &[u8],
+        path: &Path,
+        base: &Pretrained,
+    ) -> Result<TransferredFile, SteeringFileError> {
+        let mut file = Self::parse(bytes, path, &base.model.config)?;
         file.check(path, &base.model.config)?;
         let old = file.metadata.clone();
         file.set_base(base);
@@ -200,6 +214,49 @@ impl SteeringFile {
             });
         }
         Ok(TransferredFile { file, differences })
+    }
+
+    /// The sum of vectors, each times its strength, as one file for `base`; and how `base` differs
+    /// from the models that they were made for.
+    ///
+    /// # Errors
+    ///
+    /// A source is no file of vectors at `resid_post` of every token, or does not belong to `base`.
+    /// A single source at strength 1 may be of any form.
+    ///
+    /// # Panics
+    ///
+    /// There is no source.
+    pub fn sum(
+        sources: &[SteeringSource],
+        base: &Pretrained,
+    ) -> Result<(Self, Vec<String>), SteeringFileError> {
+        let mut differences = vec![];
+        let mut sum: Option<Self> = None;
+        let mut parts = vec![];
+        for source in sources {
+            let path = &source.path;
+            let mut file = if source.any_base {
+                let transferred = Self::transfer(path, base)?;
+                differences.extend(transferred.differences);
+                transferred.file
+            } else {
+                Self::read(path, base)?
+            };
+            if sources.len() == 1 && source.strength == 1.0 {
+                return Ok((file, differences));
+            }
+            Self::check_size(&file.parameters, source.strength, path)?;
+            let mut vectors = algebra::scale(file.resid_post_vectors()?, source.strength);
+            parts.push(json!({ "strength": source.strength, "recipe": file.metadata.recipe }));
+            if let Some(sum) = &sum {
+                vectors = algebra::add(sum.resid_post_vectors()?, &vectors).expect("both fit");
+            }
+            file.parameters = vec![(VECTORS_NAME.to_owned(), vectors)];
+            file.metadata.recipe = json!({ "sum": parts });
+            sum = Some(file);
+        }
+        Ok((sum.expect("at least one source"), differences))
     }
 
     /// Makes the parameters act on `model`, whatever their form, at the tokens of the filter.
@@ -279,6 +336,10 @@ impl SteeringFile {
             file.metadata.model_type = model_hint;
             return Ok(file);
         }
+        if let Some(what) = other_formats::of_bytes(bytes) {
+            let path = path.into();
+            return Err(SteeringFileError::OtherFormat { path, what });
+        }
         if bytes.starts_with(npy::MAGIC) {
             let vectors = npy::from_bytes(bytes, path)?;
             return Ok(Self::without_base(vectors, json!({ "imported": "npy" })));
@@ -292,6 +353,10 @@ impl SteeringFile {
         config: &ModelConfig,
     ) -> Result<Self, SteeringFileError> {
         let mut file = TensorFile::from_bytes(bytes, path)?;
+        if let Some(what) = other_formats::of_tensors(&file) {
+            let path = path.into();
+            return Err(SteeringFileError::OtherFormat { path, what });
+        }
         let format = |reason: String| SteeringFileError::Format {
             path: path.into(),
             reason,
@@ -311,7 +376,7 @@ impl SteeringFile {
         let names: Vec<(String, String)> = if let Some(site) = metadata.plain_site() {
             vec![(VECTORS_NAME.to_owned(), site.name().to_owned())]
         } else {
-            let parameters = metadata.form.init(config)?.into_iter();
+            let parameters = metadata.form.init(config).map_err(unfit(path))?.into_iter();
             parameters.map(|(name, _)| (name.clone(), name)).collect()
         };
         let parameters = names
@@ -334,8 +399,27 @@ impl SteeringFile {
         }
     }
 
-    fn adapter(&self, config: &ModelConfig) -> Result<Adapter, FormError> {
+    /// The parameters as an adapter.
+    pub(crate) fn adapter(&self, config: &ModelConfig) -> Result<Adapter, FormError> {
         Adapter::from_parameters(self.metadata.form.clone(), config, self.parameters.clone())
+    }
+
+    /// Refuses parameters that are absurdly large at a strength.
+    pub(crate) fn check_size(
+        parameters: &[(String, HostTensor)],
+        strength: f32,
+        path: &Path,
+    ) -> Result<(), SteeringFileError> {
+        let values = parameters.iter().flat_map(|(_, tensor)| &tensor.data);
+        let too_large = |value: &&f32| (**value * strength).abs() > MAX_VALUE;
+        match values.copied().find(|value| too_large(&value)) {
+            None => Ok(()),
+            Some(value) => Err(SteeringFileError::TooLarge {
+                path: path.into(),
+                value,
+                strength,
+            }),
+        }
     }
 
     /// Whether the parameters are those of the form on this model.
@@ -350,8 +434,8 @@ impl SteeringFile {
                 });
             }
         }
-        self.adapter(config)?;
-        Ok(())
+        self.adapter(config).map_err(unfit(path))?;
+        Self::check_size(&self.parameters, 1.0, path)
     }
 
     fn set_base(&mut self, base: &Pretrained) {
@@ -362,6 +446,14 @@ impl SteeringFile {
         metadata.model_type = Some(config.model_type.clone());
         metadata.num_hidden_layers = config.num_hidden_layers;
         metadata.hidden_size = config.hidden_size;
+    }
+}
+
+/// Makes the error that the parameters of a file do not fit the model.
+fn unfit(path: &Path) -> impl Fn(FormError) -> SteeringFileError {
+    move |source| SteeringFileError::Form {
+        path: path.into(),
+        source,
     }
 }
 
@@ -386,7 +478,7 @@ fn differences(old: &SteeringMetadata, new: &SteeringMetadata) -> Vec<String> {
         ));
     }
     if let (Some(old), Some(new)) = (&old.model_type, &new.model_type)
-        && old != new
+        && !names_type(old, new)
     {
         differences.push(format!(
             "the file was made for a `{old}`, and this model is a `{new}`"

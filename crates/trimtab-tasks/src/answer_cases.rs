@@ -17,10 +17,20 @@ pub struct AnswerCase {
     pub gold: String,
     /// What a model wrote.
     pub prediction: String,
-    /// `answer` where the prediction is a bare answer, with nothing to extract.
-    pub form: Option<String>,
+    /// What the prediction is; a response if left out.
+    pub form: Option<PredictionForm>,
     /// Whether the prediction is right, where that is known.
     pub expected: Option<bool>,
+}
+
+/// What a prediction is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PredictionForm {
+    /// A bare answer, with nothing to extract.
+    Answer,
+    /// A text that holds the answer.
+    Response,
 }
 
 /// A line of the output.
@@ -93,7 +103,7 @@ impl AnswerCase {
 
     /// Grades the prediction. An answer is extracted from it, unless its form is `answer`.
     pub fn grade(&self) -> Grade {
-        if self.form.as_deref() == Some("answer") {
+        if self.form == Some(PredictionForm::Answer) {
             Grade {
                 verdict: check(&self.gold, &self.prediction),
                 extracted: Some(self.prediction.clone()),
@@ -227,7 +237,7 @@ mod tests {
                 id: 1.into(),
                 gold: "4".to_owned(),
                 prediction: (*prediction).to_owned(),
-                form: Some("answer".to_owned()),
+                form: Some(PredictionForm::Answer),
                 expected: Some(*expected),
             })
             .collect();

@@ -10,6 +10,6 @@ mod settings;
 pub use comparison::{Comparison, ComparisonError, Difference};
 pub use item::{Item, Sample, Tags};
 pub use outcome::{Breakdown, Outcome, majority};
-pub use report::{Arm, Decoding, Protocol, Report};
+pub use report::{Arm, ArmVectors, Decoding, Protocol, Report};
 pub use run::{EvaluationError, EvaluationRun, compare_evaluations, read_evaluation, samples_path};
 pub use settings::EvaluationSettings;

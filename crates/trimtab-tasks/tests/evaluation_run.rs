@@ -10,7 +10,8 @@ use common::{SAMPLES, arm, bytes, complete, finished, go_on, items, open, protoc
 use serde::Deserialize;
 use trimtab_grader::grade;
 use trimtab_tasks::evaluation::{
-    Arm, Comparison, EvaluationError, EvaluationRun, Item, Protocol, read_evaluation, samples_path,
+    Arm, ArmVectors, Comparison, EvaluationError, EvaluationRun, Item, Protocol, read_evaluation,
+    samples_path,
 };
 
 /// Starts a run and stops. Returns the result file of the unfinished run.
@@ -145,12 +146,16 @@ fn another_run_is_refused_with_what_differs() {
         "{message}"
     );
     let steered = Arm {
-        vectors_sha256: Some("ab".to_owned()),
+        vectors: vec![ArmVectors {
+            file: "a.gguf".to_owned(),
+            sha256: "ab".to_owned(),
+            strength: -0.5,
+        }],
         ..arm()
     };
     let message = refused(protocol(&items), steered, &items);
     assert!(
-        message.contains("another vectors_sha256 (null, not \"ab\");"),
+        message.contains("another vectors ([], not [{\"file\":\"a.gguf\""),
         "{message}"
     );
     let mut others = items.clone();

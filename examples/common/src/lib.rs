@@ -1,8 +1,11 @@
-//! What all programs share: devices, progress bars, a clean stop, error messages, memory.
+//! What all programs share: flags, devices, progress bars, a clean stop, printing, error messages,
+//! memory.
 
 mod device;
 mod error;
+mod flags;
 mod memory;
+mod print;
 mod report;
 mod stop;
 
@@ -12,7 +15,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 pub use device::{DeviceArgs, bundled_model};
 pub use error::exit_code;
+pub use flags::parse_flags;
 pub use memory::{keep_freed_memory, peak_memory_bytes};
+pub use print::write_line;
 pub use report::{token_table, write_report};
 pub use stop::Stop;
 

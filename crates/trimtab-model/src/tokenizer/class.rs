@@ -47,7 +47,14 @@ impl Class {
         let is_byte_level = || bytes.windows(11).any(|window| window == b"\"ByteLevel\"");
         let code = config.get("auto_map");
         if code.is_some_and(|map| map.is_array() || !map["AutoTokenizer"].is_null()) {
-            return Self::named(declared); // the code itself is not run
+            // The code is not run. A class that transformers has, or a kind of model that it
+            // knows, does without.
+            return match Self::named(declared)? {
+                Self::File if !family.is_known() && !GENERIC.contains(&declared) => {
+                    Err(declared.to_owned())
+                }
+                class => Ok(class),
+            };
         }
         if declared == "LlamaTokenizer" && !family.is_decisive() && is_byte_level() {
             return Ok(Self::File);
@@ -68,7 +75,7 @@ impl Class {
             "GemmaTokenizer" => Self::Gemma,
             "Qwen2Tokenizer" => Self::Qwen2,
             "Qwen3_5Tokenizer" => Self::Qwen35,
-            "GPT2Tokenizer" => Self::Gpt2,
+            "GPT2Tokenizer" | "CodeGenTokenizer" => Self::Gpt2,
             "GPTNeoXTokenizer" => Self::GptNeoX,
             "CohereTokenizer" => Self::Cohere,
             other if UNSUPPORTED.contains(&other) => return Err(other.to_owned()),
@@ -323,6 +330,10 @@ impl Family {
         }
     }
 
+    fn is_known(&self) -> bool {
+        !matches!(self, Self::Unknown)
+    }
+
     fn is_decisive(&self) -> bool {
         matches!(self, Self::Decides(_))
     }
@@ -334,6 +345,9 @@ impl Family {
         }
     }
 }
+
+/// Names of the class that reads `tokenizer.json` as it is.
+const GENERIC: &[&str] = &["PreTrainedTokenizer", "TokenizersBackend"];
 
 /// Classes of transformers that neither read `tokenizer.json` as it is nor are in [`Class`].
 const UNSUPPORTED: &[&str] = &[
@@ -355,7 +369,6 @@ const UNSUPPORTED: &[&str] = &[
     "CamembertTokenizer",
     "CanineTokenizer",
     "ClvpTokenizer",
-    "CodeGenTokenizer",
     "ConvBertTokenizer",
     "CpmAntTokenizer",
     "CpmTokenizer",

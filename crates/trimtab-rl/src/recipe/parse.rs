@@ -2,6 +2,7 @@
 
 use toml::{Table, Value};
 
+use super::explain::Misfit;
 use super::{Preset, Recipe, RecipeConfig, UnknownPreset};
 
 /// Why a recipe cannot be used.
@@ -18,7 +19,9 @@ pub enum RecipeError {
     #[error("the recipe is not TOML: {0}")]
     Toml(toml::de::Error),
     #[error("the recipe has a key or value that does not fit: {0}")]
-    Key(toml::de::Error),
+    Key(Misfit),
+    #[error("`{key}` is {value}; whole numbers of a recipe go up to 9223372036854775807")]
+    TooLarge { key: String, value: String },
     #[error("the key `{old}` is now called `{new}`; rename it in the recipe")]
     Renamed {
         old: &'static str,
@@ -31,6 +34,9 @@ pub enum RecipeError {
     #[error("`preset` must be a name between quotes")]
     PresetType,
 }
+
+/// Largest whole number of TOML.
+const MAX_WHOLE: u128 = i64::MAX as u128;
 
 /// Keys of earlier versions with their names of today.
 const RENAMED_KEYS: [(&str, &str); 4] = [
@@ -74,7 +80,9 @@ impl Recipe {
         };
         let mut resolved = Table::try_from(preset).expect("a recipe is plain data");
         merge(&mut resolved, table);
-        let config: RecipeConfig = resolved.try_into().map_err(RecipeError::Key)?;
+        let config: RecipeConfig = resolved
+            .try_into()
+            .map_err(|error: toml::de::Error| RecipeError::Key(error.into()))?;
         config.build()
     }
 }
@@ -95,6 +103,15 @@ fn refuse_renamed(table: &Table) -> Result<(), RecipeError> {
 fn parse(setting: &str) -> Result<Table, RecipeError> {
     let malformed = || RecipeError::Setting(setting.to_owned());
     let (key, value) = setting.split_once('=').ok_or_else(malformed)?;
+    let digits = value.trim().trim_start_matches('+');
+    if digits.bytes().all(|byte| byte.is_ascii_digit())
+        && digits.parse::<u128>().is_ok_and(|it| it > MAX_WHOLE)
+    {
+        return Err(RecipeError::TooLarge {
+            key: key.trim().to_owned(),
+            value: digits.to_owned(),
+        });
+    }
     format!("{key} = {value}")
         .parse()
         .or_else(|_| format!("{key} = {value:?}").parse())

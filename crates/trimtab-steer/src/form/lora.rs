@@ -23,13 +23,16 @@ pub struct Lora {
     pub rank: usize,
     /// The update is multiplied by `alpha / rank`.
     pub alpha: f32,
-    /// The projections that are updated.
+    /// The projections that are updated, in the layers that have them.
     pub target_modules: Vec<Site>,
     /// The layers whose projections are updated, in rising order; all if left out.
     pub layers: Option<Vec<usize>>,
     /// Seed of the initial values of `A`.
     pub seed: u64,
 }
+
+/// Largest rank. Ranks above the width of a projection are of no use, but PEFT allows them.
+const MAX_RANK: usize = 1 << 14;
 
 impl Default for Lora {
     fn default() -> Self {
@@ -45,26 +48,47 @@ impl Default for Lora {
 
 impl Lora {
     /// Layer, target, and the shape of its weight, `[outputs, inputs]`, in the order of the
-    /// parameters.
+    /// parameters. Layers without a target are left out, as in PEFT.
     pub(crate) fn targets(&self, config: &ModelConfig) -> Vec<(usize, Site, [usize; 2])> {
         let layers = selected_layers(self.layers.as_deref(), config.num_hidden_layers);
         let of_layer = |layer| {
-            self.target_modules.iter().map(move |&site| {
-                let inputs = match site {
-                    Site::OProj => attention_width(config),
-                    Site::DownProj => config.intermediate_size,
-                    _ => config.hidden_size,
-                };
-                (layer, site, [width(config, site), inputs])
+            let sites = self.target_modules.iter().filter(move |site| {
+                let layer = config.architecture.layers.get(layer);
+                layer.is_none_or(|layer| site.missing_in(layer).is_none())
+            });
+            sites.map(move |&site| {
+                (
+                    layer,
+                    site,
+                    [width(config, site), Self::inputs(config, site)],
+                )
             })
         };
         layers.into_iter().flat_map(of_layer).collect()
     }
 
-    pub(super) fn init(&self, config: &ModelConfig) -> Result<Vec<NamedTensor>, FormError> {
-        checked_layers(self.layers.as_deref(), config, &self.target_modules)?;
-        let max_rank = config.hidden_size.max(config.intermediate_size);
-        in_range("rank", self.rank, 1..=max_rank)?;
+    /// Width of what the projection at a site gets.
+    pub(crate) fn inputs(config: &ModelConfig, site: Site) -> usize {
+        match site {
+            Site::OProj => attention_width(config),
+            Site::DownProj => config.intermediate_size,
+            _ => config.hidden_size,
+        }
+    }
+
+    /// Whether the settings fit the model.
+    pub(crate) fn check(&self, config: &ModelConfig) -> Result<(), FormError> {
+        let layers = checked_layers(self.layers.as_deref(), config, &[])?;
+        for site in &self.target_modules {
+            let is_in = |layer: &usize| {
+                site.missing_in(&config.architecture.layers[*layer])
+                    .is_none()
+            };
+            if !layers.iter().any(is_in) {
+                checked_layers(Some(&layers), config, &[*site])?;
+            }
+        }
+        in_range("rank", self.rank, 1..=MAX_RANK)?;
         if !self.alpha.is_finite() {
             return Err(FormError::NotFinite { key: "alpha" });
         }
@@ -73,6 +97,11 @@ impl Lora {
         if targets.is_empty() || repeated || targets.iter().any(|site| !site.is_projection()) {
             return Err(FormError::TargetModules);
         }
+        Ok(())
+    }
+
+    pub(super) fn init(&self, config: &ModelConfig) -> Result<Vec<NamedTensor>, FormError> {
+        self.check(config)?;
         let pair = |(layer, site, [outputs, inputs]): (usize, Site, [usize; 2])| {
             let [a, b] = Self::names(layer, site);
             let bound = 1.0 / (inputs as f32).sqrt();

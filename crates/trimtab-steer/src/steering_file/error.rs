@@ -48,8 +48,21 @@ pub enum SteeringFileError {
         found: Vec<usize>,
         expected: [usize; 2],
     },
+    #[error("{path} is {what}")]
+    OtherFormat { path: PathBuf, what: &'static str },
+    #[error(
+        "{path} holds {value:e} at strength {strength}; beside such a number nothing is left of \
+         the model's own activations"
+    )]
+    TooLarge {
+        path: PathBuf,
+        value: f32,
+        strength: f32,
+    },
+    #[error("{path} holds parameters that do not fit this model")]
+    Form { path: PathBuf, source: FormError },
     #[error("the parameters do not fit this model")]
-    Form(#[from] FormError),
+    Parameters(#[from] FormError),
     #[error(transparent)]
     Steering(#[from] SteeringError),
     #[error(

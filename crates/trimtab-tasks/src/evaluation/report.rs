@@ -10,7 +10,7 @@ use super::item::{Item, Sample};
 use super::outcome::{Breakdown, Outcome};
 
 /// The value of `format` in the result file.
-pub(crate) const FORMAT: &str = "trimtab-evaluation-1";
+pub(crate) const FORMAT: &str = "trimtab-evaluation-2";
 
 /// The result of an evaluation: the figures, and everything that they depend on.
 ///
@@ -72,16 +72,27 @@ pub struct Decoding {
 }
 
 /// What is measured under a protocol: a model, with or without vectors.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Arm {
     /// Name of the model.
     pub model: String,
     /// SHA-256 of its weights.
     pub model_sha256: String,
-    /// SHA-256 of the file of the steering vectors, if there are any.
-    pub vectors_sha256: Option<String>,
+    /// What steered it.
+    pub vectors: Vec<ArmVectors>,
     /// The device on which the model ran.
     pub device: String,
+}
+
+/// A file or folder that steered a model.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct ArmVectors {
+    /// Its name, without the folders above it.
+    pub file: String,
+    /// SHA-256 of its content.
+    pub sha256: String,
+    /// The factor on what it adds.
+    pub strength: f32,
 }
 
 impl Protocol {
@@ -151,10 +162,10 @@ impl fmt::Display for Report {
             temperature,
             ..
         } = decoding;
-        let vectors = if self.arm.vectors_sha256.is_some() {
-            "with vectors"
-        } else {
+        let vectors = if self.arm.vectors.is_empty() {
             "without vectors"
+        } else {
+            "with vectors"
         };
         writeln!(
             f,

@@ -29,7 +29,7 @@ use super::report::{Arm, FORMAT, Protocol, Report, differences, json_line, sha25
 /// let arm = Arm {
 ///     model: "an oracle".to_owned(),
 ///     model_sha256: String::new(),
-///     vectors_sha256: None,
+///     vectors: vec![],
 ///     device: "none".to_owned(),
 /// };
 /// let mut run = EvaluationRun::open(None, protocol, arm, &items)?; // or Some(path)

@@ -40,7 +40,7 @@ pub(crate) fn arm() -> Arm {
     Arm {
         model: "fake".to_owned(),
         model_sha256: "00".to_owned(),
-        vectors_sha256: None,
+        vectors: vec![],
         device: "none".to_owned(),
     }
 }
