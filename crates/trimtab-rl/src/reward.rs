@@ -233,7 +233,7 @@ mod tests {
         let only = |text: &'static str, reward: f32| {
             move |_: &Group, rollout: &Rollout| (rollout.text == text).then_some(reward)
         };
-        let rewards = Rewards::new(Duration::from_secs(60))
+        let rewards = Rewards::new(Duration::from_mins(1))
             .with("one", 2.0, only("a", 0.5))
             .with("zero", 1.0, only("c", 0.0));
         rewards.score(&mut groups).expect("finite rewards");

@@ -20,7 +20,10 @@ pub const MAX_LOGIT_DIFFERENCE: f32 = 1e-4;
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     #[error("cannot load the exported checkpoint {path}")]
-    Reload { path: PathBuf, source: LoadError },
+    Reload {
+        path: PathBuf,
+        source: Box<LoadError>,
+    },
     #[error(transparent)]
     SteeringFile(#[from] SteeringFileError),
     #[error(transparent)]

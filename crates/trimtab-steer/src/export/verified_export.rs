@@ -55,7 +55,7 @@ pub fn export(
             let merged = Pretrained::load(out, Precision::F32, &device);
             let merged = merged.map_err(|source| ExportError::Reload {
                 path: out.into(),
-                source,
+                source: Box::new(source),
             })?;
             let max_difference = reference.compare(&merged.model, None)?;
             return Ok(Verification::Logits { max_difference });
