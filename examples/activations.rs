@@ -92,6 +92,10 @@ fn run(args: &Args) -> Result<()> {
     for (name, tensor) in activations.chain([logits]) {
         file.tensors.insert(name, HostTensor::from(tensor));
     }
+    if !base.allowed_config_keys.is_empty() {
+        let keys = base.allowed_config_keys.clone().into();
+        file.metadata.insert("allowed_config_keys".to_owned(), keys);
+    }
     file.write(&args.out)?;
     if args.json {
         say!(

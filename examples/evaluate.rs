@@ -98,6 +98,7 @@ fn measure(args: &Args) -> Result<Report> {
         model_sha256: base.sha256.clone(),
         vectors: steered.sources.iter().map(vectors_of).collect(),
         device: args.model.device.device.clone(),
+        allowed_config_keys: base.allowed_config_keys.clone(),
     };
     let (items, decoding) = (&plan.items, &plan.protocol.decoding);
     let mut run = EvaluationRun::open(args.out.as_deref(), plan.protocol.clone(), arm, items)?;

@@ -36,6 +36,7 @@ fn measure(base: &Pretrained, out: &Path, batches: usize) {
         model_sha256: base.sha256.clone(),
         vectors: vec![],
         device: "flex".to_owned(),
+        allowed_config_keys: vec![],
     };
     let mut run = EvaluationRun::open(Some(out), protocol, arm, &items).expect("files of this run");
     let first = run.samples().len();

@@ -145,6 +145,15 @@ fn a_config_that_is_no_config_is_a_parse_error() {
         ),
         "{error:?}"
     );
+    let quantised = [("quantization_config", r#"{"quant_method": "awq"}"#)];
+    let error = load_with("config.json", &config_with(&quantised)).expect_err("AWQ");
+    assert!(
+        matches!(
+            &error,
+            LoadError::Config(ConfigError::Quantised { method, .. }) if method == "AWQ"
+        ),
+        "{error:?}"
+    );
     let error = load_with("config.json", b"\xff\xfe{}").expect_err("no UTF-8");
     assert!(
         matches!(error, LoadError::Config(ConfigError::Parse { .. })),
@@ -205,7 +214,6 @@ fn absurd_config_values_name_their_key() {
                 "original_max_position_embeddings": 64}"#,
         ),
         ("attn_logit_softcapping", "50.0"),
-        ("quantization_config", r#"{"bits": 4}"#),
         ("is_causal", "false"),
         ("bos_token_id", "89"),
         ("eos_token_id", "89"),

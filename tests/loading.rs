@@ -377,6 +377,156 @@ fn an_index_that_does_not_fit_its_shards_is_refused() {
     );
 }
 
+/// The tiny checkpoint with tied embeddings, after a change of its tensors.
+fn tied(change: impl Fn(&mut BTreeMap<String, HostTensor>)) -> TempDir {
+    let folder = tiny_checkpoint();
+    let path = folder.path().join("config.json");
+    let text = fs::read_to_string(&path).expect("the fixture is committed");
+    let text = text.replace(
+        r#""tie_word_embeddings": false"#,
+        r#""tie_word_embeddings": true"#,
+    );
+    fs::write(path, text).expect("a writable folder");
+    let path = folder.path().join("model.safetensors");
+    let mut file = TensorFile::read(&path).expect("the fixture is committed");
+    change(&mut file.tensors);
+    file.write(&path).expect("a writable folder");
+    folder
+}
+
+#[test]
+fn tied_embeddings_are_those_that_are_stored() {
+    const EMBED: &str = "model.embed_tokens.weight";
+    const HEAD: &str = "lm_head.weight";
+    let logits = |folder: &TempDir| {
+        let base = load(folder.path()).expect("a good checkpoint");
+        let (resid, _) = base.model.prefill(&[&[67, 84, 63, 22, 6]], None);
+        let logits = trimtab_tests::bits(&trimtab_tests::matrix(base.model.logits(resid)));
+        (logits, base.warnings)
+    };
+    let (untied, warnings) = logits(&tiny_checkpoint());
+    assert!(warnings.is_empty());
+    // Two that differ: both are used, and the user is told.
+    let (found, warnings) = logits(&tied(|_| ()));
+    assert_eq!(found, untied);
+    assert!(
+        warnings[0].contains(HEAD) && warnings.len() == 1,
+        "{warnings:?}"
+    );
+    // One, by either name, or the same one twice.
+    let (one, warnings) = logits(&tied(|tensors| drop(tensors.remove(HEAD))));
+    assert!(warnings.is_empty() && one != untied);
+    for change in [
+        |tensors: &mut BTreeMap<String, HostTensor>| {
+            let embed = tensors[EMBED].clone();
+            tensors.insert(HEAD.to_owned(), embed);
+        },
+        |tensors: &mut BTreeMap<String, HostTensor>| {
+            let embed = tensors.remove(EMBED).expect("an embedding");
+            tensors.insert(HEAD.to_owned(), embed);
+        },
+    ] {
+        assert_eq!(logits(&tied(change)), (one.clone(), vec![]));
+    }
+    let error =
+        load(tied(|tensors| tensors.retain(|name, _| name != EMBED && name != HEAD)).path());
+    assert!(matches!(
+        error,
+        Err(LoadError::Weights(WeightsError::Mismatch { .. }))
+    ));
+}
+
+#[test]
+fn the_index_decides_which_copy_of_a_tensor_counts() {
+    let folder = sharded();
+    let (first, second) = (folder.path().join(SHARDS[0]), folder.path().join(SHARDS[1]));
+    let mut copy = TensorFile::read(&first).expect("a shard");
+    for tensor in copy.tensors.values_mut() {
+        tensor.data.fill(7.0);
+    }
+    let mut file = TensorFile::read(&second).expect("a shard");
+    file.tensors.extend(copy.tensors);
+    file.write(&second).expect("a writable folder");
+    let index = folder.path().join("model.safetensors.index.json");
+    let text = fs::read_to_string(&index).expect("an index");
+    fs::write(&index, text.replace(r#":"model-"#, r#":"./model-"#)).expect("a writable folder");
+    let base = load(folder.path()).expect("the copies do not count");
+    let logits = |base: &Pretrained| {
+        let (resid, _) = base.model.prefill(&[&[67, 84, 63, 22, 6]], None);
+        trimtab_tests::bits(&trimtab_tests::matrix(base.model.logits(resid)))
+    };
+    assert_eq!(logits(&base), logits(&tiny()));
+}
+
+#[test]
+fn weights_in_another_format_are_named_with_what_to_do() {
+    for (files, advice) in [
+        (&["pytorch_model.bin"][..], "save_pretrained"),
+        (
+            &[
+                "pytorch_model-00001-of-00002.bin",
+                "pytorch_model.bin.index.json",
+            ],
+            "save_pretrained",
+        ),
+        (&["tf_model.h5", "flax_model.msgpack"], "save_pretrained"),
+        (&["consolidated.00.pth", "params.json"], "original release"),
+        (&["consolidated.safetensors"], "original release"),
+        (
+            &["adapter_model.safetensors", "pytorch_model.bin"],
+            "--vectors",
+        ),
+        (&["model-q4_k_m.gguf"], "GGUF"),
+        (
+            &[
+                "model-00001-of-00002.safetensors",
+                "model-00002-of-00002.safetensors",
+            ],
+            "model.safetensors.index.json",
+        ),
+        (&["model.fp16.safetensors"], "rename"),
+    ] {
+        let folder = tiny_checkpoint();
+        fs::remove_file(folder.path().join("model.safetensors")).expect("it was there");
+        for file in files {
+            fs::write(folder.path().join(file), "").expect("a writable folder");
+        }
+        match load(folder.path()) {
+            Err(LoadError::Weights(error @ WeightsError::OtherFormat { .. })) => {
+                let text = error.to_string();
+                assert!(text.contains(files[0]) && text.contains(advice), "{text}");
+            }
+            other => panic!("{files:?}: {:?}", other.err()),
+        }
+    }
+    let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 269060552\n";
+    let error = open_file(pointer).expect_err("a pointer").to_string();
+    assert!(error.contains("git lfs pull"), "{error}");
+}
+
+/// Says of each configuration in the folder `TRIMTAB_CONFIGS` whether it is read, and writes the
+/// answers beside it, to be compared with those of transformers.
+#[test]
+fn configurations_of_a_folder_are_read_or_refused() {
+    let Some(folder) = std::env::var_os("TRIMTAB_CONFIGS").map(std::path::PathBuf::from) else {
+        eprintln!("skipped: TRIMTAB_CONFIGS names no folder");
+        return;
+    };
+    let mut answers = BTreeMap::new();
+    for entry in fs::read_dir(&folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let text = fs::read_to_string(&path).expect("a file of text");
+        let answer = match trimtab_model::ModelConfig::from_json(&text) {
+            Ok(config) => format!("accepted {config:?}"),
+            Err(error) => format!("refused {error}"),
+        };
+        let name = path.file_name().expect("a file").to_string_lossy();
+        answers.insert(name.into_owned(), answer);
+    }
+    let text = serde_json::to_string_pretty(&answers).expect("texts");
+    fs::write(folder.with_extension("answers.json"), text).expect("a writable folder");
+}
+
 /// Peak resident size of a process that loads 350 MiB of weights. The file is sparse, so its
 /// weights are 0.
 #[test]

@@ -22,6 +22,7 @@ fn main() {
         base_model: String::new(),
         base_sha256: String::new(),
         model_type: None,
+        allowed_config_keys: vec![],
         num_hidden_layers: shape[0],
         hidden_size: shape[1],
         step: 0,

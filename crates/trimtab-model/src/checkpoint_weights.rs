@@ -13,6 +13,7 @@ mod fused_experts;
 mod header;
 mod index;
 mod mismatch;
+mod other_formats;
 mod unique_keys;
 
 use std::collections::BTreeMap;
@@ -38,6 +39,7 @@ use crate::gguf::GgufFile;
 use crate::tensor_file::{Checksum, OwnMetadata, TensorFileError};
 use header::{Encoding, Header, Location, number_bytes};
 use index::Index;
+use other_formats::refuse_other_formats;
 
 /// How many bytes are hashed at a time.
 const BUFFER: usize = 1 << 20;
@@ -73,7 +75,8 @@ impl CheckpointWeights {
     ///
     /// # Errors
     ///
-    /// A file is missing, cut short or malformed, the index does not fit the files, or a file that
+    /// There are weights in another format only, a file is missing, cut short or malformed, the
+    /// index does not fit the files, or a file that
     /// [`TensorFile`](crate::tensor_file::TensorFile) wrote does not match its checksum.
     pub fn open(dir: &Path) -> Result<Self, WeightsError> {
         if dir.is_file() {
@@ -84,8 +87,9 @@ impl CheckpointWeights {
         let single = dir.join("model.safetensors");
         let index = dir.join("model.safetensors.index.json");
         if single.exists() || !index.exists() {
+            refuse_other_formats(dir, &single)?;
             let mut weights = Self::empty(single.clone());
-            let metadata = weights.add_file(single)?;
+            let metadata = weights.add_file(single, |_| true)?;
             weights.verify_checksum(&metadata)?;
             fused_experts::split(&mut weights.tensors);
             Ok(weights)
@@ -111,7 +115,10 @@ impl CheckpointWeights {
         let index = Index::read(&path)?;
         let mut weights = Self::empty(path.clone());
         for shard in index.shards() {
-            weights.add_file(dir.join(shard))?;
+            // A shard may hold copies of tensors for which the index names another.
+            weights.add_file(dir.join(shard), |tensor| {
+                index.shard(tensor).is_none_or(|named| named == shard)
+            })?;
         }
         for (tensor, shard) in index.tensors() {
             let found = weights.tensors.get(tensor);
@@ -134,10 +141,15 @@ impl CheckpointWeights {
         }
     }
 
-    /// Opens a file and adds its tensors.
-    fn add_file(&mut self, path: PathBuf) -> Result<Metadata, WeightsError> {
+    /// Opens a file and adds those of its tensors that count.
+    fn add_file(
+        &mut self,
+        path: PathBuf,
+        counts: impl Fn(&str) -> bool,
+    ) -> Result<Metadata, WeightsError> {
         let header = Header::read(&path)?;
-        for (name, location) in header.tensors(self.files.len()) {
+        let tensors = header.tensors(self.files.len());
+        for (name, location) in tensors.filter(|(name, _)| counts(name)) {
             match self.tensors.entry(name) {
                 Entry::Vacant(vacant) => drop(vacant.insert(location)),
                 Entry::Occupied(occupied) => {
@@ -196,6 +208,40 @@ impl CheckpointWeights {
             path: self.path.clone(),
             mismatches,
         })
+    }
+
+    /// Whether two tensors have the same dtype, shape and bytes.
+    ///
+    /// # Errors
+    ///
+    /// A tensor is missing, or a file cannot be read.
+    pub(crate) fn are_equal(&self, one: &str, other: &str) -> Result<bool, WeightsError> {
+        let find = |name: &str| self.tensors.get(name).ok_or_else(|| self.missing(name));
+        let (one, other) = (find(one)?, find(other)?);
+        if (one.dtype, &one.shape) != (other.dtype, &other.shape) {
+            return Ok(false);
+        }
+        let read = |location: &Location, start: u64, part: &mut [u8]| {
+            read_exact_at(&self.files[location.file].1, part, location.offset + start)
+                .map_err(|source| self.read_error(location.file, source))
+        };
+        let (mut left, mut right) = (vec![0; BUFFER], vec![0; BUFFER]);
+        for start in (0..one.byte_len()).step_by(BUFFER) {
+            let len = BUFFER.min(one.byte_len() - start);
+            read(one, start as u64, &mut left[..len])?;
+            read(other, start as u64, &mut right[..len])?;
+            if left[..len] != right[..len] {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Lets the tensor `name` stand for `missing` too.
+    pub(crate) fn stand_in(&mut self, name: &str, missing: &str) {
+        if let Some(location) = self.tensors.get(name) {
+            self.tensors.insert(missing.to_owned(), location.clone());
+        }
     }
 
     /// The tensor `name` in the number format `dtype`.

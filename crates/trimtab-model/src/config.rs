@@ -7,6 +7,7 @@ pub(crate) mod architecture;
 pub(crate) mod error;
 pub(crate) mod keys;
 mod policy;
+pub(crate) mod quantised;
 pub(crate) mod rope;
 
 pub use architecture::{

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::config::architecture::ModelConfig;
 use crate::config::error::ConfigError;
 use crate::config::keys::ConfigKeys;
+use crate::config::quantised::refuse_quantised;
 use crate::families;
 use crate::file::read_limited;
 
@@ -75,7 +76,12 @@ impl ModelConfig {
 
     pub(crate) fn parse(text: &str, allowed: &[String]) -> Result<Self, ConfigError> {
         let mut keys = ConfigKeys::parse(text)?;
+        refuse_quantised(&mut keys)?;
         let config = families::read(&mut keys)?;
+        // Where a family has no window, one as wide as the context hides nothing.
+        keys.ignore_if("sliding_window", |window| {
+            window.as_u64() >= Some(config.max_position_embeddings as u64)
+        });
         keys.finish(allowed)?;
         config.check()?;
         Ok(config)

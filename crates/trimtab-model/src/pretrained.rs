@@ -34,6 +34,8 @@ pub struct Pretrained {
     pub name: String,
     /// Number of parameters.
     pub num_parameters: usize,
+    /// What is odd about the checkpoint, for the user to see.
+    pub warnings: Vec<String>,
     /// Keys of `config.json` that [`LoadOptions::allow_config_keys`] let pass.
     pub allowed_config_keys: Vec<String>,
 }
@@ -109,6 +111,7 @@ impl Pretrained {
             tokenizer,
             chat_template,
             weights,
+            warnings,
         } = Files::open(&path, &allow_config_keys)?;
         let needed = Model::tensor_shapes(&config);
         let names = config.architecture.names;
@@ -144,6 +147,7 @@ impl Pretrained {
                 .iter()
                 .map(|(_, shape)| shape.iter().product::<usize>())
                 .sum(),
+            warnings,
             allowed_config_keys: allow_config_keys,
         })
     }
@@ -155,6 +159,7 @@ struct Files {
     tokenizer: Tokenizer,
     chat_template: Option<ChatTemplate>,
     weights: CheckpointWeights,
+    warnings: Vec<String>,
 }
 
 impl Files {
@@ -163,12 +168,14 @@ impl Files {
             return Self::from_gguf(GgufFile::open(path)?, allow_config_keys);
         }
         let mut config = ModelConfig::from_dir_allowing(path, allow_config_keys)?;
-        let weights = CheckpointWeights::open(path)?;
+        let mut weights = CheckpointWeights::open(path)?;
         find_decoder(&mut config.architecture.names, &weights);
+        let warnings = resolve_tied_head(&mut config, &mut weights)?;
         Ok(Self {
             tokenizer: Tokenizer::from_dir(path, config.vocab_size)?,
             chat_template: ChatTemplate::from_dir(path)?,
             weights,
+            warnings,
             config,
         })
     }
@@ -179,6 +186,7 @@ impl Files {
             tokenizer: Tokenizer::from_gguf(&file, config.vocab_size)?,
             chat_template: ChatTemplate::from_gguf(&file)?,
             weights: CheckpointWeights::from_gguf(file, &config)?,
+            warnings: vec![],
             config,
         })
     }
@@ -217,6 +225,33 @@ fn is_model(name: &str) -> bool {
         Some(number)
     });
     !name.contains("mmproj") && part.is_none_or(|number| number == 1)
+}
+
+/// Decides whether the embedding is also the unembedding, as transformers 5 does: it is if
+/// `config.json` ties them, unless the checkpoint stores two that differ. If only the unembedding
+/// is stored, it stands for both.
+fn resolve_tied_head(
+    config: &mut ModelConfig,
+    weights: &mut CheckpointWeights,
+) -> Result<Vec<String>, WeightsError> {
+    let names = config.architecture.names;
+    let embed_tokens = format!("{}.embed_tokens.weight", names.decoder);
+    let lm_head = format!("{}.weight", names.lm_head);
+    if !config.tie_word_embeddings || !weights.contains(&lm_head) {
+        return Ok(vec![]);
+    }
+    if !weights.contains(&embed_tokens) {
+        weights.stand_in(&lm_head, &embed_tokens);
+        return Ok(vec![]);
+    }
+    if weights.are_equal(&lm_head, &embed_tokens)? {
+        return Ok(vec![]);
+    }
+    config.tie_word_embeddings = false;
+    Ok(vec![format!(
+        "config.json ties the embeddings, but the checkpoint stores a `{lm_head}` that differs \
+         from `{embed_tokens}`; both are used as they are stored"
+    )])
 }
 
 /// The rotary frequencies that older versions of transformers saved as if they were weights.

@@ -11,7 +11,11 @@ use crate::weight::uses_cpu_kernels;
 
 impl RopeConfig {
     /// The frequencies for a text of `len` tokens, in radians per position.
-    fn frequencies(&self, len: usize) -> Vec<f32> {
+    ///
+    /// # Shapes
+    ///
+    /// - output: `[rotary_dim / 2]`
+    pub fn frequencies(&self, len: usize) -> Vec<f32> {
         let dim = self.rotary_dim as f64;
         let base = match &self.scaling {
             RopeScaling::Dynamic { factor } => {
@@ -95,7 +99,7 @@ impl RopeConfig {
     }
 
     /// The factor of cosines and sines.
-    fn attention_factor(&self) -> f64 {
+    pub fn attention_factor(&self) -> f64 {
         match &self.scaling {
             RopeScaling::Yarn {
                 factor,

@@ -216,7 +216,6 @@ fn refusal(config: &Value, key: &str) -> ConfigError {
 #[test]
 fn what_acts_and_is_not_computed_is_refused() {
     for (key, value) in [
-        ("quantization_config", json!({"quant_method": "gptq"})),
         ("logit_scale", json!(0.25)),
         ("use_bidirectional_attention", json!(true)),
         ("is_causal", json!(false)),
@@ -541,4 +540,60 @@ fn factors_and_caps_must_be_above_0() {
     let config = ModelConfig::from_json(&config.to_string()).expect("nothing is capped");
     assert_eq!(config.architecture.attn_logit_softcapping, None);
     assert_eq!(config.architecture.final_logit_softcapping, Some(30.0));
+}
+
+/// What transformers makes of configurations; see `generate.py` beside it.
+const EXPECTED: &str = include_str!("fixtures/configs/expected.json");
+
+#[test]
+fn configurations_mean_what_they_mean_in_transformers() {
+    let cases: Vec<Value> = serde_json::from_str(EXPECTED).expect("committed");
+    for case in &cases {
+        let name = &case["name"];
+        let config = ModelConfig::from_json(&case["config"].to_string());
+        let expected = &case["expected"];
+        if expected.is_null() {
+            assert!(config.is_err(), "{name}: transformers fails");
+            continue;
+        }
+        let config = config.unwrap_or_else(|error| panic!("{name}: {error}"));
+        for (key, found) in [
+            ("vocab_size", config.vocab_size),
+            ("hidden_size", config.hidden_size),
+            ("intermediate_size", config.intermediate_size),
+            ("num_hidden_layers", config.num_hidden_layers),
+            ("num_attention_heads", config.num_attention_heads),
+            ("num_key_value_heads", config.num_key_value_heads),
+            ("max_position_embeddings", config.max_position_embeddings),
+        ] {
+            assert_eq!(expected[key], found, "{name}: {key}");
+        }
+        assert_eq!(expected["rms_norm_eps"], config.rms_norm_eps, "{name}");
+        let tied = config.tie_word_embeddings;
+        assert_eq!(expected["tie_word_embeddings"], tied, "{name}");
+        // A token that the vocabulary does not have is none.
+        let tokens = |key: &str| {
+            let token = expected[key].as_u64().map(|token| token as u32);
+            token.filter(|&token| (token as usize) < config.vocab_size)
+        };
+        assert_eq!(tokens("bos_token_id"), config.bos_token_id, "{name}");
+        let eos: Vec<u32> = tokens("eos_token_id").into_iter().collect();
+        assert_eq!(eos, config.eos_token_id, "{name}");
+        for (index, rope) in expected["ropes"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .enumerate()
+        {
+            let found = &config.architecture.ropes[index];
+            let frequencies = rope["inv_freq"].as_array().expect("numbers");
+            assert_eq!(found.rotary_dim, 2 * frequencies.len(), "{name}");
+            for (expected, found) in frequencies.iter().zip(found.frequencies(1)) {
+                let expected = expected.as_f64().expect("a number");
+                assert!((f64::from(found) / expected - 1.0).abs() < 1e-6, "{name}");
+            }
+            let factor = rope["attention_factor"].as_f64().expect("a number");
+            assert!((found.attention_factor() - factor).abs() < 1e-9, "{name}");
+        }
+    }
 }

@@ -126,7 +126,7 @@ impl<'a> Run<'a> {
         damaged.extend(logs.missing_metrics(folder, step));
         damaged.extend(logs.unreadable.into_iter().map(RunError::from));
         let path = folder.join(CONFIG);
-        let config = recipe.to_toml();
+        let config = allowed_keys(base) + &recipe.to_toml();
         write_atomically(&path, config.as_bytes()).map_err(io_error(&path))?;
         let path = folder.join(reporting::EVENTS);
         let events = Events::rewrite(&path, &logs.metrics, &logs.validations);
@@ -392,6 +392,16 @@ impl Logs {
             steps,
         })
     }
+}
+
+/// A comment on the unknown keys of `config.json` that the user allowed, if there are any.
+fn allowed_keys(base: &Pretrained) -> String {
+    base.allowed_config_keys
+        .iter()
+        .map(|key| {
+            format!("# config.json of the model: `{key}` was allowed with --allow-config-key\n")
+        })
+        .collect()
 }
 
 fn trim_log<T: DeserializeOwned>(

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::Serialize;
 use trimtab_model::file::sha256_hex;
-use trimtab_model::{Hook, LoadError, Pretrained};
+use trimtab_model::{Hook, LoadError, LoadOptions, Pretrained};
 
 use crate::adapter::Adapter;
 use crate::device_adapter::DeviceAdapter;
@@ -240,7 +240,11 @@ impl SteeredModel {
     }
 
     fn load_checkpoint(mut base: Pretrained, dir: &Path) -> Result<Self, SteeredModelError> {
-        let tuned = Pretrained::load(dir, base.precision, &base.model.device());
+        let options = LoadOptions {
+            precision: base.precision,
+            allow_config_keys: base.allowed_config_keys.clone(),
+        };
+        let tuned = Pretrained::load(dir, options, &base.model.device());
         let tuned = tuned.map_err(|source| SteeredModelError::Checkpoint {
             path: dir.into(),
             source,

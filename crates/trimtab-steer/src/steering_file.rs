@@ -444,6 +444,7 @@ impl SteeringFile {
         metadata.base_model = base.name.clone();
         metadata.base_sha256 = base.sha256.clone();
         metadata.model_type = Some(config.model_type.clone());
+        metadata.allowed_config_keys = base.allowed_config_keys.clone();
         metadata.num_hidden_layers = config.num_hidden_layers;
         metadata.hidden_size = config.hidden_size;
     }

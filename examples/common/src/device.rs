@@ -46,7 +46,11 @@ impl DeviceArgs {
             precision: self.precision()?,
             allow_config_keys: allow_config_keys.to_vec(),
         };
-        Ok(Pretrained::load(dir, options, &device)?)
+        let base = Pretrained::load(dir, options, &device)?;
+        for warning in &base.warnings {
+            eprintln!("warning: {warning}");
+        }
+        Ok(base)
     }
 }
 

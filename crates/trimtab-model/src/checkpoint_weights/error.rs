@@ -15,6 +15,8 @@ use crate::tensor_file::TensorFileError;
 pub enum WeightsError {
     #[error(transparent)]
     File(#[from] TensorFileError),
+    #[error("there is no model.safetensors, and {path} {advice}")]
+    OtherFormat { path: PathBuf, advice: &'static str },
     #[error(transparent)]
     Gguf(#[from] GgufError),
     #[error("{path} does not fit its shards: {reason}")]

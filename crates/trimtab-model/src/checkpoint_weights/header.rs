@@ -93,6 +93,10 @@ impl Header {
             return Err(malformed("it is shorter than eight bytes".to_owned()));
         }
         read_exact_at(&file, &mut header_len, 0).map_err(read)?;
+        if header_len == *b"version " {
+            let reason = "it is the pointer of Git LFS to the file; run `git lfs pull`";
+            return Err(malformed(reason.to_owned()));
+        }
         let header_len = u64::from_le_bytes(header_len);
         if header_len > MAX_HEADER_BYTES || header_len > size - 8 {
             return Err(malformed(format!("a header of {header_len} bytes")));

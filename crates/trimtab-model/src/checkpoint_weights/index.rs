@@ -28,7 +28,13 @@ impl Index {
             reason,
         };
         let bytes = read_limited(path, MAX_INDEX_BYTES).map_err(|error| bad(error.to_string()))?;
-        let index: Self = serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
+        let mut index: Self =
+            serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
+        for shard in index.weight_map.0.values_mut() {
+            if let Some(name) = shard.strip_prefix("./") {
+                *shard = name.to_owned();
+            }
+        }
         let shards = index.shards();
         if !(1..=MAX_SHARDS).contains(&shards.len()) {
             return Err(bad(format!("it names {} files", shards.len())));
@@ -48,6 +54,11 @@ impl Index {
     /// Names of the files, all of them in the folder of the index.
     pub(super) fn shards(&self) -> BTreeSet<&str> {
         self.weight_map.0.values().map(String::as_str).collect()
+    }
+
+    /// The name of the file that counts for a tensor, if the index names the tensor.
+    pub(super) fn shard(&self, tensor: &str) -> Option<&str> {
+        self.weight_map.0.get(tensor).map(String::as_str)
     }
 
     /// Each tensor with the name of its file.

@@ -42,6 +42,10 @@ impl fmt::Display for Mismatch {
         match self {
             Self::Missing { name, nearest } => {
                 write!(f, "`{name}` is missing")?;
+                if name.ends_with("lm_head.weight") {
+                    let hint = "if the embedding stands for it, config.json needs";
+                    write!(f, " ({hint} `\"tie_word_embeddings\": true`)")?;
+                }
                 match nearest {
                     Some(nearest) => write!(f, " (`{nearest}` is there)"),
                     None => Ok(()),

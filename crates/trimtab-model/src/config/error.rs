@@ -32,6 +32,11 @@ pub enum ConfigError {
         model_type: String,
         keys: Vec<String>,
     },
+    #[error(
+        "`{key}` says that the weights are quantised with {method}, which is not read; take the \
+         checkpoint that they were made from, or a GGUF file of it"
+    )]
+    Quantised { key: String, method: String },
     #[error("`{key}` cannot be allowed: it {reason}")]
     NotAllowed { key: String, reason: &'static str },
 }

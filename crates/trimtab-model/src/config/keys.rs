@@ -101,6 +101,13 @@ impl ConfigKeys {
         self.take(key);
     }
 
+    /// Ignores `key` if its value passes `test`.
+    pub(crate) fn ignore_if(&mut self, key: &str, test: impl Fn(&Value) -> bool) {
+        if self.left.get(key).is_some_and(test) {
+            self.ignore(key);
+        }
+    }
+
     /// The value of `key`; `null` counts as absent.
     pub(crate) fn optional<T: DeserializeOwned>(
         &mut self,

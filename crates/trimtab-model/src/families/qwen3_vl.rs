@@ -5,7 +5,7 @@
 
 use super::common::{Defaults, LLAMA, plain, read_multimodal};
 use crate::config::architecture::{ModelConfig, QkNorm, TensorNames};
-use crate::config::error::{ConfigError, refuse};
+use crate::config::error::ConfigError;
 use crate::config::keys::ConfigKeys;
 
 const DEFAULTS: Defaults = Defaults {
@@ -27,27 +27,13 @@ const NAMES: TensorNames = TensorNames {
 };
 
 pub(super) fn read(keys: &mut ConfigKeys) -> Result<ModelConfig, ConfigError> {
-    let mut config = read_multimodal(keys, "qwen3_vl_text", |keys| {
-        match keys.model_type.as_str() {
-            "qwen3_vl_text" => read_text(keys),
-            other => {
-                let expected = "supported is qwen3_vl_text";
-                refuse("text_config.model_type", format!("`{other}`"), expected)
-            }
-        }
-    })?;
+    let mut config = read_multimodal(keys, "qwen3_vl_text", read_text)?;
     config.tie_word_embeddings = keys.or("tie_word_embeddings", false)?;
     config.architecture.names = NAMES;
     Ok(config)
 }
 
 fn read_text(keys: &mut ConfigKeys) -> Result<ModelConfig, ConfigError> {
-    for key in ["rope_parameters", "rope_scaling"] {
-        if let Some(fields) = keys.object_mut(key) {
-            fields.remove("mrope_section");
-            fields.remove("mrope_interleaved");
-        }
-    }
     let mut config = plain(keys, &DEFAULTS)?;
     let attention_bias = keys.or("attention_bias", false)?;
     config.architecture.biases.qkv = attention_bias;

@@ -60,10 +60,9 @@ impl Class {
             return Ok(Self::File);
         }
         match family {
-            Family::Unknown => Self::named(declared),
             Family::Decides(class) => Ok(class),
             Family::Default(Self::File) => Ok(Self::File),
-            Family::Default(_) => Self::named(declared),
+            Family::Default(_) | Family::Unknown => Self::named(declared),
         }
     }
 

@@ -61,10 +61,11 @@ pub fn merge_checkpoint(
     out: &Path,
 ) -> Result<(), ExportError> {
     let vectors = file.resid_post_vectors()?;
+    let allowed = &file.metadata.allowed_config_keys;
     let config = if source.is_file() {
-        ModelConfig::from_gguf(&GgufFile::open(source)?)?
+        ModelConfig::from_gguf_allowing(&GgufFile::open(source)?, allowed)?
     } else {
-        ModelConfig::from_dir(source)?
+        ModelConfig::from_dir_allowing(source, allowed)?
     };
     let merged_config = merged_config(&read_config(source)?, &config, policy)?;
     let occupied = fs::read_dir(out).map_or(out.exists(), |mut inside| inside.next().is_some());

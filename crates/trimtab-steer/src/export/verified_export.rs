@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use trimtab_model::{Precision, Pretrained};
+use trimtab_model::{LoadOptions, Precision, Pretrained};
 
 use super::{
     ExportError, ReferenceLogits, SlidingWindowPolicy, Verification, merge_checkpoint, merge_gguf,
@@ -52,7 +52,18 @@ pub fn export(
             let (source, device) = (base.path.clone(), base.model.device());
             drop(base);
             merge_checkpoint(&source, file, *policy, out)?;
-            let merged = Pretrained::load(out, Precision::F32, &device);
+            // The new config.json may have fewer keys.
+            let text = std::fs::read_to_string(out.join("config.json")).unwrap_or_default();
+            let has = |path: &String| {
+                let key = path.rsplit('.').next().unwrap_or(path);
+                text.contains(&format!("\"{key}\""))
+            };
+            let allowed = file.metadata.allowed_config_keys.iter();
+            let options = LoadOptions {
+                precision: Precision::F32,
+                allow_config_keys: allowed.filter(|key| has(key)).cloned().collect(),
+            };
+            let merged = Pretrained::load(out, options, &device);
             let merged = merged.map_err(|source| ExportError::Reload {
                 path: out.into(),
                 source: Box::new(source),

@@ -23,6 +23,8 @@ pub struct SteeringMetadata {
     pub base_sha256: String,
     /// `model_type` of the base model, where the file says it.
     pub model_type: Option<String>,
+    /// Unknown keys of the `config.json` of the base model that the user allowed.
+    pub allowed_config_keys: Vec<String>,
     /// Number of layers of the base model.
     pub num_hidden_layers: usize,
     /// Width of its residual stream.
@@ -42,6 +44,7 @@ impl SteeringMetadata {
             base_model: String::new(),
             base_sha256: String::new(),
             model_type: None,
+            allowed_config_keys: vec![],
             num_hidden_layers: 0,
             hidden_size: 0,
             step: 0,
@@ -80,6 +83,8 @@ struct Entries {
     base_sha256: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     model_type: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    allowed_config_keys: Vec<String>,
     num_hidden_layers: usize,
     hidden_size: usize,
     step: u64,
@@ -97,6 +102,7 @@ impl From<SteeringMetadata> for Entries {
             base_model: metadata.base_model,
             base_sha256: metadata.base_sha256,
             model_type: metadata.model_type,
+            allowed_config_keys: metadata.allowed_config_keys,
             num_hidden_layers: metadata.num_hidden_layers,
             hidden_size: metadata.hidden_size,
             step: metadata.step,
@@ -128,6 +134,7 @@ impl TryFrom<Entries> for SteeringMetadata {
             base_model: entries.base_model,
             base_sha256: entries.base_sha256,
             model_type: entries.model_type,
+            allowed_config_keys: entries.allowed_config_keys,
             num_hidden_layers: entries.num_hidden_layers,
             hidden_size: entries.hidden_size,
             step: entries.step,

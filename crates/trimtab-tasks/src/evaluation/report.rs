@@ -82,6 +82,9 @@ pub struct Arm {
     pub vectors: Vec<ArmVectors>,
     /// The device on which the model ran.
     pub device: String,
+    /// Unknown keys of its `config.json` that the user allowed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed_config_keys: Vec<String>,
 }
 
 /// A file or folder that steered a model.

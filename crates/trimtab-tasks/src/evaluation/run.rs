@@ -31,6 +31,7 @@ use super::report::{Arm, FORMAT, Protocol, Report, differences, json_line, sha25
 ///     model_sha256: String::new(),
 ///     vectors: vec![],
 ///     device: "none".to_owned(),
+///     allowed_config_keys: vec![],
 /// };
 /// let mut run = EvaluationRun::open(None, protocol, arm, &items)?; // or Some(path)
 /// while let Some(item) = items.get(run.samples().len()) {

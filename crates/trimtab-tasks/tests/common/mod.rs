@@ -42,6 +42,7 @@ pub(crate) fn arm() -> Arm {
         model_sha256: "00".to_owned(),
         vectors: vec![],
         device: "none".to_owned(),
+        allowed_config_keys: vec![],
     }
 }
 

@@ -54,6 +54,12 @@ pub(super) fn llama_config(
         .iter()
         .filter_map(|&key| Some((key.to_owned(), raw.get(key)?.clone())))
         .collect();
+    // Llama has defaults of its own for tokens that the file leaves out.
+    let (bos, eos) = (config.bos_token_id, &config.eos_token_id);
+    let eos = (!eos.is_empty()).then_some(eos);
+    for (key, value) in [("bos_token_id", json!(bos)), ("eos_token_id", json!(eos))] {
+        merged.entry(key).or_insert(value);
+    }
     for (key, value) in [
         ("architectures", json!(["LlamaForCausalLM"])),
         ("attention_bias", json!(architecture.biases.qkv)),
