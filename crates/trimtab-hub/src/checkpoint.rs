@@ -457,14 +457,12 @@ fn gguf_parts(file: &str) -> Vec<String> {
 
 /// The GGUF models among files, by their first parts. Image encoders are called `mmproj`.
 fn gguf_models(there: &BTreeSet<&str>) -> Vec<String> {
-    let is_model = |file: &&&str| {
-        file.ends_with(".gguf") && !file.contains("mmproj") && gguf_parts(file)[0] == ***file
+    let is_model = |file: &str| {
+        let is_gguf = Path::new(file).extension().is_some_and(|end| end == "gguf");
+        is_gguf && !file.contains("mmproj") && gguf_parts(file)[0] == file
     };
-    there
-        .iter()
-        .filter(is_model)
-        .map(|&file| file.to_owned())
-        .collect()
+    let models = there.iter().filter(|file| is_model(file));
+    models.map(|&file| file.to_owned()).collect()
 }
 
 /// The part of a message that says which GGUF files there are.

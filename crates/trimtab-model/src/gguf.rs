@@ -252,8 +252,7 @@ impl GgufFile {
         let value = read(value).ok_or_else(|| GgufError::Value {
             path: self.path().into(),
             key: key.to_owned(),
-            found: value.describe(),
-            expected: expected.to_owned(),
+            reason: format!("{}, and it must be {expected}", value.describe()),
         })?;
         Ok(Some(value))
     }

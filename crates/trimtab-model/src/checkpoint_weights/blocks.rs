@@ -132,7 +132,9 @@ impl Blocks {
             _ => return Err(io::Error::other("queries and keys are matrices")),
         }
         if self.shift != 0.0 {
-            values.iter_mut().for_each(|value| *value += self.shift);
+            for value in values {
+                *value += self.shift;
+            }
         }
         Ok(())
     }

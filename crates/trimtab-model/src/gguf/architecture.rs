@@ -39,7 +39,11 @@ const ARCHITECTURES: [Architecture; 11] = [
     Architecture {
         name: "llama",
         interleaved: true,
-        read: llama,
+        // Also Mistral without its window, which such files do not have.
+        read: |metadata| {
+            biases(metadata);
+            Ok("llama")
+        },
     },
     Architecture {
         name: "mistral3",
@@ -64,12 +68,21 @@ const ARCHITECTURES: [Architecture; 11] = [
     Architecture {
         name: "qwen3",
         interleaved: false,
-        read: qwen3,
+        read: |metadata| {
+            attention_bias(metadata);
+            Ok("qwen3")
+        },
     },
     Architecture {
         name: "qwen3vl",
         interleaved: false,
-        read: qwen3vl,
+        // The text part is a Qwen3.
+        read: |metadata| {
+            metadata.ignore("rope.dimension_sections");
+            metadata.ignore("n_deepstack_layers");
+            attention_bias(metadata);
+            Ok("qwen3")
+        },
     },
     Architecture {
         name: "smollm3",
@@ -101,12 +114,6 @@ impl Architecture {
     }
 }
 
-/// Llama, and Mistral without its window, which such files do not have.
-fn llama(metadata: &mut Metadata<'_>) -> Result<&'static str, GgufError> {
-    biases(metadata);
-    Ok("llama")
-}
-
 fn granite(metadata: &mut Metadata<'_>) -> Result<&'static str, GgufError> {
     biases(metadata);
     // Such files say with this key whether queries and keys are rotated.
@@ -130,18 +137,6 @@ fn granite(metadata: &mut Metadata<'_>) -> Result<&'static str, GgufError> {
         }
     }
     Ok("granite")
-}
-
-fn qwen3(metadata: &mut Metadata<'_>) -> Result<&'static str, GgufError> {
-    attention_bias(metadata);
-    Ok("qwen3")
-}
-
-/// The text part of Qwen3-VL is a Qwen3.
-fn qwen3vl(metadata: &mut Metadata<'_>) -> Result<&'static str, GgufError> {
-    metadata.ignore("rope.dimension_sections");
-    metadata.ignore("n_deepstack_layers");
-    qwen3(metadata)
 }
 
 /// Ministral 3. The weight of `ln(factor)` in the denominator of `YaRN` has a key of its own.

@@ -60,6 +60,10 @@ impl ModelConfig {
 }
 
 /// The `config.json` of a checkpoint folder with the same model.
+///
+/// # Errors
+///
+/// The architecture is not supported, or a key is missing or of another type.
 pub fn config_json(file: &GgufFile) -> Result<Map<String, Json>, GgufError> {
     let architecture = Architecture::of(file)?;
     let mut metadata = Metadata {
@@ -155,11 +159,11 @@ impl Metadata<'_> {
     pub(super) fn refuse(&self, key: &str, expected: impl Into<String>) -> GgufError {
         let key = format!("{}{key}", self.prefix);
         let found = self.file.value(&key).map(Value::describe);
+        let found = found.unwrap_or_else(|| "missing".to_owned());
         GgufError::Value {
             path: self.file.path().into(),
-            found: found.unwrap_or_else(|| "missing".to_owned()),
             key,
-            expected: expected.into(),
+            reason: format!("{found}, and it must be {}", expected.into()),
         }
     }
 
@@ -386,9 +390,12 @@ impl Metadata<'_> {
             }
             Some(_) => return Err(self.refuse(key, "a number, or a truth value for each layer")),
         };
-        let name = |&window: &bool| match window {
-            true => "sliding_attention",
-            false => "full_attention",
+        let name = |&window: &bool| {
+            if window {
+                "sliding_attention"
+            } else {
+                "full_attention"
+            }
         };
         self.set("layer_types", windows.iter().map(name).collect::<Vec<_>>());
         Ok(())

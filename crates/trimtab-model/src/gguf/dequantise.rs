@@ -186,7 +186,7 @@ fn scales_and_minima(block: &[u8]) -> [(f32, f32); 8] {
             (packed[j] & 63, packed[4 + j] & 63)
         } else {
             let (scale, min, both) = (packed[j - 4], packed[j], packed[j + 4]);
-            (both & 15 | scale >> 2 & 48, both >> 4 | min >> 2 & 48)
+            (both & 15 | scale >> 6 << 4, both >> 4 | min >> 6 << 4)
         };
         (d * f32::from(scale), dmin * f32::from(min))
     })

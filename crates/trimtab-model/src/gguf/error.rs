@@ -16,12 +16,11 @@ pub enum GgufError {
     Malformed { path: PathBuf, reason: String },
     #[error("{path} is one of several parts, and they do not fit together: {reason}")]
     Parts { path: PathBuf, reason: String },
-    #[error("`{key}` in the metadata of {path} is {found}, and it must be {expected}")]
+    #[error("`{key}` in the metadata of {path} is {reason}")]
     Value {
         path: PathBuf,
         key: String,
-        found: String,
-        expected: String,
+        reason: String,
     },
     #[error("{path} is a `{architecture}`; supported are {known}")]
     Architecture {

@@ -60,7 +60,8 @@ pub(crate) fn layout(
         layout.rows = Some(start * config.head_dim..(start + count) * config.head_dim);
         return Ok(Some(layout));
     }
-    Ok((!found.ends_with(".bias")).then_some(layout))
+    let is_bias = found.rsplit('.').next() == Some("bias");
+    Ok((!is_bias).then_some(layout))
 }
 
 /// The name that llama.cpp gives to a tensor of a folder.
