@@ -55,8 +55,8 @@ impl ModelArgs {
                 .map_or_else(bundled_model, PathBuf::from));
         };
         ensure!(
-            file.is_some() || !id.ends_with(".gguf"),
-            "{}: there is no such file",
+            !looks_like_path(id, file),
+            "{}: there is no such file or folder",
             self.failure()
         );
         fetch(id, file).with_context(|| {
@@ -98,6 +98,12 @@ impl ModelArgs {
     fn failure(&self) -> String {
         format!("cannot load {}", self.name())
     }
+}
+
+/// Whether a name is none of the hub, but that of a file or folder which does not exist.
+fn looks_like_path(id: &str, file: Option<&str>) -> bool {
+    let is_file = file.is_none() && (id.ends_with(".gguf") || id.ends_with(".safetensors"));
+    is_file || id.starts_with(['.', '/', '~', '\\'])
 }
 
 /// The folder of a model of the hub, or its GGUF file, with a bar for each file that has to come.
