@@ -31,7 +31,7 @@ struct Args {
         value_name = "SITES",
         value_delimiter = ',',
         default_value = "resid_post",
-        value_parser = PossibleValuesParser::new(Site::ALL.map(Site::name)).try_map(|name| name.parse::<Site>())
+        value_parser = site_parser()
     )]
     sites: Vec<Site>,
     #[command(flatten)]
@@ -45,6 +45,11 @@ struct Args {
     /// Print one JSON object on standard output.
     #[arg(long)]
     json: bool,
+}
+
+/// Reads the name of a site, and lists them all in the help.
+fn site_parser() -> impl TypedValueParser<Value = Site> {
+    PossibleValuesParser::new(Site::ALL.map(Site::name)).try_map(|name| name.parse::<Site>())
 }
 
 fn main() -> ExitCode {

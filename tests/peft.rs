@@ -1,8 +1,8 @@
 //! LoRA adapters of PEFT.
 //!
 //! An adapter that PEFT wrote loads here and computes the same, and PEFT can read what is written
-//! here. `interop/peft_lora.py` and `interop/peft_variants.py` made the fixtures and check the other
-//! direction with PEFT itself.
+//! here. `interop/peft_lora.py` and `interop/peft_variants.py` made the fixtures and check the
+//! other direction with PEFT itself.
 
 use std::fs;
 use std::path::Path;

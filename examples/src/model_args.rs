@@ -1,5 +1,6 @@
 //! The flags of every program that runs a model.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -102,7 +103,8 @@ impl ModelArgs {
 
 /// Whether a name is none of the hub, but that of a file or folder which does not exist.
 fn looks_like_path(id: &str, file: Option<&str>) -> bool {
-    let is_file = file.is_none() && (id.ends_with(".gguf") || id.ends_with(".safetensors"));
+    let is_weights = |end: &OsStr| end == "gguf" || end == "safetensors";
+    let is_file = file.is_none() && Path::new(id).extension().is_some_and(is_weights);
     is_file || id.starts_with(['.', '/', '~', '\\'])
 }
 

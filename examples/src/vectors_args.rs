@@ -12,8 +12,8 @@ use crate::note;
 #[derive(Args, Debug)]
 pub struct VectorsArgs {
     /// What steers the model, and how strongly: vectors (a native file, a GGUF control vector or an
-    /// npy matrix), a LoRA folder of PEFT, or the folder of a tuned checkpoint. May be given several
-    /// times; what they add is summed.
+    /// npy matrix), a LoRA folder of PEFT, or the folder of a tuned checkpoint. May be given
+    /// several times; what they add is summed.
     #[arg(long, value_name = "FILE|DIR[@STRENGTH]")]
     pub vectors: Vec<SteeringSource>,
     /// Take vectors that were made for another model of the same shape.

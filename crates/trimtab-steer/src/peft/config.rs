@@ -112,7 +112,7 @@ enum Pattern {
     /// A regular expression of Python for the whole path.
     Path(Option<Regex>),
     /// A regular expression of Python for the whole path, or what follows a dot in it.
-    SuffixPattern(Option<Regex>),
+    PathOrSuffix(Option<Regex>),
     /// Every projection.
     All,
 }
@@ -121,16 +121,14 @@ impl Pattern {
     /// An expression that this program cannot follow is taken to match nothing in the patterns of
     /// ranks, where a wrong rank shows, and everything in those of modules.
     fn names(&self, module: &str) -> bool {
-        let matches = |regex: &Regex| regex.is_match(module);
+        let matches = |regex: &Regex, unknown| regex.is_match(module).unwrap_or(unknown);
         match self {
             Self::All => true,
             Self::Suffix(name) => module
                 .strip_suffix(&**name)
                 .is_some_and(|before| before.is_empty() || before.ends_with('.')),
-            Self::Path(regex) => regex.as_ref().is_none_or(|it| matches(it).unwrap_or(true)),
-            Self::SuffixPattern(regex) => regex
-                .as_ref()
-                .is_some_and(|it| matches(it).unwrap_or(false)),
+            Self::Path(regex) => regex.as_ref().is_none_or(|it| matches(it, true)),
+            Self::PathOrSuffix(regex) => regex.as_ref().is_some_and(|it| matches(it, false)),
         }
     }
 }
@@ -220,7 +218,7 @@ fn pattern_values<T>(
             number.ok_or_else(|| format!("`{key}` has {value} for `{pattern}`, not a number"))?;
         // As `get_pattern_key` of PEFT.
         let regex = Regex::new(&format!(r"^(?:.*\.)?(?:{pattern})$"));
-        Ok((Pattern::SuffixPattern(regex.ok()), number))
+        Ok((Pattern::PathOrSuffix(regex.ok()), number))
     };
     map.into_iter().map(pair).collect()
 }
