@@ -369,7 +369,8 @@ impl CheckpointWeights {
         let mut counts = BTreeMap::new();
         for (name, location) in &self.tensors {
             let chunk = location.chunk();
-            let mut values = vec![0.0; chunk];
+            // One axis may be 0 and another huge.
+            let mut values = vec![0.0; chunk.min(location.len())];
             let mut count = 0;
             for start in (0..location.len()).step_by(chunk) {
                 let len = chunk.min(location.len() - start);
