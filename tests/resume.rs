@@ -347,6 +347,7 @@ fn checkpoints_of_other_runs_are_refused() {
         let refused = Run::open(folder.path(), base, &recipe).map(|run| run.step());
         let named = match &refused {
             Err(RunError::Checkpoint(CheckpointError::OtherRun { what, .. })) => *what,
+            Err(RunError::OtherRecipe { key, .. }) => key.as_str(),
             _ => panic!("{refused:?}"),
         };
         assert_eq!(named, what);
@@ -357,7 +358,7 @@ fn checkpoints_of_other_runs_are_refused() {
             seed: 1,
             ..config()
         },
-        "recipe",
+        "seed",
     );
     other(
         nano(),
@@ -365,13 +366,13 @@ fn checkpoints_of_other_runs_are_refused() {
             steps: RECIPE.steps + 1,
             ..config()
         },
-        "recipe",
+        "steps",
     );
     let adamw = AdamWConfig {
         beta2: 0.99,
         ..RECIPE.adamw
     };
-    other(nano(), RecipeConfig { adamw, ..config() }, "recipe");
+    other(nano(), RecipeConfig { adamw, ..config() }, "adamw.beta2");
     let same_result = RecipeConfig {
         keep_checkpoints: 7,
         checkpoint_every: 2,
