@@ -67,8 +67,10 @@ fn run(args: &Args) -> Result<()> {
     let config = &base.model.config;
     ensure!(!tokens.is_empty(), "the sequence is empty");
     ensure!(
-        tokens.len() <= config.max_position_embeddings,
-        "the sequence is longer than the model's positions"
+        tokens.len() <= config.max_len(),
+        "the sequence has {} tokens, but the model can run {} at most",
+        tokens.len(),
+        config.max_len()
     );
     if let Some(token) = tokens
         .iter()

@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Parser;
 use clap::builder::NonEmptyStringValueParser;
 use trimtab::Request;
@@ -57,6 +57,9 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<()> {
+    if let Some(folder) = args.out.as_ref().filter(|path| path.is_dir()) {
+        bail!("{} is a folder; name a file with --out", folder.display());
+    }
     let stop = Stop::on_ctrl_c()?;
     let steered = args.model.load_steered(&args.vectors)?;
     let base = &steered.base;

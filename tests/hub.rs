@@ -454,12 +454,16 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
             _ => reply("404 Not Found", &[], b"", 0),
         };
     }
-    let resolved = path.split_once("/resolve/").and_then(|(_, rest)| rest.split_once('/'));
+    let resolved = path
+        .split_once("/resolve/")
+        .and_then(|(_, rest)| rest.split_once('/'));
     let name = resolved.map_or("", |(_, file)| file).to_owned();
     let Some(content) = state.files.get(&name).cloned() else {
         return reply("404 Not Found", &[], b"", 0);
     };
-    let is_large = name.ends_with(".safetensors");
+    let is_large = [".safetensors", ".gguf"]
+        .iter()
+        .any(|end| name.ends_with(end));
     let etag = if is_large {
         sha256_hex(&content)
     } else {

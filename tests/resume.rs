@@ -151,6 +151,7 @@ fn log_lines_after_the_last_checkpoint_are_trimmed() {
 fn logs_without_a_checkpoint_are_discarded() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let before = &REFERENCE.after_step[0];
+    fs::write(folder.path().join("config.toml"), RECIPE.to_toml()).expect("a writable folder");
     for log in [METRICS, COMPLETIONS] {
         fs::write(folder.path().join(log), &before[log]).expect("a writable folder");
     }
@@ -394,6 +395,27 @@ fn checkpoints_of_other_runs_are_refused() {
         snapshot(folder.path()) == files,
         "a folder that is refused stays as it is"
     );
+}
+
+#[test]
+fn files_of_others_are_not_overwritten() {
+    for name in [
+        "config.toml",
+        METRICS,
+        COMPLETIONS,
+        "steering.safetensors",
+        "report.html",
+    ] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join(name);
+        fs::write(&path, "precious").expect("a writable folder");
+        let refused = open(&folder).map(|run| run.step());
+        assert!(
+            matches!(&refused, Err(RunError::OtherFile { path: other }) if *other == path),
+            "{name}: {refused:?}"
+        );
+        assert_eq!(fs::read(&path).expect("still there"), b"precious");
+    }
 }
 
 #[test]

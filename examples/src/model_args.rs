@@ -50,11 +50,22 @@ impl ModelArgs {
     /// exists here.
     fn path(&self) -> Result<PathBuf> {
         let Some((id, file)) = self.hub_name() else {
-            return Ok(self
+            let path = self
                 .model
                 .as_ref()
-                .map_or_else(bundled_model, PathBuf::from));
+                .map_or_else(bundled_model, PathBuf::from);
+            ensure!(
+                !is_part_of_folder(&path),
+                "{}: this is a file of a checkpoint; give the folder that it is in",
+                self.failure()
+            );
+            return Ok(path);
         };
+        ensure!(
+            !file.is_some_and(|rest| rest.starts_with("//")),
+            "{}: this is an address; give the name on the hub alone, such as Qwen/Qwen2.5-0.5B",
+            self.failure()
+        );
         ensure!(
             !looks_like_path(id, file),
             "{}: there is no such file or folder",
@@ -99,6 +110,12 @@ impl ModelArgs {
     fn failure(&self) -> String {
         format!("cannot load {}", self.name())
     }
+}
+
+/// Whether a path is a file beside the others of a checkpoint folder.
+fn is_part_of_folder(path: &Path) -> bool {
+    let is_part = |end: &OsStr| end == "safetensors" || end == "json" || end == "bin";
+    path.is_file() && path.extension().is_some_and(is_part)
 }
 
 /// Whether a name is none of the hub, but that of a file or folder which does not exist.

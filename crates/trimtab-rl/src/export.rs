@@ -16,6 +16,9 @@ const ADAPTER: &str = "adapter";
 /// A checkpoint folder.
 const MODEL: &str = "model";
 
+/// What a run may leave as its result, and the report on it.
+pub(crate) const RESULTS: [&str; 4] = [STEERING, ADAPTER, MODEL, "report.html"];
+
 /// Why the result could not be written.
 #[expect(missing_docs, reason = "the messages document the variants")]
 #[non_exhaustive]

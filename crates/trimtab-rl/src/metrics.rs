@@ -18,6 +18,7 @@ pub struct StepMetrics {
     /// Number of the step, from 1.
     pub step: u64,
     /// Mean reward of the completions that have one. `None` if none has.
+    #[serde(deserialize_with = "Option::deserialize")] // the key must be there
     pub reward: Option<f64>,
     /// Number of completions to which no reward applied.
     #[serde(default, skip_serializing_if = "is_zero")]

@@ -18,7 +18,7 @@ pub use crate::metrics::Validation;
 
 use crate::checkpoint::{CheckpointError, Identity, checkpoint_path, checkpoints};
 use crate::evaluation::evaluate;
-use crate::export::{check, export};
+use crate::export::{RESULTS, check, export};
 use crate::log::{self, LineStep, LogContents};
 use crate::metrics::StepMetrics;
 use crate::recipe::Recipe;
@@ -87,6 +87,11 @@ pub enum RunError {
         wanted: String,
     },
     #[error(
+        "{path} would be overwritten, and no run in its folder wrote it; give another folder with \
+         --out, or move the file away"
+    )]
+    OtherFile { path: PathBuf },
+    #[error(
         "{folder} has no checkpoint of step {step}, which the step after it starts from; \
          raise keep_checkpoints"
     )]
@@ -110,6 +115,8 @@ impl<'a> Run<'a> {
             base_sha256: base.sha256.clone(),
         };
         check(base, recipe)?;
+        let config = allowed_keys(base) + &recipe.to_toml();
+        keep_other_files(folder, &config)?;
         let mut trainer = Trainer::new(base, recipe)?;
         let mut damaged = resume(&mut trainer, folder, &identity)
             .map_err(|error| name_difference(error, folder, recipe))?;
@@ -126,7 +133,6 @@ impl<'a> Run<'a> {
         damaged.extend(logs.missing_metrics(folder, step));
         damaged.extend(logs.unreadable.into_iter().map(RunError::from));
         let path = folder.join(CONFIG);
-        let config = allowed_keys(base) + &recipe.to_toml();
         write_atomically(&path, config.as_bytes()).map_err(io_error(&path))?;
         let path = folder.join(reporting::EVENTS);
         let events = Events::rewrite(&path, &logs.metrics, &logs.validations);
@@ -402,6 +408,33 @@ fn allowed_keys(base: &Pretrained) -> String {
             format!("# config.json of the model: `{key}` was allowed with --allow-config-key\n")
         })
         .collect()
+}
+
+/// Refuses a folder without a checkpoint if a new run would replace files that none wrote there.
+///
+/// A run that was stopped before its first checkpoint has left its recipe, `config`, and logs.
+fn keep_other_files(folder: &Path, config: &str) -> Result<(), RunError> {
+    if !checkpoints(folder).map_err(io_error(folder))?.is_empty() {
+        return Ok(());
+    }
+    let path = folder.join(CONFIG);
+    let logs = match fs::read(&path) {
+        Ok(found) if found == config.as_bytes() => &[][..],
+        Ok(_) => return Err(RunError::OtherFile { path }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            &[METRICS, COMPLETIONS, VALIDATION]
+        }
+        Err(error) => return Err(io_error(&path)(error)),
+    };
+    let results = RESULTS.iter().map(|name| folder.join(name));
+    let logs = logs.iter().map(|name| folder.join(name));
+    let mut others = results
+        .filter(|path| path.exists())
+        .chain(logs.filter(|path| path.is_file()));
+    match others.next() {
+        Some(path) => Err(RunError::OtherFile { path }),
+        None => Ok(()),
+    }
 }
 
 fn trim_log<T: DeserializeOwned>(

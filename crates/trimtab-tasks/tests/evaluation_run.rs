@@ -142,7 +142,7 @@ fn another_run_is_refused_with_what_differs() {
     hotter.decoding.temperature = 1.0;
     let message = refused(hotter, arm(), &items);
     assert!(
-        message.contains("with another decoding.temperature (0.7, not 1.0);"),
+        message.contains("it differs: decoding.temperature (0.7, not 1.0);"),
         "{message}"
     );
     let steered = Arm {

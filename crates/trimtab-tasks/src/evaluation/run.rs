@@ -69,7 +69,7 @@ pub enum EvaluationError {
     #[error("{path} is not an evaluation result of this version ({reason}); give another file")]
     Format { path: PathBuf, reason: String },
     #[error(
-        "{path} is another evaluation, with another {}; give another file, or remove this one",
+        "{path} is another evaluation; it differs: {}; give another file, or remove this one",
         .differences.join(", ")
     )]
     OtherRun {
