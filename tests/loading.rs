@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use trimtab_model::checkpoint_weights::{CheckpointWeights, FloatDType, Mismatch, WeightsError};
 use trimtab_model::file::sha256_hex;
 use trimtab_model::tensor_file::{HostTensor, TensorFile, TensorFileError};
-use trimtab_model::{LoadError, Precision, Pretrained};
+use trimtab_model::{LoadError, LoadOptions, Precision, Pretrained};
 use trimtab_tests::{fixture, json_text, tiny, tiny_checkpoint};
 
 const SHARDS: [&str; 3] = [
@@ -434,6 +434,42 @@ fn tied_embeddings_are_those_that_are_stored() {
         error,
         Err(LoadError::Weights(WeightsError::Mismatch { .. }))
     ));
+}
+
+#[test]
+fn an_adapter_is_no_model_and_is_not_left_out_unsaid() {
+    let folder = tiny_checkpoint();
+    fs::write(folder.path().join("adapter_config.json"), "{}").expect("a writable folder");
+    let base = load(folder.path()).expect("a good checkpoint");
+    let [warning] = &base.warnings[..] else {
+        panic!("{:?}", base.warnings);
+    };
+    assert!(warning.contains("--vectors"), "{warning}");
+    fs::remove_file(folder.path().join("config.json")).expect("it was there");
+    let error = load(folder.path()).expect_err("an adapter");
+    assert!(matches!(error, LoadError::Adapter { .. }), "{error:?}");
+}
+
+#[test]
+fn an_allowed_key_is_remembered_with_the_model() {
+    let folder = tiny_checkpoint();
+    let path = folder.path().join("config.json");
+    let text = fs::read_to_string(&path).expect("the fixture is committed");
+    let text = text.replacen('{', r#"{"surprise": 7, "#, 1);
+    fs::write(path, text).expect("a writable folder");
+    let allowing = |keys: &[&str]| {
+        let options = LoadOptions {
+            precision: Precision::F32,
+            allow_config_keys: keys.iter().map(|&key| key.to_owned()).collect(),
+        };
+        Pretrained::load(folder.path(), options, &Device::flex())
+    };
+    for keys in [&[][..], &["hidden_size", "surprise"], &["other"]] {
+        let error = allowing(keys).expect_err("an unknown key, or one that cannot be allowed");
+        assert!(matches!(error, LoadError::Config(_)), "{error:?}");
+    }
+    let base = allowing(&["surprise"]).expect("allowed");
+    assert_eq!(base.allowed_config_keys, ["surprise"]);
 }
 
 #[test]

@@ -70,6 +70,11 @@ pub enum LoadError {
     Gguf(#[from] GgufError),
     #[error("{path} holds several models; name one of them: {}", files.join(", "))]
     SeveralModels { path: PathBuf, files: Vec<String> },
+    #[error(
+        "{path} is a LoRA adapter and not a model; give its base as the model, and this folder \
+         with --vectors"
+    )]
+    Adapter { path: PathBuf },
     #[error(transparent)]
     Weights(#[from] WeightsError),
     #[error(transparent)]
@@ -153,6 +158,9 @@ impl Pretrained {
     }
 }
 
+/// What a folder with a LoRA adapter has.
+const ADAPTER_CONFIG: &str = "adapter_config.json";
+
 /// What a checkpoint holds, before its weights are read.
 struct Files {
     config: ModelConfig,
@@ -167,10 +175,21 @@ impl Files {
         if path.is_file() {
             return Self::from_gguf(GgufFile::open(path)?, allow_config_keys);
         }
+        let has_adapter = path.join(ADAPTER_CONFIG).exists();
+        if has_adapter && !path.join("config.json").exists() {
+            return Err(LoadError::Adapter { path: path.into() });
+        }
         let mut config = ModelConfig::from_dir_allowing(path, allow_config_keys)?;
         let mut weights = CheckpointWeights::open(path)?;
         find_decoder(&mut config.architecture.names, &weights);
-        let warnings = resolve_tied_head(&mut config, &mut weights)?;
+        let mut warnings = resolve_tied_head(&mut config, &mut weights)?;
+        if has_adapter {
+            warnings.push(format!(
+                "{} also holds a LoRA adapter, which is not applied; give the folder with \
+                 --vectors to apply it",
+                path.display()
+            ));
+        }
         Ok(Self {
             tokenizer: Tokenizer::from_dir(path, config.vocab_size)?,
             chat_template: ChatTemplate::from_dir(path)?,

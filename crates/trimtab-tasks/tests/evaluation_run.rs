@@ -155,7 +155,7 @@ fn another_run_is_refused_with_what_differs() {
     };
     let message = refused(protocol(&items), steered, &items);
     assert!(
-        message.contains("another vectors ([], not [{\"file\":\"a.gguf\""),
+        message.contains("it differs: vectors ([], not [{\"file\":\"a.gguf\""),
         "{message}"
     );
     let mut others = items.clone();

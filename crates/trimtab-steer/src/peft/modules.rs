@@ -142,6 +142,9 @@ fn refusal(name: &str) -> &'static str {
         "it names the adapter inside; `save_pretrained` of PEFT leaves that out"
     } else if name.contains("embed_tokens") || name.contains("lm_head") || name.contains("score") {
         "only the projections of the layers can be updated"
+    } else if name.contains(".linear_attn.") {
+        "updates of linear attention are not supported; `merge_and_unload` of PEFT puts them into \
+         the model"
     } else if name.contains("experts") {
         "updates of experts are not supported"
     } else {
