@@ -11,7 +11,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Error, Result, ensure};
+use anyhow::{Error, Result, bail, ensure};
 use clap::Parser;
 use serde_json::json;
 use trimtab::Precision;
@@ -62,9 +62,23 @@ fn run(args: &mut Args) -> Result<()> {
         dtype == Precision::F32,
         "an export is compared with the steered model in f32; leave out --dtype"
     );
+    for (flag, given, of) in [
+        ("--gguf", args.gguf.is_some(), "gguf-merged"),
+        ("--drop-layer-0", args.drop_layer_0, "gguf"),
+        ("--limit-context", args.limit_context, "hf"),
+    ] {
+        ensure!(!given || args.to == of, "{flag} is for --to {of} only");
+    }
+    if let Some(source) = args.vectors.vectors.iter().find(|one| one.path.is_dir()) {
+        bail!(
+            "{} is a folder; LoRA and full tuning need no export: other runtimes read their files \
+             directly",
+            source.path.display()
+        );
+    }
     let base = args.model.load()?;
     let mut file = args.vectors.sum(&base)?;
-    if args.to == "gguf" && args.drop_layer_0 {
+    if args.drop_layer_0 {
         file = file.without_layer_0()?;
     }
     let spinner = spinner("exporting and comparing");

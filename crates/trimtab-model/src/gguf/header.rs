@@ -183,7 +183,14 @@ type Entries = (Vec<(String, Value)>, Vec<TensorInfo>);
 
 impl<R: Read> HeaderReader<R> {
     fn read(&mut self) -> Result<Entries, String> {
-        if self.bytes(4)? != MAGIC {
+        let magic = self.bytes(4)?;
+        if magic == b"vers" {
+            return Err("it is the pointer of Git LFS to the file; run `git lfs pull`".to_owned());
+        }
+        if magic.starts_with(b"<") {
+            return Err("it is a web page, as failed downloads leave; fetch it again".to_owned());
+        }
+        if magic != MAGIC {
             return Err("it does not begin with `GGUF`".to_owned());
         }
         let version = self.u32()?;

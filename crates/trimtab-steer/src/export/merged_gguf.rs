@@ -115,11 +115,13 @@ fn qwen2_heads(input: &GgufFile, vectors: &HostTensor) -> Result<Option<HeadCoun
             "it is one of several parts, or a mixture of experts",
         ));
     }
-    let shape = [number("block_count"), number("embedding_length")];
+    let shape = [number("block_count"), number("embedding_length")].map(Option::unwrap_or_default);
     let expected = [vectors.shape[0] as u64, vectors.shape[1] as u64];
-    if shape != expected.map(Some) {
+    if shape != expected {
+        let ([layers, width], [ours, wide]) = (shape, expected);
         return Err(refuse(&format!(
-            "it has {shape:?} layers and width, the vectors {expected:?}"
+            "it is another model: it has {layers} layers of width {width}, the vectors are for \
+             {ours} of width {wide}"
         )));
     }
     if architecture == "llama" {

@@ -21,11 +21,7 @@ pub enum PromptFileError {
         "line {line} of {path} is neither {{\"positive\": TEXT, \"negative\": TEXT}} nor \
          {{\"prompt\": TEXT, \"positive\": true|false}}"
     )]
-    Line {
-        path: PathBuf,
-        line: usize,
-        source: serde_json::Error,
-    },
+    Line { path: PathBuf, line: usize },
     #[error("line {line} of {path} cannot be tokenized")]
     Tokenizer {
         path: PathBuf,
@@ -34,6 +30,8 @@ pub enum PromptFileError {
     },
     #[error("{path} has pairs and labelled prompts; give one kind")]
     Mixed { path: PathBuf },
+    #[error("{path} has no {kind} prompts")]
+    Empty { path: PathBuf, kind: &'static str },
 }
 
 /// A line of a file of prompts.
@@ -56,10 +54,9 @@ impl ContrastivePrompts {
         let (mut positives, mut negatives, mut pairs, mut labelled) = (vec![], vec![], 0, 0);
         let lines = (1..).zip(text.lines());
         for (line, json) in lines.filter(|(_, json)| !json.trim().is_empty()) {
-            let parsed = serde_json::from_str(json).map_err(|source| PromptFileError::Line {
+            let parsed = serde_json::from_str(json).map_err(|_| PromptFileError::Line {
                 path: path.into(),
                 line,
-                source,
             })?;
             let encode = |text: &str| tokenized(text, path, line, base);
             match parsed {
@@ -81,6 +78,12 @@ impl ContrastivePrompts {
         }
         if pairs > 0 && labelled > 0 {
             return Err(PromptFileError::Mixed { path: path.into() });
+        }
+        for (kind, prompts) in [("positive", &positives), ("negative", &negatives)] {
+            if prompts.is_empty() {
+                let path = path.into();
+                return Err(PromptFileError::Empty { path, kind });
+            }
         }
         Ok(Self {
             positive: positives,
