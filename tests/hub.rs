@@ -454,7 +454,9 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
             _ => reply("404 Not Found", &[], b"", 0),
         };
     }
-    let resolved = path.split_once("/resolve/").and_then(|(_, rest)| rest.split_once('/'));
+    let resolved = path
+        .split_once("/resolve/")
+        .and_then(|(_, rest)| rest.split_once('/'));
     let name = resolved.map_or("", |(_, file)| file).to_owned();
     let Some(content) = state.files.get(&name).cloned() else {
         return reply("404 Not Found", &[], b"", 0);
