@@ -3,8 +3,10 @@
 mod conversation;
 mod error;
 mod fields;
+mod numbers;
 mod rows;
 mod table;
+mod unshown;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::RowError;
 
 /// Where rows have a conversation, or a prompt that is one text.
-const FIELDS: [&str; 5] = [
+pub(super) const FIELDS: [&str; 5] = [
     "/prompt",
     "/messages",
     "/conversations",

@@ -63,18 +63,36 @@ pub enum RowError {
     Json(String),
     #[error("not a JSON object")]
     NotAnObject,
-    #[error("no field `{0}`")]
-    Missing(&'static str),
-    #[error("the field `{0}` is neither text nor a number")]
+    #[error("no {what} in {tried}; the row has {has}")]
+    Missing {
+        what: &'static str,
+        tried: String,
+        has: String,
+    },
+    #[error("the field `{field}` is neither text nor a number", field = name(.0))]
     WrongType(&'static str),
-    #[error("the field `{0}` is empty")]
+    #[error("the field `{field}` is empty", field = name(.0))]
     EmptyField(&'static str),
-    #[error("no message of the user in `{0}`")]
+    #[error("no message of the user in `{field}`", field = name(.0))]
     NoUser(&'static str),
-    #[error("the user's message in `{0}` is not text alone")]
+    #[error("the user's message in `{field}` is not text alone", field = name(.0))]
     NoText(&'static str),
     #[error("no gold answer {0}")]
     NoGold(&'static str),
-    #[error("the gold answer is empty")]
+    #[error("the gold answer is empty, or a placeholder such as `proof`")]
     EmptyGold,
+    #[error(
+        "the gold answer is a JSON object or list as text, such as the tests of a program; \
+         it must be a number, a formula or words"
+    )]
+    DataGold,
+    #[error("prompts do not show `{0}`; write the choices into the question and remove the field")]
+    Choices(String),
+    #[error("prompts do not show `{0}`; remove the row, or the field if the text suffices")]
+    Media(String),
+}
+
+/// The name of a field, given its JSON pointer: `a.b` for `/a/b`.
+pub(super) fn name(pointer: &str) -> String {
+    pointer.trim_start_matches('/').replace('/', ".")
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use trimtab_grader::{ExtractionRule, Grader, Verifier, last_boxed};
 
-use super::RowError;
-use super::conversation::{Conversation, Reply};
+use super::conversation::{Conversation, FIELDS as CONVERSATIONS, Reply};
+use super::error::name;
+use super::{RowError, unshown};
 use crate::problem::Problem;
 
 /// The fields of a row, as JSON pointers (RFC 6901). Of several, the first one present is used.
@@ -59,16 +60,23 @@ const ANSWERS: &[&str] = &[
     "/label",
 ];
 
+/// What `NuminaMath` has in place of an answer.
+const PLACEHOLDERS: [&str; 2] = ["proof", "notfound"];
+
 /// Where they have an answer with the way to it.
 const SOLUTIONS: &[&str] = &["/solution", "/Solution", "/reference_solution", "/response"];
 
 impl Fields {
     pub(super) fn problem(&self, id: String, row: &Value) -> Result<Problem, RowError> {
+        unshown::refuse(row)?;
         let tags = self.tags(row);
         let answer = self.answer(row, &tags);
         let is_reply = matches!(answer, Ok(Answer::Reply(_)));
         let question = self.question(row, is_reply)?;
         let (Answer::Given(answer) | Answer::Reply(answer)) = answer?;
+        if is_data(&answer) {
+            return Err(RowError::DataGold);
+        }
         Ok(Problem {
             id,
             question,
@@ -83,24 +91,27 @@ impl Fields {
     ///
     /// `is_reply` says that the answer is a message of the row's conversation.
     fn question(&self, row: &Value, is_reply: bool) -> Result<String, RowError> {
-        let own = match first(row, self.question) {
-            Err(missing @ RowError::Missing(_)) => missing,
-            found => return self.with_body(row, unwrapped(&found?)),
-        };
+        if let Some(found) = first(row, self.question) {
+            return self.with_body(row, unwrapped(&found?));
+        }
         let found = match (first(row, QUESTIONS), Conversation::of(row)) {
-            (Err(RowError::Missing(_)), Some(conversation)) if is_reply => {
-                conversation.until_reply().question()
-            }
-            (Err(RowError::Missing(_)), Some(conversation)) => conversation.question(),
-            (Err(RowError::Missing(_)), None) => text(row, "/prompt").unwrap_or(Err(own)),
-            (found, _) => found,
+            (Some(found), _) => found,
+            (None, Some(conversation)) if is_reply => conversation.until_reply().question(),
+            (None, Some(conversation)) => conversation.question(),
+            (None, None) => text(row, "/prompt").unwrap_or_else(|| {
+                let fields = [self.question, QUESTIONS, &CONVERSATIONS].concat();
+                Err(missing(row, "question", names(&fields)))
+            }),
         };
         found.map(|question| unwrapped(&question))
     }
 
     fn with_body(&self, row: &Value, question: String) -> Result<String, RowError> {
         let body = match &self.body {
-            Some(Body::Required(field)) => Some(first(row, &[field])?),
+            Some(Body::Required(field)) => {
+                let none = || Err(missing(row, "text before the question", names(&[field])));
+                Some(text(row, field).unwrap_or_else(none)?)
+            }
             Some(Body::Optional(field)) => text(row, field).transpose()?,
             None => None,
         };
@@ -118,20 +129,20 @@ impl Fields {
     /// If the field is missing or empty: the answer that is known, another field, the worked
     /// solution, or the assistant's message.
     fn answer(&self, row: &Value, tags: &BTreeMap<String, String>) -> Result<Answer, RowError> {
-        let missing = match self.gold.find(row) {
-            Err(error @ (RowError::EmptyGold | RowError::Missing(_))) => error,
-            found => return found.map(Answer::Given),
+        let mut is_empty = match self.gold.find(row) {
+            None => false,
+            Some(Err(RowError::EmptyGold)) => true,
+            Some(found) => return found.map(Answer::Given),
         };
-        let source = tags
-            .get("source")
-            .filter(|_| missing == RowError::EmptyGold);
+        let source = tags.get("source").filter(|_| is_empty);
         let mut known = self.missing_golds.iter();
         if let Some((_, gold)) = known.find(|(of, _)| source.is_some_and(|source| source == of)) {
             return Ok(Answer::Given((*gold).to_owned()));
         }
         match first_answer(row, ANSWERS) {
-            Err(RowError::Missing(_) | RowError::EmptyField(_)) => {}
-            found => return found.map(Answer::Given),
+            None => {}
+            Some(Err(RowError::EmptyField(_))) => is_empty = true,
+            Some(found) => return found.map(Answer::Given),
         }
         let mut solutions = SOLUTIONS
             .iter()
@@ -140,16 +151,26 @@ impl Fields {
             return Ok(Answer::Given(answer));
         }
         let reply = match Conversation::of(row).and_then(|conversation| conversation.reply()) {
-            Some(Reply::Answer(answer)) => answer,
-            Some(Reply::Text(text)) => {
-                worked(&text).ok_or(RowError::NoGold("in the assistant's message"))?
-            }
-            None => return Err(missing),
+            Some(Reply::Answer(answer)) => Some(answer.trim().to_owned()),
+            Some(Reply::Text(text)) => match worked(&text) {
+                None if !is_empty => return Err(RowError::NoGold("in the assistant's message")),
+                answer => answer,
+            },
+            None if !is_empty => return Err(self.missing_answer(row)),
+            None => None,
         };
-        match reply.trim() {
-            "" => Err(RowError::EmptyGold),
-            answer => Ok(Answer::Reply(answer.to_owned())),
-        }
+        let answer = reply.filter(|answer| !is_blank(answer));
+        answer.map(Answer::Reply).ok_or(RowError::EmptyGold)
+    }
+
+    fn missing_answer(&self, row: &Value) -> RowError {
+        let own: &[&str] = match &self.gold {
+            Gold::Field(fields) => fields,
+            Gold::AfterHashes(field) | Gold::LastBox(field) | Gold::WithoutUnits(field) => &[field],
+        };
+        let fields = names(&[own, ANSWERS].concat());
+        let tried = format!("{fields}, or as the end of {}", names(SOLUTIONS));
+        missing(row, "gold answer", tried)
     }
 
     fn tags(&self, row: &Value) -> BTreeMap<String, String> {
@@ -197,34 +218,49 @@ enum Answer {
 }
 
 impl Gold {
-    fn find(&self, row: &Value) -> Result<String, RowError> {
+    /// `None` if the field is missing or null.
+    fn find(&self, row: &Value) -> Option<Result<String, RowError>> {
         let gold = match self {
-            Self::Field(fields) => first_answer(row, fields),
-            Self::AfterHashes(field) => {
-                let text = first(row, &[field])?;
+            Self::Field(fields) => first_answer(row, fields)?,
+            Self::AfterHashes(field) => text(row, field)?.and_then(|text| {
                 let gold = text
                     .rsplit_once("####")
-                    .ok_or(RowError::NoGold("after `####`"))?
-                    .1;
-                Ok(gold.trim().to_owned())
-            }
-            Self::LastBox(field) => {
-                let text = first(row, &[field])?;
-                let gold = boxed(&text).ok_or(RowError::NoGold("in a box"))?;
-                Ok(gold.trim().to_owned())
-            }
-            Self::WithoutUnits(field) => {
-                let text = first(row, &[field])?;
+                    .map(|(_, gold)| gold.trim().to_owned());
+                gold.ok_or(RowError::NoGold("after `####`"))
+            }),
+            Self::LastBox(field) => text(row, field)?.and_then(|text| {
+                let gold = boxed(&text).map(|gold| gold.trim().to_owned());
+                gold.ok_or(RowError::NoGold("in a box"))
+            }),
+            Self::WithoutUnits(field) => text(row, field)?.map(|text| {
                 let value = |part: &str| part.split(" (").next().unwrap_or("").trim().to_owned();
-                Ok(text.split(';').map(value).collect::<Vec<_>>().join(", "))
-            }
+                text.split(';').map(value).collect::<Vec<_>>().join(", ")
+            }),
         };
-        match gold {
+        Some(match gold {
             Err(RowError::EmptyField(_)) => Err(RowError::EmptyGold),
-            Ok(gold) if gold.is_empty() => Err(RowError::EmptyGold),
+            Ok(gold) if is_blank(&gold) => Err(RowError::EmptyGold),
             _ => gold,
+        })
+    }
+}
+
+/// Whether a gold answer is none: no text, dots alone, or a placeholder.
+fn is_blank(gold: &str) -> bool {
+    gold.chars().all(|c| matches!(c, '.' | '…')) || PLACEHOLDERS.contains(&gold)
+}
+
+/// Whether a gold answer is a JSON object, or a list of objects or texts. A list of numbers may be
+/// an interval, a vector or a matrix, and `{}` the empty set.
+fn is_data(gold: &str) -> bool {
+    fn holds_data(value: &Value) -> bool {
+        match value {
+            Value::Object(fields) => !fields.is_empty(),
+            Value::Array(values) => values.iter().any(|it| it.is_string() || holds_data(it)),
+            _ => false,
         }
     }
+    gold.starts_with(['{', '[']) && serde_json::from_str(gold).is_ok_and(|it| holds_data(&it))
 }
 
 /// The content of the last box. A box without braces, `\boxed 7`, ends at the next `$`.
@@ -244,7 +280,7 @@ fn worked(text: &str) -> Option<String> {
     let word = || Some(text.trim()).filter(|text| !text.contains(char::is_whitespace));
     let answer = boxed(text).map(str::to_owned).or_else(found);
     let answer = answer.or_else(|| word().map(str::to_owned))?;
-    Some(answer.trim().to_owned()).filter(|answer| !answer.is_empty())
+    Some(answer.trim().to_owned()).filter(|answer| !is_blank(answer))
 }
 
 /// A text, or a list of texts below each other.
@@ -259,26 +295,73 @@ fn prose(value: &Value) -> Option<String> {
 }
 
 /// The answer in the first field present. A list of one answer counts as that answer, also if it
-/// is a text such as `["34"]`.
-fn first_answer(row: &Value, fields: &[&'static str]) -> Result<String, RowError> {
-    let answer = |field: &&'static str| match row.pointer(field)? {
-        Value::Array(list) if list.len() == 1 => scalar(&list[0], field),
-        value => scalar(value, field),
+/// is a text such as `["34"]`. A placeholder is an empty field.
+fn first_answer(row: &Value, fields: &[&'static str]) -> Option<Result<String, RowError>> {
+    let answer = |field: &&'static str| {
+        let text = match row.pointer(field)? {
+            Value::Array(list) if list.len() == 1 => scalar(&list[0], field)?,
+            value => scalar(value, field)?,
+        };
+        Some(text.map(without_list).and_then(|text| match text {
+            text if is_blank(&text) => Err(RowError::EmptyField(field)),
+            text => Ok(text),
+        }))
     };
-    let found = fields.iter().find_map(answer);
-    let text = found.unwrap_or(Err(RowError::Missing(fields[0])))?;
+    fields.iter().find_map(answer)
+}
+
+fn without_list(text: String) -> String {
     match serde_json::from_str::<[String; 1]>(&text) {
-        Ok([answer]) => Ok(answer.trim().to_owned()),
-        Err(_) => Ok(text),
+        Ok([answer]) => answer.trim().to_owned(),
+        Err(_) => text,
     }
 }
 
 /// The text of the first field present.
-fn first(row: &Value, fields: &[&'static str]) -> Result<String, RowError> {
-    fields
-        .iter()
-        .find_map(|field| text(row, field))
-        .unwrap_or(Err(RowError::Missing(fields[0])))
+fn first(row: &Value, fields: &[&'static str]) -> Option<Result<String, RowError>> {
+    fields.iter().find_map(|field| text(row, field))
+}
+
+/// The error of a row that has none of the fields tried.
+fn missing(row: &Value, what: &'static str, tried: String) -> RowError {
+    /// How many fields of the row are named.
+    const MOST: usize = 16;
+    let of = |(name, value): (&String, &Value)| {
+        let name: String = name.chars().take(40).flat_map(char::escape_debug).collect();
+        format!(
+            "`{name}`{}",
+            if value.is_null() {
+                ", which is null"
+            } else {
+                ""
+            }
+        )
+    };
+    let has = match row.as_object() {
+        Some(fields) if fields.is_empty() => "no fields".to_owned(),
+        Some(fields) => {
+            // Their order in the map depends on a feature of `serde_json`.
+            let mut fields: Vec<_> = fields.iter().collect();
+            fields.sort_by_key(|(name, _)| *name);
+            let more = if fields.len() > MOST { ", …" } else { "" };
+            let named: Vec<String> = fields.into_iter().take(MOST).map(of).collect();
+            named.join(", ") + more
+        }
+        None => "no fields but messages".to_owned(),
+    };
+    RowError::Missing { what, tried, has }
+}
+
+/// The names of fields between backticks, each once.
+fn names(fields: &[&str]) -> String {
+    let mut names: Vec<String> = vec![];
+    for field in fields {
+        let name = format!("`{}`", name(field));
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names.join(", ")
 }
 
 /// The trimmed text of a field, or its number in decimal digits. `None` if it is missing or null.

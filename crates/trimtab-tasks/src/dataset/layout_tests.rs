@@ -284,6 +284,50 @@ const LAYOUTS: &[(&str, &str, &str, &str, &str)] = &[
         "7",
     ),
     (
+        "NuminaMath 1.5, an answer in the solution alone",
+        "deepscaler",
+        r#"{"problem": "P", "answer": "notfound", "solution": "So it is $\\boxed{72}$."}"#,
+        "P",
+        "72",
+    ),
+    (
+        "OpenR1-Math, an answer in the reply alone",
+        "deepscaler",
+        r#"{"problem": "P", "answer": "proof", "solution": "…", "messages": [{"role": "user",
+            "content": "P"}, {"role": "assistant", "content": "\\boxed{72}"}]}"#,
+        "P",
+        "72",
+    ),
+    (
+        "a word that is no placeholder",
+        "deepscaler",
+        r#"{"problem": "P", "answer": "a proof"}"#,
+        "P",
+        "a proof",
+    ),
+    (
+        "MathVision without choices or image",
+        "deepscaler",
+        r#"{"question": "P", "answer": "7", "options": [], "choices": {"text": [], "label": []},
+            "image": {"bytes": null, "path": ""}, "images": null}"#,
+        "P",
+        "7",
+    ),
+    (
+        "a matrix, a list as text",
+        "deepscaler",
+        r#"{"problem": "P", "answer": "[[1, 2], [3, 4]]"}"#,
+        "P",
+        "[[1, 2], [3, 4]]",
+    ),
+    (
+        "the empty set, an object as text",
+        "deepscaler",
+        r#"{"problem": "P", "answer": "{}"}"#,
+        "P",
+        "{}",
+    ),
+    (
         "a key that occurs twice",
         "deepscaler",
         r#"{"problem": "O", "problem": "P", "answer": "1", "answer": "2"}"#,
@@ -292,34 +336,46 @@ const LAYOUTS: &[(&str, &str, &str, &str, &str)] = &[
     ),
 ];
 
+/// Where an answer is looked for.
+macro_rules! answers {
+    () => {
+        "`answer`, `Answer`, `expected_answer`, `final_answer`, `reward_model.ground_truth`, \
+         `ground_truth`, `gt_answer`, `target`, `label`, or as the end of `solution`, \
+         `Solution`, `reference_solution`, `response`"
+    };
+}
+
+const DATA_GOLD: &str = "1: the gold answer is a JSON object or list as text, such as the tests \
+                         of a program; it must be a number, a formula or words";
+
 /// Data set, row, error.
 const REFUSED: &[(&str, &str, &str)] = &[
     (
         "dapo-17k",
         r#"{"prompt": [{"role": "system", "content": "S"}], "reward_model": {"ground_truth":
             "1"}}"#,
-        "1: no message of the user in `/prompt`",
+        "1: no message of the user in `prompt`",
     ),
     (
         "dapo-17k",
         r#"{"messages": [], "answer": "1"}"#,
-        "1: no message of the user in `/messages`",
+        "1: no message of the user in `messages`",
     ),
     (
         "dapo-17k",
         r#"{"messages": [{"role": "user", "content": [{"type": "text", "text": "P"}, {"type":
             "image_url"}]}], "answer": "1"}"#,
-        "1: the user's message in `/messages` is not text alone",
+        "1: the user's message in `messages` is not text alone",
     ),
     (
         "dapo-17k",
         r#"{"messages": [{"role": "user", "content": null}], "answer": "1"}"#,
-        "1: the user's message in `/messages` is not text alone",
+        "1: the user's message in `messages` is not text alone",
     ),
     (
         "dapo-17k",
         r#"{"messages": [{"role": "user", "content": " "}], "answer": "1"}"#,
-        "1: the field `/messages` is empty",
+        "1: the field `messages` is empty",
     ),
     (
         "dapo-17k",
@@ -330,28 +386,103 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         "dapo-17k",
         r#"{"messages": [{"role": "user", "content": "P"}]}"#,
-        "1: no field `/answer`",
+        concat!(
+            "1: no gold answer in ",
+            answers!(),
+            "; the row has `messages`"
+        ),
     ),
     (
         "dapo-17k", // countdown
         r#"{"prompt": [{"role": "user", "content": "P"}], "reward_model": {"ground_truth":
             {"target": 98, "numbers": [44, 19]}}}"#,
-        "1: the field `/reward_model/ground_truth` is neither text nor a number",
+        "1: the field `reward_model.ground_truth` is neither text nor a number",
     ),
     (
         "dapo-17k",
         r#"{"problem": "P", "answer": ["1", "2"]}"#,
-        "1: the field `/answer` is neither text nor a number",
+        "1: the field `answer` is neither text nor a number",
     ),
     (
         "math500",
         r#"{"problem": "P", "answer": null, "solution": "It is clear."}"#,
-        "1: no field `/answer`",
+        concat!(
+            "1: no gold answer in ",
+            answers!(),
+            "; the row has `answer`, which is null, `problem`, `solution`"
+        ),
     ),
     (
         "dapo-17k", // Alpaca
-        r#"{"instruction": "P", "input": "", "output": "1"}"#,
-        "1: no field `/problem`",
+        r#"{"instruction": "P", "input": "", "answer": "1"}"#,
+        "1: no question in `problem`, `Problem`, `question`, `Question`, `query`, `prompt`, \
+         `messages`, `conversations`, `conversation`, `context_messages`; \
+         the row has `answer`, `input`, `instruction`",
+    ),
+    (
+        "gsm-hard",
+        r#"{"question": "P", "gt": "1"}"#,
+        concat!(
+            "1: no gold answer in `target`, `answer`, `Answer`, `expected_answer`, ",
+            "`final_answer`, `reward_model.ground_truth`, `ground_truth`, `gt_answer`, `label`, ",
+            "or as the end of `solution`, `Solution`, `reference_solution`, `response`; ",
+            "the row has `gt`, `question`"
+        ),
+    ),
+    (
+        "svamp",
+        r#"{"Question": "P", "Answer": "1", "a\nb": 1}"#,
+        "1: no text before the question in `Body`; the row has `Answer`, `Question`, `a\\nb`",
+    ),
+    (
+        "deepscaler", // MMLU
+        r#"{"question": "P", "subject": "s", "choices": ["3", "4", "5", "6"], "answer": 1}"#,
+        "1: prompts do not show `choices`; write the choices into the question and \
+         remove the field",
+    ),
+    (
+        "gsm8k", // ARC
+        r#"{"question": "P", "choices": {"text": ["3"], "label": ["A"]}, "answer": "\n#### A"}"#,
+        "1: prompts do not show `choices`; write the choices into the question and \
+         remove the field",
+    ),
+    (
+        "deepscaler", // MathQA
+        r#"{"Problem": "P", "Options": "a ) 3 , b ) 4", "answer": "b"}"#,
+        "1: prompts do not show `Options`; write the choices into the question and \
+         remove the field",
+    ),
+    (
+        "dapo-17k", // verl's Geometry3K
+        r#"{"prompt": [{"role": "user", "content": "<image>P"}], "images": ["x.png"], "answer":
+            "72"}"#,
+        "1: prompts do not show `images`; remove the row, or the field if the text suffices",
+    ),
+    (
+        "math500", // Open-R1's multimodal set
+        r#"{"problem": "P", "solution": "$\\boxed{72}$", "image": {"bytes": "x", "path": null}}"#,
+        "1: prompts do not show `image`; remove the row, or the field if the text suffices",
+    ),
+    (
+        "deepscaler",
+        r#"{"problem": "P", "answer": "7", "videos": [{"path": "x.mp4"}]}"#,
+        "1: prompts do not show `videos`; remove the row, or the field if the text suffices",
+    ),
+    (
+        "deepscaler", // Eurus
+        r#"{"prompt": [{"role": "user", "content": "P"}], "ability": "code", "reward_model":
+            {"ground_truth": "{\"inputs\": [\"1 2\\n\"], \"outputs\": [\"3\\n\"]}"}}"#,
+        DATA_GOLD,
+    ),
+    (
+        "deepscaler", // DeepCoder
+        r#"{"prompt": "P", "ground_truth": "[{\"input\": \"1 2\", \"output\": \"3\"}]"}"#,
+        DATA_GOLD,
+    ),
+    (
+        "deepscaler", // KodCode
+        r#"{"prompt": "P", "ground_truth": ["[\"assert a\", \"assert b\"]"]}"#,
+        DATA_GOLD,
     ),
     (
         "dapo-17k",

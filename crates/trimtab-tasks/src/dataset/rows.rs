@@ -1,5 +1,6 @@
 //! The rows of a file in any format, as JSON values with line numbers.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -7,7 +8,7 @@ use std::path::Path;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::{DatasetError, RowError};
+use super::{DatasetError, RowError, numbers};
 use crate::reader;
 
 /// Maximum size of a file, in bytes. The largest published set has about 300 MB.
@@ -121,15 +122,22 @@ fn row(bytes: &[u8]) -> Result<Value, RowError> {
         return Err(RowError::TooLong);
     }
     let text = std::str::from_utf8(bytes).map_err(|_| RowError::NotUtf8)?;
-    let value: Value = serde_json::from_str(text).map_err(|error| {
-        // The line in the message counts from the start of the row.
-        let message = error.to_string();
-        let what = message.split(" at line ").next().unwrap_or_default();
-        RowError::Json(format!("{what}, column {}", error.column()))
-    })?;
+    let mut value = json(text)?;
+    if let Cow::Owned(quoted) = numbers::quoted(text) {
+        value = json(&quoted)?;
+    }
     if value.is_object() || value.is_array() {
         Ok(value) // a row of Open-Reasoner-Zero is a list of messages
     } else {
         Err(RowError::NotAnObject)
     }
+}
+
+fn json(text: &str) -> Result<Value, RowError> {
+    serde_json::from_str(text).map_err(|error| {
+        // The line in the message counts from the start of the row.
+        let message = error.to_string();
+        let what = message.split(" at line ").next().unwrap_or_default();
+        RowError::Json(format!("{what}, column {}", error.column()))
+    })
 }

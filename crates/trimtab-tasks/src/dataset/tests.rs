@@ -164,6 +164,24 @@ fn each_gold_rule_finds_the_gold() {
 }
 
 #[test]
+fn numbers_keep_the_digits_that_are_written() {
+    for written in [
+        "123456789012345678901234567890",
+        "18446744073709551617",
+        "-9223372036854775809",
+        "9007199254740993",
+        "0.1234567890123456789",
+    ] {
+        let row = format!(r#"{{"question": "P", "answer": {written}}}"#);
+        assert_eq!(only("deepscaler", &row).answer, written);
+        let row = format!(r#"[{{"question": "P", "answer": [{written}]}}]"#);
+        assert_eq!(only("math500", &row).answer, written);
+    }
+    let error = refused("deepscaler", "{18446744073709551617: 1}");
+    assert!(error.contains("key must be a string"), "{error}");
+}
+
+#[test]
 fn a_gold_that_was_never_published_is_known() {
     let row = |source: &str| {
         format!(
@@ -181,12 +199,29 @@ fn a_gold_that_was_never_published_is_known() {
             "deepscaler",
             r#"{"problem": "P", "answer": " "}"#.to_owned(),
         ),
+        (
+            "deepscaler",
+            r#"{"problem": "P", "answer": "proof", "solution": "..."}"#.to_owned(),
+        ),
+        (
+            "math500",
+            concat!(
+                r#"{"problem": "P", "answer": "notfound", "solution": "\\boxed{proof}", "#,
+                r#""messages": [{"role": "user", "content": "P"}, "#,
+                r#"{"role": "assistant", "content": "I do not know."}]}"#
+            )
+            .to_owned(),
+        ),
+        (
+            "aime24",
+            r#"{"problem": "P", "expected_answer": ["proof"]}"#.to_owned(),
+        ),
     ] {
         let loaded = load(name, &row, MalformedRows::Refuse).expect("no malformed row");
         assert!(loaded.problems.is_empty());
         let reason = loaded.reasons[0].to_string();
         assert!(
-            reason.ends_with("line 1: the gold answer is empty"),
+            reason.contains("line 1: the gold answer is empty"),
             "{reason}"
         );
     }
@@ -224,7 +259,12 @@ fn levels_and_subjects_become_tags() {
 fn a_malformed_row_is_an_error_with_its_line_or_is_skipped() {
     let text = "{\"problem\": \"P\", \"answer\": \"1\"}\n\n{\"problem\": \"P\"}\n\
                 {\"problem\": \"R\", \"answer\": 2}\n";
-    assert_eq!(refused("dapo-17k", text), "3: no field `/answer`");
+    let error = refused("dapo-17k", text);
+    assert!(
+        error.starts_with("3: no gold answer in `answer`, "),
+        "{error}"
+    );
+    assert!(error.ends_with("; the row has `problem`"), "{error}");
     let loaded = load("dapo-17k", text, MalformedRows::Skip).expect("two good rows");
     let ids: Vec<&str> = loaded
         .problems
@@ -235,7 +275,11 @@ fn a_malformed_row_is_an_error_with_its_line_or_is_skipped() {
     assert_eq!(loaded.skipped, 1);
     let array =
         "[\n {\"Body\": \"B\", \"Question\": \"Q\", \"Answer\": 1},\n\n {\"Body\": \"B\"},\n 7]";
-    assert_eq!(refused("svamp", array), "4: no field `/Question`");
+    let error = refused("svamp", array);
+    assert!(
+        error.starts_with("4: no question in `Question`, "),
+        "{error}"
+    );
     let skipped = load("svamp", array, MalformedRows::Skip)
         .expect("a good row")
         .reasons;
@@ -254,23 +298,19 @@ fn hostile_files_are_errors() {
         ("null", "1: not a JSON object"),
         (
             r#"{"problem": [], "answer": "1"}"#,
-            "1: the field `/problem` is neither text nor a number",
+            "1: the field `problem` is neither text nor a number",
         ),
         (
             r#"{"problem": "P", "answer": {"a": 1}}"#,
-            "1: the field `/answer` is neither text nor a number",
+            "1: the field `answer` is neither text nor a number",
         ),
         (
             r#"{"problem": "P", "answer": true}"#,
-            "1: the field `/answer` is neither text nor a number",
+            "1: the field `answer` is neither text nor a number",
         ),
         (
             r#"{"problem": " ", "answer": "1"}"#,
-            "1: the field `/problem` is empty",
-        ),
-        (
-            r#"{"problem": "P", "answer": null}"#,
-            "1: no field `/answer`",
+            "1: the field `problem` is empty",
         ),
         (
             r#"{"problem": "P", "answer": 1e999}"#,
