@@ -1,5 +1,6 @@
 //! From a row to a problem: the fields of each data set.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -68,12 +69,14 @@ const SOLUTIONS: &[&str] = &["/solution", "/Solution", "/reference_solution", "/
 
 impl Fields {
     pub(super) fn problem(&self, id: String, row: &Value) -> Result<Problem, RowError> {
+        let row = &*unpacked(row);
         unshown::refuse(row)?;
         let tags = self.tags(row);
         let answer = self.answer(row, &tags);
         let is_reply = matches!(answer, Ok(Answer::Reply(_)));
         let question = self.question(row, is_reply)?;
         let (Answer::Given(answer) | Answer::Reply(answer)) = answer?;
+        let answer = after_hashes(answer);
         if is_data(&answer) {
             return Err(RowError::DataGold);
         }
@@ -261,6 +264,35 @@ fn is_data(gold: &str) -> bool {
         }
     }
     gold.starts_with(['{', '[']) && serde_json::from_str(gold).is_ok_and(|it| holds_data(&it))
+}
+
+/// The row with conversations and answers as they are, where a table has written them as JSON in a
+/// text.
+fn unpacked(row: &Value) -> Cow<'_, Value> {
+    let mut row = Cow::Borrowed(row);
+    for field in [&CONVERSATIONS[..], &["/reward_model"]].concat() {
+        let Some(Value::String(text)) = row.pointer(field) else {
+            continue;
+        };
+        let is_packed = |value: &Value| match value {
+            Value::Array(messages) => !messages.is_empty() && messages.iter().all(Value::is_object),
+            other => field == "/reward_model" && other.is_object(),
+        };
+        if let Some(value) = serde_json::from_str(text).ok().filter(is_packed)
+            && let Some(place) = row.to_mut().pointer_mut(field)
+        {
+            *place = value;
+        }
+    }
+    row
+}
+
+/// What follows the last `####` that begins a line, as GSM8K has it, or the whole answer.
+fn after_hashes(answer: String) -> String {
+    match answer.rsplit_once("\n####") {
+        Some((_, gold)) if !gold.trim().is_empty() => gold.trim().to_owned(),
+        _ => answer,
+    }
 }
 
 /// The content of the last box. A box without braces, `\boxed 7`, ends at the next `$`.

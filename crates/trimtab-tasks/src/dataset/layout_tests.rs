@@ -16,6 +16,21 @@ const LAYOUTS: &[(&str, &str, &str, &str, &str)] = &[
         "72",
     ),
     (
+        "verl after a table that holds texts only",
+        "deepscaler",
+        r#"{"prompt": "[{\"role\": \"user\", \"content\": \"P\"}]",
+            "reward_model": "{\"style\": \"rule\", \"ground_truth\": \"72\"}"}"#,
+        "P",
+        "72",
+    ),
+    (
+        "GSM8K under another name",
+        "deepscaler",
+        r##"{"question": "P", "answer": "40+32 = <<40+32=72>>72\n#### 72"}"##,
+        "P",
+        "72",
+    ),
+    (
         "verl's GSM8K, read as that benchmark",
         "gsm8k",
         r#####"{"prompt": [{"role": "user", "content": "P Let's think step by step and output the
