@@ -12,7 +12,7 @@ use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use trimtab::model::Site;
 use trimtab::model::tensor_file::{HostTensor, TensorFile};
-use trimtab_examples::{ModelArgs, VectorsArgs, exit_code, parse_flags, say};
+use trimtab_examples::{ModelArgs, VectorsArgs, exit_code, parse_flags, prompt_text, say};
 
 /// Writes logits and residual streams of one sequence to a file.
 #[derive(Parser)]
@@ -61,7 +61,7 @@ fn run(args: &Args) -> Result<()> {
     let base = &steered.base;
     let tokens = match (&args.tokens, &args.prompt) {
         (Some(tokens), _) => tokens.clone(),
-        (None, Some(prompt)) => base.tokenizer.encode(&prompt.replace("\\n", "\n"))?,
+        (None, Some(prompt)) => base.tokenizer.encode(&prompt_text(prompt))?,
         (None, None) => bail!("give the sequence with --tokens 1,2,3 or --prompt TEXT"),
     };
     let config = &base.model.config;

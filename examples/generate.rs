@@ -20,7 +20,7 @@ use trimtab::model::generation::{Generation, stop_on_text};
 use trimtab::model::tokenizer::TextStream;
 use trimtab::model::{ChatMessage, GenerateOptions, Pretrained};
 use trimtab_examples::{
-    ModelArgs, SamplingArgs, Stop, VectorsArgs, exit_code, note, parse_flags, say,
+    ModelArgs, SamplingArgs, Stop, VectorsArgs, exit_code, note, parse_flags, prompt_text, say,
 };
 
 /// Completes a prompt.
@@ -28,7 +28,8 @@ use trimtab_examples::{
 struct Args {
     #[command(flatten)]
     model: ModelArgs,
-    /// Text to continue; `\n` stands for a line break.
+    /// Text to continue; `\n` stands for a line break, unless a small letter follows, as in
+    /// `\neq`.
     #[arg(long, value_name = "TEXT")]
     prompt: String,
     #[command(flatten)]
@@ -116,7 +117,7 @@ fn run(args: &Args) -> Result<()> {
 
 /// What is sent to the model, as text with its special tokens and as token ids.
 fn prompt(args: &Args, base: &Pretrained) -> Result<(String, Vec<u32>)> {
-    let text = args.prompt.replace("\\n", "\n");
+    let text = prompt_text(&args.prompt);
     if !args.chat {
         let tokens = base.tokenizer.encode(&text)?;
         return Ok((base.tokenizer.decode_with_special_tokens(&tokens)?, tokens));
