@@ -67,12 +67,17 @@ pub fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<(
 /// Replaces the file at `path` by `bytes`. After a crash the file holds its old content or the new
 /// one, never a part.
 ///
-/// The bytes go to a temporary file in the same folder, which is synced and renamed.
+/// The bytes go to a temporary file in the same folder, which is synced and renamed. A symbolic
+/// link stays, and the file that it leads to is replaced. A device or pipe is written to.
 ///
 /// # Errors
 ///
 /// Writing fails. The file at `path` is then the old one or the new one, whole.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.into()); // a new file has none
+    if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        return File::options().write(true).open(path)?.write_all(bytes);
+    }
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
@@ -132,5 +137,27 @@ mod tests {
         }
         let error = read_exact_at(&file, &mut bytes, 7).expect_err("three bytes are left");
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_and_devices_stay_what_they_are() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let [target, link] = ["target", "link"].map(|name| folder.path().join(name));
+        fs::write(&target, b"old").expect("a writable folder");
+        std::os::unix::fs::symlink(&target, &link).expect("a writable folder");
+        write_atomically(&link, b"new").expect("a writable file");
+        assert!(link.is_symlink());
+        assert_eq!(fs::read(&target).expect("still there"), b"new");
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.expect("a program of every Unix").success());
+        let reader = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || fs::read(pipe)
+        });
+        write_atomically(&pipe, b"new").expect("a reader waits");
+        assert_eq!(reader.join().expect("no panic").expect("a pipe"), b"new");
+        assert!(!fs::metadata(&pipe).expect("still there").is_file());
     }
 }

@@ -161,7 +161,7 @@ fn another_run_is_refused_with_what_differs() {
     let mut others = items.clone();
     others[4].gold += "1";
     let message = refused(protocol(&others), arm(), &others);
-    assert!(message.contains("another problems_sha256"), "{message}");
+    assert!(message.contains("it differs: problems_sha256"), "{message}");
 }
 
 #[test]

@@ -301,8 +301,13 @@ fn boxed(text: &str) -> Option<&str> {
 }
 
 /// The answer of a worked solution: its last box, what it announces as the answer, or the whole
-/// text if that is one formula or word.
+/// text if that is one formula or word. What was thought before `</think>` is no answer.
 fn worked(text: &str) -> Option<String> {
+    let text = match text.rsplit_once("</think>") {
+        Some((_, after)) => after,
+        None if text.contains("<think>") => return None, // it never ends
+        None => text,
+    };
     let rules = [
         ExtractionRule::Boxes,
         ExtractionRule::Phrase,

@@ -24,9 +24,17 @@ const LAYOUTS: &[(&str, &str, &str, &str, &str)] = &[
         "72",
     ),
     (
+        "a distilled reply with its thoughts",
+        "deepscaler",
+        r#"{"messages": [{"role": "user", "content": "P"}, {"role": "assistant", "content":
+            "<think>maybe \\boxed{3}</think> So it is \\boxed{72}."}]}"#,
+        "P",
+        "72",
+    ),
+    (
         "GSM8K under another name",
         "deepscaler",
-        r##"{"question": "P", "answer": "40+32 = <<40+32=72>>72\n#### 72"}"##,
+        r#"{"question": "P", "answer": "40+32 = <<40+32=72>>72\n#### 72"}"#,
         "P",
         "72",
     ),
