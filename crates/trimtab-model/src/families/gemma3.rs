@@ -4,13 +4,13 @@
 use trimtab_kernels::Activation;
 
 use super::common::{
-    Defaults, FOUR_NORMS, LLAMA, LayerType, cap, layer_types, plain, read_multimodal, set_windows,
+    Defaults, LLAMA, LayerType, cap, layer_types, plain, read_multimodal, set_windows,
 };
-use super::layer_ropes::{LOCAL_ROPE, split_ropes};
+use super::gemma2;
+use super::layer_ropes::{add_local_rope, split_ropes};
 use crate::config::architecture::{ModelConfig, QkNorm, TensorNames};
 use crate::config::error::ConfigError;
 use crate::config::keys::ConfigKeys;
-use crate::config::rope::{PartialRotary, RopeConfig, RopeDefaults};
 
 const DEFAULTS: Defaults = Defaults {
     vocab_size: 262_208,
@@ -54,18 +54,7 @@ pub(super) fn read_with_images(keys: &mut ConfigKeys) -> Result<ModelConfig, Con
 pub(super) fn read(keys: &mut ConfigKeys) -> Result<ModelConfig, ConfigError> {
     let local_rope = split_ropes(keys)?;
     let mut config = plain(keys, &DEFAULTS)?;
-    let attention_bias = keys.or("attention_bias", false)?;
-    let query_pre_attn_scalar: f64 = keys.or("query_pre_attn_scalar", 256.0)?;
-    let rope = RopeDefaults {
-        rope_theta: keys.or("rope_local_base_freq", 10_000.0)?,
-        partial: PartialRotary::Ignored,
-        query_scaling: false,
-        head_dim: config.head_dim,
-        max_position_embeddings: config.max_position_embeddings,
-    };
-    let local_rope = keys.within(LOCAL_ROPE, local_rope, |fields| {
-        RopeConfig::read_fields(fields, &rope)
-    })?;
+    gemma2::read_conventions(keys, &mut config)?;
     let sliding_window = keys.nullable("sliding_window", 4096)?;
     let pattern: usize = keys.or("sliding_window_pattern", 6)?;
     let types = layer_types(keys, config.num_hidden_layers, |layer| {
@@ -76,21 +65,11 @@ pub(super) fn read(keys: &mut ConfigKeys) -> Result<ModelConfig, ConfigError> {
         }
     })?;
     set_windows(&mut config, &types, sliding_window)?;
+    let local_theta = keys.or("rope_local_base_freq", 10_000.0)?;
+    add_local_rope(keys, &mut config, local_rope, local_theta, &types)?;
     let architecture = &mut config.architecture;
-    architecture.norms = FOUR_NORMS;
-    architecture.norm_offset = 1.0;
     architecture.qk_norm = Some(QkNorm::Head);
-    architecture.biases.qkv = attention_bias;
-    architecture.biases.o = attention_bias;
-    architecture.embedding_scale = (config.hidden_size as f64).sqrt();
-    architecture.attention_scale = 1.0 / query_pre_attn_scalar.sqrt();
     architecture.attn_logit_softcapping = cap(keys, "attn_logit_softcapping", None)?;
     architecture.final_logit_softcapping = cap(keys, "final_logit_softcapping", None)?;
-    architecture.ropes.push(local_rope);
-    for (layer, kind) in architecture.layers.iter_mut().zip(types) {
-        if kind == LayerType::SlidingAttention {
-            layer.rope = Some(1);
-        }
-    }
     Ok(config)
 }

@@ -3,11 +3,14 @@
 
 use serde_json::{Map, Value};
 
+use super::common::LayerType;
+use crate::config::architecture::ModelConfig;
 use crate::config::error::{ConfigError, refuse};
 use crate::config::keys::{ConfigKeys, shorten};
+use crate::config::rope::{PartialRotary, RopeConfig, RopeDefaults};
 
 /// Where the rotary embedding of the local layers is in newer files.
-pub(super) const LOCAL_ROPE: &str = "rope_parameters.sliding_attention";
+const LOCAL_ROPE: &str = "rope_parameters.sliding_attention";
 
 /// Takes apart `rope_parameters`, which newer files nest by the type of layer: returns the fields
 /// of the local layers and leaves those of the global ones in `rope_parameters`.
@@ -39,4 +42,34 @@ pub(super) fn split_ropes(keys: &mut ConfigKeys) -> Result<Map<String, Value>, C
     }
     keys.put("rope_parameters", global);
     Ok(local)
+}
+
+/// Reads the rotary embedding of the local layers from the fields that [`split_ropes`] returned,
+/// and gives it to the layers of that type.
+pub(super) fn add_local_rope(
+    keys: &mut ConfigKeys,
+    config: &mut ModelConfig,
+    fields: Map<String, Value>,
+    rope_theta: f64,
+    types: &[LayerType],
+) -> Result<(), ConfigError> {
+    let defaults = RopeDefaults {
+        rope_theta,
+        partial: PartialRotary::Ignored,
+        query_scaling: false,
+        head_dim: config.head_dim,
+        max_position_embeddings: config.max_position_embeddings,
+    };
+    let rope = keys.within(LOCAL_ROPE, fields, |fields| {
+        RopeConfig::read_fields(fields, &defaults)
+    })?;
+    let architecture = &mut config.architecture;
+    let index = architecture.ropes.len();
+    architecture.ropes.push(rope);
+    for (layer, &kind) in architecture.layers.iter_mut().zip(types) {
+        if kind == LayerType::SlidingAttention {
+            layer.rope = Some(index);
+        }
+    }
+    Ok(())
 }

@@ -12,11 +12,20 @@ const DEFAULTS: Defaults = Defaults {
 };
 
 pub(super) fn read(keys: &mut ConfigKeys) -> Result<ModelConfig, ConfigError> {
-    let mut config = plain(keys, &DEFAULTS)?;
+    let mut config = read_with(keys, &DEFAULTS)?;
+    read_windows(keys, &mut config)?;
+    Ok(config)
+}
+
+/// All but the sliding windows.
+pub(super) fn read_with(
+    keys: &mut ConfigKeys,
+    defaults: &Defaults,
+) -> Result<ModelConfig, ConfigError> {
+    let mut config = plain(keys, defaults)?;
     let attention_bias = keys.or("attention_bias", false)?;
     config.architecture.biases.qkv = attention_bias;
     config.architecture.biases.o = attention_bias;
     config.architecture.qk_norm = Some(QkNorm::Head);
-    read_windows(keys, &mut config)?;
     Ok(config)
 }

@@ -1,8 +1,8 @@
 //! Qwen3-MoE: Qwen3 with a mixture of experts in most layers.
 
-use super::common::{Defaults, plain};
-use super::qwen2;
-use crate::config::architecture::{ExpertsConfig, ModelConfig, QkNorm};
+use super::common::Defaults;
+use super::{qwen2, qwen3};
+use crate::config::architecture::{ExpertsConfig, ModelConfig};
 use crate::config::error::{ConfigError, refuse};
 use crate::config::keys::ConfigKeys;
 
@@ -15,11 +15,7 @@ const DEFAULTS: Defaults = Defaults {
 };
 
 pub(super) fn read(keys: &mut ConfigKeys) -> Result<ModelConfig, ConfigError> {
-    let mut config = plain(keys, &DEFAULTS)?;
-    let attention_bias = keys.or("attention_bias", false)?;
-    config.architecture.biases.qkv = attention_bias;
-    config.architecture.biases.o = attention_bias;
-    config.architecture.qk_norm = Some(QkNorm::Head);
+    let mut config = qwen3::read_with(keys, &DEFAULTS)?;
     let window = keys.nullable("sliding_window", 4096)?;
     if keys.or("use_sliding_window", false)? {
         for layer in &mut config.architecture.layers {
