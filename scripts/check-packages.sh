@@ -6,7 +6,8 @@ cd "$(dirname "$0")/.."
 model=$PWD/examples/assets/nano
 target=$PWD/target
 
-cargo package --workspace --no-verify --allow-dirty --quiet --target-dir "$target"
+mapfile -t packages < <(printf -- '-p\n%s\n' $(basename -a crates/*))
+cargo package "${packages[@]}" --no-verify --allow-dirty --quiet --target-dir "$target"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
