@@ -8,7 +8,7 @@
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
-use trimtab_grader::{Grade, check, grade};
+use trimtab_grader::{Grade, Rules, check, grade};
 
 #[derive(Deserialize)]
 struct Case {
@@ -24,12 +24,12 @@ impl Case {
     fn grade(&self) -> Grade {
         if self.form.as_deref() == Some("answer") {
             Grade {
-                verdict: check(&self.gold, &self.prediction),
+                verdict: check(&self.gold, &self.prediction, &Rules::DEFAULT),
                 extracted: Some(self.prediction.clone()),
                 source: None,
             }
         } else {
-            grade(&self.gold, &self.prediction)
+            grade(&self.gold, &self.prediction, &Rules::DEFAULT)
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::expr::Expr;
 use crate::lex::{Commas, Lexeme, lex};
 use crate::parse::parse;
 use crate::prose::{choice_letter, names_no_number, picks_choice, prose};
+use crate::rules::Rules;
 use crate::verdict::Reason;
 
 /// The result of a comparison.
@@ -33,9 +34,7 @@ impl From<Reason> for Equality {
 }
 
 /// Compares a gold answer with an answer: as texts first, then as mathematics.
-///
-/// With `rounded_gold`, a gold answer with decimals equals every value that rounds to it.
-pub(crate) fn compare(gold: &str, answer: &str, rounded_gold: bool) -> Equality {
+pub(crate) fn compare(gold: &str, answer: &str, rules: &Rules) -> Equality {
     let mut budget = Budget::new();
     let gold_tokens = lex(gold, Commas::Thousands, &mut budget);
     let answer_tokens = lex(answer, Commas::Thousands, &mut budget);
@@ -56,7 +55,7 @@ pub(crate) fn compare(gold: &str, answer: &str, rounded_gold: bool) -> Equality 
     let mut comparer = Comparer {
         budget: &mut budget,
         seed,
-        rounded_gold,
+        rules,
     };
     comparer.compare_mathematics((gold, &gold_tokens), (answer, &answer_tokens))
 }
@@ -102,8 +101,7 @@ struct Comparer<'b> {
     /// Picks the points at which variables are evaluated. It depends on both texts, so that no
     /// answer can be written to equal the gold answer at these points only.
     seed: u64,
-    /// Whether a gold answer with decimals equals every value that rounds to it.
-    rounded_gold: bool,
+    rules: &'b Rules,
 }
 
 impl Comparer<'_> {

@@ -7,7 +7,15 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde_json::Value;
-use trimtab_grader::{Grade, check, grade, is_understood};
+use trimtab_grader::{Grade, Rules, Verdict, is_understood};
+
+fn check(gold: &str, answer: &str) -> Verdict {
+    trimtab_grader::check(gold, answer, &Rules::DEFAULT)
+}
+
+fn grade(gold: &str, text: &str) -> Grade {
+    trimtab_grader::grade(gold, text, &Rules::DEFAULT)
+}
 
 #[derive(Deserialize)]
 struct Case {

@@ -5,6 +5,7 @@ use crate::Reason;
 use crate::evaluate::{Fault, Point, Sameness, Value, Variables, evaluate, sameness};
 use crate::expr::Expr;
 use crate::rational::Rational;
+use crate::rules::Rounding;
 use crate::vocabulary;
 
 /// Points at which two expressions with variables must agree.
@@ -180,7 +181,7 @@ impl Comparer<'_> {
         if varies(gold) || varies(answer) {
             return Ok(false);
         }
-        if self.rounded_gold
+        if self.rules.rounding == Rounding::Gold
             && let Some((value, decimals)) = of_gold
         {
             let half_unit = Rational::Small(1, 2).times(&unit_of(decimals, self)?, self.budget)?;
