@@ -5,6 +5,7 @@ mod phrase;
 mod value;
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use memchr::memmem;
 
@@ -35,13 +36,25 @@ pub enum AnswerSource {
 pub(crate) struct Found<'a> {
     pub(crate) answer: Cow<'a, str>,
     pub(crate) source: AnswerSource,
+    /// The bytes of the text that hold it. `None` if it was put together from parts.
+    pub(crate) span: Option<Range<usize>>,
 }
 
 /// The answer in `text`: the first place of [`AnswerSource`] that has one, in their order.
 ///
 /// `choice` is the gold answer if that is the letter of a choice.
-pub(crate) fn extract<'a>(text: &'a str, rules: &Rules, choice: Option<char>) -> Option<Found<'a>> {
-    let found = |answer: Cow<'a, str>, source| Some(Found { answer, source });
+pub(crate) fn extract<'a>(text: &'a str, rules: Rules, choice: Option<char>) -> Option<Found<'a>> {
+    let found = |answer: Cow<'a, str>, source| {
+        let span = match &answer {
+            Cow::Borrowed(answer) => span(text, answer),
+            Cow::Owned(_) => None,
+        };
+        Some(Found {
+            answer,
+            source,
+            span,
+        })
+    };
     if rules.boxed_only {
         return found(Cow::Borrowed(last_boxed(text)?), AnswerSource::Box);
     }
@@ -69,6 +82,13 @@ pub(crate) fn extract<'a>(text: &'a str, rules: &Rules, choice: Option<char>) ->
     }
     let (answer, source) = value::last(message).filter(|_| rules.fallback)?;
     found(answer, source)
+}
+
+/// The bytes of `text` that `answer` is. `None` if it is no part of it.
+fn span(text: &str, answer: &str) -> Option<Range<usize>> {
+    let start = answer.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
+    let end = start + answer.len();
+    (end <= text.len()).then_some(start..end)
 }
 
 /// The answer in a gold text: the content of its boxes, or the whole text if it has none.

@@ -4,6 +4,7 @@ use crate::answer::{MAX_BYTES, single_backslashes};
 use crate::equality::{Equality, compare};
 use crate::extract::{extract, gold_answer};
 use crate::prose::choice_letter;
+use crate::rule::Rule;
 use crate::rules::Rules;
 use crate::verdict::{Grade, Reason, Verdict};
 
@@ -23,17 +24,39 @@ use crate::verdict::{Grade, Reason, Verdict};
 /// assert_eq!(found.source, Some(AnswerSource::Phrase));
 /// ```
 pub fn grade(gold: &str, text: &str, rules: &Rules) -> Grade {
-    match extract(text, rules, choice_letter(&gold_answer(gold))) {
-        Some(found) => Grade {
-            verdict: check(gold, &found.answer, rules),
-            extracted: Some(found.answer.into_owned()),
-            source: Some(found.source),
-        },
-        None => Grade {
+    let Some(found) = extract(text, *rules, choice_letter(&gold_answer(gold))) else {
+        return Grade {
             verdict: Verdict::Wrong,
+            because: vec![Rule::NoAnswer],
             extracted: None,
             source: None,
-        },
+            span: None,
+        };
+    };
+    Grade {
+        source: Some(found.source),
+        span: found.span,
+        ..grade_answer(gold, &found.answer, rules)
+    }
+}
+
+/// Checks an answer as [`check`] does, and says by which rules. There is nothing to find: the text
+/// is the answer.
+///
+/// ```
+/// use trimtab_grader::{Rule, Rules, grade_answer};
+///
+/// let grade = grade_answer("5", "x = 5.0", &Rules::DEFAULT);
+/// assert_eq!(grade.because, [Rule::SameValue, Rule::NameLeftOut]);
+/// ```
+pub fn grade_answer(gold: &str, answer: &str, rules: &Rules) -> Grade {
+    let mut because = Vec::new();
+    Grade {
+        verdict: judge(gold, answer, *rules, &mut because),
+        because,
+        extracted: Some(answer.to_owned()),
+        source: None,
+        span: None,
     }
 }
 
@@ -81,6 +104,11 @@ pub fn grade(gold: &str, text: &str, rules: &Rules) -> Grade {
 /// assert_eq!(check("1", "10^{10^{10}}"), Verdict::Undecided(Reason::Budget));
 /// ```
 pub fn check(gold: &str, answer: &str, rules: &Rules) -> Verdict {
+    judge(gold, answer, *rules, &mut Vec::new())
+}
+
+/// The verdict on an answer. Adds the rules that led to it to `because`.
+fn judge(gold: &str, answer: &str, rules: Rules, because: &mut Vec<Rule>) -> Verdict {
     let gold = gold_answer(gold);
     let gold = single_backslashes(gold.trim());
     let answer = single_backslashes(answer.trim());
@@ -88,12 +116,13 @@ pub fn check(gold: &str, answer: &str, rules: &Rules) -> Verdict {
         return Verdict::Undecided(Reason::NotUnderstood);
     }
     if gold == answer {
+        because.push(Rule::SameText);
         return Verdict::Correct;
     }
     if gold.len() > MAX_BYTES || answer.len() > MAX_BYTES {
         return Verdict::Undecided(Reason::Budget);
     }
-    match compare(&gold, &answer, rules) {
+    match compare(&gold, &answer, rules, because) {
         Equality::Equal => Verdict::Correct,
         Equality::Different => Verdict::Wrong,
         Equality::Unknown(reason) => Verdict::Undecided(reason),

@@ -27,6 +27,7 @@
 // From a text to a verdict.
 mod extract;
 mod grader;
+mod rule;
 mod rules;
 mod verdict;
 mod verifier;
@@ -51,7 +52,8 @@ mod rational;
 
 pub use answer::is_understood;
 pub use extract::{AnswerSource, last_boxed};
-pub use grader::{check, grade};
+pub use grader::{check, grade, grade_answer};
+pub use rule::Rule;
 pub use rules::{Expected, Language, Rounding, Rules};
 pub use verdict::{Grade, Reason, Verdict};
 pub use verifier::Verifier;

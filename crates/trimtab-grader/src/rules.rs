@@ -13,6 +13,10 @@
 /// let rules = Rules { rounding: Rounding::Gold, ..Rules::DEFAULT };
 /// assert_eq!(check("0.33", r"\frac{1}{3}", &rules), Verdict::Correct);
 /// ```
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent settings, named where they are set"
+)]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use trimtab_grader::{AnswerSource, Grade, Rules, Verdict, check, grade};
+use trimtab_grader::{AnswerSource, Grade, Rules, Verdict, grade, grade_answer};
 
 /// A line of the input; other fields are ignored.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -104,11 +104,7 @@ impl AnswerCase {
     /// Grades the prediction. An answer is extracted from it, unless its form is `answer`.
     pub fn grade(&self, rules: &Rules) -> Grade {
         if self.form == Some(PredictionForm::Answer) {
-            Grade {
-                verdict: check(&self.gold, &self.prediction, rules),
-                extracted: Some(self.prediction.clone()),
-                source: None,
-            }
+            grade_answer(&self.gold, &self.prediction, rules)
         } else {
             grade(&self.gold, &self.prediction, rules)
         }
