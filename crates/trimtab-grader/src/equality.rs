@@ -176,7 +176,16 @@ impl Comparer<'_> {
         let before = self.because.len();
         let equality = self.compare_kinds(gold, answer);
         match equality {
-            Equality::Equal => self.because.retain(|rule| !rule.is_difference()),
+            Equality::Equal => {
+                let mut kept = before;
+                for index in before..self.because.len() {
+                    if !self.because[index].is_difference() {
+                        self.because[kept] = self.because[index];
+                        kept += 1;
+                    }
+                }
+                self.because.truncate(kept);
+            }
             Equality::Different => {
                 let rule = self.because[before..]
                     .iter()
