@@ -38,6 +38,7 @@ mod verifier;
 mod answer;
 mod date;
 mod expr;
+mod identity;
 mod lex;
 mod number;
 mod parse;

@@ -36,47 +36,62 @@ impl Comparer<'_> {
         let ((gold, of_gold), (answer, of_answer)) = (measured(gold), measured(answer));
         let (equality, rule) = match (of_gold, of_answer) {
             (left, right) if left == right => return self.values(gold, answer),
-            (Measure::Percent, Measure::Plain) => (
-                self.either(gold, answer, &hundredth(gold), answer),
-                Rule::Percent,
-            ),
-            (Measure::Plain, Measure::Percent) => (
-                self.either(gold, answer, gold, &hundredth(answer)),
-                Rule::Percent,
-            ),
-            (Measure::Degrees, Measure::Plain) => (
-                self.either(gold, answer, &radians(gold), answer),
-                Rule::Degrees,
-            ),
-            (Measure::Plain, Measure::Degrees) => (
-                self.either(gold, answer, gold, &radians(answer)),
-                Rule::Degrees,
-            ),
-            (Measure::Unit(unit), Measure::Plain) if may_be_left_out(unit, gold) => {
+            (Measure::Percent, Measure::Plain) => {
+                let dropped = self.rules.percent.then_some((gold, answer));
+                (
+                    self.either(dropped, &hundredth(gold), answer),
+                    Rule::Percent,
+                )
+            }
+            (Measure::Plain, Measure::Percent) => {
+                let dropped = self.rules.percent.then_some((gold, answer));
+                (
+                    self.either(dropped, gold, &hundredth(answer)),
+                    Rule::Percent,
+                )
+            }
+            (Measure::Degrees, Measure::Plain) => {
+                let dropped = self.rules.units.then_some((gold, answer));
+                (self.either(dropped, &radians(gold), answer), Rule::Degrees)
+            }
+            (Measure::Plain, Measure::Degrees) => {
+                let dropped = self.rules.units.then_some((gold, answer));
+                (self.either(dropped, gold, &radians(answer)), Rule::Degrees)
+            }
+            (Measure::Unit(unit), Measure::Plain)
+                if self.rules.units && may_be_left_out(unit, gold) =>
+            {
                 (self.values(gold, answer), Rule::UnitLeftOut)
             }
-            (Measure::Plain, Measure::Unit(unit)) if may_be_left_out(unit, answer) => {
+            (Measure::Plain, Measure::Unit(unit))
+                if self.rules.units && may_be_left_out(unit, answer) =>
+            {
                 (self.values(gold, answer), Rule::UnitLeftOut)
             }
             _ => return Reason::Units.into(),
         };
         match equality {
             Equality::Equal => self.equal_by(rule),
+            Equality::Different if rule == Rule::Degrees && !self.rules.units => {
+                Reason::Units.into()
+            }
             other => other,
         }
     }
 
-    /// Whether two values are equal in one of two readings.
+    /// Whether two values are equal without their sign, if it may be dropped, or with it.
     fn either(
         &mut self,
+        dropped: Option<(&Expr, &Expr)>,
         gold: &Expr,
         answer: &Expr,
-        other_gold: &Expr,
-        other_answer: &Expr,
     ) -> Equality {
-        match self.values(gold, answer) {
+        let Some(dropped) = dropped else {
+            return self.values(gold, answer);
+        };
+        match self.values(dropped.0, dropped.1) {
             Equality::Equal => Equality::Equal,
-            first => match self.values(other_gold, other_answer) {
+            first => match self.values(gold, answer) {
                 Equality::Different => first,
                 second => second,
             },
