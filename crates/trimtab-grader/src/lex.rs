@@ -2,6 +2,7 @@
 
 use crate::Reason;
 use crate::budget::Budget;
+use crate::numeral;
 use crate::vocabulary::{self, Meaning};
 
 /// The reading of a comma between digits.
@@ -157,10 +158,6 @@ impl<'a> Lexer<'a, '_> {
         } else if let Some(name) = vocabulary::greek(character) {
             self.at += length;
             self.push(Token::Symbol(name));
-        } else if let Some(digit) = raised_digit(character) {
-            self.at += length;
-            self.push(Token::Op('^'));
-            self.push(Token::Number(digit));
         } else if character == '√' {
             self.at += length;
             self.push(Token::Construct("sqrt"));
@@ -185,106 +182,10 @@ impl<'a> Lexer<'a, '_> {
 
     /// A number with its separators and exponent.
     fn number(&mut self) {
-        let bytes = self.text.as_bytes();
-        let start = self.at;
-        let digits = |from: usize| {
-            bytes[from..]
-                .iter()
-                .take_while(|byte| byte.is_ascii_digit())
-                .count()
-        };
-        let mut end = start + digits(start);
-        let leading = end - start;
-        if (1..=3).contains(&leading) && !(leading == 1 && bytes[start] == b'0') {
-            // Groups of three digits after separators of one kind.
-            let mut kind = None;
-            while let Some(separator) = self.thousands_separator(end)
-                && kind.is_none_or(|kind| kind == separator.kind)
-                && digits(end + separator.length) == 3
-            {
-                kind = Some(separator.kind);
-                end += separator.length + 3;
-            }
-            // A plain comma separates thousands only if all groups have three digits.
-            if kind == Some(',')
-                && bytes.get(end) == Some(&b',')
-                && bytes.get(end + 1).is_some_and(u8::is_ascii_digit)
-            {
-                end = start + leading;
-            }
-        }
-        let decimal_comma = self.commas == Commas::Decimals
-            && self.depth == 0
-            && bytes.get(end) == Some(&b',')
-            && bytes.get(end + 1).is_some_and(u8::is_ascii_digit);
-        if decimal_comma || (bytes.get(end) == Some(&b'.') && bytes.get(end + 1) != Some(&b'.')) {
-            end += 1 + digits(end + 1);
-        }
-        if let Some(b'e' | b'E') = bytes.get(end) {
-            let sign = usize::from(matches!(bytes.get(end + 1), Some(b'+' | b'-')));
-            let exponent = digits(end + 1 + sign);
-            let next = bytes.get(end + 1 + sign + exponent);
-            if exponent > 0 && !next.is_some_and(u8::is_ascii_alphabetic) {
-                end += 1 + sign + exponent;
-            }
-        }
-        self.at = end;
-        self.push(Token::Number(&self.text[start..end]));
-    }
-
-    /// The thousands separator at `at`, if there is one.
-    fn thousands_separator(&self, at: usize) -> Option<Separator> {
-        let rest = &self.text[at..];
-        let behind = |rest: &str, piece: &str| rest.strip_prefix(piece).map(str::len);
-        let (kind, left) = if let Some(left) = behind(rest, ",\\!").or_else(|| behind(rest, ",\\,"))
-        {
-            ('!', left)
-        } else if let Some(left) = behind(rest, "\\,")
-            .or_else(|| behind(rest, "\\ "))
-            .or_else(|| behind(rest, "\\;"))
-        {
-            ('t', left)
-        } else if let Some(left) = behind(rest, "\u{202f}").or_else(|| behind(rest, "\u{a0}")) {
-            ('u', left)
-        } else if let Some(left) =
-            behind(rest, ",").filter(|_| self.commas == Commas::Thousands && self.depth == 0)
-        {
-            (',', left)
-        } else if let Some(left) = behind(rest, " ").filter(|left| {
-            self.depth == 0
-                && rest.as_bytes()[rest.len() - left..]
-                    .first()
-                    .is_some_and(u8::is_ascii_digit)
-        }) {
-            (' ', left)
-        } else {
-            // A comma in a group of its own.
-            let inner = rest
-                .trim_start_matches(' ')
-                .strip_prefix('{')?
-                .trim_start_matches(' ');
-            let left = inner
-                .strip_prefix(',')?
-                .trim_start_matches(' ')
-                .strip_prefix('}')?;
-            let left = left.strip_prefix("\\!").unwrap_or(left);
-            ('{', left.len())
-        };
-        // A blank may follow a negative thin space: `1,\! 234`.
-        let left = if kind == '!' {
-            self.text[self.text.len() - left..]
-                .trim_start_matches(' ')
-                .len()
-        } else {
-            left
-        };
-        let length = rest.len() - left;
-        let digit = self
-            .text
-            .as_bytes()
-            .get(at + length)
-            .is_some_and(u8::is_ascii_digit);
-        digit.then_some(Separator { kind, length })
+        let rest = self.rest();
+        let length = numeral::read(rest, self.commas, self.depth > 0).length;
+        self.at += length;
+        self.push(Token::Number(&rest[..length]));
     }
 
     /// Whether the last token is a number, a group or a unit, so that a unit may follow.
@@ -523,28 +424,4 @@ impl<'a> Lexer<'a, '_> {
         self.spaced = true;
         Ok(())
     }
-}
-
-/// A thousands separator.
-struct Separator {
-    /// All separators of one number are of the same kind.
-    kind: char,
-    /// In bytes.
-    length: usize,
-}
-
-fn raised_digit(character: char) -> Option<&'static str> {
-    Some(match character {
-        '⁰' => "0",
-        '¹' => "1",
-        '²' => "2",
-        '³' => "3",
-        '⁴' => "4",
-        '⁵' => "5",
-        '⁶' => "6",
-        '⁷' => "7",
-        '⁸' => "8",
-        '⁹' => "9",
-        _ => return None,
-    })
 }
