@@ -3,6 +3,7 @@
 use crate::Reason;
 use crate::budget::Budget;
 use crate::numeral;
+use crate::rules::Language;
 use crate::vocabulary::{self, Meaning};
 
 /// The reading of a comma between digits.
@@ -12,8 +13,18 @@ pub(crate) enum Commas {
     Thousands,
     /// Every comma separates items.
     Separators,
-    /// `1,23` is one number with two decimals.
+    /// `1,23` is one number with two decimals, and points separate thousands. Items in parentheses
+    /// are separated by semicolons, if there are any.
     Decimals,
+}
+
+impl From<Language> for Commas {
+    fn from(language: Language) -> Self {
+        match language {
+            Language::Any | Language::English => Self::Thousands,
+            Language::DecimalComma => Self::Decimals,
+        }
+    }
 }
 
 /// One token.
@@ -56,6 +67,7 @@ pub(crate) fn lex<'a>(
         at: 0,
         commas,
         depth: 0,
+        semicolons: text.contains(';'),
         environments: 0,
         spaced: false,
         tokens: Vec::with_capacity(text.len().min(256) / 2 + 4),
@@ -74,6 +86,7 @@ struct Lexer<'a, 'b> {
     commas: Commas,
     /// Open parentheses, brackets and set braces.
     depth: usize,
+    semicolons: bool,
     environments: usize,
     spaced: bool,
     tokens: Vec<Lexeme<'a>>,
@@ -183,7 +196,8 @@ impl<'a> Lexer<'a, '_> {
     /// A number with its separators and exponent.
     fn number(&mut self) {
         let rest = self.rest();
-        let length = numeral::read(rest, self.commas, self.depth > 0).length;
+        let items = self.depth > 0 && !(self.commas == Commas::Decimals && self.semicolons);
+        let length = numeral::read(rest, self.commas, items).length;
         self.at += length;
         self.push(Token::Number(&rest[..length]));
     }
