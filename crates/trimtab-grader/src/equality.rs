@@ -2,6 +2,7 @@
 
 mod collection;
 mod commas;
+mod expected;
 mod intervals;
 mod matrix;
 mod names;
@@ -17,7 +18,7 @@ use crate::lex::{Commas, Lexeme, lex};
 use crate::parse::parse;
 use crate::prose::{choice_letter, names_no_number, picks_choice, prose};
 use crate::rule::Rule;
-use crate::rules::Rules;
+use crate::rules::{Expected, Rules};
 use crate::verdict::Reason;
 
 /// The result of a comparison.
@@ -52,6 +53,14 @@ pub(crate) fn compare(gold: &str, answer: &str, rules: Rules, because: &mut Vec<
     if let Some((equality, rule)) = compare_texts((gold, &gold_tokens), (answer, &answer_tokens)) {
         because.push(rule);
         return equality;
+    }
+    match rules.expected {
+        Expected::Choice => {
+            because.push(Rule::NotExpected);
+            return Equality::Different;
+        }
+        Expected::Text => return Reason::NotUnderstood.into(),
+        _ => {}
     }
     let bytes = gold.bytes().chain(answer.bytes());
     let seed = bytes.fold(0_u64, |sum, byte| {
@@ -132,7 +141,7 @@ impl Comparer<'_> {
         let gold_tree = parse(gold_tokens, commas, self.budget);
         let answer_tree = parse(answer_tokens, commas, self.budget);
         let equality = match (&gold_tree, &answer_tree) {
-            (Ok(gold), Ok(answer)) => self.compare(gold, answer),
+            (Ok(gold), Ok(answer)) => self.compare_expected(gold, answer),
             (Err(Reason::Budget), _) | (_, Err(Reason::Budget)) => return Reason::Budget.into(),
             _ => Equality::Unknown(Reason::NotUnderstood),
         };

@@ -5,7 +5,7 @@ use crate::equality::{Equality, compare};
 use crate::extract::{extract, gold_answer};
 use crate::prose::choice_letter;
 use crate::rule::Rule;
-use crate::rules::Rules;
+use crate::rules::{Expected, Rules};
 use crate::verdict::{Grade, Reason, Verdict};
 
 /// Finds the answer in a text and checks it against the gold answer, as [`check`] does.
@@ -24,7 +24,9 @@ use crate::verdict::{Grade, Reason, Verdict};
 /// assert_eq!(found.source, Some(AnswerSource::Phrase));
 /// ```
 pub fn grade(gold: &str, text: &str, rules: &Rules) -> Grade {
-    let Some(found) = extract(text, *rules, choice_letter(&gold_answer(gold))) else {
+    let choice = choice_letter(&gold_answer(gold));
+    let choice = choice.is_some() || rules.expected == Expected::Choice;
+    let Some(found) = extract(text, *rules, choice) else {
         return Grade {
             verdict: Verdict::Wrong,
             because: vec![Rule::NoAnswer],
