@@ -33,8 +33,7 @@ pub(crate) fn parse(text: &str, commas: Commas, budget: &mut Budget) -> Result<E
         value = value.plus(&part, budget)?;
     }
     let is_decimal = repeating.is_empty() && (!fraction.is_empty() || exponent < 0);
-    let decimals =
-        is_decimal.then(|| places.saturating_sub(exponent).clamp(0, 9_999) as u32);
+    let decimals = is_decimal.then(|| places.saturating_sub(exponent).clamp(0, 9_999) as u32);
     Ok(Expr::Number { value, decimals })
 }
 

@@ -2,6 +2,9 @@
 
 use crate::lex::Commas;
 
+/// Decimals from which a number stands for what it rounds, so that dots after it add nothing.
+const LONG_FRACTION: usize = 6;
+
 /// The parts of a number as written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Numeral<'a> {
@@ -74,7 +77,8 @@ fn in_other_radix(text: &str) -> Option<Numeral<'_>> {
         .find(|c: char| !c.is_digit(radix))
         .unwrap_or(rest.len());
     // `0x^2` and `0b + 1` are products.
-    let ends = !rest[length..].starts_with(|c: char| c.is_alphanumeric() || matches!(c, '^' | '_' | '.'));
+    let ends =
+        !rest[length..].starts_with(|c: char| c.is_alphanumeric() || matches!(c, '^' | '_' | '.'));
     (length > 0 && ends).then_some(Numeral {
         length: 2 + length,
         radix,
@@ -91,7 +95,10 @@ fn whole_end(text: &str, commas: Commas, nested: bool) -> usize {
     if !(1..=3).contains(&leading) || &text[..leading] == "0" {
         return leading;
     }
-    if commas == Commas::Thousands && !nested && let Some(end) = indian_end(text) {
+    if commas == Commas::Thousands
+        && !nested
+        && let Some(end) = indian_end(text)
+    {
         return end;
     }
     let mut end = leading;
@@ -110,10 +117,7 @@ fn whole_end(text: &str, commas: Commas, nested: bool) -> usize {
         // A plain comma separates thousands only if all groups have three digits.
         Some(',') => left.strip_prefix(',').is_some_and(starts_with_digit),
         // One point is a decimal point, unless a comma is.
-        Some('.') => {
-            left.starts_with('.')
-                || commas != Commas::Decimals && groups < 2
-        }
+        Some('.') => left.starts_with('.') || commas != Commas::Decimals && groups < 2,
         _ => false,
     };
     if undone { leading } else { end }
@@ -176,7 +180,12 @@ fn separator(text: &str, commas: Commas, nested: bool) -> Option<Separator> {
     if first.is_ascii_digit() || first.is_ascii_alphabetic() {
         return None;
     }
-    let blank = |from: usize| text[from..].bytes().take_while(|byte| *byte == b' ').count();
+    let blank = |from: usize| {
+        text[from..]
+            .bytes()
+            .take_while(|byte| *byte == b' ')
+            .count()
+    };
     let fixed = FIXED
         .iter()
         .find(|(piece, _)| text.starts_with(piece))
@@ -277,12 +286,13 @@ fn repeating<'a>(rest: &'a str, fraction: &'a str) -> Option<(usize, &'a str)> {
     }
     let dots = ["...", "…", "\\ldots", "\\dots", "\\cdots"];
     let left = dots.iter().find_map(|dots| {
-        rest.trim_start_matches("\\,").trim_start_matches(' ').strip_prefix(dots)
+        rest.trim_start_matches("\\,")
+            .trim_start_matches(' ')
+            .strip_prefix(dots)
     })?;
     let block = repeated_block(fraction);
-    // The digits of a long decimal round its value, whatever follows.
-    const LONG: usize = 6;
-    (block.is_some() || fraction.len() >= LONG).then(|| (length(left), block.unwrap_or("")))
+    (block.is_some() || fraction.len() >= LONG_FRACTION)
+        .then(|| (length(left), block.unwrap_or("")))
 }
 
 /// The digits in the argument of a command, and what follows it: `{12}`, ` 3`.
@@ -299,7 +309,13 @@ fn argument(text: &str) -> Option<(&str, &str)> {
 
 /// `\dot{3}` or `\dot{1}2\dot{3}`.
 fn dotted(rest: &str) -> Option<(usize, &str)> {
-    let mark = |text: &str| Some(argument(text.trim_start_matches(' ').strip_prefix("\\dot")?)?.1.len());
+    let mark = |text: &str| {
+        Some(
+            argument(text.trim_start_matches(' ').strip_prefix("\\dot")?)?
+                .1
+                .len(),
+        )
+    };
     let left = mark(rest)?;
     let first = rest.len() - left;
     let middle = first + digits(&rest[first..]);
@@ -341,7 +357,9 @@ fn exponent(rest: &str) -> Option<(usize, &str)> {
     if !matches!(rest.as_bytes().first()?, b'e' | b'E' | b'\\' | b'{') {
         return None;
     }
-    let after = LETTERS.iter().find_map(|letter| rest.strip_prefix(letter))?;
+    let after = LETTERS
+        .iter()
+        .find_map(|letter| rest.strip_prefix(letter))?;
     let (inner, braced) = match after.strip_prefix('{') {
         Some(inner) => (inner, true),
         None => (after, false),
@@ -350,7 +368,11 @@ fn exponent(rest: &str) -> Option<(usize, &str)> {
     let count = digits(unsigned);
     let left = &unsigned[count..];
     let value = &inner[..inner.len() - left.len()];
-    let left = if braced { left.strip_prefix('}')? } else { left };
+    let left = if braced {
+        left.strip_prefix('}')?
+    } else {
+        left
+    };
     let ends = !left.starts_with(|c: char| c.is_ascii_alphabetic());
     (count > 0 && ends).then(|| (rest.len() - left.len(), value))
 }

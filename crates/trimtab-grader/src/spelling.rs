@@ -122,7 +122,11 @@ impl Writer {
 
     /// An accent above the character before it: `x̄`, `0.6̅`.
     fn accented(&mut self, name: &str) {
-        let Some(character) = self.out.chars().next_back().filter(char::is_ascii_alphanumeric)
+        let Some(character) = self
+            .out
+            .chars()
+            .next_back()
+            .filter(char::is_ascii_alphanumeric)
         else {
             return;
         };

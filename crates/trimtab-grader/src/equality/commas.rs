@@ -81,9 +81,9 @@ fn groups_thousands(text: &str) -> bool {
 }
 
 fn has_digits_around_comma(text: &str) -> bool {
-    text.as_bytes().windows(3).any(|window| {
-        window[0].is_ascii_digit() && window[1] == b',' && window[2].is_ascii_digit()
-    })
+    text.as_bytes()
+        .windows(3)
+        .any(|window| window[0].is_ascii_digit() && window[1] == b',' && window[2].is_ascii_digit())
 }
 
 fn decimals_behind_comma(text: &str) -> usize {

@@ -152,8 +152,16 @@ pub(super) fn latex(character: char) -> Option<&'static str> {
         '℃' => "°\\text{C}",
         '℉' => "°\\text{F}",
         // Marks and invisible characters.
-        '✓' | '✔' | '✅' | '\u{ad}' | '\u{fe0e}' | '\u{fe0f}' | '\u{feff}'
-        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' => "",
+        '✓'
+        | '✔'
+        | '✅'
+        | '\u{ad}'
+        | '\u{fe0e}'
+        | '\u{fe0f}'
+        | '\u{feff}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{2064}' => "",
         _ => return None,
     })
 }
@@ -162,7 +170,11 @@ pub(super) fn latex(character: char) -> Option<&'static str> {
 pub(super) fn ascii(character: char) -> Option<char> {
     let code = character as u32;
     let letter = |offset: u32| {
-        let base = if offset < 26 { 'A' as u32 } else { 'a' as u32 - 26 };
+        let base = if offset < 26 {
+            'A' as u32
+        } else {
+            'a' as u32 - 26
+        };
         char::from_u32(base + offset)
     };
     match code {

@@ -6,7 +6,8 @@ use std::borrow::Cow;
 pub(super) fn may_contain(text: &str) -> bool {
     let bytes = text.as_bytes();
     bytes.windows(2).any(|pair| {
-        matches!(pair[0], b'&' | b'<') && (pair[1].is_ascii_alphabetic() || matches!(pair[1], b'#' | b'/'))
+        matches!(pair[0], b'&' | b'<')
+            && (pair[1].is_ascii_alphabetic() || matches!(pair[1], b'#' | b'/'))
     })
 }
 
@@ -57,7 +58,6 @@ fn reference(rest: &str) -> Option<(usize, Cow<'static, str>)> {
         "gt" => ">",
         "amp" => "&",
         "quot" => "\"",
-        "apos" => "'",
         "le" => "≤",
         "ge" => "≥",
         "ne" => "≠",
@@ -72,7 +72,7 @@ fn reference(rest: &str) -> Option<(usize, Cow<'static, str>)> {
         "radic" => "√",
         "infin" => "∞",
         "deg" => "°",
-        "prime" | "rsquo" | "lsquo" => "'",
+        "apos" | "prime" | "rsquo" | "lsquo" => "'",
         "permil" => "‰",
         "euro" => "€",
         "pound" => "£",
@@ -102,8 +102,8 @@ fn reference(rest: &str) -> Option<(usize, Cow<'static, str>)> {
 fn tag(rest: &str, has_closing_tags: bool) -> Option<(usize, Cow<'static, str>)> {
     const MAX_TAG: usize = 120;
     const STYLES: [&str; 16] = [
-        "b", "i", "u", "p", "em", "strong", "span", "div", "font", "center", "code", "small", "big",
-        "mark", "math", "br",
+        "b", "i", "u", "p", "em", "strong", "span", "div", "font", "center", "code", "small",
+        "big", "mark", "math", "br",
     ];
     let closing = rest[1..].starts_with('/');
     let start = 1 + usize::from(closing);
