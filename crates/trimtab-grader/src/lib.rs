@@ -41,8 +41,10 @@ mod expr;
 mod identity;
 mod lex;
 mod number;
+mod numeral;
 mod parse;
 mod prose;
+mod spelling;
 mod vocabulary;
 
 // Whether two expressions are equal, and their values.
