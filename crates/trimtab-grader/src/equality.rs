@@ -8,6 +8,7 @@ mod matrix;
 mod names;
 mod real_set;
 mod relation;
+mod rounding;
 mod scalar;
 
 use self::commas::other_commas;

@@ -112,7 +112,7 @@ pub fn check(gold: &str, answer: &str, rules: &Rules) -> Verdict {
 
 /// The verdict on an answer. Adds the rules that led to it to `because`.
 fn judge(gold: &str, answer: &str, rules: Rules, because: &mut Vec<Rule>) -> Verdict {
-    let whole = single_backslashes(gold.trim());
+    let whole = normalized(gold);
     let gold = gold_answer(gold);
     let gold = normalized(&gold);
     let answer = normalized(answer);
