@@ -6,16 +6,15 @@ use crate::value::{Fraction, Interval, Term, Value};
 
 type Misses = Vec<(&'static str, Value)>;
 
-/// A value that no fair reader takes for `value`, though a careless one may.
-pub(crate) fn near_miss(value: &Value, tape: &mut Tape) -> Option<Value> {
+/// A value that no fair reader takes for `value`, though a careless one may, and how it differs.
+pub(crate) fn near_miss(value: &Value, tape: &mut Tape) -> Option<(&'static str, Value)> {
     let mut all = misses(value);
     all.retain(|(_, miss)| !value.may_equal(miss));
     if all.is_empty() {
         return None;
     }
     let index = tape.pick(all.len());
-    tape.note(all[index].0);
-    Some(all.swap_remove(index).1)
+    Some(all.swap_remove(index))
 }
 
 fn whole(number: i64) -> Value {

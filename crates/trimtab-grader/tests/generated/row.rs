@@ -29,7 +29,10 @@ pub(crate) struct Row {
 pub(crate) fn row(tape: &mut Tape) -> Option<Row> {
     let expected = tape.pick(2) == 0;
     let value = Value::draw(tape);
-    let miss = near_miss(&value, tape)?;
+    let (how, miss) = near_miss(&value, tape)?;
+    if !expected {
+        tape.note(how);
+    }
     let (gold, answer) = match (expected, tape.pick(2)) {
         (true, _) => (&value, &value),
         (false, 0) => (&value, &miss),
@@ -38,7 +41,7 @@ pub(crate) fn row(tape: &mut Tape) -> Option<Row> {
     let other = if expected { &miss } else { gold };
     let place = *tape.item(&[Place::Alone, Place::Announced, Place::Boxed, Place::Told]);
     let language = if place == Place::Announced || place == Place::Told {
-        &LANGUAGES[tape.pick(12).min(11) % 10 * usize::from(tape.pick(2) == 1)]
+        &LANGUAGES[(tape.pick(19) + 1).saturating_sub(10)]
     } else {
         &LANGUAGES[0]
     };
@@ -112,7 +115,11 @@ fn is_fair(
             return false;
         }
     }
-    // Nobody asks for a list or a word in a sentence that does not announce it.
+    // Nobody looks for a letter, a word or a list in a sentence that does not announce it.
+    let is_told = !matches!(gold.kind(), "choice" | "word" | "time" | "family" | "list" | "set");
+    if expected && place == Place::Told && (!is_told || answer.text.contains(['x', '='])) {
+        return false;
+    }
     if expected && place == Place::Told && answer.mode != Mode::Tex {
         let simple = matches!(
             gold.kind(),

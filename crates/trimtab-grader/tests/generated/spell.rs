@@ -79,7 +79,9 @@ fn spellings(value: &Value, language: &Language, tape: &mut Tape) -> Spellings {
 /// A number that stands before a unit or behind a currency sign.
 fn inner(number: Fraction, language: &Language, tape: &mut Tape) -> String {
     let mut all = number_spellings(number, language);
-    all.0.retain(|(_, spelling)| spelling.mode == Mode::Plain);
+    all.0.retain(|(part, spelling)| {
+        spelling.mode == Mode::Plain && *part != "leading zeros" && *part != "plus sign"
+    });
     if all.0.is_empty() {
         plain(number)
     } else {
@@ -107,7 +109,7 @@ fn percent(number: Fraction, language: &Language, all: &mut Spellings) {
         all.prose("per cent", format!("{digits} per cent"));
         all.prose("pct", format!("{digits} pct"));
     }
-    if language.english && number.is_whole() && number.numerator < 100 {
+    if language.english && number.is_whole() && (0..100).contains(&number.numerator) {
         all.prose(
             "words percent",
             format!("{} percent", words(number.numerator)),

@@ -61,12 +61,4 @@ impl Spellings {
     pub(crate) fn gold_prose(&mut self, part: &'static str, text: impl Into<String>) {
         self.add(part, text, Mode::Prose, false);
     }
-
-    /// Adds the spellings of a part of the value, with text around each.
-    pub(crate) fn around(&mut self, before: &str, inner: Self, after: &str) {
-        for (part, mut spelling) in inner.0 {
-            spelling.text = format!("{before}{}{after}", spelling.text);
-            self.0.push((part, spelling));
-        }
-    }
 }
