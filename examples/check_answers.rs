@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Parser;
 use rayon::prelude::*;
-use trimtab::grader::Grade;
+use trimtab::grader::{Grade, Rules};
 use trimtab::tasks::answer_cases::{AnswerCase, CaseSummary};
 use trimtab_examples::{exit_code, parse_flags};
 
@@ -41,7 +41,10 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<()> {
     let cases = AnswerCase::read_jsonl(&args.cases)?;
-    let grades: Vec<Grade> = cases.par_iter().map(AnswerCase::grade).collect();
+    let grades: Vec<Grade> = cases
+        .par_iter()
+        .map(|case| case.grade(&Rules::DEFAULT))
+        .collect();
     match &args.out {
         Some(path) => File::create(path)
             .and_then(|file| write_lines(file, &cases, &grades))

@@ -43,7 +43,8 @@ project() {
 
 project grades-an-answer trimtab-grader <<'RUST'
 fn main() {
-    let grade = trimtab_grader::grade("12", r"So she has $\boxed{12}$ apples.");
+    use trimtab_grader::{Rules, grade};
+    let grade = grade("12", r"So she has $\boxed{12}$ apples.", &Rules::DEFAULT);
     println!("{:?}", grade.verdict);
     assert!(grade.verdict.is_correct());
 }

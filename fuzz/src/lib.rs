@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 
 use serde_json::json;
 use tempfile::TempDir;
-use trimtab_grader::Verdict;
+use trimtab_grader::{Rules, Verdict};
 use trimtab_model::checkpoint_weights::{CheckpointWeights, FloatDType};
 use trimtab_model::gguf::GgufFile;
 use trimtab_model::{
@@ -51,11 +51,11 @@ pub fn adapters(bytes: &[u8]) {
 /// Two answers are compared, and every answer equals itself.
 pub fn check(bytes: &[u8]) {
     let (gold, answer) = texts(bytes);
-    let there = trimtab_grader::check(&gold, &answer);
+    let there = trimtab_grader::check(&gold, &answer, &Rules::DEFAULT);
     if gold.trim() == answer.trim() && !gold.trim().is_empty() && !gold.contains("box") {
         assert_eq!(there, Verdict::Correct);
     }
-    trimtab_grader::check(&answer, &gold);
+    trimtab_grader::check(&answer, &gold, &Rules::DEFAULT);
 }
 
 /// `config.json`.
@@ -96,9 +96,12 @@ pub fn gguf(bytes: &[u8]) {
 /// A gold answer and a text. What is extracted grades as the text does.
 pub fn grade(bytes: &[u8]) {
     let (gold, text) = texts(bytes);
-    let graded = trimtab_grader::grade(&gold, &text);
+    let graded = trimtab_grader::grade(&gold, &text, &Rules::DEFAULT);
     if let Some(extracted) = &graded.extracted {
-        assert_eq!(graded.verdict, trimtab_grader::check(&gold, extracted));
+        assert_eq!(
+            graded.verdict,
+            trimtab_grader::check(&gold, extracted, &Rules::DEFAULT)
+        );
     }
 }
 

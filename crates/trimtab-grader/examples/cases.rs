@@ -8,7 +8,7 @@
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
-use trimtab_grader::{Grade, check, grade};
+use trimtab_grader::{Grade, Rules, grade, grade_answer};
 
 #[derive(Deserialize)]
 struct Case {
@@ -23,13 +23,9 @@ struct Case {
 impl Case {
     fn grade(&self) -> Grade {
         if self.form.as_deref() == Some("answer") {
-            Grade {
-                verdict: check(&self.gold, &self.prediction),
-                extracted: Some(self.prediction.clone()),
-                source: None,
-            }
+            grade_answer(&self.gold, &self.prediction, &Rules::DEFAULT)
         } else {
-            grade(&self.gold, &self.prediction)
+            grade(&self.gold, &self.prediction, &Rules::DEFAULT)
         }
     }
 }

@@ -16,6 +16,8 @@ use crate::expr::Expr;
 use crate::lex::{Commas, Lexeme, lex};
 use crate::parse::parse;
 use crate::prose::{choice_letter, names_no_number, picks_choice, prose};
+use crate::rule::Rule;
+use crate::rules::Rules;
 use crate::verdict::Reason;
 
 /// The result of a comparison.
@@ -32,21 +34,22 @@ impl From<Reason> for Equality {
     }
 }
 
-/// Compares a gold answer with an answer: as texts first, then as mathematics.
-///
-/// With `rounded_gold`, a gold answer with decimals equals every value that rounds to it.
-pub(crate) fn compare(gold: &str, answer: &str, rounded_gold: bool) -> Equality {
+/// Compares a gold answer with an answer: as texts first, then as mathematics. Adds the rules that
+/// led to the result to `because`.
+pub(crate) fn compare(gold: &str, answer: &str, rules: Rules, because: &mut Vec<Rule>) -> Equality {
     let mut budget = Budget::new();
     let gold_tokens = lex(gold, Commas::Thousands, &mut budget);
     let answer_tokens = lex(answer, Commas::Thousands, &mut budget);
     if answer_tokens.as_ref().is_ok_and(Vec::is_empty) {
-        return Equality::Different; // nothing but delimiters
+        because.push(Rule::NoAnswer); // nothing but delimiters
+        return Equality::Different;
     }
     let (gold_tokens, answer_tokens) = match (gold_tokens, answer_tokens) {
         (Ok(gold), Ok(answer)) => (gold, answer),
         (Err(reason), _) | (_, Err(reason)) => return reason.into(),
     };
-    if let Some(equality) = compare_texts((gold, &gold_tokens), (answer, &answer_tokens)) {
+    if let Some((equality, rule)) = compare_texts((gold, &gold_tokens), (answer, &answer_tokens)) {
+        because.push(rule);
         return equality;
     }
     let bytes = gold.bytes().chain(answer.bytes());
@@ -56,9 +59,14 @@ pub(crate) fn compare(gold: &str, answer: &str, rounded_gold: bool) -> Equality 
     let mut comparer = Comparer {
         budget: &mut budget,
         seed,
-        rounded_gold,
+        rules,
+        because,
     };
-    comparer.compare_mathematics((gold, &gold_tokens), (answer, &answer_tokens))
+    let equality = comparer.compare_mathematics((gold, &gold_tokens), (answer, &answer_tokens));
+    if let Equality::Unknown(_) = equality {
+        because.clear();
+    }
+    equality
 }
 
 /// Compares tokens, words, dates and letters of choices. `None` if the answers have to be compared
@@ -66,34 +74,39 @@ pub(crate) fn compare(gold: &str, answer: &str, rounded_gold: bool) -> Equality 
 fn compare_texts(
     (gold, gold_tokens): (&str, &[Lexeme]),
     (answer, answer_tokens): (&str, &[Lexeme]),
-) -> Option<Equality> {
+) -> Option<(Equality, Rule)> {
     if gold_tokens
         .iter()
         .map(|lexeme| lexeme.token)
         .eq(answer_tokens.iter().map(|lexeme| lexeme.token))
     {
-        return Some(Equality::Equal);
+        return Some((Equality::Equal, Rule::SameText));
     }
     if let (Some(gold), Some(answer)) = (prose(gold_tokens), prose(answer_tokens))
         && (gold.is_text || answer.is_text)
         && gold.letters == answer.letters
     {
-        return Some(Equality::Equal);
+        return Some((Equality::Equal, Rule::SameWords));
     }
     if let (Some(gold), Some(answer)) = (date::parse(gold), date::parse(answer)) {
         return Some(if gold == answer {
-            Equality::Equal
+            (Equality::Equal, Rule::SameDate)
         } else {
-            Equality::Different
+            (Equality::Different, Rule::OtherValue)
         });
     }
     if let Some(letter) = choice_letter(gold)
         && let Some(equality) = picks_choice(letter, answer)
     {
-        return Some(equality);
+        let rule = match equality {
+            Equality::Equal => Rule::SameChoice,
+            _ => Rule::OtherChoice,
+        };
+        return Some((equality, rule));
     }
     let letter = choice_letter(answer)?;
-    (picks_choice(letter, gold) == Some(Equality::Equal)).then_some(Equality::Equal)
+    (picks_choice(letter, gold) == Some(Equality::Equal))
+        .then_some((Equality::Equal, Rule::SameChoice))
 }
 
 /// Compares a gold answer with an answer as mathematics.
@@ -102,8 +115,9 @@ struct Comparer<'b> {
     /// Picks the points at which variables are evaluated. It depends on both texts, so that no
     /// answer can be written to equal the gold answer at these points only.
     seed: u64,
-    /// Whether a gold answer with decimals equals every value that rounds to it.
-    rounded_gold: bool,
+    rules: Rules,
+    /// The rules that led to the result.
+    because: &'b mut Vec<Rule>,
 }
 
 impl Comparer<'_> {
@@ -123,9 +137,11 @@ impl Comparer<'_> {
         if equality == Equality::Equal {
             return equality;
         }
+        let differs = self.because.len();
         if let Some(Equality::Equal) = other_commas(gold, answer, &gold_tree, &answer_tree, self) {
-            return Equality::Equal;
+            return self.equal_by(Rule::OtherComma);
         }
+        self.because.truncate(differs);
         // A number and a plain word are both understood, and they differ.
         let is_number = |tree: &Result<Expr, Reason>| {
             tree.as_ref()
@@ -135,13 +151,56 @@ impl Comparer<'_> {
             && (is_number(&gold_tree) && names_no_number(answer_tokens)
                 || is_number(&answer_tree) && names_no_number(gold_tokens))
         {
-            return Equality::Different;
+            return self.different_by(Rule::OtherKind);
+        }
+        equality
+    }
+
+    /// Equal, by this rule too.
+    fn equal_by(&mut self, rule: Rule) -> Equality {
+        if !self.because.contains(&rule) {
+            self.because.push(rule);
+        }
+        Equality::Equal
+    }
+
+    /// Different, by this rule.
+    fn different_by(&mut self, rule: Rule) -> Equality {
+        self.because.push(rule);
+        Equality::Different
+    }
+
+    /// Compares two expressions. Of the rules that applied on the way, those of a comparison that
+    /// came to nothing are forgotten.
+    fn compare(&mut self, gold: &Expr, answer: &Expr) -> Equality {
+        let before = self.because.len();
+        let equality = self.compare_kinds(gold, answer);
+        match equality {
+            Equality::Equal => {
+                let mut kept = before;
+                for index in before..self.because.len() {
+                    if !self.because[index].is_difference() {
+                        self.because[kept] = self.because[index];
+                        kept += 1;
+                    }
+                }
+                self.because.truncate(kept);
+            }
+            Equality::Different => {
+                let rule = self.because[before..]
+                    .iter()
+                    .rfind(|rule| rule.is_difference());
+                let rule = rule.copied().unwrap_or(Rule::OtherKind);
+                self.because.truncate(before);
+                self.because.push(rule);
+            }
+            Equality::Unknown(_) => self.because.truncate(before),
         }
         equality
     }
 
     /// Compares two expressions by their kinds.
-    fn compare(&mut self, gold: &Expr, answer: &Expr) -> Equality {
+    fn compare_kinds(&mut self, gold: &Expr, answer: &Expr) -> Equality {
         if let Err(reason) = self.budget.spend(2) {
             return reason.into();
         }
@@ -173,7 +232,7 @@ impl Comparer<'_> {
             ) => {
                 let same = kind(*open) == kind(*other_open) && kind(*close) == kind(*other_close);
                 if !same || items.len() != others.len() {
-                    return Equality::Different;
+                    return self.different_by(Rule::OtherItems);
                 }
                 self.in_order(items.iter().zip(others))
             }
@@ -192,7 +251,7 @@ impl Comparer<'_> {
                 self.scalars(other, answer)
             }
             (Expr::Text(gold), Expr::Text(answer)) if gold.eq_ignore_ascii_case(answer) => {
-                Equality::Equal
+                self.equal_by(Rule::SameWords)
             }
             (Expr::Text(_), _) | (_, Expr::Text(_)) => Equality::Unknown(Reason::NotUnderstood),
             _ => Equality::Different,
@@ -209,7 +268,10 @@ impl Comparer<'_> {
                 Equality::Unknown(reason) => unknown = Some(reason),
             }
         }
-        unknown.map_or(Equality::Equal, Equality::Unknown)
+        match unknown {
+            Some(reason) => reason.into(),
+            None => self.equal_by(Rule::SameOrder),
+        }
     }
 }
 

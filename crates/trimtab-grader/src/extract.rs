@@ -5,48 +5,13 @@ mod phrase;
 mod value;
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use memchr::memmem;
 
 use self::boxes::Boxes;
 pub use self::boxes::last_boxed;
-
-/// A way to find the answer in a text.
-///
-/// A [`Grader`](crate::Grader) tries several in order and takes the first answer found.
-///
-/// All rules except [`ExtractionRule::LastBox`] look at the final message only: what follows the
-/// last `</think>`, up to the end of the turn. A text whose `<think>` never ends has no answer.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum ExtractionRule {
-    /// The content of the last box, wherever it is; see [`last_boxed`]. Use it for rewards that
-    /// require the format.
-    LastBox,
-    /// The last box, `\boxed{..}` or `\fbox{..}`. If only `,`, `and` or `or` separates it from the
-    /// boxes before it, these form a list. `\boxed 7`, without braces, counts if there is no other
-    /// box. A text that ends inside a box was cut off and has no answer by any rule.
-    Boxes,
-    /// What follows the last "answer is", "Answer:", `####`, `<answer>` or a similar phrase.
-    Phrase,
-    /// The last capital letter that stands alone and is not negated. This rule applies only if the
-    /// gold answer is such a letter.
-    Choice,
-    /// The whole text, if it is one line of mathematics.
-    Whole,
-    /// The last formula or number, whichever ends later.
-    LastValue,
-}
-
-impl ExtractionRule {
-    /// The rules of [`grade`](crate::grade()), in order.
-    pub const DEFAULT: [Self; 5] = [
-        Self::Boxes,
-        Self::Phrase,
-        Self::Choice,
-        Self::Whole,
-        Self::LastValue,
-    ];
-}
+use crate::rules::Rules;
 
 /// Where an answer was found.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -67,45 +32,63 @@ pub enum AnswerSource {
     Number,
 }
 
-/// The answer in `text` by the first of `rules` that finds one.
+/// An answer found in a text.
+pub(crate) struct Found<'a> {
+    pub(crate) answer: Cow<'a, str>,
+    pub(crate) source: AnswerSource,
+    /// The bytes of the text that hold it. `None` if it was put together from parts.
+    pub(crate) span: Option<Range<usize>>,
+}
+
+/// The answer in `text`: the first place of [`AnswerSource`] that has one, in their order.
 ///
 /// `choice` is the gold answer if that is the letter of a choice.
-pub(crate) fn extract<'a>(
-    text: &'a str,
-    rules: &[ExtractionRule],
-    choice: Option<char>,
-) -> Option<(Cow<'a, str>, AnswerSource)> {
-    let message = final_message(text);
-    for rule in rules {
-        let found = match rule {
-            ExtractionRule::LastBox => {
-                last_boxed(text).map(|answer| (Cow::Borrowed(answer), AnswerSource::Box))
-            }
-            ExtractionRule::Boxes => match boxes::boxes(message?) {
-                Boxes::CutOff => return None,
-                Boxes::Closed(boxes) => {
-                    boxed(message?, &boxes).map(|answer| (answer, AnswerSource::Box))
-                }
-            },
-            ExtractionRule::Phrase => phrase::find(message?).map(|answer| {
-                match choice.and_then(|_| value::last_letter(&answer)) {
-                    Some(letter) => (Cow::Owned(letter.to_owned()), AnswerSource::Phrase),
-                    None => (answer, AnswerSource::Phrase),
-                }
-            }),
-            ExtractionRule::Choice if choice.is_some() => value::last_letter(message?)
-                .map(|answer| (Cow::Borrowed(answer), AnswerSource::Choice)),
-            ExtractionRule::Choice => None,
-            ExtractionRule::Whole => {
-                value::whole(message?).map(|answer| (Cow::Borrowed(answer), AnswerSource::Whole))
-            }
-            ExtractionRule::LastValue => value::last(message?),
+pub(crate) fn extract<'a>(text: &'a str, rules: Rules, choice: Option<char>) -> Option<Found<'a>> {
+    let found = |answer: Cow<'a, str>, source| {
+        let span = match &answer {
+            Cow::Borrowed(answer) => span(text, answer),
+            Cow::Owned(_) => None,
         };
-        if found.is_some() {
-            return found;
+        Some(Found {
+            answer,
+            source,
+            span,
+        })
+    };
+    if rules.boxed_only {
+        return found(Cow::Borrowed(last_boxed(text)?), AnswerSource::Box);
+    }
+    let message = final_message(text)?;
+    match boxes::boxes(message) {
+        Boxes::CutOff => return None,
+        Boxes::Closed(boxes) => {
+            if let Some(answer) = boxed(message, &boxes) {
+                return found(answer, AnswerSource::Box);
+            }
         }
     }
-    None
+    if let Some(answer) = phrase::find(message) {
+        let letter = choice.and_then(|_| value::last_letter(&answer));
+        let letter = letter.map(|letter| Cow::Owned(letter.to_owned()));
+        return found(letter.unwrap_or(answer), AnswerSource::Phrase);
+    }
+    if choice.is_some()
+        && let Some(letter) = value::last_letter(message)
+    {
+        return found(Cow::Borrowed(letter), AnswerSource::Choice);
+    }
+    if let Some(answer) = value::whole(message) {
+        return found(Cow::Borrowed(answer), AnswerSource::Whole);
+    }
+    let (answer, source) = value::last(message).filter(|_| rules.fallback)?;
+    found(answer, source)
+}
+
+/// The bytes of `text` that `answer` is. `None` if it is no part of it.
+fn span(text: &str, answer: &str) -> Option<Range<usize>> {
+    let start = answer.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
+    let end = start + answer.len();
+    (end <= text.len()).then_some(start..end)
 }
 
 /// The answer in a gold text: the content of its boxes, or the whole text if it has none.

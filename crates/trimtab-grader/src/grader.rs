@@ -2,27 +2,62 @@
 
 use crate::answer::{MAX_BYTES, single_backslashes};
 use crate::equality::{Equality, compare};
-use crate::extract::{ExtractionRule, extract, gold_answer};
+use crate::extract::{extract, gold_answer};
 use crate::prose::choice_letter;
+use crate::rule::Rule;
+use crate::rules::Rules;
 use crate::verdict::{Grade, Reason, Verdict};
 
 /// Finds the answer in a text and checks it against the gold answer, as [`check`] does.
 ///
-/// The rules of [`ExtractionRule::DEFAULT`] are tried in order. Use [`Grader::with_rules`] to
-/// choose others. A text without an answer is wrong.
+/// A text without an answer is wrong.
 ///
 /// ```
-/// use trimtab_grader::{AnswerSource, Verdict, grade};
+/// use trimtab_grader::{AnswerSource, Rules, Verdict, grade};
 ///
-/// let found = grade("0.5", r"Half of them, so $\boxed{\frac{1}{2}}$.");
+/// let found = grade("0.5", r"Half of them, so $\boxed{\frac{1}{2}}$.", &Rules::DEFAULT);
 /// assert_eq!(found.verdict, Verdict::Correct);
 /// assert_eq!(found.extracted.as_deref(), Some(r"\frac{1}{2}"));
 /// assert_eq!(found.source, Some(AnswerSource::Box));
 ///
-/// assert_eq!(grade("12", "The answer is 12 apples.").source, Some(AnswerSource::Phrase));
+/// let found = grade("12", "The answer is 12 apples.", &Rules::DEFAULT);
+/// assert_eq!(found.source, Some(AnswerSource::Phrase));
 /// ```
-pub fn grade(gold: &str, text: &str) -> Grade {
-    Grader::new().grade(gold, text)
+pub fn grade(gold: &str, text: &str, rules: &Rules) -> Grade {
+    let Some(found) = extract(text, *rules, choice_letter(&gold_answer(gold))) else {
+        return Grade {
+            verdict: Verdict::Wrong,
+            because: vec![Rule::NoAnswer],
+            extracted: None,
+            source: None,
+            span: None,
+        };
+    };
+    Grade {
+        source: Some(found.source),
+        span: found.span,
+        ..grade_answer(gold, &found.answer, rules)
+    }
+}
+
+/// Checks an answer as [`check`] does, and says by which rules. There is nothing to find: the text
+/// is the answer.
+///
+/// ```
+/// use trimtab_grader::{Rule, Rules, grade_answer};
+///
+/// let grade = grade_answer("5", "x = 5.0", &Rules::DEFAULT);
+/// assert_eq!(grade.because, [Rule::SameValue, Rule::NameLeftOut]);
+/// ```
+pub fn grade_answer(gold: &str, answer: &str, rules: &Rules) -> Grade {
+    let mut because = Vec::new();
+    Grade {
+        verdict: judge(gold, answer, *rules, &mut because),
+        because,
+        extracted: Some(answer.to_owned()),
+        source: None,
+        span: None,
+    }
 }
 
 /// Checks an answer against the gold answer.
@@ -58,7 +93,9 @@ pub fn grade(gold: &str, text: &str) -> Grade {
 /// # Example
 ///
 /// ```
-/// use trimtab_grader::{Reason, Verdict, check};
+/// use trimtab_grader::{Reason, Rules, Verdict};
+///
+/// let check = |gold, answer| trimtab_grader::check(gold, answer, &Rules::DEFAULT);
 ///
 /// assert_eq!(check("1,234", "x = 1234.0"), Verdict::Correct);
 /// assert_eq!(check("1234", "1235"), Verdict::Wrong);
@@ -66,93 +103,28 @@ pub fn grade(gold: &str, text: &str) -> Grade {
 /// assert_eq!(check(r"x > 2", r"(2, \infty)"), Verdict::Correct);
 /// assert_eq!(check("1", "10^{10^{10}}"), Verdict::Undecided(Reason::Budget));
 /// ```
-pub fn check(gold: &str, answer: &str) -> Verdict {
-    Grader::new().check(gold, answer)
+pub fn check(gold: &str, answer: &str, rules: &Rules) -> Verdict {
+    judge(gold, answer, *rules, &mut Vec::new())
 }
 
-/// Grades texts and checks answers with other settings than [`grade`] and [`check`].
-///
-/// ```
-/// use trimtab_grader::{ExtractionRule, Grader, Verdict};
-///
-/// // A reward that only pays for boxed answers.
-/// let grader = Grader::new().with_rules(&[ExtractionRule::LastBox]);
-/// assert_eq!(grader.grade("4", "The answer is 4.").extracted, None);
-///
-/// // A gold answer that was rounded to two decimals.
-/// let grader = Grader::new().with_rounded_gold();
-/// assert_eq!(grader.check("0.33", r"\frac{1}{3}"), Verdict::Correct);
-/// ```
-#[derive(Clone, Debug)]
-pub struct Grader {
-    rules: Vec<ExtractionRule>,
-    rounded_gold: bool,
-}
-
-impl Default for Grader {
-    fn default() -> Self {
-        Self::new()
+/// The verdict on an answer. Adds the rules that led to it to `because`.
+fn judge(gold: &str, answer: &str, rules: Rules, because: &mut Vec<Rule>) -> Verdict {
+    let gold = gold_answer(gold);
+    let gold = single_backslashes(gold.trim());
+    let answer = single_backslashes(answer.trim());
+    if gold.is_empty() {
+        return Verdict::Undecided(Reason::NotUnderstood);
     }
-}
-
-impl Grader {
-    /// The settings of [`grade`] and [`check`]: the rules of [`ExtractionRule::DEFAULT`], and gold
-    /// answers that are exact.
-    pub fn new() -> Self {
-        Self {
-            rules: ExtractionRule::DEFAULT.to_vec(),
-            rounded_gold: false,
-        }
+    if gold == answer {
+        because.push(Rule::SameText);
+        return Verdict::Correct;
     }
-
-    /// Looks for answers by these rules, in this order.
-    #[must_use]
-    pub fn with_rules(mut self, rules: &[ExtractionRule]) -> Self {
-        self.rules = rules.to_vec();
-        self
+    if gold.len() > MAX_BYTES || answer.len() > MAX_BYTES {
+        return Verdict::Undecided(Reason::Budget);
     }
-
-    /// Lets a gold answer with decimals equal every value that rounds to it.
-    #[must_use]
-    pub fn with_rounded_gold(mut self) -> Self {
-        self.rounded_gold = true;
-        self
-    }
-
-    /// Finds the answer in a text and [checks](Self::check) it; see [`grade`].
-    pub fn grade(&self, gold: &str, text: &str) -> Grade {
-        match extract(text, &self.rules, choice_letter(&gold_answer(gold))) {
-            Some((answer, source)) => Grade {
-                verdict: self.check(gold, &answer),
-                extracted: Some(answer.into_owned()),
-                source: Some(source),
-            },
-            None => Grade {
-                verdict: Verdict::Wrong,
-                extracted: None,
-                source: None,
-            },
-        }
-    }
-
-    /// Checks an answer; see [`check`].
-    pub fn check(&self, gold: &str, answer: &str) -> Verdict {
-        let gold = gold_answer(gold);
-        let gold = single_backslashes(gold.trim());
-        let answer = single_backslashes(answer.trim());
-        if gold.is_empty() {
-            return Verdict::Undecided(Reason::NotUnderstood);
-        }
-        if gold == answer {
-            return Verdict::Correct;
-        }
-        if gold.len() > MAX_BYTES || answer.len() > MAX_BYTES {
-            return Verdict::Undecided(Reason::Budget);
-        }
-        match compare(&gold, &answer, self.rounded_gold) {
-            Equality::Equal => Verdict::Correct,
-            Equality::Different => Verdict::Wrong,
-            Equality::Unknown(reason) => Verdict::Undecided(reason),
-        }
+    match compare(&gold, &answer, rules, because) {
+        Equality::Equal => Verdict::Correct,
+        Equality::Different => Verdict::Wrong,
+        Equality::Unknown(reason) => Verdict::Undecided(reason),
     }
 }

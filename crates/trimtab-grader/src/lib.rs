@@ -1,18 +1,19 @@
 //! Checks maths answers: finds the answer in a text and compares it with the gold answer.
 //!
 //! ```
-//! use trimtab_grader::{check, grade};
+//! use trimtab_grader::{Rules, check, grade};
 //!
 //! // Two answers.
-//! assert!(check(r"\frac{1}{2}", "0.5").is_correct());
+//! assert!(check(r"\frac{1}{2}", "0.5", &Rules::DEFAULT).is_correct());
 //!
 //! // A text that contains the answer.
-//! assert!(grade("12", r"So she has $\boxed{12}$ apples.").verdict.is_correct());
+//! let text = r"So she has $\boxed{12}$ apples.";
+//! assert!(grade("12", text, &Rules::DEFAULT).verdict.is_correct());
 //! ```
 //!
 //! - [`check`] compares two answers and documents when they are equal.
 //! - [`grade`] finds the answer in a text first.
-//! - [`Grader`] does both with other settings.
+//! - [`Rules`] are the settings of both.
 //! - [`Verifier`] accepts answers in a required form only, such as plain numbers.
 //!
 //! The crate is safe Rust without a tensor library and builds in seconds. Every call runs within
@@ -20,12 +21,14 @@
 //!
 //! # Features
 //!
-//! `serde`: serialization of [`Verdict`], [`Reason`], [`Grade`], [`AnswerSource`] and
-//! [`Verifier`].
+//! `serde`: serialization of [`Rules`], [`Verdict`], [`Reason`], [`Grade`],
+//! [`AnswerSource`] and [`Verifier`].
 
 // From a text to a verdict.
 mod extract;
 mod grader;
+mod rule;
+mod rules;
 mod verdict;
 mod verifier;
 
@@ -48,8 +51,10 @@ mod evaluate;
 mod rational;
 
 pub use answer::is_understood;
-pub use extract::{AnswerSource, ExtractionRule, last_boxed};
-pub use grader::{Grader, check, grade};
+pub use extract::{AnswerSource, last_boxed};
+pub use grader::{check, grade, grade_answer};
+pub use rule::Rule;
+pub use rules::{Expected, Language, Rounding, Rules};
 pub use verdict::{Grade, Reason, Verdict};
 pub use verifier::Verifier;
 

@@ -1,8 +1,10 @@
 //! What the grader says about an answer.
 
 use std::fmt;
+use std::ops::Range;
 
 use crate::extract::AnswerSource;
+use crate::rule::Rule;
 
 /// The verdict on an answer.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -69,14 +71,19 @@ impl fmt::Display for Reason {
 
 impl std::error::Error for Reason {}
 
-/// The verdict on a text, and the answer found in it.
+/// The verdict on an answer, where it was found, and why it is equal or not.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub struct Grade {
     /// The verdict on `extracted`; [`Verdict::Wrong`] if there is none.
     pub verdict: Verdict,
+    /// The rules that led to the verdict, in the order in which they applied. Empty if it is
+    /// undecided.
+    pub because: Vec<Rule>,
     /// The answer found in the text, if any.
     pub extracted: Option<String>,
-    /// Where in the text the answer was found, if it was.
+    /// How the answer was found, if it was.
     pub source: Option<AnswerSource>,
+    /// The bytes of the text that hold the answer. `None` if it was put together from parts.
+    pub span: Option<Range<usize>>,
 }

@@ -5,7 +5,7 @@ mod expression;
 use num_rational::BigRational;
 
 use self::expression::Expression;
-use crate::{Grade, Grader, Verdict, check};
+use crate::{Grade, Rules, Verdict, check, grade};
 
 /// Which answers to a problem are right, and in which form.
 ///
@@ -43,9 +43,10 @@ impl Verifier {
         *self == Self::Equal
     }
 
-    /// Finds the answer in a text as `grader` does, and checks it with this verifier.
-    pub fn grade(&self, grader: &Grader, gold: &str, text: &str) -> Grade {
-        let mut grade = grader.grade(gold, text);
+    /// Finds the answer in a text as [`grade`](crate::grade()) does, and checks it with this
+    /// verifier.
+    pub fn grade(&self, gold: &str, text: &str, rules: &Rules) -> Grade {
+        let mut grade = grade(gold, text, rules);
         if let (Some(answer), false) = (&grade.extracted, self.is_default()) {
             grade.verdict = self.check(gold, answer);
         }
@@ -69,7 +70,7 @@ impl Verifier {
     /// ```
     pub fn check(&self, gold: &str, answer: &str) -> Verdict {
         let right = match self {
-            Self::Equal => return check(gold, answer),
+            Self::Equal => return check(gold, answer, &Rules::DEFAULT),
             Self::Numbers => numbers_agree(gold, answer),
             Self::Digits { base } => {
                 digits(answer, *base).is_some_and(|answer| digits(gold, *base) == Some(answer))

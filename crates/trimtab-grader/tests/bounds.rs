@@ -3,7 +3,15 @@
 use std::time::{Duration, Instant};
 
 use peak_alloc::PeakAlloc;
-use trimtab_grader::{check, grade};
+use trimtab_grader::{Grade, Rules, Verdict};
+
+fn check(gold: &str, answer: &str) -> Verdict {
+    trimtab_grader::check(gold, answer, &Rules::DEFAULT)
+}
+
+fn grade(gold: &str, text: &str) -> Grade {
+    trimtab_grader::grade(gold, text, &Rules::DEFAULT)
+}
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;

@@ -1,6 +1,10 @@
 //! Which answers are equal: the verdicts of [`check`] on tables of pairs.
 
-use trimtab_grader::{Verdict, check};
+use trimtab_grader::{Rules, Verdict};
+
+fn check(gold: &str, answer: &str) -> Verdict {
+    trimtab_grader::check(gold, answer, &Rules::DEFAULT)
+}
 
 /// Pairs that are equal in both directions.
 fn equal(table: &[(&str, &str)]) {

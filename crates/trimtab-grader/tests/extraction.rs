@@ -1,6 +1,10 @@
 //! Which answer [`grade`] finds in a text, and where.
 
-use trimtab_grader::{AnswerSource, ExtractionRule, Grader, Verdict, grade};
+use trimtab_grader::{AnswerSource, Grade, Rounding, Rules, Verdict, check};
+
+fn grade(gold: &str, text: &str) -> Grade {
+    trimtab_grader::grade(gold, text, &Rules::DEFAULT)
+}
 
 /// A text, the answer in it and where it is found.
 type Row = (&'static str, Option<(&'static str, AnswerSource)>);
@@ -215,29 +219,27 @@ fn choices() {
 }
 
 #[test]
-fn rules_and_their_order() {
-    let text = r"\boxed{6}, so the answer is 7, or 8";
-    let by = |rules: &[ExtractionRule]| Grader::new().with_rules(rules).grade("7", text).source;
+fn rules_say_where_an_answer_counts() {
+    let grade = |text, rules: &Rules| trimtab_grader::grade("7", text, rules);
+    let no_fallback = Rules {
+        fallback: false,
+        ..Rules::DEFAULT
+    };
+    assert_eq!(grade("We have 7 of them", &no_fallback).extracted, None);
     assert_eq!(
-        by(&[ExtractionRule::Boxes, ExtractionRule::Phrase]),
-        Some(AnswerSource::Box)
+        grade("The answer is 7", &no_fallback).verdict,
+        Verdict::Correct
+    );
+    let boxed_only = Rules {
+        boxed_only: true,
+        ..Rules::DEFAULT
+    };
+    assert_eq!(
+        grade("The answer is 7", &boxed_only).verdict,
+        Verdict::Wrong
     );
     assert_eq!(
-        by(&[ExtractionRule::Phrase, ExtractionRule::Boxes]),
-        Some(AnswerSource::Phrase)
-    );
-    assert_eq!(by(&[ExtractionRule::LastValue]), Some(AnswerSource::Number));
-    assert_eq!(by(&[]), None);
-
-    // The fallback is left out.
-    let strict = Grader::new().with_rules(&[ExtractionRule::Boxes, ExtractionRule::Phrase]);
-    assert_eq!(strict.grade("7", "We have 7 of them").extracted, None);
-
-    // Rewards that pay for the box.
-    let boxed = Grader::new().with_rules(&[ExtractionRule::LastBox]);
-    assert_eq!(boxed.grade("7", "The answer is 7").verdict, Verdict::Wrong);
-    assert_eq!(
-        boxed.grade("7", r"\boxed{1}, \boxed{7}").verdict,
+        grade(r"\boxed{1}, \boxed{7}", &boxed_only).verdict,
         Verdict::Correct
     );
 }
@@ -256,7 +258,10 @@ fn a_gold_solution_gives_its_box() {
 
 #[test]
 fn a_rounded_gold_stands_for_what_rounds_to_it() {
-    let rounded = Grader::new().with_rounded_gold();
+    let rounded = Rules {
+        rounding: Rounding::Gold,
+        ..Rules::DEFAULT
+    };
     for (gold, answer, expected) in [
         ("0.33", r"\frac{1}{3}", Verdict::Correct),
         ("0.33", "0.334", Verdict::Correct),
@@ -268,7 +273,14 @@ fn a_rounded_gold_stands_for_what_rounds_to_it() {
         (r"\frac{1}{3}", "0.33", Verdict::Wrong), // the gold answer is exact
         ("3", "3.1", Verdict::Wrong),             // nor is a whole number rounded
     ] {
-        assert_eq!(rounded.check(gold, answer), expected, "{gold} and {answer}");
+        assert_eq!(
+            check(gold, answer, &rounded),
+            expected,
+            "{gold} and {answer}"
+        );
     }
-    assert_eq!(Grader::new().check("0.33", r"\frac{1}{3}"), Verdict::Wrong);
+    assert_eq!(
+        check("0.33", r"\frac{1}{3}", &Rules::DEFAULT),
+        Verdict::Wrong
+    );
 }

@@ -1,7 +1,15 @@
 //! Properties of [`check`] and [`grade`] on random texts and random formulas.
 
 use proptest::prelude::*;
-use trimtab_grader::{AnswerSource, Reason, Verdict, check, grade};
+use trimtab_grader::{AnswerSource, Grade, Reason, Rules, Verdict};
+
+fn check(gold: &str, answer: &str) -> Verdict {
+    trimtab_grader::check(gold, answer, &Rules::DEFAULT)
+}
+
+fn grade(gold: &str, text: &str) -> Grade {
+    trimtab_grader::grade(gold, text, &Rules::DEFAULT)
+}
 
 /// Text made of pieces of mathematics, mostly malformed.
 fn markup() -> impl Strategy<Value = String> {

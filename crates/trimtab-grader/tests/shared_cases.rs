@@ -7,7 +7,11 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde_json::Value;
-use trimtab_grader::{Grade, check, grade, is_understood};
+use trimtab_grader::{Grade, Rules, grade_answer, is_understood};
+
+fn grade(gold: &str, text: &str) -> Grade {
+    trimtab_grader::grade(gold, text, &Rules::DEFAULT)
+}
 
 #[derive(Deserialize)]
 struct Case {
@@ -21,11 +25,7 @@ struct Case {
 impl Case {
     fn grade(&self) -> Grade {
         if self.form == "answer" {
-            Grade {
-                verdict: check(&self.gold, &self.prediction),
-                extracted: Some(self.prediction.clone()),
-                source: None,
-            }
+            grade_answer(&self.gold, &self.prediction, &Rules::DEFAULT)
         } else {
             grade(&self.gold, &self.prediction)
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 use serde::Serialize;
-use trimtab_grader::{ExtractionRule, Grade, Grader};
+use trimtab_grader::{Grade, Rules};
 use trimtab_model::chat::ChatError;
 use trimtab_model::generation::{GenerateError, stop_on_text};
 use trimtab_model::tokenizer::TokenizerError;
@@ -129,12 +129,11 @@ pub fn rollouts(
         cancel: None,
     };
     let completed = generate(&base.model, &requests, sampling, options)?;
-    let grader = answer_grader();
     let groups = problems.into_par_iter().zip(prompts).zip(completed).map(
         |(((index, problem), (prompt_text, prompt)), completions)| {
             let rollouts = completions
                 .into_iter()
-                .map(|completion| Rollout::graded(base, &grader, &problem, completion));
+                .map(|completion| Rollout::graded(base, &problem, completion));
             Ok(Group {
                 rollouts: rollouts.collect::<Result<_, RolloutError>>()?,
                 problem,
@@ -148,10 +147,13 @@ pub fn rollouts(
     groups.collect()
 }
 
-/// Grades completions of a run. The reward pays for the form too: an answer counts in a box only.
-pub(crate) fn answer_grader() -> Grader {
-    Grader::new().with_rules(&[ExtractionRule::LastBox])
-}
+/// How completions of a run are graded. The reward pays for the form too: an answer counts in a box
+/// only.
+pub(crate) const REWARD_RULES: Rules = Rules {
+    boxed_only: true,
+    fallback: false,
+    ..Rules::DEFAULT
+};
 
 /// A problem with the text that the model completes, as an evaluation takes it.
 ///
@@ -211,13 +213,12 @@ fn encode_prompt(
 impl Rollout {
     fn graded(
         base: &Pretrained,
-        grader: &Grader,
         problem: &Problem,
         completion: Completion,
     ) -> Result<Self, RolloutError> {
         let text = base.tokenizer.decode(&completion.tokens)?;
         Ok(Self {
-            grade: problem.grade(grader, &text),
+            grade: problem.grade(&text, &REWARD_RULES),
             completion,
             text,
             score: Score::default(),
@@ -280,7 +281,6 @@ pub(crate) mod tests {
             answer: gold.to_owned(),
             ..NanoTask::Gsm.problem(Split::Train, 0, 0)
         };
-        let grader = answer_grader();
         let rollout = |text: &&str| {
             let words = text.split_whitespace().count();
             Rollout {
@@ -290,7 +290,7 @@ pub(crate) mod tests {
                     finish_reason: FinishReason::Stop,
                 },
                 text: (*text).to_owned(),
-                grade: problem.grade(&grader, text),
+                grade: problem.grade(text, &REWARD_RULES),
                 score: Score::default(),
             }
         };

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use trimtab_grader::{AnswerSource, Grade, Verdict, check, grade};
+use trimtab_grader::{AnswerSource, Grade, Rules, Verdict, grade, grade_answer};
 
 /// A line of the input; other fields are ignored.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -102,15 +102,11 @@ impl AnswerCase {
     }
 
     /// Grades the prediction. An answer is extracted from it, unless its form is `answer`.
-    pub fn grade(&self) -> Grade {
+    pub fn grade(&self, rules: &Rules) -> Grade {
         if self.form == Some(PredictionForm::Answer) {
-            Grade {
-                verdict: check(&self.gold, &self.prediction),
-                extracted: Some(self.prediction.clone()),
-                source: None,
-            }
+            grade_answer(&self.gold, &self.prediction, rules)
         } else {
-            grade(&self.gold, &self.prediction)
+            grade(&self.gold, &self.prediction, rules)
         }
     }
 
@@ -208,7 +204,7 @@ mod tests {
     fn a_form_says_whether_an_answer_is_extracted() {
         let bare = case(r#"{"id": 7, "gold": "4", "prediction": "4.0", "form": "answer"}"#);
         let bare = bare.expect("a case");
-        let (grade, line) = (bare.grade(), |grade| {
+        let (grade, line) = (bare.grade(&Rules::DEFAULT), |grade| {
             serde_json::to_string(&bare.verdict(grade)).expect("plain data")
         });
         assert_eq!(
@@ -216,7 +212,7 @@ mod tests {
             r#"{"id":7,"verdict":"correct","extracted":"4.0","source":null,"reason":null}"#
         );
         let whole = case(r#"{"id": "a", "gold": "4", "prediction": ""}"#).expect("a case");
-        let grade = whole.grade();
+        let grade = whole.grade(&Rules::DEFAULT);
         let verdict = whole.verdict(&grade);
         assert_eq!(verdict.reason.as_deref(), Some("no answer in the response"));
     }
@@ -241,7 +237,10 @@ mod tests {
                 expected: Some(*expected),
             })
             .collect();
-        let grades: Vec<Grade> = cases.iter().map(AnswerCase::grade).collect();
+        let grades: Vec<Grade> = cases
+            .iter()
+            .map(|case| case.grade(&Rules::DEFAULT))
+            .collect();
         let summary = CaseSummary::of(cases.iter().zip(&grades));
         assert_eq!(
             summary.to_string(),

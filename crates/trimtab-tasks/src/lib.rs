@@ -1,7 +1,7 @@
 //! Maths problems for language models, and the statistics of evaluations.
 //!
 //! ```
-//! use trimtab_grader::Grader;
+//! use trimtab_grader::Rules;
 //! use trimtab_tasks::{Prompt, Split, Task};
 //!
 //! let task: Task = "countdown:2".parse()?;
@@ -10,7 +10,7 @@
 //! assert!(matches!(prompt, Prompt::Text(_)));
 //!
 //! let completion = format!(r"So \boxed{{{}}}.", problem.answer); // what a model wrote
-//! assert!(problem.grade(&Grader::new(), &completion).verdict.is_correct());
+//! assert!(problem.grade(&completion, &Rules::DEFAULT).verdict.is_correct());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use trimtab_grader::{Grade, Grader, Verifier};
+use trimtab_grader::{Grade, Rules, Verifier};
 
 /// A question with its gold answer.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -33,18 +33,18 @@ impl Problem {
         format!("Problem: {}\nAnswer:", self.question)
     }
 
-    /// Finds the answer in a text as `grader` does, and checks it with the problem's [`Verifier`].
+    /// Finds the answer in a text by `rules`, and checks it with the problem's [`Verifier`].
     ///
     /// ```
-    /// use trimtab_grader::Grader;
+    /// use trimtab_grader::Rules;
     /// use trimtab_tasks::{Level, ProceduralTask, Split};
     ///
     /// let problem = ProceduralTask::Countdown.problem(Level::EASIEST, Split::Train, 0, 0);
     /// let text = format!(r"I tried a few, so \boxed{{{}}}.", problem.answer);
-    /// assert!(problem.grade(&Grader::new(), &text).verdict.is_correct());
+    /// assert!(problem.grade(&text, &Rules::DEFAULT).verdict.is_correct());
     /// ```
-    pub fn grade(&self, grader: &Grader, text: &str) -> Grade {
-        self.verifier.grade(grader, &self.answer, text)
+    pub fn grade(&self, text: &str, rules: &Rules) -> Grade {
+        self.verifier.grade(&self.answer, text, rules)
     }
 
     /// The tag `level` as a number.

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use common::{SAMPLES, arm, bytes, complete, finished, go_on, items, open, protocol};
 use serde::Deserialize;
-use trimtab_grader::grade;
+use trimtab_grader::{Rules, grade};
 use trimtab_tasks::evaluation::{
     Arm, ArmVectors, Comparison, EvaluationError, EvaluationRun, Item, Protocol, read_evaluation,
     samples_path,
@@ -113,7 +113,7 @@ fn grading_the_samples_again_gives_the_same_verdicts() {
         .expect("JSON lines");
     assert_eq!(cases.len(), 5 * SAMPLES);
     for case in &cases {
-        let grade = grade(&case.gold, &case.prediction);
+        let grade = grade(&case.gold, &case.prediction, &Rules::DEFAULT);
         assert_eq!(
             (grade.verdict.name(), &grade.extracted),
             (case.verdict.as_str(), &case.extracted),

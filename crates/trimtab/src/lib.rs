@@ -7,7 +7,7 @@ pub use trimtab_rl as rl;
 pub use trimtab_steer as steer;
 pub use trimtab_tasks as tasks;
 
-pub use trimtab_grader::{Grader, Verdict, check};
+pub use trimtab_grader::{Rules, Verdict, check, grade};
 pub use trimtab_lens::logit_lens;
 pub use trimtab_model::{Device, LoadOptions, Precision, Pretrained, Request, Sampling, generate};
 pub use trimtab_rl::{Recipe, RecipeConfig, Run, Trainer, evaluate};

@@ -3,6 +3,7 @@
 use super::{Comparer, Equality, has_sign};
 use crate::Reason;
 use crate::expr::Expr;
+use crate::rule::Rule;
 
 impl Comparer<'_> {
     /// Compares two answers if at least one is a collection, else returns `None`.
@@ -36,11 +37,16 @@ impl Comparer<'_> {
         let (golds, answers) = (items(golds, gold), items(answers, answer));
         // Duplicates count once, but one item does not equal a list.
         if golds.len() != answers.len() && golds.len().min(answers.len()) < 2 {
-            return Some(Equality::Different);
+            return Some(self.different_by(Rule::OtherItems));
         }
-        Some(match self.covered(&golds, &answers) {
+        let equality = match self.covered(&golds, &answers) {
             Equality::Equal => self.covered(&answers, &golds),
             outcome => outcome,
+        };
+        Some(match equality {
+            Equality::Equal => self.equal_by(Rule::SameItems),
+            Equality::Different => self.different_by(Rule::OtherItems),
+            unknown @ Equality::Unknown(_) => unknown,
         })
     }
 

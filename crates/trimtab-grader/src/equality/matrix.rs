@@ -3,6 +3,7 @@
 use super::{Comparer, Equality};
 use crate::Reason;
 use crate::expr::Expr;
+use crate::rule::Rule;
 
 type Rows = Vec<Vec<Expr>>;
 
@@ -29,7 +30,7 @@ impl Comparer<'_> {
             };
         };
         if lengths(&gold_rows) != lengths(&answer_rows) {
-            return Some(Equality::Different);
+            return Some(self.different_by(Rule::OtherItems));
         }
         Some(self.in_order(gold_rows.iter().flatten().zip(answer_rows.iter().flatten())))
     }

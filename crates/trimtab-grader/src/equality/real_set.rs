@@ -11,6 +11,7 @@ use crate::Reason;
 use crate::evaluate::{Fault, Point, Sameness, Value, evaluate_with, sameness};
 use crate::expr::{Expr, Joint};
 use crate::rational::Rational;
+use crate::rule::Rule;
 
 impl Comparer<'_> {
     /// Compares two sets of real numbers.
@@ -43,12 +44,15 @@ impl Comparer<'_> {
             };
             match self.same_intervals(&gold, &answer) {
                 Ok(true) => {}
-                Ok(false) => return Some(Equality::Different),
+                Ok(false) => return Some(self.different_by(Rule::OtherItems)),
                 Err(Fault::Undefined) => outcome = Equality::Unknown(Reason::Precision),
                 Err(Fault::Stop(reason)) => return Some(reason.into()),
             }
         }
-        Some(outcome)
+        Some(match outcome {
+            Equality::Equal => self.equal_by(Rule::SameSet),
+            other => other,
+        })
     }
 
     /// The set that `expr` describes at `point`, if it describes one.

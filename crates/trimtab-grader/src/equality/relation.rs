@@ -5,6 +5,7 @@ use super::{Comparer, Equality, has_sign};
 use crate::Reason;
 use crate::evaluate::{Fault, Point, Sameness, Value, evaluate, sameness};
 use crate::expr::Expr;
+use crate::rule::Rule;
 
 impl Comparer<'_> {
     /// Compares two answers if at least one is a relation.
@@ -26,10 +27,10 @@ impl Comparer<'_> {
                 })
             }
             (Some(Named { value, .. }), None) if !matches!(answer, Expr::Relation(..)) => {
-                Some(self.compare(value, answer))
+                Some(self.unnamed(value, answer))
             }
             (None, Some(Named { value, .. })) if !matches!(gold, Expr::Relation(..)) => {
-                Some(self.compare(gold, value))
+                Some(self.unnamed(gold, value))
             }
             _ => match (gold, answer) {
                 (Expr::Relation(_, gold_rest), Expr::Relation(_, answer_rest)) => {
@@ -47,6 +48,14 @@ impl Comparer<'_> {
                 }
                 _ => None,
             },
+        }
+    }
+
+    /// Compares two values, one of which had a name.
+    fn unnamed(&mut self, gold: &Expr, answer: &Expr) -> Equality {
+        match self.compare(gold, answer) {
+            Equality::Equal => self.equal_by(Rule::NameLeftOut),
+            other => other,
         }
     }
 
@@ -137,7 +146,7 @@ impl Comparer<'_> {
                 Err(Fault::Stop(reason)) => return reason.into(),
             }
             if agreed > POINTS {
-                return Equality::Equal;
+                return self.equal_by(Rule::SameEquation);
             }
         }
         Equality::Unknown(Reason::Precision)

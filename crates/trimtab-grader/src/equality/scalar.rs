@@ -5,6 +5,8 @@ use crate::Reason;
 use crate::evaluate::{Fault, Point, Sameness, Value, Variables, evaluate, sameness};
 use crate::expr::Expr;
 use crate::rational::Rational;
+use crate::rule::Rule;
+use crate::rules::Rounding;
 use crate::vocabulary;
 
 /// Points at which two expressions with variables must agree.
@@ -32,23 +34,35 @@ impl Comparer<'_> {
     /// Compares two values and their measures.
     pub(super) fn scalars(&mut self, gold: &Expr, answer: &Expr) -> Equality {
         let ((gold, of_gold), (answer, of_answer)) = (measured(gold), measured(answer));
-        match (of_gold, of_answer) {
-            (left, right) if left == right => self.values(gold, answer),
-            (Measure::Percent, Measure::Plain) => {
-                self.either(gold, answer, &hundredth(gold), answer)
-            }
-            (Measure::Plain, Measure::Percent) => {
-                self.either(gold, answer, gold, &hundredth(answer))
-            }
-            (Measure::Degrees, Measure::Plain) => self.either(gold, answer, &radians(gold), answer),
-            (Measure::Plain, Measure::Degrees) => self.either(gold, answer, gold, &radians(answer)),
+        let (equality, rule) = match (of_gold, of_answer) {
+            (left, right) if left == right => return self.values(gold, answer),
+            (Measure::Percent, Measure::Plain) => (
+                self.either(gold, answer, &hundredth(gold), answer),
+                Rule::Percent,
+            ),
+            (Measure::Plain, Measure::Percent) => (
+                self.either(gold, answer, gold, &hundredth(answer)),
+                Rule::Percent,
+            ),
+            (Measure::Degrees, Measure::Plain) => (
+                self.either(gold, answer, &radians(gold), answer),
+                Rule::Degrees,
+            ),
+            (Measure::Plain, Measure::Degrees) => (
+                self.either(gold, answer, gold, &radians(answer)),
+                Rule::Degrees,
+            ),
             (Measure::Unit(unit), Measure::Plain) if may_be_left_out(unit, gold) => {
-                self.values(gold, answer)
+                (self.values(gold, answer), Rule::UnitLeftOut)
             }
             (Measure::Plain, Measure::Unit(unit)) if may_be_left_out(unit, answer) => {
-                self.values(gold, answer)
+                (self.values(gold, answer), Rule::UnitLeftOut)
             }
-            _ => Equality::Unknown(Reason::Units),
+            _ => return Reason::Units.into(),
+        };
+        match equality {
+            Equality::Equal => self.equal_by(rule),
+            other => other,
         }
     }
 
@@ -76,12 +90,12 @@ impl Comparer<'_> {
         };
         let outcome = self.at_points(gold, answer, false);
         if outcome == Equality::Equal {
-            return outcome;
+            return self.equal_by(Rule::SameValue);
         }
         if (has_log(gold) || has_log(answer))
             && self.at_points(gold, answer, true) == Equality::Equal
         {
-            return Equality::Equal;
+            return self.equal_by(Rule::SameValue);
         }
         // Limits and determinants are not evaluated, so they may equal anything.
         let unknown = |part: &Expr| match part {
@@ -93,8 +107,8 @@ impl Comparer<'_> {
         }
         if outcome == Equality::Different {
             match self.rounded(gold, answer) {
-                Ok(true) => return Equality::Equal,
-                Ok(false) => {}
+                Ok(true) => return self.equal_by(Rule::Rounding),
+                Ok(false) => return self.different_by(Rule::OtherValue),
                 Err(Fault::Stop(reason)) => return reason.into(),
                 Err(Fault::Undefined) => return Equality::Unknown(Reason::Precision),
             }
@@ -180,7 +194,7 @@ impl Comparer<'_> {
         if varies(gold) || varies(answer) {
             return Ok(false);
         }
-        if self.rounded_gold
+        if self.rules.rounding == Rounding::Gold
             && let Some((value, decimals)) = of_gold
         {
             let half_unit = Rational::Small(1, 2).times(&unit_of(decimals, self)?, self.budget)?;
@@ -240,7 +254,7 @@ impl Comparer<'_> {
     /// Proportions `a : b : c`.
     pub(super) fn ratios(&mut self, gold: &[Expr], answer: &[Expr]) -> Equality {
         if gold.len() != answer.len() {
-            return Equality::Different;
+            return self.different_by(Rule::OtherItems);
         }
         // With a zero it is a time of day, not a proportion.
         let is_zero = |part: &Expr| matches!(part, Expr::Number { value, .. } if value.is_zero());
@@ -256,7 +270,7 @@ impl Comparer<'_> {
                 outcome => return outcome,
             }
         }
-        Equality::Equal
+        self.equal_by(Rule::SameRatio)
     }
 }
 

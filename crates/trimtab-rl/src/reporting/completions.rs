@@ -9,7 +9,7 @@ use trimtab_tasks::Problem;
 
 use super::report::{Answer, Example};
 use crate::data::Data;
-use crate::rollout::{Group, answer_grader};
+use crate::rollout::{Group, REWARD_RULES};
 
 /// The first completion of some groups, of the first step and of the last.
 #[derive(Debug, Default)]
@@ -97,7 +97,7 @@ fn answer(step: u64, problem: &Problem, text: &str) -> Answer {
         question: problem.question.clone(),
         gold: problem.answer.clone(),
         text: text.to_owned(),
-        correct: problem.grade(&answer_grader(), text).verdict.is_correct(),
+        correct: problem.grade(text, &REWARD_RULES).verdict.is_correct(),
     }
 }
 

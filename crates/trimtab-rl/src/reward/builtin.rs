@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use serde::{Deserialize, Serialize};
-use trimtab_grader::check;
+use trimtab_grader::{Rules, check};
 use trimtab_model::FinishReason;
 
 use crate::rollout::{Group, Rollout};
@@ -177,7 +177,7 @@ fn majority_votes(group: &Group) -> Vec<Option<f32>> {
             let same = same.or_else(|| {
                 answers
                     .iter()
-                    .position(|(answer, _)| check(answer, text).is_correct())
+                    .position(|(answer, _)| check(answer, text, &Rules::DEFAULT).is_correct())
             });
             let choice = same.unwrap_or_else(|| {
                 answers.push((text, 0));

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use trimtab_grader::{ExtractionRule, Grader, Verifier, last_boxed};
+use trimtab_grader::{Rules, Verifier, grade, last_boxed};
 
 use super::conversation::{Conversation, FIELDS as CONVERSATIONS, Reply};
 use super::error::name;
@@ -308,12 +308,11 @@ fn worked(text: &str) -> Option<String> {
         None if text.contains("<think>") => return None, // it never ends
         None => text,
     };
-    let rules = [
-        ExtractionRule::Boxes,
-        ExtractionRule::Phrase,
-        ExtractionRule::Whole,
-    ];
-    let found = || Grader::new().with_rules(&rules).grade("", text).extracted;
+    let rules = Rules {
+        fallback: false,
+        ..Rules::DEFAULT
+    };
+    let found = || grade("", text, &rules).extracted;
     let word = || Some(text.trim()).filter(|text| !text.contains(char::is_whitespace));
     let answer = boxed(text).map(str::to_owned).or_else(found);
     let answer = answer.or_else(|| word().map(str::to_owned))?;

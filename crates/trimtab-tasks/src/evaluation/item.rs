@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use trimtab_grader::{Grader, Verifier, last_boxed};
+use trimtab_grader::{Rules, Verifier, last_boxed};
 
 use crate::nano::NanoTask;
 use crate::problem::{Problem, Split};
@@ -95,7 +95,9 @@ impl Sample {
         length: usize,
         truncated: bool,
     ) -> Self {
-        let grade = item.verifier.grade(&Grader::new(), &item.gold, &prediction);
+        let grade = item
+            .verifier
+            .grade(&item.gold, &prediction, &Rules::DEFAULT);
         Self {
             id: format!("{}#{sample}", item.id),
             problem: item.id.clone(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use trimtab_grader::check;
+use trimtab_grader::{Rules, check};
 
 use super::item::Sample;
 use crate::stats::{mean, mean95, pass_at_k};
@@ -162,7 +162,7 @@ pub fn majority(completions: &[Sample]) -> f64 {
         let known = same_text.or_else(|| {
             answers
                 .iter()
-                .position(|answer| check(answer.text, text).is_correct())
+                .position(|answer| check(answer.text, text, &Rules::DEFAULT).is_correct())
         });
         let index = known.unwrap_or_else(|| {
             answers.push(Answer {

@@ -2,7 +2,7 @@ use std::collections::{HashMap, HashSet};
 
 use num_rational::Rational64;
 use proptest::prelude::*;
-use trimtab_grader::{Grader, Verdict};
+use trimtab_grader::{Rules, Verdict};
 
 use super::*;
 
@@ -30,7 +30,7 @@ proptest! {
         let task = ProceduralTask::ALL[kind];
         let problem = task.problem(level, split, seed, index);
         prop_assert_eq!(&problem, &task.problem(level, split, seed, index));
-        let verdict = |answer: &str| problem.grade(&Grader::new(), &boxed(answer)).verdict;
+        let verdict = |answer: &str| problem.grade(&boxed(answer), &Rules::DEFAULT).verdict;
         prop_assert_eq!(verdict(&problem.answer), Verdict::Correct);
         prop_assert_eq!(problem.level(), Some(u32::from(level.get())));
         let next = task.problem(level, split, seed, index.wrapping_add(1));
@@ -62,12 +62,12 @@ fn cheap_answers_score_nothing() {
                 boxed(r"\boxed{}"),
             ];
             for text in &cheap {
-                let verdict = problem.grade(&Grader::new(), text).verdict;
+                let verdict = problem.grade(text, &Rules::DEFAULT).verdict;
                 assert!(!verdict.is_correct(), "{}: {text}", problem.id);
             }
             // The expressions that the question itself contains are not answers.
             for expression in question.split(['=', '?', '.', ':', ',']) {
-                let verdict = problem.grade(&Grader::new(), &boxed(expression)).verdict;
+                let verdict = problem.grade(&boxed(expression), &Rules::DEFAULT).verdict;
                 assert!(!verdict.is_correct(), "{}: {expression}", problem.id);
             }
         }
