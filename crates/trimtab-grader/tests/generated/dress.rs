@@ -44,8 +44,12 @@ pub(crate) fn dress(mut spelling: Spelling, place: Place, tape: &mut Tape) -> St
 fn inner(spelling: Spelling, tape: &mut Tape) -> Spelling {
     let text = spelling.text.as_str();
     let wrap = |before: &str, after: &str| format!("{before}{text}{after}");
-    let mut choices = vec![("braces", wrap("{", "}"))];
-    for (part, before, after) in WRAPS {
+    let mut choices = Vec::new();
+    // Braces around a list may be those of a set.
+    let wraps = WRAPS
+        .into_iter()
+        .filter(|wrap| !wrap.1.starts_with('{') || !text.contains(','));
+    for (part, before, after) in wraps {
         choices.push((part, wrap(before, after)));
     }
     if spelling.mode == Mode::Plain && !text.contains(['^', '_', '√', '%']) {
@@ -60,7 +64,9 @@ fn inner(spelling: Spelling, tape: &mut Tape) -> Spelling {
     }
 }
 
-const WRAPS: [(&str, &str, &str); 50] = [
+const WRAPS: [(&str, &str, &str); 51] = [
+    ("thin space behind", "", "\\,"),
+    ("braces", "{", "}"),
     ("displaystyle", "\\displaystyle ", ""),
     ("displaystyle in braces", "{\\displaystyle ", "}"),
     ("textstyle", "\\textstyle ", ""),
@@ -84,7 +90,6 @@ const WRAPS: [(&str, &str, &str); 50] = [
     ("underline", "\\underline{", "}"),
     ("ensuremath", "\\ensuremath{", "}"),
     ("mathstrut", "\\mathstrut ", ""),
-    ("thin space behind", "", "\\,"),
     ("thin space before", "\\,", ""),
     ("thick spaces", "\\;", "\\;"),
     ("negative space", "\\!", "\\!"),

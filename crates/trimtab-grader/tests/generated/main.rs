@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 use report::{Counts, Failures};
 use row::{Row, row};
 use tape::Tape;
-use trimtab_grader::{check, grade};
+use trimtab_grader::{Rules, check, grade};
 
 /// Rows of the test that always runs.
 const ROWS: u64 = 20_000;
@@ -38,9 +38,11 @@ const ROWS: u64 = 20_000;
 /// Whether the grader accepts the row. The only place that calls it.
 fn accepts(row: &Row) -> bool {
     if row.alone {
-        check(&row.gold, &row.prediction).is_correct()
+        check(&row.gold, &row.prediction, &Rules::DEFAULT).is_correct()
     } else {
-        grade(&row.gold, &row.prediction).verdict.is_correct()
+        grade(&row.gold, &row.prediction, &Rules::DEFAULT)
+            .verdict
+            .is_correct()
     }
 }
 
@@ -81,6 +83,11 @@ fn write_case(row: &Row, seed: u64) {
     let Ok(path) = std::env::var("TRIMTAB_GENERATED_CASES") else {
         return;
     };
+    let kind = format!("{}: {}", row.kind, row.parts.join(" + "));
+    let known = std::fs::read_to_string(&path).unwrap_or_default();
+    if known.contains(&serde_json::json!(kind).to_string()) {
+        return;
+    }
     let mut file = std::fs::OpenOptions::new()
         .create(true)
         .append(true)
@@ -92,7 +99,7 @@ fn write_case(row: &Row, seed: u64) {
         "prediction": row.prediction,
         "expected": row.expected,
         "form": if row.alone { "answer" } else { "response" },
-        "kind": format!("{}: {}", row.kind, row.parts.join(" + ")),
+        "kind": kind,
     });
     writeln!(file, "{case}").expect("a file that can be written");
 }

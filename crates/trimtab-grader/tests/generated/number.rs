@@ -83,8 +83,8 @@ fn minus(digits: &str, all: &mut Spellings) {
     all.rare("minus U+FF0D", format!("－{digits}"));
     all.rare("minus U+FE63", format!("﹣{digits}"));
     all.rare("minus with blank", format!("- {digits}"));
-    all.tex("minus in braces", format!("{{-}}{digits}"));
-    all.tex("minus of braces", format!("-{{{digits}}}"));
+    all.rare_tex("minus in braces", format!("{{-}}{digits}"));
+    all.rare_tex("minus of braces", format!("-{{{digits}}}"));
     all.prose("negative and digits", format!("negative {digits}"));
     all.prose("minus and digits", format!("minus {digits}"));
 }

@@ -1,13 +1,13 @@
 //! A generated case: a gold answer, a text, and whether the text answers it.
 
 use crate::dress::{Place, dress};
-use crate::language::LANGUAGES;
+use crate::language::{LANGUAGES, Language};
 use crate::miss::near_miss;
 use crate::noise;
 use crate::sentence::{Other, sentence};
 use crate::spell::{spell, spell_gold};
 use crate::spelling::{Mode, Spelling};
-use crate::tape::Tape;
+use crate::tape::{Section, Tape};
 use crate::value::Value;
 
 /// A case with its label.
@@ -27,36 +27,41 @@ pub(crate) struct Row {
 
 /// Makes a row from choices, or none if the choices have no fair label.
 pub(crate) fn row(tape: &mut Tape) -> Option<Row> {
+    tape.section(Section::Label);
     let expected = tape.pick(2) == 0;
+    let swapped = tape.pick(2) == 1;
+    let place = *tape.item(&[Place::Alone, Place::Announced, Place::Boxed, Place::Told]);
+    let language = draw_language(place, tape);
+    tape.section(Section::Value);
     let value = Value::draw(tape);
     let (how, miss) = near_miss(&value, tape)?;
     if !expected {
         tape.note(how);
     }
-    let (gold, answer) = match (expected, tape.pick(2)) {
+    let (gold, answer) = match (expected, swapped) {
         (true, _) => (&value, &value),
-        (false, 0) => (&value, &miss),
-        (false, _) => (&miss, &value),
+        (false, false) => (&value, &miss),
+        (false, true) => (&miss, &value),
     };
     let other = if expected { &miss } else { gold };
-    let place = *tape.item(&[Place::Alone, Place::Announced, Place::Boxed, Place::Told]);
-    let language = if place == Place::Announced || place == Place::Told {
-        &LANGUAGES[(tape.pick(19) + 1).saturating_sub(10)]
-    } else {
-        &LANGUAGES[0]
-    };
-    tape.note(language.name);
+    tape.section(Section::Gold);
     let spelled_gold = spell_gold(gold, language, tape);
+    tape.section(Section::Spelling);
     let spelled = spell(answer, language, tape);
     if !is_fair(expected, gold, &spelled_gold, &spelled, place, tape) {
         return None;
     }
+    tape.section(Section::Dress);
     let mut dressed = dress(spelled, place, tape);
+    tape.section(Section::Noise);
     dressed = noise::around(dressed, tape);
     let other = Other(mentioned(other));
     let is_choice = matches!(answer, Value::Choice(_));
+    tape.section(Section::Sentence);
     let text = sentence(&dressed, place, language, &other, is_choice, tape);
+    tape.section(Section::Text);
     let prediction = noise::through(text, tape);
+    tape.section(Section::GoldDress);
     Some(Row {
         gold: dress_gold(spelled_gold, tape),
         prediction,
@@ -65,6 +70,18 @@ pub(crate) fn row(tape: &mut Tape) -> Option<Row> {
         kind: answer.kind(),
         parts: tape.parts().to_vec(),
     })
+}
+
+/// English, or another language where there is a sentence.
+fn draw_language(place: Place, tape: &mut Tape) -> &'static Language {
+    let index = tape.pick(19).saturating_sub(9);
+    match place {
+        Place::Announced | Place::Told => {
+            tape.note(LANGUAGES[index].name);
+            &LANGUAGES[index]
+        }
+        Place::Alone | Place::Boxed => &LANGUAGES[0],
+    }
 }
 
 /// Writes a value that is mentioned and is not the answer.
@@ -116,7 +133,10 @@ fn is_fair(
         }
     }
     // Nobody looks for a letter, a word or a list in a sentence that does not announce it.
-    let is_told = !matches!(gold.kind(), "choice" | "word" | "time" | "family" | "list" | "set");
+    let is_told = !matches!(
+        gold.kind(),
+        "choice" | "word" | "time" | "family" | "list" | "set"
+    );
     if expected && place == Place::Told && (!is_told || answer.text.contains(['x', '='])) {
         return false;
     }

@@ -2,7 +2,7 @@
 
 use crate::dress::Place;
 use crate::language::Language;
-use crate::tape::Tape;
+use crate::tape::{Section, Tape};
 
 /// A number that is mentioned but is not the answer, ready to stand in prose.
 pub(crate) struct Other(pub(crate) String);
@@ -22,6 +22,7 @@ pub(crate) fn sentence(
         Place::Boxed => boxed(answer, other, tape),
         Place::Told => told(answer, language, tape),
     };
+    tape.section(Section::Frame);
     let text = before(&core, other, place, language, tape);
     turns(text, other, tape)
 }

@@ -1,12 +1,11 @@
 //! The smallest choices that still fail.
 
-/// Sets choices to zero, lowers them and drops them, as long as the row still fails.
+/// Sets choices to zero and lowers them, as long as the row still fails.
 pub(crate) fn shrink(mut choices: Vec<u32>, fails: impl Fn(&[u32]) -> bool) -> Vec<u32> {
     for _ in 0..8 {
         let before = choices.clone();
         drop_tail(&mut choices, &fails);
         zero(&mut choices, &fails);
-        remove(&mut choices, &fails);
         lower(&mut choices, &fails);
         if choices == before {
             break;
@@ -44,23 +43,15 @@ fn zero(choices: &mut Vec<u32>, fails: &impl Fn(&[u32]) -> bool) {
     }
 }
 
-fn remove(choices: &mut Vec<u32>, fails: &impl Fn(&[u32]) -> bool) {
-    let mut index = 0;
-    while index < choices.len() {
-        let mut candidate = choices.clone();
-        candidate.remove(index);
-        if !attempt(choices, candidate, fails) {
-            index += 1;
-        }
-    }
-}
-
 fn lower(choices: &mut Vec<u32>, fails: &impl Fn(&[u32]) -> bool) {
     for index in 0..choices.len() {
-        for value in 1..choices[index] {
+        let most = choices[index];
+        for value in
+            (1..most.min(24)).chain([most / 1000, most / 10, most / 2, most.saturating_sub(1)])
+        {
             let mut candidate = choices.clone();
             candidate[index] = value;
-            if attempt(choices, candidate, fails) {
+            if value < most && attempt(choices, candidate, fails) {
                 break;
             }
         }

@@ -10,13 +10,13 @@ use crate::value::{Fraction, Term, Value};
 
 /// Writes the value in one of the ways that a text may have.
 pub(crate) fn spell(value: &Value, language: &Language, tape: &mut Tape) -> Spelling {
-    let all = spellings(value, language, tape);
+    let all = spellings(value, language, false, tape);
     tape.part(all.0)
 }
 
 /// Writes the value as a gold answer.
 pub(crate) fn spell_gold(value: &Value, language: &Language, tape: &mut Tape) -> Spelling {
-    let mut all = spellings(value, language, tape);
+    let mut all = spellings(value, language, true, tape);
     all.0.retain(|(_, spelling)| !spelling.rare);
     let before = tape.parts().len();
     let spelling = tape.part(all.0);
@@ -26,7 +26,7 @@ pub(crate) fn spell_gold(value: &Value, language: &Language, tape: &mut Tape) ->
     spelling
 }
 
-fn spellings(value: &Value, language: &Language, tape: &mut Tape) -> Spellings {
+fn spellings(value: &Value, language: &Language, gold: bool, tape: &mut Tape) -> Spellings {
     let mut all = Spellings::default();
     match value {
         Value::Number(number) => return number_spellings(*number, language),
@@ -58,9 +58,9 @@ fn spellings(value: &Value, language: &Language, tape: &mut Tape) -> Spellings {
         Value::Choice(letter) => choice(*letter, &mut all),
         &Value::Time(hour, minute) => time(hour, minute, &mut all),
         &Value::Base(number, base) => self::base(number, base, &mut all),
-        Value::Money(amount) => money(*amount, language, tape, &mut all),
+        Value::Money(amount) => money(*amount, language, gold, tape, &mut all),
         Value::Quantity(amount, index) => {
-            let amount = inner(*amount, language, tape);
+            let amount = inner(*amount, language, gold, tape);
             return unit::spellings(&amount, &UNITS[*index]);
         }
         Value::Degrees(number) => degrees(*number, &mut all),
@@ -77,10 +77,13 @@ fn spellings(value: &Value, language: &Language, tape: &mut Tape) -> Spellings {
 }
 
 /// A number that stands before a unit or behind a currency sign.
-fn inner(number: Fraction, language: &Language, tape: &mut Tape) -> String {
+fn inner(number: Fraction, language: &Language, gold: bool, tape: &mut Tape) -> String {
     let mut all = number_spellings(number, language);
     all.0.retain(|(part, spelling)| {
-        spelling.mode == Mode::Plain && *part != "leading zeros" && *part != "plus sign"
+        spelling.mode == Mode::Plain
+            && !(gold && spelling.rare)
+            && *part != "leading zeros"
+            && *part != "plus sign"
     });
     if all.0.is_empty() {
         plain(number)
@@ -384,10 +387,10 @@ fn complex(re: i64, im: i64, all: &mut Spellings) {
 fn term(term: Term, all: &mut Spellings) {
     match term {
         Term::Factorial(n) => {
-            all.plain("", format!("{n}!"));
+            all.tex("", format!("{n}!"));
             all.rare("factorial's value", (1..=n).product::<i64>().to_string());
             all.tex("braces", format!("{{{n}}}!"));
-            all.rare("factorial with blank", format!("{n} !"));
+            all.rare_tex("factorial with blank", format!("{n} !"));
         }
         Term::Binomial(n, k) => {
             all.tex("", format!("\\binom{{{n}}}{{{k}}}"));
@@ -667,13 +670,13 @@ fn base(number: i64, base: i64, all: &mut Spellings) {
     all.prose("base in prose", format!("{digits} in base {base}"));
 }
 
-fn money(amount: Fraction, language: &Language, tape: &mut Tape, all: &mut Spellings) {
+fn money(amount: Fraction, language: &Language, gold: bool, tape: &mut Tape, all: &mut Spellings) {
     let (sign, size) = (
         if amount.numerator < 0 { "-" } else { "" },
         Fraction::new(amount.numerator.abs(), amount.denominator),
     );
     let digits = if size.is_whole() {
-        inner(size, language, tape)
+        inner(size, language, gold, tape)
     } else {
         format!("{:.2}", size.value())
     };

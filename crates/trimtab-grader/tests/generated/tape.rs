@@ -1,5 +1,24 @@
 //! The choices that make a row: read from a list, then drawn at random.
 
+/// What the choices of a section are about.
+#[derive(Clone, Copy)]
+pub(crate) enum Section {
+    Label,
+    Value,
+    Gold,
+    Spelling,
+    Dress,
+    Noise,
+    Sentence,
+    Frame,
+    Text,
+    GoldDress,
+}
+
+/// The choices that a section may read. Sections start at fixed places, so that another choice in
+/// one leaves the others as they are.
+const SECTION: usize = 32;
+
 /// A list of choices with a generator behind it. The same choices make the same row.
 pub(crate) struct Tape {
     choices: Vec<u32>,
@@ -38,11 +57,19 @@ impl Tape {
         self.choices
     }
 
+    /// Reads the choices of this section from now on.
+    pub(crate) fn section(&mut self, section: Section) {
+        let start = section as usize * SECTION;
+        assert!(self.read <= start, "the section before is too long");
+        self.read = start;
+    }
+
     /// One of `0..count`.
     pub(crate) fn pick(&mut self, count: usize) -> usize {
         let choice = match self.choices.get(self.read) {
             Some(&choice) => choice as usize % count,
             None => {
+                self.choices.resize(self.read, 0);
                 let drawn = self
                     .random
                     .as_mut()
