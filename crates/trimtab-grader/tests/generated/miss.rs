@@ -68,16 +68,7 @@ fn misses(value: &Value) -> Misses {
             ("radicand alone", whole(radicand)),
         ],
         Value::Pi(factor) => pi(*factor),
-        &Value::Complex(re, im) => vec![
-            ("conjugate", Value::Complex(re, -im)),
-            ("negated", Value::Complex(-re, -im)),
-            ("i dropped", whole(im)),
-            ("real part alone", whole(re)),
-            (
-                "parts swapped",
-                Value::Complex(im, if re == 0 { 1 } else { re }),
-            ),
-        ],
+        &Value::Complex(re, im) => complex(re, im),
         Value::Term(term) => self::term(*term),
         &Value::Ratio(a, b) => vec![
             ("ratio swapped", Value::Ratio(b, a)),
@@ -399,6 +390,19 @@ fn pi(factor: Fraction) -> Misses {
         all.push(("off by one", Value::Pi(factor.plus(1))));
     }
     all
+}
+
+fn complex(re: i64, im: i64) -> Misses {
+    vec![
+        ("conjugate", Value::Complex(re, -im)),
+        ("negated", Value::Complex(-re, -im)),
+        ("i dropped", whole(im)),
+        ("real part alone", whole(re)),
+        (
+            "parts swapped",
+            Value::Complex(im, if re == 0 { 1 } else { re }),
+        ),
+    ]
 }
 
 fn term(term: Term) -> Misses {

@@ -61,12 +61,11 @@ fn integer(number: i64, language: &Language, all: &mut Spellings) {
     }
     if number.abs() < 100 && language.english {
         let words = words(number.abs());
-        match number < 0 {
-            true => {
-                all.prose("negative in words", format!("negative {words}"));
-                all.prose("minus in words", format!("minus {words}"));
-            }
-            false => all.prose("in words", words),
+        if number < 0 {
+            all.prose("negative in words", format!("negative {words}"));
+            all.prose("minus in words", format!("minus {words}"));
+        } else {
+            all.prose("in words", words);
         }
     }
     if number.abs() >= 1000 {
@@ -94,7 +93,7 @@ fn groups(sign: &str, digits: &str, language: &Language, all: &mut Spellings) {
     let join = |separator: &str| {
         let mut text = String::from(sign);
         for (index, digit) in digits.chars().enumerate() {
-            if index > 0 && (digits.len() - index) % 3 == 0 {
+            if index > 0 && (digits.len() - index).is_multiple_of(3) {
                 text.push_str(separator);
             }
             text.push(digit);
@@ -129,7 +128,7 @@ fn indian(digits: &str) -> String {
     let (head, tail) = digits.split_at(digits.len() - 3);
     let mut text = String::new();
     for (index, digit) in head.chars().enumerate() {
-        if index > 0 && (head.len() - index) % 2 == 0 {
+        if index > 0 && (head.len() - index).is_multiple_of(2) {
             text.push(',');
         }
         text.push(digit);

@@ -66,18 +66,15 @@ impl Tape {
 
     /// One of `0..count`.
     pub(crate) fn pick(&mut self, count: usize) -> usize {
-        let choice = match self.choices.get(self.read) {
-            Some(&choice) => choice as usize % count,
-            None => {
-                self.choices.resize(self.read, 0);
-                let drawn = self
-                    .random
-                    .as_mut()
-                    .map_or(0, |state| next(state) as usize % count);
-                self.choices.push(drawn as u32);
-                drawn
-            }
-        };
+        if self.read >= self.choices.len() {
+            let drawn = self
+                .random
+                .as_mut()
+                .map_or(0, |state| next(state) as usize % count);
+            self.choices.resize(self.read, 0);
+            self.choices.push(drawn as u32);
+        }
+        let choice = self.choices[self.read] as usize % count;
         self.read += 1;
         choice
     }
