@@ -1,10 +1,15 @@
-//! Scores the grader on a file of cases and lists the cases on which it disagrees.
+//! Scores the grader on a file of cases, and lists the cases on which it disagrees.
 //!
 //! ```text
 //! cargo run --release -p trimtab-grader --example cases -- FILE.jsonl [--list]
 //! ```
+//!
+//! Where cases have a `kind`, each kind has a line with its recall, which is the share of right
+//! answers that are accepted, and its precision, which is the share of accepted answers that are
+//! right, each with a 95 % Wilson interval.
 #![expect(clippy::print_stdout, reason = "a program that prints")]
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -17,6 +22,7 @@ struct Case {
     prediction: String,
     expected: bool,
     form: Option<String>,
+    kind: Option<String>,
     flag: Option<String>,
 }
 
@@ -40,6 +46,7 @@ fn main() {
         .map(|line| serde_json::from_str(line).expect("a case"))
         .collect();
     let mut counts = [[0_usize; 2]; 4];
+    let mut kinds: BTreeMap<&str, [[usize; 2]; 2]> = BTreeMap::new();
     for case in &cases {
         let start = Instant::now();
         let grade = case.grade();
@@ -49,6 +56,9 @@ fn main() {
         counts[side][usize::from(accepted)] += 1;
         if case.flag.is_none() {
             counts[2 + side][usize::from(accepted)] += 1;
+            if let Some(kind) = &case.kind {
+                kinds.entry(kind).or_default()[side][usize::from(accepted)] += 1;
+            }
         }
         if list && (accepted != case.expected || elapsed.as_millis() > 9) {
             print_case(case, &grade, elapsed);
@@ -56,7 +66,28 @@ fn main() {
     }
     print_shares("all", [counts[0], counts[1]]);
     print_shares("unflagged", [counts[2], counts[3]]);
+    for (kind, [right, wrong]) in &kinds {
+        println!(
+            "{kind:>24}  recall {}  precision {}",
+            wilson(right[1], right[0] + right[1]),
+            wilson(right[1], right[1] + wrong[1])
+        );
+    }
     print_speed(&cases);
+}
+
+/// A share and its 95 % Wilson interval, in percent: Wilson, JASA 22 (1927), 209-212.
+fn wilson(hits: usize, total: usize) -> String {
+    const Z: f64 = 1.96;
+    if total == 0 {
+        return format!("{:27}", "-");
+    }
+    let (n, p) = (total as f64, hits as f64 / total as f64);
+    let centre = p + Z * Z / (2.0 * n);
+    let half = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
+    let [low, high] = [centre - half, centre + half].map(|end| 100.0 * end / (1.0 + Z * Z / n));
+    let counts = format!("{hits}/{total}");
+    format!("{:5.1} ({low:4.1}-{high:5.1}) {counts:>9}", 100.0 * p)
 }
 
 /// Prints a case on which grader and file disagree, or that took long.

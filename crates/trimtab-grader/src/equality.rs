@@ -2,6 +2,7 @@
 
 mod collection;
 mod commas;
+mod expected;
 mod intervals;
 mod matrix;
 mod names;
@@ -17,7 +18,7 @@ use crate::lex::{Commas, Lexeme, lex};
 use crate::parse::parse;
 use crate::prose::{choice_letter, names_no_number, picks_choice, prose};
 use crate::rule::Rule;
-use crate::rules::Rules;
+use crate::rules::{Expected, Rules};
 use crate::verdict::Reason;
 
 /// The result of a comparison.
@@ -38,8 +39,9 @@ impl From<Reason> for Equality {
 /// led to the result to `because`.
 pub(crate) fn compare(gold: &str, answer: &str, rules: Rules, because: &mut Vec<Rule>) -> Equality {
     let mut budget = Budget::new();
-    let gold_tokens = lex(gold, Commas::Thousands, &mut budget);
-    let answer_tokens = lex(answer, Commas::Thousands, &mut budget);
+    let commas = Commas::from(rules.language);
+    let gold_tokens = lex(gold, commas, &mut budget);
+    let answer_tokens = lex(answer, commas, &mut budget);
     if answer_tokens.as_ref().is_ok_and(Vec::is_empty) {
         because.push(Rule::NoAnswer); // nothing but delimiters
         return Equality::Different;
@@ -51,6 +53,14 @@ pub(crate) fn compare(gold: &str, answer: &str, rules: Rules, because: &mut Vec<
     if let Some((equality, rule)) = compare_texts((gold, &gold_tokens), (answer, &answer_tokens)) {
         because.push(rule);
         return equality;
+    }
+    match rules.expected {
+        Expected::Choice => {
+            because.push(Rule::NotExpected);
+            return Equality::Different;
+        }
+        Expected::Text => return Reason::NotUnderstood.into(),
+        _ => {}
     }
     let bytes = gold.bytes().chain(answer.bytes());
     let seed = bytes.fold(0_u64, |sum, byte| {
@@ -127,10 +137,11 @@ impl Comparer<'_> {
         (gold, gold_tokens): (&str, &[Lexeme]),
         (answer, answer_tokens): (&str, &[Lexeme]),
     ) -> Equality {
-        let gold_tree = parse(gold_tokens, Commas::Thousands, self.budget);
-        let answer_tree = parse(answer_tokens, Commas::Thousands, self.budget);
+        let commas = Commas::from(self.rules.language);
+        let gold_tree = parse(gold_tokens, commas, self.budget);
+        let answer_tree = parse(answer_tokens, commas, self.budget);
         let equality = match (&gold_tree, &answer_tree) {
-            (Ok(gold), Ok(answer)) => self.compare(gold, answer),
+            (Ok(gold), Ok(answer)) => self.compare_expected(gold, answer),
             (Err(Reason::Budget), _) | (_, Err(Reason::Budget)) => return Reason::Budget.into(),
             _ => Equality::Unknown(Reason::NotUnderstood),
         };

@@ -1,5 +1,7 @@
 //! An answer as an expression tree.
 
+mod display;
+
 use crate::rational::Rational;
 
 /// A mathematical object, as written.

@@ -32,6 +32,20 @@ pub enum AnswerSource {
     Number,
 }
 
+impl AnswerSource {
+    /// Where the answer was found, as a phrase.
+    pub(crate) fn description(self) -> &'static str {
+        match self {
+            Self::Box => "in a box",
+            Self::Phrase => "after a phrase that announces it",
+            Self::Choice => "the last letter that stands alone",
+            Self::Whole => "the whole text",
+            Self::Formula => "the last formula; nothing announces an answer",
+            Self::Number => "the last number; nothing announces an answer",
+        }
+    }
+}
+
 /// An answer found in a text.
 pub(crate) struct Found<'a> {
     pub(crate) answer: Cow<'a, str>,
@@ -42,8 +56,8 @@ pub(crate) struct Found<'a> {
 
 /// The answer in `text`: the first place of [`AnswerSource`] that has one, in their order.
 ///
-/// `choice` is the gold answer if that is the letter of a choice.
-pub(crate) fn extract<'a>(text: &'a str, rules: Rules, choice: Option<char>) -> Option<Found<'a>> {
+/// `choice` says that the answer is the letter of a choice.
+pub(crate) fn extract<'a>(text: &'a str, rules: Rules, choice: bool) -> Option<Found<'a>> {
     let found = |answer: Cow<'a, str>, source| {
         let span = match &answer {
             Cow::Borrowed(answer) => span(text, answer),
@@ -68,13 +82,11 @@ pub(crate) fn extract<'a>(text: &'a str, rules: Rules, choice: Option<char>) -> 
         }
     }
     if let Some(answer) = phrase::find(message) {
-        let letter = choice.and_then(|_| value::last_letter(&answer));
+        let letter = choice.then(|| value::last_letter(&answer)).flatten();
         let letter = letter.map(|letter| Cow::Owned(letter.to_owned()));
         return found(letter.unwrap_or(answer), AnswerSource::Phrase);
     }
-    if choice.is_some()
-        && let Some(letter) = value::last_letter(message)
-    {
+    if choice && let Some(letter) = value::last_letter(message) {
         return found(Cow::Borrowed(letter), AnswerSource::Choice);
     }
     if let Some(answer) = value::whole(message) {

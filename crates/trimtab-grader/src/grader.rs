@@ -1,11 +1,11 @@
 //! Grading a text and checking an answer.
 
-use crate::answer::{MAX_BYTES, single_backslashes};
+use crate::answer::{MAX_BYTES, normalized};
 use crate::equality::{Equality, compare};
 use crate::extract::{extract, gold_answer};
 use crate::prose::choice_letter;
 use crate::rule::Rule;
-use crate::rules::Rules;
+use crate::rules::{Expected, Rules};
 use crate::verdict::{Grade, Reason, Verdict};
 
 /// Finds the answer in a text and checks it against the gold answer, as [`check`] does.
@@ -24,7 +24,9 @@ use crate::verdict::{Grade, Reason, Verdict};
 /// assert_eq!(found.source, Some(AnswerSource::Phrase));
 /// ```
 pub fn grade(gold: &str, text: &str, rules: &Rules) -> Grade {
-    let Some(found) = extract(text, *rules, choice_letter(&gold_answer(gold))) else {
+    let choice = choice_letter(&gold_answer(gold));
+    let choice = choice.is_some() || rules.expected == Expected::Choice;
+    let Some(found) = extract(text, *rules, choice) else {
         return Grade {
             verdict: Verdict::Wrong,
             because: vec![Rule::NoAnswer],
@@ -110,8 +112,8 @@ pub fn check(gold: &str, answer: &str, rules: &Rules) -> Verdict {
 /// The verdict on an answer. Adds the rules that led to it to `because`.
 fn judge(gold: &str, answer: &str, rules: Rules, because: &mut Vec<Rule>) -> Verdict {
     let gold = gold_answer(gold);
-    let gold = single_backslashes(gold.trim());
-    let answer = single_backslashes(answer.trim());
+    let gold = normalized(&gold);
+    let answer = normalized(answer);
     if gold.is_empty() {
         return Verdict::Undecided(Reason::NotUnderstood);
     }

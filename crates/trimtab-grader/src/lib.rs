@@ -14,6 +14,7 @@
 //! - [`check`] compares two answers and documents when they are equal.
 //! - [`grade`] finds the answer in a text first.
 //! - [`Rules`] are the settings of both.
+//! - [`explain`] prints how a verdict comes about.
 //! - [`Verifier`] accepts answers in a required form only, such as plain numbers.
 //!
 //! The crate is safe Rust without a tensor library and builds in seconds. Every call runs within
@@ -25,6 +26,7 @@
 //! [`AnswerSource`] and [`Verifier`].
 
 // From a text to a verdict.
+mod explain;
 mod extract;
 mod grader;
 mod rule;
@@ -38,8 +40,10 @@ mod date;
 mod expr;
 mod lex;
 mod number;
+mod numeral;
 mod parse;
 mod prose;
+mod spelling;
 mod vocabulary;
 
 // Whether two expressions are equal, and their values.
@@ -51,6 +55,7 @@ mod evaluate;
 mod rational;
 
 pub use answer::is_understood;
+pub use explain::{Explanation, explain};
 pub use extract::{AnswerSource, last_boxed};
 pub use grader::{check, grade, grade_answer};
 pub use rule::Rule;

@@ -102,7 +102,7 @@ impl Rational {
         Ok(Self::Big(Box::new((numerator, denominator))))
     }
 
-    fn parts(&self) -> (BigInt, BigInt) {
+    pub(crate) fn parts(&self) -> (BigInt, BigInt) {
         match self {
             Self::Small(numerator, denominator) => ((*numerator).into(), (*denominator).into()),
             Self::Big(parts) => parts.as_ref().clone(),

@@ -68,6 +68,34 @@ impl Rule {
         )
     }
 
+    /// The name of the rule in files: `same_value`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SameText => "same_text",
+            Self::SameWords => "same_words",
+            Self::SameDate => "same_date",
+            Self::SameChoice => "same_choice",
+            Self::SameValue => "same_value",
+            Self::Rounding => "rounding",
+            Self::Percent => "percent",
+            Self::Degrees => "degrees",
+            Self::UnitLeftOut => "unit_left_out",
+            Self::NameLeftOut => "name_left_out",
+            Self::SameItems => "same_items",
+            Self::SameOrder => "same_order",
+            Self::SameRatio => "same_ratio",
+            Self::SameSet => "same_set",
+            Self::SameEquation => "same_equation",
+            Self::OtherComma => "other_comma",
+            Self::OtherValue => "other_value",
+            Self::OtherItems => "other_items",
+            Self::OtherChoice => "other_choice",
+            Self::OtherKind => "other_kind",
+            Self::NotExpected => "not_expected",
+            Self::NoAnswer => "no_answer",
+        }
+    }
+
     /// What the rule says, as a clause.
     pub fn description(self) -> &'static str {
         match self {
