@@ -40,8 +40,10 @@ mod date;
 mod expr;
 mod lex;
 mod number;
+mod numeral;
 mod parse;
 mod prose;
+mod spelling;
 mod vocabulary;
 
 // Whether two expressions are equal, and their values.

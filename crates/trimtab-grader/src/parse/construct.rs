@@ -38,6 +38,14 @@ impl Parser<'_, '_, '_> {
                 let radicand = self.operand()?;
                 Ok(Expr::Root(Box::new((degree, radicand))))
             }
+            "root" => {
+                let degree = self.sum()?;
+                if self.peek() != Some(Token::Construct("of")) {
+                    return Err(Reason::NotUnderstood);
+                }
+                self.at += 1;
+                Ok(Expr::Root(Box::new((degree, self.argument()?))))
+            }
             "cbrt" => Ok(Expr::Root(Box::new((Expr::integer(3), self.operand()?)))),
             "sum" | "prod" => self.series(name == "prod"),
             "int" => self.integral(),
@@ -74,7 +82,9 @@ impl Parser<'_, '_, '_> {
                     },
                 ))
             }
-            "end" | "choose" | "over" | "mod" | "pmod" | "begin" => Err(Reason::NotUnderstood),
+            "end" | "choose" | "over" | "of" | "mod" | "pmod" | "begin" => {
+                Err(Reason::NotUnderstood)
+            }
             _ => self.function(name),
         }
     }

@@ -192,6 +192,7 @@ impl Parser<'_, '_, '_> {
                     _ => Expr::Symbol(name.to_owned()),
                 })
             }
+            Token::Command(_) => Err(Reason::NotUnderstood),
             Token::Accent(mark) => {
                 self.at += 1;
                 let mut name = format!("{mark} {}", self.index()?);
@@ -362,6 +363,7 @@ fn spelling(token: Token) -> String {
     match token {
         Token::Number(text)
         | Token::Symbol(text)
+        | Token::Command(text)
         | Token::Word(text)
         | Token::Text(text)
         | Token::Accent(text)
