@@ -39,9 +39,8 @@ struct Pieces<'a> {
     stop: bool,
     /// For each open brace, whether it is dress, and whether it starts words.
     braces: Vec<Brace>,
-    /// Whether the text has delimiters of formulas, so that words outside them are words.
-    has_formulas: bool,
-    in_formula: bool,
+    /// Whether this is inside a formula. `None` if the text has no delimiters of formulas.
+    in_formula: Option<bool>,
     /// A piece that was read ahead.
     ahead: Option<Piece<'a>>,
 }
@@ -54,6 +53,7 @@ struct Brace {
 
 impl<'a> Pieces<'a> {
     fn new(text: &'a str) -> Self {
+        let has_formulas = text.contains('$') || text.contains("\\(") || text.contains("\\[");
         Self {
             text,
             at: 0,
@@ -61,8 +61,7 @@ impl<'a> Pieces<'a> {
             blank: false,
             stop: false,
             braces: Vec::new(),
-            has_formulas: text.contains(['$']) || text.contains("\\(") || text.contains("\\["),
-            in_formula: false,
+            in_formula: has_formulas.then_some(false),
             ahead: None,
         }
     }
@@ -120,7 +119,7 @@ impl<'a> Pieces<'a> {
                 if self.rest().starts_with('$') {
                     self.at += 1;
                 }
-                self.in_formula = !self.in_formula;
+                self.in_formula = self.in_formula.map(|inside| !inside);
             }
             '~' | '\u{200b}' | '\u{feff}' => {
                 self.at += length;
@@ -154,7 +153,7 @@ impl<'a> Pieces<'a> {
                     _ => return Some(Piece::Sign('}')),
                 }
             }
-            'a'..='z' | 'A'..='Z' => return self.letter(character),
+            'a'..='z' | 'A'..='Z' => return Some(self.letter(character)),
             _ => {
                 self.at += length;
                 return Some(match vocabulary::greek(character) {
@@ -191,13 +190,13 @@ impl<'a> Pieces<'a> {
     fn in_words(&self) -> bool {
         match self.braces.last() {
             Some(brace) => brace.words,
-            None => self.has_formulas && !self.in_formula,
+            None => self.in_formula == Some(false),
         }
     }
 
     /// A letter. The case of words does not matter: of runs of letters among words, and of the
     /// first letter of long ones elsewhere.
-    fn letter(&mut self, letter: char) -> Option<Piece<'a>> {
+    fn letter(&mut self, letter: char) -> Piece<'a> {
         const LONG: usize = 4;
         let bytes = self.text.as_bytes();
         let is_letter = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphabetic);
@@ -214,11 +213,11 @@ impl<'a> Pieces<'a> {
             starts && run == LONG && lower(&bytes[self.at + 1..self.at + LONG])
         };
         self.at += 1;
-        Some(Piece::Sign(if is_word {
+        Piece::Sign(if is_word {
             letter.to_ascii_lowercase()
         } else {
             letter
-        }))
+        })
     }
 
     /// A backslash and what it starts.
@@ -255,7 +254,7 @@ impl<'a> Pieces<'a> {
         self.at += character.len_utf8();
         match character {
             '(' | ')' | '[' | ']' => {
-                self.in_formula = matches!(character, '(' | '[');
+                self.in_formula = Some(matches!(character, '(' | '['));
                 None
             }
             '\\' => {

@@ -28,7 +28,7 @@ fn dressed(text: &str, seed: u64) -> String {
                 dressed.push(character);
                 dressed.push_str(if pick(2) { "\\, " } else { " " });
             }
-            '(' | ')' | '[' | ']' if !escaped && pick(2) => {
+            '(' | ')' | '[' | ']' if !escaped && !text.contains("pt]") && pick(2) => {
                 dressed.push_str(if "([".contains(character) {
                     "\\left"
                 } else {
@@ -36,7 +36,7 @@ fn dressed(text: &str, seed: u64) -> String {
                 });
                 dressed.push(character);
             }
-            '\\' if !escaped && rest.starts_with("\\frac") && pick(2) => dressed.push_str("\\d"),
+            '\\' if !escaped && rest.starts_with("\\frac{") && pick(2) => dressed.push_str("\\d"),
             _ => dressed.push(character),
         }
         before = if escaped { ' ' } else { character };
@@ -47,7 +47,11 @@ fn dressed(text: &str, seed: u64) -> String {
     let bare = !text.contains(['$', '\\']) || !text.contains('$') && !text.contains("\\(");
     if bare && !text.contains("\\[") && pick(2) {
         dressed = format!(" ${dressed}$ ");
-    } else if !text.ends_with(['.', '\\']) && pick(2) {
+    } else if !text.ends_with(['.', '\\'])
+        && !text.ends_with("left")
+        && !text.ends_with("right")
+        && pick(2)
+    {
         dressed.push('.');
     }
     dressed
@@ -58,9 +62,8 @@ fn dressed(text: &str, seed: u64) -> String {
 fn changed(text: &str, at: usize) -> Option<String> {
     let (at, character) = text.char_indices().nth(at % text.chars().count().max(1))?;
     let other = match character {
-        '0'..='8' => (character as u8 + 1) as char,
         '9' => '1',
-        'a'..='y' | 'A'..='Y' => (character as u8 + 1) as char,
+        '0'..='8' | 'a'..='y' | 'A'..='Y' => (character as u8 + 1) as char,
         '+' => '-',
         '-' => '+',
         '<' => '>',
@@ -80,7 +83,10 @@ fn changed(text: &str, at: usize) -> Option<String> {
 
 /// What is wrong with the answer in other dress, or with a change of it.
 fn fault(text: &str, seed: u64) -> Option<String> {
-    let bare = text.replace("\\boxed", "");
+    let bare = text
+        .replace("\\boxed", "")
+        .replace("\\left", "")
+        .replace("\\right", "");
     let gold = trimtab_grader::last_boxed(text);
     let is_dress = |c: char| c.is_whitespace() || "$.\\()[]{}~".contains(c);
     if bare.chars().all(is_dress) || gold.is_some_and(|gold| gold.trim().is_empty()) {
