@@ -37,38 +37,10 @@ fn misses(value: &Value) -> Misses {
             index,
         } => root(factor, radicand, index),
         &Value::Surd {
-            whole: a,
+            whole,
             factor,
             radicand,
-        } => vec![
-            (
-                "sign of root",
-                Value::Surd {
-                    whole: a,
-                    factor: -factor,
-                    radicand,
-                },
-            ),
-            (
-                "sign of whole",
-                Value::Surd {
-                    whole: -a,
-                    factor,
-                    radicand,
-                },
-            ),
-            ("root dropped", whole(a + factor * radicand)),
-            ("whole alone", whole(a)),
-            (
-                "root alone",
-                Value::Root {
-                    factor: Fraction::whole(factor),
-                    radicand,
-                    index: 2,
-                },
-            ),
-            ("radicand alone", whole(radicand)),
-        ],
+        } => surd(whole, factor, radicand),
         Value::Pi(factor) => pi(*factor),
         &Value::Complex(re, im) => complex(re, im),
         Value::Term(function) => term(*function),
@@ -82,12 +54,36 @@ fn misses(value: &Value) -> Misses {
                 Value::Tuple(vec![Fraction::whole(a), Fraction::whole(b)]),
             ),
         ],
+        &Value::Date(month, day) => vec![
+            ("other day", Value::Date(month, day + 1)),
+            ("other month", Value::Date((month + 1) % 12, day)),
+            ("day alone", whole(day)),
+        ],
+        &Value::Scaled(number, scale) => vec![
+            ("scale dropped", whole(number)),
+            ("other scale", Value::Scaled(number, (scale + 1) % 5)),
+            ("off by one", Value::Scaled(number + 1, scale)),
+        ],
+        other => several_misses(other),
+    }
+}
+
+/// Misses of a value that has several numbers.
+fn several_misses(value: &Value) -> Misses {
+    match value {
         Value::Tuple(items) => tuple(items),
         Value::Set(items) => items_changed(items, Value::Set),
         Value::List(items) => items_changed(items, Value::List),
         Value::Interval(interval) => self::interval(interval),
         Value::Union(left, right) => union(*left, *right),
         Value::Matrix(rows) => matrix(rows),
+        other => formula_misses(other),
+    }
+}
+
+/// Misses of a formula.
+fn formula_misses(value: &Value) -> Misses {
+    match value {
         &Value::PlusMinus {
             whole: a,
             factor,
@@ -107,16 +103,6 @@ fn misses(value: &Value) -> Misses {
             ("numerator alone", Value::Polynomial(vec![b, a])),
             ("denominator alone", whole(c)),
         ],
-        &Value::Date(month, day) => vec![
-            ("other day", Value::Date(month, day + 1)),
-            ("other month", Value::Date((month + 1) % 12, day)),
-            ("day alone", whole(day)),
-        ],
-        &Value::Scaled(number, scale) => vec![
-            ("scale dropped", whole(number)),
-            ("other scale", Value::Scaled(number, (scale + 1) % 5)),
-            ("off by one", Value::Scaled(number + 1, scale)),
-        ],
         Value::Polynomial(coefficients) => polynomial(coefficients),
         Value::Family {
             offset,
@@ -124,6 +110,13 @@ fn misses(value: &Value) -> Misses {
             angle,
             natural,
         } => family(*offset, *period, *angle, *natural),
+        other => written_misses(other),
+    }
+}
+
+/// Misses of what is more than a number to read: letters, words, times and numerals.
+fn written_misses(value: &Value) -> Misses {
+    match value {
         &Value::Choice(letter) => ['A', 'B', 'C', 'D', 'E']
             .into_iter()
             .filter(|&other| other != letter)
@@ -146,6 +139,7 @@ fn misses(value: &Value) -> Misses {
             .filter(|other| *other != word && !mean_the_same(other, word))
             .map(|other| ("other word", Value::Word(other)))
             .collect(),
+        other => unreachable!("{other:?} has its misses elsewhere"),
     }
 }
 
@@ -157,6 +151,38 @@ fn mean_the_same(a: &str, b: &str) -> bool {
         _ => 0,
     };
     side(a) != 0 && side(a) == side(b)
+}
+
+fn surd(a: i64, factor: i64, radicand: i64) -> Misses {
+    vec![
+        (
+            "sign of root",
+            Value::Surd {
+                whole: a,
+                factor: -factor,
+                radicand,
+            },
+        ),
+        (
+            "sign of whole",
+            Value::Surd {
+                whole: -a,
+                factor,
+                radicand,
+            },
+        ),
+        ("root dropped", whole(a + factor * radicand)),
+        ("whole alone", whole(a)),
+        (
+            "root alone",
+            Value::Root {
+                factor: Fraction::whole(factor),
+                radicand,
+                index: 2,
+            },
+        ),
+        ("radicand alone", whole(radicand)),
+    ]
 }
 
 fn plus_minus(a: i64, factor: i64, radicand: i64) -> Misses {

@@ -123,7 +123,7 @@ fn name(
     };
     let choice = tape.pick(8);
     let name = *tape.item(names);
-    let named = |spelling: &Spelling| Spelling {
+    let with_name = |spelling: &Spelling| Spelling {
         text: format!("{name}{}", spelling.text),
         mode: if name.contains(['\\', '{']) {
             Mode::Tex
@@ -135,11 +135,11 @@ fn name(
     let may = |spelling: &Spelling| spelling.mode != Mode::Prose && !spelling.text.contains('=');
     if matches!(choice, 5 | 6) && may(&gold) {
         tape.note("named (gold)");
-        gold = named(&gold);
+        gold = with_name(&gold);
     }
     if matches!(choice, 6 | 7) && may(&answer) && place != Place::Told {
         tape.note("named");
-        answer = named(&answer);
+        answer = with_name(&answer);
     }
     (gold, answer)
 }

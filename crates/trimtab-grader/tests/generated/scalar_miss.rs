@@ -5,7 +5,7 @@ use crate::unit::{COUNTED, UNITS};
 use crate::value::{Fraction, Interval, Term, Value};
 
 pub(crate) fn number_misses(number: Fraction) -> Misses {
-    let (a, b) = (number.numerator, number.denominator);
+    let a = number.numerator;
     let mut all = vec![
         ("negated", Value::Number(number.negated())),
         ("off by one", Value::Number(number.plus(1))),
@@ -13,50 +13,60 @@ pub(crate) fn number_misses(number: Fraction) -> Misses {
         ("i appended", Value::Complex(0, a)),
         ("times pi", Value::Pi(number)),
     ];
-    if number.is_whole() {
-        let size = a.abs();
-        all.push(("percent", Value::Percent(Fraction::new(a, 10))));
-        all.push((
+    all.extend(if number.is_whole() {
+        [last_of_several(number), digits_changed(number.numerator)].concat()
+    } else {
+        part_alone(number)
+    });
+    all
+}
+
+/// Values of which a whole number is the last that is written.
+fn last_of_several(number: Fraction) -> Misses {
+    let (a, size) = (number.numerator, number.numerator.abs());
+    vec![
+        ("percent", Value::Percent(Fraction::new(a, 10))),
+        (
             "root",
             Value::Root {
                 factor: Fraction::whole(1),
                 radicand: size,
                 index: 2,
             },
-        ));
-        all.push((
+        ),
+        (
             "times root",
             Value::Root {
                 factor: Fraction::whole(a),
                 radicand: 3,
                 index: 2,
             },
-        ));
-        all.push(("exponent", Value::Term(Term::Power(10, size.min(20)))));
-        all.push(("power", Value::Term(Term::Power(size.clamp(2, 9), 5))));
-        all.push((
+        ),
+        ("exponent", Value::Term(Term::Power(10, size.min(20)))),
+        ("power", Value::Term(Term::Power(size.clamp(2, 9), 5))),
+        (
             "last of a tuple",
             Value::Tuple(vec![Fraction::whole(1), number]),
-        ));
-        all.push(("last of a list", Value::List(vec![number.plus(7), number])));
-        all.push(("first of a list", Value::List(vec![number, number.plus(7)])));
-        all.push(("last of a set", Value::Set(vec![number.plus(3), number])));
-        all.push((
+        ),
+        ("last of a list", Value::List(vec![number.plus(7), number])),
+        ("first of a list", Value::List(vec![number, number.plus(7)])),
+        ("last of a set", Value::Set(vec![number.plus(3), number])),
+        (
             "denominator",
             Value::Number(Fraction::new(7 * size + 1, size)),
-        ));
-        all.push((
+        ),
+        (
             "decimals",
             Value::Number(Fraction::new(10 * 2 + size % 10, 10)),
-        ));
-        all.push(("digit dropped", whole(a / 10)));
-        all.push(("digit added", whole(10 * a + 3)));
-        all.push(("factorial", Value::Term(Term::Factorial(size.min(15)))));
-        all.push(("last of a ratio", Value::Ratio(size + 1, size)));
-        all.push(("imaginary part", Value::Complex(2, a)));
-        all.push(("coefficient", Value::Polynomial(vec![0, a])));
-        all.push(("constant", Value::Polynomial(vec![a, 1])));
-        all.push((
+        ),
+        ("digit dropped", whole(a / 10)),
+        ("digit added", whole(10 * a + 3)),
+        ("factorial", Value::Term(Term::Factorial(size.min(15)))),
+        ("last of a ratio", Value::Ratio(size + 1, size)),
+        ("imaginary part", Value::Complex(2, a)),
+        ("coefficient", Value::Polynomial(vec![0, a])),
+        ("constant", Value::Polynomial(vec![a, 1])),
+        (
             "end",
             Value::Interval(Interval {
                 low: Some(number.plus(-2)),
@@ -64,50 +74,63 @@ pub(crate) fn number_misses(number: Fraction) -> Misses {
                 low_closed: false,
                 high_closed: true,
             }),
-        ));
-        if (2..100).contains(&a) {
-            all.push(("scale", Value::Scaled(a, 0)));
-            all.push(("scale", Value::Scaled(a, 1)));
-            all.push(("scale", Value::Scaled(a, 4)));
-            all.push(("last summand", Value::Term(Term::Sum(3, a))));
-            all.push(("last factor", Value::Term(Term::Product(3, a))));
-            all.push((
-                "quantity squared",
-                Value::Quantity(Fraction::whole(a + 5), 18),
-            ));
-            all.push(("day", Value::Date(4, size.clamp(13, 28))));
-        }
-        if size < 100 {
-            all.push((
-                "last of a power of ten",
-                Value::PowerOfTen {
-                    digits: 3,
-                    exponent: size.clamp(2, 40),
-                },
-            ));
-        }
-        if size >= 1000 {
-            all.push(("first group dropped", whole(size % 1000)));
-            all.push(("last group dropped", whole(a / 1000)));
-            all.push(("first group dropped", whole(size % 1_000_000)));
-        } else {
-            all.push(("group added", whole(a.signum() * (2000 + size))));
-            all.push(("groups added", whole(a.signum() * (4_012_000 + size))));
-        }
-    } else {
+        ),
+    ]
+}
+
+/// Whole numbers with other digits, and values that have the digits in a word or a power.
+fn digits_changed(a: i64) -> Misses {
+    let size = a.abs();
+    let mut all = Misses::new();
+    if (2..100).contains(&a) {
+        all.push(("scale", Value::Scaled(a, 0)));
+        all.push(("scale", Value::Scaled(a, 1)));
+        all.push(("scale", Value::Scaled(a, 4)));
+        all.push(("last summand", Value::Term(Term::Sum(3, a))));
+        all.push(("last factor", Value::Term(Term::Product(3, a))));
         all.push((
+            "quantity squared",
+            Value::Quantity(Fraction::whole(a + 5), 18),
+        ));
+        all.push(("day", Value::Date(4, size.clamp(13, 28))));
+    }
+    if size < 100 {
+        all.push((
+            "last of a power of ten",
+            Value::PowerOfTen {
+                digits: 3,
+                exponent: size.clamp(2, 40),
+            },
+        ));
+    }
+    if size >= 1000 {
+        all.push(("first group dropped", whole(size % 1000)));
+        all.push(("last group dropped", whole(a / 1000)));
+        all.push(("first group dropped", whole(size % 1_000_000)));
+    } else {
+        all.push(("group added", whole(a.signum() * (2000 + size))));
+        all.push(("groups added", whole(a.signum() * (4_012_000 + size))));
+    }
+    all
+}
+
+/// What is left of a fraction or a decimal when a part is dropped.
+fn part_alone(number: Fraction) -> Misses {
+    let (a, b) = (number.numerator, number.denominator);
+    let mut all = vec![
+        (
             "upside down",
             Value::Number(Fraction::new(b * a.signum(), a.abs())),
-        ));
-        all.push(("numerator alone", whole(a)));
-        all.push(("denominator alone", whole(b)));
-        all.push(("numerator changed", Value::Number(Fraction::new(a + 1, b))));
-        all.push(("whole part alone", whole(a / b)));
-        if let Some(places) = number.decimals() {
-            let scale = 10_i64.pow(places as u32);
-            all.push(("decimals alone", whole((a * (scale / b)).abs() % scale)));
-            all.push(("point dropped", whole(a * (scale / b))));
-        }
+        ),
+        ("numerator alone", whole(a)),
+        ("denominator alone", whole(b)),
+        ("numerator changed", Value::Number(Fraction::new(a + 1, b))),
+        ("whole part alone", whole(a / b)),
+    ];
+    if let Some(places) = number.decimals() {
+        let scale = 10_i64.pow(places as u32);
+        all.push(("decimals alone", whole((a * (scale / b)).abs() % scale)));
+        all.push(("point dropped", whole(a * (scale / b))));
     }
     all
 }
