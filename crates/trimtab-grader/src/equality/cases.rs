@@ -41,7 +41,7 @@ impl Comparer<'_> {
         match self.in_order(golds.iter().map(|piece| &piece.0).zip(answers)) {
             Equality::Equal => self.equal_by(Rule::SameItems),
             Equality::Different => self.different_by(Rule::OtherValue),
-            unknown => unknown,
+            unknown @ Equality::Unknown(_) => unknown,
         }
     }
 

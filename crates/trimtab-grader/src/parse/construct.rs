@@ -238,7 +238,7 @@ impl Parser<'_, '_, '_> {
         let close = close
             .filter(|close| rest.get(end + 2).map(|next| next.token) == Some(Token::Op(*close)));
         let body = &rest[usize::from(close.is_some())..end];
-        let body = self.slice(body, |parser| parser.sum())?;
+        let body = self.slice(body)?;
         self.at += end + 2 + usize::from(close.is_some());
         Ok(Expr::Integral(Box::new(Integral {
             variable: variable.to_owned(),

@@ -14,13 +14,11 @@ impl<'t, 'a> Parser<'t, 'a, '_> {
     pub(super) fn environment(&mut self, name: &str, delimited: bool) -> Result<Expr, Reason> {
         let rows = self.rows()?;
         match name {
-            "matrix" | "smallmatrix" | "pmatrix" | "psmallmatrix" | "bmatrix" | "bsmallmatrix"
-            | "Bmatrix" => self.matrix(&rows),
             "vmatrix" | "vsmallmatrix" => Ok(between_bars('|', self.matrix(&rows)?)),
             "Vmatrix" => Ok(between_bars('‖', self.matrix(&rows)?)),
-            "array" | "subarray" if delimited => self.matrix(&rows),
-            "array" | "subarray" if is_aligned(&rows) => self.lines(&rows, false),
-            "array" | "subarray" => self.matrix(&rows),
+            "array" | "subarray" if !delimited && is_aligned(&rows) => self.lines(&rows, false),
+            "matrix" | "smallmatrix" | "pmatrix" | "psmallmatrix" | "bmatrix" | "bsmallmatrix"
+            | "Bmatrix" | "array" | "subarray" => self.matrix(&rows),
             "cases" | "dcases" | "rcases" | "drcases" => self.cases(&rows),
             "equation" | "align" | "aligned" | "alignat" | "alignedat" | "flalign" | "gather"
             | "gathered" | "split" | "multline" | "eqnarray" | "displaymath" | "math"
@@ -97,7 +95,7 @@ impl<'t, 'a> Parser<'t, 'a, '_> {
         for row in rows {
             let mut cells = Vec::with_capacity(row.len());
             for cell in row {
-                cells.push(self.slice(cell, |parser| parser.list(&[]))?);
+                cells.push(self.slice(cell)?);
             }
             matrix.push(cells);
         }
@@ -134,7 +132,7 @@ impl<'t, 'a> Parser<'t, 'a, '_> {
             }
             joined.extend(line);
         }
-        self.slice(&joined, |parser| parser.list(&[]))
+        self.slice(&joined)
     }
 
     /// The cases of a function with their conditions, or a system of relations.
@@ -144,7 +142,7 @@ impl<'t, 'a> Parser<'t, 'a, '_> {
             let Some((value, condition)) = piece(row) else {
                 return self.system(rows);
             };
-            let value = self.slice(trimmed(value), |parser| parser.list(&[]))?;
+            let value = self.slice(trimmed(value))?;
             let condition = self.condition(trimmed(&condition))?;
             pieces.push((value, condition));
         }
@@ -182,16 +180,12 @@ impl<'t, 'a> Parser<'t, 'a, '_> {
         self.budget.spend(tokens.len() as u64)?;
         match condition_words(tokens) {
             Some(words) => Ok(Expr::Text(words)),
-            None => self.slice(tokens, |parser| parser.list(&[])),
+            None => self.slice(tokens),
         }
     }
 
     /// Parses tokens in a parser of their own, to the last one.
-    pub(super) fn slice<T>(
-        &mut self,
-        tokens: &[Lexeme<'a>],
-        read: impl FnOnce(&mut Parser<'_, 'a, '_>) -> Result<T, Reason>,
-    ) -> Result<T, Reason> {
+    pub(super) fn slice(&mut self, tokens: &[Lexeme<'a>]) -> Result<Expr, Reason> {
         let mut inner = Parser {
             tokens,
             at: 0,
@@ -202,7 +196,7 @@ impl<'t, 'a> Parser<'t, 'a, '_> {
             bars: 0,
             budget: &mut *self.budget,
         };
-        let result = inner.nested(read)?;
+        let result = inner.nested(|parser| parser.list(&[]))?;
         if inner.at < tokens.len() {
             return Err(Reason::NotUnderstood);
         }
