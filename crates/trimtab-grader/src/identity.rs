@@ -53,7 +53,12 @@ struct Brace {
 
 impl<'a> Pieces<'a> {
     fn new(text: &'a str) -> Self {
-        let has_formulas = text.contains('$') || text.contains("\\(") || text.contains("\\[");
+        // Not behind a backslash, with which it would end a row.
+        let opens = |delimiter| {
+            let mut found = text.match_indices(delimiter);
+            found.any(|(at, _)| !text[..at].ends_with('\\'))
+        };
+        let has_formulas = text.contains('$') || opens("\\(") || opens("\\[");
         Self {
             text,
             at: 0,

@@ -26,9 +26,13 @@ fn dressed(text: &str, seed: u64) -> String {
             '=' | '+' | '<' | '>' if !escaped && pick(2) => {
                 dressed.push(' ');
                 dressed.push(character);
-                dressed.push_str(if pick(2) { "\\, " } else { " " });
+                dressed.push_str(if !text.contains("\\\\") && pick(2) {
+                    "\\, "
+                } else {
+                    " "
+                });
             }
-            '(' | ')' | '[' | ']' if !escaped && !text.contains("pt]") && pick(2) => {
+            '(' | ')' | '[' | ']' if !escaped && !text.contains("\\\\") && pick(2) => {
                 dressed.push_str(if "([".contains(character) {
                     "\\left"
                 } else {
@@ -44,7 +48,7 @@ fn dressed(text: &str, seed: u64) -> String {
             before = ' '; // `\d`, of which "frac" follows
         }
     }
-    let bare = !text.contains(['$', '\\']) || !text.contains('$') && !text.contains("\\(");
+    let bare = !text.contains('$') && !text.contains("\\(");
     if bare && !text.contains("\\[") && pick(2) {
         dressed = format!(" ${dressed}$ ");
     } else if !text.ends_with(['.', '\\'])
