@@ -12,6 +12,7 @@
 
 mod construct;
 mod item;
+mod measure;
 mod operand;
 mod product;
 

@@ -4,22 +4,23 @@ use trimtab_grader::{Language, Rules, Verdict, check};
 
 /// Pairs that are equal in both directions.
 fn equal(rules: Rules, table: &[(&str, &str)]) {
-    for (left, right) in table {
-        for (gold, answer) in [(left, right), (right, left)] {
-            let verdict = check(gold, answer, &rules);
-            assert_eq!(verdict, Verdict::Correct, "{gold} and {answer}");
-        }
-    }
+    expect(true, rules, table);
 }
 
 /// Pairs that are not accepted in either direction.
 fn unequal(rules: Rules, table: &[(&str, &str)]) {
-    for (left, right) in table {
-        for (gold, answer) in [(left, right), (right, left)] {
-            let verdict = check(gold, answer, &rules);
-            assert_ne!(verdict, Verdict::Correct, "{gold} and {answer}");
-        }
-    }
+    expect(false, rules, table);
+}
+
+fn expect(accepted: bool, rules: Rules, table: &[(&str, &str)]) {
+    let failures: Vec<String> = table
+        .iter()
+        .flat_map(|(left, right)| [(left, right), (right, left)])
+        .map(|(gold, answer)| (gold, answer, check(gold, answer, &rules)))
+        .filter(|(_, _, verdict)| verdict.is_correct() != accepted)
+        .map(|(gold, answer, verdict)| format!("{gold} and {answer}: {verdict:?}"))
+        .collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
 #[test]
@@ -254,6 +255,187 @@ fn dress() {
             (r"\square 5", "5"),
             (r"\unknown 5", "5"),
             (r"\root 3 \of 2", r"\root 2 \of 3"),
+        ],
+    );
+}
+
+#[test]
+fn numbers_in_words() {
+    equal(
+        Rules::DEFAULT,
+        &[
+            (r"\frac12", "one half"),
+            (r"\frac34", "three quarters"),
+            (r"\frac34", "three-fourths"),
+            ("3/8", r"\text{three eighths}"),
+            ("5/2", "two and a half"),
+            ("2.5", "two point five"),
+            ("205", "two hundred and five"),
+            ("2400", "Two thousand, four hundred"),
+            ("-2", "minus two"),
+            ("-7", "negative seven"),
+            ("12", "a dozen"),
+            ("6", "half a dozen"),
+            ("24", "2 dozen"),
+            ("1500000", "1.5 million"),
+            ("1500000", r"1.5 \text{ million}"),
+            (r"3 \times 10^9", "3 billion"),
+            ("1000000", "a million"),
+            ("5000", "5 thousand dollars"),
+            ("3/2", "3 halves"),
+            ("120", "5 factorial"),
+            (r"20\%", r"\text{twenty percent}"),
+            (r"20\%", "twenty per cent"),
+            (r"35\%", "35 per cent"),
+            ("5", "5th"),
+            ("3", "3^{rd}"),
+            ("5", "fifth"),
+            ("25", "twenty-fifth"),
+            ("6", r"\text{six apples}"),
+        ],
+    );
+    unequal(
+        Rules::DEFAULT,
+        &[
+            ("3", "3 halves"),
+            ("3", "three quarter"),
+            ("2", "two and a half"),
+            ("7", "negative seven"),
+            ("1.5", "1.5 million"),
+            ("2", "2 dozen"),
+            ("5", "5 factorial"),
+            ("5", "5 squared"),
+            ("1/5", "fifth"),
+            ("11", "five six"),
+            ("1", r"\text{one of the numbers is odd}"),
+            ("2404", "two thousand, four hundred"),
+            ("0", "none"),
+            ("6", "six more"),
+        ],
+    );
+}
+
+#[test]
+fn units_under_several_names() {
+    for (gold, answers) in [
+        (
+            r"20 \text{ km/h}",
+            &[
+                "20 kilometers per hour",
+                "20 kilometres an hour",
+                "20 kph",
+                "20 kmh",
+                r"20\,\mathrm{km}/\mathrm{h}",
+                r"20\ \mathrm{km \cdot h^{-1}}",
+                "20 km/h",
+                "20",
+            ][..],
+        ),
+        (
+            r"9.8 \text{ m/s}^2",
+            &[
+                "9.8 metres per second squared",
+                r"9.8 \, \mathrm{m/s^2}",
+                "9.8 m s^{-2}",
+                "9.8 m/s^2",
+                "9.8",
+            ],
+        ),
+        (
+            r"16 \text{ cm}^2",
+            &[
+                "16 cm2",
+                "16 cm²",
+                "16 sq. cm",
+                "16 square centimetres",
+                "16 centimeters squared",
+                "16",
+            ],
+        ),
+        (
+            r"250 \text{ m}^3",
+            &["250 cubic metres", "250 m3", "250 cubic meters"],
+        ),
+        (
+            "12",
+            &["12 sq. units", "12 square units", r"12\text{ units}^2"],
+        ),
+        (
+            r"12 \text{ ft}^2",
+            &["12 sq ft", "12 square feet", "12 sq. ft."],
+        ),
+        (r"60 \text{ mph}", &["60 miles per hour", "60 mi/h"]),
+        (
+            r"5 \text{ N}",
+            &["5 newtons", "5 N", r"5\,\mathrm{kg\cdot m/s^2}"],
+        ),
+        (
+            r"3 \text{ hours}",
+            &["3 h", "3 hrs", "180 minutes", "180 min"],
+        ),
+        (r"1 \text{ m}", &["100 cm", "1000 mm", "0.001 km"]),
+        (r"90 \text{ km/h}", &["25 m/s", r"25\,\mathrm{m/s}"]),
+        ("6 ft 2 in", &["6 feet 2 inches", "74 inches", "74 in"]),
+        (
+            "2 hours 15 minutes",
+            &["2 h 15 min", "2.25 hours", "135 minutes"],
+        ),
+        (
+            r"25^\circ \text{C}",
+            &["25 degrees Celsius", "25°C", "25℃", "25"],
+        ),
+        ("300 K", &["300 kelvin"]),
+        ("5 kWh", &["5 kilowatt-hours", "18 MJ"]),
+        ("1200 rpm", &["1200 revolutions per minute"]),
+        (
+            r"\$5",
+            &["5 dollars", "USD 5", r"5\$", "500 cents", "5", "5 bucks"],
+        ),
+        ("50¢", &["50 cents", r"\$0.50", "50"]),
+        ("€5", &["5 euros", "5 EUR", "5€", "5"]),
+        ("£5", &["5 pounds", "500 pence", "GBP 5"]),
+        ("Rs. 500", &["₹500", "500 rupees", "Rs 500", "500"]),
+        ("¥5", &["5 yuan", "5 yen"]),
+        (
+            r"60^\circ",
+            &["60 degrees", r"\frac{\pi}{3} \text{ radians}"],
+        ),
+    ] {
+        let pairs: Vec<_> = answers.iter().map(|answer| (gold, *answer)).collect();
+        equal(Rules::DEFAULT, &pairs);
+    }
+}
+
+#[test]
+fn units_that_differ() {
+    unequal(
+        Rules::DEFAULT,
+        &[
+            ("5m", "5"),
+            ("5t", "5"),
+            ("2mg", "2"),
+            (r"20 \text{ km/h}", "20 m/s"),
+            (r"20 \text{ km/h}", "20 km"),
+            (r"20 \text{ km/h}", "20 mph"),
+            (r"16 \text{ cm}^2", r"16 \text{ cm}^3"),
+            (r"16 \text{ cm}^2", "16 cm"),
+            ("16 square cm", "16 square m"),
+            ("1 m", "100 mm"),
+            (r"1 \text{ m}^2", r"100 \text{ cm}^2"),
+            ("3 hours", "3 minutes"),
+            ("2 hours 15 minutes", "2.15 hours"),
+            ("6 ft 2 in", "62 inches"),
+            ("€5", r"\$5"),
+            ("5 euros", "5 dollars"),
+            ("5 cents", r"\$5"),
+            ("5 cents", "0.05 euros"),
+            ("25°C", "25°F"),
+            ("25°C", "25 K"),
+            (r"60^\circ", "60 radians"),
+            ("12 apples", "12 oranges"),
+            ("5 more apples", "5"),
+            ("5 million dollars", r"\$5"),
+            (r"5 \text{ m}", "5s"),
         ],
     );
 }
