@@ -1,16 +1,16 @@
 //! Finding the answer in a text.
 
 mod boxes;
+mod message;
 mod phrase;
 mod value;
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-use memchr::memmem;
-
 use self::boxes::Boxes;
 pub use self::boxes::last_boxed;
+use self::message::final_message;
 use crate::rules::Rules;
 
 /// Where an answer was found.
@@ -109,29 +109,6 @@ pub(crate) fn gold_answer(text: &str) -> Cow<'_, str> {
         Boxes::Closed(boxes) => joined(text, &boxes).unwrap_or(Cow::Borrowed(text)),
         Boxes::CutOff => Cow::Borrowed(text),
     }
-}
-
-/// The final message: what follows the thinking, up to the end of the turn. `None` if the thinking
-/// never ends.
-fn final_message(text: &str) -> Option<&str> {
-    const ENDS: [&str; 5] = [
-        "<|im_end|>",
-        "<|eot_id|>",
-        "<|endoftext|>",
-        "<|im_start|>user",
-        "</s>",
-    ];
-    let bytes = text.as_bytes();
-    let text = match memmem::find_iter(bytes, "</think>").last() {
-        Some(at) => &text[at + "</think>".len()..],
-        None if memmem::find(bytes, b"<think>").is_some() => return None,
-        None => text,
-    };
-    let ends = ENDS
-        .iter()
-        .filter_map(|end| memmem::find(text.as_bytes(), end.as_bytes()));
-    let end = ends.min().unwrap_or(text.len());
-    Some(&text[..end])
 }
 
 /// The answer in the last box or boxes, unless "final answer is" follows them.

@@ -10,7 +10,10 @@ use crate::number;
 use crate::unit;
 use crate::vocabulary::{self, denominator, scale};
 
-impl<'a> Parser<'_, 'a, '_> {
+/// Most words after a number in words that can be its unit.
+const MOST_WORDS: usize = 4;
+
+impl Parser<'_, '_, '_> {
     /// The value with the words after it: `5 million`, `3 halves`, `20 per cent`, `5 cm`. The value
     /// itself if they do not belong to it.
     pub(super) fn measured(&mut self, value: Expr) -> Result<Measured, Reason> {
@@ -43,13 +46,11 @@ impl<'a> Parser<'_, 'a, '_> {
                 }
                 _ => {
                     let is_unit = in_text || constant || vocabulary::unit(first).is_some();
-                    return Ok(match self.unit(words).filter(|_| is_unit) {
-                        Some(unit) => Measured::Yes(with_unit(value, unit)),
-                        None => {
-                            self.at = start;
-                            Measured::Not(value)
-                        }
-                    });
+                    if let Some(unit) = self.unit(words).filter(|_| is_unit) {
+                        return Ok(Measured::Yes(with_unit(value, unit)));
+                    }
+                    self.at = start;
+                    return Ok(Measured::Not(value));
                 }
             },
         };
@@ -165,11 +166,9 @@ impl<'a> Parser<'_, 'a, '_> {
 
     /// The number in the next words: `twenty-five`, `two and a half`. The words after it in the
     /// same text group are its unit.
-    pub(super) fn number_in_words(&mut self) -> Result<Option<Expr>, Reason> {
+    pub(super) fn number_in_words(&mut self) -> Option<Expr> {
         let (phrase, ends) = self.phrase();
-        let Some(spoken) = vocabulary::spoken(&phrase) else {
-            return Ok(None);
-        };
+        let spoken = vocabulary::spoken(&phrase)?;
         let size = if spoken.denominator == 1 {
             Expr::integer(spoken.numerator.abs())
         } else {
@@ -187,7 +186,7 @@ impl<'a> Parser<'_, 'a, '_> {
         if spoken.ordinal {
             // Only "the fifth" alone is a number.
             if spoken.end < phrase.trim_end().len() {
-                return Ok(None);
+                return None;
             }
             value = Expr::Quantity(Box::new(value), "th".to_owned());
         }
@@ -195,25 +194,24 @@ impl<'a> Parser<'_, 'a, '_> {
             && ends[..tokens].last().copied().unwrap_or(0) < spoken.end;
         self.at += tokens;
         if !inside {
-            return Ok(Some(value));
+            return Some(value);
         }
         // The number ends inside a text group.
-        const MOST_WORDS: usize = 4;
         let rest = &phrase[spoken.end..ends[tokens]];
         if spoken.ordinal || rest.split_whitespace().count() > MOST_WORDS {
             self.at -= tokens;
-            return Ok(None);
+            return None;
         }
         self.at += 1;
         let percent = matches!(rest.trim(), "percent" | "per cent");
-        Ok(if percent {
+        if percent {
             Some(Expr::Percent(Box::new(value)))
         } else if let Some(unit) = self.unit(rest) {
             Some(with_unit(value, unit))
         } else {
             self.at -= tokens + 1;
             None
-        })
+        }
     }
 
     /// The next words as a text, and the end of each token in it.

@@ -1,5 +1,6 @@
 //! Factors: operands with powers, indices, factorials and degree signs.
 
+use super::environment::between_bars;
 use super::measure::with_unit;
 use super::product::over;
 use super::{Parser, negative, single};
@@ -94,6 +95,17 @@ impl Parser<'_, '_, '_> {
             _ => {}
         }
         let exponent = self.exponent()?;
+        if let Expr::Tuple { items, .. } = base {
+            // A row in parentheses that becomes a column: `(1,2)^T`.
+            let transposes = matches!(&exponent, Expr::Symbol(name) if is_transpose(name));
+            return if transposes {
+                Ok(Expr::Matrix(
+                    items.into_iter().map(|item| vec![item]).collect(),
+                ))
+            } else {
+                Err(Reason::NotUnderstood)
+            };
+        }
         // The index of `x^2_{ij}` belongs to the letter.
         if matches!(base, Expr::Symbol(_)) && self.eat('_') {
             let index = self.index()?;
@@ -107,10 +119,8 @@ impl Parser<'_, '_, '_> {
         let Some(Token::Symbol(second)) = self.peek_at(2) else {
             return false;
         };
-        matches!(
-            (first, second),
-            ("s", "t") | ("n", "d") | ("r", "d") | ("t", "h")
-        ) && self.peek_at(3) == Some(Token::Op('}'))
+        let ending = matches!((first, second), ("s", "t") | ("n" | "r", "d") | ("t", "h"));
+        ending && self.peek_at(3) == Some(Token::Op('}'))
     }
 
     pub(super) fn exponent(&mut self) -> Result<Expr, Reason> {
@@ -194,7 +204,7 @@ impl Parser<'_, '_, '_> {
                 // "a dozen"
                 if name == "a"
                     && matches!(self.peek_at(1), Some(Token::Word(word)) if vocabulary::is_number_word(word))
-                    && let Some(value) = self.number_in_words()?
+                    && let Some(value) = self.number_in_words()
                 {
                     return Ok(value);
                 }
@@ -230,7 +240,7 @@ impl Parser<'_, '_, '_> {
                 Ok(with_unit(amount, currency.to_owned()))
             }
             Token::Word(_) | Token::Text(_) => {
-                if let Some(value) = self.number_in_words()? {
+                if let Some(value) = self.number_in_words() {
                     return Ok(value);
                 }
                 self.at += 1;
@@ -241,7 +251,7 @@ impl Parser<'_, '_, '_> {
             }
             Token::Begin(environment) => {
                 self.at += 1;
-                self.nested(|parser| parser.matrix(environment))
+                self.nested(|parser| parser.environment(environment, false))
             }
             Token::Construct(name) => {
                 self.at += 1;
@@ -270,6 +280,19 @@ impl Parser<'_, '_, '_> {
     fn group(&mut self, open: char) -> Result<Expr, Reason> {
         match open {
             '(' | '[' | '⟨' => {
+                if let Some(name) = self.next_environment()
+                    && let Some(Token::Op(')' | ']' | '⟩')) = self.after_environment()?
+                {
+                    self.at += 1;
+                    let inner = self.nested(|parser| parser.environment(name, true))?;
+                    self.at += 1;
+                    return Ok(inner);
+                }
+                if open == '['
+                    && let Some(matrix) = self.nested(Self::bracketed_matrix)?
+                {
+                    return Ok(matrix);
+                }
                 let items = self.nested(|parser| parser.items(&[')', ']', '⟩']))?;
                 let Some(Token::Op(close)) = self.peek() else {
                     return Err(Reason::NotUnderstood);
@@ -292,6 +315,12 @@ impl Parser<'_, '_, '_> {
                 })
             }
             '⦃' => {
+                if let Some(name) = self.next_environment()
+                    && !matches!(self.after_environment()?, Some(Token::Op(',' | '⦄')))
+                {
+                    self.at += 1;
+                    return self.nested(|parser| parser.braced_environment(name));
+                }
                 let set = self.nested(Self::set)?;
                 self.expect('⦄')?;
                 Ok(set)
@@ -304,10 +333,7 @@ impl Parser<'_, '_, '_> {
                     parser.sum()
                 })?;
                 self.expect(open)?;
-                Ok(Expr::Call(
-                    if open == '|' { "abs" } else { "norm" },
-                    vec![inner],
-                ))
+                Ok(between_bars(open, inner))
             }
             '⌊' | '⌈' => {
                 let (name, close) = if open == '⌊' {
@@ -353,6 +379,11 @@ pub(super) fn power(base: Expr, exponent: Expr) -> Expr {
     Expr::Power(Box::new((base, exponent)))
 }
 
+/// Whether an exponent with this name means the transpose.
+pub(crate) fn is_transpose(name: &str) -> bool {
+    matches!(name, "T" | "t" | "top" | "intercal")
+}
+
 /// A letter with an index.
 fn indexed(base: Expr, index: &str) -> Result<Expr, Reason> {
     match base {
@@ -362,7 +393,7 @@ fn indexed(base: Expr, index: &str) -> Result<Expr, Reason> {
 }
 
 /// The spelling of a token in an index.
-fn spelling(token: Token) -> String {
+pub(super) fn spelling(token: Token) -> String {
     match token {
         Token::Number(text)
         | Token::Symbol(text)

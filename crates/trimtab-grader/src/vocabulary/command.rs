@@ -152,7 +152,7 @@ fn construct(name: &str) -> Option<Meaning> {
 }
 
 /// Commands that stand for one thing.
-const SYMBOLS: [&str; 20] = [
+const SYMBOLS: [&str; 21] = [
     "hbar",
     "ell",
     "angle",
@@ -170,6 +170,7 @@ const SYMBOLS: [&str; 20] = [
     "jmath",
     "dagger",
     "top",
+    "intercal",
     "star",
     "wp",
     "infinity",
