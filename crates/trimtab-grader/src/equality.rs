@@ -1,5 +1,6 @@
 //! Whether two answers are equal.
 
+mod cases;
 mod collection;
 mod commas;
 mod expected;
@@ -221,6 +222,9 @@ impl Comparer<'_> {
             return self.scalars(gold, answer);
         }
         if let Some(outcome) = self.matrices(gold, answer) {
+            return outcome;
+        }
+        if let Some(outcome) = self.cases(gold, answer) {
             return outcome;
         }
         if let Some(outcome) = self.relations(gold, answer) {

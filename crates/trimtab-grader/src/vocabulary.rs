@@ -72,13 +72,16 @@ pub(crate) fn function(word: &str) -> Option<&'static str> {
         "gcd" => "gcd",
         "lcm" => "lcm",
         "cbrt" => "cbrt",
+        "det" => "det",
+        "tr" | "Tr" => "tr",
+        "cis" => "cis",
         _ => return None,
     })
 }
 
 /// The meaning of a plain word outside text groups. `None` if it may be a product of letters.
 pub(crate) fn plain_word(word: &str) -> Option<Meaning> {
-    if let Some(name) = function(word) {
+    if let Some(name) = function(word).filter(|name| *name != "tr") {
         return Some(Meaning::Construct(name));
     }
     Some(match word {

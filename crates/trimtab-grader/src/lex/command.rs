@@ -104,7 +104,8 @@ impl<'a> Lexer<'a, '_> {
         match name {
             "begin" => {
                 let environment = self.raw_group()?.unwrap_or("").trim_end_matches('*');
-                if environment == "array" {
+                self.position_argument();
+                if matches!(environment, "array" | "alignat" | "alignedat" | "subarray") {
                     self.raw_group()?; // the columns
                 }
                 self.environments += 1;
@@ -128,6 +129,19 @@ impl<'a> Lexer<'a, '_> {
             && inner[end..].starts_with(']')
         {
             self.at += end + 2;
+        }
+    }
+
+    /// Skips the position of an environment or the alignment of its columns: `[t]`, `[cc]`.
+    fn position_argument(&mut self) {
+        if let Some(inner) = self.rest().strip_prefix('[') {
+            let letters = inner.bytes().take_while(u8::is_ascii_alphabetic).count();
+            let positions = inner[..letters]
+                .bytes()
+                .all(|byte| b"tbcrl".contains(&byte));
+            if letters > 0 && positions && inner[letters..].starts_with(']') {
+                self.at += letters + 2;
+            }
         }
     }
 

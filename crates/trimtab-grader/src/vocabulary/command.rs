@@ -146,7 +146,7 @@ fn construct(name: &str) -> Option<Meaning> {
 }
 
 /// Commands that stand for one thing.
-const SYMBOLS: [&str; 20] = [
+const SYMBOLS: [&str; 21] = [
     "hbar",
     "ell",
     "angle",
@@ -164,6 +164,7 @@ const SYMBOLS: [&str; 20] = [
     "jmath",
     "dagger",
     "top",
+    "intercal",
     "star",
     "wp",
     "infinity",
