@@ -58,7 +58,7 @@ pub(crate) struct Found<'a> {
 /// The answer in `text`: the first place of [`AnswerSource`] that has one, in their order.
 ///
 /// `choice` says that the answer is the letter of a choice.
-pub(crate) fn extract<'a>(text: &'a str, rules: Rules, choice: bool) -> Option<Found<'a>> {
+pub(crate) fn extract(text: &str, rules: Rules, choice: bool) -> Option<Found<'_>> {
     let message = final_message(text)?;
     if rules.boxed_only {
         let answer = last_boxed(message)?;
