@@ -26,6 +26,7 @@
 //! [`AnswerSource`] and [`Verifier`].
 
 // From a text to a verdict.
+mod clean;
 mod explain;
 mod extract;
 mod grader;
@@ -40,8 +41,10 @@ mod date;
 mod expr;
 mod lex;
 mod number;
+mod numeral;
 mod parse;
 mod prose;
+mod spelling;
 mod vocabulary;
 
 // Whether two expressions are equal, and their values.

@@ -1,5 +1,6 @@
 //! Factors: operands with powers, indices, factorials and degree signs.
 
+use super::environment::between_bars;
 use super::product::over;
 use super::{Parser, negative, single};
 use crate::Reason;
@@ -89,6 +90,17 @@ impl Parser<'_, '_, '_> {
             _ => {}
         }
         let exponent = self.exponent()?;
+        if let Expr::Tuple { items, .. } = base {
+            // A row in parentheses that becomes a column: `(1,2)^T`.
+            let transposes = matches!(&exponent, Expr::Symbol(name) if is_transpose(name));
+            return if transposes {
+                Ok(Expr::Matrix(
+                    items.into_iter().map(|item| vec![item]).collect(),
+                ))
+            } else {
+                Err(Reason::NotUnderstood)
+            };
+        }
         // The index of `x^2_{ij}` belongs to the letter.
         if matches!(base, Expr::Symbol(_)) && self.eat('_') {
             let index = self.index()?;
@@ -192,6 +204,7 @@ impl Parser<'_, '_, '_> {
                     _ => Expr::Symbol(name.to_owned()),
                 })
             }
+            Token::Command(_) => Err(Reason::NotUnderstood),
             Token::Accent(mark) => {
                 self.at += 1;
                 let mut name = format!("{mark} {}", self.index()?);
@@ -216,7 +229,7 @@ impl Parser<'_, '_, '_> {
             }
             Token::Begin(environment) => {
                 self.at += 1;
-                self.nested(|parser| parser.matrix(environment))
+                self.nested(|parser| parser.environment(environment, false))
             }
             Token::Construct(name) => {
                 self.at += 1;
@@ -266,6 +279,19 @@ impl Parser<'_, '_, '_> {
     fn group(&mut self, open: char) -> Result<Expr, Reason> {
         match open {
             '(' | '[' | '⟨' => {
+                if let Some(name) = self.next_environment()
+                    && let Some(Token::Op(')' | ']' | '⟩')) = self.after_environment()?
+                {
+                    self.at += 1;
+                    let inner = self.nested(|parser| parser.environment(name, true))?;
+                    self.at += 1;
+                    return Ok(inner);
+                }
+                if open == '['
+                    && let Some(matrix) = self.nested(Self::bracketed_matrix)?
+                {
+                    return Ok(matrix);
+                }
                 let items = self.nested(|parser| parser.items(&[')', ']', '⟩']))?;
                 let Some(Token::Op(close)) = self.peek() else {
                     return Err(Reason::NotUnderstood);
@@ -288,6 +314,12 @@ impl Parser<'_, '_, '_> {
                 })
             }
             '⦃' => {
+                if let Some(name) = self.next_environment()
+                    && !matches!(self.after_environment()?, Some(Token::Op(',' | '⦄')))
+                {
+                    self.at += 1;
+                    return self.nested(|parser| parser.braced_environment(name));
+                }
                 let set = self.nested(Self::set)?;
                 self.expect('⦄')?;
                 Ok(set)
@@ -300,10 +332,7 @@ impl Parser<'_, '_, '_> {
                     parser.sum()
                 })?;
                 self.expect(open)?;
-                Ok(Expr::Call(
-                    if open == '|' { "abs" } else { "norm" },
-                    vec![inner],
-                ))
+                Ok(between_bars(open, inner))
             }
             '⌊' | '⌈' => {
                 let (name, close) = if open == '⌊' {
@@ -349,6 +378,11 @@ pub(super) fn power(base: Expr, exponent: Expr) -> Expr {
     Expr::Power(Box::new((base, exponent)))
 }
 
+/// Whether an exponent with this name means the transpose.
+pub(crate) fn is_transpose(name: &str) -> bool {
+    matches!(name, "T" | "t" | "top" | "intercal")
+}
+
 /// A letter with an index.
 fn indexed(base: Expr, index: &str) -> Result<Expr, Reason> {
     match base {
@@ -358,10 +392,11 @@ fn indexed(base: Expr, index: &str) -> Result<Expr, Reason> {
 }
 
 /// The spelling of a token in an index.
-fn spelling(token: Token) -> String {
+pub(super) fn spelling(token: Token) -> String {
     match token {
         Token::Number(text)
         | Token::Symbol(text)
+        | Token::Command(text)
         | Token::Word(text)
         | Token::Text(text)
         | Token::Accent(text)

@@ -125,7 +125,9 @@ impl Parser<'_, '_, '_> {
     pub(super) fn starts_operand(&self, token: Token) -> bool {
         match token {
             Token::Number(_) | Token::Symbol(_) | Token::Accent(_) | Token::Begin(_) => true,
-            Token::Construct(name) => !matches!(name, "end" | "choose" | "over" | "mod" | "pmod"),
+            Token::Construct(name) => {
+                !matches!(name, "end" | "choose" | "over" | "of" | "mod" | "pmod")
+            }
             Token::Op(operator) => match operator {
                 '(' | '[' | '{' | '⌊' | '⌈' | '∞' | '⟨' | '⦃' => true,
                 '|' | '‖' => self.bars == 0,
@@ -136,7 +138,7 @@ impl Parser<'_, '_, '_> {
                     && word.len() > 3
                     && self.peek_at(1) == Some(Token::Op('='))
             }
-            Token::Text(_) => false,
+            Token::Text(_) | Token::Command(_) => false,
         }
     }
 }
