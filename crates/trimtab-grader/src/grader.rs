@@ -1,6 +1,7 @@
 //! Grading a text and checking an answer.
 
 use crate::answer::{MAX_BYTES, normalized};
+use crate::clean::clean;
 use crate::equality::{Equality, compare};
 use crate::extract::{extract, gold_answer};
 use crate::identity::same_text;
@@ -112,10 +113,11 @@ pub fn check(gold: &str, answer: &str, rules: &Rules) -> Verdict {
 
 /// The verdict on an answer. Adds the rules that led to it to `because`.
 fn judge(gold: &str, answer: &str, rules: Rules, because: &mut Vec<Rule>) -> Verdict {
-    let whole = normalized(gold);
-    let gold = gold_answer(gold);
+    let (gold, answer) = (clean(gold), clean(answer));
+    let whole = normalized(&gold);
+    let gold = gold_answer(&gold);
     let gold = normalized(&gold);
-    let answer = normalized(answer);
+    let answer = normalized(&answer);
     if gold.is_empty() {
         return Verdict::Undecided(Reason::NotUnderstood);
     }

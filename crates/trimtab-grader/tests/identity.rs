@@ -48,7 +48,8 @@ fn dressed(text: &str, seed: u64) -> String {
             before = ' '; // `\d`, of which "frac" follows
         }
     }
-    let bare = !text.contains('$') && !text.contains("\\(");
+    let marked = text.contains(['*', '`', '>', '#']) || text.contains("__");
+    let bare = !marked && !text.contains('$') && !text.contains("\\(");
     if bare && !text.contains("\\[") && pick(2) {
         dressed = format!(" ${dressed}$ ");
     } else if !text.ends_with(['.', '\\'])
