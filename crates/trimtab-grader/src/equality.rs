@@ -3,6 +3,7 @@
 mod cases;
 mod collection;
 mod commas;
+mod conditions;
 mod expected;
 mod intervals;
 mod matrix;
@@ -222,6 +223,9 @@ impl Comparer<'_> {
             |expr: &Expr| expr.is_scalar() && !has_sign(expr) && !matrix::holds_matrix(expr);
         if is_value(gold) && is_value(answer) {
             return self.scalars(gold, answer);
+        }
+        if let Some(outcome) = self.given(gold, answer) {
+            return outcome;
         }
         if let Some(outcome) = self.matrices(gold, answer) {
             return outcome;

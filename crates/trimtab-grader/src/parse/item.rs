@@ -1,6 +1,6 @@
 //! Items: relations, with labels before them and conditions after them.
 
-use super::{Parser, is_worded};
+use super::{Parser, condition, is_worded};
 use crate::Reason;
 use crate::expr::Expr;
 use crate::lex::Token;
@@ -11,6 +11,17 @@ impl Parser<'_, '_, '_> {
         while let Some(Token::Op('=' | '≈' | '⇒' | '→')) = self.peek() {
             self.budget.spend(1)?;
             self.at += 1;
+        }
+        // "for all real x, f(x) = 0"
+        let before = if self.starts_condition(0) && self.at == 0 {
+            let condition = self.trailing_condition(closers)?;
+            self.eat(',');
+            condition
+        } else {
+            None
+        };
+        if let Some(condition) = self.standing_condition(closers)? {
+            return Ok(condition);
         }
         self.skip_label();
         let first = if let Some(name) = self.function_name() {
@@ -37,14 +48,20 @@ impl Parser<'_, '_, '_> {
             };
             rest.push((relation, part));
         }
-        self.skip_condition(closers)?;
+        let condition = self.trailing_condition(closers)?;
         if let Some(last) = rest.iter().rposition(|(relation, _)| *relation == '⇒') {
             // The conclusion is the answer.
             let tail = rest.split_off(last + 1);
             let (_, first) = rest.pop().ok_or(Reason::NotUnderstood)?;
-            return Ok(relation(first, tail));
+            return Ok(condition::given(
+                relation(first, tail),
+                before.into_iter().chain(condition).collect(),
+            ));
         }
-        Ok(relation(first, rest))
+        Ok(condition::given(
+            relation(first, rest),
+            before.into_iter().chain(condition).collect(),
+        ))
     }
 
     /// Skips words before an answer that do not change it: `only x = 0`, `Area: 5`.
@@ -70,34 +87,6 @@ impl Parser<'_, '_, '_> {
             self.at += 1;
             self.eat(':');
         }
-    }
-
-    /// Skips a condition after an item or after the list: `for all x in R`,
-    /// `where k is an integer`.
-    pub(super) fn skip_condition(&mut self, closers: &[char]) -> Result<(), Reason> {
-        let Some(Token::Text(word) | Token::Word(word)) = self.peek() else {
-            return Ok(());
-        };
-        let first = word.split_whitespace().next().unwrap_or("").to_lowercase();
-        let of_all = matches!(first.as_str(), "where" | "with");
-        if !of_all && first != "for" {
-            return Ok(());
-        }
-        let mut depth = 0_usize;
-        while let Some(token) = self.peek() {
-            let separates = !of_all && matches!(token, Token::Op(',' | ';' | '∧' | '∨'));
-            if depth == 0 && (self.at_end(closers) || separates) {
-                break;
-            }
-            match token {
-                Token::Op('(' | '[' | '{' | '⦃') => depth += 1,
-                Token::Op(')' | ']' | '}' | '⦄') => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            self.budget.spend(1)?;
-            self.at += 1;
-        }
-        Ok(())
     }
 
     /// `f(x)` as one side of an equation, with any letter: `T(10) = 2`, `x(t) = ...`,
