@@ -42,7 +42,7 @@ const FILLERS: [&str; 28] = [
     "of",
 ];
 
-impl<'a> Parser<'_, 'a, '_> {
+impl Parser<'_, '_, '_> {
     /// The condition that comes next, if one does.
     pub(super) fn trailing_condition(&mut self, closers: &[char]) -> Result<Option<Expr>, Reason> {
         if let Some(condition) = self.bracketed_condition()? {
@@ -153,7 +153,7 @@ impl<'a> Parser<'_, 'a, '_> {
                 Token::Op('(' | '[' | '{' | '⦃') => depth += 1,
                 Token::Op(')' | ']' | '}' | '⦄') => depth = depth.saturating_sub(1),
                 Token::Op('∈' | '<' | '>' | '≤' | '≥' | '≠' | '=' | '≡') => {
-                    complete = true
+                    complete = true;
                 }
                 Token::Text(words) | Token::Word(words) => {
                     complete |= offset > 0 || words.contains(' ');
@@ -199,7 +199,7 @@ impl<'a> Parser<'_, 'a, '_> {
                         .iter()
                         .map(|lexeme| operand::spelling(lexeme.token))
                         .collect();
-                    if FILLERS.contains(&run.as_str()) {
+                    if length > 1 && FILLERS.contains(&run.as_str()) {
                         at += length;
                         continue;
                     }
@@ -207,7 +207,7 @@ impl<'a> Parser<'_, 'a, '_> {
                     symbols.push(name);
                 }
                 Token::Op('∈' | '<' | '>' | '≤' | '≥' | '≠' | '=' | '≡') => {
-                    relates = true
+                    relates = true;
                 }
                 Token::Op(',' | '∧' | '{' | '}') => {}
                 _ => {
@@ -328,11 +328,12 @@ fn kind_of(words: &str) -> Option<&'static str> {
 
 /// Joins the conditions among the items of an answer with what they are about.
 pub(super) fn with_conditions(joint: Joint, mut items: Vec<Expr>) -> Expr {
+    const MOST: usize = 32; // in longer lists nothing is a condition
     let mut answers: Vec<Expr> = Vec::new();
     let mut conditions: Vec<Expr> = Vec::new();
     let mut mixed = false;
     let is_condition: Vec<bool> = (0..items.len())
-        .map(|at| is_condition(joint, &items, at))
+        .map(|at| items.len() <= MOST && is_condition(joint, &items, at))
         .collect();
     if !is_condition.contains(&true) || !is_condition.contains(&false) {
         return match items.len() {
@@ -432,7 +433,7 @@ fn is_condition(joint: Joint, items: &[Expr], at: usize) -> bool {
     let lone = |item: &Expr| matches!(item, Expr::Symbol(_));
     items
         .iter()
-        .any(|item| !bounds(item) && !(lone(item) && next > at) && occurs(item))
+        .any(|item| !(bounds(item) || lone(item) && next > at) && occurs(item))
         && items.iter().any(|item| !bounds(item) && !lone(item))
 }
 
