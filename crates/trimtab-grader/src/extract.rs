@@ -1,8 +1,16 @@
 //! Finding the answer in a text.
 
 mod boxes;
+mod digits;
+mod formula;
+mod letter;
 mod phrase;
+mod piece;
+mod role;
+mod sentence;
+mod span;
 mod value;
+mod word;
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -11,6 +19,7 @@ use memchr::memmem;
 
 use self::boxes::Boxes;
 pub use self::boxes::last_boxed;
+use self::value::Value;
 use crate::rules::Rules;
 
 /// Where an answer was found.
@@ -52,13 +61,15 @@ pub(crate) struct Found<'a> {
     pub(crate) source: AnswerSource,
     /// The bytes of the text that hold it. `None` if it was put together from parts.
     pub(crate) span: Option<Range<usize>>,
+    /// Whether the text shows that this is its answer.
+    pub(crate) certain: bool,
 }
 
 /// The answer in `text`: the first place of [`AnswerSource`] that has one, in their order.
 ///
 /// `choice` says that the answer is the letter of a choice.
 pub(crate) fn extract<'a>(text: &'a str, rules: Rules, choice: bool) -> Option<Found<'a>> {
-    let found = |answer: Cow<'a, str>, source| {
+    let with = |answer: Cow<'a, str>, source, certain| {
         let span = match &answer {
             Cow::Borrowed(answer) => span(text, answer),
             Cow::Owned(_) => None,
@@ -67,8 +78,10 @@ pub(crate) fn extract<'a>(text: &'a str, rules: Rules, choice: bool) -> Option<F
             answer,
             source,
             span,
+            certain,
         })
     };
+    let found = |answer, source| with(answer, source, true);
     if rules.boxed_only {
         return found(Cow::Borrowed(last_boxed(text)?), AnswerSource::Box);
     }
@@ -81,19 +94,20 @@ pub(crate) fn extract<'a>(text: &'a str, rules: Rules, choice: bool) -> Option<F
             }
         }
     }
-    if let Some(answer) = phrase::find(message) {
-        let letter = choice.then(|| value::last_letter(&answer)).flatten();
+    if let Some(Value { text, certain, .. }) = phrase::find(message) {
+        let letter = choice.then(|| letter::last(&text)).flatten();
         let letter = letter.map(|letter| Cow::Owned(letter.to_owned()));
-        return found(letter.unwrap_or(answer), AnswerSource::Phrase);
+        let certain = certain || letter.is_some();
+        return with(letter.unwrap_or(text), AnswerSource::Phrase, certain);
     }
-    if choice && let Some(letter) = value::last_letter(message) {
+    if choice && let Some(letter) = letter::last(message) {
         return found(Cow::Borrowed(letter), AnswerSource::Choice);
     }
     if let Some(answer) = value::whole(message) {
         return found(Cow::Borrowed(answer), AnswerSource::Whole);
     }
-    let (answer, source) = value::last(message).filter(|_| rules.fallback)?;
-    found(answer, source)
+    let value = value::last(message).filter(|_| rules.fallback)?;
+    with(value.text, value.source, value.certain)
 }
 
 /// The bytes of `text` that `answer` is. `None` if it is no part of it.
