@@ -7,6 +7,7 @@ use crate::expr::Expr;
 use crate::lex::{Commas, Lexeme, Token, lex};
 use crate::parse::parse;
 use crate::prose::{is_prose, prose};
+use crate::spelling::plain_spelling;
 
 /// Longest answer that is parsed, in bytes. Longer ones are compared as text only.
 pub(crate) const MAX_BYTES: usize = 8_192;
@@ -22,7 +23,7 @@ pub(crate) const MAX_BYTES: usize = 8_192;
 /// assert!(!is_understood("a stopped clock is right twice a day"));
 /// ```
 pub fn is_understood(answer: &str) -> bool {
-    let answer = single_backslashes(answer.trim());
+    let answer = normalized(answer);
     let mut budget = Budget::new();
     answer.len() <= MAX_BYTES
         && lex(&answer, Commas::Thousands, &mut budget)
@@ -32,7 +33,7 @@ pub fn is_understood(answer: &str) -> bool {
 
 /// Whether a text is mathematics rather than words.
 pub(crate) fn is_mathematics(text: &str) -> bool {
-    let text = single_backslashes(text);
+    let text = normalized(text);
     let mut budget = Budget::new();
     let Ok(tokens) = lex(&text, Commas::Thousands, &mut budget) else {
         return false;
@@ -44,8 +45,34 @@ pub(crate) fn is_mathematics(text: &str) -> bool {
     parse(&tokens, Commas::Thousands, &mut budget).is_ok_and(|tree| !matches!(tree, Expr::Text(_)))
 }
 
+/// The text with one spelling for what has several: Unicode, HTML, doubled backslashes.
+pub(crate) fn normalized(text: &str) -> Cow<'_, str> {
+    let text = text.trim();
+    if text.len() > MAX_BYTES {
+        return Cow::Borrowed(text);
+    }
+    match plain_spelling(text) {
+        Cow::Borrowed(text) => single_backslashes(unwrapped(text)),
+        Cow::Owned(text) => Cow::Owned(single_backslashes(unwrapped(text.trim())).into_owned()),
+    }
+}
+
+/// The text without marks of emphasis, code or quotation around all of it.
+fn unwrapped(text: &str) -> &str {
+    const MARKS: [&str; 8] = ["**", "__", "```", "`", "*", "_", "'", "\\$"];
+    let mut text = text;
+    for mark in MARKS {
+        let inner = text
+            .strip_prefix(mark)
+            .and_then(|inner| inner.strip_suffix(mark))
+            .filter(|inner| !inner.trim().is_empty() && !inner.contains(mark));
+        text = inner.unwrap_or(text).trim();
+    }
+    text
+}
+
 /// Halves doubled backslashes, which a text has when it was escaped once too often.
-pub(crate) fn single_backslashes(text: &str) -> Cow<'_, str> {
+fn single_backslashes(text: &str) -> Cow<'_, str> {
     let doubled = text.contains("\\\\") && {
         let mut rest = text;
         let mut all = true;

@@ -1,11 +1,13 @@
 //! Whether two answers are equal.
 
+mod cases;
 mod collection;
 mod commas;
 mod expected;
 mod intervals;
 mod matrix;
 mod names;
+mod quantity;
 mod real_set;
 mod relation;
 mod scalar;
@@ -39,8 +41,9 @@ impl From<Reason> for Equality {
 /// led to the result to `because`.
 pub(crate) fn compare(gold: &str, answer: &str, rules: Rules, because: &mut Vec<Rule>) -> Equality {
     let mut budget = Budget::new();
-    let gold_tokens = lex(gold, Commas::Thousands, &mut budget);
-    let answer_tokens = lex(answer, Commas::Thousands, &mut budget);
+    let commas = Commas::from(rules.language);
+    let gold_tokens = lex(gold, commas, &mut budget);
+    let answer_tokens = lex(answer, commas, &mut budget);
     if answer_tokens.as_ref().is_ok_and(Vec::is_empty) {
         because.push(Rule::NoAnswer); // nothing but delimiters
         return Equality::Different;
@@ -136,8 +139,9 @@ impl Comparer<'_> {
         (gold, gold_tokens): (&str, &[Lexeme]),
         (answer, answer_tokens): (&str, &[Lexeme]),
     ) -> Equality {
-        let gold_tree = parse(gold_tokens, Commas::Thousands, self.budget);
-        let answer_tree = parse(answer_tokens, Commas::Thousands, self.budget);
+        let commas = Commas::from(self.rules.language);
+        let gold_tree = parse(gold_tokens, commas, self.budget);
+        let answer_tree = parse(answer_tokens, commas, self.budget);
         let equality = match (&gold_tree, &answer_tree) {
             (Ok(gold), Ok(answer)) => self.compare_expected(gold, answer),
             (Err(Reason::Budget), _) | (_, Err(Reason::Budget)) => return Reason::Budget.into(),
@@ -219,6 +223,9 @@ impl Comparer<'_> {
             return self.scalars(gold, answer);
         }
         if let Some(outcome) = self.matrices(gold, answer) {
+            return outcome;
+        }
+        if let Some(outcome) = self.cases(gold, answer) {
             return outcome;
         }
         if let Some(outcome) = self.relations(gold, answer) {

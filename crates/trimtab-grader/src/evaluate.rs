@@ -2,6 +2,7 @@
 //! bound.
 
 mod functions;
+mod matrix;
 mod value;
 
 use crate::Reason;
@@ -162,6 +163,12 @@ impl<'e> Evaluator<'e, '_> {
             }
             Expr::Quantity(inner, _) => self.value(inner),
             Expr::Call(name, arguments) => {
+                if let [Expr::Matrix(rows)] = arguments.as_slice() {
+                    return self.of_matrix(name, rows);
+                }
+                if let [Expr::Tuple { items, .. }] = arguments.as_slice() {
+                    return self.of_vector(name, items);
+                }
                 let mut values = Vec::with_capacity(arguments.len());
                 for argument in arguments {
                     values.push(self.value(argument)?);
@@ -191,6 +198,7 @@ impl<'e> Evaluator<'e, '_> {
             | Expr::List { .. }
             | Expr::SetOperation(..)
             | Expr::Matrix(_)
+            | Expr::Cases(_)
             | Expr::Relation(..) => Err(Fault::Stop(Reason::NotUnderstood)),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::answer::{MAX_BYTES, single_backslashes};
+use crate::answer::{MAX_BYTES, normalized};
 use crate::budget::Budget;
 use crate::extract::gold_answer;
 use crate::lex::{Commas, lex};
@@ -43,7 +43,7 @@ pub struct Explanation {
 /// );
 /// ```
 pub fn explain(gold: &str, grade: &Grade) -> Explanation {
-    let gold = single_backslashes(gold_answer(gold).trim()).into_owned();
+    let gold = normalized(&gold_answer(gold)).into_owned();
     Explanation {
         gold_reading: reading(&gold),
         gold,
@@ -54,7 +54,7 @@ pub fn explain(gold: &str, grade: &Grade) -> Explanation {
 
 /// An answer as the checker reads it.
 fn reading(answer: &str) -> Option<String> {
-    let answer = single_backslashes(answer.trim());
+    let answer = normalized(answer);
     if answer.len() > MAX_BYTES {
         return None;
     }

@@ -67,6 +67,8 @@ pub(crate) enum Expr {
     /// `∪`, `∩` or `∖`.
     SetOperation(char, Box<(Expr, Expr)>),
     Matrix(Vec<Vec<Expr>>),
+    /// The values of a function and their conditions.
+    Cases(Vec<(Expr, Expr)>),
     /// `a < b = c`: the first part, then one or more pairs of relation and part.
     Relation(Box<Expr>, Vec<(char, Expr)>),
 }
@@ -150,6 +152,12 @@ impl Expr {
                 integral.body.walk(visit);
             }
             Self::Matrix(rows) => rows.iter().flatten().for_each(|item| item.walk(visit)),
+            Self::Cases(pieces) => {
+                for (value, condition) in pieces {
+                    value.walk(visit);
+                    condition.walk(visit);
+                }
+            }
             Self::Relation(first, rest) => {
                 first.walk(visit);
                 for (_, part) in rest {
@@ -220,6 +228,12 @@ impl Expr {
             },
             Self::SetOperation(operation, parts) => Self::SetOperation(*operation, pair(parts)),
             Self::Matrix(rows) => Self::Matrix(rows.iter().map(|row| all(row)).collect()),
+            Self::Cases(pieces) => Self::Cases(
+                pieces
+                    .iter()
+                    .map(|(value, condition)| (again(value), again(condition)))
+                    .collect(),
+            ),
             Self::Relation(first, rest) => Self::Relation(
                 boxed(first),
                 rest.iter()
@@ -263,6 +277,7 @@ impl Expr {
             | Self::List { .. }
             | Self::SetOperation(..)
             | Self::Matrix(_)
+            | Self::Cases(_)
             | Self::Relation(..)
             | Self::Ratio(_) => false,
             _ => true,

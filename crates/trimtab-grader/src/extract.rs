@@ -4,6 +4,7 @@ mod boxes;
 mod digits;
 mod formula;
 mod letter;
+mod message;
 mod phrase;
 mod piece;
 mod role;
@@ -15,11 +16,11 @@ mod word;
 use std::borrow::Cow;
 use std::ops::Range;
 
-use memchr::memmem;
-
 use self::boxes::Boxes;
 pub use self::boxes::last_boxed;
+use self::message::final_message;
 use self::value::Value;
+use crate::clean::clean;
 use crate::rules::Rules;
 
 /// Where an answer was found.
@@ -42,6 +43,11 @@ pub enum AnswerSource {
 }
 
 impl AnswerSource {
+    /// Whether nothing announced the answer, and the last formula or number counted.
+    pub fn is_fallback(self) -> bool {
+        matches!(self, Self::Formula | Self::Number)
+    }
+
     /// Where the answer was found, as a phrase.
     pub(crate) fn description(self) -> &'static str {
         match self {
@@ -68,37 +74,70 @@ pub(crate) struct Found<'a> {
 /// The answer in `text`: the first place of [`AnswerSource`] that has one, in their order.
 ///
 /// `choice` says that the answer is the letter of a choice.
-pub(crate) fn extract<'a>(text: &'a str, rules: Rules, choice: bool) -> Option<Found<'a>> {
-    let with = |answer: Cow<'a, str>, source, certain| {
-        let span = match &answer {
-            Cow::Borrowed(answer) => span(text, answer),
-            Cow::Owned(_) => None,
-        };
-        Some(Found {
-            answer,
+pub(crate) fn extract(text: &str, rules: Rules, choice: bool) -> Option<Found<'_>> {
+    let message = final_message(text)?;
+    if rules.boxed_only {
+        let answer = last_boxed(message)?;
+        return Some(Found {
+            answer: Cow::Borrowed(answer),
+            source: AnswerSource::Box,
+            span: span(text, answer),
+            certain: true,
+        });
+    }
+    match clean(message) {
+        Cow::Borrowed(message) => {
+            let value = find(message, rules, choice)?;
+            let span = match &value.text {
+                Cow::Borrowed(answer) => span(text, answer),
+                Cow::Owned(_) => None,
+            };
+            Some(Found {
+                answer: value.text,
+                source: value.source,
+                span,
+                certain: value.certain,
+            })
+        }
+        Cow::Owned(message) => {
+            let value = find(&message, rules, choice)?;
+            Some(Found {
+                answer: Cow::Owned(value.text.into_owned()),
+                source: value.source,
+                span: None,
+                certain: value.certain,
+            })
+        }
+    }
+}
+
+/// The answer in a message, and where it was found.
+fn find(message: &str, rules: Rules, choice: bool) -> Option<Value<'_>> {
+    let found = |text, source| {
+        Some(Value {
+            text,
             source,
-            span,
-            certain,
+            certain: true,
         })
     };
-    let found = |answer, source| with(answer, source, true);
-    if rules.boxed_only {
-        return found(Cow::Borrowed(last_boxed(text)?), AnswerSource::Box);
-    }
-    let message = final_message(text)?;
     match boxes::boxes(message) {
-        Boxes::CutOff => return None,
-        Boxes::Closed(boxes) => {
+        Boxes::CutOff(content) => {
+            let answer = boxes::unclosed(message, content)?;
+            return found(Cow::Borrowed(answer), AnswerSource::Box);
+        }
+        Boxes::Closed(mut boxes) => {
+            boxes::drop_placeholders(message, &mut boxes);
             if let Some(answer) = boxed(message, &boxes) {
                 return found(answer, AnswerSource::Box);
             }
         }
     }
-    if let Some(Value { text, certain, .. }) = phrase::find(message) {
-        let letter = choice.then(|| letter::last(&text)).flatten();
-        let letter = letter.map(|letter| Cow::Owned(letter.to_owned()));
-        let certain = certain || letter.is_some();
-        return with(letter.unwrap_or(text), AnswerSource::Phrase, certain);
+    if let Some(value) = phrase::find(message) {
+        let letter = choice.then(|| letter::last(&value.text)).flatten();
+        return match letter.map(str::to_owned) {
+            Some(letter) => found(Cow::Owned(letter), AnswerSource::Phrase),
+            None => Some(value),
+        };
     }
     if choice && let Some(letter) = letter::last(message) {
         return found(Cow::Borrowed(letter), AnswerSource::Choice);
@@ -106,8 +145,7 @@ pub(crate) fn extract<'a>(text: &'a str, rules: Rules, choice: bool) -> Option<F
     if let Some(answer) = value::whole(message) {
         return found(Cow::Borrowed(answer), AnswerSource::Whole);
     }
-    let value = value::last(message).filter(|_| rules.fallback)?;
-    with(value.text, value.source, value.certain)
+    value::last(message).filter(|_| rules.fallback)
 }
 
 /// The bytes of `text` that `answer` is. `None` if it is no part of it.
@@ -121,31 +159,8 @@ fn span(text: &str, answer: &str) -> Option<Range<usize>> {
 pub(crate) fn gold_answer(text: &str) -> Cow<'_, str> {
     match boxes::boxes(text) {
         Boxes::Closed(boxes) => joined(text, &boxes).unwrap_or(Cow::Borrowed(text)),
-        Boxes::CutOff => Cow::Borrowed(text),
+        Boxes::CutOff(_) => Cow::Borrowed(text),
     }
-}
-
-/// The final message: what follows the thinking, up to the end of the turn. `None` if the thinking
-/// never ends.
-fn final_message(text: &str) -> Option<&str> {
-    const ENDS: [&str; 5] = [
-        "<|im_end|>",
-        "<|eot_id|>",
-        "<|endoftext|>",
-        "<|im_start|>user",
-        "</s>",
-    ];
-    let bytes = text.as_bytes();
-    let text = match memmem::find_iter(bytes, "</think>").last() {
-        Some(at) => &text[at + "</think>".len()..],
-        None if memmem::find(bytes, b"<think>").is_some() => return None,
-        None => text,
-    };
-    let ends = ENDS
-        .iter()
-        .filter_map(|end| memmem::find(text.as_bytes(), end.as_bytes()));
-    let end = ends.min().unwrap_or(text.len());
-    Some(&text[..end])
 }
 
 /// The answer in the last box or boxes, unless "final answer is" follows them.

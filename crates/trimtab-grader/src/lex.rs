@@ -1,8 +1,13 @@
 //! From the text of an answer to tokens, in one pass over LaTeX or plain text.
 
+mod command;
+mod letters;
+
 use crate::Reason;
 use crate::budget::Budget;
-use crate::vocabulary::{self, Meaning};
+use crate::numeral;
+use crate::rules::Language;
+use crate::vocabulary;
 
 /// The reading of a comma between digits.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -11,8 +16,18 @@ pub(crate) enum Commas {
     Thousands,
     /// Every comma separates items.
     Separators,
-    /// `1,23` is one number with two decimals.
+    /// `1,23` is one number with two decimals, and points separate thousands. Items in parentheses
+    /// are separated by semicolons, if there are any.
     Decimals,
+}
+
+impl From<Language> for Commas {
+    fn from(language: Language) -> Self {
+        match language {
+            Language::Any | Language::English => Self::Thousands,
+            Language::DecimalComma => Self::Decimals,
+        }
+    }
 }
 
 /// One token.
@@ -22,6 +37,10 @@ pub(crate) enum Token<'a> {
     Number(&'a str),
     /// A letter or a named symbol.
     Symbol(&'a str),
+    /// A command without a known meaning.
+    Command(&'a str),
+    /// A sign or code of a currency, by the name of its unit.
+    Currency(&'static str),
     /// A plain word that is not a function and not a product of letters.
     Word(&'a str),
     /// The content of a text group.
@@ -55,6 +74,7 @@ pub(crate) fn lex<'a>(
         at: 0,
         commas,
         depth: 0,
+        semicolons: text.contains(';'),
         environments: 0,
         spaced: false,
         tokens: Vec::with_capacity(text.len().min(256) / 2 + 4),
@@ -73,6 +93,7 @@ struct Lexer<'a, 'b> {
     commas: Commas,
     /// Open parentheses, brackets and set braces.
     depth: usize,
+    semicolons: bool,
     environments: usize,
     spaced: bool,
     tokens: Vec<Lexeme<'a>>,
@@ -139,6 +160,16 @@ impl<'a> Lexer<'a, '_> {
                     _ => '≠',
                 }));
             }
+            // Braces that keep blanks away from a sign: `2{:}1`.
+            b'{' if self.byte(2) == b'}'
+                && matches!(
+                    self.byte(1),
+                    b':' | b',' | b';' | b'=' | b'+' | b'-' | b'/' | b'*'
+                ) =>
+            {
+                self.operator(char::from(self.byte(1)));
+                self.at += 3;
+            }
             b'\\' => self.command()?,
             b'a'..=b'z' | b'A'..=b'Z' => self.letters()?,
             _ => self.character()?,
@@ -151,23 +182,20 @@ impl<'a> Lexer<'a, '_> {
         let rest = self.rest();
         let character = rest.chars().next().ok_or(Reason::NotUnderstood)?;
         let length = character.len_utf8();
-        if let Some(operator) = vocabulary::operator(character) {
+        if let Some(currency) = vocabulary::currency_sign(character) {
+            self.at += length;
+            self.push(Token::Currency(currency));
+        } else if let Some(operator) = vocabulary::operator(character) {
             self.at += length;
             self.operator(operator);
         } else if let Some(name) = vocabulary::greek(character) {
             self.at += length;
             self.push(Token::Symbol(name));
-        } else if let Some(digit) = raised_digit(character) {
-            self.at += length;
-            self.push(Token::Op('^'));
-            self.push(Token::Number(digit));
         } else if character == '√' {
             self.at += length;
             self.push(Token::Construct("sqrt"));
-        } else if matches!(
-            character,
-            '€' | '£' | '¥' | '₹' | '\u{200b}' | '\u{feff}' | '。' | '“' | '”' | '✓' | '✅'
-        ) || character.is_whitespace()
+        } else if matches!(character, '。' | '“' | '”' | '„' | '«' | '»' | '「' | '」')
+            || character.is_whitespace()
         {
             self.spaced = true;
             self.at += length;
@@ -185,366 +213,10 @@ impl<'a> Lexer<'a, '_> {
 
     /// A number with its separators and exponent.
     fn number(&mut self) {
-        let bytes = self.text.as_bytes();
-        let start = self.at;
-        let digits = |from: usize| {
-            bytes[from..]
-                .iter()
-                .take_while(|byte| byte.is_ascii_digit())
-                .count()
-        };
-        let mut end = start + digits(start);
-        let leading = end - start;
-        if (1..=3).contains(&leading) && !(leading == 1 && bytes[start] == b'0') {
-            // Groups of three digits after separators of one kind.
-            let mut kind = None;
-            while let Some(separator) = self.thousands_separator(end)
-                && kind.is_none_or(|kind| kind == separator.kind)
-                && digits(end + separator.length) == 3
-            {
-                kind = Some(separator.kind);
-                end += separator.length + 3;
-            }
-            // A plain comma separates thousands only if all groups have three digits.
-            if kind == Some(',')
-                && bytes.get(end) == Some(&b',')
-                && bytes.get(end + 1).is_some_and(u8::is_ascii_digit)
-            {
-                end = start + leading;
-            }
-        }
-        let decimal_comma = self.commas == Commas::Decimals
-            && self.depth == 0
-            && bytes.get(end) == Some(&b',')
-            && bytes.get(end + 1).is_some_and(u8::is_ascii_digit);
-        if decimal_comma || (bytes.get(end) == Some(&b'.') && bytes.get(end + 1) != Some(&b'.')) {
-            end += 1 + digits(end + 1);
-        }
-        if let Some(b'e' | b'E') = bytes.get(end) {
-            let sign = usize::from(matches!(bytes.get(end + 1), Some(b'+' | b'-')));
-            let exponent = digits(end + 1 + sign);
-            let next = bytes.get(end + 1 + sign + exponent);
-            if exponent > 0 && !next.is_some_and(u8::is_ascii_alphabetic) {
-                end += 1 + sign + exponent;
-            }
-        }
-        self.at = end;
-        self.push(Token::Number(&self.text[start..end]));
-    }
-
-    /// The thousands separator at `at`, if there is one.
-    fn thousands_separator(&self, at: usize) -> Option<Separator> {
-        let rest = &self.text[at..];
-        let behind = |rest: &str, piece: &str| rest.strip_prefix(piece).map(str::len);
-        let (kind, left) = if let Some(left) = behind(rest, ",\\!").or_else(|| behind(rest, ",\\,"))
-        {
-            ('!', left)
-        } else if let Some(left) = behind(rest, "\\,")
-            .or_else(|| behind(rest, "\\ "))
-            .or_else(|| behind(rest, "\\;"))
-        {
-            ('t', left)
-        } else if let Some(left) = behind(rest, "\u{202f}").or_else(|| behind(rest, "\u{a0}")) {
-            ('u', left)
-        } else if let Some(left) =
-            behind(rest, ",").filter(|_| self.commas == Commas::Thousands && self.depth == 0)
-        {
-            (',', left)
-        } else if let Some(left) = behind(rest, " ").filter(|left| {
-            self.depth == 0
-                && rest.as_bytes()[rest.len() - left..]
-                    .first()
-                    .is_some_and(u8::is_ascii_digit)
-        }) {
-            (' ', left)
-        } else {
-            // A comma in a group of its own.
-            let inner = rest
-                .trim_start_matches(' ')
-                .strip_prefix('{')?
-                .trim_start_matches(' ');
-            let left = inner
-                .strip_prefix(',')?
-                .trim_start_matches(' ')
-                .strip_prefix('}')?;
-            let left = left.strip_prefix("\\!").unwrap_or(left);
-            ('{', left.len())
-        };
-        // A blank may follow a negative thin space: `1,\! 234`.
-        let left = if kind == '!' {
-            self.text[self.text.len() - left..]
-                .trim_start_matches(' ')
-                .len()
-        } else {
-            left
-        };
-        let length = rest.len() - left;
-        let digit = self
-            .text
-            .as_bytes()
-            .get(at + length)
-            .is_some_and(u8::is_ascii_digit);
-        digit.then_some(Separator { kind, length })
-    }
-
-    /// Whether the last token is a number, a group or a unit, so that a unit may follow.
-    fn after_value(&self) -> bool {
-        let last = |back: usize| {
-            self.tokens
-                .iter()
-                .rev()
-                .nth(back)
-                .map(|lexeme| lexeme.token)
-        };
-        match last(0) {
-            Some(Token::Number(_) | Token::Op('}') | Token::Text(_)) => true,
-            Some(Token::Op('/' | '*')) => matches!(last(1), Some(Token::Text(_))),
-            _ => false,
-        }
-    }
-
-    /// A run of ASCII letters outside text groups.
-    fn letters(&mut self) -> Result<(), Reason> {
         let rest = self.rest();
-        let length = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
-        let word = &rest[..length];
-        let after_number = matches!(
-            self.tokens.last(),
-            Some(Lexeme {
-                token: Token::Number(_),
-                ..
-            })
-        );
-        if after_number && (rest.starts_with("a.m") || rest.starts_with("p.m")) {
-            self.at += "a.m".len();
-            self.push(Token::Word(if word == "a" { "am" } else { "pm" }));
-            return Ok(());
-        }
-        if length == 1 {
-            self.at += 1;
-            let next = self.rest().trim_start();
-            // A lone x is a multiplication sign between numbers and before a power of ten.
-            let scientific = after_number && next.starts_with("10^");
-            let spaced = self.spaced && next.len() < self.rest().len();
-            let between = after_number && spaced && next.starts_with(|c: char| c.is_ascii_digit());
-            if word == "x" && (between || scientific) {
-                self.push(Token::Op('*'));
-            } else {
-                self.push(Token::Symbol(word));
-            }
-            return Ok(());
-        }
-        if let Some(meaning) = vocabulary::plain_word(word) {
-            self.at += length;
-            return self.push_meaning(word, meaning);
-        }
-        if word == "in" && !after_number {
-            self.at += length;
-            self.push(Token::Op('∈'));
-            return Ok(());
-        }
-        let named = vocabulary::unit(word).is_some() && (after_number || length > 2)
-            || vocabulary::number_word(word).is_some();
-        if length >= 4 || named {
-            // A function with its argument attached: `sinx`.
-            if let Some(name) = vocabulary::function(&word[..length - 1]) {
-                self.at += length - 1;
-                self.push(Token::Construct(name));
-                return Ok(());
-            }
-            self.at += length;
-            self.push(Token::Word(word));
-            return Ok(());
-        }
-        for index in 0..length {
-            self.push(Token::Symbol(&word[index..=index]));
-        }
+        let items = self.depth > 0 && !(self.commas == Commas::Decimals && self.semicolons);
+        let length = numeral::read(rest, self.commas, items).length;
         self.at += length;
-        Ok(())
+        self.push(Token::Number(&rest[..length]));
     }
-
-    fn push_meaning(&mut self, name: &'a str, meaning: Meaning) -> Result<(), Reason> {
-        match meaning {
-            Meaning::Operator(operator) => self.operator(operator),
-            Meaning::Construct(name) => self.push(Token::Construct(name)),
-            Meaning::Symbol => self.push(Token::Symbol(name)),
-            Meaning::Accent => self.push(Token::Accent(name)),
-            Meaning::Nothing => {
-                self.spaced = true;
-                // `\left.` and `\right.` are empty delimiters.
-                if matches!(name, "left" | "right" | "mleft" | "mright") && self.byte(0) == b'.' {
-                    self.at += 1;
-                }
-            }
-            Meaning::NothingWithGroup => {
-                self.raw_group()?;
-            }
-            Meaning::Text => self.text_group()?,
-            Meaning::OperatorName => {
-                let name = self.raw_group()?.unwrap_or("").trim();
-                match vocabulary::function(name) {
-                    Some(name) => self.push(Token::Construct(name)),
-                    None => self.push(Token::Symbol(name)),
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// A backslash and the command after it.
-    fn command(&mut self) -> Result<(), Reason> {
-        let rest = &self.rest()[1..];
-        let length = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
-        if length == 0 {
-            let Some(character) = rest.chars().next() else {
-                self.at += 1; // a backslash at the end
-                return Ok(());
-            };
-            self.at += 1 + character.len_utf8();
-            match character {
-                // There are no rows outside environments: the text was escaped once too often.
-                '\\' if self.environments == 0 => {
-                    let doubled = self.byte(0).is_ascii_alphabetic();
-                    self.spaced |= !doubled;
-                    self.at -= usize::from(doubled);
-                }
-                '\\' => self.push(Token::Op('⏎')),
-                '{' => self.operator('⦃'),
-                '}' => self.operator('⦄'),
-                '%' => self.push(Token::Op('%')),
-                '|' => self.push(Token::Op('‖')),
-                ',' | '!' | ';' | ':' | '>' | ' ' | '$' | '(' | ')' | '[' | ']' | '#' | '&'
-                | '_' | '\n' | '/' => {
-                    self.spaced = true;
-                }
-                _ => return Err(Reason::NotUnderstood),
-            }
-            return Ok(());
-        }
-        // An unknown command may be a known one with letters attached: `\quadx`.
-        let name = &rest[..length];
-        let known = (2..=length).rev().find_map(|length| {
-            vocabulary::command(&name[..length]).map(|meaning| (length, meaning))
-        });
-        let (length, meaning) = known.unwrap_or((length, Meaning::Symbol));
-        self.at += 1 + length;
-        let name = &name[..length];
-        match name {
-            "begin" => {
-                let environment = self.raw_group()?.unwrap_or("").trim_end_matches('*');
-                if environment == "array" {
-                    self.raw_group()?; // the columns
-                }
-                self.environments += 1;
-                self.push(Token::Begin(environment));
-            }
-            "end" => {
-                self.raw_group()?;
-                self.environments = self.environments.saturating_sub(1);
-                self.push(Token::Construct("end"));
-            }
-            _ => self.push_meaning(name, meaning)?,
-        }
-        Ok(())
-    }
-
-    /// Skips the group that follows and returns its text. `None` if no group follows.
-    fn raw_group(&mut self) -> Result<Option<&'a str>, Reason> {
-        let blanks = self.rest().bytes().take_while(|byte| *byte == b' ').count();
-        if self.byte(blanks) != b'{' {
-            return Ok(None);
-        }
-        let start = self.at + blanks + 1;
-        let mut depth = 1;
-        for (offset, byte) in self.text.as_bytes()[start..].iter().enumerate() {
-            match byte {
-                b'{' => depth += 1,
-                b'}' => depth -= 1,
-                _ => {}
-            }
-            if depth == 0 {
-                // Nested groups are read more than once.
-                self.budget.spend(offset as u64 / 16 + 1)?;
-                self.at = start + offset + 1;
-                return Ok(Some(&self.text[start..start + offset]));
-            }
-        }
-        self.budget
-            .spend((self.text.len() - start) as u64 / 16 + 1)?;
-        Ok(None)
-    }
-
-    /// A text group: mathematics if its content could be that, else words.
-    fn text_group(&mut self) -> Result<(), Reason> {
-        let start = self.at;
-        let Some(content) = self.raw_group()? else {
-            return Ok(()); // the command without a group
-        };
-        let words =
-            content.trim_matches(|c: char| c.is_whitespace() || matches!(c, '.' | '~' | ','));
-        let is_letters = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphabetic());
-        if words.is_empty() {
-            self.spaced = true;
-            if content.contains(',') {
-                self.push(Token::Op(','));
-            }
-            return Ok(());
-        }
-        let first = words.split_whitespace().next().unwrap_or("");
-        let single =
-            |piece: &str| piece.len() == 1 || !piece.bytes().any(|byte| byte.is_ascii_alphabetic());
-        if is_letters(words)
-            && let Some(meaning) = vocabulary::plain_word(words)
-        {
-            self.spaced = true;
-            return self.push_meaning(words, meaning);
-        }
-        let inline = words.split([' ', ',', '(', ')']).all(single)
-            || words.contains(['$', '\\'])
-            || words.starts_with(|c: char| c.is_ascii_digit() || c == '(');
-        // A single upright letter after a number is a unit.
-        let unit = words.len() == 1
-            && !matches!(words, "e" | "i" | "d")
-            && is_letters(words)
-            && self.after_value();
-        if inline && !unit {
-            // Go back to the group, so that the main loop reads its content.
-            self.at = start + self.text[start..].find('{').unwrap_or(0);
-            return Ok(());
-        }
-        self.spaced = true;
-        if matches!(first, "and" | "or") && first.len() < words.len() {
-            self.push(Token::Op(if first == "and" { '∧' } else { '∨' }));
-            let rest = words[first.len()..].trim();
-            self.push(Token::Text(rest));
-            return Ok(());
-        }
-        self.push(Token::Text(words));
-        self.spaced = true;
-        Ok(())
-    }
-}
-
-/// A thousands separator.
-struct Separator {
-    /// All separators of one number are of the same kind.
-    kind: char,
-    /// In bytes.
-    length: usize,
-}
-
-fn raised_digit(character: char) -> Option<&'static str> {
-    Some(match character {
-        '⁰' => "0",
-        '¹' => "1",
-        '²' => "2",
-        '³' => "3",
-        '⁴' => "4",
-        '⁵' => "5",
-        '⁶' => "6",
-        '⁷' => "7",
-        '⁸' => "8",
-        '⁹' => "9",
-        _ => return None,
-    })
 }

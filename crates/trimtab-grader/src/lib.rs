@@ -26,6 +26,7 @@
 //! [`AnswerSource`] and [`Verifier`].
 
 // From a text to a verdict.
+mod clean;
 mod explain;
 mod extract;
 mod grader;
@@ -40,8 +41,11 @@ mod date;
 mod expr;
 mod lex;
 mod number;
+mod numeral;
 mod parse;
 mod prose;
+mod spelling;
+mod unit;
 mod vocabulary;
 
 // Whether two expressions are equal, and their values.
@@ -57,7 +61,7 @@ pub use explain::{Explanation, explain};
 pub use extract::{AnswerSource, last_boxed};
 pub use grader::{check, grade, grade_answer};
 pub use rule::Rule;
-pub use rules::{Expected, Language, Rounding, Rules};
+pub use rules::{Expected, Language, Rounding, Rules, UnknownName};
 pub use verdict::{Grade, Reason, Verdict};
 pub use verifier::Verifier;
 

@@ -1,45 +1,55 @@
-//! Reading numbers.
+//! The values of numbers.
 
 use crate::Reason;
 use crate::budget::Budget;
 use crate::expr::Expr;
 use crate::lex::Commas;
+use crate::numeral;
 use crate::rational::Rational;
+use crate::vocabulary;
 
-/// The value of a number token: digits with thousands separators, decimal point and exponent.
+/// The value of a number token: see [`numeral`].
 pub(crate) fn parse(text: &str, commas: Commas, budget: &mut Budget) -> Result<Expr, Reason> {
-    let (mantissa, exponent) = match text.find(['e', 'E']) {
-        Some(at) => (&text[..at], exponent(&text[at + 1..])?),
-        None => (text, 0),
-    };
-    let point = match commas {
-        Commas::Decimals => mantissa.rfind(['.', ',']),
-        _ => mantissa.find('.'),
-    };
-    let (whole, fraction) =
-        point.map_or((mantissa, ""), |at| (&mantissa[..at], &mantissa[at + 1..]));
-    let digits: String = whole
-        .chars()
-        .chain(fraction.chars())
-        .filter(char::is_ascii_digit)
-        .collect();
+    let numeral = numeral::read(text, commas, false);
+    if numeral.length < text.len() {
+        return Err(Reason::NotUnderstood);
+    }
+    if numeral.radix != 10 {
+        return in_radix(numeral.whole, numeral.radix, budget);
+    }
+    let exponent = exponent(numeral.exponent)?;
+    let mut digits = only_digits(numeral.whole);
+    let fraction = only_digits(numeral.fraction.unwrap_or(""));
+    digits.push_str(&fraction);
     let places = fraction.len() as i64;
-    let value = Rational::decimal(&digits, exponent.saturating_sub(places), budget)?;
-    let decimals = (point.is_some() || exponent < 0)
-        .then(|| places.saturating_sub(exponent).clamp(0, 9_999) as u32);
-    Ok(Expr::Number {
-        value,
-        decimals: decimals.filter(|_| !fraction.is_empty() || exponent < 0),
-    })
+    let mut value = Rational::decimal(&digits, exponent.saturating_sub(places), budget)?;
+    let repeating = only_digits(numeral.repeating);
+    if !repeating.is_empty() {
+        // 0.(45) = 45 / 99
+        let nines = "9".repeat(repeating.len());
+        let period = Rational::decimal(&nines, 0, budget)?;
+        let part = Rational::decimal(&repeating, exponent.saturating_sub(places), budget)?
+            .times(&period.inverse().ok_or(Reason::NotUnderstood)?, budget)?;
+        value = value.plus(&part, budget)?;
+    }
+    let is_decimal = repeating.is_empty() && (!fraction.is_empty() || exponent < 0);
+    let decimals = is_decimal.then(|| places.saturating_sub(exponent).clamp(0, 9_999) as u32);
+    Ok(Expr::Number { value, decimals })
+}
+
+fn only_digits(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).collect()
 }
 
 fn exponent(text: &str) -> Result<i64, Reason> {
-    let (sign, digits) = match text.as_bytes().first() {
-        Some(b'-') => (-1, &text[1..]),
-        Some(b'+') => (1, &text[1..]),
-        _ => (1, text),
+    let sign = if text.starts_with(['-', '−', '–']) {
+        -1
+    } else {
+        1
     };
-    let digits = digits.trim_start_matches('0');
+    let digits = text
+        .trim_start_matches(['+', '-', '−', '–'])
+        .trim_start_matches('0');
     match digits.len() {
         0 => Ok(0),
         1..=5 => digits
@@ -50,19 +60,30 @@ fn exponent(text: &str) -> Result<i64, Reason> {
     }
 }
 
-/// The value of digits in another base: `204_5`, `0.11_{2}`.
+/// The value of digits with the base as an index: `204_5`, `0.11_{2}`, `1010_{two}`.
 pub(crate) fn in_base(digits: &str, base: &str, budget: &mut Budget) -> Result<Expr, Reason> {
-    let base: i64 = match base {
-        "two" => 2,
-        "eight" => 8,
-        "ten" => 10,
-        "sixteen" => 16,
-        base => base.parse().map_err(|_| Reason::NotUnderstood)?,
+    let base = base
+        .trim_matches(|c: char| matches!(c, '(' | ')' | '[' | ']' | ' '))
+        .trim_start_matches("base")
+        .trim_start();
+    let base = match base {
+        "hex" | "H" => 16,
+        base => match base.parse() {
+            Ok(base) => base,
+            Err(_) => vocabulary::number_phrase(base)
+                .and_then(|base| u32::try_from(base).ok())
+                .ok_or(Reason::NotUnderstood)?,
+        },
     };
     if !(2..=36).contains(&base) {
         return Err(Reason::NotUnderstood);
     }
-    let radix = Rational::integer(base);
+    in_radix(digits, base, budget)
+}
+
+/// The value of digits in the base `radix`.
+fn in_radix(digits: &str, radix: u32, budget: &mut Budget) -> Result<Expr, Reason> {
+    let base = Rational::integer(radix.into());
     let mut value = Rational::ZERO;
     let mut places = 0;
     let mut fraction = false;
@@ -71,18 +92,18 @@ pub(crate) fn in_base(digits: &str, base: &str, budget: &mut Budget) -> Result<E
             fraction = true;
             continue;
         }
-        let Some(digit) = character.to_digit(base as u32) else {
-            if matches!(character, ',' | '\\' | '!' | ' ' | '{' | '}') {
-                continue; // thousands separators
+        let Some(digit) = character.to_digit(radix) else {
+            if matches!(character, ',' | '\\' | '!' | ' ' | '{' | '}' | '_') {
+                continue; // separators of groups
             }
             return Err(Reason::NotUnderstood);
         };
         value = value
-            .times(&radix, budget)?
+            .times(&base, budget)?
             .plus(&Rational::integer(digit.into()), budget)?;
         places += i64::from(fraction);
     }
-    let value = value.times(&radix.power(-places, budget)?, budget)?;
+    let value = value.times(&base.power(-places, budget)?, budget)?;
     Ok(Expr::Number {
         value,
         decimals: None,

@@ -10,10 +10,15 @@
 //! factor   = operand ("^" exponent | "_" index | "!" | "%" | "°" | unit)*
 //! ```
 
+mod brackets;
 mod construct;
+mod environment;
 mod item;
+mod measure;
 mod operand;
 mod product;
+
+pub(crate) use operand::is_transpose;
 
 use crate::Reason;
 use crate::budget::Budget;

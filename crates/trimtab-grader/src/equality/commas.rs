@@ -5,6 +5,7 @@ use crate::Reason;
 use crate::expr::Expr;
 use crate::lex::{Commas, lex};
 use crate::parse::parse;
+use crate::rules::Language;
 
 /// Compares with another reading of the commas, if the texts have one.
 pub(super) fn other_commas(
@@ -14,27 +15,35 @@ pub(super) fn other_commas(
     answer_tree: &Result<Expr, Reason>,
     comparer: &mut Comparer,
 ) -> Option<Equality> {
+    let language = comparer.rules.language;
+    if language == Language::DecimalComma {
+        return None;
+    }
     let reread = |text: &str, commas: Commas, comparer: &mut Comparer| {
         let tokens = lex(text, commas, comparer.budget).ok()?;
         parse(&tokens, commas, comparer.budget).ok()
     };
     let is_list =
         |tree: &Result<Expr, Reason>| matches!(tree, Ok(Expr::List { .. } | Expr::Set(_)));
-    let is_decimal = |tree: &Result<Expr, Reason>| {
-        matches!(
-            tree,
-            Ok(Expr::Number {
-                decimals: Some(_),
-                ..
-            })
-        )
-    };
+    let is_decimal = |tree: &Result<Expr, Reason>| tree.as_ref().is_ok_and(is_decimal);
     if groups_thousands(answer) && is_list(gold_tree) {
         let answer = reread(answer, Commas::Separators, comparer)?;
         return Some(comparer.compare(gold_tree.as_ref().ok()?, &answer));
     }
     if groups_thousands(gold) && is_list(answer_tree) {
         let gold = reread(gold, Commas::Separators, comparer)?;
+        return Some(comparer.compare(&gold, answer_tree.as_ref().ok()?));
+    }
+    if language == Language::English {
+        return None;
+    }
+    // Semicolons separate the items: "(1,5; 2)".
+    if answer.contains(';') && has_digits_around_comma(answer) {
+        let answer = reread(answer, Commas::Decimals, comparer)?;
+        return Some(comparer.compare(gold_tree.as_ref().ok()?, &answer));
+    }
+    if gold.contains(';') && has_digits_around_comma(gold) {
+        let gold = reread(gold, Commas::Decimals, comparer)?;
         return Some(comparer.compare(&gold, answer_tree.as_ref().ok()?));
     }
     if has_decimal_comma(answer) && is_decimal(gold_tree) {
@@ -49,6 +58,18 @@ pub(super) fn other_commas(
     None
 }
 
+/// Whether an answer is a decimal, with or without a sign and a measure.
+fn is_decimal(tree: &Expr) -> bool {
+    match tree {
+        Expr::Number { decimals, .. } => decimals.is_some(),
+        Expr::Negative(inner)
+        | Expr::Percent(inner)
+        | Expr::Degrees(inner)
+        | Expr::Quantity(inner, _) => is_decimal(inner),
+        _ => false,
+    }
+}
+
 /// Whether a comma could separate thousands as well as items.
 fn groups_thousands(text: &str) -> bool {
     let bytes = text.as_bytes();
@@ -57,6 +78,12 @@ fn groups_thousands(text: &str) -> bool {
             && window[1] == b','
             && window[2..].iter().all(u8::is_ascii_digit)
     })
+}
+
+fn has_digits_around_comma(text: &str) -> bool {
+    text.as_bytes()
+        .windows(3)
+        .any(|window| window[0].is_ascii_digit() && window[1] == b',' && window[2].is_ascii_digit())
 }
 
 fn decimals_behind_comma(text: &str) -> usize {

@@ -3,6 +3,7 @@
 use super::{Comparer, Equality};
 use crate::Reason;
 use crate::expr::Expr;
+use crate::parse::is_transpose;
 use crate::rule::Rule;
 
 type Rows = Vec<Vec<Expr>>;
@@ -81,7 +82,7 @@ impl Comparer<'_> {
                     |entry: Expr| Expr::Product(scale.iter().cloned().chain([entry]).collect());
                 Some(mapped(&product?, &scaled))
             }
-            Expr::Power(parts) if is_transpose(&parts.1) => {
+            Expr::Power(parts) if matches!(&parts.1, Expr::Symbol(name) if is_transpose(name)) => {
                 let rows = self.rows(&parts.0)?;
                 let width = rows.first()?.len();
                 let column = |index: usize| {
@@ -121,11 +122,6 @@ impl Comparer<'_> {
     }
 }
 
-/// Whether the exponent means the transpose: `A^T`, `A^\top`.
-fn is_transpose(exponent: &Expr) -> bool {
-    matches!(exponent, Expr::Symbol(name) if name == "T" || name == "top")
-}
-
 /// Whether an expression calculates with a matrix.
 pub(super) fn holds_matrix(expr: &Expr) -> bool {
     match expr {
@@ -160,7 +156,7 @@ fn vector(rows: Rows) -> Option<Rows> {
 fn tuple(expr: &Expr) -> Option<Rows> {
     match expr {
         Expr::Tuple {
-            open: '(' | '⟨',
+            open: '(' | '⟨' | '[',
             items,
             ..
         } => Some(vec![items.clone()]),

@@ -56,7 +56,7 @@ impl Comparer<'_> {
     }
 
     /// The set that `expr` describes at `point`, if it describes one.
-    fn real_set(&mut self, expr: &Expr, point: Point) -> Result<Option<RealSet>, Fault> {
+    pub(super) fn real_set(&mut self, expr: &Expr, point: Point) -> Result<Option<RealSet>, Fault> {
         self.budget.spend(2)?;
         Ok(match expr {
             Expr::Tuple { open, close, items } if items.len() == 2 => {
@@ -312,7 +312,7 @@ fn is_region(expr: &Expr) -> bool {
 }
 
 /// The variable of an inequality: the only symbol, or the one that stands alone in a chain.
-fn variable(expr: &Expr) -> Option<&str> {
+pub(super) fn variable(expr: &Expr) -> Option<&str> {
     match expr {
         Expr::SetOf(condition) => variable(condition),
         Expr::List { items, .. } => items.iter().find_map(variable),

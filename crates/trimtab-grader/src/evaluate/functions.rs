@@ -190,6 +190,10 @@ fn elementary(name: &str, argument: &Value, budget: &mut Budget) -> Result<Value
                 _ => inverse(sin)?,
             }
         }
+        "cis" => {
+            let (sin, cos) = ball.sin_cos();
+            cos.plus(sin.times(Ball::I))
+        }
         "arcsin" => ball.asin().ok_or(Fault::Undefined)?,
         "arccos" => ball.acos().ok_or(Fault::Undefined)?,
         "arctan" => ball.atan().ok_or(Fault::Undefined)?,

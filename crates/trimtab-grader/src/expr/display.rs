@@ -20,6 +20,7 @@ impl Expr {
             Self::Set(_) | Self::SetOf(_) | Self::SetOperation(..) => "the set",
             Self::List { .. } => "the list",
             Self::Matrix(_) => "the matrix",
+            Self::Cases(_) => "the cases",
             Self::Relation(..) => "the relation",
             _ => "the value",
         }
@@ -89,6 +90,13 @@ impl fmt::Display for Expr {
                     joined(f, [if index > 0 { "; " } else { "" }, ", ", ""], row)?;
                 }
                 f.write_str("]")
+            }
+            Self::Cases(pieces) => {
+                for (index, (value, condition)) in pieces.iter().enumerate() {
+                    let between = if index > 0 { "; " } else { "" };
+                    write!(f, "{between}{value} if {condition}")?;
+                }
+                Ok(())
             }
             Self::Relation(first, rest) => {
                 write!(f, "{first}")?;

@@ -185,7 +185,8 @@ impl Runs {
         };
         let counts = &self.counts[1..=groups.len()];
         let one_kind = groups.windows(2).all(|pair| pair[0] == pair[1]);
-        let thousands = one_kind && self.counts[0] <= 3 && counts.iter().all(|count| *count == 3);
+        let short = groups.is_empty() || self.counts[0] <= 3;
+        let thousands = one_kind && short && counts.iter().all(|count| *count == 3);
         let english = groups.iter().all(|separator| *separator == ',');
         let lakhs = english
             && self.counts[0] <= 2
@@ -283,6 +284,7 @@ mod tests {
             ("12 apples", "12", Form::Plain),
             ("12. Then", "12", Form::Plain),
             ("2.5.", "2.5", Form::Plain),
+            ("4085.0", "4085.0", Form::Plain),
             (".35", ".35", Form::Plain),
             ("1,234,567.", "1,234,567", Form::Plain),
             ("1 234 km", "1 234", Form::Foreign),

@@ -280,11 +280,13 @@ impl<'t> Sentence<'t, '_> {
     }
 
     fn same_unit(&self, span: &Span, item: &Span, part: Part) -> bool {
-        let unit = |bare: usize, end: usize| {
-            (bare..end)
-                .filter_map(move |at| vocabulary::unit(self.word(at)).or(Some(self.word(at))))
+        let same = |left: usize, right: usize| {
+            let (left, right) = (self.word(left), self.word(right));
+            let known = vocabulary::unit(left);
+            left == right || known.is_some() && known == vocabulary::unit(right)
         };
-        unit(span.bare, span.end).eq(unit(part.bare, item.end))
+        let (left, right) = (span.bare..span.end, part.bare..item.end);
+        left.len() == right.len() && left.zip(right).all(|(left, right)| same(left, right))
     }
 
     /// Marks a span that goes on in a way that changes its value: `2/3 of 90`, `5 ft 7`, `3 to 5`.
@@ -437,17 +439,17 @@ impl<'t> Sentence<'t, '_> {
                 part.names = false;
                 self.operand(self.signs(argument), depth + 1, part)
             }
-            Tag::Number | Tag::Part | Tag::Hidden => Some(self.number_words(at, part)),
+            Tag::Number | Tag::Part => self.number_words(at, part),
             Tag::One => {
-                let end = self.number_words(at, part);
+                let end = self.number_words(at, part)?;
                 (end > at + 1 || part.operators > 0).then_some(end)
             }
-            Tag::Article if self.tag(at + 1) == Some(Tag::Scale) => {
-                Some(self.number_words(at + 1, part))
+            Tag::Article if matches!(self.tag(at + 1), Some(Tag::Scale | Tag::Part)) => {
+                self.number_words(at, part)
             }
-            Tag::Article if matches!(self.tag(at + 1), Some(Tag::Part | Tag::Hidden)) => {
+            Tag::Hidden => {
                 part.unclear = true;
-                Some(at + 2)
+                Some(at + 1)
             }
             Tag::Letter | Tag::Article => {
                 let operator = matches!(next, Some('=' | '^' | '_' | '+' | '*' | '/' | '−'))
@@ -478,28 +480,19 @@ impl<'t> Sentence<'t, '_> {
         }
     }
 
-    /// The end of a number in words.
-    fn number_words(&self, mut at: usize, part: &mut Part) -> usize {
-        part.names = false;
-        let start = at;
-        loop {
-            let tag = self.tag(at);
-            let joins = at > start
-                && (self.sign(at) == Some('-') || tag == Some(Tag::And))
-                && matches!(
-                    self.tag(at + 1),
-                    Some(Tag::Number | Tag::One | Tag::Part | Tag::Scale)
-                )
-                && !(tag == Some(Tag::And) && !matches!(self.word(at - 1), "hundred" | "thousand"));
-            match tag {
-                Some(Tag::Number | Tag::One | Tag::Scale) => {}
-                Some(Tag::Hidden) => part.unclear = true,
-                Some(Tag::Part) => part.fraction = true,
-                _ if joins => {}
-                _ => return at,
-            }
-            at += 1;
+    /// The end of a number in words, if the parser reads one.
+    fn number_words(&self, at: usize, part: &mut Part) -> Option<usize> {
+        let start = self.pieces[at].start;
+        let last = self.pieces.last()?;
+        let number = vocabulary::spoken(&self.text[start..last.end])?;
+        if number.ordinal {
+            return None;
         }
+        part.names = false;
+        part.fraction |= number.denominator != 1;
+        let ends = |piece: &Piece| piece.end > start + number.end;
+        let length = self.pieces[at..].iter().position(ends);
+        Some(length.map_or(self.pieces.len(), |length| at + length))
     }
 
     /// The end of a group whose content is mathematics.

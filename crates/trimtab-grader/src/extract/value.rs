@@ -68,7 +68,8 @@ fn is_sentence(text: &str) -> bool {
 
 /// Whether the parser reads `text` as a value.
 fn is_value(text: &str) -> bool {
-    is_formula(text) || vocabulary::number_phrase(text).is_some()
+    is_formula(text)
+        || vocabulary::spoken(text).is_some_and(|number| text[number.end..].trim().is_empty())
 }
 
 /// The value that a text ends with: the result of its last sentence that has one.

@@ -218,7 +218,7 @@ fn mathematical(word: &str, lower: &str) -> Option<Tag> {
     if word.len() == 1 {
         return Some(Tag::Letter);
     }
-    if vocabulary::number_word(lower).is_some() {
+    if vocabulary::spoken(lower).is_some_and(|number| !number.ordinal) {
         return Some(Tag::Number);
     }
     match vocabulary::plain_word(word) {
@@ -230,7 +230,7 @@ fn mathematical(word: &str, lower: &str) -> Option<Tag> {
         Some(Meaning::Symbol) => return Some(Tag::Letter),
         _ => {}
     }
-    vocabulary::unit(lower).map(|_| Tag::Unit)
+    vocabulary::unit(word).map(|_| Tag::Unit)
 }
 
 /// Whether a sentence goes on after the word.

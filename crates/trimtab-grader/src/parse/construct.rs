@@ -4,7 +4,7 @@ use super::operand::power;
 use super::product::{over, times};
 use super::{Parser, single};
 use crate::Reason;
-use crate::expr::{Expr, Integral, Joint, Series};
+use crate::expr::{Expr, Integral, Series};
 use crate::lex::{Commas, Token};
 use crate::number;
 use crate::vocabulary;
@@ -37,6 +37,14 @@ impl Parser<'_, '_, '_> {
                 // `\sqrt13` is read as the root of thirteen, unlike in TeX.
                 let radicand = self.operand()?;
                 Ok(Expr::Root(Box::new((degree, radicand))))
+            }
+            "root" => {
+                let degree = self.sum()?;
+                if self.peek() != Some(Token::Construct("of")) {
+                    return Err(Reason::NotUnderstood);
+                }
+                self.at += 1;
+                Ok(Expr::Root(Box::new((degree, self.argument()?))))
             }
             "cbrt" => Ok(Expr::Root(Box::new((Expr::integer(3), self.operand()?)))),
             "sum" | "prod" => self.series(name == "prod"),
@@ -74,7 +82,9 @@ impl Parser<'_, '_, '_> {
                     },
                 ))
             }
-            "end" | "choose" | "over" | "mod" | "pmod" | "begin" => Err(Reason::NotUnderstood),
+            "end" | "choose" | "over" | "of" | "mod" | "pmod" | "begin" => {
+                Err(Reason::NotUnderstood)
+            }
             _ => self.function(name),
         }
     }
@@ -112,6 +122,10 @@ impl Parser<'_, '_, '_> {
         arguments.extend(base);
         if let Some(inverse) = inverse {
             return Ok(Expr::Call(inverse, arguments));
+        }
+        // The determinant of a matrix that has only a name.
+        if matches!(name, "det" | "tr") && !matches!(arguments[0], Expr::Matrix(_)) {
+            return Ok(Expr::Opaque(name.to_owned(), arguments));
         }
         let call = Expr::Call(name, arguments);
         Ok(match raised {
@@ -224,70 +238,13 @@ impl Parser<'_, '_, '_> {
         let close = close
             .filter(|close| rest.get(end + 2).map(|next| next.token) == Some(Token::Op(*close)));
         let body = &rest[usize::from(close.is_some())..end];
-        let mut inner = Parser {
-            tokens: body,
-            at: 0,
-            consumed_digits: 0,
-            commas: self.commas,
-            depth: self.depth,
-            chained: self.chained,
-            bars: 0,
-            budget: &mut *self.budget,
-        };
-        let body = inner.nested(Parser::sum_of_slice)?;
+        let body = self.slice(body)?;
         self.at += end + 2 + usize::from(close.is_some());
         Ok(Expr::Integral(Box::new(Integral {
             variable: variable.to_owned(),
             bounds,
             body,
         })))
-    }
-
-    pub(super) fn matrix(&mut self, environment: &str) -> Result<Expr, Reason> {
-        let mut rows = vec![Vec::new()];
-        loop {
-            self.budget.spend(1)?;
-            match self.peek() {
-                None => return Err(Reason::NotUnderstood),
-                Some(Token::Construct("end")) => break,
-                Some(Token::Op('⏎')) => {
-                    self.at += 1;
-                    rows.push(Vec::new());
-                }
-                Some(Token::Op('&')) => self.at += 1,
-                Some(_) => {
-                    let cell = self.list(&['&', '⏎'])?;
-                    if let Some(row) = rows.last_mut() {
-                        row.push(cell);
-                    }
-                }
-            }
-        }
-        self.at += 1;
-        rows.retain(|row| !row.is_empty());
-        // A system of equations, or the cases of a function with their conditions.
-        if matches!(environment, "cases" | "aligned" | "align" | "gathered")
-            && rows.iter().all(|row| row.len() == 1)
-        {
-            return single(rows.concat(), |items| Expr::List {
-                joint: Joint::And,
-                items,
-            });
-        }
-        let matrix = Expr::Matrix(rows);
-        Ok(match environment {
-            "vmatrix" | "Vmatrix" => Expr::Opaque("determinant".to_owned(), vec![matrix]),
-            _ => matrix,
-        })
-    }
-
-    /// A sum that fills the whole slice.
-    fn sum_of_slice(&mut self) -> Result<Expr, Reason> {
-        let sum = self.sum()?;
-        if self.at < self.tokens.len() {
-            return Err(Reason::NotUnderstood);
-        }
-        Ok(sum)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Factors: operands with powers, indices, factorials and degree signs.
 
+use super::environment::between_bars;
+use super::measure::with_unit;
 use super::product::over;
 use super::{Parser, negative, single};
 use crate::Reason;
@@ -82,19 +84,43 @@ impl Parser<'_, '_, '_> {
                 self.at += 1 + 2 * braced;
                 return Ok(Expr::Symbol(format!("{name}{mark}")));
             }
-            Some(Token::Text(ordinal @ ("th" | "st" | "nd" | "rd"))) if closed => {
+            Some(Token::Text("th" | "st" | "nd" | "rd")) if closed => {
                 self.at += 1 + 2 * braced;
-                return Ok(Expr::Quantity(Box::new(base), ordinal.to_owned()));
+                return Ok(with_unit(base, "th".to_owned()));
+            }
+            Some(Token::Symbol(first)) if braced == 1 && self.ends_ordinal(first) => {
+                self.at += 4;
+                return Ok(with_unit(base, "th".to_owned()));
             }
             _ => {}
         }
         let exponent = self.exponent()?;
+        if let Expr::Tuple { items, .. } = base {
+            // A row in parentheses that becomes a column: `(1,2)^T`.
+            let transposes = matches!(&exponent, Expr::Symbol(name) if is_transpose(name));
+            return if transposes {
+                Ok(Expr::Matrix(
+                    items.into_iter().map(|item| vec![item]).collect(),
+                ))
+            } else {
+                Err(Reason::NotUnderstood)
+            };
+        }
         // The index of `x^2_{ij}` belongs to the letter.
         if matches!(base, Expr::Symbol(_)) && self.eat('_') {
             let index = self.index()?;
             return Ok(power(indexed(base, &index)?, exponent));
         }
         Ok(power(base, exponent))
+    }
+
+    /// Whether `{rd}` comes next.
+    fn ends_ordinal(&self, first: &str) -> bool {
+        let Some(Token::Symbol(second)) = self.peek_at(2) else {
+            return false;
+        };
+        let ending = matches!((first, second), ("s", "t") | ("n" | "r", "d") | ("t", "h"));
+        ending && self.peek_at(3) == Some(Token::Op('}'))
     }
 
     pub(super) fn exponent(&mut self) -> Result<Expr, Reason> {
@@ -175,6 +201,13 @@ impl Parser<'_, '_, '_> {
                 number::parse(digits, self.commas, self.budget)
             }
             Token::Symbol(name) => {
+                // "a dozen"
+                if name == "a"
+                    && matches!(self.peek_at(1), Some(Token::Word(word)) if vocabulary::is_number_word(word))
+                    && let Some(value) = self.number_in_words()
+                {
+                    return Ok(value);
+                }
                 self.at += 1;
                 Ok(match name {
                     "pi" => Expr::Pi,
@@ -192,6 +225,7 @@ impl Parser<'_, '_, '_> {
                     _ => Expr::Symbol(name.to_owned()),
                 })
             }
+            Token::Command(_) => Err(Reason::NotUnderstood),
             Token::Accent(mark) => {
                 self.at += 1;
                 let mut name = format!("{mark} {}", self.index()?);
@@ -200,23 +234,24 @@ impl Parser<'_, '_, '_> {
                 }
                 Ok(Expr::Symbol(name))
             }
-            Token::Word(word) => {
+            Token::Currency(currency) => {
+                self.at += 1;
+                let amount = self.nested(Self::factor)?;
+                Ok(with_unit(amount, currency.to_owned()))
+            }
+            Token::Word(_) | Token::Text(_) => {
                 if let Some(value) = self.number_in_words() {
-                    return Ok(Expr::integer(value));
+                    return Ok(value);
                 }
                 self.at += 1;
-                Ok(Expr::Symbol(word.to_owned()))
-            }
-            Token::Text(text) => {
-                self.at += 1;
-                Ok(match vocabulary::number_phrase(text) {
-                    Some(value) => Expr::integer(value),
-                    None => Expr::Text(text.to_owned()),
+                Ok(match token {
+                    Token::Text(text) => Expr::Text(text.to_owned()),
+                    token => Expr::Symbol(spelling(token)),
                 })
             }
             Token::Begin(environment) => {
                 self.at += 1;
-                self.nested(|parser| parser.matrix(environment))
+                self.nested(|parser| parser.environment(environment, false))
             }
             Token::Construct(name) => {
                 self.at += 1;
@@ -227,27 +262,6 @@ impl Parser<'_, '_, '_> {
                 self.group(operator)
             }
         }
-    }
-
-    /// The number in the next words: `twenty-five`.
-    fn number_in_words(&mut self) -> Option<i64> {
-        const MAX_WORDS: usize = 16;
-        let mut phrase = String::new();
-        let mut end = 0;
-        for offset in 0..MAX_WORDS {
-            match self.peek_at(offset) {
-                Some(Token::Word(word)) if vocabulary::number_word(word).is_some() => {
-                    phrase.push(' ');
-                    phrase.push_str(word);
-                    end = offset + 1;
-                }
-                Some(Token::Op('-' | '∧')) if offset > 0 => {}
-                _ => break,
-            }
-        }
-        let value = vocabulary::number_phrase(&phrase)?;
-        self.at += end;
-        Some(value)
     }
 
     /// Whether a number in parentheses follows without a blank, as in `I(0)`.
@@ -266,6 +280,19 @@ impl Parser<'_, '_, '_> {
     fn group(&mut self, open: char) -> Result<Expr, Reason> {
         match open {
             '(' | '[' | '⟨' => {
+                if let Some(name) = self.next_environment()
+                    && let Some(Token::Op(')' | ']' | '⟩')) = self.after_environment()?
+                {
+                    self.at += 1;
+                    let inner = self.nested(|parser| parser.environment(name, true))?;
+                    self.at += 1;
+                    return Ok(inner);
+                }
+                if open == '['
+                    && let Some(matrix) = self.nested(Self::bracketed_matrix)?
+                {
+                    return Ok(matrix);
+                }
                 let items = self.nested(|parser| parser.items(&[')', ']', '⟩']))?;
                 let Some(Token::Op(close)) = self.peek() else {
                     return Err(Reason::NotUnderstood);
@@ -288,6 +315,12 @@ impl Parser<'_, '_, '_> {
                 })
             }
             '⦃' => {
+                if let Some(name) = self.next_environment()
+                    && !matches!(self.after_environment()?, Some(Token::Op(',' | '⦄')))
+                {
+                    self.at += 1;
+                    return self.nested(|parser| parser.braced_environment(name));
+                }
                 let set = self.nested(Self::set)?;
                 self.expect('⦄')?;
                 Ok(set)
@@ -300,10 +333,7 @@ impl Parser<'_, '_, '_> {
                     parser.sum()
                 })?;
                 self.expect(open)?;
-                Ok(Expr::Call(
-                    if open == '|' { "abs" } else { "norm" },
-                    vec![inner],
-                ))
+                Ok(between_bars(open, inner))
             }
             '⌊' | '⌈' => {
                 let (name, close) = if open == '⌊' {
@@ -349,6 +379,11 @@ pub(super) fn power(base: Expr, exponent: Expr) -> Expr {
     Expr::Power(Box::new((base, exponent)))
 }
 
+/// Whether an exponent with this name means the transpose.
+pub(crate) fn is_transpose(name: &str) -> bool {
+    matches!(name, "T" | "t" | "top" | "intercal")
+}
+
 /// A letter with an index.
 fn indexed(base: Expr, index: &str) -> Result<Expr, Reason> {
     match base {
@@ -358,15 +393,16 @@ fn indexed(base: Expr, index: &str) -> Result<Expr, Reason> {
 }
 
 /// The spelling of a token in an index.
-fn spelling(token: Token) -> String {
+pub(super) fn spelling(token: Token) -> String {
     match token {
         Token::Number(text)
         | Token::Symbol(text)
+        | Token::Command(text)
         | Token::Word(text)
         | Token::Text(text)
         | Token::Accent(text)
         | Token::Begin(text) => text.to_owned(),
-        Token::Construct(name) => name.to_owned(),
+        Token::Construct(name) | Token::Currency(name) => name.to_owned(),
         Token::Op(operator) => operator.to_string(),
     }
 }
