@@ -208,10 +208,12 @@ fn role(sentence: Sentence, spans: &[Span], index: usize, clause: Clause) -> Rol
     }
     let word = at.checked_sub(1).and_then(|at| sentence.tag(at));
     let sign = at.checked_sub(1).and_then(|at| sentence.sign(at));
-    match word {
-        Some(Tag::Not | Tag::Than | Tag::Between | Tag::Operation) => return Role::Aside,
-        Some(Tag::Hidden | Tag::Part) => return Role::Aside,
-        _ => {}
+    let qualifies = matches!(
+        word,
+        Some(Tag::Not | Tag::Than | Tag::Between | Tag::Operation | Tag::Hidden | Tag::Part)
+    );
+    if qualifies {
+        return Role::Aside;
     }
     if follows_operation(sentence, at, clause.first) || is_multiplier(sentence, span) {
         return Role::Aside;
@@ -339,8 +341,8 @@ fn is_subject(sentence: Sentence, spans: &[Span], span: &Span, clauses: &[Clause
     if opens {
         return describes(sentence, span);
     }
-    for at in span.end..sentence.pieces.len() {
-        if sentence.word(at) == "that" || clauses[at].number != clause.number {
+    for (at, later) in clauses.iter().enumerate().skip(span.end) {
+        if sentence.word(at) == "that" || later.number != clause.number {
             return false;
         }
         if spans

@@ -92,27 +92,65 @@ fn is_abbreviation(word: &str) -> bool {
 /// What the sentence does.
 pub(super) fn purpose(sentence: Sentence) -> Purpose {
     let start = first_word(sentence);
-    let line = sentence.pieces.first().map_or("", |first| {
-        let end = sentence.pieces.last().map_or(first.end, |last| last.end);
-        &sentence.text[first.start..end]
-    });
-    let words: Vec<&str> = (start..sentence.pieces.len().min(start + 12))
-        .filter(|at| sentence.kind(*at) == Some(Kind::Word))
-        .map(|at| sentence.word(at))
-        .collect();
-    let is = |index: usize, options: &[&str]| {
-        words.get(index).is_some_and(|word| {
-            options
-                .iter()
-                .any(|option| option.eq_ignore_ascii_case(word))
-        })
-    };
-    if doubts(&words) {
-        return Purpose::Doubt;
+    let opening = Opening::new(sentence, start);
+    let asks = matches!(
+        sentence.sign(sentence.pieces.len().saturating_sub(1)),
+        Some('?' | '？' | '؟')
+    );
+    let meta = ["difficulty", "confidence", "rating", "source"];
+    if opening.has(&DOUBTS) {
+        Purpose::Doubt
+    } else if opening.checks() {
+        Purpose::Check
+    } else if opening.is_polite(asks)
+        || sentence.sign(start + 1) == Some(':') && opening.is(0, &meta)
+    {
+        Purpose::Courtesy
+    } else if asks {
+        Purpose::Question
+    } else if opening.plans() {
+        Purpose::Plan
+    } else {
+        Purpose::Statement
     }
-    if is(
-        0,
-        &[
+}
+
+/// Words that take something back.
+const DOUBTS: [&str; 9] = [
+    "wait",
+    "wrong",
+    "incorrect",
+    "mistake",
+    "error",
+    "hmm",
+    "oops",
+    "unsure",
+    "contradiction",
+];
+
+/// The first words of a sentence.
+struct Opening<'t>(Vec<&'t str>);
+
+impl<'t> Opening<'t> {
+    fn new(sentence: Sentence<'t, '_>, start: usize) -> Self {
+        const MAX_WORDS: usize = 12;
+        let end = sentence.pieces.len().min(start + MAX_WORDS);
+        let words = (start..end).filter(|at| sentence.kind(*at) == Some(Kind::Word));
+        Self(words.map(|at| sentence.word(at)).collect())
+    }
+
+    /// Whether the word at `index` is one of these.
+    fn is(&self, index: usize, options: &[&str]) -> bool {
+        self.0.get(index).is_some_and(|word| is_one(word, options))
+    }
+
+    /// Whether one of the words is one of these.
+    fn has(&self, options: &[&str]) -> bool {
+        self.0.iter().any(|word| is_one(word, options))
+    }
+
+    fn checks(&self) -> bool {
+        let starts = [
             "check",
             "checking",
             "verify",
@@ -120,79 +158,50 @@ pub(super) fn purpose(sentence: Sentence) -> Purpose {
             "verification",
             "proof",
             "indeed",
-        ],
-    ) || is(
-        0,
-        &["let's", "let", "we", "to", "double", "sanity", "i", "now"],
-    ) && words.iter().take(5).any(|word| {
-        ["check", "verify", "confirm"]
-            .iter()
-            .any(|w| w.eq_ignore_ascii_case(word))
-    }) {
-        return Purpose::Check;
+        ];
+        let verbs = ["check", "verify", "confirm"];
+        let subjects = ["let's", "let", "we", "to", "double", "sanity", "i", "now"];
+        let announced = self.0.iter().take(5).any(|word| is_one(word, &verbs));
+        self.is(0, &starts) || self.is(0, &subjects) && announced
     }
-    let asks = line.trim_end().ends_with(['?', '？', '؟']);
-    if is(0, &["let"]) && is(1, &["me", "us"]) && is(2, &["know"])
-        || is(
-            0,
-            &[
-                "hope", "feel", "please", "thanks", "thank", "good", "great", "happy",
-            ],
-        )
-        || is(0, &["i"]) && is(1, &["hope"])
-        || is(0, &["if"]) && is(1, &["you"])
-        || asks
-            && is(
-                0,
-                &[
-                    "would", "do", "does", "should", "shall", "can", "could", "want", "need",
-                ],
-            )
-    {
-        return Purpose::Courtesy;
+
+    /// Whether the sentence talks to the reader. `asks` says that it is a question.
+    fn is_polite(&self, asks: bool) -> bool {
+        let thanks = [
+            "hope", "feel", "please", "thanks", "thank", "good", "great", "happy",
+        ];
+        let offers = [
+            "would", "do", "does", "should", "shall", "can", "could", "want", "need",
+        ];
+        self.is(0, &thanks)
+            || self.is(0, &["let"]) && self.is(1, &["me", "us"]) && self.is(2, &["know"])
+            || self.is(0, &["i"]) && self.is(1, &["hope"])
+            || self.is(0, &["if"]) && self.is(1, &["you"])
+            || asks && self.is(0, &offers)
     }
-    if sentence.sign(start + 1) == Some(':')
-        && is(0, &["difficulty", "confidence", "rating", "source"])
-    {
-        return Purpose::Courtesy;
-    }
-    if asks {
-        return Purpose::Question;
-    }
-    let guesses = ["could", "might", "maybe", "perhaps", "possibly"];
-    if words
-        .iter()
-        .any(|word| guesses.iter().any(|guess| guess.eq_ignore_ascii_case(word)))
-    {
-        return Purpose::Plan;
-    }
-    if is(
-        0,
-        &[
+
+    /// Whether the sentence plans, assumes or guesses.
+    fn plans(&self) -> bool {
+        let starts = [
             "let", "let's", "suppose", "assume", "consider", "recall", "first", "firstly", "next",
-        ],
-    ) || is(
-        0,
-        &[
             "remember", "note", "notice", "observe", "template", "example",
-        ],
-    ) || is(0, &["the"]) && is(1, &["first", "next", "second"]) && is(2, &["step"])
-        || is(0, &["to"])
-            && is(
-                1,
-                &["find", "solve", "compute", "calculate", "determine", "get"],
-            )
-        || is(0, &["we"])
-            && is(
-                1,
-                &[
-                    "need", "want", "must", "start", "know", "will", "can", "first",
-                ],
-            )
-    {
-        return Purpose::Plan;
+        ];
+        let tasks = ["find", "solve", "compute", "calculate", "determine", "get"];
+        let intents = [
+            "need", "want", "must", "start", "know", "will", "can", "first",
+        ];
+        self.is(0, &starts)
+            || self.is(0, &["to"]) && self.is(1, &tasks)
+            || self.is(0, &["we"]) && self.is(1, &intents)
+            || self.is(0, &["the"]) && self.is(1, &["first", "next"]) && self.is(2, &["step"])
+            || self.has(&["could", "might", "maybe", "perhaps", "possibly"])
     }
-    Purpose::Statement
+}
+
+fn is_one(word: &str, options: &[&str]) -> bool {
+    options
+        .iter()
+        .any(|option| option.eq_ignore_ascii_case(word))
 }
 
 /// The first piece that is not a mark, a quotation mark or a conclusion.
@@ -210,21 +219,4 @@ fn first_word(sentence: Sentence) -> usize {
         at += 1;
     }
     at
-}
-
-fn doubts(words: &[&str]) -> bool {
-    const DOUBTS: [&str; 9] = [
-        "wait",
-        "wrong",
-        "incorrect",
-        "mistake",
-        "error",
-        "hmm",
-        "oops",
-        "unsure",
-        "contradiction",
-    ];
-    words
-        .iter()
-        .any(|word| DOUBTS.iter().any(|doubt| doubt.eq_ignore_ascii_case(word)))
 }

@@ -72,6 +72,7 @@ pub(super) fn spans(sentence: Sentence) -> Vec<Span> {
 
 /// A part of a span: one side of a relation.
 #[derive(Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent")]
 struct Part {
     end: usize,
     bare: usize,
@@ -188,7 +189,7 @@ impl<'t> Sentence<'t, '_> {
                 while self.glued(end)
                     && matches!(
                         self.kind(end),
-                        Some(Kind::Word | Kind::Number(_)) | Some(Kind::Sign('-'))
+                        Some(Kind::Word | Kind::Number(_) | Kind::Sign('-'))
                     )
                 {
                     end += 1;
@@ -548,10 +549,9 @@ impl<'t> Sentence<'t, '_> {
                 Some(at + 1)
             }
             Kind::Sign(':') => (piece.spaced != glued_after).then_some(at + 1),
-            Kind::Sign('√') => Some(at),
             Kind::Sign('(') if !piece.spaced && self.kind(at - 1) != Some(Kind::Word) => Some(at),
-            Kind::Command => Some(at),
             Kind::Formula if !piece.spaced => Some(at),
+            Kind::Command | Kind::Sign('√') => Some(at),
             Kind::Word => self.word_operator(at, part),
             Kind::Number(_) if piece.spaced && self.is_number(at - 1) => {
                 // "2 1/2"
@@ -615,13 +615,11 @@ impl<'t> Sentence<'t, '_> {
                 Some(Kind::Sign('^')) => {
                     let exponent = self.signs(at + 1);
                     let mut ignored = Part::default();
-                    match self.operand(exponent, depth + 1, &mut ignored) {
-                        Some(end) => at = end,
-                        None => {
-                            part.unclear = true;
-                            return at + 1;
-                        }
-                    }
+                    let Some(end) = self.operand(exponent, depth + 1, &mut ignored) else {
+                        part.unclear = true;
+                        return at + 1;
+                    };
+                    at = end;
                 }
                 Some(Kind::Sign('+'))
                     if glued && !self.glued(at + 1) && self.tag(at + 1).is_some() =>

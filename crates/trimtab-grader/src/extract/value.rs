@@ -350,9 +350,7 @@ fn without_code(text: &str, mut pieces: Vec<Piece>) -> Vec<Piece> {
         while code.get(next).is_some_and(|range| range.end <= piece.start) {
             next += 1;
         }
-        !code
-            .get(next)
-            .is_some_and(|range| range.start <= piece.start)
+        code.get(next).is_none_or(|range| range.start > piece.start)
     });
     pieces
 }

@@ -202,7 +202,6 @@ fn european(word: &str) -> Option<Tag> {
         "menos" | "moins" | "meno" | "eksi" | "negativ" | "negativo" | "negativa" => Tag::Negative,
         "nicht" | "kein" | "nie" | "niet" | "ohne" | "sans" => Tag::Not,
         "weil" | "wenn" | "da\u{df}" | "parce" | "porque" | "wegen" | "dla" => Tag::Subordinate,
-        "und" | "et" | "y" | "e" | "ed" | "i" | "en" => return None,
         "oder" | "ou" | "oppure" | "lub" | "atau" => Tag::Or,
         "prozent" | "pourcent" | "procent" => Tag::Sign,
         "summe" | "somme" | "suma" | "soma" | "somma" | "produkt" | "produit" | "producto" => {
@@ -222,7 +221,6 @@ fn mathematical(word: &str, lower: &str) -> Option<Tag> {
         return Some(Tag::Number);
     }
     match vocabulary::plain_word(word) {
-        Some(Meaning::Construct("sqrt")) => return Some(Tag::Function),
         Some(Meaning::Construct("min" | "max" | "frac" | "binom" | "mod")) => return None,
         Some(Meaning::Construct(_)) => return Some(Tag::Function),
         Some(Meaning::Operator('∞')) => return Some(Tag::Constant),
@@ -261,7 +259,9 @@ fn other_script(word: &str) -> Tag {
     }
     match word {
         "π" => Tag::Constant,
-        "beträgt"
+        "it’s"
+        | "that’s"
+        | "beträgt"
         | "égale"
         | "é"
         | "è"
@@ -283,7 +283,8 @@ fn other_script(word: &str) -> Tag {
         "минус" | "négatif" | "mínus" | "âm" | "ناقص" | "سالب" | "मैनस" | "ऋण" | "μείον" => {
             Tag::Negative
         }
-        "не" | "не\u{301}" | "não" | "δεν" | "नहीं" | "không" => Tag::Not,
+        "isn’t" | "aren’t" | "can’t" | "doesn’t" | "don’t" | "не" | "não" | "δεν" | "नहीं"
+        | "không" => Tag::Not,
         "или" | "або" | "ή" | "या" | "أو" => Tag::Or,
         "поэтому" | "итак" | "следовательно" | "por\u{a0}tanto" | "إذن" | "अतः" => {
             Tag::Conclusion
@@ -291,8 +292,6 @@ fn other_script(word: &str) -> Tag {
         "если" | "когда" | "так" | "während" | "falls\u{a0}" => Tag::Subordinate,
         "percentuálne" | "процент" | "процентов" | "процента" => Tag::Sign,
         "сумма" | "произведение" => Tag::Operation,
-        "isn’t" | "aren’t" | "can’t" | "doesn’t" | "don’t" => Tag::Not,
-        "it’s" | "that’s" | "there’s" => Tag::Copula,
         _ if word.chars().count() == 1 && vocabulary::greek(first(word)).is_some() => Tag::Letter,
         _ => Tag::Plain,
     }
