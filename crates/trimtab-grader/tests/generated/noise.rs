@@ -51,11 +51,10 @@ pub(crate) fn through(text: String, tape: &mut Tape) -> String {
             choices.push(("eaten escapes", eaten(&text)));
         }
     }
-    if text.contains(['<', '>', '−', '½'])
-        && !text.contains("<think")
-        && !text.contains("</")
-        && !text.contains("<|")
-    {
+    let has_tag = text.match_indices('<').any(|(start, _)| {
+        text[start + 1..].starts_with(|next: char| !" =0123456789".contains(next))
+    });
+    if text.contains(['<', '>', '−', '½']) && !has_tag {
         choices.push(("entities", entities(&text)));
     }
     tape.part(choices)
