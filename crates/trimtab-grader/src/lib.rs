@@ -26,6 +26,7 @@
 //! [`AnswerSource`] and [`Verifier`].
 
 // From a text to a verdict.
+mod clean;
 mod explain;
 mod extract;
 mod grader;
