@@ -34,6 +34,11 @@ pub enum AnswerSource {
 }
 
 impl AnswerSource {
+    /// Whether nothing announced the answer, and the last formula or number counted.
+    pub fn is_fallback(self) -> bool {
+        matches!(self, Self::Formula | Self::Number)
+    }
+
     /// Where the answer was found, as a phrase.
     pub(crate) fn description(self) -> &'static str {
         match self {
