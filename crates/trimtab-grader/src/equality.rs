@@ -7,6 +7,7 @@ mod expected;
 mod intervals;
 mod matrix;
 mod names;
+mod quantity;
 mod real_set;
 mod relation;
 mod scalar;

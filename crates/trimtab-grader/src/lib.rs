@@ -45,6 +45,7 @@ mod numeral;
 mod parse;
 mod prose;
 mod spelling;
+mod unit;
 mod vocabulary;
 
 // Whether two expressions are equal, and their values.

@@ -26,6 +26,8 @@ pub enum Rule {
     Degrees,
     /// One side leaves out the unit.
     UnitLeftOut,
+    /// The quantities are the same in different units: `1 m` is `100 cm`.
+    UnitConverted,
     /// One side leaves out the name of the value: `x = 5` is `5`.
     NameLeftOut,
     /// The items of a list or set are the same, in any order.
@@ -106,6 +108,7 @@ impl Rule {
             Self::Percent => "percent",
             Self::Degrees => "degrees",
             Self::UnitLeftOut => "unit_left_out",
+            Self::UnitConverted => "unit_converted",
             Self::NameLeftOut => "name_left_out",
             Self::SameItems => "same_items",
             Self::SameOrder => "same_order",
@@ -134,6 +137,7 @@ impl Rule {
             Self::Percent => "a percent sign may be left out or divided by",
             Self::Degrees => "a degree sign may be left out or turned into radians",
             Self::UnitLeftOut => "one side may leave out the unit",
+            Self::UnitConverted => "the quantities are the same in different units",
             Self::NameLeftOut => "one side may leave out the name",
             Self::SameItems => "the items are the same, in any order",
             Self::SameOrder => "the items are the same, in order",

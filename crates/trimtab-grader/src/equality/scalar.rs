@@ -7,7 +7,7 @@ use crate::expr::Expr;
 use crate::rational::Rational;
 use crate::rule::Rule;
 use crate::rules::Rounding;
-use crate::vocabulary;
+use crate::unit;
 
 /// Points at which two expressions with variables must agree.
 const POINTS: usize = 3;
@@ -33,6 +33,9 @@ enum Measure<'e> {
 impl Comparer<'_> {
     /// Compares two values and their measures.
     pub(super) fn scalars(&mut self, gold: &Expr, answer: &Expr) -> Equality {
+        if let Some(equality) = self.quantities(gold, answer) {
+            return equality;
+        }
         let ((gold, of_gold), (answer, of_answer)) = (measured(gold), measured(answer));
         let (equality, rule) = match (of_gold, of_answer) {
             (left, right) if left == right => return self.values(gold, answer),
@@ -84,7 +87,7 @@ impl Comparer<'_> {
     }
 
     /// Compares two values without measures: at points, then within the rounding of a decimal.
-    fn values(&mut self, gold: &Expr, answer: &Expr) -> Equality {
+    pub(super) fn values(&mut self, gold: &Expr, answer: &Expr) -> Equality {
         let has_log = |expr: &Expr| {
             expr.any(|part| matches!(part, Expr::Call("log", arguments) if arguments.len() == 1))
         };
@@ -295,11 +298,7 @@ fn radians(expr: &Expr) -> Expr {
 /// Whether the other side may leave out the unit: any unit of a number, and known units of an
 /// expression.
 fn may_be_left_out(unit: &str, value: &Expr) -> bool {
-    let first = unit
-        .split(|c: char| !c.is_alphabetic())
-        .next()
-        .unwrap_or("");
-    value.symbols().is_empty() || vocabulary::unit(first).is_some()
+    value.symbols().is_empty() || unit::is_known(unit)
 }
 
 /// Whether the expression has values at whole numbers only.
