@@ -42,9 +42,11 @@ pub(crate) fn through(text: String, tape: &mut Tape) -> String {
         ("rule behind", format!("{text}\n\n---\n")),
         ("repeated", format!("{text}\n\n{text}")),
         ("byte order mark before text", format!("\u{feff}{text}")),
-        ("no-break spaces", text.replace(' ', "\u{a0}")),
         ("double blanks", text.replace(' ', "  ")),
     ];
+    if !text.contains('\\') {
+        choices.push(("no-break spaces", text.replace(' ', "\u{a0}")));
+    }
     if text.contains('\\') {
         choices.push(("doubled backslashes", text.replace('\\', "\\\\")));
         if !text.contains("\\\\") {
