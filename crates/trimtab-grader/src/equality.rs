@@ -10,6 +10,7 @@ mod names;
 mod quantity;
 mod real_set;
 mod relation;
+mod rounding;
 mod scalar;
 mod times;
 
