@@ -223,8 +223,12 @@ impl Comparer<'_> {
         if let Some(outcome) = self.times(gold, answer) {
             return outcome;
         }
-        let is_value =
-            |expr: &Expr| expr.is_scalar() && !has_sign(expr) && !matrix::holds_matrix(expr);
+        let is_value = |expr: &Expr| {
+            expr.is_scalar()
+                && !has_sign(expr)
+                && !matrix::holds_matrix(expr)
+                && names::point(expr).is_none()
+        };
         if is_value(gold) && is_value(answer) {
             return self.scalars(gold, answer);
         }

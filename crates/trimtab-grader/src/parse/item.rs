@@ -1,5 +1,6 @@
 //! Items: relations, with labels before them and conditions after them.
 
+use super::operand::spelling;
 use super::{Parser, condition, is_worded};
 use crate::Reason;
 use crate::expr::Expr;
@@ -89,6 +90,30 @@ impl Parser<'_, '_, '_> {
         }
     }
 
+    /// A name with a condition in it, before an equals sign: `P(X = 2)`, `P(A \mid B)`.
+    fn probability(&mut self, name: &str) -> Option<Expr> {
+        const LONGEST: usize = 24;
+        let mut inner = String::new();
+        let mut relates = false;
+        for offset in 2..LONGEST {
+            match self.peek_at(offset)? {
+                Token::Op(')') if relates && self.peek_at(offset + 1) == Some(Token::Op('=')) => {
+                    self.at += offset + 1;
+                    return Some(Expr::Opaque(name.to_owned(), vec![Expr::Symbol(inner)]));
+                }
+                Token::Op('(' | ')') => return None,
+                token => {
+                    relates |= matches!(
+                        token,
+                        Token::Op('=' | '<' | '>' | '≤' | '≥' | '∣' | '|' | '∩' | '∪')
+                    );
+                    inner.push_str(&spelling(token));
+                }
+            }
+        }
+        None
+    }
+
     /// `f(x)` as one side of an equation, with any letter: `T(10) = 2`, `x(t) = ...`,
     /// `1 = f(x)`.
     fn function_name(&mut self) -> Option<Expr> {
@@ -97,6 +122,9 @@ impl Parser<'_, '_, '_> {
         };
         if self.peek_at(1) != Some(Token::Op('(')) {
             return None;
+        }
+        if let Some(name) = self.probability(name) {
+            return Some(name);
         }
         let mut offset = 2;
         let mut arguments = Vec::new();
