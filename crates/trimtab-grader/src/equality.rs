@@ -9,6 +9,7 @@ mod matrix;
 mod names;
 mod real_set;
 mod relation;
+mod residue;
 mod scalar;
 
 use self::commas::other_commas;
@@ -215,6 +216,9 @@ impl Comparer<'_> {
     fn compare_kinds(&mut self, gold: &Expr, answer: &Expr) -> Equality {
         if let Err(reason) = self.budget.spend(2) {
             return reason.into();
+        }
+        if let Some(outcome) = self.residues(gold, answer) {
+            return outcome;
         }
         let is_value =
             |expr: &Expr| expr.is_scalar() && !has_sign(expr) && !matrix::holds_matrix(expr);

@@ -186,27 +186,14 @@ impl Parser<'_, '_, '_> {
                 }
                 number::parse(digits, self.commas, self.budget)
             }
-            Token::Symbol(name) => {
-                self.at += 1;
-                Ok(match name {
-                    "pi" => Expr::Pi,
-                    "e" if !self.next_is('_') => Expr::E,
-                    "i" if !self.next_is('_') => Expr::I,
-                    // A letter before a number in parentheses is a function: `I(0)`.
-                    _ if self.applies_to_number()
-                        || matches!(name, "f" | "g") && self.next_is('(') =>
-                    {
-                        self.at += 1;
-                        let arguments = self.nested(|parser| parser.items(&[')']))?;
-                        self.expect(')')?;
-                        Expr::Opaque(name.to_owned(), arguments)
-                    }
-                    _ => Expr::Symbol(name.to_owned()),
-                })
-            }
+            Token::Symbol(name) => self.symbol(name),
             Token::Command(_) => Err(Reason::NotUnderstood),
             Token::Accent(mark) => {
                 self.at += 1;
+                if matches!(mark, "overline" | "bar" | "widebar") && self.is_complex_group() {
+                    let number = self.operand()?;
+                    return Ok(Expr::Call("conj", vec![number]));
+                }
                 let mut name = format!("{mark} {}", self.index()?);
                 if matches!(mark, "overset" | "underset" | "stackrel") {
                     name.push_str(&self.index()?);
@@ -221,6 +208,9 @@ impl Parser<'_, '_, '_> {
                 Ok(Expr::Symbol(word.to_owned()))
             }
             Token::Text(text) => {
+                if let Some(selection) = self.selection()? {
+                    return Ok(selection);
+                }
                 self.at += 1;
                 Ok(match vocabulary::number_phrase(text) {
                     Some(value) => Expr::integer(value),
@@ -236,10 +226,61 @@ impl Parser<'_, '_, '_> {
                 self.nested(|parser| parser.construct(name))
             }
             Token::Op(operator) => {
+                if matches!(operator, '{' | '^' | '_') {
+                    let selection = match self.prescripted()? {
+                        Some(selection) => Some(selection),
+                        None => self.selection()?,
+                    };
+                    if let Some(selection) = selection {
+                        return Ok(selection);
+                    }
+                }
                 self.at += 1;
                 self.group(operator)
             }
         }
+    }
+
+    /// A letter or a named symbol, and what belongs to it.
+    fn symbol(&mut self, name: &str) -> Result<Expr, Reason> {
+        if let Some(selection) = self.selection()? {
+            return Ok(selection);
+        }
+        self.at += 1;
+        Ok(match name {
+            "pi" => Expr::Pi,
+            "e" if !self.next_is('_') => Expr::E,
+            "i" | "imath" if !self.next_is('_') => Expr::I,
+            "jmath" => Expr::Symbol("j".to_owned()),
+            "varphi" => Expr::Symbol("phi".to_owned()),
+            "varepsilon" => Expr::Symbol("epsilon".to_owned()),
+            "vartheta" => Expr::Symbol("theta".to_owned()),
+            "C" | "P" if self.next_is('(') => self.selection_call(name)?,
+            // A letter before a number in parentheses is a function: `I(0)`.
+            _ if self.applies_to_number() || matches!(name, "f" | "g") && self.next_is('(') => {
+                self.at += 1;
+                let arguments = self.nested(|parser| parser.items(&[')']))?;
+                self.expect(')')?;
+                Expr::Opaque(name.to_owned(), arguments)
+            }
+            _ => Expr::Symbol(name.to_owned()),
+        })
+    }
+
+    /// Whether the group that comes next is a number with an imaginary part: `{2+3i}`.
+    fn is_complex_group(&self) -> bool {
+        if !self.next_is('{') {
+            return false;
+        }
+        let group = &self.tokens[self.at..];
+        let end = group
+            .iter()
+            .position(|lexeme| lexeme.token == Token::Op('}'))
+            .unwrap_or(0);
+        let has = |wanted: fn(Token) -> bool| group[..end].iter().any(|next| wanted(next.token));
+        has(|token| matches!(token, Token::Symbol("i")))
+            && has(|token| matches!(token, Token::Number(_)))
+            && !has(|token| matches!(token, Token::Symbol(name) if name != "i"))
     }
 
     /// The number in the next words: `twenty-five`.
@@ -278,7 +319,7 @@ impl Parser<'_, '_, '_> {
     /// A group after its opening delimiter.
     fn group(&mut self, open: char) -> Result<Expr, Reason> {
         match open {
-            '(' | '[' | '⟨' => {
+            '(' | '[' | '⟨' | '⟦' => {
                 if let Some(name) = self.next_environment()
                     && let Some(Token::Op(')' | ']' | '⟩')) = self.after_environment()?
                 {
@@ -292,14 +333,19 @@ impl Parser<'_, '_, '_> {
                 {
                     return Ok(matrix);
                 }
-                let items = self.nested(|parser| parser.items(&[')', ']', '⟩']))?;
+                let items = self.nested(|parser| parser.items(&[')', ']', '⟩', '⟧']))?;
                 let Some(Token::Op(close)) = self.peek() else {
                     return Err(Reason::NotUnderstood);
                 };
                 self.at += 1;
                 match items.len() {
                     1 => single(items, Expr::Sum),
-                    _ => Ok(Expr::Tuple { open, close, items }),
+                    // Outward brackets leave the ends of an interval open.
+                    _ => Ok(Expr::Tuple {
+                        open: if open == '⟦' { '(' } else { open },
+                        close: if close == '⟧' { ')' } else { close },
+                        items,
+                    }),
                 }
             }
             '{' => {
