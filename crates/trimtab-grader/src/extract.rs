@@ -11,6 +11,7 @@ use std::ops::Range;
 use self::boxes::Boxes;
 pub use self::boxes::last_boxed;
 use self::message::final_message;
+use crate::clean::clean;
 use crate::rules::Rules;
 
 /// Where an answer was found.
@@ -33,6 +34,11 @@ pub enum AnswerSource {
 }
 
 impl AnswerSource {
+    /// Whether nothing announced the answer, and the last formula or number counted.
+    pub fn is_fallback(self) -> bool {
+        matches!(self, Self::Formula | Self::Number)
+    }
+
     /// Where the answer was found, as a phrase.
     pub(crate) fn description(self) -> &'static str {
         match self {
@@ -57,43 +63,66 @@ pub(crate) struct Found<'a> {
 /// The answer in `text`: the first place of [`AnswerSource`] that has one, in their order.
 ///
 /// `choice` says that the answer is the letter of a choice.
-pub(crate) fn extract<'a>(text: &'a str, rules: Rules, choice: bool) -> Option<Found<'a>> {
-    let found = |answer: Cow<'a, str>, source| {
-        let span = match &answer {
-            Cow::Borrowed(answer) => span(text, answer),
-            Cow::Owned(_) => None,
-        };
-        Some(Found {
-            answer,
-            source,
-            span,
-        })
-    };
-    if rules.boxed_only {
-        return found(Cow::Borrowed(last_boxed(text)?), AnswerSource::Box);
-    }
+pub(crate) fn extract(text: &str, rules: Rules, choice: bool) -> Option<Found<'_>> {
     let message = final_message(text)?;
+    if rules.boxed_only {
+        let answer = last_boxed(message)?;
+        return Some(Found {
+            answer: Cow::Borrowed(answer),
+            source: AnswerSource::Box,
+            span: span(text, answer),
+        });
+    }
+    match clean(message) {
+        Cow::Borrowed(message) => {
+            let (answer, source) = find(message, rules, choice)?;
+            let span = match &answer {
+                Cow::Borrowed(answer) => span(text, answer),
+                Cow::Owned(_) => None,
+            };
+            Some(Found {
+                answer,
+                source,
+                span,
+            })
+        }
+        Cow::Owned(message) => {
+            let (answer, source) = find(&message, rules, choice)?;
+            Some(Found {
+                answer: Cow::Owned(answer.into_owned()),
+                source,
+                span: None,
+            })
+        }
+    }
+}
+
+/// The answer in a message, and where it was found.
+fn find(message: &str, rules: Rules, choice: bool) -> Option<(Cow<'_, str>, AnswerSource)> {
     match boxes::boxes(message) {
-        Boxes::CutOff => return None,
-        Boxes::Closed(boxes) => {
+        Boxes::CutOff(content) => {
+            let answer = boxes::unclosed(message, content)?;
+            return Some((Cow::Borrowed(answer), AnswerSource::Box));
+        }
+        Boxes::Closed(mut boxes) => {
+            boxes::drop_placeholders(message, &mut boxes);
             if let Some(answer) = boxed(message, &boxes) {
-                return found(answer, AnswerSource::Box);
+                return Some((answer, AnswerSource::Box));
             }
         }
     }
     if let Some(answer) = phrase::find(message) {
         let letter = choice.then(|| value::last_letter(&answer)).flatten();
         let letter = letter.map(|letter| Cow::Owned(letter.to_owned()));
-        return found(letter.unwrap_or(answer), AnswerSource::Phrase);
+        return Some((letter.unwrap_or(answer), AnswerSource::Phrase));
     }
     if choice && let Some(letter) = value::last_letter(message) {
-        return found(Cow::Borrowed(letter), AnswerSource::Choice);
+        return Some((Cow::Borrowed(letter), AnswerSource::Choice));
     }
     if let Some(answer) = value::whole(message) {
-        return found(Cow::Borrowed(answer), AnswerSource::Whole);
+        return Some((Cow::Borrowed(answer), AnswerSource::Whole));
     }
-    let (answer, source) = value::last(message).filter(|_| rules.fallback)?;
-    found(answer, source)
+    value::last(message).filter(|_| rules.fallback)
 }
 
 /// The bytes of `text` that `answer` is. `None` if it is no part of it.
@@ -107,7 +136,7 @@ fn span(text: &str, answer: &str) -> Option<Range<usize>> {
 pub(crate) fn gold_answer(text: &str) -> Cow<'_, str> {
     match boxes::boxes(text) {
         Boxes::Closed(boxes) => joined(text, &boxes).unwrap_or(Cow::Borrowed(text)),
-        Boxes::CutOff => Cow::Borrowed(text),
+        Boxes::CutOff(_) => Cow::Borrowed(text),
     }
 }
 

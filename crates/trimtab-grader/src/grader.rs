@@ -1,6 +1,7 @@
 //! Grading a text and checking an answer.
 
 use crate::answer::{MAX_BYTES, normalized};
+use crate::clean::clean;
 use crate::equality::{Equality, compare};
 use crate::extract::{extract, gold_answer};
 use crate::prose::choice_letter;
@@ -111,9 +112,10 @@ pub fn check(gold: &str, answer: &str, rules: &Rules) -> Verdict {
 
 /// The verdict on an answer. Adds the rules that led to it to `because`.
 fn judge(gold: &str, answer: &str, rules: Rules, because: &mut Vec<Rule>) -> Verdict {
-    let gold = gold_answer(gold);
+    let (gold, answer) = (clean(gold), clean(answer));
+    let gold = gold_answer(&gold);
     let gold = normalized(&gold);
-    let answer = normalized(answer);
+    let answer = normalized(&answer);
     if gold.is_empty() {
         return Verdict::Undecided(Reason::NotUnderstood);
     }

@@ -26,6 +26,7 @@
 //! [`AnswerSource`] and [`Verifier`].
 
 // From a text to a verdict.
+mod clean;
 mod explain;
 mod extract;
 mod grader;
@@ -59,7 +60,7 @@ pub use explain::{Explanation, explain};
 pub use extract::{AnswerSource, last_boxed};
 pub use grader::{check, grade, grade_answer};
 pub use rule::Rule;
-pub use rules::{Expected, Language, Rounding, Rules};
+pub use rules::{Expected, Language, Rounding, Rules, UnknownName};
 pub use verdict::{Grade, Reason, Verdict};
 pub use verifier::Verifier;
 

@@ -57,6 +57,32 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// All rules.
+    pub const ALL: [Self; 22] = [
+        Self::SameText,
+        Self::SameWords,
+        Self::SameDate,
+        Self::SameChoice,
+        Self::SameValue,
+        Self::Rounding,
+        Self::Percent,
+        Self::Degrees,
+        Self::UnitLeftOut,
+        Self::NameLeftOut,
+        Self::SameItems,
+        Self::SameOrder,
+        Self::SameRatio,
+        Self::SameSet,
+        Self::SameEquation,
+        Self::OtherComma,
+        Self::OtherValue,
+        Self::OtherItems,
+        Self::OtherChoice,
+        Self::OtherKind,
+        Self::NotExpected,
+        Self::NoAnswer,
+    ];
+
     /// Whether the rule says that two answers differ.
     pub(crate) fn is_difference(self) -> bool {
         matches!(

@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use memchr::memmem;
 
+use super::value::is_formula;
+
 /// The content of the last `\boxed{...}` or `\fbox{...}` in `text`, without the braces.
 ///
 /// - Braces nest. `\{` and `\}` are characters, not braces.
@@ -23,7 +25,7 @@ use memchr::memmem;
 pub fn last_boxed(text: &str) -> Option<&str> {
     match boxes(text) {
         Boxes::Closed(boxes) => boxes.last().map(|found| &text[found.content.clone()]),
-        Boxes::CutOff => None,
+        Boxes::CutOff(_) => None,
     }
 }
 
@@ -39,72 +41,149 @@ pub(super) struct Boxed {
 pub(super) enum Boxes {
     /// The closed boxes in the order in which they close; may be empty.
     Closed(Vec<Boxed>),
-    /// The text ends inside a box.
-    CutOff,
+    /// The text ends inside a box, whose content starts here.
+    CutOff(usize),
 }
 
 /// All boxes of `text`, in one pass.
 pub(super) fn boxes(text: &str) -> Boxes {
+    const LONGEST_OPENING: usize = 32;
     let bytes = text.as_bytes();
-    let mut depth = 0_usize;
-    let mut open: Vec<Open> = Vec::new();
-    let mut closed: Vec<Boxed> = Vec::new();
     // Skip to the first box: most texts have one, at the end.
     let Some(first) = memmem::find(bytes, b"box") else {
-        return Boxes::Closed(closed);
+        return Boxes::Closed(Vec::new());
     };
-    let name = text[..first].trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let mut at = name.trim_end_matches('\\').len();
+    let mut scan = Scan::default();
+    let mut at = first.saturating_sub(LONGEST_OPENING);
     while at < bytes.len() {
         at += match bytes[at] {
-            b'\\' => match box_command(&bytes[at..]) {
-                Some(len) => {
-                    open.push(Open {
-                        command: at,
-                        content: at + len,
-                        depth,
-                    });
-                    depth += 1;
-                    len
-                }
-                None if matches!(bytes.get(at + 1), Some(b'{' | b'}')) => 2,
-                // The brace of `\\{` counts; `\\boxed{` was escaped once too often.
-                None if bytes[at..].starts_with(b"\\\\")
-                    && box_command(&bytes[at + 1..]).is_none() =>
-                {
-                    2
-                }
-                None => 1,
-            },
+            b'\\' => scan.backslash(bytes, at),
+            b'<' => scan.tag(bytes, at),
             b'{' => {
-                depth += 1;
+                scan.depth += 1;
                 1
             }
-            b'}' => {
-                depth = depth.saturating_sub(1);
-                if open.last().is_some_and(|last| last.depth == depth)
-                    && let Some(Open {
-                        command, content, ..
-                    }) = open.pop()
-                {
-                    closed.push(Boxed {
-                        whole: command..at + 1,
-                        content: content..at,
-                    });
-                }
-                1
-            }
+            b'}' => scan.close_brace(at),
             _ => 1,
         };
     }
-    let end = closed.last().map_or(0, |last| last.content.end);
-    if open.iter().any(|open| open.content > end) {
-        return Boxes::CutOff;
+    let end = scan.closed.last().map_or(0, |last| last.content.end);
+    match scan.open.iter().rfind(|open| open.content > end) {
+        Some(open) => Boxes::CutOff(open.content),
+        None => Boxes::Closed(scan.closed),
     }
-    Boxes::Closed(closed)
 }
 
-/// What follows the last `\boxed` without braces, up to the end of the formula or line.
+/// The boxes that are open and closed at some position.
+#[derive(Default)]
+struct Scan {
+    /// Open braces.
+    depth: usize,
+    open: Vec<Open>,
+    closed: Vec<Boxed>,
+}
+
+/// A box that is still open, and how many braces were open before it.
+struct Open {
+    command: usize,
+    content: usize,
+    depth: usize,
+    /// What closes it, if not a brace.
+    close: Option<&'static str>,
+}
+
+impl Scan {
+    /// Handles a backslash and returns how many bytes to skip.
+    fn backslash(&mut self, bytes: &[u8], at: usize) -> usize {
+        const BEGIN: &[u8] = b"\\begin{boxed}";
+        let rest = &bytes[at..];
+        if let Some(length) = box_command(rest) {
+            self.open(at, length, None);
+            self.depth += 1;
+            return length;
+        }
+        if rest.starts_with(BEGIN) {
+            self.open(at, BEGIN.len(), Some("\\end{boxed}"));
+            return BEGIN.len();
+        }
+        if let Some(length) = self.close(rest, at) {
+            return length;
+        }
+        // The brace of `\\\\{` counts; `\\\\boxed{` was escaped once too often.
+        let is_escaped = matches!(rest.get(1), Some(b'{' | b'}'))
+            || rest.starts_with(b"\\\\") && box_command(&rest[1..]).is_none();
+        if is_escaped { 2 } else { 1 }
+    }
+
+    /// Handles `<` and returns how many bytes to skip.
+    fn tag(&mut self, bytes: &[u8], at: usize) -> usize {
+        const TAGS: [(&str, &str); 2] =
+            [("<box>", "</box>"), ("<|begin_of_box|>", "<|end_of_box|>")];
+        let rest = &bytes[at..];
+        if let Some((open, close)) = TAGS
+            .into_iter()
+            .find(|(open, _)| rest.starts_with(open.as_bytes()))
+        {
+            self.open(at, open.len(), Some(close));
+            return open.len();
+        }
+        self.close(rest, at).unwrap_or(1)
+    }
+
+    fn open(&mut self, at: usize, length: usize, close: Option<&'static str>) {
+        self.open.push(Open {
+            command: at,
+            content: at + length,
+            depth: self.depth,
+            close,
+        });
+    }
+
+    /// Closes a box that no brace closes, and returns the length of what closes it.
+    fn close(&mut self, rest: &[u8], at: usize) -> Option<usize> {
+        let close = self.open.last()?.close?;
+        rest.starts_with(close.as_bytes()).then(|| {
+            self.pop(at, close.len());
+            close.len()
+        })
+    }
+
+    fn close_brace(&mut self, at: usize) -> usize {
+        self.depth = self.depth.saturating_sub(1);
+        let depth = self.depth;
+        let is_last = |last: &Open| last.depth == depth && last.close.is_none();
+        if self.open.last().is_some_and(is_last) {
+            self.pop(at, 1);
+        }
+        1
+    }
+
+    fn pop(&mut self, at: usize, length: usize) {
+        if let Some(open) = self.open.pop() {
+            self.closed.push(Boxed {
+                whole: open.command..at + length,
+                content: open.content..at,
+            });
+        }
+    }
+}
+
+/// The content of a box that was never closed, if the formula around it closes: `$\boxed{7$.`
+///
+/// A text that ends inside the box was cut off. Its value may be a part of the answer.
+pub(super) fn unclosed(text: &str, content: usize) -> Option<&str> {
+    const ENDS: [&str; 4] = ["$", "\\)", "\\]", "\n\n"];
+    const MAX_BYTES: usize = 512;
+    let rest = &text[content..];
+    let rest = &rest[..rest.floor_char_boundary(MAX_BYTES)];
+    let end = ENDS.iter().filter_map(|end| rest.find(end)).min()?;
+    let content = rest[..end].trim();
+    let count = |brace: u8| content.bytes().filter(|byte| *byte == brace).count();
+    let is_whole = !content.is_empty() && count(b'{') == count(b'}');
+    (is_whole && is_formula(content)).then_some(content)
+}
+
+/// What follows the last `\boxed` without braces: a number, `(7)`, or one command with its groups.
 pub(super) fn last_without_braces(text: &str) -> Option<&str> {
     const NAME: &str = "\\boxed";
     let at = memmem::find_iter(text.as_bytes(), NAME).last()? + NAME.len();
@@ -116,28 +195,109 @@ pub(super) fn last_without_braces(text: &str) -> Option<&str> {
     is_value.then_some(content)
 }
 
-/// A box that is still open, and how many braces were open before it.
-struct Open {
-    command: usize,
-    content: usize,
-    depth: usize,
+/// Drops the boxes that only show where an answer goes.
+///
+/// An empty box after a full one stays: the text takes its answer back.
+pub(super) fn drop_placeholders(text: &str, boxes: &mut Vec<Boxed>) {
+    let is_full = |found: &Boxed| !is_placeholder(&text[found.content.clone()]);
+    if boxes.last().is_some_and(is_full) {
+        boxes.retain(is_full);
+    } else if let Some(last) = boxes.pop()
+        && boxes.iter().any(is_full)
+    {
+        *boxes = vec![last];
+    } else {
+        boxes.clear();
+    }
 }
 
-/// The length of `\boxed{` or `\fbox{` at the start of `bytes`.
+/// Whether a box only shows where an answer goes: `\boxed{}`, `\boxed{...}`, `\boxed{answer}`.
+fn is_placeholder(content: &str) -> bool {
+    const PLACEHOLDERS: [&str; 10] = [
+        "answer",
+        "your answer",
+        "your answer here",
+        "final answer",
+        "your final answer",
+        "the answer",
+        "insert answer here",
+        "answer here",
+        "value",
+        "your_answer",
+    ];
+    let content = content.trim();
+    let content = content
+        .strip_prefix("\\text{")
+        .and_then(|inner| inner.strip_suffix('}'))
+        .unwrap_or(content);
+    let words =
+        content.trim_matches(|c: char| c.is_whitespace() || matches!(c, '[' | ']' | '<' | '>'));
+    let blank = [
+        "\\ldots", "\\dots", "\\cdots", "\\square", "\\quad", "\\qquad", "\\hspace", "\\,", "\\ ",
+        "\\_",
+    ];
+    let mut rest = content;
+    while let Some(after) = blank.iter().find_map(|blank| rest.strip_prefix(blank)) {
+        rest = after;
+    }
+    rest.bytes()
+        .all(|byte| byte.is_ascii_whitespace() || matches!(byte, b'.' | b'_' | b'~' | b'?'))
+        || rest.starts_with("\\phantom{")
+        || PLACEHOLDERS
+            .iter()
+            .any(|placeholder| words.eq_ignore_ascii_case(placeholder))
+}
+
+/// The length of `\boxed{`, `\fbox{` and the like at the start of `bytes`.
 ///
-/// Up to eight blanks may precede the brace.
+/// Up to eight blanks may precede the brace, and up to 32 bytes of options.
 fn box_command(bytes: &[u8]) -> Option<usize> {
-    const MAX_BLANKS: usize = 8; // bounds the look-ahead, so that the scan stays linear
-    let name = [&b"\\boxed"[..], b"\\fbox"]
+    const NAMES: [&[u8]; 10] = [
+        b"\\boxed",
+        b"\\fbox",
+        b"\\framebox",
+        b"\\beginboxed",
+        b"\\Boxed",
+        b"\\bbox",
+        b"\\ovalbox",
+        b"\\doublebox",
+        b"\\shadowbox",
+        b"\\tcbox",
+    ];
+    const COLOURED: [(&[u8], usize); 2] = [(b"\\fcolorbox", 2), (b"\\colorbox", 1)];
+    if let Some(name) = NAMES.into_iter().find(|name| bytes.starts_with(name)) {
+        let mut at = name.len();
+        while bytes.get(at) == Some(&b'[') {
+            at += group(&bytes[at..], b']')?;
+        }
+        return opening_brace(bytes, at);
+    }
+    let (name, options) = COLOURED
         .into_iter()
-        .find(|name| bytes.starts_with(name))?;
-    let after = &bytes[name.len()..];
+        .find(|(name, _)| bytes.starts_with(name))?;
+    let mut at = name.len();
+    for _ in 0..options {
+        at += group(&bytes[at..], b'}')?;
+    }
+    opening_brace(bytes, at)
+}
+
+/// The end of the brace at `at`, after blanks.
+fn opening_brace(bytes: &[u8], at: usize) -> Option<usize> {
+    const MAX_BLANKS: usize = 8; // bounds the look-ahead, so that the scan stays linear
+    let after = &bytes[at..];
     let blanks = after
         .iter()
         .take(MAX_BLANKS)
         .take_while(|byte| byte.is_ascii_whitespace())
         .count();
-    (after.get(blanks) == Some(&b'{')).then_some(name.len() + blanks + 1)
+    (after.get(blanks) == Some(&b'{')).then_some(at + blanks + 1)
+}
+
+/// The length of a short group of options that `close` closes.
+fn group(bytes: &[u8], close: u8) -> Option<usize> {
+    const MAX_OPTIONS: usize = 32;
+    memchr::memchr(close, &bytes[..bytes.len().min(MAX_OPTIONS)]).map(|at| at + 1)
 }
 
 #[cfg(test)]
@@ -153,6 +313,12 @@ mod tests {
         let table = [
             (r"\boxed{7}", Some("7")),
             (r"\fbox{7}", Some("7")),
+            (r"\framebox[2cm][c]{7}", Some("7")),
+            (r"\fcolorbox{red}{white}{7}", Some("7")),
+            (r"\beginboxed{7}\endboxed", Some("7")),
+            (r"\begin{boxed}7\end{boxed}", Some("7")),
+            ("<box>7</box>", Some("7")),
+            ("<|begin_of_box|>{7}<|end_of_box|>", Some("{7}")),
             (r"\boxed {7}", Some("7")),
             (r"\boxed{}", Some("")),
             (r"$\boxed{3}$, wait, $\boxed{4}$.", Some("4")),
@@ -178,6 +344,9 @@ mod tests {
             (r"\boxed 7", None),
             (r"\boxedtext{7}", None),
             (r"boxed{7}", None),
+            (r"\framebox[2cm{7}", None),
+            (r"\end{boxed}</box>", None),
+            ("<box>7", None),
             ("", None),
             ("\\", None),
         ];

@@ -54,6 +54,15 @@ fn tuple(items: &[String], all: &mut Spellings) {
             format!("（{}）", items.join("，")),
         );
     }
+    all.rare_tex("angle brackets", format!("\\langle {loose} \\rangle"));
+    let equations: Vec<String> = items
+        .iter()
+        .zip(names)
+        .map(|(item, name)| format!("{name} = {item}"))
+        .collect();
+    all.rare_tex("names and", equations.join(" \\text{ and } "));
+    let lines = equations.join(" \\\\ ");
+    all.rare_tex("cases", format!("\\begin{{cases}} {lines} \\end{{cases}}"));
     let column = items.join(" \\\\ ");
     all.rare_tex(
         "column",
@@ -127,6 +136,12 @@ fn list(values: &[Fraction], items: &[String], all: &mut Spellings) {
         .enumerate()
         .map(|(n, item)| format!("x_{} = {item}", n + 1))
         .collect();
+    let boxes: Vec<String> = items
+        .iter()
+        .map(|item| format!("\\boxed{{{item}}}"))
+        .collect();
+    all.prose("box of each", boxes.join(" and "));
+    all.prose("box of each", boxes.join(", "));
     all.rare_tex("indexed names", indexed.join(", "));
     if let [a, b] = values
         && a.value() == -b.value()
@@ -209,6 +224,24 @@ fn interval(interval: &Interval, style: usize, all: &mut Spellings) {
             inequality(interval, style, ["<", "\\le"])
         ),
     );
+    let le = inequality(interval, style, ["<", "\\le"]);
+    all.rare_tex("set builder with colon", format!("\\{{x : {le}\\}}"));
+    all.rare_tex(
+        "set builder with set",
+        format!("\\{{x \\in \\mathbb{{R}} \\mid {le}\\}}"),
+    );
+    if let (Some(_), Some(_)) = (interval.low, interval.high) {
+        let one = |low: bool| Interval {
+            low: interval.low.filter(|_| low),
+            high: interval.high.filter(|_| !low),
+            ..*interval
+        };
+        let [first, second] = [true, false].map(|low| inequality(&one(low), style, ["<", "\\le"]));
+        all.rare_tex(
+            "inequalities with and",
+            format!("{first} \\text{{ and }} {second}"),
+        );
+    }
     let outward = (
         if interval.low_closed { '[' } else { ']' },
         if interval.high_closed { ']' } else { '[' },

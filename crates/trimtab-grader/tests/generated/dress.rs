@@ -12,12 +12,17 @@ pub(crate) enum Place {
     Announced,
     /// In a box.
     Boxed,
+    /// Mentioned in a text that gives no answer, or two.
+    Withheld,
     /// In a sentence that does not say that it is the answer.
     Told,
 }
 
 /// Dresses a spelling for its place.
 pub(crate) fn dress(mut spelling: Spelling, place: Place, tape: &mut Tape) -> String {
+    if spelling.text.contains("\\boxed") {
+        return spelling.text;
+    }
     if spelling.mode != Mode::Prose && tape.once_in(3) {
         spelling = inner(spelling, tape);
     }
@@ -34,8 +39,8 @@ pub(crate) fn dress(mut spelling: Spelling, place: Place, tape: &mut Tape) -> St
             boxes(text),
         ]
         .concat(),
-        (Place::Told, Mode::Plain) => [markdown(text), delimiters(text)].concat(),
-        (Place::Told, Mode::Tex) => delimiters(text),
+        (Place::Told | Place::Withheld, Mode::Plain) => [markdown(text), delimiters(text)].concat(),
+        (Place::Told | Place::Withheld, Mode::Tex) => delimiters(text),
     };
     tape.part(choices)
 }

@@ -10,13 +10,17 @@
 //! ```
 
 mod collection;
+mod draw;
 mod dress;
+mod formula;
 mod language;
 mod miss;
 mod noise;
 mod number;
 mod report;
 mod row;
+mod scalar;
+mod scalar_miss;
 mod sentence;
 mod shrink;
 mod spell;

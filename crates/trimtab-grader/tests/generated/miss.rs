@@ -1,10 +1,11 @@
 //! Values that differ a little from another.
 
+use crate::scalar_miss::{complex, number_misses, pi, power_of_ten, quantity, root, term, wrapped};
 use crate::tape::Tape;
-use crate::unit::{COUNTED, UNITS};
-use crate::value::{Fraction, Interval, Term, Value};
+use crate::value::{Fraction, Interval, Value};
 
-type Misses = Vec<(&'static str, Value)>;
+/// Values, each with how it differs.
+pub(crate) type Misses = Vec<(&'static str, Value)>;
 
 /// A value that no fair reader takes for `value`, though a careless one may, and how it differs.
 pub(crate) fn near_miss(value: &Value, tape: &mut Tape) -> Option<(&'static str, Value)> {
@@ -17,7 +18,8 @@ pub(crate) fn near_miss(value: &Value, tape: &mut Tape) -> Option<(&'static str,
     Some(all.swap_remove(index))
 }
 
-fn whole(number: i64) -> Value {
+/// A whole number.
+pub(crate) fn whole(number: i64) -> Value {
     Value::Number(Fraction::whole(number))
 }
 
@@ -35,41 +37,13 @@ fn misses(value: &Value) -> Misses {
             index,
         } => root(factor, radicand, index),
         &Value::Surd {
-            whole: a,
+            whole,
             factor,
             radicand,
-        } => vec![
-            (
-                "sign of root",
-                Value::Surd {
-                    whole: a,
-                    factor: -factor,
-                    radicand,
-                },
-            ),
-            (
-                "sign of whole",
-                Value::Surd {
-                    whole: -a,
-                    factor,
-                    radicand,
-                },
-            ),
-            ("root dropped", whole(a + factor * radicand)),
-            ("whole alone", whole(a)),
-            (
-                "root alone",
-                Value::Root {
-                    factor: Fraction::whole(factor),
-                    radicand,
-                    index: 2,
-                },
-            ),
-            ("radicand alone", whole(radicand)),
-        ],
+        } => surd(whole, factor, radicand),
         Value::Pi(factor) => pi(*factor),
         &Value::Complex(re, im) => complex(re, im),
-        Value::Term(term) => self::term(*term),
+        Value::Term(function) => term(*function),
         &Value::Ratio(a, b) => vec![
             ("ratio swapped", Value::Ratio(b, a)),
             ("second part alone", whole(b)),
@@ -80,12 +54,55 @@ fn misses(value: &Value) -> Misses {
                 Value::Tuple(vec![Fraction::whole(a), Fraction::whole(b)]),
             ),
         ],
+        &Value::Date(month, day) => vec![
+            ("other day", Value::Date(month, day + 1)),
+            ("other month", Value::Date((month + 1) % 12, day)),
+            ("day alone", whole(day)),
+        ],
+        &Value::Scaled(number, scale) => vec![
+            ("scale dropped", whole(number)),
+            ("other scale", Value::Scaled(number, (scale + 1) % 5)),
+            ("off by one", Value::Scaled(number + 1, scale)),
+        ],
+        other => several_misses(other),
+    }
+}
+
+/// Misses of a value that has several numbers.
+fn several_misses(value: &Value) -> Misses {
+    match value {
         Value::Tuple(items) => tuple(items),
         Value::Set(items) => items_changed(items, Value::Set),
         Value::List(items) => items_changed(items, Value::List),
         Value::Interval(interval) => self::interval(interval),
         Value::Union(left, right) => union(*left, *right),
         Value::Matrix(rows) => matrix(rows),
+        other => formula_misses(other),
+    }
+}
+
+/// Misses of a formula.
+fn formula_misses(value: &Value) -> Misses {
+    match value {
+        &Value::PlusMinus {
+            whole: a,
+            factor,
+            radicand,
+        } => plus_minus(a, factor, radicand),
+        &Value::Line(a, b, c) => vec![
+            ("sign of y", Value::Line(a, -b, c)),
+            ("constant changed", Value::Line(a, b, c + 1)),
+            ("sign of constant", Value::Line(a, b, -c)),
+            ("coefficient changed", Value::Line(a + 1, b, c)),
+            ("constant alone", whole(c)),
+        ],
+        &Value::Quotient(a, b, c) => vec![
+            ("sign of constant", Value::Quotient(a, -b, c)),
+            ("coefficient changed", Value::Quotient(a + a.signum(), b, c)),
+            ("other denominator", Value::Quotient(a, b, c + 12)),
+            ("numerator alone", Value::Polynomial(vec![b, a])),
+            ("denominator alone", whole(c)),
+        ],
         Value::Polynomial(coefficients) => polynomial(coefficients),
         Value::Family {
             offset,
@@ -93,6 +110,13 @@ fn misses(value: &Value) -> Misses {
             angle,
             natural,
         } => family(*offset, *period, *angle, *natural),
+        other => written_misses(other),
+    }
+}
+
+/// Misses of what is more than a number to read: letters, words, times and numerals.
+fn written_misses(value: &Value) -> Misses {
+    match value {
         &Value::Choice(letter) => ['A', 'B', 'C', 'D', 'E']
             .into_iter()
             .filter(|&other| other != letter)
@@ -112,348 +136,75 @@ fn misses(value: &Value) -> Misses {
         ],
         Value::Word(word) => crate::value::WORDS
             .iter()
-            .filter(|other| *other != word)
+            .filter(|other| *other != word && !mean_the_same(other, word))
             .map(|other| ("other word", Value::Word(other)))
             .collect(),
+        other => unreachable!("{other:?} has its misses elsewhere"),
     }
 }
 
-fn number_misses(number: Fraction) -> Misses {
-    let (a, b) = (number.numerator, number.denominator);
-    let mut all = vec![
-        ("negated", Value::Number(number.negated())),
-        ("off by one", Value::Number(number.plus(1))),
-        ("off by ten", Value::Number(number.plus(10))),
-        ("i appended", Value::Complex(0, a)),
-        ("times pi", Value::Pi(number)),
-    ];
-    if number.is_whole() {
-        let size = a.abs();
-        all.push(("percent", Value::Percent(Fraction::new(a, 10))));
-        all.push((
-            "root",
-            Value::Root {
-                factor: Fraction::whole(1),
-                radicand: size,
-                index: 2,
-            },
-        ));
-        all.push((
-            "times root",
-            Value::Root {
-                factor: Fraction::whole(a),
-                radicand: 3,
-                index: 2,
-            },
-        ));
-        all.push(("exponent", Value::Term(Term::Power(10, size.min(20)))));
-        all.push(("power", Value::Term(Term::Power(size.clamp(2, 9), 5))));
-        all.push((
-            "last of a tuple",
-            Value::Tuple(vec![Fraction::whole(1), number]),
-        ));
-        all.push(("last of a list", Value::List(vec![number.plus(7), number])));
-        all.push(("first of a list", Value::List(vec![number, number.plus(7)])));
-        all.push(("last of a set", Value::Set(vec![number.plus(3), number])));
-        all.push((
-            "denominator",
-            Value::Number(Fraction::new(7 * size + 1, size)),
-        ));
-        all.push((
-            "decimals",
-            Value::Number(Fraction::new(10 * 2 + size % 10, 10)),
-        ));
-        all.push(("digit dropped", whole(a / 10)));
-        all.push(("digit added", whole(10 * a + 3)));
-        all.push(("factorial", Value::Term(Term::Factorial(size.min(15)))));
-        all.push(("last of a ratio", Value::Ratio(size + 1, size)));
-        all.push(("imaginary part", Value::Complex(2, a)));
-        all.push(("coefficient", Value::Polynomial(vec![0, a])));
-        all.push(("constant", Value::Polynomial(vec![a, 1])));
-        all.push((
-            "end",
-            Value::Interval(Interval {
-                low: Some(number.plus(-2)),
-                high: Some(number),
-                low_closed: false,
-                high_closed: true,
-            }),
-        ));
-        if size < 100 {
-            all.push((
-                "last of a power of ten",
-                Value::PowerOfTen {
-                    digits: 3,
-                    exponent: size.clamp(2, 40),
-                },
-            ));
-        }
-        if size >= 1000 {
-            all.push(("first group dropped", whole(size % 1000)));
-            all.push(("last group dropped", whole(a / 1000)));
-            all.push(("first group dropped", whole(size % 1_000_000)));
-        } else {
-            all.push(("group added", whole(a.signum() * (2000 + size))));
-            all.push(("groups added", whole(a.signum() * (4_012_000 + size))));
-        }
-    } else {
-        all.push((
-            "upside down",
-            Value::Number(Fraction::new(b * a.signum(), a.abs())),
-        ));
-        all.push(("numerator alone", whole(a)));
-        all.push(("denominator alone", whole(b)));
-        all.push(("numerator changed", Value::Number(Fraction::new(a + 1, b))));
-        all.push(("whole part alone", whole(a / b)));
-        if let Some(places) = number.decimals() {
-            let scale = 10_i64.pow(places as u32);
-            all.push(("decimals alone", whole((a * (scale / b)).abs() % scale)));
-            all.push(("point dropped", whole(a * (scale / b))));
-        }
-    }
-    all
+/// Whether one word may stand for the other, as in yes and true.
+fn mean_the_same(a: &str, b: &str) -> bool {
+    let side = |word: &str| match word {
+        "Yes" | "True" => 1,
+        "No" | "False" | "None" => 2,
+        _ => 0,
+    };
+    side(a) != 0 && side(a) == side(b)
 }
 
-/// Misses of a number that stands for something.
-fn wrapped(number: Fraction, wrap: fn(Fraction) -> Value) -> Misses {
-    let mut all = vec![
-        ("negated", wrap(number.negated())),
-        ("off by one", wrap(number.plus(1))),
-        ("off by ten", wrap(number.plus(10))),
-    ];
-    if number.is_whole() {
-        all.push((
-            "digit dropped",
-            wrap(Fraction::whole(number.numerator / 10)),
-        ));
-        all.push((
-            "digit added",
-            wrap(Fraction::whole(number.numerator * 10 + 4)),
-        ));
-        all.push((
-            "decimals",
-            wrap(Fraction::new(number.numerator * 10 + 5, 10)),
-        ));
-    } else {
-        all.push((
-            "whole part alone",
-            wrap(Fraction::whole(number.numerator / number.denominator)),
-        ));
-    }
-    if number.value().abs() >= 1000.0 {
-        let size = number.numerator.abs() / number.denominator;
-        all.push(("first group dropped", wrap(Fraction::whole(size % 1000))));
-        all.push(("last group dropped", wrap(Fraction::whole(size / 1000))));
-    }
-    all
-}
-
-fn quantity(amount: Fraction, unit: usize) -> Misses {
-    let mut all: Misses = wrapped(amount, Value::Money)
-        .into_iter()
-        .map(|(part, miss)| match miss {
-            Value::Money(number) => (part, Value::Quantity(number, unit)),
-            other => (part, other),
-        })
-        .collect();
-    let power = UNITS[unit].power;
-    if power > 1 {
-        all.push(("power of the unit", whole(power as i64)));
-    }
-    if unit < COUNTED {
-        // Units that measure different things, or differ in their power.
-        let other = match unit {
-            0..=3 | 7 | 8 => 4,
-            17 => 21,
-            18 => 22,
-            _ => 0,
-        };
-        all.push(("other unit", Value::Quantity(amount, other)));
-    }
-    all
-}
-
-fn power_of_ten(digits: i64, exponent: i64) -> Misses {
+fn surd(a: i64, factor: i64, radicand: i64) -> Misses {
     vec![
         (
-            "exponent dropped",
-            Value::PowerOfTen {
-                digits,
-                exponent: 0,
+            "sign of root",
+            Value::Surd {
+                whole: a,
+                factor: -factor,
+                radicand,
             },
         ),
         (
-            "exponent negated",
-            Value::PowerOfTen {
-                digits,
-                exponent: -exponent,
+            "sign of whole",
+            Value::Surd {
+                whole: -a,
+                factor,
+                radicand,
             },
         ),
+        ("root dropped", whole(a + factor * radicand)),
+        ("whole alone", whole(a)),
         (
-            "exponent off by one",
-            Value::PowerOfTen {
-                digits,
-                exponent: exponent + 1,
+            "root alone",
+            Value::Root {
+                factor: Fraction::whole(factor),
+                radicand,
+                index: 2,
             },
-        ),
-        (
-            "negated",
-            Value::PowerOfTen {
-                digits: -digits,
-                exponent,
-            },
-        ),
-        ("exponent alone", whole(exponent)),
-        (
-            "digit changed",
-            Value::PowerOfTen {
-                digits: digits + digits.signum(),
-                exponent,
-            },
-        ),
-        ("mantissa alone", whole(digits)),
-        ("ten alone", whole(10)),
-    ]
-    .into_iter()
-    .filter(|(_, miss)| !matches!(miss, Value::PowerOfTen { exponent: 0, .. }))
-    .collect()
-}
-
-fn root(factor: Fraction, radicand: i64, index: i64) -> Misses {
-    let mut all = vec![
-        (
-            "root dropped",
-            Value::Number(Fraction::new(
-                factor.numerator * radicand,
-                factor.denominator,
-            )),
         ),
         ("radicand alone", whole(radicand)),
-        ("factor alone", Value::Number(factor)),
-        (
-            "negated",
-            Value::Root {
-                factor: factor.negated(),
-                radicand,
-                index,
-            },
-        ),
-        (
-            "other index",
-            Value::Root {
-                factor,
-                radicand,
-                index: if index == 2 { 3 } else { 2 },
-            },
-        ),
-        (
-            "factor changed",
-            Value::Root {
-                factor: factor.plus(1),
-                radicand,
-                index,
-            },
-        ),
-        (
-            "other radicand",
-            Value::Root {
-                factor,
-                radicand: radicand + 12,
-                index,
-            },
-        ),
-        ("denominator alone", whole(factor.denominator)),
-    ];
-    all.retain(|(_, miss)| !matches!(miss, Value::Root { factor, .. } if factor.numerator == 0));
-    all
-}
-
-fn pi(factor: Fraction) -> Misses {
-    let mut all = vec![
-        ("pi dropped", Value::Number(factor)),
-        ("negated", Value::Pi(factor.negated())),
-        ("numerator alone", whole(factor.numerator)),
-        ("denominator alone", whole(factor.denominator)),
-        (
-            "denominator dropped",
-            Value::Pi(Fraction::whole(factor.numerator)),
-        ),
-        (
-            "upside down",
-            Value::Pi(Fraction::new(
-                factor.denominator * factor.numerator.signum(),
-                factor.numerator.abs(),
-            )),
-        ),
-    ];
-    if factor.numerator != -factor.denominator {
-        all.push(("off by one", Value::Pi(factor.plus(1))));
-    }
-    all
-}
-
-fn complex(re: i64, im: i64) -> Misses {
-    vec![
-        ("conjugate", Value::Complex(re, -im)),
-        ("negated", Value::Complex(-re, -im)),
-        ("i dropped", whole(im)),
-        ("real part alone", whole(re)),
-        (
-            "parts swapped",
-            Value::Complex(im, if re == 0 { 1 } else { re }),
-        ),
     ]
 }
 
-fn term(term: Term) -> Misses {
-    let value = Value::Term;
-    match term {
-        Term::Factorial(n) => vec![
-            ("factorial dropped", whole(n)),
-            ("next factorial", value(Term::Factorial(n + 1))),
-        ],
-        Term::Binomial(n, k) => vec![
-            ("top alone", whole(n)),
-            ("bottom alone", whole(k)),
-            ("next binomial", value(Term::Binomial(n + 1, k))),
-            ("binomial as fraction", Value::Number(Fraction::new(n, k))),
-        ],
-        Term::Power(base, exponent) => vec![
-            ("exponent alone", whole(exponent)),
-            ("base alone", whole(base)),
-            ("product", whole(base * exponent)),
-            ("next exponent", value(Term::Power(base, exponent + 1))),
-            (
-                "base and exponent swapped",
-                value(Term::Power(exponent, base)),
-            ),
-        ],
-        Term::LogOf(n) => vec![
-            ("argument alone", whole(n)),
-            ("next argument", value(Term::LogOf(n + 1))),
-            ("exp for ln", value(Term::ExpOf(n))),
-        ],
-        Term::ExpOf(n) => vec![
-            ("exponent alone", whole(n)),
-            ("next argument", value(Term::ExpOf(n + 1))),
-        ],
-        Term::Infinity { negative } => vec![
-            (
-                "sign of infinity",
-                value(Term::Infinity {
-                    negative: !negative,
-                }),
-            ),
-            ("zero", whole(0)),
-        ],
-        Term::Empty => vec![
-            ("zero", whole(0)),
-            (
-                "set of zero",
-                Value::Set(vec![Fraction::whole(0), Fraction::whole(1)]),
-            ),
-        ],
-    }
+fn plus_minus(a: i64, factor: i64, radicand: i64) -> Misses {
+    let pair = |whole, factor, radicand| Value::PlusMinus {
+        whole,
+        factor,
+        radicand,
+    };
+    vec![
+        (
+            "one sign",
+            Value::Surd {
+                whole: a,
+                factor,
+                radicand,
+            },
+        ),
+        ("whole alone", whole(a)),
+        ("sign of whole", pair(-a, factor, radicand)),
+        ("other radicand", pair(a, factor, radicand + 12)),
+        ("factor changed", pair(a, factor + 1, radicand)),
+    ]
 }
 
 fn tuple(items: &[Fraction]) -> Misses {

@@ -51,7 +51,11 @@ pub(crate) fn through(text: String, tape: &mut Tape) -> String {
             choices.push(("eaten escapes", eaten(&text)));
         }
     }
-    if text.contains(['<', '>', '−', '½']) && !text.contains("</") && !text.contains("<|") {
+    if text.contains(['<', '>', '−', '½'])
+        && !text.contains("<think")
+        && !text.contains("</")
+        && !text.contains("<|")
+    {
         choices.push(("entities", entities(&text)));
     }
     tape.part(choices)

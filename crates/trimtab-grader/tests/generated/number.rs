@@ -68,6 +68,22 @@ fn integer(number: i64, language: &Language, all: &mut Spellings) {
             all.prose("in words", words);
         }
     }
+    all.rare("equation", format!("{} + 3 = {plain}", number - 3));
+    all.rare("equation", format!("{} - 4 = {plain}", number + 4));
+    if number < 0 {
+        all.rare(
+            "equation with U+2212",
+            format!("{} − {} = −{digits}", 3, 3 - number),
+        );
+        all.rare(
+            "equation with en dash",
+            format!("{} – {} = –{digits}", 3, 3 - number),
+        );
+    } else if number > 1 && language.english {
+        all.prose("things behind", format!("{plain} apples"));
+        all.prose("things behind", format!("{plain} ways"));
+        all.prose("things behind", format!("{plain} units"));
+    }
     if number.abs() >= 1000 {
         groups(sign, &digits, language, all);
     }

@@ -73,7 +73,8 @@ impl Failures {
         let mut parts = row.parts.clone();
         parts.sort_unstable();
         parts.dedup();
-        let key = format!("{direction}: {} [{}]", row.kind, parts.join(" + "));
+        let parts = parts.join(" + ").replace('\n', "\\n");
+        let key = format!("{direction}: {} [{parts}]", row.kind);
         let size = |row: &Row| row.gold.len() + row.prediction.len();
         let entry = self.0.entry(key).or_insert_with(|| (0, row.clone()));
         entry.0 += 1;

@@ -30,20 +30,31 @@ pub(crate) fn row(tape: &mut Tape) -> Option<Row> {
     tape.section(Section::Label);
     let expected = tape.pick(2) == 0;
     let swapped = tape.pick(2) == 1;
-    let place = *tape.item(&[Place::Alone, Place::Announced, Place::Boxed, Place::Told]);
+    let place = *tape.item(&[
+        Place::Alone,
+        Place::Announced,
+        Place::Boxed,
+        Place::Told,
+        Place::Withheld,
+    ]);
     let language = draw_language(place, tape);
     tape.section(Section::Value);
     let value = Value::draw(tape);
     let (how, miss) = near_miss(&value, tape)?;
-    if !expected {
+    if !expected && place != Place::Withheld {
         tape.note(how);
     }
     let (gold, answer) = match (expected, swapped) {
+        _ if place == Place::Withheld => (&value, &value),
         (true, _) => (&value, &value),
         (false, false) => (&value, &miss),
         (false, true) => (&miss, &value),
     };
-    let other = if expected { &miss } else { gold };
+    let other = if expected || place == Place::Withheld {
+        &miss
+    } else {
+        gold
+    };
     tape.section(Section::Gold);
     let spelled_gold = spell_gold(gold, language, tape);
     tape.section(Section::Spelling);
@@ -51,6 +62,8 @@ pub(crate) fn row(tape: &mut Tape) -> Option<Row> {
     if !is_fair(expected, gold, &spelled_gold, &spelled, place, tape) {
         return None;
     }
+    tape.section(Section::Name);
+    let (spelled_gold, spelled) = name(answer, spelled_gold, spelled, place, tape);
     tape.section(Section::Dress);
     let mut dressed = dress(spelled, place, tape);
     tape.section(Section::Noise);
@@ -80,8 +93,55 @@ fn draw_language(place: Place, tape: &mut Tape) -> &'static Language {
             tape.note(LANGUAGES[index].name);
             &LANGUAGES[index]
         }
-        Place::Alone | Place::Boxed => &LANGUAGES[0],
+        Place::Alone | Place::Boxed | Place::Withheld => &LANGUAGES[0],
     }
+}
+
+/// Writes what is named before the answer, as in `x = 5`.
+fn name(
+    value: &Value,
+    mut gold: Spelling,
+    mut answer: Spelling,
+    place: Place,
+    tape: &mut Tape,
+) -> (Spelling, Spelling) {
+    let names: &[&str] = match value.kind() {
+        "integer" | "decimal" | "fraction" | "root" | "pi" | "complex" | "power of ten" => &[
+            "x = ",
+            "x=",
+            "n = ",
+            "a_1 = ",
+            "AB = ",
+            "f(2) = ",
+            "S_{10} = ",
+            "x_0=",
+            "P(A) = ",
+        ],
+        "polynomial" | "quotient" => &["f(x) = ", "y = ", "f(x)=", "g(x) = ", "P(x) = "],
+        "degrees" => &["x = ", "\\angle ABC = ", "\\theta = "],
+        _ => return (gold, answer),
+    };
+    let choice = tape.pick(8);
+    let name = *tape.item(names);
+    let with_name = |spelling: &Spelling| Spelling {
+        text: format!("{name}{}", spelling.text),
+        mode: if name.contains(['\\', '{']) {
+            Mode::Tex
+        } else {
+            spelling.mode
+        },
+        rare: spelling.rare,
+    };
+    let may = |spelling: &Spelling| spelling.mode != Mode::Prose && !spelling.text.contains('=');
+    if matches!(choice, 5 | 6) && may(&gold) {
+        tape.note("named (gold)");
+        gold = with_name(&gold);
+    }
+    if matches!(choice, 6 | 7) && may(&answer) && place != Place::Told {
+        tape.note("named");
+        answer = with_name(&answer);
+    }
+    (gold, answer)
 }
 
 /// Writes a value that is mentioned and is not the answer.
@@ -125,10 +185,27 @@ fn is_fair(
     tape: &Tape,
 ) -> bool {
     let has = |part: &str| tape.parts().contains(&part);
+    // One of several, negated or cut off is no answer; a set may be a part of another.
+    let is_one = !matches!(
+        gold.kind(),
+        "list" | "set" | "plus minus" | "union" | "interval" | "family"
+    );
+    if place == Place::Withheld && (expected || !is_one || answer.mode == Mode::Prose) {
+        return false;
+    }
+    // A box is where an answer is looked for.
+    let boxed = answer.text.contains("\\boxed");
+    if boxed && (place == Place::Alone || place == Place::Told) {
+        return false;
+    }
+    let has_dollar = answer.mode == Mode::Prose && answer.text.contains('$');
+    if has_dollar && place == Place::Boxed && !boxed {
+        return false;
+    }
     // A comma is decimal only where the gold answer has decimals.
     if has("decimal comma") || has("decimal {,}") {
         let shows_decimals = spelled_gold.text.contains('.');
-        if !matches!(gold, Value::Number(_)) || (expected && !shows_decimals) {
+        if !matches!(gold, Value::Number(_) | Value::Money(_)) || (expected && !shows_decimals) {
             return false;
         }
     }
@@ -137,7 +214,12 @@ fn is_fair(
         gold.kind(),
         "choice" | "word" | "time" | "family" | "list" | "set"
     );
-    if expected && place == Place::Told && (!is_told || answer.text.contains(['x', '='])) {
+    if expected
+        && place == Place::Told
+        && (!is_told
+            || answer.text.contains('x')
+            || (answer.text.contains('=') && !has("equation")))
+    {
         return false;
     }
     if expected && place == Place::Told && answer.mode != Mode::Tex {

@@ -21,6 +21,7 @@ pub(crate) fn sentence(
         Place::Announced => announced(answer, language, other, is_choice, tape),
         Place::Boxed => boxed(answer, other, tape),
         Place::Told => told(answer, language, tape),
+        Place::Withheld => withheld(answer, other, tape),
     };
     tape.section(Section::Frame);
     let text = before(&core, other, place, language, tape);
@@ -36,6 +37,12 @@ fn announced(
 ) -> String {
     let index = tape.pick(language.announced.len());
     let (before, after) = language.announced[index];
+    let nested = after.contains("**") && answer.contains('*');
+    let (before, after) = if nested {
+        language.announced[0]
+    } else {
+        (before, after)
+    };
     if index > 0 {
         tape.note(before);
     }
@@ -116,6 +123,47 @@ fn boxed(answer: &str, other: &Other, tape: &mut Tape) -> String {
             ),
         ),
         ("answer is box", format!("The final answer is {answer}")),
+    ])
+}
+
+/// Texts without an answer, or with two.
+fn withheld(answer: &str, Other(other): &Other, tape: &mut Tape) -> String {
+    tape.note("(withheld)");
+    tape.part(vec![
+        ("", format!("<think>\nThe answer is {answer}.")),
+        ("negated answer", format!("The answer is not {answer}.")),
+        (
+            "answer or other",
+            format!("The answer is {answer} or {other}."),
+        ),
+        (
+            "other or answer",
+            format!("The answer is {other} or {answer}."),
+        ),
+        (
+            "either box",
+            format!("Either \\boxed{{{other}}} or \\boxed{{{answer}}}."),
+        ),
+        (
+            "box that is cut off",
+            format!("Therefore, we get \\boxed{{{answer}"),
+        ),
+        (
+            "empty box last",
+            format!("\\boxed{{{answer}}}\n\nNo, that is wrong: \\boxed{{}}"),
+        ),
+        (
+            "thoughts alone",
+            format!("<think>\nIt might be {answer}.\n</think>\n\nI could not solve it."),
+        ),
+        (
+            "retracted",
+            format!("The answer is {answer}.\n\nWait, that is wrong. The answer is {other}."),
+        ),
+        (
+            "box, then other",
+            format!("\\boxed{{{answer}}}\n\nWait, the final answer is {other}."),
+        ),
     ])
 }
 

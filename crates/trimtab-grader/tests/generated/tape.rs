@@ -7,6 +7,7 @@ pub(crate) enum Section {
     Value,
     Gold,
     Spelling,
+    Name,
     Dress,
     Noise,
     Sentence,

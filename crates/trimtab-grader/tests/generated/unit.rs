@@ -84,6 +84,16 @@ pub(crate) fn spellings(amount: &str, unit: &Unit) -> Spellings {
         format!("{amount}\\ \\mathrm{{{symbol}{caret}}}"),
     );
     all.plain("no unit", amount.to_owned());
+    all.prose("unit behind $", format!("${amount}$ {symbol}{caret}"));
+    all.prose("unit behind $", format!("${amount}$ {adjective}{american}"));
+    all.prose(
+        "unit behind box",
+        format!("\\boxed{{{amount}}} {adjective}{american}"),
+    );
+    all.prose(
+        "unit behind box",
+        format!("$\\boxed{{{amount}}}$ {symbol}{caret}"),
+    );
     if symbol.len() > 1 && symbol.len() < 3 {
         all.prose("unit attached", format!("{amount}{symbol}{caret}"));
     }
