@@ -11,10 +11,10 @@ pub(super) fn mark_outward_brackets(tokens: &mut [Lexeme]) {
             Token::Op(']') if !ends_value(before) && starts_value(after) => {
                 tokens[at].token = Token::Op('⟦');
             }
-            Token::Op('[') if ends_value(before) && before != Some(Token::Op(']')) => {
-                if !starts_value(after) {
-                    tokens[at].token = Token::Op('⟧');
-                }
+            Token::Op('[')
+                if ends_value(before) && before != Some(Token::Op(']')) && !starts_value(after) =>
+            {
+                tokens[at].token = Token::Op('⟧');
             }
             _ => {}
         }

@@ -5,6 +5,9 @@ use crate::Reason;
 use crate::expr::Expr;
 use crate::lex::{Lexeme, Token};
 
+/// `^` or `_`, the tokens of the script, and where it ends.
+type Script<'t, 'a> = (char, &'t [Lexeme<'a>], usize);
+
 impl<'t, 'a> Parser<'t, 'a, '_> {
     /// A letter with both scripts, if it counts selections: `C_{10}^{3}`, `A^3_{10}`.
     pub(super) fn selection(&mut self) -> Result<Option<Expr>, Reason> {
@@ -106,8 +109,8 @@ impl<'t, 'a> Parser<'t, 'a, '_> {
         closed.then_some((name, at + 3))
     }
 
-    /// The script that starts at `at`, its tokens and where it ends.
-    fn script(&mut self, at: usize) -> Result<Option<(char, &'t [Lexeme<'a>], usize)>, Reason> {
+    /// The script that starts at `at`.
+    fn script(&mut self, at: usize) -> Result<Option<Script<'t, 'a>>, Reason> {
         let Some(Token::Op(mark @ ('^' | '_'))) = self.tokens.get(at).map(|lexeme| lexeme.token)
         else {
             return Ok(None);
