@@ -52,9 +52,23 @@ pub(crate) fn normalized(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     match plain_spelling(text) {
-        Cow::Borrowed(text) => single_backslashes(text),
-        Cow::Owned(text) => Cow::Owned(single_backslashes(text.trim()).into_owned()),
+        Cow::Borrowed(text) => single_backslashes(unwrapped(text)),
+        Cow::Owned(text) => Cow::Owned(single_backslashes(unwrapped(text.trim())).into_owned()),
     }
+}
+
+/// The text without marks of emphasis, code or quotation around all of it.
+fn unwrapped(text: &str) -> &str {
+    const MARKS: [&str; 8] = ["**", "__", "```", "`", "*", "_", "'", "\\$"];
+    let mut text = text;
+    for mark in MARKS {
+        let inner = text
+            .strip_prefix(mark)
+            .and_then(|inner| inner.strip_suffix(mark))
+            .filter(|inner| !inner.trim().is_empty() && !inner.contains(mark));
+        text = inner.unwrap_or(text).trim();
+    }
+    text
 }
 
 /// Halves doubled backslashes, which a text has when it was escaped once too often.

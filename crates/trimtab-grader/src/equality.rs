@@ -7,9 +7,11 @@ mod expected;
 mod intervals;
 mod matrix;
 mod names;
+mod quantity;
 mod real_set;
 mod relation;
 mod residue;
+mod rounding;
 mod scalar;
 
 use self::commas::other_commas;

@@ -40,6 +40,8 @@ pub(crate) enum Token<'a> {
     Symbol(&'a str),
     /// A command without a known meaning.
     Command(&'a str),
+    /// A sign or code of a currency, by the name of its unit.
+    Currency(&'static str),
     /// A plain word that is not a function and not a product of letters.
     Word(&'a str),
     /// The content of a text group.
@@ -176,6 +178,16 @@ impl<'a> Lexer<'a, '_> {
                     _ => '≠',
                 }));
             }
+            // Braces that keep blanks away from a sign: `2{:}1`.
+            b'{' if self.byte(2) == b'}'
+                && matches!(
+                    self.byte(1),
+                    b':' | b',' | b';' | b'=' | b'+' | b'-' | b'/' | b'*'
+                ) =>
+            {
+                self.operator(char::from(self.byte(1)));
+                self.at += 3;
+            }
             b'\\' => self.command()?,
             b'a'..=b'z' | b'A'..=b'Z' => self.letters()?,
             _ => self.character()?,
@@ -188,7 +200,10 @@ impl<'a> Lexer<'a, '_> {
         let rest = self.rest();
         let character = rest.chars().next().ok_or(Reason::NotUnderstood)?;
         let length = character.len_utf8();
-        if let Some(operator) = vocabulary::operator(character) {
+        if let Some(currency) = vocabulary::currency_sign(character) {
+            self.at += length;
+            self.push(Token::Currency(currency));
+        } else if let Some(operator) = vocabulary::operator(character) {
             self.at += length;
             self.operator(operator);
         } else if let Some(name) = vocabulary::greek(character) {
@@ -197,10 +212,8 @@ impl<'a> Lexer<'a, '_> {
         } else if character == '√' {
             self.at += length;
             self.push(Token::Construct("sqrt"));
-        } else if matches!(
-            character,
-            '€' | '£' | '¥' | '₹' | '\u{200b}' | '\u{feff}' | '。' | '“' | '”' | '✓' | '✅'
-        ) || character.is_whitespace()
+        } else if matches!(character, '。' | '“' | '”' | '„' | '«' | '»' | '「' | '」')
+            || character.is_whitespace()
         {
             self.spaced = true;
             self.at += length;

@@ -39,12 +39,14 @@ mod verifier;
 mod answer;
 mod date;
 mod expr;
+mod identity;
 mod lex;
 mod number;
 mod numeral;
 mod parse;
 mod prose;
 mod spelling;
+mod unit;
 mod vocabulary;
 
 // Whether two expressions are equal, and their values.

@@ -15,6 +15,7 @@ mod combination;
 mod construct;
 mod environment;
 mod item;
+mod measure;
 mod operand;
 mod product;
 

@@ -51,7 +51,7 @@ pub(crate) fn names_no_number(tokens: &[Lexeme]) -> bool {
     tokens.iter().all(|lexeme| match lexeme.token {
         Token::Word(word) | Token::Text(word) => word
             .split([' ', '-'])
-            .all(|word| vocabulary::number_word(word).is_none()),
+            .all(|word| !vocabulary::is_number_word(word)),
         Token::Symbol(name) => name.len() == 1 && tokens.len() > 1,
         _ => false,
     })

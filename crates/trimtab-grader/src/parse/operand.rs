@@ -1,6 +1,7 @@
 //! Factors: operands with powers, indices, factorials and degree signs.
 
 use super::environment::between_bars;
+use super::measure::with_unit;
 use super::product::over;
 use super::{Parser, negative, single};
 use crate::Reason;
@@ -83,9 +84,13 @@ impl Parser<'_, '_, '_> {
                 self.at += 1 + 2 * braced;
                 return Ok(Expr::Symbol(format!("{name}{mark}")));
             }
-            Some(Token::Text(ordinal @ ("th" | "st" | "nd" | "rd"))) if closed => {
+            Some(Token::Text("th" | "st" | "nd" | "rd")) if closed => {
                 self.at += 1 + 2 * braced;
-                return Ok(Expr::Quantity(Box::new(base), ordinal.to_owned()));
+                return Ok(with_unit(base, "th".to_owned()));
+            }
+            Some(Token::Symbol(first)) if braced == 1 && self.ends_ordinal(first) => {
+                self.at += 4;
+                return Ok(with_unit(base, "th".to_owned()));
             }
             _ => {}
         }
@@ -107,6 +112,15 @@ impl Parser<'_, '_, '_> {
             return Ok(power(indexed(base, &index)?, exponent));
         }
         Ok(power(base, exponent))
+    }
+
+    /// Whether `{rd}` comes next.
+    fn ends_ordinal(&self, first: &str) -> bool {
+        let Some(Token::Symbol(second)) = self.peek_at(2) else {
+            return false;
+        };
+        let ending = matches!((first, second), ("s", "t") | ("n" | "r", "d") | ("t", "h"));
+        ending && self.peek_at(3) == Some(Token::Op('}'))
     }
 
     pub(super) fn exponent(&mut self) -> Result<Expr, Reason> {
@@ -200,21 +214,22 @@ impl Parser<'_, '_, '_> {
                 }
                 Ok(Expr::Symbol(name))
             }
-            Token::Word(word) => {
-                if let Some(value) = self.number_in_words() {
-                    return Ok(Expr::integer(value));
-                }
+            Token::Currency(currency) => {
                 self.at += 1;
-                Ok(Expr::Symbol(word.to_owned()))
+                let amount = self.nested(Self::factor)?;
+                Ok(with_unit(amount, currency.to_owned()))
             }
-            Token::Text(text) => {
+            Token::Word(_) | Token::Text(_) => {
                 if let Some(selection) = self.selection()? {
                     return Ok(selection);
                 }
+                if let Some(value) = self.number_in_words() {
+                    return Ok(value);
+                }
                 self.at += 1;
-                Ok(match vocabulary::number_phrase(text) {
-                    Some(value) => Expr::integer(value),
-                    None => Expr::Text(text.to_owned()),
+                Ok(match token {
+                    Token::Text(text) => Expr::Text(text.to_owned()),
+                    token => Expr::Symbol(spelling(token)),
                 })
             }
             Token::Begin(environment) => {
@@ -245,6 +260,13 @@ impl Parser<'_, '_, '_> {
     fn symbol(&mut self, name: &str) -> Result<Expr, Reason> {
         if let Some(selection) = self.selection()? {
             return Ok(selection);
+        }
+        // "a dozen"
+        if name == "a"
+            && matches!(self.peek_at(1), Some(Token::Word(word)) if vocabulary::is_number_word(word))
+            && let Some(value) = self.number_in_words()
+        {
+            return Ok(value);
         }
         self.at += 1;
         Ok(match name {
@@ -281,27 +303,6 @@ impl Parser<'_, '_, '_> {
         has(|token| matches!(token, Token::Symbol("i")))
             && has(|token| matches!(token, Token::Number(_)))
             && !has(|token| matches!(token, Token::Symbol(name) if name != "i"))
-    }
-
-    /// The number in the next words: `twenty-five`.
-    fn number_in_words(&mut self) -> Option<i64> {
-        const MAX_WORDS: usize = 16;
-        let mut phrase = String::new();
-        let mut end = 0;
-        for offset in 0..MAX_WORDS {
-            match self.peek_at(offset) {
-                Some(Token::Word(word)) if vocabulary::number_word(word).is_some() => {
-                    phrase.push(' ');
-                    phrase.push_str(word);
-                    end = offset + 1;
-                }
-                Some(Token::Op('-' | '∧')) if offset > 0 => {}
-                _ => break,
-            }
-        }
-        let value = vocabulary::number_phrase(&phrase)?;
-        self.at += end;
-        Some(value)
     }
 
     /// Whether a number in parentheses follows without a blank, as in `I(0)`.
@@ -447,7 +448,7 @@ pub(super) fn spelling(token: Token) -> String {
         | Token::Text(text)
         | Token::Accent(text)
         | Token::Begin(text) => text.to_owned(),
-        Token::Construct(name) => name.to_owned(),
+        Token::Construct(name) | Token::Currency(name) => name.to_owned(),
         Token::Op(operator) => operator.to_string(),
     }
 }

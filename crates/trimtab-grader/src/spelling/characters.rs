@@ -149,6 +149,7 @@ pub(super) fn latex(character: char) -> Option<&'static str> {
         '∎' | '■' | '◼' => "\\blacksquare",
         '□' | '◻' | '▢' => "\\square",
         '″' => "''",
+        '‰' => "\\permil",
         '℃' => "°\\text{C}",
         '℉' => "°\\text{F}",
         // Marks and invisible characters.
@@ -198,11 +199,11 @@ pub(super) fn ascii(character: char) -> Option<char> {
             '〉' | '》' => '⟩',
             '【' | '〔' => '[',
             '】' | '〕' => ']',
+            '‘' => '\'',
             '✕' | '✖' | '⨯' | '∗' => '×',
             '➗' => '÷',
             '➖' | '‐' | '‑' | '‒' => '-',
             '⟶' | '↦' => '→',
-            '·' => '·',
             _ => return None,
         }),
     }

@@ -101,7 +101,7 @@ fn operator(name: &str) -> Option<char> {
 
 /// The meaning of any other command.
 fn construct(name: &str) -> Option<Meaning> {
-    use Meaning::{Accent, Construct, Not, NumberSet, OperatorName, Symbol};
+    use Meaning::{Accent, Construct, Currency, Not, NumberSet, OperatorName, Symbol};
     Some(match name {
         "operatorname" | "mathopname" => OperatorName,
         "vec" | "hat" | "bar" | "dot" | "ddot" | "tilde" | "widehat" | "widetilde" | "overline"
@@ -110,6 +110,12 @@ fn construct(name: &str) -> Option<Meaning> {
         | "overarc" | "underset" | "stackrel" => Accent,
         "R" | "Z" | "N" | "Q" | "C" => NumberSet,
         "not" => Not,
+        "textdollar" => Currency("dollar"),
+        "euro" | "texteuro" | "EUR" => Currency("euro"),
+        "pounds" | "textsterling" | "pound" => Currency("pound"),
+        "yen" | "textyen" => Currency("¥"),
+        "cent" | "textcent" => Currency("cent"),
+        "rupee" => Currency("rupee"),
         "frac" | "dfrac" | "tfrac" | "cfrac" | "nicefrac" | "sfrac" | "xfrac" | "flatfrac" => {
             Construct("frac")
         }
