@@ -52,7 +52,8 @@ fn dressed(text: &str, seed: u64) -> String {
     let bare = !marked && !text.contains('$') && !text.contains("\\(");
     if bare && !text.contains("\\[") && pick(2) {
         dressed = format!(" ${dressed}$ ");
-    } else if !text.ends_with(['.', '\\'])
+    } else if !marked
+        && !text.ends_with(['.', '\\'])
         && !text.ends_with("left")
         && !text.ends_with("right")
         && pick(2)
