@@ -13,6 +13,7 @@ mod relation;
 mod residue;
 mod rounding;
 mod scalar;
+mod times;
 
 use self::commas::other_commas;
 use crate::budget::Budget;
@@ -220,6 +221,9 @@ impl Comparer<'_> {
             return reason.into();
         }
         if let Some(outcome) = self.residues(gold, answer) {
+            return outcome;
+        }
+        if let Some(outcome) = self.times(gold, answer) {
             return outcome;
         }
         let is_value =

@@ -17,7 +17,10 @@ pub(crate) fn prose(tokens: &[Lexeme]) -> Option<Prose> {
     let mut letters = String::new();
     let mut symbols = 0;
     let mut words = 0;
-    for lexeme in tokens {
+    for (index, lexeme) in tokens.iter().enumerate() {
+        let number_before = letters.ends_with(|c: char| c.is_ascii_digit());
+        let number_behind =
+            matches!(tokens.get(index + 1), Some(next) if matches!(next.token, Token::Number(_)));
         match lexeme.token {
             Token::Word(text) | Token::Text(text) => {
                 words += 1;
@@ -31,11 +34,19 @@ pub(crate) fn prose(tokens: &[Lexeme]) -> Option<Prose> {
                 symbols += 1;
                 letters.extend(text.chars().flat_map(char::to_lowercase));
             }
-            Token::Number(text) => letters.push_str(text),
+            Token::Number(text) => {
+                if number_before {
+                    letters.push(' ');
+                }
+                letters.push_str(text);
+            }
             Token::Op('∧') => letters.push_str("and"),
             Token::Op('∨') => letters.push_str("or"),
             Token::Op('∈') => letters.push_str("in"),
             Token::Op(',') => letters.push(','),
+            // A sign belongs to its number, and a colon may be that of a time.
+            Token::Op('-') if number_behind => letters.push('-'),
+            Token::Op(':') if number_before && number_behind => letters.push(':'),
             Token::Op(':' | ';' | '\'' | '-' | '(' | ')' | '{' | '}') => {}
             _ => return None,
         }
