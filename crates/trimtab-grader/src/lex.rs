@@ -75,6 +75,7 @@ pub(crate) fn lex<'a>(
         commas,
         depth: 0,
         semicolons: text.contains(';'),
+        unit_group: None,
         environments: 0,
         spaced: false,
         tokens: Vec::with_capacity(text.len().min(256) / 2 + 4),
@@ -94,6 +95,8 @@ struct Lexer<'a, 'b> {
     /// Open parentheses, brackets and set braces.
     depth: usize,
     semicolons: bool,
+    /// Where a group is a unit: the second one of `\qty{12}{kg}`.
+    unit_group: Option<usize>,
     environments: usize,
     spaced: bool,
     tokens: Vec<Lexeme<'a>>,
@@ -169,6 +172,11 @@ impl<'a> Lexer<'a, '_> {
             {
                 self.operator(char::from(self.byte(1)));
                 self.at += 3;
+            }
+            b'{' if self.unit_group == Some(self.at) => {
+                if let Some(unit) = self.raw_group()? {
+                    self.push(Token::Text(unit));
+                }
             }
             b'\\' => self.command()?,
             b'a'..=b'z' | b'A'..=b'Z' => self.letters()?,

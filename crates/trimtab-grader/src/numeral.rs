@@ -219,7 +219,11 @@ fn braced_comma(text: &str) -> Option<usize> {
 /// The length of the decimal point at the start of `text`.
 fn decimal_point(text: &str, commas: Commas, nested: bool) -> Option<usize> {
     match text.as_bytes().first()? {
-        b'.' => (!text[1..].starts_with('.')).then_some(1),
+        // The last character of a sentence is not a decimal point.
+        b'.' => {
+            let ends = text[1..].starts_with(|c: char| c == '.' || c.is_whitespace());
+            (!ends && text.len() > 1).then_some(1)
+        }
         b',' if !nested => {
             let decimals = commas == Commas::Decimals
                 && (starts_with_digit(&text[1..]) || text[1..].starts_with('('));
