@@ -11,6 +11,7 @@ mod names;
 mod quantity;
 mod real_set;
 mod relation;
+mod rounding;
 mod scalar;
 
 use self::commas::other_commas;

@@ -4,6 +4,7 @@ use crate::answer::{MAX_BYTES, normalized};
 use crate::clean::clean;
 use crate::equality::{Equality, compare};
 use crate::extract::{extract, gold_answer};
+use crate::identity::same_text;
 use crate::prose::choice_letter;
 use crate::rule::Rule;
 use crate::rules::{Expected, Rules};
@@ -113,13 +114,14 @@ pub fn check(gold: &str, answer: &str, rules: &Rules) -> Verdict {
 /// The verdict on an answer. Adds the rules that led to it to `because`.
 fn judge(gold: &str, answer: &str, rules: Rules, because: &mut Vec<Rule>) -> Verdict {
     let (gold, answer) = (clean(gold), clean(answer));
+    let whole = normalized(&gold);
     let gold = gold_answer(&gold);
     let gold = normalized(&gold);
     let answer = normalized(&answer);
     if gold.is_empty() {
         return Verdict::Undecided(Reason::NotUnderstood);
     }
-    if gold == answer {
+    if gold == answer || same_text(&gold, &answer) || same_text(&whole, &answer) {
         because.push(Rule::SameText);
         return Verdict::Correct;
     }

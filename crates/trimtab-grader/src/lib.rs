@@ -39,6 +39,7 @@ mod verifier;
 mod answer;
 mod date;
 mod expr;
+mod identity;
 mod lex;
 mod number;
 mod numeral;
