@@ -223,7 +223,8 @@ impl<'a> Lexer<'a, '_> {
     fn number(&mut self) {
         let rest = self.rest();
         let items = self.depth > 0 && !(self.commas == Commas::Decimals && self.semicolons);
-        let length = numeral::read(rest, self.commas, items).length;
+        let length = numeral::digits_in_base(rest)
+            .unwrap_or_else(|| numeral::read(rest, self.commas, items).length);
         self.at += length;
         self.push(Token::Number(&rest[..length]));
     }
