@@ -1,7 +1,6 @@
 //! Whether two answers are equal.
 
 mod cases;
-mod clock;
 mod collection;
 mod commas;
 mod expected;
@@ -13,6 +12,7 @@ mod real_set;
 mod relation;
 mod rounding;
 mod scalar;
+mod times;
 
 use self::commas::other_commas;
 use crate::budget::Budget;
@@ -219,7 +219,7 @@ impl Comparer<'_> {
         if let Err(reason) = self.budget.spend(2) {
             return reason.into();
         }
-        if let Some(outcome) = self.clocks(gold, answer) {
+        if let Some(outcome) = self.times(gold, answer) {
             return outcome;
         }
         let is_value =

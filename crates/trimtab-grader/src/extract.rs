@@ -1,9 +1,17 @@
 //! Finding the answer in a text.
 
 mod boxes;
+mod digits;
+mod formula;
+mod letter;
 mod message;
 mod phrase;
+mod piece;
+mod role;
+mod sentence;
+mod span;
 mod value;
+mod word;
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -11,6 +19,7 @@ use std::ops::Range;
 use self::boxes::Boxes;
 pub use self::boxes::last_boxed;
 use self::message::final_message;
+use self::value::Value;
 use crate::clean::clean;
 use crate::rules::Rules;
 
@@ -58,6 +67,8 @@ pub(crate) struct Found<'a> {
     pub(crate) source: AnswerSource,
     /// The bytes of the text that hold it. `None` if it was put together from parts.
     pub(crate) span: Option<Range<usize>>,
+    /// Whether the text shows that this is its answer.
+    pub(crate) certain: bool,
 }
 
 /// The answer in `text`: the first place of [`AnswerSource`] that has one, in their order.
@@ -71,56 +82,68 @@ pub(crate) fn extract(text: &str, rules: Rules, choice: bool) -> Option<Found<'_
             answer: Cow::Borrowed(answer),
             source: AnswerSource::Box,
             span: span(text, answer),
+            certain: true,
         });
     }
     match clean(message) {
         Cow::Borrowed(message) => {
-            let (answer, source) = find(message, rules, choice)?;
-            let span = match &answer {
+            let value = find(message, rules, choice)?;
+            let span = match &value.text {
                 Cow::Borrowed(answer) => span(text, answer),
                 Cow::Owned(_) => None,
             };
             Some(Found {
-                answer,
-                source,
+                answer: value.text,
+                source: value.source,
                 span,
+                certain: value.certain,
             })
         }
         Cow::Owned(message) => {
-            let (answer, source) = find(&message, rules, choice)?;
+            let value = find(&message, rules, choice)?;
             Some(Found {
-                answer: Cow::Owned(answer.into_owned()),
-                source,
+                answer: Cow::Owned(value.text.into_owned()),
+                source: value.source,
                 span: None,
+                certain: value.certain,
             })
         }
     }
 }
 
 /// The answer in a message, and where it was found.
-fn find(message: &str, rules: Rules, choice: bool) -> Option<(Cow<'_, str>, AnswerSource)> {
+fn find(message: &str, rules: Rules, choice: bool) -> Option<Value<'_>> {
+    let found = |text, source| {
+        Some(Value {
+            text,
+            source,
+            certain: true,
+        })
+    };
     match boxes::boxes(message) {
         Boxes::CutOff(content) => {
             let answer = boxes::unclosed(message, content)?;
-            return Some((Cow::Borrowed(answer), AnswerSource::Box));
+            return found(Cow::Borrowed(answer), AnswerSource::Box);
         }
         Boxes::Closed(mut boxes) => {
             boxes::drop_placeholders(message, &mut boxes);
             if let Some(answer) = boxed(message, &boxes) {
-                return Some((answer, AnswerSource::Box));
+                return found(answer, AnswerSource::Box);
             }
         }
     }
-    if let Some(answer) = phrase::find(message) {
-        let letter = choice.then(|| value::last_letter(&answer)).flatten();
-        let letter = letter.map(|letter| Cow::Owned(letter.to_owned()));
-        return Some((letter.unwrap_or(answer), AnswerSource::Phrase));
+    if let Some(value) = phrase::find(message) {
+        let letter = choice.then(|| letter::last(&value.text)).flatten();
+        return match letter.map(str::to_owned) {
+            Some(letter) => found(Cow::Owned(letter), AnswerSource::Phrase),
+            None => Some(value),
+        };
     }
-    if choice && let Some(letter) = value::last_letter(message) {
-        return Some((Cow::Borrowed(letter), AnswerSource::Choice));
+    if choice && let Some(letter) = letter::last(message) {
+        return found(Cow::Borrowed(letter), AnswerSource::Choice);
     }
     if let Some(answer) = value::whole(message) {
-        return Some((Cow::Borrowed(answer), AnswerSource::Whole));
+        return found(Cow::Borrowed(answer), AnswerSource::Whole);
     }
     value::last(message).filter(|_| rules.fallback)
 }

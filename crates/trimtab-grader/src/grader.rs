@@ -37,6 +37,15 @@ pub fn grade(gold: &str, text: &str, rules: &Rules) -> Grade {
             span: None,
         };
     };
+    if !found.certain {
+        return Grade {
+            verdict: Verdict::Undecided(Reason::UnclearValue),
+            because: Vec::new(),
+            extracted: Some(found.answer.into_owned()),
+            source: Some(found.source),
+            span: found.span,
+        };
+    }
     Grade {
         source: Some(found.source),
         span: found.span,

@@ -22,6 +22,8 @@ pub(crate) fn prose(tokens: &[Lexeme]) -> Option<Prose> {
         lexeme.is_some_and(|lexeme| matches!(lexeme.token, Token::Number(_)))
     };
     for (at, lexeme) in tokens.iter().enumerate() {
+        let number_before = letters.ends_with(|c: char| c.is_ascii_digit());
+        let number_behind = is_number(at + 1);
         match lexeme.token {
             Token::Word(text) | Token::Text(text) => {
                 words += 1;
@@ -33,13 +35,19 @@ pub(crate) fn prose(tokens: &[Lexeme]) -> Option<Prose> {
                 symbols += 1;
                 letters.extend(text.chars().flat_map(char::to_lowercase));
             }
-            Token::Number(text) => letters.push_str(text),
+            Token::Number(text) => {
+                if number_before {
+                    letters.push(' ');
+                }
+                letters.push_str(text);
+            }
             Token::Op('∧') => letters.push_str("and"),
             Token::Op('∨') => letters.push_str("or"),
             Token::Op('∈') => letters.push_str("in"),
             Token::Op(',') => letters.push(','),
-            // A sign or part of a number.
-            Token::Op(sign @ (':' | '\'' | '-')) if is_number(at + 1) => letters.push(sign),
+            // A sign belongs to its number, and a colon may be that of a time.
+            Token::Op(sign @ ('-' | '\'')) if number_behind => letters.push(sign),
+            Token::Op(':') if number_before && number_behind => letters.push(':'),
             Token::Op(':' | ';' | '\'' | '-' | '(' | ')' | '{' | '}') => {}
             _ => return None,
         }

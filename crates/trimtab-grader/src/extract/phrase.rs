@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use memchr::memmem;
 
-use super::value::{self, is_formula};
+use super::AnswerSource;
+use super::formula;
+use super::value::{self, Value, is_formula};
 
 /// Markers that are followed by the answer itself.
 const MARKERS: [&str; 9] = [
@@ -26,7 +28,7 @@ const MAX_SENTENCE: usize = 4_096;
 const VERBS: [&str; 4] = ["is", "are", "was", "would be"];
 
 /// The answer after the last phrase that announces one.
-pub(super) fn find(text: &str) -> Option<Cow<'_, str>> {
+pub(super) fn find(text: &str) -> Option<Value<'_>> {
     let behind = |marker: &str| {
         memmem::find_iter(text.as_bytes(), marker)
             .last()
@@ -78,12 +80,19 @@ fn link(text: &str, start: usize, end: usize) -> Option<usize> {
 }
 
 /// The answer at the start of `text`, up to the end of the sentence.
-fn clause(text: &str) -> Option<Cow<'_, str>> {
+fn clause(text: &str) -> Option<Value<'_>> {
+    let found = |text, certain| {
+        Some(Value {
+            text,
+            source: AnswerSource::Phrase,
+            certain,
+        })
+    };
     let text = text.trim_start_matches(|c: char| {
         c.is_whitespace() || matches!(c, '*' | ':' | '"' | '`' | '_' | '>' | '：')
     });
-    if let Some(formulas) = value::leading_formulas(text) {
-        return Some(formulas);
+    if let Some(formulas) = formula::leading(text) {
+        return found(formulas, true);
     }
     let mut end = text.len().min(MAX_SENTENCE);
     while !text.is_char_boundary(end) {
@@ -97,22 +106,22 @@ fn clause(text: &str) -> Option<Cow<'_, str>> {
         return None;
     }
     if is_formula(answer) {
-        return Some(Cow::Borrowed(answer));
+        return found(Cow::Borrowed(answer), true);
     }
-    if let Some(leading) = value::leading_value(answer) {
-        return Some(Cow::Borrowed(leading));
+    if let Some(leading) = value::leading(answer) {
+        return found(leading.text, leading.certain);
     }
     // A whole sentence: what follows "is", or else the last value.
     let says = answer.rfind(" is ").map(|at| trimmed(&answer[at + 4..]));
     if let Some(says) = says
-        && let Some(leading) = value::leading_value(says)
+        && let Some(leading) = value::leading(says)
     {
-        return Some(Cow::Borrowed(leading));
+        return found(leading.text, leading.certain);
     }
-    if let Some((value, _)) = value::last(answer) {
-        return Some(value);
+    if let Some(value) = value::last(answer) {
+        return found(value.text, value.certain);
     }
-    Some(Cow::Borrowed(answer))
+    found(Cow::Borrowed(answer), true)
 }
 
 /// The first sentence of a line.
