@@ -76,6 +76,7 @@ pub(crate) fn lex<'a>(
         commas,
         depth: 0,
         semicolons: text.contains(';'),
+        unit_group: None,
         environments: 0,
         brackets: false,
         spaced: false,
@@ -101,6 +102,8 @@ struct Lexer<'a, 'b> {
     /// Open parentheses, brackets and set braces.
     depth: usize,
     semicolons: bool,
+    /// Where a group is a unit: the second one of `\qty{12}{kg}`.
+    unit_group: Option<usize>,
     environments: usize,
     /// Whether there is a bracket that may point outwards: `]0,1[`.
     brackets: bool,
@@ -188,6 +191,11 @@ impl<'a> Lexer<'a, '_> {
                 self.operator(char::from(self.byte(1)));
                 self.at += 3;
             }
+            b'{' if self.unit_group == Some(self.at) => {
+                if let Some(unit) = self.raw_group()? {
+                    self.push(Token::Text(unit));
+                }
+            }
             b'\\' => self.command()?,
             b'a'..=b'z' | b'A'..=b'Z' => self.letters()?,
             _ => self.character()?,
@@ -233,7 +241,8 @@ impl<'a> Lexer<'a, '_> {
     fn number(&mut self) {
         let rest = self.rest();
         let items = self.depth > 0 && !(self.commas == Commas::Decimals && self.semicolons);
-        let length = numeral::read(rest, self.commas, items).length;
+        let length = numeral::digits_in_base(rest)
+            .unwrap_or_else(|| numeral::read(rest, self.commas, items).length);
         self.at += length;
         self.push(Token::Number(&rest[..length]));
     }

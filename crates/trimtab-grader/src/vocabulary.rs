@@ -38,6 +38,8 @@ pub(crate) enum Meaning {
     NumberSet,
     /// A currency, by the name of its unit.
     Currency(&'static str),
+    /// A number and its unit in two groups: `\qty{12}{kg}`.
+    Quantity,
     /// The negation of the relation that follows: `\not=`.
     Not,
 }

@@ -193,12 +193,10 @@ impl Parser<'_, '_, '_> {
         match token {
             Token::Number(digits) => {
                 self.advance();
-                if self.next_is('_') {
-                    self.at += 1;
-                    let base = self.index()?;
-                    return number::in_base(digits, &base, self.budget);
+                match self.base()? {
+                    Some(base) => number::in_base(digits, &base, self.budget),
+                    None => number::parse(digits, self.commas, self.budget),
                 }
-                number::parse(digits, self.commas, self.budget)
             }
             Token::Symbol(name) => self.symbol(name),
             Token::Command(_) => Err(Reason::NotUnderstood),
@@ -251,6 +249,11 @@ impl Parser<'_, '_, '_> {
                     }
                 }
                 self.at += 1;
+                if matches!(operator, '(' | '{')
+                    && let Some(number) = self.grouped_digits(operator)?
+                {
+                    return Ok(number);
+                }
                 self.group(operator)
             }
         }
@@ -303,6 +306,50 @@ impl Parser<'_, '_, '_> {
         has(|token| matches!(token, Token::Symbol("i")))
             && has(|token| matches!(token, Token::Number(_)))
             && !has(|token| matches!(token, Token::Symbol(name) if name != "i"))
+    }
+
+    /// The base of the number before: `_2`, `base 2`, `(base 2)`.
+    fn base(&mut self) -> Result<Option<String>, Reason> {
+        if self.next_is('_') {
+            self.at += 1;
+            return Ok(Some(self.index()?));
+        }
+        let opened = usize::from(self.next_is('(') || self.peek() == Some(Token::Op('∈')));
+        if self.peek_at(opened) != Some(Token::Word("base")) {
+            return Ok(None);
+        }
+        let (Token::Number(base) | Token::Word(base)) =
+            self.peek_at(opened + 1).ok_or(Reason::NotUnderstood)?
+        else {
+            return Err(Reason::NotUnderstood);
+        };
+        let opened = self.next_is('(');
+        self.at += if opened || self.next_is('∈') { 3 } else { 2 };
+        if opened {
+            self.expect(')')?;
+        }
+        Ok(Some(base.to_owned()))
+    }
+
+    /// Digits in a group with their base: `(1010)_2`.
+    fn grouped_digits(&mut self, open: char) -> Result<Option<Expr>, Reason> {
+        let close = if open == '(' { ')' } else { '}' };
+        // `x^{2}_{i}` has a letter for the base of its power.
+        let before = self.at.checked_sub(2).map(|at| self.tokens[at].token);
+        if matches!(before, Some(Token::Op('^' | '_'))) {
+            return Ok(None);
+        }
+        let (Some(Token::Number(digits)), Some(Token::Op(closing)), Some(Token::Op('_'))) =
+            (self.peek(), self.peek_at(1), self.peek_at(2))
+        else {
+            return Ok(None);
+        };
+        if closing != close {
+            return Ok(None);
+        }
+        self.at += 3;
+        let base = self.index()?;
+        number::in_base(digits, &base, self.budget).map(Some)
     }
 
     /// Whether a number in parentheses follows without a blank, as in `I(0)`.

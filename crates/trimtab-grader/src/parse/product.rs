@@ -36,6 +36,11 @@ impl Parser<'_, '_, '_> {
                     let divisor = self.factor()?;
                     product = Expr::Call("mod", vec![product, divisor]);
                 }
+                Some(Token::Op('‰')) => {
+                    self.chain()?;
+                    self.at += 1;
+                    product = over(product, Expr::integer(1_000));
+                }
                 Some(Token::Op('%')) => {
                     self.chain()?;
                     self.at += 1;

@@ -95,13 +95,14 @@ fn operator(name: &str) -> Option<char> {
         "lor" | "vee" => '∨',
         "colon" => ':',
         "%" | "percent" => '%',
+        "permil" | "textperthousand" => '‰',
         _ => return None,
     })
 }
 
 /// The meaning of any other command.
 fn construct(name: &str) -> Option<Meaning> {
-    use Meaning::{Accent, Construct, Currency, Not, NumberSet, OperatorName, Symbol};
+    use Meaning::{Accent, Construct, Currency, Not, NumberSet, OperatorName, Quantity, Symbol};
     Some(match name {
         "operatorname" | "mathopname" => OperatorName,
         "vec" | "hat" | "bar" | "dot" | "ddot" | "tilde" | "widehat" | "widetilde" | "overline"
@@ -109,6 +110,7 @@ fn construct(name: &str) -> Option<Meaning> {
         | "mathbbm" | "mathds" | "Bbb" | "mathcal" | "mathfrak" | "mathscr" | "wideparen"
         | "overarc" | "underset" | "stackrel" => Accent,
         "R" | "Z" | "N" | "Q" | "C" => NumberSet,
+        "qty" | "SI" => Quantity,
         "not" => Not,
         "textdollar" => Currency("dollar"),
         "euro" | "texteuro" | "EUR" => Currency("euro"),
