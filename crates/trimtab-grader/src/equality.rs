@@ -277,6 +277,10 @@ impl Comparer<'_> {
             (Expr::Quantity(left, _), right) if !left.is_scalar() => self.compare(left, right),
             (left, Expr::Quantity(right, _)) if !right.is_scalar() => self.compare(left, right),
             (Expr::Ratio(parts), Expr::Ratio(others)) => self.ratios(parts, others),
+            // A proportion has no unit.
+            (Expr::Ratio(_), Expr::Quantity(..)) | (Expr::Quantity(..), Expr::Ratio(_)) => {
+                Reason::Units.into()
+            }
             (Expr::Ratio(parts), other) if parts.len() == 2 && other.is_scalar() => {
                 self.scalars(gold, other)
             }
