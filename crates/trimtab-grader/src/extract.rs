@@ -1,8 +1,10 @@
 //! Finding the answer in a text.
 
 mod boxes;
+mod choice;
 mod message;
 mod phrase;
+mod tag;
 mod value;
 
 use std::borrow::Cow;
@@ -11,6 +13,7 @@ use std::ops::Range;
 use self::boxes::Boxes;
 pub use self::boxes::last_boxed;
 use self::message::final_message;
+use self::phrase::Announced;
 use crate::clean::clean;
 use crate::rules::Rules;
 
@@ -94,6 +97,22 @@ pub(crate) fn extract(text: &str, rules: Rules, choice: bool) -> Option<Found<'_
 
 /// The answer in a message, and where it was found.
 fn find(message: &str, rules: Rules, choice: bool) -> Option<(Cow<'_, str>, AnswerSource)> {
+    let Some(content) = tag::content(message) else {
+        return find_in(message, rules, choice);
+    };
+    let rules = Rules {
+        fallback: false,
+        ..rules
+    };
+    match find_in(content, rules, choice) {
+        Some((answer, AnswerSource::Box)) => Some((answer, AnswerSource::Box)),
+        Some((answer, _)) => Some((answer, AnswerSource::Phrase)),
+        None => Some((phrase::tagged(content, choice)?, AnswerSource::Phrase)),
+    }
+}
+
+/// The answer in a message without tags.
+fn find_in(message: &str, rules: Rules, choice: bool) -> Option<(Cow<'_, str>, AnswerSource)> {
     match boxes::boxes(message) {
         Boxes::CutOff(content) => {
             let answer = boxes::unclosed(message, content)?;
@@ -101,23 +120,27 @@ fn find(message: &str, rules: Rules, choice: bool) -> Option<(Cow<'_, str>, Answ
         }
         Boxes::Closed(mut boxes) => {
             boxes::drop_placeholders(message, &mut boxes);
+            let behind = boxes.last().map_or(message.len(), |last| last.whole.end);
+            if let Some(answer) = phrase::correction(&message[behind..], choice) {
+                return Some((answer, AnswerSource::Phrase));
+            }
             if let Some(answer) = boxed(message, &boxes) {
                 return Some((answer, AnswerSource::Box));
             }
         }
     }
-    if let Some(answer) = phrase::find(message) {
-        let letter = choice.then(|| value::last_letter(&answer)).flatten();
-        let letter = letter.map(|letter| Cow::Owned(letter.to_owned()));
-        return Some((letter.unwrap_or(answer), AnswerSource::Phrase));
-    }
-    if choice && let Some(letter) = value::last_letter(message) {
+    let rest = match phrase::find(message, choice) {
+        Some(Announced::Answer(answer)) => return Some((answer, AnswerSource::Phrase)),
+        Some(Announced::Nothing(end)) => &message[end..],
+        None => message,
+    };
+    if choice && let Some(letter) = choice::last(rest) {
         return Some((Cow::Borrowed(letter), AnswerSource::Choice));
     }
-    if let Some(answer) = value::whole(message) {
+    if let Some(answer) = value::whole(rest) {
         return Some((Cow::Borrowed(answer), AnswerSource::Whole));
     }
-    value::last(message).filter(|_| rules.fallback)
+    value::last(rest).filter(|_| rules.fallback)
 }
 
 /// The bytes of `text` that `answer` is. `None` if it is no part of it.
@@ -127,11 +150,18 @@ fn span(text: &str, answer: &str) -> Option<Range<usize>> {
     (end <= text.len()).then_some(start..end)
 }
 
-/// The answer in a gold text: the content of its boxes, or the whole text if it has none.
+/// The answer in a gold text: the content of its boxes, what it announces, or the whole text.
 pub(crate) fn gold_answer(text: &str) -> Cow<'_, str> {
-    match boxes::boxes(text) {
-        Boxes::Closed(boxes) => joined(text, &boxes).unwrap_or(Cow::Borrowed(text)),
-        Boxes::CutOff(_) => Cow::Borrowed(text),
+    if let Boxes::Closed(boxes) = boxes::boxes(text)
+        && let Some(answer) = joined(text, &boxes)
+    {
+        return answer;
+    }
+    // A whole solution, not an answer in words.
+    let is_solution = text.contains('\n') || text.contains("####");
+    match is_solution.then(|| phrase::find(text, false)).flatten() {
+        Some(Announced::Answer(answer)) => answer,
+        Some(Announced::Nothing(_)) | None => Cow::Borrowed(text),
     }
 }
 
