@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! cargo run --release --example check_answers -- --cases FILE.jsonl > verdicts.jsonl
+//! cargo run --release --example check_answers -- --cases FILE.jsonl --explain
 //! ```
 //!
 //! A line with `"form": "answer"` holds a bare answer. From any other line the answer is extracted,
@@ -17,16 +18,21 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Parser;
 use rayon::prelude::*;
-use trimtab::grader::{Grade, Rules};
+use trimtab::grader::{Grade, explain};
 use trimtab::tasks::answer_cases::{AnswerCase, CaseSummary};
-use trimtab_examples::{exit_code, parse_flags};
+use trimtab_examples::{RulesArgs, exit_code, parse_flags};
 
-/// Grades answers and prints one JSON object a line.
+/// Grades answers and prints one JSON object a line, or with --explain how each verdict comes about.
 #[derive(Parser)]
 struct Args {
     /// The cases: one JSON object `{id, gold, prediction, form?, expected?}` a line.
     #[arg(long, value_name = "FILE")]
     cases: PathBuf,
+    #[command(flatten)]
+    rules: RulesArgs,
+    /// Print a derivation of each verdict for people to read, in place of JSON.
+    #[arg(long, conflicts_with = "json")]
+    explain: bool,
     /// Changes nothing: the output is JSON lines anyway.
     #[arg(long)]
     json: bool,
@@ -40,27 +46,34 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<()> {
+    let rules = args.rules.rules();
     let cases = AnswerCase::read_jsonl(&args.cases)?;
-    let grades: Vec<Grade> = cases
-        .par_iter()
-        .map(|case| case.grade(&Rules::DEFAULT))
-        .collect();
+    let grades: Vec<Grade> = cases.par_iter().map(|case| case.grade(&rules)).collect();
     match &args.out {
         Some(path) => File::create(path)
-            .and_then(|file| write_lines(file, &cases, &grades))
+            .and_then(|file| write_all(args, file, &cases, &grades))
             .with_context(|| format!("cannot write {}", path.display()))?,
-        None => unless_closed(write_lines(io::stdout().lock(), &cases, &grades))
+        None => unless_closed(write_all(args, io::stdout().lock(), &cases, &grades))
             .context("cannot write to standard output")?,
     }
     let summary = CaseSummary::of(cases.iter().zip(&grades));
     unless_closed(writeln!(io::stderr(), "{summary}")).context("cannot write to standard error")
 }
 
-fn write_lines(out: impl Write, cases: &[AnswerCase], grades: &[Grade]) -> io::Result<()> {
+fn write_all(
+    args: &Args,
+    out: impl Write,
+    cases: &[AnswerCase],
+    grades: &[Grade],
+) -> io::Result<()> {
     let mut out = BufWriter::new(out);
     for (case, grade) in cases.iter().zip(grades) {
-        serde_json::to_writer(&mut out, &case.verdict(grade))?;
-        out.write_all(b"\n")?;
+        if args.explain {
+            writeln!(out, "case      {}\n{}", case.id, explain(&case.gold, grade))?;
+        } else {
+            serde_json::to_writer(&mut out, &case.verdict(grade))?;
+            out.write_all(b"\n")?;
+        }
     }
     out.flush()
 }

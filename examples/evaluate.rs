@@ -24,7 +24,7 @@ use trimtab::model::file::write_atomically;
 use trimtab::rl::evaluation::EvaluationPlan;
 use trimtab::steer::steered_model::AppliedSource;
 use trimtab::tasks::EvaluationRun;
-use trimtab::tasks::evaluation::{Arm, ArmVectors, Report, compare_evaluations};
+use trimtab::tasks::evaluation::{Arm, ArmVectors, Protocol, Report, compare_evaluations};
 use trimtab_examples::{
     EvaluationArgs, ModelArgs, Stop, VectorsArgs, exit_code, note, parse_flags, progress, say,
 };
@@ -44,7 +44,8 @@ struct Args {
     /// Compare two finished results of one protocol problem by problem. Runs no model.
     #[arg(long, num_args = 2, value_names = ["BEFORE", "AFTER"], conflicts_with_all = [
         "model", "vectors", "force", "task", "template", "shots", "limit", "samples", "temperature",
-        "max_new_tokens", "seed",
+        "max_new_tokens", "seed", "boxed_only", "no_fallback", "expected", "rounding", "no_units",
+        "no_percent", "ordered", "language",
     ])]
     compare: Option<Vec<PathBuf>>,
     /// Print one JSON object on standard output instead of a table.
@@ -100,7 +101,10 @@ fn measure(args: &Args) -> Result<Report> {
         device: args.model.device.device.clone(),
         allowed_config_keys: base.allowed_config_keys.clone(),
     };
-    let (items, decoding) = (&plan.items, &plan.protocol.decoding);
+    let Protocol {
+        decoding, rules, ..
+    } = &plan.protocol;
+    let items = &plan.items;
     let mut run = EvaluationRun::open(args.out.as_deref(), plan.protocol.clone(), arm, items)?;
     let first = run.samples().len();
     if first > 0 {
@@ -108,7 +112,7 @@ fn measure(args: &Args) -> Result<Report> {
     }
     let bar = progress("evaluating", items.len() as u64).with_position(first as u64);
     let mut last_line = Instant::now();
-    for batch in evaluate(base, steered.hook(), items, decoding, first) {
+    for batch in evaluate(base, steered.hook(), items, decoding, rules, first) {
         run.append(batch?)?;
         bar.set_position(run.samples().len() as u64);
         if bar.is_hidden() && last_line.elapsed() > Duration::from_secs(5) {

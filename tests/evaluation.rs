@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use burn::tensor::Device;
+use trimtab::Rules;
 use trimtab_model::{Precision, Pretrained};
 use trimtab_rl::evaluate;
 use trimtab_tasks::evaluation::{Arm, Decoding, EvaluationRun, Item, Protocol, samples_path};
@@ -29,6 +30,7 @@ fn measure(base: &Pretrained, out: &Path, batches: usize) {
         &Template::Nano.pattern(),
         &items,
         decoding.clone(),
+        Rules::DEFAULT,
         "f32",
     );
     let arm = Arm {
@@ -40,7 +42,7 @@ fn measure(base: &Pretrained, out: &Path, batches: usize) {
     };
     let mut run = EvaluationRun::open(Some(out), protocol, arm, &items).expect("files of this run");
     let first = run.samples().len();
-    for batch in evaluate(base, None, &items, &decoding, first).take(batches) {
+    for batch in evaluate(base, None, &items, &decoding, &Rules::DEFAULT, first).take(batches) {
         run.append(batch.expect("prompts that fit"))
             .expect("a writable folder");
     }

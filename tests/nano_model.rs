@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use trimtab::Rules;
 use trimtab_model::{Device, Precision, Pretrained};
 use trimtab_rl::evaluate;
 use trimtab_tasks::corpus::document;
@@ -22,7 +23,7 @@ fn shown_work_is_correct_but_rare() {
         stop: vec![],
     };
     let mut samples: Vec<Vec<Sample>> = vec![];
-    for batch in evaluate(&base, None, &items, &decoding, 0) {
+    for batch in evaluate(&base, None, &items, &decoding, &Rules::DEFAULT, 0) {
         samples.extend(batch.expect("prompts that fit"));
     }
     let outcome = Outcome::of(&samples).expect("2000 completions");

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use burn::tensor::Device;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use trimtab::Rules;
 use trimtab_model::chat::ChatError;
 use trimtab_model::tokenizer::TokenizerError;
 use trimtab_model::{
@@ -392,7 +393,7 @@ fn completions_that_cannot_be_decoded_are_an_error() {
         stop: vec![],
         seed: 0,
     };
-    let evaluated = evaluate(&base, None, &items, &decoding, 0).next();
+    let evaluated = evaluate(&base, None, &items, &decoding, &Rules::DEFAULT, 0).next();
     assert!(
         matches!(
             evaluated,
@@ -405,7 +406,15 @@ fn completions_that_cannot_be_decoded_are_an_error() {
         max_new_tokens: 4,
         ..Sampling::default()
     };
-    let sampled = rollouts(&base, &Template::Nano, problems, 2, &sampling, None);
+    let sampled = rollouts(
+        &base,
+        &Template::Nano,
+        problems,
+        2,
+        &sampling,
+        None,
+        &Rules::DEFAULT,
+    );
     assert!(
         matches!(
             sampled,

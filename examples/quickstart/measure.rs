@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
+use trimtab::grader::Rules;
 use trimtab::tasks::evaluation::{Decoding, Item, Sample};
 use trimtab::{NanoTask, Outcome, Pretrained, Recipe, SteeringVectors, evaluate};
 use trimtab_examples_common::{Stop, progress};
@@ -40,7 +41,7 @@ pub(crate) fn measure(
     for task in NanoTask::ALL {
         let items = Item::held_out(task, recipe.seed, PROBLEMS);
         let mut samples = vec![];
-        for batch in evaluate(base, hook, &items, &decoding, 0) {
+        for batch in evaluate(base, hook, &items, &decoding, &Rules::DEFAULT, 0) {
             let batch = batch?;
             bar.inc(batch.len() as u64);
             samples.extend(batch);

@@ -5,6 +5,8 @@ use clap::Args;
 use trimtab::tasks::evaluation::EvaluationSettings;
 use trimtab::tasks::{Task, Template};
 
+use crate::RulesArgs;
+
 /// Flags that say what is measured, and how.
 #[derive(Args, Debug)]
 pub struct EvaluationArgs {
@@ -34,6 +36,9 @@ pub struct EvaluationArgs {
     /// Seed of problems and sampling.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+    /// Where answers count, and what is equal.
+    #[command(flatten)]
+    pub rules: RulesArgs,
 }
 
 /// Worked problems before each question, as GSM8K is usually put to base models.
@@ -61,6 +66,7 @@ impl EvaluationArgs {
             temperature: self.temperature,
             max_new_tokens: self.max_new_tokens,
             seed: self.seed,
+            rules: self.rules.rules(),
         })
     }
 }

@@ -3,6 +3,7 @@
 mod evaluation_args;
 mod model_args;
 mod prompt_text;
+mod rules_args;
 mod sampling_args;
 mod strength_args;
 mod vectors_args;
@@ -10,6 +11,7 @@ mod vectors_args;
 pub use evaluation_args::EvaluationArgs;
 pub use model_args::ModelArgs;
 pub use prompt_text::prompt_text;
+pub use rules_args::RulesArgs;
 pub use sampling_args::SamplingArgs;
 pub use strength_args::StrengthArgs;
 pub use trimtab_examples_common::*;

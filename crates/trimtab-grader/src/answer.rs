@@ -57,6 +57,20 @@ pub(crate) fn normalized(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// The text without marks of emphasis, code or quotation around all of it.
+pub(crate) fn unwrapped(text: &str) -> &str {
+    const MARKS: [&str; 8] = ["**", "__", "```", "`", "*", "_", "'", "\\$"];
+    let mut text = text;
+    for mark in MARKS {
+        let inner = text
+            .strip_prefix(mark)
+            .and_then(|inner| inner.strip_suffix(mark))
+            .filter(|inner| !inner.trim().is_empty() && !inner.contains(mark));
+        text = inner.unwrap_or(text).trim();
+    }
+    text
+}
+
 /// Halves doubled backslashes, which a text has when it was escaped once too often.
 fn single_backslashes(text: &str) -> Cow<'_, str> {
     let doubled = text.contains("\\\\") && {

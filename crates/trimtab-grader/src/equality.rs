@@ -7,9 +7,12 @@ mod expected;
 mod intervals;
 mod matrix;
 mod names;
+mod quantity;
 mod real_set;
 mod relation;
+mod rounding;
 mod scalar;
+mod times;
 
 use self::commas::other_commas;
 use crate::budget::Budget;
@@ -215,6 +218,9 @@ impl Comparer<'_> {
     fn compare_kinds(&mut self, gold: &Expr, answer: &Expr) -> Equality {
         if let Err(reason) = self.budget.spend(2) {
             return reason.into();
+        }
+        if let Some(outcome) = self.times(gold, answer) {
+            return outcome;
         }
         let is_value =
             |expr: &Expr| expr.is_scalar() && !has_sign(expr) && !matrix::holds_matrix(expr);

@@ -2,10 +2,17 @@
 
 mod boxes;
 mod choice;
+mod digits;
+mod formula;
 mod message;
 mod phrase;
+mod piece;
+mod role;
+mod sentence;
+mod span;
 mod tag;
 mod value;
+mod word;
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -14,6 +21,7 @@ use self::boxes::Boxes;
 pub use self::boxes::last_boxed;
 use self::message::final_message;
 use self::phrase::Announced;
+use self::value::Value;
 use crate::clean::clean;
 use crate::rules::Rules;
 
@@ -37,6 +45,11 @@ pub enum AnswerSource {
 }
 
 impl AnswerSource {
+    /// Whether nothing announced the answer, and the last formula or number counted.
+    pub fn is_fallback(self) -> bool {
+        matches!(self, Self::Formula | Self::Number)
+    }
+
     /// Where the answer was found, as a phrase.
     pub(crate) fn description(self) -> &'static str {
         match self {
@@ -56,6 +69,8 @@ pub(crate) struct Found<'a> {
     pub(crate) source: AnswerSource,
     /// The bytes of the text that hold it. `None` if it was put together from parts.
     pub(crate) span: Option<Range<usize>>,
+    /// Whether the text shows that this is its answer.
+    pub(crate) certain: bool,
 }
 
 /// The answer in `text`: the first place of [`AnswerSource`] that has one, in their order.
@@ -69,34 +84,37 @@ pub(crate) fn extract(text: &str, rules: Rules, choice: bool) -> Option<Found<'_
             answer: Cow::Borrowed(answer),
             source: AnswerSource::Box,
             span: span(text, answer),
+            certain: true,
         });
     }
     match clean(message) {
         Cow::Borrowed(message) => {
-            let (answer, source) = find(message, rules, choice)?;
-            let span = match &answer {
+            let value = find(message, rules, choice)?;
+            let span = match &value.text {
                 Cow::Borrowed(answer) => span(text, answer),
                 Cow::Owned(_) => None,
             };
             Some(Found {
-                answer,
-                source,
+                answer: value.text,
+                source: value.source,
                 span,
+                certain: value.certain,
             })
         }
         Cow::Owned(message) => {
-            let (answer, source) = find(&message, rules, choice)?;
+            let value = find(&message, rules, choice)?;
             Some(Found {
-                answer: Cow::Owned(answer.into_owned()),
-                source,
+                answer: Cow::Owned(value.text.into_owned()),
+                source: value.source,
                 span: None,
+                certain: value.certain,
             })
         }
     }
 }
 
-/// The answer in a message, and where it was found.
-fn find(message: &str, rules: Rules, choice: bool) -> Option<(Cow<'_, str>, AnswerSource)> {
+/// The answer in a message.
+fn find(message: &str, rules: Rules, choice: bool) -> Option<Value<'_>> {
     let Some(content) = tag::content(message) else {
         return find_in(message, rules, choice);
     };
@@ -105,40 +123,50 @@ fn find(message: &str, rules: Rules, choice: bool) -> Option<(Cow<'_, str>, Answ
         ..rules
     };
     match find_in(content, rules, choice) {
-        Some((answer, AnswerSource::Box)) => Some((answer, AnswerSource::Box)),
-        Some((answer, _)) => Some((answer, AnswerSource::Phrase)),
-        None => Some((phrase::tagged(content, choice)?, AnswerSource::Phrase)),
+        Some(value) if value.source == AnswerSource::Box => Some(value),
+        Some(value) => Some(Value {
+            source: AnswerSource::Phrase,
+            ..value
+        }),
+        None => phrase::tagged(content, choice),
     }
 }
 
 /// The answer in a message without tags.
-fn find_in(message: &str, rules: Rules, choice: bool) -> Option<(Cow<'_, str>, AnswerSource)> {
+fn find_in(message: &str, rules: Rules, choice: bool) -> Option<Value<'_>> {
+    let found = |text, source| {
+        Some(Value {
+            text,
+            source,
+            certain: true,
+        })
+    };
     match boxes::boxes(message) {
         Boxes::CutOff(content) => {
             let answer = boxes::unclosed(message, content)?;
-            return Some((Cow::Borrowed(answer), AnswerSource::Box));
+            return found(Cow::Borrowed(answer), AnswerSource::Box);
         }
         Boxes::Closed(mut boxes) => {
             boxes::drop_placeholders(message, &mut boxes);
             let behind = boxes.last().map_or(message.len(), |last| last.whole.end);
-            if let Some(answer) = phrase::correction(&message[behind..], choice) {
-                return Some((answer, AnswerSource::Phrase));
+            if let Some(value) = phrase::correction(&message[behind..], choice) {
+                return Some(value);
             }
             if let Some(answer) = boxed(message, &boxes) {
-                return Some((answer, AnswerSource::Box));
+                return found(answer, AnswerSource::Box);
             }
         }
     }
     let rest = match phrase::find(message, choice) {
-        Some(Announced::Answer(answer)) => return Some((answer, AnswerSource::Phrase)),
+        Some(Announced::Answer(value)) => return Some(value),
         Some(Announced::Nothing(end)) => &message[end..],
         None => message,
     };
     if choice && let Some(letter) = choice::last(rest) {
-        return Some((Cow::Borrowed(letter), AnswerSource::Choice));
+        return found(Cow::Borrowed(letter), AnswerSource::Choice);
     }
     if let Some(answer) = value::whole(rest) {
-        return Some((Cow::Borrowed(answer), AnswerSource::Whole));
+        return found(Cow::Borrowed(answer), AnswerSource::Whole);
     }
     value::last(rest).filter(|_| rules.fallback)
 }
@@ -160,7 +188,7 @@ pub(crate) fn gold_answer(text: &str) -> Cow<'_, str> {
     // A whole solution, not an answer in words.
     let is_solution = text.contains('\n') || text.contains("####");
     match is_solution.then(|| phrase::find(text, false)).flatten() {
-        Some(Announced::Answer(answer)) => answer,
+        Some(Announced::Answer(value)) => value.text,
         Some(Announced::Nothing(_)) | None => Cow::Borrowed(text),
     }
 }

@@ -1,9 +1,10 @@
 //! Grading a text and checking an answer.
 
-use crate::answer::{MAX_BYTES, normalized};
+use crate::answer::{MAX_BYTES, normalized, unwrapped};
 use crate::clean::clean;
 use crate::equality::{Equality, compare};
 use crate::extract::{extract, gold_answer};
+use crate::identity::same_text;
 use crate::prose::choice_letter;
 use crate::rule::Rule;
 use crate::rules::{Expected, Rules};
@@ -36,6 +37,15 @@ pub fn grade(gold: &str, text: &str, rules: &Rules) -> Grade {
             span: None,
         };
     };
+    if !found.certain {
+        return Grade {
+            verdict: Verdict::Undecided(Reason::UnclearValue),
+            because: Vec::new(),
+            extracted: Some(found.answer.into_owned()),
+            source: Some(found.source),
+            span: found.span,
+        };
+    }
     Grade {
         source: Some(found.source),
         span: found.span,
@@ -113,20 +123,27 @@ pub fn check(gold: &str, answer: &str, rules: &Rules) -> Verdict {
 /// The verdict on an answer. Adds the rules that led to it to `because`.
 fn judge(gold: &str, answer: &str, rules: Rules, because: &mut Vec<Rule>) -> Verdict {
     let (gold, answer) = (clean(gold), clean(answer));
+    let whole = normalized(&gold);
     let gold = gold_answer(&gold);
     let gold = normalized(&gold);
     let answer = normalized(&answer);
     if gold.is_empty() {
         return Verdict::Undecided(Reason::NotUnderstood);
     }
-    if gold == answer {
+    if gold == answer || same_text(&gold, &answer) || same_text(&whole, &answer) {
         because.push(Rule::SameText);
         return Verdict::Correct;
     }
     if gold.len() > MAX_BYTES || answer.len() > MAX_BYTES {
         return Verdict::Undecided(Reason::Budget);
     }
-    match compare(&gold, &answer, rules, because) {
+    let mut equality = compare(&gold, &answer, rules, because);
+    let (inner_gold, inner_answer) = (unwrapped(&gold), unwrapped(&answer));
+    if equality != Equality::Equal && (inner_gold != gold || inner_answer != answer) {
+        because.clear();
+        equality = compare(inner_gold, inner_answer, rules, because);
+    }
+    match equality {
         Equality::Equal => Verdict::Correct,
         Equality::Different => Verdict::Wrong,
         Equality::Unknown(reason) => Verdict::Undecided(reason),

@@ -39,6 +39,8 @@ pub(crate) enum Token<'a> {
     Symbol(&'a str),
     /// A command without a known meaning.
     Command(&'a str),
+    /// A sign or code of a currency, by the name of its unit.
+    Currency(&'static str),
     /// A plain word that is not a function and not a product of letters.
     Word(&'a str),
     /// The content of a text group.
@@ -73,6 +75,7 @@ pub(crate) fn lex<'a>(
         commas,
         depth: 0,
         semicolons: text.contains(';'),
+        unit_group: None,
         environments: 0,
         spaced: false,
         tokens: Vec::with_capacity(text.len().min(256) / 2 + 4),
@@ -92,6 +95,8 @@ struct Lexer<'a, 'b> {
     /// Open parentheses, brackets and set braces.
     depth: usize,
     semicolons: bool,
+    /// Where a group is a unit: the second one of `\qty{12}{kg}`.
+    unit_group: Option<usize>,
     environments: usize,
     spaced: bool,
     tokens: Vec<Lexeme<'a>>,
@@ -158,6 +163,21 @@ impl<'a> Lexer<'a, '_> {
                     _ => '≠',
                 }));
             }
+            // Braces that keep blanks away from a sign: `2{:}1`.
+            b'{' if self.byte(2) == b'}'
+                && matches!(
+                    self.byte(1),
+                    b':' | b',' | b';' | b'=' | b'+' | b'-' | b'/' | b'*'
+                ) =>
+            {
+                self.operator(char::from(self.byte(1)));
+                self.at += 3;
+            }
+            b'{' if self.unit_group == Some(self.at) => {
+                if let Some(unit) = self.raw_group()? {
+                    self.push(Token::Text(unit));
+                }
+            }
             b'\\' => self.command()?,
             b'a'..=b'z' | b'A'..=b'Z' => self.letters()?,
             _ => self.character()?,
@@ -170,7 +190,10 @@ impl<'a> Lexer<'a, '_> {
         let rest = self.rest();
         let character = rest.chars().next().ok_or(Reason::NotUnderstood)?;
         let length = character.len_utf8();
-        if let Some(operator) = vocabulary::operator(character) {
+        if let Some(currency) = vocabulary::currency_sign(character) {
+            self.at += length;
+            self.push(Token::Currency(currency));
+        } else if let Some(operator) = vocabulary::operator(character) {
             self.at += length;
             self.operator(operator);
         } else if let Some(name) = vocabulary::greek(character) {
@@ -179,10 +202,8 @@ impl<'a> Lexer<'a, '_> {
         } else if character == '√' {
             self.at += length;
             self.push(Token::Construct("sqrt"));
-        } else if matches!(
-            character,
-            '€' | '£' | '¥' | '₹' | '\u{200b}' | '\u{feff}' | '。' | '“' | '”' | '✓' | '✅'
-        ) || character.is_whitespace()
+        } else if matches!(character, '。' | '“' | '”' | '„' | '«' | '»' | '「' | '」')
+            || character.is_whitespace()
         {
             self.spaced = true;
             self.at += length;
@@ -202,7 +223,8 @@ impl<'a> Lexer<'a, '_> {
     fn number(&mut self) {
         let rest = self.rest();
         let items = self.depth > 0 && !(self.commas == Commas::Decimals && self.semicolons);
-        let length = numeral::read(rest, self.commas, items).length;
+        let length = numeral::digits_in_base(rest)
+            .unwrap_or_else(|| numeral::read(rest, self.commas, items).length);
         self.at += length;
         self.push(Token::Number(&rest[..length]));
     }

@@ -39,12 +39,14 @@ mod verifier;
 mod answer;
 mod date;
 mod expr;
+mod identity;
 mod lex;
 mod number;
 mod numeral;
 mod parse;
 mod prose;
 mod spelling;
+mod unit;
 mod vocabulary;
 
 // Whether two expressions are equal, and their values.
@@ -60,7 +62,7 @@ pub use explain::{Explanation, explain};
 pub use extract::{AnswerSource, last_boxed};
 pub use grader::{check, grade, grade_answer};
 pub use rule::Rule;
-pub use rules::{Expected, Language, Rounding, Rules};
+pub use rules::{Expected, Language, Rounding, Rules, UnknownName};
 pub use verdict::{Grade, Reason, Verdict};
 pub use verifier::Verifier;
 

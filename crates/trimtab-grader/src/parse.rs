@@ -14,6 +14,7 @@ mod brackets;
 mod construct;
 mod environment;
 mod item;
+mod measure;
 mod operand;
 mod product;
 

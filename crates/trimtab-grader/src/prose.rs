@@ -17,25 +17,37 @@ pub(crate) fn prose(tokens: &[Lexeme]) -> Option<Prose> {
     let mut letters = String::new();
     let mut symbols = 0;
     let mut words = 0;
-    for lexeme in tokens {
+    let is_number = |at: usize| {
+        let lexeme = tokens.get(at);
+        lexeme.is_some_and(|lexeme| matches!(lexeme.token, Token::Number(_)))
+    };
+    for (at, lexeme) in tokens.iter().enumerate() {
+        let number_before = letters.ends_with(|c: char| c.is_ascii_digit());
+        let number_behind = is_number(at + 1);
         match lexeme.token {
             Token::Word(text) | Token::Text(text) => {
                 words += 1;
-                letters.extend(
-                    text.chars()
-                        .filter(|c| c.is_alphanumeric())
-                        .flat_map(char::to_lowercase),
-                );
+                // `mW` is not `MW`.
+                let is_symbol = text.len() < 4 && at > 0 && is_number(at - 1);
+                push_words(&mut letters, text, is_symbol);
             }
             Token::Symbol(text) => {
                 symbols += 1;
                 letters.extend(text.chars().flat_map(char::to_lowercase));
             }
-            Token::Number(text) => letters.push_str(text),
+            Token::Number(text) => {
+                if number_before {
+                    letters.push(' ');
+                }
+                letters.push_str(text);
+            }
             Token::Op('∧') => letters.push_str("and"),
             Token::Op('∨') => letters.push_str("or"),
             Token::Op('∈') => letters.push_str("in"),
             Token::Op(',') => letters.push(','),
+            // A sign belongs to its number, and a colon may be that of a time.
+            Token::Op(sign @ ('-' | '\'')) if number_behind => letters.push(sign),
+            Token::Op(':') if number_before && number_behind => letters.push(':'),
             Token::Op(':' | ';' | '\'' | '-' | '(' | ')' | '{' | '}') => {}
             _ => return None,
         }
@@ -46,12 +58,26 @@ pub(crate) fn prose(tokens: &[Lexeme]) -> Option<Prose> {
     })
 }
 
+/// Adds the letters and digits of words, and signs that change their meaning.
+fn push_words(letters: &mut String, words: &str, keep_case: bool) {
+    let mut rest = words.chars().peekable();
+    while let Some(character) = rest.next() {
+        match character {
+            '/' | '^' | '+' | '=' | '<' | '>' | '%' => letters.push(character),
+            '-' if rest.peek().is_some_and(char::is_ascii_digit) => letters.push(character),
+            _ if !character.is_alphanumeric() => {}
+            _ if keep_case => letters.push(character),
+            _ => letters.extend(character.to_lowercase()),
+        }
+    }
+}
+
 /// Whether an answer consists of plain words, none of which is a number word.
 pub(crate) fn names_no_number(tokens: &[Lexeme]) -> bool {
     tokens.iter().all(|lexeme| match lexeme.token {
         Token::Word(word) | Token::Text(word) => word
             .split([' ', '-'])
-            .all(|word| vocabulary::number_word(word).is_none()),
+            .all(|word| !vocabulary::is_number_word(word)),
         Token::Symbol(name) => name.len() == 1 && tokens.len() > 1,
         _ => false,
     })

@@ -26,6 +26,8 @@ pub enum Rule {
     Degrees,
     /// One side leaves out the unit.
     UnitLeftOut,
+    /// The quantities are the same in different units: `1 m` is `100 cm`.
+    UnitConverted,
     /// One side leaves out the name of the value: `x = 5` is `5`.
     NameLeftOut,
     /// The items of a list or set are the same, in any order.
@@ -55,6 +57,32 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// All rules.
+    pub const ALL: [Self; 22] = [
+        Self::SameText,
+        Self::SameWords,
+        Self::SameDate,
+        Self::SameChoice,
+        Self::SameValue,
+        Self::Rounding,
+        Self::Percent,
+        Self::Degrees,
+        Self::UnitLeftOut,
+        Self::NameLeftOut,
+        Self::SameItems,
+        Self::SameOrder,
+        Self::SameRatio,
+        Self::SameSet,
+        Self::SameEquation,
+        Self::OtherComma,
+        Self::OtherValue,
+        Self::OtherItems,
+        Self::OtherChoice,
+        Self::OtherKind,
+        Self::NotExpected,
+        Self::NoAnswer,
+    ];
+
     /// Whether the rule says that two answers differ.
     pub(crate) fn is_difference(self) -> bool {
         matches!(
@@ -80,6 +108,7 @@ impl Rule {
             Self::Percent => "percent",
             Self::Degrees => "degrees",
             Self::UnitLeftOut => "unit_left_out",
+            Self::UnitConverted => "unit_converted",
             Self::NameLeftOut => "name_left_out",
             Self::SameItems => "same_items",
             Self::SameOrder => "same_order",
@@ -108,6 +137,7 @@ impl Rule {
             Self::Percent => "a percent sign may be left out or divided by",
             Self::Degrees => "a degree sign may be left out or turned into radians",
             Self::UnitLeftOut => "one side may leave out the unit",
+            Self::UnitConverted => "the quantities are the same in different units",
             Self::NameLeftOut => "one side may leave out the name",
             Self::SameItems => "the items are the same, in any order",
             Self::SameOrder => "the items are the same, in order",

@@ -1,5 +1,8 @@
 //! What the grader looks for, and what it counts as equal.
 
+use std::fmt;
+use std::str::FromStr;
+
 /// What [`grade`](crate::grade()) looks for, and what [`check`](crate::check()) counts as equal.
 ///
 /// ```
@@ -107,3 +110,50 @@ pub enum Language {
     /// `1.234,5`: a point separates thousands, a comma decimals, as in German, Spanish or Russian.
     DecimalComma,
 }
+
+/// A name that no setting has.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct UnknownName {
+    name: String,
+    known: &'static [&'static str],
+}
+
+impl fmt::Display for UnknownName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is not one of {}", self.name, self.known.join(", "))
+    }
+}
+
+impl std::error::Error for UnknownName {}
+
+/// Prints and reads the variants of a setting by the names that they have in files.
+macro_rules! names {
+    ($setting:ident: $($variant:ident $name:literal),+) => {
+        impl fmt::Display for $setting {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self {
+                    $(Self::$variant => $name,)+
+                })
+            }
+        }
+
+        impl FromStr for $setting {
+            type Err = UnknownName;
+
+            fn from_str(name: &str) -> Result<Self, UnknownName> {
+                match name {
+                    $($name => Ok(Self::$variant),)+
+                    _ => Err(UnknownName {
+                        name: name.to_owned(),
+                        known: &[$($name),+],
+                    }),
+                }
+            }
+        }
+    };
+}
+
+names!(Expected: Any "any", Number "number", Expression "expression", Choice "choice", Set "set",
+    Text "text");
+names!(Rounding: Off "off", Long "long", Gold "gold");
+names!(Language: Any "any", English "english", DecimalComma "decimal_comma");

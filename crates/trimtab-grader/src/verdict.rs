@@ -49,6 +49,8 @@ pub enum Reason {
     Units,
     /// Both answers name what they give, and the names differ.
     Names,
+    /// The text does not show which value is its answer.
+    UnclearValue,
     /// The available precision neither shows the values equal nor tells them apart.
     Precision,
 }
@@ -62,6 +64,7 @@ impl fmt::Display for Reason {
             }
             Self::Units => "the answers are measured in different units",
             Self::Names => "the answers name different things",
+            Self::UnclearValue => "the text does not show which value is its answer",
             Self::Precision => {
                 "the values cannot be told apart or shown equal with the precision at hand"
             }

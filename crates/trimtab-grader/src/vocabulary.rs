@@ -6,9 +6,9 @@ mod symbol;
 mod unit;
 
 pub(crate) use command::command;
-pub(crate) use number_word::{number_phrase, number_word};
-pub(crate) use symbol::{greek, is_greek, operator};
-pub(crate) use unit::unit;
+pub(crate) use number_word::{denominator, is_number_word, number_phrase, scale, spoken};
+pub(crate) use symbol::{currency_code, currency_sign, greek, is_greek, operator};
+pub(crate) use unit::{PREFIXES, takes_prefix, unit, unit_letter};
 
 /// The meaning of a LaTeX command or a word.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,6 +36,10 @@ pub(crate) enum Meaning {
     Accent,
     /// A set of numbers: `\R` is short for `\mathbb{R}`.
     NumberSet,
+    /// A currency, by the name of its unit.
+    Currency(&'static str),
+    /// A number and its unit in two groups: `\qty{12}{kg}`.
+    Quantity,
     /// The negation of the relation that follows: `\not=`.
     Not,
 }
@@ -98,4 +102,23 @@ pub(crate) fn plain_word(word: &str) -> Option<Meaning> {
         _ if is_greek(word) => Meaning::Symbol,
         _ => return None,
     })
+}
+
+/// The longest word of the tables, in bytes.
+const LONGEST: usize = 24;
+
+/// The word in lower case. `None` if it is too long for the tables or has other characters than
+/// ASCII letters.
+fn lowered<'b>(word: &str, buffer: &'b mut [u8; LONGEST]) -> Option<&'b str> {
+    let lower = buffer.get_mut(..word.len())?;
+    lower.copy_from_slice(word.as_bytes());
+    lower.make_ascii_lowercase();
+    lower.iter().all(u8::is_ascii_alphabetic).then_some(())?;
+    std::str::from_utf8(lower).ok()
+}
+
+/// The value of a word in a sorted table.
+fn find<T: Copy>(table: &[(&str, T)], word: &str) -> Option<T> {
+    let index = table.binary_search_by(|(name, _)| (*name).cmp(word)).ok()?;
+    Some(table[index].1)
 }

@@ -3,6 +3,7 @@
 mod plan;
 
 use rayon::prelude::*;
+use trimtab_grader::Rules;
 use trimtab_model::generation::stop_on_text;
 use trimtab_model::{
     Completion, FinishReason, GenerateOptions, Hook, Pretrained, Request, Sampling, generate,
@@ -16,7 +17,7 @@ use crate::rollout::{RolloutError, encode_item};
 /// Completions of one batch.
 const BATCH_COMPLETIONS: usize = 512;
 
-/// Completes and grades `items` from number `first` on, in batches of some problems each.
+/// Completes and grades `items` by `rules` from number `first` on, in batches of some problems each.
 ///
 /// Each batch has the samples of the next problems. The draws of a sample are addressed by the
 /// seed, the number of the problem and the number of the sample, so they do not depend on where an
@@ -34,6 +35,7 @@ pub fn evaluate<'a>(
     hook: Option<Hook<'a>>,
     items: &'a [Item],
     decoding: &'a Decoding,
+    rules: &'a Rules,
     first: usize,
 ) -> impl Iterator<Item = Result<Vec<Vec<Sample>>, RolloutError>> + 'a {
     let batch_problems = (BATCH_COMPLETIONS / decoding.samples).max(1);
@@ -47,7 +49,7 @@ pub fn evaluate<'a>(
         if start >= next {
             return None;
         }
-        let batch = sample(base, hook, &items[start..next], start, decoding);
+        let batch = sample(base, hook, &items[start..next], start, decoding, rules);
         if batch.is_err() {
             next = items.len();
         }
@@ -62,6 +64,7 @@ fn sample(
     items: &[Item],
     first: usize,
     decoding: &Decoding,
+    rules: &Rules,
 ) -> Result<Vec<Vec<Sample>>, RolloutError> {
     let sampling = Sampling {
         temperature: decoding.temperature,
@@ -94,7 +97,7 @@ fn sample(
     let graded = |(item, completions): (&Item, Vec<Completion>)| {
         let completions = completions.into_iter().enumerate();
         completions
-            .map(|(number, completion)| grade(base, item, number, &completion))
+            .map(|(number, completion)| grade(base, item, number, &completion, rules))
             .collect()
     };
     items.par_iter().zip(completed).map(graded).collect()
@@ -105,9 +108,10 @@ fn grade(
     item: &Item,
     number: usize,
     completion: &Completion,
+    rules: &Rules,
 ) -> Result<Sample, RolloutError> {
     let text = base.tokenizer.decode(&completion.tokens)?;
     let truncated = completion.finish_reason == FinishReason::Length;
     let tokens = completion.tokens.len();
-    Ok(Sample::graded(item, number, text, tokens, truncated))
+    Ok(Sample::graded(item, number, text, tokens, truncated, rules))
 }

@@ -40,7 +40,7 @@ pub struct Rollout {
     pub completion: Completion,
     /// The completion as text.
     pub text: String,
-    /// The grade of the answer in the last closed box.
+    /// The grade of the answer.
     pub grade: Grade,
     /// The reward. Empty until [`Rewards::score`](crate::Rewards::score) fills it in.
     pub score: Score,
@@ -93,7 +93,7 @@ pub struct RolloutRecord<'a> {
     pub parts: &'a BTreeMap<String, Option<f32>>,
 }
 
-/// Samples `samples` completions of each problem and grades them.
+/// Samples `samples` completions of each problem and grades them by `rules`.
 ///
 /// Each problem comes with its number in the stream, which addresses the draws.
 ///
@@ -107,6 +107,7 @@ pub fn rollouts(
     samples: usize,
     sampling: &Sampling,
     hook: Option<Hook>,
+    rules: &Rules,
 ) -> Result<Vec<Group>, RolloutError> {
     let prompts = problems
         .iter()
@@ -133,7 +134,7 @@ pub fn rollouts(
         |(((index, problem), (prompt_text, prompt)), completions)| {
             let rollouts = completions
                 .into_iter()
-                .map(|completion| Rollout::graded(base, &problem, completion));
+                .map(|completion| Rollout::graded(base, &problem, completion, rules));
             Ok(Group {
                 rollouts: rollouts.collect::<Result<_, RolloutError>>()?,
                 problem,
@@ -146,14 +147,6 @@ pub fn rollouts(
     );
     groups.collect()
 }
-
-/// How completions of a run are graded. The reward pays for the form too: an answer counts in a box
-/// only.
-pub(crate) const REWARD_RULES: Rules = Rules {
-    boxed_only: true,
-    fallback: false,
-    ..Rules::DEFAULT
-};
 
 /// A problem with the text that the model completes, as an evaluation takes it.
 ///
@@ -215,10 +208,11 @@ impl Rollout {
         base: &Pretrained,
         problem: &Problem,
         completion: Completion,
+        rules: &Rules,
     ) -> Result<Self, RolloutError> {
         let text = base.tokenizer.decode(&completion.tokens)?;
         Ok(Self {
-            grade: problem.grade(&text, &REWARD_RULES),
+            grade: problem.grade(&text, rules),
             completion,
             text,
             score: Score::default(),
@@ -273,6 +267,7 @@ pub(crate) mod tests {
     use trimtab_tasks::{NanoTask, Split};
 
     use super::*;
+    use crate::recipe::Recipe;
 
     /// A group of these texts, one token per word, with its answers graded against `gold`.
     pub(crate) fn group(texts: &[&str], gold: &str) -> Group {
@@ -290,7 +285,7 @@ pub(crate) mod tests {
                     finish_reason: FinishReason::Stop,
                 },
                 text: (*text).to_owned(),
-                grade: problem.grade(text, &REWARD_RULES),
+                grade: problem.grade(text, &Recipe::default().grader),
                 score: Score::default(),
             }
         };

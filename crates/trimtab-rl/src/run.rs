@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use trimtab_grader::Rules;
 use trimtab_model::Pretrained;
 use trimtab_model::file::write_atomically;
 use trimtab_tasks::evaluation::Decoding;
@@ -129,7 +130,8 @@ impl<'a> Run<'a> {
         };
         let logs = Logs::trim(folder, step)?;
         let path = folder.join(COMPLETIONS);
-        let shown = ShownCompletions::read(&path, trainer.data.clone()).map_err(io_error(&path))?;
+        let data = trainer.data.clone();
+        let shown = ShownCompletions::read(&path, data, recipe.grader).map_err(io_error(&path))?;
         damaged.extend(logs.missing_metrics(folder, step));
         damaged.extend(logs.unreadable.into_iter().map(RunError::from));
         let path = folder.join(CONFIG);
@@ -324,7 +326,14 @@ impl<'a> Run<'a> {
         };
         let policy = self.trainer.rollout_policy();
         let hook = Some(&policy.steering as _);
-        let batches = evaluate(&policy.base, hook, &self.validation_items, &decoding, 0);
+        let batches = evaluate(
+            &policy.base,
+            hook,
+            &self.validation_items,
+            &decoding,
+            &Rules::DEFAULT,
+            0,
+        );
         let samples: Vec<Vec<Vec<Sample>>> = batches.collect::<Result<_, _>>()?;
         let outcome = Outcome::of(&samples.concat()).expect("there are validation problems");
         Ok(Validation {

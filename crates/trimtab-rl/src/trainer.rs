@@ -279,6 +279,7 @@ impl<'a> Trainer<'a> {
             samples,
             &sampling,
             Some(&policy.steering),
+            &self.recipe.grader,
         )
     }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use trimtab_grader::{AnswerSource, Grade, Rules, Verdict, grade, grade_answer};
+use trimtab_grader::{AnswerSource, Grade, Rule, Rules, Verdict, grade, grade_answer};
 
 /// A line of the input; other fields are ignored.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -42,8 +42,12 @@ pub struct CaseVerdict<'a> {
     pub verdict: &'static str,
     /// The answer that was judged, if one was found.
     pub extracted: Option<&'a str>,
-    /// The rule that found it.
+    /// How it was found.
     pub source: Option<AnswerSource>,
+    /// The bytes of the prediction that hold it.
+    pub span: Option<[usize; 2]>,
+    /// The rules that led to the verdict.
+    pub because: &'a [Rule],
     /// Why nothing was judged, or nothing decided.
     pub reason: Option<String>,
 }
@@ -122,6 +126,8 @@ impl AnswerCase {
             verdict: grade.verdict.name(),
             extracted: grade.extracted.as_deref(),
             source: grade.source,
+            span: grade.span.as_ref().map(|span| [span.start, span.end]),
+            because: &grade.because,
             reason,
         }
     }
@@ -209,7 +215,10 @@ mod tests {
         });
         assert_eq!(
             line(&grade),
-            r#"{"id":7,"verdict":"correct","extracted":"4.0","source":null,"reason":null}"#
+            concat!(
+                r#"{"id":7,"verdict":"correct","extracted":"4.0","source":null,"span":null,"#,
+                r#""because":["same_value"],"reason":null}"#
+            )
         );
         let whole = case(r#"{"id": "a", "gold": "4", "prediction": ""}"#).expect("a case");
         let grade = whole.grade(&Rules::DEFAULT);

@@ -30,6 +30,17 @@ impl Comparer<'_> {
         if golds.is_none() && answers.is_none() {
             return None;
         }
+        if !self.rules.any_order
+            && let (Expr::List { items, .. }, Expr::List { items: others, .. }) = (gold, answer)
+            && !has_sign(gold)
+            && !has_sign(answer)
+        {
+            return Some(if items.len() == others.len() {
+                self.in_order(items.iter().zip(others))
+            } else {
+                self.different_by(Rule::OtherItems)
+            });
+        }
         let items = |found: Option<Vec<Expr>>, whole: &Expr| match found {
             Some(items) => items,
             None => vec![whole.clone()],

@@ -200,7 +200,8 @@ fn difference(expr: &Expr) -> Option<(Expr, char)> {
     let [(relation, right)] = rest.as_slice() else {
         return None;
     };
-    if !left.is_scalar() || !right.is_scalar() || symbols(expr).is_empty() {
+    let is_infinite = expr.any(|part| matches!(part, Expr::Infinity));
+    if !left.is_scalar() || !right.is_scalar() || is_infinite || symbols(expr).is_empty() {
         return None;
     }
     let minus = |left: &Expr, right: &Expr| {

@@ -4,10 +4,8 @@ use super::{Comparer, Equality};
 use crate::Reason;
 use crate::evaluate::{Fault, Point, Sameness, Value, Variables, evaluate, sameness};
 use crate::expr::Expr;
-use crate::rational::Rational;
 use crate::rule::Rule;
-use crate::rules::Rounding;
-use crate::vocabulary;
+use crate::unit;
 
 /// Points at which two expressions with variables must agree.
 const POINTS: usize = 3;
@@ -17,9 +15,6 @@ const MANY_POINTS: usize = 8;
 
 /// Points tried to find enough at which both sides have a value.
 const TRIES: u64 = 24;
-
-/// Decimals and significant digits from which a decimal may stand for the value that it rounds.
-const MIN_ROUNDED_DECIMALS: u32 = 6;
 
 /// The measure of a value.
 #[derive(Clone, Copy, PartialEq)]
@@ -33,50 +28,63 @@ enum Measure<'e> {
 impl Comparer<'_> {
     /// Compares two values and their measures.
     pub(super) fn scalars(&mut self, gold: &Expr, answer: &Expr) -> Equality {
+        if let Some(equality) = self.quantities(gold, answer) {
+            return equality;
+        }
         let ((gold, of_gold), (answer, of_answer)) = (measured(gold), measured(answer));
         let (equality, rule) = match (of_gold, of_answer) {
             (left, right) if left == right => return self.values(gold, answer),
-            (Measure::Percent, Measure::Plain) => (
-                self.either(gold, answer, &hundredth(gold), answer),
-                Rule::Percent,
-            ),
-            (Measure::Plain, Measure::Percent) => (
-                self.either(gold, answer, gold, &hundredth(answer)),
-                Rule::Percent,
-            ),
-            (Measure::Degrees, Measure::Plain) => (
-                self.either(gold, answer, &radians(gold), answer),
-                Rule::Degrees,
-            ),
-            (Measure::Plain, Measure::Degrees) => (
-                self.either(gold, answer, gold, &radians(answer)),
-                Rule::Degrees,
-            ),
-            (Measure::Unit(unit), Measure::Plain) if may_be_left_out(unit, gold) => {
+            (Measure::Percent, Measure::Plain) => {
+                let dropped = self.rules.percent.then_some((gold, answer));
+                (
+                    self.either(dropped, &hundredth(gold), answer),
+                    Rule::Percent,
+                )
+            }
+            (Measure::Plain, Measure::Percent) => {
+                let dropped = self.rules.percent.then_some((gold, answer));
+                (
+                    self.either(dropped, gold, &hundredth(answer)),
+                    Rule::Percent,
+                )
+            }
+            (Measure::Degrees, Measure::Plain) => {
+                let dropped = self.rules.units.then_some((gold, answer));
+                (self.either(dropped, &radians(gold), answer), Rule::Degrees)
+            }
+            (Measure::Plain, Measure::Degrees) => {
+                let dropped = self.rules.units.then_some((gold, answer));
+                (self.either(dropped, gold, &radians(answer)), Rule::Degrees)
+            }
+            (Measure::Unit(unit), Measure::Plain)
+                if self.rules.units && may_be_left_out(unit, gold) =>
+            {
                 (self.values(gold, answer), Rule::UnitLeftOut)
             }
-            (Measure::Plain, Measure::Unit(unit)) if may_be_left_out(unit, answer) => {
+            (Measure::Plain, Measure::Unit(unit))
+                if self.rules.units && may_be_left_out(unit, answer) =>
+            {
                 (self.values(gold, answer), Rule::UnitLeftOut)
             }
             _ => return Reason::Units.into(),
         };
         match equality {
             Equality::Equal => self.equal_by(rule),
+            Equality::Different if rule == Rule::Degrees && !self.rules.units => {
+                Reason::Units.into()
+            }
             other => other,
         }
     }
 
-    /// Whether two values are equal in one of two readings.
-    fn either(
-        &mut self,
-        gold: &Expr,
-        answer: &Expr,
-        other_gold: &Expr,
-        other_answer: &Expr,
-    ) -> Equality {
-        match self.values(gold, answer) {
+    /// Whether two values are equal without their sign, if it may be dropped, or with it.
+    fn either(&mut self, dropped: Option<(&Expr, &Expr)>, gold: &Expr, answer: &Expr) -> Equality {
+        let Some(dropped) = dropped else {
+            return self.values(gold, answer);
+        };
+        match self.values(dropped.0, dropped.1) {
             Equality::Equal => Equality::Equal,
-            first => match self.values(other_gold, other_answer) {
+            first => match self.values(gold, answer) {
                 Equality::Different => first,
                 second => second,
             },
@@ -84,7 +92,7 @@ impl Comparer<'_> {
     }
 
     /// Compares two values without measures: at points, then within the rounding of a decimal.
-    fn values(&mut self, gold: &Expr, answer: &Expr) -> Equality {
+    pub(super) fn values(&mut self, gold: &Expr, answer: &Expr) -> Equality {
         let has_log = |expr: &Expr| {
             expr.any(|part| matches!(part, Expr::Call("log", arguments) if arguments.len() == 1))
         };
@@ -186,67 +194,6 @@ impl Comparer<'_> {
         }
     }
 
-    /// Whether one side is a decimal that rounds the value of the other.
-    fn rounded(&mut self, gold: &Expr, answer: &Expr) -> Result<bool, Fault> {
-        let (of_gold, of_answer) = (decimal(gold), decimal(answer));
-        let varies =
-            |expr: &Expr| expr.any(|part| matches!(part, Expr::Symbol(_) | Expr::Opaque(..)));
-        if varies(gold) || varies(answer) {
-            return Ok(false);
-        }
-        if self.rules.rounding == Rounding::Gold
-            && let Some((value, decimals)) = of_gold
-        {
-            let half_unit = Rational::Small(1, 2).times(&unit_of(decimals, self)?, self.budget)?;
-            return self.within(answer, &value, &half_unit);
-        }
-        let (exact, (value, decimals)) = match (of_gold, of_answer) {
-            (Some(decimal), None) => (answer, decimal),
-            (None, Some(decimal)) => (gold, decimal),
-            _ => return Ok(false),
-        };
-        if decimals < MIN_ROUNDED_DECIMALS {
-            return Ok(false);
-        }
-        let unit = unit_of(decimals, self)?;
-        let six_digits = unit.times(&Rational::integer(100_000), self.budget)?;
-        let size = if value.is_negative() {
-            value.negated()
-        } else {
-            value.clone()
-        };
-        if size.compare(&six_digits, self.budget)?.is_lt() {
-            return Ok(false);
-        }
-        // The decimal does not round a value that has no more decimals.
-        if let Value::Exact(exact) = self.constant(exact)? {
-            let scaled = exact.times(&unit.inverse().ok_or(Fault::Undefined)?, self.budget)?;
-            if scaled
-                .floor(self.budget)?
-                .compare(&scaled, self.budget)?
-                .is_eq()
-            {
-                return Ok(false);
-            }
-        }
-        // Printed floats are off by up to one unit of the last digit.
-        self.within(exact, &value, &unit)
-    }
-
-    /// Whether the value of `expr` is within `radius` of `centre`.
-    fn within(&mut self, expr: &Expr, centre: &Rational, radius: &Rational) -> Result<bool, Fault> {
-        let value = self.constant(expr)?;
-        let low = Value::Exact(centre.plus(&radius.negated(), self.budget)?);
-        let high = Value::Exact(centre.plus(radius, self.budget)?);
-        let above = value
-            .order(&low, self.budget)?
-            .is_some_and(std::cmp::Ordering::is_ge);
-        Ok(above
-            && value
-                .order(&high, self.budget)?
-                .is_some_and(std::cmp::Ordering::is_le))
-    }
-
     pub(super) fn constant(&mut self, expr: &Expr) -> Result<Value, Fault> {
         evaluate(expr, Point::new(self.seed), self.budget)
     }
@@ -295,11 +242,7 @@ fn radians(expr: &Expr) -> Expr {
 /// Whether the other side may leave out the unit: any unit of a number, and known units of an
 /// expression.
 fn may_be_left_out(unit: &str, value: &Expr) -> bool {
-    let first = unit
-        .split(|c: char| !c.is_alphabetic())
-        .next()
-        .unwrap_or("");
-    value.symbols().is_empty() || vocabulary::unit(first).is_some()
+    value.symbols().is_empty() || unit::is_known(unit)
 }
 
 /// Whether the expression has values at whole numbers only.
@@ -317,33 +260,4 @@ fn needs_whole(expr: &Expr) -> bool {
 /// Whether the expression is a step function, for which a few points prove little.
 fn has_steps(expr: &Expr) -> bool {
     matches!(expr, Expr::Call("floor" | "ceil" | "min" | "max", _))
-}
-
-/// The value and the number of decimals of a decimal.
-fn decimal(expr: &Expr) -> Option<(Rational, u32)> {
-    match expr {
-        Expr::Number {
-            value,
-            decimals: Some(decimals),
-        } => Some((value.clone(), *decimals)),
-        Expr::Negative(inner) => {
-            decimal(inner).map(|(value, decimals)| (value.negated(), decimals))
-        }
-        Expr::Percent(inner) => {
-            let (value, decimals) = decimal(inner)?;
-            let Rational::Small(above, below) = value else {
-                return None;
-            };
-            Some((
-                Rational::small(above, below.checked_mul(100)?)?,
-                decimals + 2,
-            ))
-        }
-        _ => None,
-    }
-}
-
-/// One unit of the last decimal.
-fn unit_of(decimals: u32, comparer: &mut Comparer) -> Result<Rational, Reason> {
-    Rational::integer(10).power(-i64::from(decimals), comparer.budget)
 }

@@ -11,12 +11,12 @@ use self::clause::{Clause, read};
 use self::language::LANGUAGES;
 use self::link::{Link, link};
 use self::noun::{Kind, nouns};
-use super::value;
+use super::AnswerSource;
+use super::value::{self, Value};
 
 /// What a text announces.
-#[derive(Debug, PartialEq)]
 pub(super) enum Announced<'a> {
-    Answer(Cow<'a, str>),
+    Answer(Value<'a>),
     /// A question, a denial or a sentence without a value. Only what follows this position may
     /// still be an answer.
     Nothing(usize),
@@ -48,18 +48,18 @@ pub(super) fn find(text: &str, choice: bool) -> Option<Announced<'_>> {
             continue;
         }
         match read(&text[at..], noun.language, choice) {
-            Clause::Value { answer, end } => {
+            Clause::Value { value, end } => {
                 let rest = &text[at + end..];
                 if noun.kind == Kind::Result && rest.contains(|c: char| c.is_ascii_digit()) {
                     continue;
                 }
                 return Some(match clause::retraction(rest) {
                     Some(length) => Announced::Nothing(at + end + length),
-                    None => Announced::Answer(answer),
+                    None => Announced::Answer(value),
                 });
             }
             Clause::Text(answer) if !needs_value && noun.kind == Kind::Answer => {
-                return Some(Announced::Answer(answer));
+                return Some(Announced::Answer(announced(answer)));
             }
             Clause::Denied(end) => return Some(Announced::Nothing(at + end)),
             Clause::Empty if !needs_value && noun.kind == Kind::Answer => {
@@ -72,7 +72,7 @@ pub(super) fn find(text: &str, choice: bool) -> Option<Announced<'_>> {
 }
 
 /// The answer that a text announces after it takes something back.
-pub(super) fn correction(text: &str, choice: bool) -> Option<Cow<'_, str>> {
+pub(super) fn correction(text: &str, choice: bool) -> Option<Value<'_>> {
     const MAX_BYTES: usize = 4_096;
     let start = text.ceil_char_boundary(text.len().saturating_sub(MAX_BYTES));
     let text = &text[start..];
@@ -89,13 +89,26 @@ pub(super) fn correction(text: &str, choice: bool) -> Option<Cow<'_, str>> {
 }
 
 /// The answer that tags hold: what its sentence says, or its last value.
-pub(super) fn tagged(text: &str, choice: bool) -> Option<Cow<'_, str>> {
+pub(super) fn tagged(text: &str, choice: bool) -> Option<Value<'_>> {
     let text = text.trim();
     if text.contains('\n') {
-        return value::last(text).map(|(value, _)| value);
+        return value::last(text).map(|value| Value {
+            source: AnswerSource::Phrase,
+            ..value
+        });
     }
     match read(text, &LANGUAGES[0], choice) {
-        Clause::Value { answer, .. } | Clause::Text(answer) => Some(answer),
+        Clause::Value { value, .. } => Some(value),
+        Clause::Text(answer) => Some(announced(answer)),
         Clause::Denied(_) | Clause::Empty => None,
+    }
+}
+
+/// An announced answer that is certain.
+fn announced(text: Cow<'_, str>) -> Value<'_> {
+    Value {
+        text,
+        source: AnswerSource::Phrase,
+        certain: true,
     }
 }

@@ -1,15 +1,31 @@
-//! Formulas, numbers and letters in a text.
+//! The value that a text ends with, and the value that it starts with.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-use memchr::memrchr;
-
-use super::{AnswerSource, joins};
+use super::AnswerSource;
+use super::digits::{self, Form};
+use super::formula::{self, Formula};
+use super::piece::{CURRENCY, Kind, Piece, pieces};
+use super::role::{Outcome, outcome};
+use super::sentence::{self, Purpose};
+use super::span::{Sentence, Span, SpanForm, is_relation, spans, tags};
+use super::word::{self, Tag};
 use crate::answer::is_mathematics;
+use crate::vocabulary;
 
 /// Longest text that is tried as a formula, in bytes.
 const MAX_FORMULA: usize = 512;
+
+/// A value in a text.
+#[derive(Clone, Debug)]
+pub(super) struct Value<'a> {
+    /// The value as the parser reads it.
+    pub(super) text: Cow<'a, str>,
+    pub(super) source: AnswerSource,
+    /// Whether the text shows that this is the value it comes to.
+    pub(super) certain: bool,
+}
 
 /// Whether `text` is mathematics rather than words.
 pub(super) fn is_formula(text: &str) -> bool {
@@ -19,212 +35,352 @@ pub(super) fn is_formula(text: &str) -> bool {
 /// The text, if it is one line of mathematics.
 pub(super) fn whole(text: &str) -> Option<&str> {
     let text = text.trim();
-    (!text.is_empty() && text.len() <= MAX_FORMULA && !text.contains('\n') && is_mathematics(text))
-        .then_some(text)
+    let one_line = !text.is_empty() && text.len() <= MAX_FORMULA && !text.contains('\n');
+    (one_line && !is_sentence(text) && is_mathematics(text)).then_some(text)
 }
 
-/// The last formula or number, whichever ends later.
-pub(super) fn last(text: &str) -> Option<(Cow<'_, str>, AnswerSource)> {
-    let formula = last_formulas(text);
-    let number = last_number(text);
-    match (formula, number) {
-        (Some((formula, end)), Some(number))
-            if number.end <= end || text[end..number.end].trim().is_empty() =>
-        {
-            Some((formula, AnswerSource::Formula))
+/// Whether a text has words that no formula has.
+fn is_sentence(text: &str) -> bool {
+    let pieces = pieces(text, 0, &formula::formulas(text));
+    let tags = tags(text, &pieces);
+    let mut after_number = false;
+    for (piece, tag) in pieces.iter().zip(tags) {
+        after_number |= matches!(piece.kind, Kind::Number(_) | Kind::Formula | Kind::Command);
+        let word = &text[piece.start..piece.end];
+        let says = match tag {
+            Tag::Copula | Tag::Gives | Tag::Of | Tag::Conclusion | Tag::Subordinate | Tag::Not => {
+                true
+            }
+            // Words after a number may be its unit.
+            Tag::Plain | Tag::Label | Tag::Place | Tag::Adverb => {
+                !after_number
+                    && word.len() > 2
+                    && !word.bytes().all(|byte| byte.is_ascii_uppercase())
+            }
+            _ => false,
+        };
+        if piece.kind == Kind::Word && says {
+            return true;
         }
-        (_, Some(number)) => Some((Cow::Borrowed(text[number].trim()), AnswerSource::Number)),
-        (Some((formula, _)), None) => Some((formula, AnswerSource::Formula)),
-        (None, None) => None,
     }
+    false
 }
 
-/// A formula between delimiters.
-#[derive(Clone)]
-struct Formula {
-    whole: Range<usize>,
-    content: Range<usize>,
+/// Whether the parser reads `text` as a value.
+fn is_value(text: &str) -> bool {
+    is_formula(text)
+        || vocabulary::spoken(text).is_some_and(|number| text[number.end..].trim().is_empty())
 }
 
-/// The last few formulas of a text.
-fn formulas(text: &str) -> Vec<Formula> {
-    const MAX_FORMULAS: usize = 64;
-    let bytes = text.as_bytes();
-    let mut found: Vec<Formula> = Vec::new();
-    let mut open: Option<(usize, &'static str, &'static str)> = None;
-    let mut at = 0;
-    while at < bytes.len() {
-        if !matches!(bytes[at], b'$' | b'\\') {
-            // A single dollar sign that is not closed on its line is a currency.
-            if bytes[at] == b'\n' && open.is_some_and(|(_, opener, _)| opener == "$") {
-                open = None;
-            }
-            at += 1;
-            continue;
+/// The value that a text ends with: the result of its last sentence that has one.
+pub(super) fn last(text: &str) -> Option<Value<'_>> {
+    const MAX_SENTENCES: usize = 32;
+    let formulas = formula::formulas(text);
+    let start = tail(text, &formulas);
+    let pieces = without_code(text, pieces(text, start, &formulas));
+    let mut end = pieces.len();
+    let mut later = Later::default();
+    for _ in 0..MAX_SENTENCES {
+        if end == 0 {
+            return None;
         }
-        let rest = &bytes[at..];
-        if let Some((start, opener, closer)) = open {
-            if rest.starts_with(closer.as_bytes()) {
-                let content = start + opener.len()..at;
-                at += closer.len();
-                if !text[content.clone()].trim().is_empty() {
-                    if found.len() == 2 * MAX_FORMULAS {
-                        found.drain(..MAX_FORMULAS);
-                    }
-                    found.push(Formula {
-                        whole: start..at,
-                        content,
-                    });
-                }
-                open = None;
-                continue;
+        let first = sentence::start(text, &pieces, end);
+        let sentence_pieces = &pieces[first..end];
+        let tags = tags(text, sentence_pieces);
+        let sentence = Sentence {
+            text,
+            pieces: sentence_pieces,
+            tags: &tags,
+        };
+        let reader = Reader {
+            sentence,
+            formulas: &formulas,
+        };
+        match reader.result(&mut later) {
+            Step::Earlier => {}
+            Step::Found(value) => return Some(value),
+        }
+        end = first;
+    }
+    None
+}
+
+/// Where to look next.
+enum Step<'a> {
+    Found(Value<'a>),
+    Earlier,
+}
+
+/// What the later sentences of the text have said.
+#[derive(Default)]
+struct Later {
+    /// They take something back, ask, or conclude something that is no value.
+    doubt: bool,
+}
+
+/// Finds the result of one sentence.
+struct Reader<'t, 'p> {
+    sentence: Sentence<'t, 'p>,
+    formulas: &'p [Formula],
+}
+
+impl<'t> Reader<'t, '_> {
+    /// What the sentence comes to, seen from the end of the text.
+    fn result(&self, later: &mut Later) -> Step<'t> {
+        let sentence = self.sentence;
+        let spans = spans(sentence);
+        let purpose = sentence::purpose(sentence);
+        if matches!(purpose, Purpose::Courtesy | Purpose::Check) {
+            return Step::Earlier;
+        }
+        let (span, says) = match outcome(sentence, &spans) {
+            Outcome::Value(span) => (span, purpose == Purpose::Statement),
+            Outcome::Unclear(span) => (span, false),
+            Outcome::Nothing => {
+                let concludes = sentence.tags.first() == Some(&Tag::Conclusion);
+                later.doubt |= concludes
+                    || matches!(purpose, Purpose::Doubt | Purpose::Plan)
+                    || self.ends_open();
+                return Step::Earlier;
             }
+        };
+        let mut value = self.value(&span);
+        value.certain &= says && !later.doubt && !self.is_cut_off();
+        Step::Found(value)
+    }
+
+    /// Whether the text ends within the sentence.
+    fn is_cut_off(&self) -> bool {
+        let sentence = self.sentence;
+        let Some(last) = sentence.pieces.len().checked_sub(1) else {
+            return false;
+        };
+        let unclosed = |at: usize| sentence.sign(at) == Some('\\');
+        let dangles = match sentence.kind(last) {
+            Some(Kind::Sign(CURRENCY)) => {
+                last == 0 || !matches!(sentence.kind(last - 1), Some(Kind::Number(_)))
+            }
+            Some(Kind::Sign(sign)) => {
+                matches!(
+                    sign,
+                    '+' | '-' | '−' | '*' | '/' | '^' | '(' | ',' | '±' | ':'
+                ) || is_relation(sign)
+            }
+            Some(Kind::Word) => word::leaves_open(sentence.tags[last], sentence.word(last)),
+            _ => false,
+        };
+        dangles && self.is_last() || (0..=last).any(unclosed)
+    }
+
+    /// Whether nothing follows the sentence.
+    fn is_last(&self) -> bool {
+        let end = self.sentence.pieces.last().map_or(0, |piece| piece.end);
+        !self.sentence.text[end..].contains(char::is_alphanumeric)
+    }
+
+    /// Whether the text ends in the sentence without a full stop.
+    fn ends_open(&self) -> bool {
+        let last = self.sentence.pieces.last().map(|piece| piece.kind);
+        self.is_last() && !matches!(last, Some(Kind::Sign('.' | '!' | '?' | '。' | '।' | '…')))
+    }
+
+    /// The value of a span.
+    fn value(&self, span: &Span) -> Value<'t> {
+        let sentence = self.sentence;
+        let formula =
+            (span.value..span.end).any(|at| matches!(sentence.kind(at), Some(Kind::Formula)));
+        let source = if formula {
+            AnswerSource::Formula
         } else {
-            let pairs = [("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]")];
-            if let Some((opener, closer)) = pairs
-                .into_iter()
-                .find(|(opener, _)| rest.starts_with(opener.as_bytes()))
-            {
-                open = Some((at, opener, closer));
-                at += opener.len();
-                continue;
+            AnswerSource::Number
+        };
+        if let [piece] = sentence.pieces[span.value..span.end]
+            && piece.kind == Kind::Formula
+        {
+            return Value {
+                text: formula::result(&sentence.text[self.content(piece)]),
+                source,
+                certain: true,
+            };
+        }
+        let with_unit = self.written(span.value, span.end);
+        if is_value(&with_unit) {
+            return Value {
+                text: with_unit,
+                source,
+                certain: true,
+            };
+        }
+        let text = self.written(span.value, span.bare.max(span.value + 1));
+        let certain = is_value(&text);
+        Value {
+            text,
+            source,
+            certain,
+        }
+    }
+
+    fn content(&self, piece: Piece) -> Range<usize> {
+        let index = self
+            .formulas
+            .partition_point(|formula| formula.whole.start < piece.start);
+        self.formulas
+            .get(index)
+            .map_or(piece.start..piece.end, |formula| formula.content.clone())
+    }
+
+    /// The pieces `from..to` as the parser reads them.
+    fn written(&self, mut from: usize, to: usize) -> Cow<'t, str> {
+        let sentence = self.sentence;
+        while from + 1 < to && sentence.sign(from) == Some(CURRENCY) {
+            from += 1;
+        }
+        let pieces = &sentence.pieces[from..to];
+        let (Some(first), Some(last)) = (pieces.first(), pieces.last()) else {
+            return Cow::Borrowed("");
+        };
+        let plain = (from..to).all(|at| self.replacement(at).is_none())
+            && pieces.windows(2).all(|pair| {
+                !sentence.text[pair[0].end..pair[1].start].contains(['*', '_', '`', '<', '"'])
+            });
+        if plain {
+            return Cow::Borrowed(&sentence.text[first.start..last.end]);
+        }
+        let mut text = String::new();
+        for (at, piece) in (from..to).zip(pieces) {
+            if piece.spaced && !text.is_empty() {
+                text.push(' ');
+            }
+            match self.replacement(at) {
+                Some(replacement) => text.push_str(&replacement),
+                None => text.push_str(&sentence.text[piece.start..piece.end]),
             }
         }
-        at += if rest[0] == b'\\' { 2 } else { 1 };
+        Cow::Owned(text)
     }
-    found
+
+    /// Whether a letter is a unit: it stands after a number and a blank, or after another unit.
+    fn is_unit(&self, at: usize) -> bool {
+        let sentence = self.sentence;
+        let kind = |back: usize| at.checked_sub(back).and_then(|at| sentence.kind(at));
+        let divides = matches!(kind(1), Some(Kind::Sign('/')))
+            && at >= 2
+            && sentence
+                .tag(at - 2)
+                .is_some_and(|tag| tag == Tag::Unit || tag == Tag::Letter);
+        matches!(kind(1), Some(Kind::Number(_))) && !sentence.glued(at) || divides
+    }
+
+    /// What to write for a piece that the parser would not read in the same way.
+    fn replacement(&self, at: usize) -> Option<Cow<'static, str>> {
+        let sentence = self.sentence;
+        match sentence.kind(at)? {
+            Kind::Number(Form::Foreign) => Some(Cow::Owned(digits::normal(sentence.word(at)))),
+            Kind::Sign(CURRENCY) => Some(Cow::Borrowed("")),
+            // "16 cm2"
+            Kind::Number(_)
+                if at > 0 && sentence.tag(at - 1) == Some(Tag::Unit) && sentence.glued(at) =>
+            {
+                Some(Cow::Owned(format!("^{}", sentence.word(at))))
+            }
+            Kind::Sign('√') => match sentence.word(at) {
+                "∛" => Some(Cow::Borrowed("\\sqrt[3] ")),
+                "∜" => Some(Cow::Borrowed("\\sqrt[4] ")),
+                _ => None,
+            },
+            Kind::Sign('-' | '−') if sentence.word(at) != "-" => Some(Cow::Borrowed("-")),
+            Kind::Word => match sentence.tags[at] {
+                Tag::Negative => Some(Cow::Borrowed("-")),
+                Tag::Operator if sentence.word(at) == "times" => Some(Cow::Borrowed("*")),
+                Tag::Currency => Some(Cow::Borrowed("")),
+                Tag::Per => Some(Cow::Borrowed("/")),
+                Tag::To => Some(Cow::Borrowed(":")),
+                // A single letter would be a variable.
+                Tag::Letter if self.is_unit(at) => {
+                    Some(Cow::Owned(format!("\\text{{{}}}", sentence.word(at))))
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
 }
 
-/// The last formula with the formulas that it is joined to, and its end.
-fn last_formulas(text: &str) -> Option<(Cow<'_, str>, usize)> {
-    let formulas = formulas(text);
-    let last = formulas.last()?;
-    let mut first = formulas.len() - 1;
-    while first > 0 && joins(&text[formulas[first - 1].whole.end..formulas[first].whole.start]) {
-        first -= 1;
+/// The start of the last part of the text, in which the value is looked for.
+fn tail(text: &str, formulas: &[Formula]) -> usize {
+    const MAX_BYTES: usize = 2_048;
+    let mut start = text.len().saturating_sub(MAX_BYTES);
+    while !text.is_char_boundary(start) {
+        start += 1;
     }
-    Some((list(text, &formulas[first..]), last.whole.end))
+    if start > 0 {
+        start = text[start..].find('\n').map_or(start, |at| start + at + 1);
+    }
+    let inside = formulas
+        .iter()
+        .find(|formula| formula.whole.start < start && start < formula.whole.end);
+    inside.map_or(start, |formula| formula.whole.end)
 }
 
-/// The formulas at the start of `text`, as a list if they are joined.
-pub(super) fn leading_formulas(text: &str) -> Option<Cow<'_, str>> {
-    const MAX_BYTES: usize = 4_096;
+/// Leaves out the pieces of program code.
+fn without_code(text: &str, mut pieces: Vec<Piece>) -> Vec<Piece> {
+    const SIGNS: [&str; 7] = ["()", "['", "[\"", "==", "__", "):", "```"];
+    const MAX_LINE: usize = 512;
+    let Some(start) = pieces.first().map(|piece| piece.start) else {
+        return pieces;
+    };
+    let tail = &text[start..];
+    if !SIGNS.iter().any(|sign| tail.contains(sign)) {
+        return pieces;
+    }
+    let mut fenced = memchr::memmem::find_iter(&text.as_bytes()[..start], "```").count() % 2 == 1;
+    let mut at = start;
+    let mut code: Vec<Range<usize>> = Vec::new();
+    for line in tail.split_inclusive('\n') {
+        let fence = line.trim_start().starts_with("```");
+        let calls = line.len() <= MAX_LINE && SIGNS[..6].iter().any(|sign| line.contains(sign));
+        if fence || fenced || calls {
+            code.push(at..at + line.len());
+        }
+        fenced ^= fence;
+        at += line.len();
+    }
+    let mut next = 0;
+    pieces.retain(|piece| {
+        while code.get(next).is_some_and(|range| range.end <= piece.start) {
+            next += 1;
+        }
+        code.get(next).is_none_or(|range| range.start > piece.start)
+    });
+    pieces
+}
+
+/// The value with which a sentence starts: 12 in "12 apples were left".
+pub(super) fn leading(text: &str) -> Option<Value<'_>> {
+    const MAX_BYTES: usize = 512;
     let mut end = text.len().min(MAX_BYTES);
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    let formulas = formulas(&text[..end]);
-    let first = formulas.first().filter(|first| first.whole.start == 0)?;
-    let joined = formulas
-        .windows(2)
-        .take_while(|pair| joins(&text[pair[0].whole.end..pair[1].whole.start]))
-        .count();
-    let after = text[first.whole.end..].trim_start();
-    // "$28$ %": the sign belongs to the formula.
-    if joined == 0 && after.starts_with(['%', '°']) {
-        let end = text.len() - after.len() + after.chars().next().map_or(0, char::len_utf8);
-        return Some(Cow::Borrowed(&text[..end]));
-    }
-    Some(list(text, &formulas[..=joined]))
-}
-
-fn list<'a>(text: &'a str, formulas: &[Formula]) -> Cow<'a, str> {
-    match formulas {
-        [only] => Cow::Borrowed(text[only.content.clone()].trim()),
-        several => {
-            let contents: Vec<&str> = several
-                .iter()
-                .map(|formula| text[formula.content.clone()].trim())
-                .collect();
-            Cow::Owned(contents.join(", "))
-        }
-    }
-}
-
-/// The last number or fraction of the text.
-///
-/// Numbers in program code are skipped, and so are labels such as `#12`.
-fn last_number(text: &str) -> Option<Range<usize>> {
-    let bytes = text.as_bytes();
-    let mut end = bytes.len();
-    loop {
-        let digit = bytes[..end].iter().rposition(u8::is_ascii_digit)?;
-        let number = number_at(text, digit);
-        let line = memrchr(b'\n', &bytes[..digit]).map_or(0, |at| at + 1);
-        if is_code(&text[line..digit]) {
-            end = line;
-        } else if number.start > 0 && bytes[number.start - 1] == b'#' {
-            end = number.start;
-        } else {
-            return Some(number);
-        }
-    }
-}
-
-/// Whether a line looks like program code: an empty call, an index by a string or the like.
-fn is_code(line: &str) -> bool {
-    const MAX_LINE: usize = 512;
-    line.len() <= MAX_LINE
-        && ["()", "['", "[\"", "==", "__", "):"]
-            .iter()
-            .any(|sign| line.contains(sign))
-}
-
-/// The number around a digit, with sign, separators, slash and percent sign.
-fn number_at(text: &str, digit: usize) -> Range<usize> {
-    let bytes = text.as_bytes();
-    let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
-    let mut start = digit;
-    while start > 0 {
-        let earlier = start.checked_sub(2).map(|at| bytes[at]);
-        let belongs = match bytes[start - 1] {
-            b'0'..=b'9' => true,
-            b'.' => is_digit(start),
-            b',' | b'/' => is_digit(start) && earlier.is_some_and(|byte| byte.is_ascii_digit()),
-            b'-' | b'+' => {
-                !earlier.is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b')')
-            }
-            _ => false,
-        };
-        if !belongs {
-            break;
-        }
-        start -= 1;
-        if matches!(bytes[start], b'-' | b'+') {
-            break;
-        }
-    }
-    let end = digit + 1;
-    let sign = ["%", "\\%", "°"]
-        .into_iter()
-        .find(|sign| text[end..].starts_with(sign));
-    start..end + sign.map_or(0, str::len)
-}
-
-/// The value at the start of a sentence: 12 in "12 apples were left".
-pub(super) fn leading_value(text: &str) -> Option<&str> {
-    let mut end = 0;
-    let mut values = 0;
-    for word in text.split_inclusive(char::is_whitespace) {
-        let bare = word
-            .trim()
-            .trim_end_matches([',', ';', ':', ')', '.'])
-            .trim_start_matches('(');
-        let is_value = bare
-            .bytes()
-            .any(|byte| byte.is_ascii_digit() || byte == b'\\')
-            || bare.len() == 1 && !matches!(bare, "a" | "I")
-            || bare.is_empty();
-        let joins = values > 0 && matches!(bare, "and" | "or" | "x");
-        if !is_value && !joins {
-            break;
-        }
-        values += usize::from(is_value);
-        end += word.len();
-    }
-    let value = text[..end].trim().trim_end_matches([',', ';', ':', '.']);
-    let value = value.trim_end_matches("and").trim_end_matches("or").trim();
-    let single_letter =
-        value.len() == 1 && value.bytes().all(|byte| byte.is_ascii_lowercase()) && end < text.len();
-    (!value.is_empty() && !single_letter && is_formula(value)).then_some(value)
+    let formulas = formula::formulas(&text[..end]);
+    let pieces = pieces(&text[..end], 0, &formulas);
+    let first = pieces
+        .iter()
+        .position(|piece| !matches!(piece.kind, Kind::Sign('(' | ':')))
+        .filter(|first| *first < 2)?;
+    let pieces = &pieces[first..];
+    let tags = tags(text, pieces);
+    let sentence = Sentence {
+        text,
+        pieces,
+        tags: &tags,
+    };
+    let span = sentence.span(0)?;
+    let reader = Reader {
+        sentence,
+        formulas: &formulas,
+    };
+    let mut value = reader.value(&span);
+    value.certain &= matches!(span.form, SpanForm::Value | SpanForm::Ordinal);
+    (span.form != SpanForm::Label).then_some(value)
 }

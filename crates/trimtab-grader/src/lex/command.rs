@@ -2,6 +2,7 @@
 
 use super::{Lexer, Token};
 use crate::Reason;
+use crate::unit;
 use crate::vocabulary::{self, Meaning};
 
 impl<'a> Lexer<'a, '_> {
@@ -33,7 +34,9 @@ impl<'a> Lexer<'a, '_> {
             Meaning::EndMark => {
                 let ends = self
                     .rest()
-                    .trim_matches(|c: char| c.is_whitespace() || matches!(c, '$' | '}' | ')' | '.'))
+                    .trim_matches(|c: char| {
+                        c.is_whitespace() || matches!(c, '$' | '}' | ')' | ']' | '\\' | '.')
+                    })
                     .is_empty();
                 if !ends {
                     self.push(Token::Command(name));
@@ -42,6 +45,15 @@ impl<'a> Lexer<'a, '_> {
             Meaning::NumberSet => {
                 self.push(Token::Accent("mathbb"));
                 self.push(Token::Symbol(name));
+            }
+            Meaning::Currency(name) => self.push(Token::Currency(name)),
+            Meaning::Quantity => {
+                self.optional_argument();
+                let start = self.at;
+                if self.raw_group()?.is_some() {
+                    self.unit_group = Some(self.at);
+                    self.at = start;
+                }
             }
             Meaning::Not => self.negated_relation(),
             Meaning::Text => self.text_group()?,
@@ -82,9 +94,10 @@ impl<'a> Lexer<'a, '_> {
                 '{' => self.operator('⦃'),
                 '}' => self.operator('⦄'),
                 '%' => self.push(Token::Op('%')),
+                '$' => self.push(Token::Currency("dollar")),
                 '|' => self.push(Token::Op('‖')),
-                ',' | '!' | ';' | ':' | '>' | ' ' | '$' | '(' | ')' | '[' | ']' | '#' | '&'
-                | '_' | '\n' | '/' => {
+                ',' | '!' | ';' | ':' | '>' | ' ' | '(' | ')' | '[' | ']' | '#' | '&' | '_'
+                | '\n' | '/' => {
                     self.spaced = true;
                 }
                 _ => return Err(Reason::NotUnderstood),
@@ -173,7 +186,7 @@ impl<'a> Lexer<'a, '_> {
     }
 
     /// Skips the group that follows and returns its text. `None` if no group follows.
-    fn raw_group(&mut self) -> Result<Option<&'a str>, Reason> {
+    pub(super) fn raw_group(&mut self) -> Result<Option<&'a str>, Reason> {
         let blanks = self.rest().bytes().take_while(|byte| *byte == b' ').count();
         if self.byte(blanks) != b'{' {
             return Ok(None);
@@ -224,13 +237,14 @@ impl<'a> Lexer<'a, '_> {
             return self.push_meaning(words, meaning);
         }
         let inline = words.split([' ', ',', '(', ')']).all(single)
-            || words.contains(['$', '\\'])
-            || words.starts_with(|c: char| c.is_ascii_digit() || c == '(');
+            || words.contains(['$', '\\', '<', '>', '='])
+            || words.contains(|c: char| c.is_ascii_digit())
+            || words.starts_with('(');
         // A single upright letter after a number is a unit.
-        let unit = words.len() == 1
-            && !matches!(words, "e" | "i" | "d")
-            && is_letters(words)
-            && self.after_value();
+        let letter = words.len() == 1 && !matches!(words, "e" | "i" | "d") && is_letters(words);
+        let unit = self.after_value()
+            && (letter
+                || inline && unit::canonical(words).is_some_and(|unit| unit::is_known(&unit)));
         if inline && !unit {
             // Go back to the group, so that the main loop reads its content.
             self.at = start + self.text[start..].find('{').unwrap_or(0);

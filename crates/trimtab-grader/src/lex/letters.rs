@@ -2,6 +2,7 @@
 
 use super::{Lexeme, Lexer, Token};
 use crate::Reason;
+use crate::numeral;
 use crate::vocabulary;
 
 impl Lexer<'_, '_> {
@@ -15,7 +16,12 @@ impl Lexer<'_, '_> {
                 .map(|lexeme| lexeme.token)
         };
         match last(0) {
-            Some(Token::Number(_) | Token::Op('}') | Token::Text(_)) => true,
+            Some(
+                Token::Number(_)
+                | Token::Op('}' | ')' | '∘' | '°')
+                | Token::Text(_)
+                | Token::Symbol("pi"),
+            ) => true,
             Some(Token::Op('/' | '*')) => matches!(last(1), Some(Token::Text(_))),
             _ => false,
         }
@@ -38,6 +44,32 @@ impl Lexer<'_, '_> {
             self.push(Token::Word(if word == "a" { "am" } else { "pm" }));
             return Ok(());
         }
+        if let Some(length) = numeral::digits_in_base(rest) {
+            self.at += length;
+            self.push(Token::Number(&rest[..length]));
+            return Ok(());
+        }
+        if after_number && self.ordinal_ending(word) {
+            return Ok(());
+        }
+        if !after_number
+            && let Some(currency) = vocabulary::currency_code(word)
+            && starts_amount(&rest[length..])
+        {
+            self.at += length;
+            self.push(Token::Currency(currency));
+            return Ok(());
+        }
+        // "16 m2"
+        let raised = after_number
+            && matches!(self.byte(length), b'2' | b'3')
+            && !self.byte(length + 1).is_ascii_alphanumeric();
+        if raised && (word == "m" && self.spaced || vocabulary::unit(word).is_some()) {
+            self.at += length;
+            self.push(Token::Word(word));
+            self.push(Token::Op('^'));
+            return Ok(());
+        }
         if length == 1 {
             self.at += 1;
             let next = self.rest().trim_start();
@@ -52,17 +84,32 @@ impl Lexer<'_, '_> {
             }
             return Ok(());
         }
-        if let Some(meaning) = vocabulary::plain_word(word) {
+        let minutes = word == "min" && after_number && ends_unit(rest[length..].trim_start());
+        if let Some(meaning) = vocabulary::plain_word(word)
+            && !minutes
+        {
             self.at += length;
             return self.push_meaning(word, meaning);
         }
-        if word == "in" && !after_number {
+        if word == "in" {
+            let after = rest[length..].trim_start();
             self.at += length;
-            self.push(Token::Op('∈'));
+            self.push(if after_number && ends_unit(after) {
+                Token::Word(word)
+            } else {
+                Token::Op('∈')
+            });
             return Ok(());
         }
-        let named = vocabulary::unit(word).is_some() && (after_number || length > 2)
-            || vocabulary::number_word(word).is_some();
+        let after_word = matches!(
+            self.tokens.last().map(|last| last.token),
+            Some(Token::Word(_))
+        );
+        let named = self.names_unit(word, after_number || after_word)
+            || vocabulary::is_number_word(word)
+            || matches!(word, "per" | "the")
+            || matches!(word, "of" | "sq" | "cu") && self.spaced
+            || word == "an" && after_word;
         if length >= 4 || named {
             // A function with its argument attached: `sinx`.
             if let Some(name) = vocabulary::function(&word[..length - 1]) {
@@ -80,4 +127,41 @@ impl Lexer<'_, '_> {
         self.at += length;
         Ok(())
     }
+
+    /// Reads the ending of an ordinal: `5th`.
+    fn ordinal_ending(&mut self, word: &str) -> bool {
+        let found = !self.spaced && matches!(word, "st" | "nd" | "rd" | "th");
+        if found {
+            self.at += word.len();
+            self.push(Token::Word("th"));
+        }
+        found
+    }
+
+    /// Whether a word is a unit and not a product of letters.
+    fn names_unit(&self, word: &str, after_number: bool) -> bool {
+        // Without a blank, `2mg` may be a weight.
+        const SURE: [&str; 11] = [
+            "cm", "mm", "km", "kg", "ft", "lb", "oz", "hr", "ml", "mL", "am",
+        ];
+        let possible = match word.len() {
+            2 => after_number && (self.spaced || SURE.contains(&word) || word == "pm"),
+            _ => true,
+        };
+        possible && vocabulary::unit(word).is_some()
+    }
+}
+
+/// Whether a number comes next, perhaps after a dot and a currency sign: `Rs. 500`, `US$5`.
+fn starts_amount(after: &str) -> bool {
+    after
+        .trim_start_matches(['.', ' ', '~', '$', '\\', '-'])
+        .starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// Whether what follows a word leaves it to be a unit.
+fn ends_unit(after: &str) -> bool {
+    !after.starts_with(|c: char| {
+        c.is_alphanumeric() || matches!(c, '(' | '[' | '{' | '\\' | '_' | ']')
+    })
 }

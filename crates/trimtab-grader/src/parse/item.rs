@@ -7,6 +7,11 @@ use crate::lex::Token;
 
 impl Parser<'_, '_, '_> {
     pub(super) fn item(&mut self, closers: &[char]) -> Result<Expr, Reason> {
+        // "= 5", "\implies x = 5"
+        while let Some(Token::Op('=' | '≈' | '⇒' | '→')) = self.peek() {
+            self.budget.spend(1)?;
+            self.at += 1;
+        }
         self.skip_label();
         let first = if let Some(name) = self.function_name() {
             name

@@ -1,6 +1,7 @@
 //! Factors: operands with powers, indices, factorials and degree signs.
 
 use super::environment::between_bars;
+use super::measure::with_unit;
 use super::product::over;
 use super::{Parser, negative, single};
 use crate::Reason;
@@ -83,9 +84,13 @@ impl Parser<'_, '_, '_> {
                 self.at += 1 + 2 * braced;
                 return Ok(Expr::Symbol(format!("{name}{mark}")));
             }
-            Some(Token::Text(ordinal @ ("th" | "st" | "nd" | "rd"))) if closed => {
+            Some(Token::Text("th" | "st" | "nd" | "rd")) if closed => {
                 self.at += 1 + 2 * braced;
-                return Ok(Expr::Quantity(Box::new(base), ordinal.to_owned()));
+                return Ok(with_unit(base, "th".to_owned()));
+            }
+            Some(Token::Symbol(first)) if braced == 1 && self.ends_ordinal(first) => {
+                self.at += 4;
+                return Ok(with_unit(base, "th".to_owned()));
             }
             _ => {}
         }
@@ -107,6 +112,15 @@ impl Parser<'_, '_, '_> {
             return Ok(power(indexed(base, &index)?, exponent));
         }
         Ok(power(base, exponent))
+    }
+
+    /// Whether `{rd}` comes next.
+    fn ends_ordinal(&self, first: &str) -> bool {
+        let Some(Token::Symbol(second)) = self.peek_at(2) else {
+            return false;
+        };
+        let ending = matches!((first, second), ("s", "t") | ("n" | "r", "d") | ("t", "h"));
+        ending && self.peek_at(3) == Some(Token::Op('}'))
     }
 
     pub(super) fn exponent(&mut self) -> Result<Expr, Reason> {
@@ -179,14 +193,19 @@ impl Parser<'_, '_, '_> {
         match token {
             Token::Number(digits) => {
                 self.advance();
-                if self.next_is('_') {
-                    self.at += 1;
-                    let base = self.index()?;
-                    return number::in_base(digits, &base, self.budget);
+                match self.base()? {
+                    Some(base) => number::in_base(digits, &base, self.budget),
+                    None => number::parse(digits, self.commas, self.budget),
                 }
-                number::parse(digits, self.commas, self.budget)
             }
             Token::Symbol(name) => {
+                // "a dozen"
+                if name == "a"
+                    && matches!(self.peek_at(1), Some(Token::Word(word)) if vocabulary::is_number_word(word))
+                    && let Some(value) = self.number_in_words()
+                {
+                    return Ok(value);
+                }
                 self.at += 1;
                 Ok(match name {
                     "pi" => Expr::Pi,
@@ -213,18 +232,19 @@ impl Parser<'_, '_, '_> {
                 }
                 Ok(Expr::Symbol(name))
             }
-            Token::Word(word) => {
+            Token::Currency(currency) => {
+                self.at += 1;
+                let amount = self.nested(Self::factor)?;
+                Ok(with_unit(amount, currency.to_owned()))
+            }
+            Token::Word(_) | Token::Text(_) => {
                 if let Some(value) = self.number_in_words() {
-                    return Ok(Expr::integer(value));
+                    return Ok(value);
                 }
                 self.at += 1;
-                Ok(Expr::Symbol(word.to_owned()))
-            }
-            Token::Text(text) => {
-                self.at += 1;
-                Ok(match vocabulary::number_phrase(text) {
-                    Some(value) => Expr::integer(value),
-                    None => Expr::Text(text.to_owned()),
+                Ok(match token {
+                    Token::Text(text) => Expr::Text(text.to_owned()),
+                    token => Expr::Symbol(spelling(token)),
                 })
             }
             Token::Begin(environment) => {
@@ -237,30 +257,58 @@ impl Parser<'_, '_, '_> {
             }
             Token::Op(operator) => {
                 self.at += 1;
+                if matches!(operator, '(' | '{')
+                    && let Some(number) = self.grouped_digits(operator)?
+                {
+                    return Ok(number);
+                }
                 self.group(operator)
             }
         }
     }
 
-    /// The number in the next words: `twenty-five`.
-    fn number_in_words(&mut self) -> Option<i64> {
-        const MAX_WORDS: usize = 16;
-        let mut phrase = String::new();
-        let mut end = 0;
-        for offset in 0..MAX_WORDS {
-            match self.peek_at(offset) {
-                Some(Token::Word(word)) if vocabulary::number_word(word).is_some() => {
-                    phrase.push(' ');
-                    phrase.push_str(word);
-                    end = offset + 1;
-                }
-                Some(Token::Op('-' | '∧')) if offset > 0 => {}
-                _ => break,
-            }
+    /// The base of the number before: `_2`, `base 2`, `(base 2)`.
+    fn base(&mut self) -> Result<Option<String>, Reason> {
+        if self.next_is('_') {
+            self.at += 1;
+            return Ok(Some(self.index()?));
         }
-        let value = vocabulary::number_phrase(&phrase)?;
-        self.at += end;
-        Some(value)
+        let opened = usize::from(self.next_is('(') || self.peek() == Some(Token::Op('∈')));
+        if self.peek_at(opened) != Some(Token::Word("base")) {
+            return Ok(None);
+        }
+        let (Token::Number(base) | Token::Word(base)) =
+            self.peek_at(opened + 1).ok_or(Reason::NotUnderstood)?
+        else {
+            return Err(Reason::NotUnderstood);
+        };
+        let opened = self.next_is('(');
+        self.at += if opened || self.next_is('∈') { 3 } else { 2 };
+        if opened {
+            self.expect(')')?;
+        }
+        Ok(Some(base.to_owned()))
+    }
+
+    /// Digits in a group with their base: `(1010)_2`.
+    fn grouped_digits(&mut self, open: char) -> Result<Option<Expr>, Reason> {
+        let close = if open == '(' { ')' } else { '}' };
+        // `x^{2}_{i}` has a letter for the base of its power.
+        let before = self.at.checked_sub(2).map(|at| self.tokens[at].token);
+        if matches!(before, Some(Token::Op('^' | '_'))) {
+            return Ok(None);
+        }
+        let (Some(Token::Number(digits)), Some(Token::Op(closing)), Some(Token::Op('_'))) =
+            (self.peek(), self.peek_at(1), self.peek_at(2))
+        else {
+            return Ok(None);
+        };
+        if closing != close {
+            return Ok(None);
+        }
+        self.at += 3;
+        let base = self.index()?;
+        number::in_base(digits, &base, self.budget).map(Some)
     }
 
     /// Whether a number in parentheses follows without a blank, as in `I(0)`.
@@ -401,7 +449,7 @@ pub(super) fn spelling(token: Token) -> String {
         | Token::Text(text)
         | Token::Accent(text)
         | Token::Begin(text) => text.to_owned(),
-        Token::Construct(name) => name.to_owned(),
+        Token::Construct(name) | Token::Currency(name) => name.to_owned(),
         Token::Op(operator) => operator.to_string(),
     }
 }

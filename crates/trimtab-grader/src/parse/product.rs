@@ -1,6 +1,7 @@
 //! Products: factors with and without multiplication signs, fractions and units.
 
 use super::Parser;
+use super::measure::{Measured, with_unit};
 use crate::Reason;
 use crate::expr::Expr;
 use crate::lex::Token;
@@ -8,6 +9,11 @@ use crate::vocabulary;
 
 impl Parser<'_, '_, '_> {
     pub(super) fn product(&mut self) -> Result<Expr, Reason> {
+        if let Some(Token::Currency(currency)) = self.peek() {
+            self.at += 1;
+            let amount = self.nested(Self::product)?;
+            return Ok(with_unit(amount, currency.to_owned()));
+        }
         let mut product = self.factor()?;
         loop {
             self.budget.spend(1)?;
@@ -30,21 +36,43 @@ impl Parser<'_, '_, '_> {
                     let divisor = self.factor()?;
                     product = Expr::Call("mod", vec![product, divisor]);
                 }
+                Some(Token::Op('‰')) => {
+                    self.chain()?;
+                    self.at += 1;
+                    product = over(product, Expr::integer(1_000));
+                }
                 Some(Token::Op('%')) => {
                     self.chain()?;
                     self.at += 1;
                     product = Expr::Percent(Box::new(product));
                 }
-                // Outside text groups, an unknown word is a unit only after a number.
-                Some(Token::Text(word) | Token::Word(word))
-                    if is_unit(word)
-                        && (matches!(self.peek(), Some(Token::Text(_)))
-                            || vocabulary::unit(word).is_some()
-                            || product.symbols().is_empty()) =>
-                {
+                Some(Token::Text(_) | Token::Word(_)) => {
                     self.chain()?;
-                    let unit = self.unit()?;
-                    product = Expr::Quantity(Box::new(product), unit);
+                    match self.measured(product)? {
+                        Measured::Yes(value) => product = value,
+                        Measured::Not(value) => return Ok(value),
+                    }
+                }
+                Some(Token::Currency(currency)) => {
+                    self.at += 1;
+                    product = with_unit(product, currency.to_owned());
+                }
+                // "25°C"
+                Some(Token::Symbol(scale @ ("C" | "F"))) if matches!(product, Expr::Degrees(_)) => {
+                    self.at += 1;
+                    let unit = if scale == "C" {
+                        "celsius"
+                    } else {
+                        "fahrenheit"
+                    };
+                    product = with_unit(product, unit.to_owned());
+                }
+                Some(Token::Number(_))
+                    if spaced
+                        && matches!(product, Expr::Quantity(..) | Expr::Product(_))
+                        && let Some(quantity) = self.smaller_quantity(&product) =>
+                {
+                    product = quantity;
                 }
                 Some(Token::Number(_)) if matches!(product, Expr::Number { .. }) => {
                     // "1 1/2" is a mixed number. Other adjacent numbers are not a product.
@@ -85,42 +113,6 @@ impl Parser<'_, '_, '_> {
         })
     }
 
-    /// A unit with powers and divisors: `m/s^2`.
-    fn unit(&mut self) -> Result<String, Reason> {
-        let mut unit = String::new();
-        loop {
-            self.budget.spend(1)?;
-            match self.peek() {
-                Some(Token::Text(word) | Token::Word(word)) if is_unit(word) => {
-                    if !unit.is_empty() && !unit.ends_with('/') {
-                        unit.push(' ');
-                    }
-                    for (index, word) in word.split_whitespace().enumerate() {
-                        if index > 0 {
-                            unit.push(' ');
-                        }
-                        let word: String =
-                            word.chars().filter(|c| !matches!(c, '.' | '~')).collect();
-                        unit.push_str(vocabulary::unit(&word).unwrap_or(&word));
-                    }
-                    self.at += 1;
-                }
-                Some(Token::Op('^')) => {
-                    self.at += 1;
-                    unit.push('^');
-                    unit.push_str(&self.index()?);
-                }
-                Some(Token::Op('/'))
-                    if matches!(self.peek_at(1), Some(Token::Text(_) | Token::Word(_))) =>
-                {
-                    self.at += 1;
-                    unit.push('/');
-                }
-                _ => return Ok(unit),
-            }
-        }
-    }
-
     /// Whether the token can start a factor that multiplies what precedes it.
     pub(super) fn starts_operand(&self, token: Token) -> bool {
         match token {
@@ -138,7 +130,7 @@ impl Parser<'_, '_, '_> {
                     && word.len() > 3
                     && self.peek_at(1) == Some(Token::Op('='))
             }
-            Token::Text(_) | Token::Command(_) => false,
+            Token::Text(_) | Token::Command(_) | Token::Currency(_) => false,
         }
     }
 }
@@ -161,51 +153,6 @@ pub(super) fn times(left: Expr, right: Expr) -> Expr {
 
 pub(super) fn over(above: Expr, below: Expr) -> Expr {
     Expr::Quotient(Box::new((above, below)))
-}
-
-/// Whether words after a value can be a unit: none of them changes or qualifies the value.
-fn is_unit(words: &str) -> bool {
-    const QUALIFIERS: [&str; 34] = [
-        "and",
-        "are",
-        "base",
-        "billion",
-        "choose",
-        "dozen",
-        "each",
-        "factorial",
-        "for",
-        "half",
-        "hundred",
-        "if",
-        "is",
-        "million",
-        "mod",
-        "modulo",
-        "more",
-        "less",
-        "not",
-        "or",
-        "per",
-        "pi",
-        "recurring",
-        "remainder",
-        "repeat",
-        "repeating",
-        "squared",
-        "thousand",
-        "to",
-        "trillion",
-        "where",
-        "with",
-        "when",
-        "over",
-    ];
-    !words.split(|c: char| !c.is_alphabetic()).any(|word| {
-        QUALIFIERS
-            .iter()
-            .any(|qualifier| qualifier.eq_ignore_ascii_case(word))
-    })
 }
 
 /// A whole number without a decimal point, the first part of a mixed number.

@@ -149,12 +149,15 @@ pub(super) fn latex(character: char) -> Option<&'static str> {
         '∎' | '■' | '◼' => "\\blacksquare",
         '□' | '◻' | '▢' => "\\square",
         '″' => "''",
+        '‰' => "\\permil",
         '℃' => "°\\text{C}",
         '℉' => "°\\text{F}",
         // Marks and invisible characters.
         '✓'
         | '✔'
         | '✅'
+        | '⭐'
+        | '\u{1f300}'..='\u{1faff}'
         | '\u{ad}'
         | '\u{fe0e}'
         | '\u{fe0f}'
@@ -198,11 +201,11 @@ pub(super) fn ascii(character: char) -> Option<char> {
             '〉' | '》' => '⟩',
             '【' | '〔' => '[',
             '】' | '〕' => ']',
+            '‘' => '\'',
             '✕' | '✖' | '⨯' | '∗' => '×',
             '➗' => '÷',
             '➖' | '‐' | '‑' | '‒' => '-',
             '⟶' | '↦' => '→',
-            '·' => '·',
             _ => return None,
         }),
     }

@@ -95,13 +95,14 @@ fn operator(name: &str) -> Option<char> {
         "lor" | "vee" => '∨',
         "colon" => ':',
         "%" | "percent" => '%',
+        "permil" | "textperthousand" => '‰',
         _ => return None,
     })
 }
 
 /// The meaning of any other command.
 fn construct(name: &str) -> Option<Meaning> {
-    use Meaning::{Accent, Construct, Not, NumberSet, OperatorName, Symbol};
+    use Meaning::{Accent, Construct, Currency, Not, NumberSet, OperatorName, Quantity, Symbol};
     Some(match name {
         "operatorname" | "mathopname" => OperatorName,
         "vec" | "hat" | "bar" | "dot" | "ddot" | "tilde" | "widehat" | "widetilde" | "overline"
@@ -109,7 +110,14 @@ fn construct(name: &str) -> Option<Meaning> {
         | "mathbbm" | "mathds" | "Bbb" | "mathcal" | "mathfrak" | "mathscr" | "wideparen"
         | "overarc" | "underset" | "stackrel" => Accent,
         "R" | "Z" | "N" | "Q" | "C" => NumberSet,
+        "qty" | "SI" => Quantity,
         "not" => Not,
+        "textdollar" => Currency("dollar"),
+        "euro" | "texteuro" | "EUR" => Currency("euro"),
+        "pounds" | "textsterling" | "pound" => Currency("pound"),
+        "yen" | "textyen" => Currency("¥"),
+        "cent" | "textcent" => Currency("cent"),
+        "rupee" => Currency("rupee"),
         "frac" | "dfrac" | "tfrac" | "cfrac" | "nicefrac" | "sfrac" | "xfrac" | "flatfrac" => {
             Construct("frac")
         }

@@ -104,3 +104,32 @@ pub(crate) fn operator(character: char) -> Option<char> {
         _ => return None,
     })
 }
+
+/// The unit of a currency sign.
+pub(crate) fn currency_sign(character: char) -> Option<&'static str> {
+    Some(match character {
+        '€' => "euro",
+        '£' => "pound",
+        '¢' => "cent",
+        '₹' => "rupee",
+        '₽' => "ruble",
+        '₩' => "won",
+        '元' => "yuan",
+        '円' => "yen",
+        '¥' | '￥' => "¥", // yuan or yen
+        _ => return None,
+    })
+}
+
+/// The unit of a currency code before an amount.
+pub(crate) fn currency_code(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "USD" | "US" => "dollar",
+        "EUR" => "euro",
+        "GBP" => "pound",
+        "INR" | "Rs" => "rupee",
+        "CNY" | "RMB" => "yuan",
+        "JPY" => "yen",
+        _ => return None,
+    })
+}

@@ -57,7 +57,11 @@ fn inner(spelling: Spelling, tape: &mut Tape) -> Spelling {
     for (part, before, after) in wraps {
         choices.push((part, wrap(before, after)));
     }
-    if spelling.mode == Mode::Plain && !text.contains(['^', '_', '√', '%']) {
+    let is_text = text.chars().all(|c| c.is_alphabetic() || c == ' ')
+        || text
+            .chars()
+            .all(|c| !c.is_alphabetic() && !"^_√%".contains(c));
+    if spelling.mode == Mode::Plain && is_text {
         for (part, before, after) in TEXT_WRAPS {
             choices.push((part, wrap(before, after)));
         }
@@ -91,7 +95,7 @@ const WRAPS: [(&str, &str, &str); 51] = [
     ("color switch", "\\color{blue} ", ""),
     ("color in braces", "{\\color{red} ", "}"),
     ("textcolor", "\\textcolor{red}{", "}"),
-    ("colorbox", "\\colorbox{yellow}{$", "$}"),
+    ("colorbox", "\\colorbox{yellow}{", "}"),
     ("underline", "\\underline{", "}"),
     ("ensuremath", "\\ensuremath{", "}"),
     ("mathstrut", "\\mathstrut ", ""),

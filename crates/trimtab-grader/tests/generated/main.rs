@@ -55,9 +55,14 @@ fn replay(choices: &[u32]) -> Option<Row> {
 }
 
 /// The smallest row that fails in the same direction.
-fn smallest(tape: Tape, expected: bool) -> Row {
+/// Nothing may be new in it, so that one kind of failure does not shrink to another.
+fn smallest(tape: Tape, failed: &Row) -> Row {
     let fails = |choices: &[u32]| {
-        replay(choices).is_some_and(|row| row.expected == expected && accepts(&row) != expected)
+        replay(choices).is_some_and(|row| {
+            row.expected == failed.expected
+                && row.parts.iter().all(|part| failed.parts.contains(part))
+                && accepts(&row) != row.expected
+        })
     };
     let choices = shrink::shrink(tape.into_choices(), fails);
     replay(&choices).expect("choices that made a row")
@@ -72,7 +77,7 @@ fn run(seed: u64, counts: &mut Counts, failures: &mut Failures) -> bool {
     let accepted = accepts(&row);
     counts.add(&row, accepted);
     if accepted != row.expected {
-        let small = smallest(tape, row.expected);
+        let small = smallest(tape, &row);
         if failures.add(small.clone()) {
             write_case(&small, seed);
         }

@@ -124,6 +124,10 @@ fn written_misses(value: &Value) -> Misses {
             .collect(),
         &Value::Time(hour, minute) => vec![
             ("other minute", Value::Time(hour, (minute + 10) % 60)),
+            (
+                "proportional time",
+                Value::Time(hour % 12 * 2, minute % 30 * 2),
+            ),
             ("other hour", Value::Time((hour + 1) % 24, minute)),
             ("minute alone", whole(minute)),
             ("hour alone", whole(hour)),

@@ -42,20 +42,21 @@ pub(crate) fn through(text: String, tape: &mut Tape) -> String {
         ("rule behind", format!("{text}\n\n---\n")),
         ("repeated", format!("{text}\n\n{text}")),
         ("byte order mark before text", format!("\u{feff}{text}")),
-        ("no-break spaces", text.replace(' ', "\u{a0}")),
         ("double blanks", text.replace(' ', "  ")),
     ];
+    if !text.contains('\\') {
+        choices.push(("no-break spaces", text.replace(' ', "\u{a0}")));
+    }
     if text.contains('\\') {
         choices.push(("doubled backslashes", text.replace('\\', "\\\\")));
         if !text.contains("\\\\") {
             choices.push(("eaten escapes", eaten(&text)));
         }
     }
-    if text.contains(['<', '>', '−', '½'])
-        && !text.contains("<think")
-        && !text.contains("</")
-        && !text.contains("<|")
-    {
+    let has_tag = text.match_indices('<').any(|(start, _)| {
+        text[start + 1..].starts_with(|next: char| !" =0123456789".contains(next))
+    });
+    if text.contains(['<', '>', '−', '½']) && !has_tag {
         choices.push(("entities", entities(&text)));
     }
     tape.part(choices)

@@ -118,7 +118,6 @@ fn groups(sign: &str, digits: &str, language: &Language, all: &mut Spellings) {
     };
     if !language.decimal_comma {
         all.plain("groups ,", join(","));
-        all.rare("groups full-width comma", join("，"));
     } else if digits.len() > 6 {
         all.rare("groups .", join("."));
     }

@@ -64,7 +64,14 @@ impl EvaluationPlan {
             ..usual
         };
         let pattern = template.pattern();
-        let protocol = Protocol::new(&task, &pattern, &items, decoding, precision.name());
+        let protocol = Protocol::new(
+            &task,
+            &pattern,
+            &items,
+            decoding,
+            settings.rules,
+            precision.name(),
+        );
         Ok(Self { items, protocol })
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use trimtab_grader::Rules;
 use trimtab_tasks::{NanoTask, Task, Template};
 
 use super::steer::{self, SteerConfig};
@@ -75,6 +76,9 @@ pub struct RecipeConfig {
     ///
     /// A step is skipped when a loss, gradient or parameter is not finite.
     pub max_skipped_steps: u64,
+    /// Where an answer counts and what is equal. By default only a box counts, since the reward pays
+    /// for the form too.
+    pub grader: Rules,
     /// Weights of the built-in rewards. Those left out are 0.
     pub reward: BTreeMap<BuiltIn, f32>,
     /// A program that rewards completions as well.
@@ -175,6 +179,11 @@ impl Default for RecipeConfig {
             checkpoint_every: 1,
             keep_checkpoints: 2,
             max_skipped_steps: 3,
+            grader: Rules {
+                boxed_only: true,
+                fallback: false,
+                ..Rules::DEFAULT
+            },
             reward: BTreeMap::from([(BuiltIn::Correctness, 1.0)]),
             reward_command: None,
             loss: LossConfig::default(),

@@ -5,15 +5,17 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use serde::Deserialize;
+use trimtab_grader::Rules;
 use trimtab_tasks::Problem;
 
 use super::report::{Answer, Example};
 use crate::data::Data;
-use crate::rollout::{Group, REWARD_RULES};
+use crate::rollout::Group;
 
 /// The first completion of some groups, of the first step and of the last.
 #[derive(Debug, Default)]
 pub(crate) struct ShownCompletions {
+    rules: Rules,
     first: Vec<Answer>,
     last: Vec<Answer>,
 }
@@ -34,9 +36,14 @@ struct Line {
 
 impl ShownCompletions {
     /// Finds them in the log of a run that goes on, whose problems come from `data`.
-    pub(crate) fn read(log: &Path, mut data: Data) -> io::Result<Self> {
+    pub(crate) fn read(log: &Path, mut data: Data, rules: Rules) -> io::Result<Self> {
         let mut file = match File::open(log) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Self {
+                    rules,
+                    ..Self::default()
+                });
+            }
             opened => opened?,
         };
         let mut answers = |lines: &[Line], step: Option<u64>| -> Vec<Answer> {
@@ -44,7 +51,7 @@ impl ShownCompletions {
             let firsts = of_step.filter(|line| line.sample == 0).take(GROUPS);
             let shown = firsts.filter_map(|line| {
                 let problem = data.problem(line.index)?;
-                Some(answer(line.step, &problem, &line.text))
+                Some(answer(line.step, &problem, &line.text, &rules))
             });
             shown.collect()
         };
@@ -54,14 +61,15 @@ impl ShownCompletions {
         file.seek(SeekFrom::Start(end.saturating_sub(MAX_READ_BYTES)))?;
         let tail = lines(BufReader::new(file));
         let last = answers(&tail, tail.last().map(|line| line.step));
-        Ok(Self { first, last })
+        Ok(Self { rules, first, last })
     }
 
     /// Takes those of a step that was made.
     pub(crate) fn add(&mut self, groups: &[Group]) {
+        let rules = self.rules;
         let shown = groups.iter().take(GROUPS).filter_map(|group| {
             let rollout = group.rollouts.first()?;
-            Some(answer(group.step, &group.problem, &rollout.text))
+            Some(answer(group.step, &group.problem, &rollout.text, &rules))
         });
         self.last = shown.collect();
         if self.first.is_empty() {
@@ -91,13 +99,13 @@ fn lines(reader: impl BufRead) -> Vec<Line> {
         .collect()
 }
 
-fn answer(step: u64, problem: &Problem, text: &str) -> Answer {
+fn answer(step: u64, problem: &Problem, text: &str, rules: &Rules) -> Answer {
     Answer {
         label: format!("step {step}"),
         question: problem.question.clone(),
         gold: problem.answer.clone(),
         text: text.to_owned(),
-        correct: problem.grade(text, &REWARD_RULES).verdict.is_correct(),
+        correct: problem.grade(text, rules).verdict.is_correct(),
     }
 }
 
@@ -140,7 +148,8 @@ mod tests {
                 writeln!(log, "{line}").expect("a writable file");
             }
         }
-        let read = ShownCompletions::read(log.path(), data()).expect("a readable file");
+        let read =
+            ShownCompletions::read(log.path(), data(), Rules::DEFAULT).expect("a readable file");
         let examples = read.examples();
         assert_eq!(examples.len(), GROUPS);
         assert_eq!([&read.first, &read.last], [&whole.first, &whole.last]);
@@ -154,7 +163,8 @@ mod tests {
 
     #[test]
     fn nothing_is_shown_before_the_second_step() {
-        let none = ShownCompletions::read("no such file".as_ref(), data()).expect("no log yet");
+        let none = ShownCompletions::read("no such file".as_ref(), data(), Rules::DEFAULT)
+            .expect("no log yet");
         assert!(none.examples().is_empty());
         let mut one = ShownCompletions::default();
         one.add(&[group(&["a"], "4")]);

@@ -220,7 +220,7 @@ impl Difference {
 
 #[cfg(test)]
 mod tests {
-    use trimtab_grader::Verifier;
+    use trimtab_grader::{Rules, Verifier};
 
     use super::*;
     use crate::evaluation::{Item, Tags};
@@ -240,7 +240,14 @@ mod tests {
         let samples = |(index, &correct)| {
             (0..4)
                 .map(|sample| {
-                    Sample::graded(&item(index), sample, completion(sample < correct), 3, false)
+                    Sample::graded(
+                        &item(index),
+                        sample,
+                        completion(sample < correct),
+                        3,
+                        false,
+                        &Rules::DEFAULT,
+                    )
                 })
                 .collect()
         };

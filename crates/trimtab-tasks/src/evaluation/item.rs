@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use trimtab_grader::{Rules, Verifier, last_boxed};
+use trimtab_grader::{AnswerSource, Rules, Verifier, last_boxed};
 
 use crate::nano::NanoTask;
 use crate::problem::{Problem, Split};
@@ -72,6 +72,8 @@ pub struct Sample {
     pub verdict: String,
     /// The extracted answer, if there is one.
     pub extracted: Option<String>,
+    /// Where it was found.
+    pub source: Option<AnswerSource>,
     /// Whether the completion has a closed box.
     pub boxed: bool,
     /// Length in tokens, including the stop token.
@@ -87,17 +89,16 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// Grades completion number `sample` of `item`.
+    /// Grades completion number `sample` of `item` by `rules`.
     pub fn graded(
         item: &Item,
         sample: usize,
         prediction: String,
         length: usize,
         truncated: bool,
+        rules: &Rules,
     ) -> Self {
-        let grade = item
-            .verifier
-            .grade(&item.gold, &prediction, &Rules::DEFAULT);
+        let grade = item.verifier.grade(&item.gold, &prediction, rules);
         Self {
             id: format!("{}#{sample}", item.id),
             problem: item.id.clone(),
@@ -105,6 +106,7 @@ impl Sample {
             gold: item.gold.clone(),
             verdict: grade.verdict.name().to_owned(),
             extracted: grade.extracted,
+            source: grade.source,
             boxed: last_boxed(&prediction).is_some(),
             length,
             truncated,
@@ -135,7 +137,7 @@ mod tests {
             tags: Tags::new(),
         };
         let graded = |text: &str| {
-            let sample = Sample::graded(&item, 1, text.to_owned(), 5, true);
+            let sample = Sample::graded(&item, 1, text.to_owned(), 5, true, &Rules::DEFAULT);
             assert_eq!((sample.id.as_str(), sample.gold.as_str()), ("p/7#1", "4"));
             (sample.verdict.clone(), sample.extracted, sample.boxed)
         };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use trimtab_grader::{Rules, check};
+use trimtab_grader::{AnswerSource, Rules, check};
 
 use super::item::Sample;
 use crate::stats::{mean, mean95, pass_at_k};
@@ -34,6 +34,8 @@ pub struct Outcome {
     pub accuracy_given_format: Option<f64>,
     /// Share of completions with an undecided verdict, which counts as wrong.
     pub undecided_rate: f64,
+    /// Share of completions that announce no answer, so that the last formula or number counted.
+    pub fallback_rate: f64,
     /// Share of completions that were truncated at the token limit.
     pub truncation_rate: f64,
     /// Mean length of a completion in tokens.
@@ -92,6 +94,7 @@ impl Outcome {
             format_rate: boxed / total,
             accuracy_given_format: (boxed > 0.0).then(|| boxed_and_correct / boxed),
             undecided_rate: count(|one| one.verdict == "undecided") / total,
+            fallback_rate: count(|one| one.source.is_some_and(AnswerSource::is_fallback)) / total,
             truncation_rate: count(|one| one.truncated) / total,
             mean_length: all().map(|one| one.length as f64).sum::<f64>() / total,
             problems: problems.len(),
@@ -206,7 +209,14 @@ mod tests {
         (0..)
             .zip(texts)
             .map(|(sample, text)| {
-                Sample::graded(&item, sample, text.to_owned(), text.len(), text.is_empty())
+                Sample::graded(
+                    &item,
+                    sample,
+                    text.to_owned(),
+                    text.len(),
+                    text.is_empty(),
+                    &Rules::DEFAULT,
+                )
             })
             .collect()
     }

@@ -5,12 +5,13 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use trimtab_grader::Rules;
 
 use super::item::{Item, Sample};
 use super::outcome::{Breakdown, Outcome};
 
 /// The value of `format` in the result file.
-pub(crate) const FORMAT: &str = "trimtab-evaluation-2";
+pub(crate) const FORMAT: &str = "trimtab-evaluation-3";
 
 /// The result of an evaluation: the figures, and everything that they depend on.
 ///
@@ -47,6 +48,8 @@ pub struct Protocol {
     pub prompt_example: String,
     /// How completions are sampled.
     pub decoding: Decoding,
+    /// Where answers count and what is equal.
+    pub rules: Rules,
     /// Number format of weights and activations.
     pub dtype: String,
     /// Version of the answer checker.
@@ -105,6 +108,7 @@ impl Protocol {
         prompt_template: &str,
         items: &[Item],
         decoding: Decoding,
+        rules: Rules,
         dtype: &str,
     ) -> Self {
         Self {
@@ -116,6 +120,7 @@ impl Protocol {
                 .first()
                 .map_or_else(String::new, |item| item.prompt.clone()),
             decoding,
+            rules,
             dtype: dtype.to_owned(),
             // The name is part of the format: results with other names cannot be compared.
             checker: concat!("trimtab-tasks ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -204,6 +209,7 @@ impl fmt::Display for Report {
             row("right if boxed", share(accuracy))?;
         }
         row("undecided", share(outcome.undecided_rate))?;
+        row("last value counted", share(outcome.fallback_rate))?;
         row("cut at the limit", share(outcome.truncation_rate))?;
         row("length", format!("{:5.1} tokens", outcome.mean_length))?;
         for (tag, values) in &self.breakdown {

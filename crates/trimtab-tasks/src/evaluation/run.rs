@@ -14,6 +14,7 @@ use super::report::{Arm, FORMAT, Protocol, Report, differences, json_line, sha25
 /// far, and a resumed run produces the same bytes as an uninterrupted one.
 ///
 /// ```
+/// use trimtab_grader::Rules;
 /// use trimtab_tasks::evaluation::{Arm, Decoding, EvaluationRun, Item, Protocol, Sample};
 /// use trimtab_tasks::{NanoTask, Template};
 ///
@@ -25,7 +26,9 @@ use super::report::{Arm, FORMAT, Protocol, Report, differences, json_line, sha25
 ///     stop: vec![],
 ///     seed: 0,
 /// };
-/// let protocol = Protocol::new("nano-gsm", &Template::Nano.pattern(), &items, decoding, "f32");
+/// let rules = Rules::DEFAULT;
+/// let template = Template::Nano.pattern();
+/// let protocol = Protocol::new("nano-gsm", &template, &items, decoding, rules, "f32");
 /// let arm = Arm {
 ///     model: "an oracle".to_owned(),
 ///     model_sha256: String::new(),
@@ -36,7 +39,7 @@ use super::report::{Arm, FORMAT, Protocol, Report, differences, json_line, sha25
 /// let mut run = EvaluationRun::open(None, protocol, arm, &items)?; // or Some(path)
 /// while let Some(item) = items.get(run.samples().len()) {
 ///     let text = format!(r"It is \boxed{{{}}}.", item.gold); // what a model wrote
-///     run.append(vec![vec![Sample::graded(item, 0, text, 9, false)]])?;
+///     run.append(vec![vec![Sample::graded(item, 0, text, 9, false, &rules)]])?;
 /// }
 /// let report = run.finish()?;
 /// println!("{report}");
@@ -255,7 +258,14 @@ impl<'a> EvaluationRun<'a> {
                 .ok_or_else(|| refuse("more samples than the run has".to_owned()))?;
             let (text, length, truncated) =
                 (sample.prediction.clone(), sample.length, sample.truncated);
-            let expected = Sample::graded(item, index % samples, text, length, truncated);
+            let expected = Sample::graded(
+                item,
+                index % samples,
+                text,
+                length,
+                truncated,
+                &self.report.protocol.rules,
+            );
             if sample != expected {
                 let differences = differences(&sample, &expected).join(", ");
                 return Err(refuse(format!(

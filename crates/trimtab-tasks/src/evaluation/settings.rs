@@ -1,5 +1,7 @@
 //! What a caller sets of an evaluation.
 
+use trimtab_grader::Rules;
+
 use super::report::Decoding;
 use crate::prompt::Template;
 use crate::task::Task;
@@ -21,6 +23,8 @@ pub struct EvaluationSettings {
     pub max_new_tokens: Option<usize>,
     /// Seed of problems and sampling.
     pub seed: u64,
+    /// Where answers count and what is equal.
+    pub rules: Rules,
 }
 
 impl EvaluationSettings {
@@ -64,6 +68,7 @@ mod tests {
             temperature,
             max_new_tokens: None,
             seed: 0,
+            rules: Rules::DEFAULT,
         };
         settings.decoding().samples
     }

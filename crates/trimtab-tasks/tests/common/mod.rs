@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
+use trimtab_grader::Rules;
 use trimtab_tasks::evaluation::{
     Arm, Decoding, EvaluationError, EvaluationRun, Item, Protocol, Sample, samples_path,
 };
@@ -31,6 +32,7 @@ pub(crate) fn protocol(items: &[Item]) -> Protocol {
         &Template::Nano.pattern(),
         items,
         decoding,
+        Rules::DEFAULT,
         "f32",
     )
 }
@@ -55,7 +57,16 @@ pub(crate) fn complete(index: usize, item: &Item) -> Vec<Sample> {
         _ => format!("\\boxed{{{}.0}}", item.gold),
     };
     (0..SAMPLES)
-        .map(|sample| Sample::graded(item, sample, text(sample), 7 + sample, sample == 2))
+        .map(|sample| {
+            Sample::graded(
+                item,
+                sample,
+                text(sample),
+                7 + sample,
+                sample == 2,
+                &Rules::DEFAULT,
+            )
+        })
         .collect()
 }
 

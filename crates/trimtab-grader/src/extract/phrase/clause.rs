@@ -2,16 +2,17 @@
 
 use std::borrow::Cow;
 
+use super::announced;
 use super::language::Language;
 use super::noun::{is_unspaced, word};
-use crate::extract::choice;
-use crate::extract::value::{self, is_formula};
+use crate::extract::value::{self, Value, is_formula};
+use crate::extract::{AnswerSource, choice, formula};
 
 /// What the announced words say.
 pub(super) enum Clause<'a> {
     /// A value, and where its words end.
     Value {
-        answer: Cow<'a, str>,
+        value: Value<'a>,
         end: usize,
     },
     /// Words without a value.
@@ -32,13 +33,14 @@ pub(super) fn read<'a>(text: &'a str, language: &Language, choice: bool) -> Clau
     if let Some(answer) = quoted(&text[..skipped], start) {
         return reading(answer, skipped + answer.len(), choice);
     }
-    if let Some(answer) = value::leading_formulas(start)
+    if let Some(answer) = formula::leading(start)
         && !choice
     {
         // The sentence may go on, but the answer is said.
         let formula = start[1..].find('$').map_or(0, |at| at + 2);
         let end = skipped + formula + sentence(&start[formula..]).len();
-        return Clause::Value { answer, end };
+        let value = announced(answer);
+        return Clause::Value { value, end };
     }
     let line = &start[..start.floor_char_boundary(MAX_SENTENCE)];
     let line = line.lines().next().unwrap_or_default();
@@ -67,7 +69,7 @@ pub(super) fn read<'a>(text: &'a str, language: &Language, choice: bool) -> Clau
 }
 
 /// The answer in a sentence that goes on to say that this is the answer.
-pub(super) fn before(text: &str, choice: bool) -> Option<Cow<'_, str>> {
+pub(super) fn before(text: &str, choice: bool) -> Option<Value<'_>> {
     let start = text.rfind(['\n', '。', ';', '?', '!']).map_or(0, |at| {
         at + text[at..].chars().next().map_or(0, char::len_utf8)
     });
@@ -76,14 +78,14 @@ pub(super) fn before(text: &str, choice: bool) -> Option<Cow<'_, str>> {
     let said = said.strip_suffix(", which").unwrap_or(said);
     if choice {
         return match choice::announced(said) {
-            choice::Pick::Letter(letter) => Some(Cow::Borrowed(letter)),
+            choice::Pick::Letter(letter) => Some(announced(Cow::Borrowed(letter))),
             choice::Pick::Undecided | choice::Pick::None => None,
         };
     }
     if is_formula(said) {
-        return Some(Cow::Borrowed(said));
+        return Some(announced(Cow::Borrowed(said)));
     }
-    value::last(said).map(|(value, _)| value)
+    value::last(said).map(of_phrase)
 }
 
 /// The length of the words at the start of `text` that take back what was said before.
@@ -150,6 +152,13 @@ pub(super) fn retraction(text: &str) -> Option<usize> {
     });
     let length = word(start, WORDS)?;
     Some(text.len() - start.len() + length)
+}
+
+fn of_phrase(value: Value<'_>) -> Value<'_> {
+    Value {
+        source: AnswerSource::Phrase,
+        ..value
+    }
 }
 
 /// Signs before an answer.
@@ -311,7 +320,11 @@ fn find_word(text: &str, words: &[&str]) -> Option<(usize, usize)> {
 fn reading(text: &str, end: usize, choice: bool) -> Clause<'_> {
     let said = without_fillers(trimmed(text));
     let answer = trimmed(said);
-    let value = |answer| Clause::Value { answer, end };
+    let found = |value| Clause::Value {
+        value: of_phrase(value),
+        end,
+    };
+    let value = |answer| found(announced(answer));
     let says = answer.contains(char::is_alphanumeric) || answer.contains(['∞', '∅', '\\']);
     if !says || is_placeholder(answer) {
         return Clause::Empty;
@@ -326,11 +339,8 @@ fn reading(text: &str, end: usize, choice: bool) -> Clause<'_> {
     if is_formula(answer) {
         return value(Cow::Borrowed(answer));
     }
-    if let Some(leading) = value::leading_value(answer) {
-        if offers_another(&answer[leading.len()..]) {
-            return Clause::Text(Cow::Borrowed(answer));
-        }
-        return value(Cow::Borrowed(leading));
+    if let Some(leading) = value::leading(answer) {
+        return found(leading);
     }
     if let Some((said, _)) = answer.split_once(" (").filter(|_| answer.ends_with(')'))
         && is_formula(said)
@@ -339,14 +349,14 @@ fn reading(text: &str, end: usize, choice: bool) -> Clause<'_> {
     }
     // A whole sentence: what follows its verb, or its only value.
     if let Some(said) = after_verb(answer)
-        && let Some(leading) = value::leading_value(said)
+        && let Some(leading) = value::leading(said)
     {
-        return value(Cow::Borrowed(leading));
+        return found(leading);
     }
     if has_one_value(answer)
-        && let Some((only, _)) = value::last(answer)
+        && let Some(only) = value::last(answer)
     {
-        return value(only);
+        return found(only);
     }
     Clause::Text(Cow::Borrowed(answer))
 }
@@ -360,30 +370,6 @@ fn is_placeholder(text: &str) -> bool {
             &["insert", "your", "answer", "fill", "final", "value", "the"],
         )
         .is_some()
-}
-
-/// Whether "or" follows a value.
-fn offers_another(rest: &str) -> bool {
-    const OR: &[&str] = &[
-        "or",
-        "或",
-        "或者",
-        "または",
-        "또는",
-        "ou",
-        "oder",
-        "o",
-        "или",
-        "або",
-        "lub",
-        "veya",
-        "hoặc",
-        "of",
-        "atau",
-        "أو",
-        "या",
-    ];
-    word(rest.trim_start(), OR).is_some()
 }
 
 /// What follows the last verb of a sentence.

@@ -246,6 +246,7 @@ mod tests {
             format_rate: 0.713,
             accuracy_given_format,
             undecided_rate: 0.0,
+            fallback_rate: 0.0,
             truncation_rate: 0.0,
             mean_length: 25.31,
             problems: 500,

@@ -1,0 +1,369 @@
+//! Which value of a sentence is its result.
+
+use super::piece::{CURRENCY, Kind};
+use super::span::{Sentence, Span, SpanForm};
+use super::word::Tag;
+
+/// The part of a value in its sentence.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Role {
+    /// A label. It does not count.
+    Label,
+    /// A condition, an operand, a comparison: it is not the result.
+    Aside,
+    /// Something that is known already: a year, `all 6 rooms`. It is the result if there is no
+    /// other.
+    Known,
+    /// Nothing speaks for it or against it.
+    Plain,
+    /// It follows "is", "gives" or an equals sign.
+    Said,
+    /// The only value in bold letters.
+    Bold,
+}
+
+/// What a sentence says.
+#[derive(Clone, Debug)]
+pub(super) enum Outcome {
+    /// It has no value.
+    Nothing,
+    /// It has values, and nothing shows which one it says.
+    Unclear(Span),
+    /// It says this value.
+    Value(Span),
+}
+
+/// A clause of a sentence.
+#[derive(Clone, Copy, Default)]
+struct Clause {
+    number: usize,
+    /// It starts with "so" or the like.
+    concludes: bool,
+    /// It gives reasons, conditions or remarks.
+    subordinate: bool,
+    /// It stands in parentheses.
+    parenthesis: bool,
+    first: usize,
+}
+
+impl Clause {
+    /// The clause that begins with the piece, or the same one.
+    fn next(self, sentence: Sentence, at: usize) -> Self {
+        let next = |concludes, subordinate| Self {
+            number: self.number + 1,
+            concludes,
+            subordinate,
+            parenthesis: self.parenthesis,
+            first: at + 1,
+        };
+        match sentence.sign(at) {
+            Some(';' | '⇒') => return next(true, false),
+            Some(',' | '—' | ':') => return next(self.concludes && !self.subordinate, false),
+            Some('(' | ')') => return next(false, false),
+            _ => {}
+        }
+        match sentence.tag(at) {
+            Some(Tag::Conclusion) => next(true, false),
+            Some(Tag::Which) => {
+                let comes_to = sentence.word(at) == "leaving"
+                    || sentence.word(at + 1) == "means"
+                    || matches!(sentence.tag(at + 1), Some(Tag::Gives | Tag::Copula));
+                next(comes_to, !comes_to)
+            }
+            Some(Tag::Subordinate) => next(false, true),
+            _ => self,
+        }
+    }
+}
+
+/// Finds the value that a sentence says.
+pub(super) fn outcome(sentence: Sentence, spans: &[Span]) -> Outcome {
+    let clauses = clauses(sentence, spans);
+    let mut rated: Vec<(Role, &Span)> = spans
+        .iter()
+        .enumerate()
+        .map(|(index, span)| (role(sentence, spans, index, clauses[span.first]), span))
+        .filter(|(role, _)| *role > Role::Label)
+        .collect();
+    let Some((_, last)) = rated.last().copied() else {
+        return Outcome::Nothing;
+    };
+    // A name is a value only if there is no other.
+    if rated.iter().any(|(_, span)| span.form != SpanForm::Name) {
+        rated.retain(|(role, span)| {
+            span.form != SpanForm::Name || *role == Role::Said && span.first == last.first
+        });
+    }
+    let unclear = Outcome::Unclear(last.clone());
+    let bold: Vec<&Span> = rated
+        .iter()
+        .filter(|(role, _)| *role == Role::Bold)
+        .map(|(_, span)| *span)
+        .collect();
+    if let [only] = bold[..] {
+        return settled(only);
+    }
+    let concluding = rated
+        .iter()
+        .filter(|(role, span)| *role > Role::Aside && clauses[span.first].concludes)
+        .map(|(_, span)| clauses[span.first].number)
+        .max();
+    if let Some(number) = concluding {
+        rated.retain(|(_, span)| clauses[span.first].number >= number);
+    }
+    let strong: Vec<(Role, &Span)> = {
+        let plain = |least: Role| -> Vec<(Role, &Span)> {
+            rated
+                .iter()
+                .copied()
+                .filter(|(role, _)| *role >= least)
+                .collect()
+        };
+        let strong = plain(Role::Plain);
+        if strong.is_empty() {
+            plain(Role::Known)
+        } else {
+            strong
+        }
+    };
+    let chosen = match strong[..] {
+        [(_, only)] => only,
+        [.., (Role::Said, last)] => last,
+        _ => return unclear,
+    };
+    if is_subject(sentence, spans, chosen, &clauses) {
+        return Outcome::Unclear(chosen.clone());
+    }
+    settled(chosen)
+}
+
+fn settled(span: &Span) -> Outcome {
+    if span.form == SpanForm::Unclear || span.parenthesized {
+        Outcome::Unclear(span.clone())
+    } else {
+        Outcome::Value(span.clone())
+    }
+}
+
+/// The clause of every piece.
+fn clauses(sentence: Sentence, spans: &[Span]) -> Vec<Clause> {
+    let mut clause = Clause::default();
+    let mut clauses = Vec::with_capacity(sentence.pieces.len());
+    let mut inside = spans.iter().peekable();
+    let mut outer = None;
+    for at in 0..sentence.pieces.len() {
+        while inside.peek().is_some_and(|span| span.end <= at) {
+            inside.next();
+        }
+        let in_span = inside.peek().is_some_and(|span| span.first <= at);
+        if !in_span {
+            let next = clause.next(sentence, at);
+            match sentence.sign(at) {
+                Some('(') => {
+                    outer = Some(clause);
+                    clause = Clause {
+                        parenthesis: true,
+                        ..next
+                    };
+                }
+                Some(')') if clause.parenthesis => {
+                    clause = Clause {
+                        number: next.number,
+                        ..outer.unwrap_or_default()
+                    };
+                }
+                _ => clause = next,
+            }
+        }
+        clauses.push(clause);
+    }
+    clauses
+}
+
+/// The part that a span plays.
+fn role(sentence: Sentence, spans: &[Span], index: usize, clause: Clause) -> Role {
+    let span = &spans[index];
+    let before = span.first;
+    if span.form == SpanForm::Label {
+        return Role::Label;
+    }
+    if is_label(sentence, span) {
+        return Role::Label;
+    }
+    let is_bold = |at: usize| sentence.pieces.get(at).is_some_and(|piece| piece.bold);
+    let only_bold = is_bold(before)
+        && !(before.checked_sub(1).is_some_and(is_bold) && is_word(sentence, before - 1));
+    if only_bold {
+        return Role::Bold;
+    }
+    if clause.parenthesis || clause.subordinate {
+        return Role::Aside;
+    }
+    let mut at = before;
+    let mut adverbs = true;
+    // Words right before the value.
+    while adverbs {
+        adverbs = at > 0 && matches!(sentence.tag(at - 1), Some(Tag::Adverb));
+        at -= usize::from(adverbs);
+    }
+    let word = at.checked_sub(1).and_then(|at| sentence.tag(at));
+    let sign = at.checked_sub(1).and_then(|at| sentence.sign(at));
+    let qualifies = matches!(
+        word,
+        Some(Tag::Not | Tag::Than | Tag::Between | Tag::Operation | Tag::Hidden | Tag::Part)
+    );
+    if qualifies {
+        return Role::Aside;
+    }
+    if follows_operation(sentence, at, clause.first) || is_multiplier(sentence, span) {
+        return Role::Aside;
+    }
+    // "for n = 3 the value is"
+    if span.relation && word == Some(Tag::Preposition) {
+        return Role::Aside;
+    }
+    // "the interval (-2, 3)"
+    let named = word == Some(Tag::Plain)
+        && at >= 2
+        && sentence.tag(at - 2) == Some(Tag::Definite)
+        && !span.relation;
+    if word == Some(Tag::Definite) || named {
+        return Role::Known;
+    }
+    if restates(sentence, spans, index, at) {
+        return Role::Aside;
+    }
+    let earlier = spans[..index]
+        .iter()
+        .any(|other| other.end <= at && other.end >= clause.first);
+    if matches!(word, Some(Tag::Of | Tag::Per)) && earlier {
+        return Role::Aside;
+    }
+    if span.form == SpanForm::Ordinal || is_time(sentence, span, at) {
+        return Role::Known;
+    }
+    let said = matches!(word, Some(Tag::Copula | Tag::Gives))
+        || matches!(sign, Some('=' | ':' | '⇒'))
+        || span.relation;
+    if said { Role::Said } else { Role::Plain }
+}
+
+fn is_word(sentence: Sentence, at: usize) -> bool {
+    sentence.kind(at) == Some(Kind::Word)
+}
+
+/// Whether a span says an earlier one in another unit: `87 minutes, or 1 hour and 27 minutes`.
+fn restates(sentence: Sentence, spans: &[Span], index: usize, at: usize) -> bool {
+    let Some(before) = index.checked_sub(1).map(|index| &spans[index]) else {
+        return false;
+    };
+    let or = at.checked_sub(1).and_then(|at| sentence.tag(at)) == Some(Tag::Or);
+    let comma = at >= 2 && sentence.sign(at - 2) == Some(',') && before.end == at - 2;
+    let unit = |span: &Span| sentence.word(span.bare.min(span.end - 1));
+    or && comma && before.bare < before.end && unit(before) != unit(&spans[index])
+}
+
+/// Whether a number is a label: `step 2`, `equation (3)`.
+fn is_label(sentence: Sentence, span: &Span) -> bool {
+    let mut at = span.first;
+    if span.first < span.end && at > 0 && sentence.sign(at - 1) == Some('(') {
+        at -= 1;
+    }
+    let joined = sentence
+        .pieces
+        .get(at)
+        .is_some_and(|piece| piece.lines == 0);
+    let tag = at.checked_sub(1).and_then(|at| sentence.tag(at));
+    let before = at.checked_sub(2).and_then(|at| sentence.tag(at));
+    joined
+        && match tag {
+            Some(Tag::Label) => !span.relation,
+            Some(Tag::Place) => {
+                !span.relation && before != Some(Tag::Article) && span.end == span.first + 1
+            }
+            _ => false,
+        }
+}
+
+/// Whether a word such as "sum of" comes before, in the same clause.
+fn follows_operation(sentence: Sentence, at: usize, first: usize) -> bool {
+    let mut back = at;
+    while back > first && back + 6 > at {
+        back -= 1;
+        match sentence.tag(back) {
+            Some(Tag::Operation | Tag::Hidden | Tag::Part) => {
+                let article = back.checked_sub(1).and_then(|at| sentence.tag(at));
+                return article != Some(Tag::Article);
+            }
+            Some(Tag::Copula | Tag::Gives) => return false,
+            _ => {}
+        }
+    }
+    false
+}
+
+/// Whether a number says how often something is taken: `3 times as many`.
+fn is_multiplier(sentence: Sentence, span: &Span) -> bool {
+    let times = (span.bare..=span.end).find(|at| sentence.word(*at) == "times");
+    times.is_some_and(|at| {
+        matches!(
+            sentence.tag(at + 1),
+            Some(Tag::Than | Tag::More | Tag::Definite | Tag::Number)
+        )
+    })
+}
+
+/// Whether a number is a year or a time of day that says when something happens.
+fn is_time(sentence: Sentence, span: &Span, at: usize) -> bool {
+    let preposition = matches!(
+        at.checked_sub(1).and_then(|at| sentence.tag(at)),
+        Some(Tag::Preposition | Tag::Of | Tag::Subordinate)
+    );
+    let text = sentence.word(span.first);
+    let year = span.end == span.first + 1
+        && text.len() == 4
+        && text.starts_with(['1', '2'])
+        && text.bytes().all(|byte| byte.is_ascii_digit());
+    let daytime = (span.first..span.end).any(|at| sentence.tag(at) == Some(Tag::Daytime));
+    preposition && (year || daytime)
+}
+
+/// Whether something is said about the value that is no value: `The sum of 5 and 7 is even.`
+fn is_subject(sentence: Sentence, spans: &[Span], span: &Span, clauses: &[Clause]) -> bool {
+    let clause = clauses[span.first];
+    let opens = (clause.first..span.first).all(|at| {
+        !is_word(sentence, at)
+            || matches!(
+                sentence.tags[at],
+                Tag::Conclusion | Tag::Article | Tag::Adverb | Tag::Gives | Tag::Of | Tag::Definite
+            )
+    });
+    if opens {
+        return describes(sentence, span);
+    }
+    for (at, later) in clauses.iter().enumerate().skip(span.end) {
+        if sentence.word(at) == "that" || later.number != clause.number {
+            return false;
+        }
+        if spans
+            .iter()
+            .any(|other| other.first == at && other.form != SpanForm::Label)
+        {
+            return false;
+        }
+        if sentence.tag(at) == Some(Tag::Copula) && sentence.sign(at) != Some(CURRENCY) {
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether a sentence that starts with a bare number describes it: `7 is prime.`
+fn describes(sentence: Sentence, span: &Span) -> bool {
+    sentence.tag(span.end) == Some(Tag::Copula)
+        && span.end == span.first + 1
+        && !matches!(
+            sentence.word(span.end + 1),
+            "the" | "our" | "what" | "left" | "needed"
+        )
+}
