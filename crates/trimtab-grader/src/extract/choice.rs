@@ -20,8 +20,11 @@ pub(super) fn announced(text: &str) -> Pick<'_> {
     let Some(first) = letters.first() else {
         return Pick::None;
     };
-    let affirmed: Vec<&Letter> = letters.iter().filter(|letter| !letter.denied).collect();
-    if first.leads && !first.denied {
+    let affirmed: Vec<&Letter> = letters
+        .iter()
+        .filter(|letter| !letter.is_denied())
+        .collect();
+    if first.leads && !first.is_denied() {
         let joined = letters.get(1).is_some_and(|next| next.joined);
         return if joined {
             Pick::Undecided
@@ -33,7 +36,7 @@ pub(super) fn announced(text: &str) -> Pick<'_> {
         [.., last] if affirmed.iter().all(|letter| letter.text == last.text) => {
             Pick::Letter(last.text)
         }
-        [.., last] if last.cued && !last.joined => Pick::Letter(last.text),
+        [.., last] if last.is_picked() && !last.joined => Pick::Letter(last.text),
         _ => Pick::Undecided,
     }
 }
@@ -57,14 +60,14 @@ pub(super) fn last(text: &str) -> Option<&str> {
         if letters.is_empty() || sentence.trim_end().ends_with(['?', '？']) {
             continue;
         }
-        let Some(last) = letters.iter().rfind(|letter| !letter.denied) else {
+        let Some(last) = letters.iter().rfind(|letter| !letter.is_denied()) else {
             continue; // every letter is denied
         };
         if last.joined {
             return None;
         }
         let heads = last.leads && last.closed && !lists_options(&text[..start], last.text);
-        if last.cued || heads {
+        if last.is_picked() || heads {
             return Some(last.text);
         }
         break;
@@ -81,12 +84,29 @@ struct Letter<'a> {
     leads: bool,
     /// Punctuation or the end follows.
     closed: bool,
-    /// Words such as "not" or "is wrong" stand beside it.
-    denied: bool,
-    /// Words such as "so", or parentheses, stand beside it.
-    cued: bool,
+    stance: Stance,
     /// Only a comma, "and" or "or" separates it from the letter before.
     joined: bool,
+}
+
+/// What the words beside a letter say.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Stance {
+    /// Words such as "not" or "is wrong".
+    Denied,
+    /// Words such as "so", or parentheses.
+    Picked,
+    Named,
+}
+
+impl Letter<'_> {
+    fn is_denied(&self) -> bool {
+        self.stance == Stance::Denied
+    }
+
+    fn is_picked(&self) -> bool {
+        self.stance == Stance::Picked
+    }
 }
 
 /// The letters of a text.
@@ -102,19 +122,24 @@ fn letters(text: &str) -> Vec<Letter<'_>> {
         let before = before(&text[..at]);
         let after = text[at + 1..].trim_start_matches(is_markup);
         let enclosed = is_enclosed(text, at);
-        let cued = enclosed || is_cued(before) || is_affirmed(after);
         if !enclosed && is_word(bytes[at], before, &text[at + 1..]) {
             continue;
         }
         let joined = end > 0 && is_joint(&text[end..at]);
-        let denied = is_denied(before, after)
-            || joined && letters.last().is_some_and(|letter| letter.denied);
+        let denied =
+            is_denied(before, after) || joined && letters.last().is_some_and(Letter::is_denied);
+        let stance = if denied {
+            Stance::Denied
+        } else if enclosed || is_cued(before) || is_affirmed(after) {
+            Stance::Picked
+        } else {
+            Stance::Named
+        };
         letters.push(Letter {
             text: &text[at..=at],
             leads: before.is_empty(),
             closed: is_closed(&text[at + 1..]),
-            denied,
-            cued,
+            stance,
             joined,
         });
         end = at + 1;
@@ -148,20 +173,16 @@ fn is_unspaced(letter: char) -> bool {
 
 /// Whether "A" or "I" is a word of the sentence.
 fn is_word(letter: u8, before: &str, after: &str) -> bool {
-    const GOES_ON: [&str; 12] = [
-        "because", "since", "as ", "and ", "or ", "is ", "are ", "but ", "which ", "not ", "would",
-        "seems",
+    const VERBS: [&str; 4] = ["is ", "are ", "and ", "or "];
+    const GOES_ON: [&str; 8] = [
+        "because", "since", "as ", "but ", "which ", "not ", "would", "seems",
     ];
     match letter {
         b'A' => {
             let next = after.strip_prefix(' ').unwrap_or_default();
-            let in_sentence = next.starts_with(|c: char| c.is_lowercase());
-            let picks = is_cued(before) && GOES_ON.iter().any(|word| next.starts_with(word))
-                || GOES_ON[5..6]
-                    .iter()
-                    .chain(&GOES_ON[3..5])
-                    .any(|word| next.starts_with(word));
-            in_sentence && !picks
+            let starts = |words: &[&str]| words.iter().any(|word| next.starts_with(word));
+            let picks = starts(&VERBS) || is_cued(before) && starts(&GOES_ON);
+            next.starts_with(char::is_lowercase) && !picks
         }
         b'I' => true,
         _ => false,
@@ -206,7 +227,8 @@ fn is_closed(after: &str) -> bool {
                 | '、'
                 | '）'
         )
-    }) || after.trim().is_empty()
+    }) || after.starts_with(is_unspaced)
+        || after.trim().is_empty()
 }
 
 fn is_markup(character: char) -> bool {

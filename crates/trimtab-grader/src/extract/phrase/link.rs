@@ -30,7 +30,7 @@ pub(super) fn link(text: &str, noun: &Noun) -> Link {
         };
     }
     if noun.kind == Kind::Label
-        && !(starts_line(text, noun.start) && !has_options(&text[noun.end..]))
+        && (!starts_line(text, noun.start) || has_options(&text[noun.end..]))
     {
         return Link::None;
     }

@@ -125,7 +125,7 @@ impl Known {
         // Endings: "answers", "ответом".
         let max_ending = match self.kind {
             Kind::Label => 0,
-            _ if std::ptr::eq(self.language, &LANGUAGES[0]) => 1,
+            _ if self.noun.starts_with("ans") || LANGUAGES[0].result.contains(&self.noun) => 1,
             _ => 4,
         };
         let ending: usize = text[end..]
