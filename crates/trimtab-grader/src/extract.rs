@@ -5,11 +5,14 @@ mod digits;
 mod formula;
 mod letter;
 mod message;
+mod part;
 mod phrase;
 mod piece;
+mod purpose;
 mod role;
 mod sentence;
 mod span;
+mod suffix;
 mod value;
 mod word;
 

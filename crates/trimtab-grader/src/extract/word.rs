@@ -82,6 +82,8 @@ pub(super) enum Tag {
     Currency,
     /// `p.m.`
     Daytime,
+    /// `January`.
+    Month,
 }
 
 /// The tag of a word.
@@ -171,6 +173,9 @@ fn english(word: &str) -> Option<Tag> {
         "usd" | "us" | "eur" | "gbp" | "inr" | "rs" | "rs." | "cad" | "aud" | "hk" | "nz"
         | "nt" => Tag::Currency,
         "a.m." | "a.m" | "p.m." | "p.m" | "am" | "pm" | "o'clock" => Tag::Daytime,
+        "january" | "february" | "march" | "april" | "june" | "july" | "august" | "september"
+        | "october" | "november" | "december" | "jan" | "feb" | "mar" | "apr" | "jun" | "jul"
+        | "aug" | "sept" | "oct" | "nov" | "dec" | "may" => Tag::Month,
         "one" => Tag::One,
         "million" | "billion" | "trillion" | "dozen" | "dozens" | "hundreds" | "thousands"
         | "millions" | "lakh" | "crore" => Tag::Scale,
@@ -233,7 +238,7 @@ fn mathematical(word: &str, lower: &str) -> Option<Tag> {
 
 /// Whether a sentence goes on after the word.
 pub(super) fn leaves_open(tag: Tag, word: &str) -> bool {
-    const PRONOUNS: [&str; 9] = ["we", "i", "he", "she", "they", "you", "will", "can", "has"];
+    const PRONOUNS: [&str; 8] = ["we", "he", "she", "they", "you", "will", "can", "has"];
     matches!(
         tag,
         Tag::Article
