@@ -166,7 +166,7 @@ impl Sentence<'_, '_> {
                 Some(end)
             }
             // "R2 = 10"
-            Tag::Plain | Tag::Unit
+            Tag::Plain
                 if self.is_number(at + 1)
                     && self.glued(at + 1)
                     && self.sign(at + 2).is_some_and(is_relation) =>

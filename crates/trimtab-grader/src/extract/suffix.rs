@@ -113,8 +113,9 @@ impl Sentence<'_, '_> {
             }
             if !matches!(
                 self.tags[at],
-                Tag::Unit | Tag::Daytime | Tag::Sign | Tag::Constant | Tag::Function
-            ) {
+                Tag::Daytime | Tag::Sign | Tag::Constant | Tag::Function
+            ) && !self.names_unit(at)
+            {
                 part.unclear = true;
                 return (at + 1, at + 1);
             }
@@ -150,7 +151,7 @@ impl Sentence<'_, '_> {
                 "m" | "g" | "s" | "h" | "L" | "l" | "N" | "J" | "W" | "V" | "K"
             );
         let symbol = single || matches!(self.word(end), "kΩ" | "Ω" | "kW" | "kWh" | "Hz");
-        if self.tag(end) != Some(Tag::Unit) && !(symbol && self.kind(end) == Some(Kind::Word)) {
+        if !self.names_unit(end) && !(symbol && self.kind(end) == Some(Kind::Word)) {
             return at;
         }
         end = self.unit_power(end + 1);
@@ -164,6 +165,11 @@ impl Sentence<'_, '_> {
             end = self.unit_power(end + 2);
         }
         end
+    }
+
+    /// Whether the piece is a word that names a unit.
+    pub(super) fn names_unit(&self, at: usize) -> bool {
+        self.kind(at) == Some(Kind::Word) && vocabulary::unit(self.word(at)).is_some()
     }
 
     fn is_square(&self, at: usize) -> bool {

@@ -276,7 +276,7 @@ impl<'t> Reader<'t, '_> {
             && at >= 2
             && sentence
                 .tag(at - 2)
-                .is_some_and(|tag| tag == Tag::Unit || tag == Tag::Letter);
+                .is_some_and(|tag| tag == Tag::Letter || sentence.names_unit(at - 2));
         matches!(kind(1), Some(Kind::Number(_))) && !sentence.glued(at) || divides
     }
 
@@ -287,9 +287,7 @@ impl<'t> Reader<'t, '_> {
             Kind::Number(Form::Foreign) => Some(Cow::Owned(digits::normal(sentence.word(at)))),
             Kind::Sign(CURRENCY) => Some(Cow::Borrowed("")),
             // "16 cm2"
-            Kind::Number(_)
-                if at > 0 && sentence.tag(at - 1) == Some(Tag::Unit) && sentence.glued(at) =>
-            {
+            Kind::Number(_) if at > 0 && sentence.glued(at) && sentence.names_unit(at - 1) => {
                 Some(Cow::Owned(format!("^{}", sentence.word(at))))
             }
             Kind::Sign('√') => match sentence.word(at) {

@@ -24,8 +24,6 @@ pub(super) enum Tag {
     Part,
     /// `both`, `twice`, `double`: a number in disguise.
     Hidden,
-    /// A unit, or a word that makes one up: `square`.
-    Unit,
     /// `percent`, `degrees`.
     Sign,
     /// `squared`, `factorial`.
@@ -191,7 +189,6 @@ fn english(word: &str) -> Option<Tag> {
         }
         "plus" | "times" | "divided" | "multiplied" => Tag::Operator,
         "minus" | "negative" => Tag::Negative,
-        "sq" | "cubic" | "cu" => Tag::Unit,
         _ => return None,
     })
 }
@@ -222,7 +219,9 @@ fn mathematical(word: &str, lower: &str) -> Option<Tag> {
     if word.len() == 1 {
         return Some(Tag::Letter);
     }
-    if vocabulary::spoken(lower).is_some_and(|number| !number.ordinal) {
+    if vocabulary::is_number_word(lower)
+        && vocabulary::spoken(lower).is_some_and(|number| !number.ordinal)
+    {
         return Some(Tag::Number);
     }
     match vocabulary::plain_word(word) {
@@ -233,7 +232,7 @@ fn mathematical(word: &str, lower: &str) -> Option<Tag> {
         Some(Meaning::Symbol) => return Some(Tag::Letter),
         _ => {}
     }
-    vocabulary::unit(word).map(|_| Tag::Unit)
+    None
 }
 
 /// Whether a sentence goes on after the word.
