@@ -132,9 +132,7 @@ pub(super) fn outcome(sentence: Sentence, spans: &[Span]) -> Outcome {
         [.., (Role::Said, last)] => last,
         _ => return unclear,
     };
-    if is_subject(sentence, spans, chosen, &clauses)
-        || concludes_otherwise(sentence, chosen, &clauses)
-    {
+    if is_subject(sentence, spans, chosen, &clauses) || concludes_otherwise(sentence, chosen) {
         return Outcome::Unclear(chosen.clone());
     }
     settled(chosen)
@@ -349,13 +347,13 @@ fn is_time(sentence: Sentence, span: &Span, at: usize) -> bool {
 }
 
 /// Whether a conclusion without a value follows: `The price rose by 5%, so it is higher.`
-fn concludes_otherwise(sentence: Sentence, span: &Span, clauses: &[Clause]) -> bool {
-    let later =
-        |at: &usize| clauses[*at].concludes && clauses[*at].number > clauses[span.first].number;
-    let words = (span.end..clauses.len())
-        .filter(later)
+fn concludes_otherwise(sentence: Sentence, span: &Span) -> bool {
+    const MIN_WORDS: usize = 3;
+    let concludes = |at: &usize| sentence.tag(*at) == Some(Tag::Conclusion);
+    let words = (span.end..sentence.pieces.len())
+        .skip_while(|at| !concludes(at))
         .filter(|at| is_word(sentence, *at));
-    words.count() > 2
+    words.count() >= MIN_WORDS
 }
 
 /// Whether something is said about the value that is no value: `The sum of 5 and 7 is even.`

@@ -101,10 +101,11 @@ impl Sentence<'_, '_> {
         let spaced =
             self.pieces[at].spaced && self.pieces.get(at + 1).is_some_and(|next| next.spaced);
         let before = at.checked_sub(1).and_then(|at| self.tag(at));
+        let noun = at > 0 && matches!(self.word(at - 1), "Total" | "total" | "Result" | "result");
         self.sign(at) == Some('-')
             && spaced
             && before.is_some_and(|tag| {
-                !matches!(
+                noun || !matches!(
                     tag,
                     Tag::Copula | Tag::Gives | Tag::Of | Tag::To | Tag::Preposition | Tag::Adverb
                 )

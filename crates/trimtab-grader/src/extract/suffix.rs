@@ -151,7 +151,7 @@ impl Sentence<'_, '_> {
                 "m" | "g" | "s" | "h" | "L" | "l" | "N" | "J" | "W" | "V" | "K"
             );
         let symbol = single || matches!(self.word(end), "kΩ" | "Ω" | "kW" | "kWh" | "Hz");
-        if !self.names_unit(end) && !(symbol && self.kind(end) == Some(Kind::Word)) {
+        if !(self.names_unit(end) || symbol && self.kind(end) == Some(Kind::Word)) {
             return at;
         }
         end = self.unit_power(end + 1);
