@@ -18,7 +18,7 @@ use self::commas::other_commas;
 use crate::budget::Budget;
 use crate::date;
 use crate::expr::Expr;
-use crate::lex::{Commas, Lexeme, lex};
+use crate::lex::{Commas, Lexeme, Token, lex};
 use crate::parse::parse;
 use crate::prose::{choice_letter, names_no_number, picks_choice, prose};
 use crate::rule::Rule;
@@ -102,12 +102,21 @@ fn compare_texts(
     {
         return Some((Equality::Equal, Rule::SameWords));
     }
-    if let (Some(gold), Some(answer)) = (date::parse(gold), date::parse(answer)) {
-        return Some(if gold == answer {
-            (Equality::Equal, Rule::SameDate)
-        } else {
-            (Equality::Different, Rule::OtherValue)
-        });
+    let is_number =
+        |tokens: &[Lexeme]| matches!(tokens, [only] if matches!(only.token, Token::Number(_)));
+    match (date::parse(gold), date::parse(answer)) {
+        (Some(gold), Some(answer)) if gold == answer => {
+            return Some((Equality::Equal, Rule::SameDate));
+        }
+        (Some(_), Some(_)) => return Some((Equality::Different, Rule::OtherValue)),
+        // The day alone is not the date.
+        (Some(_), None) if is_number(answer_tokens) => {
+            return Some((Equality::Different, Rule::OtherKind));
+        }
+        (None, Some(_)) if is_number(gold_tokens) => {
+            return Some((Equality::Different, Rule::OtherKind));
+        }
+        _ => {}
     }
     if let Some(letter) = choice_letter(gold)
         && let Some(equality) = picks_choice(letter, answer)

@@ -526,3 +526,16 @@ fn infinity_is_no_solution_of_another_equation() {
     equal(&[(r"x = \infty", r"x = +\infty")]);
     unequal(&[(r"x = \infty", "x = 0"), (r"x = \infty", r"x = -\infty")]);
 }
+
+#[test]
+fn a_date_is_not_its_day() {
+    equal(&[
+        ("May 5", "5th of May"),
+        ("13 January", r"\text{January 13}"),
+    ]);
+    unequal(&[
+        ("13 January", "13"),
+        ("13", "January 13"),
+        ("13", "13th of May"),
+    ]);
+}
