@@ -52,13 +52,13 @@ pub(crate) fn normalized(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     match plain_spelling(text) {
-        Cow::Borrowed(text) => single_backslashes(unwrapped(text)),
-        Cow::Owned(text) => Cow::Owned(single_backslashes(unwrapped(text.trim())).into_owned()),
+        Cow::Borrowed(text) => single_backslashes(text),
+        Cow::Owned(text) => Cow::Owned(single_backslashes(text.trim()).into_owned()),
     }
 }
 
 /// The text without marks of emphasis, code or quotation around all of it.
-fn unwrapped(text: &str) -> &str {
+pub(crate) fn unwrapped(text: &str) -> &str {
     const MARKS: [&str; 8] = ["**", "__", "```", "`", "*", "_", "'", "\\$"];
     let mut text = text;
     for mark in MARKS {

@@ -10,6 +10,7 @@ mod names;
 mod quantity;
 mod real_set;
 mod relation;
+mod residue;
 mod rounding;
 mod scalar;
 mod times;
@@ -227,6 +228,9 @@ impl Comparer<'_> {
     fn compare_kinds(&mut self, gold: &Expr, answer: &Expr) -> Equality {
         if let Err(reason) = self.budget.spend(2) {
             return reason.into();
+        }
+        if let Some(outcome) = self.residues(gold, answer) {
+            return outcome;
         }
         if let Some(outcome) = self.times(gold, answer) {
             return outcome;

@@ -1,6 +1,6 @@
 //! Grading a text and checking an answer.
 
-use crate::answer::{MAX_BYTES, normalized};
+use crate::answer::{MAX_BYTES, normalized, unwrapped};
 use crate::clean::clean;
 use crate::equality::{Equality, compare};
 use crate::extract::{extract, gold_answer};
@@ -137,7 +137,13 @@ fn judge(gold: &str, answer: &str, rules: Rules, because: &mut Vec<Rule>) -> Ver
     if gold.len() > MAX_BYTES || answer.len() > MAX_BYTES {
         return Verdict::Undecided(Reason::Budget);
     }
-    match compare(&gold, &answer, rules, because) {
+    let mut equality = compare(&gold, &answer, rules, because);
+    let (inner_gold, inner_answer) = (unwrapped(&gold), unwrapped(&answer));
+    if equality != Equality::Equal && (inner_gold != gold || inner_answer != answer) {
+        because.clear();
+        equality = compare(inner_gold, inner_answer, rules, because);
+    }
+    match equality {
         Equality::Equal => Verdict::Correct,
         Equality::Different => Verdict::Wrong,
         Equality::Unknown(reason) => Verdict::Undecided(reason),

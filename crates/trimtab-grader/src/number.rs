@@ -11,7 +11,8 @@ use crate::vocabulary;
 /// The value of a number token: see [`numeral`].
 pub(crate) fn parse(text: &str, commas: Commas, budget: &mut Budget) -> Result<Expr, Reason> {
     let numeral = numeral::read(text, commas, false);
-    if numeral.length < text.len() {
+    // "3./2"
+    if !matches!(&text[numeral.length..], "" | ".") {
         return Err(Reason::NotUnderstood);
     }
     if numeral.radix != 10 {

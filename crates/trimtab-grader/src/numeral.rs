@@ -56,6 +56,22 @@ pub(crate) fn read(text: &str, commas: Commas, nested: bool) -> Numeral<'_> {
     numeral
 }
 
+/// The length of digits above nine with a base after them: `1A3_{12}`, `FF_{16}`. But `2A_{12}` is
+/// twice a letter with an index.
+pub(crate) fn digits_in_base(text: &str) -> Option<usize> {
+    let is_digit = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'A'..=b'F');
+    let length = text.bytes().take_while(is_digit).count();
+    let run = &text.as_bytes()[..length];
+    let letter = run.iter().position(u8::is_ascii_uppercase)?;
+    let base = text[length..]
+        .strip_prefix('_')?
+        .trim_start_matches(['{', '(']);
+    let base = &base[..digits(base)];
+    let between = run[letter..].iter().any(u8::is_ascii_digit) && letter > 0;
+    (length > 1 && (base == "16" || between && matches!(base, "11" | "12" | "13" | "14" | "15")))
+        .then_some(length)
+}
+
 fn digits(text: &str) -> usize {
     text.bytes().take_while(u8::is_ascii_digit).count()
 }
@@ -219,7 +235,11 @@ fn braced_comma(text: &str) -> Option<usize> {
 /// The length of the decimal point at the start of `text`.
 fn decimal_point(text: &str, commas: Commas, nested: bool) -> Option<usize> {
     match text.as_bytes().first()? {
-        b'.' => (!text[1..].starts_with('.')).then_some(1),
+        // The last character of a sentence is not a decimal point.
+        b'.' => {
+            let ends = text[1..].starts_with(|c: char| c == '.' || c.is_whitespace());
+            (!ends && text.len() > 1).then_some(1)
+        }
         b',' if !nested => {
             let decimals = commas == Commas::Decimals
                 && (starts_with_digit(&text[1..]) || text[1..].starts_with('('));

@@ -17,18 +17,19 @@ pub(crate) fn prose(tokens: &[Lexeme]) -> Option<Prose> {
     let mut letters = String::new();
     let mut symbols = 0;
     let mut words = 0;
-    for (index, lexeme) in tokens.iter().enumerate() {
+    let is_number = |at: usize| {
+        let lexeme = tokens.get(at);
+        lexeme.is_some_and(|lexeme| matches!(lexeme.token, Token::Number(_)))
+    };
+    for (at, lexeme) in tokens.iter().enumerate() {
         let number_before = letters.ends_with(|c: char| c.is_ascii_digit());
-        let number_behind =
-            matches!(tokens.get(index + 1), Some(next) if matches!(next.token, Token::Number(_)));
+        let number_behind = is_number(at + 1);
         match lexeme.token {
             Token::Word(text) | Token::Text(text) => {
                 words += 1;
-                letters.extend(
-                    text.chars()
-                        .filter(|c| c.is_alphanumeric())
-                        .flat_map(char::to_lowercase),
-                );
+                // `mW` is not `MW`.
+                let is_symbol = text.len() < 4 && at > 0 && is_number(at - 1);
+                push_words(&mut letters, text, is_symbol);
             }
             Token::Symbol(text) => {
                 symbols += 1;
@@ -45,7 +46,7 @@ pub(crate) fn prose(tokens: &[Lexeme]) -> Option<Prose> {
             Token::Op('∈') => letters.push_str("in"),
             Token::Op(',') => letters.push(','),
             // A sign belongs to its number, and a colon may be that of a time.
-            Token::Op('-') if number_behind => letters.push('-'),
+            Token::Op(sign @ ('-' | '\'')) if number_behind => letters.push(sign),
             Token::Op(':') if number_before && number_behind => letters.push(':'),
             Token::Op(':' | ';' | '\'' | '-' | '(' | ')' | '{' | '}') => {}
             _ => return None,
@@ -55,6 +56,20 @@ pub(crate) fn prose(tokens: &[Lexeme]) -> Option<Prose> {
         letters,
         is_text: words > 0 || symbols > 2,
     })
+}
+
+/// Adds the letters and digits of words, and signs that change their meaning.
+fn push_words(letters: &mut String, words: &str, keep_case: bool) {
+    let mut rest = words.chars().peekable();
+    while let Some(character) = rest.next() {
+        match character {
+            '/' | '^' | '+' | '=' | '<' | '>' | '%' => letters.push(character),
+            '-' if rest.peek().is_some_and(char::is_ascii_digit) => letters.push(character),
+            _ if !character.is_alphanumeric() => {}
+            _ if keep_case => letters.push(character),
+            _ => letters.extend(character.to_lowercase()),
+        }
+    }
 }
 
 /// Whether an answer consists of plain words, none of which is a number word.

@@ -13,6 +13,13 @@ pub(crate) fn canonical(text: &str) -> Option<String> {
     if text.len() > MAX_BYTES {
         return None;
     }
+    // "a.m."
+    let half = text.trim().trim_end_matches('.');
+    for (half_of_day, spelling) in [("am", "a.m"), ("pm", "p.m")] {
+        if half.eq_ignore_ascii_case(spelling) {
+            return Some(half_of_day.to_owned());
+        }
+    }
     let mut factors = Vec::new();
     Reader {
         rest: text,
@@ -106,6 +113,10 @@ impl<'a> Reader<'a, '_> {
                 }
                 _ => {}
             }
+            if self.rest.starts_with('\\') {
+                self.macro_name(&mut divides, &mut power, sign)?;
+                continue;
+            }
             let word = self.word()?;
             let lower = word.to_lowercase();
             match lower.as_str() {
@@ -124,6 +135,39 @@ impl<'a> Reader<'a, '_> {
                 }
             }
         }
+    }
+
+    /// A macro of `siunitx`: `\kilo\gram`, `\per`, `\squared`.
+    fn macro_name(&mut self, divides: &mut bool, power: &mut i32, sign: i32) -> Option<()> {
+        self.rest = &self.rest[1..];
+        let name = self.word()?;
+        let name = match name {
+            "per" => {
+                *divides = true;
+                return Some(());
+            }
+            "square" | "cubic" => {
+                *power = if name == "square" { 2 } else { 3 };
+                return Some(());
+            }
+            "squared" | "cubed" => {
+                let times = if name == "squared" { 2 } else { 3 };
+                self.factors.last_mut()?.1 *= times;
+                return Some(());
+            }
+            "degreeCelsius" | "celsius" => "celsius".to_owned(),
+            "percent" | "degree" => return None,
+            prefix if PREFIXES.iter().any(|(name, _)| *name == prefix) => {
+                self.rest = self.rest.strip_prefix('\\')?;
+                format!("{prefix}{}", self.word()?)
+            }
+            name => name.to_owned(),
+        };
+        vocabulary::unit(&name)?;
+        let exponent = self.exponent()? * *power;
+        self.push(&name, if *divides { -sign } else { sign } * exponent)?;
+        (*divides, *power) = (false, 1);
+        Some(())
     }
 
     /// Skips blanks, dots, multiplication signs and the braces of LaTeX.
@@ -214,9 +258,10 @@ impl<'a> Reader<'a, '_> {
                     return self.push_compound(&format!("{}{}", unit.prefix, unit.base), power);
                 }
                 Some(unit) => format!("{}{}", unit.prefix, unit.base),
-                None => match vocabulary::unit_letter(word) {
-                    Some(name) => name.to_owned(),
-                    None => counted(word),
+                None => match (vocabulary::unit_letter(word), micro(word)) {
+                    (Some(name), _) => name.to_owned(),
+                    (None, Some(name)) => name,
+                    (None, None) => counted(word),
                 },
             },
         };
@@ -235,6 +280,12 @@ impl<'a> Reader<'a, '_> {
         self.factors.extend(raised);
         Some(())
     }
+}
+
+/// A unit with the sign of a millionth: `μm`.
+fn micro(word: &str) -> Option<String> {
+    let unit = word.strip_prefix(['μ', 'µ'])?;
+    Some(format!("micro{}", vocabulary::unit_letter(unit)?))
 }
 
 /// The name of things that are counted: in lower case and the singular.

@@ -81,11 +81,13 @@ fn in_letters(expr: &Expr, wanted: &str) -> Option<(Expr, String)> {
 /// Splits the factors of a product into numbers and letters of units. `None` if there are others.
 fn split(expr: &Expr, sign: i32, value: &mut Vec<Expr>, letters: &mut String) -> Option<()> {
     match expr {
-        Expr::Symbol(name)
-            if vocabulary::unit_letter(name).is_some() || "kcdMGnμp".contains(name.as_str()) =>
-        {
+        Expr::Symbol(name) => {
+            let letter = if name == "mu" { "μ" } else { name };
+            if vocabulary::unit_letter(letter).is_none() && !"kcdMGnμp".contains(letter) {
+                return None;
+            }
             letters.push(' ');
-            letters.push_str(name);
+            letters.push_str(letter);
             if sign < 0 {
                 letters.push_str("^-1");
             }
@@ -118,7 +120,7 @@ fn split(expr: &Expr, sign: i32, value: &mut Vec<Expr>, letters: &mut String) ->
             value.push(Expr::Negative(Box::new(Expr::integer(1))));
             split(inner, sign, value, letters)?;
         }
-        number if number.symbols().is_empty() && sign > 0 => value.push(number.clone()),
+        number if sign > 0 && number.symbols().is_empty() => value.push(number.clone()),
         _ => return None,
     }
     Some(())

@@ -34,7 +34,9 @@ impl<'a> Lexer<'a, '_> {
             Meaning::EndMark => {
                 let ends = self
                     .rest()
-                    .trim_matches(|c: char| c.is_whitespace() || matches!(c, '$' | '}' | ')' | '.'))
+                    .trim_matches(|c: char| {
+                        c.is_whitespace() || matches!(c, '$' | '}' | ')' | ']' | '\\' | '.')
+                    })
                     .is_empty();
                 if !ends {
                     self.push(Token::Command(name));
@@ -45,6 +47,14 @@ impl<'a> Lexer<'a, '_> {
                 self.push(Token::Symbol(name));
             }
             Meaning::Currency(name) => self.push(Token::Currency(name)),
+            Meaning::Quantity => {
+                self.optional_argument();
+                let start = self.at;
+                if self.raw_group()?.is_some() {
+                    self.unit_group = Some(self.at);
+                    self.at = start;
+                }
+            }
             Meaning::Not => self.negated_relation(),
             Meaning::Text => self.text_group()?,
             Meaning::OperatorName => {
@@ -176,7 +186,7 @@ impl<'a> Lexer<'a, '_> {
     }
 
     /// Skips the group that follows and returns its text. `None` if no group follows.
-    fn raw_group(&mut self) -> Result<Option<&'a str>, Reason> {
+    pub(super) fn raw_group(&mut self) -> Result<Option<&'a str>, Reason> {
         let blanks = self.rest().bytes().take_while(|byte| *byte == b' ').count();
         if self.byte(blanks) != b'{' {
             return Ok(None);

@@ -2,6 +2,7 @@
 
 use super::{Lexeme, Lexer, Token};
 use crate::Reason;
+use crate::numeral;
 use crate::vocabulary;
 
 impl Lexer<'_, '_> {
@@ -41,6 +42,11 @@ impl Lexer<'_, '_> {
         if after_number && (rest.starts_with("a.m") || rest.starts_with("p.m")) {
             self.at += "a.m".len();
             self.push(Token::Word(if word == "a" { "am" } else { "pm" }));
+            return Ok(());
+        }
+        if let Some(length) = numeral::digits_in_base(rest) {
+            self.at += length;
+            self.push(Token::Number(&rest[..length]));
             return Ok(());
         }
         if after_number && self.ordinal_ending(word) {

@@ -246,6 +246,15 @@ pub(super) enum Measured {
 /// The value with a unit. A second unit multiplies the first.
 pub(super) fn with_unit(value: Expr, unit: String) -> Expr {
     match value {
+        // `5 \mu\text{m}`
+        Expr::Product(mut factors)
+            if factors.len() == 2
+                && vocabulary::takes_prefix(&unit)
+                && matches!(&factors[1], Expr::Symbol(name) if name == "mu") =>
+        {
+            let amount = factors.swap_remove(0);
+            Expr::Quantity(Box::new(amount), format!("micro{unit}"))
+        }
         Expr::Quantity(inner, first) if first == unit => Expr::Quantity(inner, unit),
         Expr::Quantity(inner, first) => {
             let unit = unit::product(&first, &unit);

@@ -36,10 +36,23 @@ impl Parser<'_, '_, '_> {
                     let divisor = self.factor()?;
                     product = Expr::Call("mod", vec![product, divisor]);
                 }
+                Some(Token::Op('‰')) => {
+                    self.chain()?;
+                    self.at += 1;
+                    product = over(product, Expr::integer(1_000));
+                }
                 Some(Token::Op('%')) => {
                     self.chain()?;
                     self.at += 1;
                     product = Expr::Percent(Box::new(product));
+                }
+                Some(Token::Text("A" | "C" | "P")) if let Some(selection) = self.selection()? => {
+                    product = times(product, selection);
+                }
+                Some(Token::Symbol("C" | "P"))
+                    if let Some(selection) = self.infix_selection(&product)? =>
+                {
+                    product = selection;
                 }
                 Some(Token::Text(_) | Token::Word(_)) => {
                     self.chain()?;
@@ -116,7 +129,8 @@ impl Parser<'_, '_, '_> {
                 !matches!(name, "end" | "choose" | "over" | "of" | "mod" | "pmod")
             }
             Token::Op(operator) => match operator {
-                '(' | '[' | '{' | '⌊' | '⌈' | '∞' | '⟨' | '⦃' => true,
+                '(' | '{' => !self.opens_modulus(),
+                '[' | '⌊' | '⌈' | '∞' | '⟨' | '⟦' | '⦃' => true,
                 '|' | '‖' => self.bars == 0,
                 _ => false,
             },

@@ -156,6 +156,8 @@ pub(super) fn latex(character: char) -> Option<&'static str> {
         '✓'
         | '✔'
         | '✅'
+        | '⭐'
+        | '\u{1f300}'..='\u{1faff}'
         | '\u{ad}'
         | '\u{fe0e}'
         | '\u{fe0f}'

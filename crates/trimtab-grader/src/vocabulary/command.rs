@@ -95,13 +95,14 @@ fn operator(name: &str) -> Option<char> {
         "lor" | "vee" => '∨',
         "colon" => ':',
         "%" | "percent" => '%',
+        "permil" | "textperthousand" => '‰',
         _ => return None,
     })
 }
 
 /// The meaning of any other command.
 fn construct(name: &str) -> Option<Meaning> {
-    use Meaning::{Accent, Construct, Currency, Not, NumberSet, OperatorName, Symbol};
+    use Meaning::{Accent, Construct, Currency, Not, NumberSet, OperatorName, Quantity, Symbol};
     Some(match name {
         "operatorname" | "mathopname" => OperatorName,
         "vec" | "hat" | "bar" | "dot" | "ddot" | "tilde" | "widehat" | "widetilde" | "overline"
@@ -109,6 +110,7 @@ fn construct(name: &str) -> Option<Meaning> {
         | "mathbbm" | "mathds" | "Bbb" | "mathcal" | "mathfrak" | "mathscr" | "wideparen"
         | "overarc" | "underset" | "stackrel" => Accent,
         "R" | "Z" | "N" | "Q" | "C" => NumberSet,
+        "qty" | "SI" => Quantity,
         "not" => Not,
         "textdollar" => Currency("dollar"),
         "euro" | "texteuro" | "EUR" => Currency("euro"),
@@ -132,7 +134,7 @@ fn construct(name: &str) -> Option<Meaning> {
         "int" => Construct("int"),
         "lim" => Construct("lim"),
         "bmod" | "mod" => Construct("mod"),
-        "pmod" => Construct("pmod"),
+        "pmod" | "pod" => Construct("pmod"),
         "exponentialE" => Construct("e"), // MathLive's names
         "imaginaryI" => Construct("i"),
         _ => {
@@ -152,7 +154,7 @@ fn construct(name: &str) -> Option<Meaning> {
 }
 
 /// Commands that stand for one thing.
-const SYMBOLS: [&str; 21] = [
+const SYMBOLS: [&str; 18] = [
     "hbar",
     "ell",
     "angle",
@@ -160,9 +162,6 @@ const SYMBOLS: [&str; 21] = [
     "triangle",
     "partial",
     "nabla",
-    "Re",
-    "Im",
-    "arg",
     "dim",
     "ker",
     "aleph",
