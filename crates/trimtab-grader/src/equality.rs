@@ -103,18 +103,21 @@ fn compare_texts(
     {
         return Some((Equality::Equal, Rule::SameWords));
     }
-    let is_number =
-        |tokens: &[Lexeme]| matches!(tokens, [only] if matches!(only.token, Token::Number(_)));
+    let has_no_word = |tokens: &[Lexeme]| {
+        !tokens
+            .iter()
+            .any(|lexeme| matches!(lexeme.token, Token::Word(_) | Token::Text(_)))
+    };
     match (date::parse(gold), date::parse(answer)) {
         (Some(gold), Some(answer)) if gold == answer => {
             return Some((Equality::Equal, Rule::SameDate));
         }
         (Some(_), Some(_)) => return Some((Equality::Different, Rule::OtherValue)),
         // The day alone is not the date.
-        (Some(_), None) if is_number(answer_tokens) => {
+        (Some(_), None) if has_no_word(answer_tokens) => {
             return Some((Equality::Different, Rule::OtherKind));
         }
-        (None, Some(_)) if is_number(gold_tokens) => {
+        (None, Some(_)) if has_no_word(gold_tokens) => {
             return Some((Equality::Different, Rule::OtherKind));
         }
         _ => {}

@@ -277,7 +277,7 @@ fn is_label(sentence: Sentence, span: &Span) -> bool {
     let before = at.checked_sub(2).and_then(|at| sentence.tag(at));
     joined
         && match tag {
-            Some(Tag::Label) => !span.relation,
+            Some(Tag::Label | Tag::Month) => !span.relation,
             Some(Tag::Place) => {
                 !span.relation && before != Some(Tag::Article) && span.end == span.first + 1
             }

@@ -688,7 +688,7 @@ impl<'t> Sentence<'t, '_> {
             }
             if !matches!(
                 self.tags[at],
-                Tag::Unit | Tag::Daytime | Tag::Sign | Tag::Constant | Tag::Function
+                Tag::Unit | Tag::Month | Tag::Daytime | Tag::Sign | Tag::Constant | Tag::Function
             ) {
                 part.unclear = true;
                 return (at + 1, at + 1);
@@ -725,6 +725,9 @@ impl<'t> Sentence<'t, '_> {
                 "m" | "g" | "s" | "h" | "L" | "l" | "N" | "J" | "W" | "V" | "K"
             );
         let symbol = single || matches!(self.word(end), "kΩ" | "Ω" | "kW" | "kWh" | "Hz");
+        if self.tag(end) == Some(Tag::Month) {
+            return end + 1;
+        }
         if self.tag(end) != Some(Tag::Unit) && !(symbol && self.kind(end) == Some(Kind::Word)) {
             return at;
         }

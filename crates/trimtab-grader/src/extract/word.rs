@@ -82,6 +82,8 @@ pub(super) enum Tag {
     Currency,
     /// `p.m.`
     Daytime,
+    /// `January`: the number beside it is a day.
+    Month,
 }
 
 /// The tag of a word.
@@ -101,6 +103,7 @@ pub(super) fn tag(word: &str) -> Tag {
     };
     english(lower)
         .or_else(|| european(lower))
+        .or_else(|| crate::date::is_month(word).then_some(Tag::Month))
         .or_else(|| mathematical(word, lower))
         .unwrap_or(Tag::Plain)
 }
