@@ -65,29 +65,21 @@ fn valid(month: u32, day: u32, year: Option<u32>) -> Option<Date> {
     is_date.then_some(Date { month, day, year })
 }
 
-/// The months.
-const MONTHS: [&str; 12] = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-];
-
-/// Whether a word is the full name of a month, as a name is written.
-pub(crate) fn is_month(word: &str) -> bool {
-    word.starts_with(|first: char| first.is_ascii_uppercase())
-        && MONTHS.iter().any(|month| month.eq_ignore_ascii_case(word))
-}
-
 fn month_named(word: &str) -> Option<u32> {
+    const MONTHS: [&str; 12] = [
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ];
     let word = word.to_ascii_lowercase();
     let index = MONTHS
         .iter()
