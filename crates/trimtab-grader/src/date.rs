@@ -14,12 +14,32 @@ pub(crate) fn parse(text: &str) -> Option<Date> {
     if text.len() > MAX_BYTES || !text.bytes().any(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let text = text.trim_matches('$').trim();
-    let text = text
-        .strip_prefix("\\text{")
-        .and_then(|text| text.strip_suffix('}'))
-        .unwrap_or(text);
+    let text = undressed(text);
     iso(text).or_else(|| worded(text))
+}
+
+/// The text without delimiters, text groups and spaces around it.
+fn undressed(mut text: &str) -> &str {
+    const COMMANDS: [&str; 6] = [
+        "\\text{",
+        "\\mbox{",
+        "\\textbf{",
+        "\\mathrm{",
+        "\\textit{",
+        "\\textrm{",
+    ];
+    const LAYERS: usize = 4;
+    for _ in 0..LAYERS {
+        text = text.trim_matches(['$', '"', ' ', '.', '~']);
+        text = text.strip_suffix("\\,").unwrap_or(text);
+        let inner = COMMANDS
+            .iter()
+            .find_map(|command| text.strip_prefix(command));
+        text = inner
+            .and_then(|inner| inner.strip_suffix('}'))
+            .unwrap_or(text);
+    }
+    text
 }
 
 fn iso(text: &str) -> Option<Date> {

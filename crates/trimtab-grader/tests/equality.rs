@@ -532,6 +532,8 @@ fn a_date_is_not_its_day() {
     equal(&[
         ("May 5", "5th of May"),
         ("13 January", r"\text{January 13}"),
+        ("13 January", r"\text{January 13}\,"),
+        ("13 January", r"$\textbf{13th of January}$"),
     ]);
     unequal(&[
         ("13 January", "13"),
@@ -556,4 +558,38 @@ fn a_proportion_has_no_unit() {
     let undecided = Verdict::Undecided(Reason::Units);
     assert_eq!(check("3:1", r"3\text{ cm}"), undecided);
     assert_eq!(check(r"3\text{ cm}", "3:1"), undecided);
+}
+
+#[test]
+fn a_sign_in_words_is_a_sign() {
+    equal(&[
+        ("-2", "minus 2"),
+        ("-0.5", "negative 0.5"),
+        ("-2", "minus two"),
+        (r"-\$5", "negative $5"),
+        ("2", "5 minus 3"),
+    ]);
+    unequal(&[
+        ("2", "minus 2"),
+        ("0.5", "negative 0.5"),
+        ("3", "5 minus 3"),
+        ("2", "negative two"),
+    ]);
+}
+
+#[test]
+fn minutes_and_no_are_words() {
+    equal(&[
+        (r"4\text{ min}", r"4.0\text{ min}"),
+        (r"4\text{ min}", "4 minutes"),
+        (r"4\text{ min}", "4"),
+        ("No", "no"),
+        ("No", "NO"),
+    ]);
+    unequal(&[
+        (r"4\text{ min}", r"5\text{ min}"),
+        (r"4\text{ min}", r"4\text{ hours}"),
+        ("No", "Yes"),
+        ("No", "n"),
+    ]);
 }

@@ -230,7 +230,9 @@ impl<'a> Lexer<'a, '_> {
         let first = words.split_whitespace().next().unwrap_or("");
         let single =
             |piece: &str| piece.len() == 1 || !piece.bytes().any(|byte| byte.is_ascii_alphabetic());
+        let minutes = words == "min" && self.after_value();
         if is_letters(words)
+            && !minutes
             && let Some(meaning) = vocabulary::plain_word(words)
         {
             self.spaced = true;

@@ -60,6 +60,15 @@ impl Lexer<'_, '_> {
             self.push(Token::Currency(currency));
             return Ok(());
         }
+        // "negative 5"; in "negative five" it is a part of the number in words.
+        let is_minus = ["minus", "negative"]
+            .iter()
+            .any(|minus| minus.eq_ignore_ascii_case(word));
+        if is_minus && starts_amount(&rest[length..]) {
+            self.at += length;
+            self.push(Token::Op('-'));
+            return Ok(());
+        }
         // "16 m2"
         let raised = after_number
             && matches!(self.byte(length), b'2' | b'3')
@@ -111,7 +120,7 @@ impl Lexer<'_, '_> {
             || matches!(word, "of" | "sq" | "cu") && self.spaced
             || word == "an" && after_word
             || matches!(word, "for" | "if") && self.spaced && rest[length..].starts_with(' ');
-        if length >= 4 || named {
+        if length >= 4 || named || word.eq_ignore_ascii_case("no") {
             // A function with its argument attached: `sinx`.
             if let Some(name) = vocabulary::function(&word[..length - 1]) {
                 self.at += length - 1;

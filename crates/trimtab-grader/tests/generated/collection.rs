@@ -39,7 +39,11 @@ fn has_command(items: &[String]) -> bool {
 }
 
 fn tuple(items: &[String], all: &mut Spellings) {
-    let names = ["x", "y", "z", "w"];
+    let names = if items.len() > 3 {
+        ["a", "b", "c", "d"]
+    } else {
+        ["x", "y", "z", ""]
+    };
     let (tight, loose) = (items.join(","), items.join(", "));
     all.tex("", format!("({tight})"));
     all.tex("left right", format!("\\left({loose}\\right)"));

@@ -30,6 +30,10 @@ pub(crate) fn dress(mut spelling: Spelling, place: Place, tape: &mut Tape) -> St
     let choices = match (place, spelling.mode) {
         (Place::Boxed, Mode::Prose) => prose_boxes(text),
         (Place::Boxed, _) => boxes(text),
+        (Place::Alone, Mode::Prose) => markdown(text)
+            .into_iter()
+            .filter(|(part, _)| *part != "quotes")
+            .collect(),
         (_, Mode::Prose) => markdown(text),
         (Place::Alone, _) => [vec![("", text.clone())], delimiters(text), boxes(text)].concat(),
         (Place::Announced, Mode::Plain) => [markdown(text), delimiters(text), boxes(text)].concat(),

@@ -248,7 +248,7 @@ const ENGLISH: &[(&str, &str)] = &[
     ("The answer would be ", "."),
     ("The answer equals ", "."),
     ("So my answer is ", "."),
-    ("the answer is simply ", "!"),
+    ("the answer is simply ", "."),
     ("The answer, then, is ", "."),
     ("The final answer is ", ". I hope it is correct."),
     (
@@ -258,7 +258,6 @@ const ENGLISH: &[(&str, &str)] = &[
     ("*Answer:* ", ""),
     ("__Answer:__ ", ""),
     ("Answer : ", ""),
-    ("The answer\nis ", "."),
     ("The required answer is ", "."),
     ("> **Answer:** ", ""),
     ("- Answer: ", ""),
@@ -311,5 +310,5 @@ const ENGLISH_TOLD: &[(&str, &str)] = &[
     ("= ", ""),
     ("x = ", ""),
     ("Adding up: ", ""),
-    ("That leaves ", "!"),
+    ("That leaves ", "."),
 ];

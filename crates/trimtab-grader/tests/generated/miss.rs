@@ -94,7 +94,6 @@ fn formula_misses(value: &Value) -> Misses {
             ("constant changed", Value::Line(a, b, c + 1)),
             ("sign of constant", Value::Line(a, b, -c)),
             ("coefficient changed", Value::Line(a + 1, b, c)),
-            ("constant alone", whole(c)),
         ],
         &Value::Quotient(a, b, c) => vec![
             ("sign of constant", Value::Quotient(a, -b, c)),

@@ -27,7 +27,7 @@ pub(crate) fn around(answer: String, tape: &mut Tape) -> String {
 }
 
 /// Noise in a whole text.
-pub(crate) fn through(text: String, tape: &mut Tape) -> String {
+pub(crate) fn through(text: String, alone: bool, tape: &mut Tape) -> String {
     if !tape.once_in(5) {
         return text;
     }
@@ -58,6 +58,15 @@ pub(crate) fn through(text: String, tape: &mut Tape) -> String {
     });
     if text.contains(['<', '>', '−', '½']) && !has_tag {
         choices.push(("entities", entities(&text)));
+    }
+    // An answer that stands alone is written once, and ends.
+    if alone {
+        choices.retain(|(part, _)| {
+            !matches!(
+                *part,
+                "repeated" | "rule behind" | "emoji behind" | "emoji before"
+            )
+        });
     }
     tape.part(choices)
 }

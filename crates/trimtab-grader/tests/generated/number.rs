@@ -298,7 +298,10 @@ fn quotient(number: Fraction, all: &mut Spellings) {
             "mixed",
             format!("{sign}{} \\dfrac{{{}}}{{{b}}}", a / b, a % b),
         );
-        all.rare("mixed", format!("{sign}{} {}/{b}", a / b, a % b));
+        // "1 109/200" may be a group of thousands.
+        if a % b < 100 {
+            all.rare("mixed", format!("{sign}{} {}/{b}", a / b, a % b));
+        }
     }
     vulgar(number, all);
     fraction_words(number, all);

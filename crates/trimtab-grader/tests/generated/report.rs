@@ -15,6 +15,18 @@ impl Counts {
         counts[usize::from(row.expected)][usize::from(accepted)] += 1;
     }
 
+    /// The share of right rows that were refused, and of wrong rows that were accepted.
+    pub(crate) fn failing_shares(&self) -> [f64; 2] {
+        let sum = |expected: usize, accepted: usize| -> f64 {
+            self.0
+                .values()
+                .map(|counts| counts[expected][accepted] as f64)
+                .sum()
+        };
+        let share = |failed: f64, fine: f64| failed / (failed + fine).max(1.0);
+        [share(sum(1, 0), sum(1, 1)), share(sum(0, 1), sum(0, 0))]
+    }
+
     /// A table of recall and precision by kind.
     pub(crate) fn table(&self) -> String {
         let mut text = String::from(
@@ -84,8 +96,11 @@ impl Failures {
         entry.0 == 1
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// The wrong rows that were accepted, without those that have one of these parts.
+    pub(crate) fn accepted_without(&self, parts: &[&str]) -> Vec<&Row> {
+        let rows = self.0.values().map(|(_, row)| row);
+        rows.filter(|row| !row.expected && !row.parts.iter().any(|part| parts.contains(part)))
+            .collect()
     }
 
     /// The kinds, the most frequent first.

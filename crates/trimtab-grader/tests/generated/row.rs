@@ -73,7 +73,7 @@ pub(crate) fn row(tape: &mut Tape) -> Option<Row> {
     tape.section(Section::Sentence);
     let text = sentence(&dressed, place, language, &other, is_choice, tape);
     tape.section(Section::Text);
-    let prediction = noise::through(text, tape);
+    let prediction = noise::through(text, place == Place::Alone, tape);
     tape.section(Section::GoldDress);
     Some(Row {
         gold: dress_gold(spelled_gold, tape),
@@ -133,7 +133,7 @@ fn name(
         rare: spelling.rare,
     };
     let may = |spelling: &Spelling| spelling.mode != Mode::Prose && !spelling.text.contains('=');
-    if matches!(choice, 5 | 6) && may(&gold) {
+    if matches!(choice, 5 | 6) && may(&gold) && place != Place::Told {
         tape.note("named (gold)");
         gold = with_name(&gold);
     }
@@ -200,6 +200,26 @@ fn is_fair(
     }
     let has_dollar = answer.mode == Mode::Prose && answer.text.contains('$');
     if has_dollar && place == Place::Boxed && !boxed {
+        return false;
+    }
+    // Pounds are not dollars.
+    let gold_has_currency = spelled_gold.text.contains(['$', 'd']);
+    if matches!(gold, Value::Money(_)) && has("currency") && gold_has_currency {
+        return false;
+    }
+    // A letter behind a number is a unit only where one is expected.
+    let bare = !spelled_gold
+        .text
+        .contains(|c: char| c.is_ascii_alphabetic());
+    let letter = answer
+        .text
+        .split([' ', '^', '²', '³'])
+        .any(|word| matches!(word, "m" | "g" | "s" | "h" | "L"));
+    if expected && matches!(gold, Value::Quantity(..)) && bare && letter {
+        return false;
+    }
+    // One side may leave out the condition.
+    if has("no condition") && has("other range") {
         return false;
     }
     // A comma is decimal only where the gold answer has decimals.

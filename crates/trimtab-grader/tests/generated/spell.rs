@@ -156,7 +156,6 @@ fn ratio(a: i64, b: i64, all: &mut Spellings) {
     }
     all.rare("names of ratio", format!("a:b = {a}:{b}"));
     all.rare_tex("names of ratio", format!("V_1:V_2={a}:{b}"));
-    all.prose("ratio in words", format!("{a} to {b}"));
 }
 
 fn choice(letter: char, all: &mut Spellings) {
