@@ -60,13 +60,7 @@ impl Lexer<'_, '_> {
             self.push(Token::Currency(currency));
             return Ok(());
         }
-        // "negative 5"; in "negative five" it is a part of the number in words.
-        let is_minus = ["minus", "negative"]
-            .iter()
-            .any(|minus| minus.eq_ignore_ascii_case(word));
-        if is_minus && starts_amount(&rest[length..]) {
-            self.at += length;
-            self.push(Token::Op('-'));
+        if self.sign_in_words(word, &rest[length..]) {
             return Ok(());
         }
         // "16 m2"
@@ -136,6 +130,17 @@ impl Lexer<'_, '_> {
         }
         self.at += length;
         Ok(())
+    }
+
+    /// Reads a sign before digits: `negative 5`. In `negative five` it is a part of the number.
+    fn sign_in_words(&mut self, word: &str, after: &str) -> bool {
+        let is_sign = word.eq_ignore_ascii_case("minus") || word.eq_ignore_ascii_case("negative");
+        let found = is_sign && starts_amount(after);
+        if found {
+            self.at += word.len();
+            self.push(Token::Op('-'));
+        }
+        found
     }
 
     /// Reads the ending of an ordinal: `5th`.
