@@ -13,7 +13,7 @@ use crate::vocabulary::{self, denominator, scale};
 /// Most words after a number in words that can be its unit.
 const MOST_WORDS: usize = 4;
 
-impl Parser<'_, '_, '_> {
+impl<'a> Parser<'_, 'a, '_> {
     /// The value with the words after it: `5 million`, `3 halves`, `20 per cent`, `5 cm`. The value
     /// itself if they do not belong to it.
     pub(super) fn measured(&mut self, value: Expr) -> Result<Measured, Reason> {
@@ -116,6 +116,64 @@ impl Parser<'_, '_, '_> {
             self.at = start;
         }
         unit
+    }
+
+    /// A unit in parentheses or as a fraction: `(square feet)`, `\frac{\text{km}}{\text{h}}`.
+    pub(super) fn grouped_unit(&mut self) -> Option<String> {
+        let start = self.at;
+        let unit = self.read_grouped_unit();
+        if unit.is_none() {
+            self.at = start;
+        }
+        unit
+    }
+
+    fn read_grouped_unit(&mut self) -> Option<String> {
+        let fraction = self.peek() == Some(Token::Construct("frac"));
+        self.at += 1;
+        if !fraction {
+            let words = self.next_words()?;
+            let unit = self.unit(words)?;
+            return self.eat(')').then_some(unit);
+        }
+        let start = self.at;
+        let (above, below) = (self.index().ok()?, self.index().ok()?);
+        let upright = self.tokens[start..self.at]
+            .iter()
+            .any(|lexeme| matches!(lexeme.token, Token::Text(_)));
+        if upright {
+            unit::quotient(&above, &below)
+        } else {
+            None
+        }
+    }
+
+    fn next_words(&mut self) -> Option<&'a str> {
+        let (Token::Text(words) | Token::Word(words)) = self.peek()? else {
+            return None;
+        };
+        self.at += 1;
+        Some(words)
+    }
+
+    /// `and 27 minutes` after `1 hour`.
+    pub(super) fn and_smaller_quantity(&mut self, value: &Expr) -> Option<Expr> {
+        // Two lengths in metres may be two answers.
+        const MIXED: [&str; 9] = [
+            "year", "week", "day", "hour", "minute", "foot", "yard", "pound", "dollar",
+        ];
+        let Expr::Quantity(_, unit) = value else {
+            return None;
+        };
+        if !MIXED.contains(&unit.as_str()) {
+            return None;
+        }
+        self.at += 1;
+        let sum = self.smaller_quantity(value);
+        if sum.is_none() {
+            self.at -= 1;
+        }
+        sum
     }
 
     /// Whether a single letter among units is one.

@@ -53,6 +53,18 @@ impl Parser<'_, '_, '_> {
                         Measured::Not(value) => return Ok(value),
                     }
                 }
+                Some(Token::Op('(') | Token::Construct("frac"))
+                    if product.symbols().is_empty()
+                        && let Some(unit) = self.grouped_unit() =>
+                {
+                    product = with_unit(product, unit);
+                }
+                Some(Token::Op('∧'))
+                    if matches!(product, Expr::Quantity(..))
+                        && let Some(quantity) = self.and_smaller_quantity(&product) =>
+                {
+                    product = quantity;
+                }
                 Some(Token::Currency(currency)) => {
                     self.at += 1;
                     product = with_unit(product, currency.to_owned());
