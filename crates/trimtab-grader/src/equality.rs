@@ -10,6 +10,7 @@ mod names;
 mod quantity;
 mod real_set;
 mod relation;
+mod residue;
 mod rounding;
 mod scalar;
 mod times;
@@ -219,6 +220,9 @@ impl Comparer<'_> {
         if let Err(reason) = self.budget.spend(2) {
             return reason.into();
         }
+        if let Some(outcome) = self.residues(gold, answer) {
+            return outcome;
+        }
         if let Some(outcome) = self.times(gold, answer) {
             return outcome;
         }
@@ -265,6 +269,10 @@ impl Comparer<'_> {
             (Expr::Quantity(left, _), right) if !left.is_scalar() => self.compare(left, right),
             (left, Expr::Quantity(right, _)) if !right.is_scalar() => self.compare(left, right),
             (Expr::Ratio(parts), Expr::Ratio(others)) => self.ratios(parts, others),
+            // A proportion has no unit.
+            (Expr::Ratio(_), Expr::Quantity(..)) | (Expr::Quantity(..), Expr::Ratio(_)) => {
+                Reason::Units.into()
+            }
             (Expr::Ratio(parts), other) if parts.len() == 2 && other.is_scalar() => {
                 self.scalars(gold, other)
             }

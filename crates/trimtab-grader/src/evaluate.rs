@@ -176,6 +176,11 @@ impl<'e> Evaluator<'e, '_> {
                 functions::call(name, &values, self.point, self.budget)
             }
             Expr::Opaque(name, arguments) => {
+                if let Some(function) = selection(expr) {
+                    let of = self.value(&arguments[0])?;
+                    let chosen = self.value(&arguments[1])?;
+                    return functions::call(function, &[of, chosen], self.point, self.budget);
+                }
                 let mut hash = Hash::new(self.point.seed);
                 hash.text(name);
                 for argument in arguments {
@@ -354,6 +359,18 @@ impl<'e> Evaluator<'e, '_> {
             }
         }
         Ok(product)
+    }
+}
+
+/// The function of a call that counts selections: `C(10,3)`, `P(10,3)`.
+pub(crate) fn selection(expr: &Expr) -> Option<&'static str> {
+    match expr {
+        Expr::Opaque(name, arguments) if arguments.len() == 2 => match name.as_str() {
+            "C" => Some("binom"),
+            "P" => Some("perm"),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

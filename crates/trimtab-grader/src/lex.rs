@@ -1,6 +1,7 @@
 //! From the text of an answer to tokens, in one pass over LaTeX or plain text.
 
 mod command;
+mod french;
 mod letters;
 
 use crate::Reason;
@@ -52,7 +53,7 @@ pub(crate) enum Token<'a> {
     /// The start of an environment.
     Begin(&'a str),
     /// An operator or delimiter. `⦃ ⦄` are the braces of a set, `{ }` those of TeX, and `⏎` starts
-    /// a row.
+    /// a row. `⟦ ⟧` are outward brackets.
     Op(char),
 }
 
@@ -77,6 +78,7 @@ pub(crate) fn lex<'a>(
         semicolons: text.contains(';'),
         unit_group: None,
         environments: 0,
+        brackets: false,
         spaced: false,
         tokens: Vec::with_capacity(text.len().min(256) / 2 + 4),
         budget,
@@ -85,7 +87,12 @@ pub(crate) fn lex<'a>(
         lexer.budget.spend(1)?;
         lexer.step()?;
     }
-    Ok(lexer.tokens)
+    let brackets = lexer.brackets;
+    let mut tokens = lexer.tokens;
+    if brackets {
+        french::mark_outward_brackets(&mut tokens);
+    }
+    Ok(tokens)
 }
 
 struct Lexer<'a, 'b> {
@@ -98,6 +105,8 @@ struct Lexer<'a, 'b> {
     /// Where a group is a unit: the second one of `\qty{12}{kg}`.
     unit_group: Option<usize>,
     environments: usize,
+    /// Whether there is a bracket that may point outwards: `]0,1[`.
+    brackets: bool,
     spaced: bool,
     tokens: Vec<Lexeme<'a>>,
     budget: &'b mut Budget,
@@ -125,7 +134,16 @@ impl<'a> Lexer<'a, '_> {
     }
 
     fn operator(&mut self, operator: char) {
+        let last = self.tokens.last().map(|lexeme| lexeme.token);
         match operator {
+            ']' if !french::ends_value(last) => {
+                self.brackets = true;
+                self.depth += 1;
+            }
+            '[' if self.depth > 0 && french::ends_value(last) => {
+                self.brackets = true;
+                self.depth -= 1;
+            }
             '(' | '[' | '⦃' => self.depth += 1,
             ')' | ']' | '⦄' => self.depth = self.depth.saturating_sub(1),
             _ => {}

@@ -11,6 +11,7 @@
 //! ```
 
 mod brackets;
+mod combination;
 mod construct;
 mod environment;
 mod item;
@@ -191,7 +192,10 @@ impl<'a> Parser<'_, 'a, '_> {
         match items.len() {
             0 => Err(Reason::NotUnderstood),
             1 => items.pop().ok_or(Reason::NotUnderstood),
-            _ => Ok(Expr::List { joint, items }),
+            _ => {
+                share_modulus(&mut items);
+                Ok(Expr::List { joint, items })
+            }
         }
     }
 
@@ -313,6 +317,37 @@ fn single(mut items: Vec<Expr>, join: impl FnOnce(Vec<Expr>) -> Expr) -> Result<
         0 => Err(Reason::NotUnderstood),
         1 => items.pop().ok_or(Reason::NotUnderstood),
         _ => Ok(join(items)),
+    }
+}
+
+/// Gives the modulus of the last item to those before it: `1, 3 \pmod 8`.
+fn share_modulus(items: &mut [Expr]) {
+    let residue = |item: &Expr| match item {
+        Expr::Call("residue", arguments) => Some(arguments[1].clone()),
+        Expr::Relation(_, rest) => match rest.last() {
+            Some((_, Expr::Call("residue", arguments))) => Some(arguments[1].clone()),
+            _ => None,
+        },
+        _ => None,
+    };
+    let Some((last, others)) = items.split_last_mut() else {
+        return;
+    };
+    let Some(modulus) = residue(last) else { return };
+    if others.iter().any(|item| residue(item).is_some()) {
+        return;
+    }
+    for item in others {
+        let value = match item {
+            Expr::Relation(_, rest) => match rest.as_mut_slice() {
+                [('=' | '≡', value)] => value,
+                _ => continue,
+            },
+            item if item.is_scalar() => item,
+            _ => continue,
+        };
+        let inner = std::mem::replace(value, Expr::Pi);
+        *value = Expr::Call("residue", vec![inner, modulus.clone()]);
     }
 }
 

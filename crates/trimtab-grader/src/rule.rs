@@ -26,6 +26,8 @@ pub enum Rule {
     Degrees,
     /// One side leaves out the unit.
     UnitLeftOut,
+    /// One side leaves out the modulus: `7 \\pmod{10}` is `7`.
+    ModulusLeftOut,
     /// The quantities are the same in different units: `1 m` is `100 cm`.
     UnitConverted,
     /// One side leaves out the name of the value: `x = 5` is `5`.
@@ -108,6 +110,7 @@ impl Rule {
             Self::Percent => "percent",
             Self::Degrees => "degrees",
             Self::UnitLeftOut => "unit_left_out",
+            Self::ModulusLeftOut => "modulus_left_out",
             Self::UnitConverted => "unit_converted",
             Self::NameLeftOut => "name_left_out",
             Self::SameItems => "same_items",
@@ -137,6 +140,7 @@ impl Rule {
             Self::Percent => "a percent sign may be left out or divided by",
             Self::Degrees => "a degree sign may be left out or turned into radians",
             Self::UnitLeftOut => "one side may leave out the unit",
+            Self::ModulusLeftOut => "one side may leave out the modulus",
             Self::UnitConverted => "the quantities are the same in different units",
             Self::NameLeftOut => "one side may leave out the name",
             Self::SameItems => "the items are the same, in any order",

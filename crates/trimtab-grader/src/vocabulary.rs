@@ -77,6 +77,10 @@ pub(crate) fn function(word: &str) -> Option<&'static str> {
         "lcm" => "lcm",
         "cbrt" => "cbrt",
         "det" => "det",
+        "Re" => "re",
+        "Im" => "im",
+        "arg" | "Arg" => "arg",
+        "conj" => "conj",
         "tr" | "Tr" => "tr",
         "cis" => "cis",
         _ => return None,
@@ -85,14 +89,16 @@ pub(crate) fn function(word: &str) -> Option<&'static str> {
 
 /// The meaning of a plain word outside text groups. `None` if it may be a product of letters.
 pub(crate) fn plain_word(word: &str) -> Option<Meaning> {
-    if let Some(name) = function(word).filter(|name| *name != "tr") {
+    if let Some(name) =
+        function(word).filter(|name| !matches!(*name, "tr" | "re" | "im" | "arg" | "conj"))
+    {
         return Some(Meaning::Construct(name));
     }
     Some(match word {
         "sqrt" => Meaning::Construct("sqrt"),
         "frac" | "dfrac" => Meaning::Construct("frac"),
         "binom" => Meaning::Construct("binom"),
-        "mod" => Meaning::Construct("mod"),
+        "mod" | "modulo" => Meaning::Construct("mod"),
         "and" | "And" | "AND" => Meaning::Operator('∧'),
         "or" | "Or" | "OR" => Meaning::Operator('∨'),
         "inf" | "infty" | "infinity" | "Infinity" => Meaning::Operator('∞'),

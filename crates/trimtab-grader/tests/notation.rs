@@ -236,3 +236,154 @@ fn matrices() {
         (r"\begin{Vmatrix}1&2\\3&4\end{Vmatrix}", "-2"),
     ]);
 }
+
+#[test]
+fn selections() {
+    equal(&[
+        ("120", r"C_{10}^{3}"),
+        ("120", r"C^3_{10}"),
+        ("120", r"C_{10}^3"),
+        (r"\binom{10}{3}", r"\mathrm{C}_{10}^{3}"),
+        (r"2\binom{10}{3}", r"2\mathrm{C}_{10}^{3}"),
+        (r"\binom{10}{3}", r"{}^{10}C_3"),
+        (r"\binom{10}{3}", r"^{10}C_{3}"),
+        (r"\binom{10}{3}", r"{}_{10}C_3"),
+        (r"\binom{10}{3}", r"_{10}\mathrm{C}_3"),
+        (r"\binom{10}{3}", r"{}^{10}\mathrm{C}_{3}"),
+        (r"\binom{10}{3}", "C(10,3)"),
+        (r"\binom{10}{3}", "C(10, 3)"),
+        (r"\binom{10}{3}", "10C3"),
+        (r"\binom{10}{3}", r"\dbinom{10}{3}"),
+        (r"\binom{10}{3}", r"{10 \choose 3}"),
+        (r"\binom{n}{2}", r"\frac{n(n-1)}{2}"),
+        (r"\binom{n}{2}", "C_n^2"),
+        (r"\binom{2n}{n}", "C_{2n}^{n}"),
+        (r"\binom{2n}{n}", "C(2n,n)"),
+        ("C_5^2 C_3^1", "30"),
+        ("60", "A_5^3"),
+        ("60", "P_5^3"),
+        ("60", "P(5,3)"),
+        ("60", r"{}^5P_3"),
+        ("60", r"{}_5P_3"),
+        ("60", "5P3"),
+        (r"\frac{10!}{7!}", r"\mathrm{A}_{10}^{3}"),
+        (r"\binom{10}{3,7}", "120"),
+        (r"\binom{6}{1,2,3}", "60"),
+        (r"C_1 e^x", r"C_{1}e^{x}"),
+    ]);
+    unequal(&[
+        ("120", "C_3^{10}"),
+        ("C_{10}^{3}", "C_3^{10}"),
+        ("120", "C_{10}^{4}"),
+        ("720", "C_{10}^{3}"),
+        ("120", "A_{10}^{3}"),
+        ("120", "P(10,3)"),
+        ("1", "C_1"),
+        ("C_1^2", "2"),
+        ("C_1^2", "C_1"),
+        ("C_1^2", "C_2^1"),
+        ("0", "P(2,3)"),
+        ("6", "C(2,3)"),
+        ("6", r"\binom{3}{2,2}"),
+        ("x_3^2", "3"),
+        ("A_n", "n"),
+        (r"{}^{14}C", "14"),
+        (r"2^{10}C_3", r"2\binom{10}{3}"),
+    ]);
+}
+
+#[test]
+fn complex_numbers() {
+    equal(&[
+        (r"1+i\sqrt3", r"2\operatorname{cis}60^\circ"),
+        (r"1+i\sqrt3", r"2\text{cis}\frac{\pi}{3}"),
+        (r"1+i\sqrt3", r"2\,\mathrm{cis}\left(\frac{\pi}{3}\right)"),
+        ("2-3i", r"\overline{2+3i}"),
+        ("2-3i", r"\overline{2+3\mathrm{i}}"),
+        ("2", r"\Re(2+3i)"),
+        ("2", r"\operatorname{Re}(2+3i)"),
+        ("3", r"\Im(2+3i)"),
+        (r"\frac{\pi}{4}", r"\arg(1+i)"),
+        (r"\pi", r"\arccos{-1}"),
+        ("5", "|3+4i|"),
+        ("2+3i", r"2+3\imath"),
+    ]);
+    unequal(&[
+        (r"1+i\sqrt3", r"2\operatorname{cis}30^\circ"),
+        ("2+3i", r"\overline{2+3i}"),
+        ("z", r"\overline{z}"),
+        ("z", r"\Re(z)"),
+        ("0", r"\Im(z)"),
+        ("3i", r"\Im(2+3i)"),
+        ("AB", r"\overline{AC}"),
+    ]);
+}
+
+#[test]
+fn residues() {
+    equal(&[
+        ("7", r"7 \pmod{10}"),
+        ("7", r"x \equiv 7 \pmod{10}"),
+        ("7", r"7 \bmod 10"),
+        ("7", "7 (mod 10)"),
+        (r"2 \pmod 5", r"7 \pmod 5"),
+        (r"2 \pmod 5", r"-3 \pmod 5"),
+        (r"n\equiv 5 \pmod{12}", r"n \equiv 17 \pmod{12}"),
+        (r"n\equiv 5 \pmod{12}", r"n \equiv -7 \pmod{12}"),
+        (r"x\equiv 2\ (\mathrm{mod}\ 7)", r"x \equiv 2 \pmod{7}"),
+        (r"x\equiv 2\pmod 7", r"x \equiv 2 \mod 7"),
+        (r"x\equiv 2\pmod 7", r"x \equiv 2 \text{ (mod 7)}"),
+        (r"x\equiv 2\pmod 7", r"2 \pmod 7"),
+        (r"1, 3 \pmod 8", r"x \equiv 1 \text{ or } 3 \pmod 8"),
+        (r"1, 3 \pmod 8", r"x \equiv 3, 9 \pmod 8"),
+        (r"x \equiv \pm 1 \pmod 8", r"x \equiv 1, 7 \pmod 8"),
+        (r"2^{100} \equiv 2 \pmod 7", "2"),
+        ("2", r"2^{100} \bmod 7"),
+    ]);
+    unequal(&[
+        (r"n\equiv 5 \pmod{12}", r"n \equiv 5 \pmod 6"),
+        (r"n\equiv 5 \pmod{12}", r"m \equiv 5 \pmod{12}"),
+        (r"2 \pmod 5", r"3 \pmod 5"),
+        (r"2 \pmod 5", r"2 \pmod{10}"),
+        ("17", r"7 \pmod{10}"),
+        ("8", r"7 \pmod{10}"),
+        ("10", r"7 \pmod{10}"),
+        (r"1, 3 \pmod 8", r"1, 3 \pmod 4"),
+        (r"1, 3 \pmod 8", r"1 \pmod 8"),
+        (
+            r"\text{all primes } p \equiv 3 \pmod 4",
+            r"p \equiv 1 \pmod 4",
+        ),
+    ]);
+}
+
+#[test]
+fn french_intervals() {
+    equal(&[
+        ("(0,1)", "]0,1["),
+        ("(0,1)", "]0;1["),
+        ("(0,1)", r"\left]0,1\right["),
+        ("[2,5)", "[2,5["),
+        ("(2,5]", "]2,5]"),
+        ("(1,100)", "]1,100["),
+        (
+            r"(-\infty, 2)\cup(3,\infty)",
+            r"]-\infty,2[ \cup ]3,+\infty[",
+        ),
+        (r"x\in(0,1)", r"x \in ]0,1["),
+        (r"0<x\le 1", "]0,1]"),
+        (
+            r"\left(-\infty, \frac{1}{2}\right]",
+            r"\left]-\infty ; 0,5\right]",
+        ),
+        (r"(0,\sqrt{2})", r"]0,\sqrt{2}["),
+    ]);
+    unequal(&[
+        ("[0,1]", "]0,1["),
+        ("[0,1)", "]0,1]"),
+        ("(0,1)", "[0,1["),
+        ("[1,2]", r"[1,2]\cup[2,3]"),
+        ("(0,2)", "]0,1["),
+        ("0,1", "]0,1["),
+    ]);
+}

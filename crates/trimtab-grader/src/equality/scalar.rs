@@ -2,7 +2,7 @@
 
 use super::{Comparer, Equality};
 use crate::Reason;
-use crate::evaluate::{Fault, Point, Sameness, Value, Variables, evaluate, sameness};
+use crate::evaluate::{Fault, Point, Sameness, Value, Variables, evaluate, sameness, selection};
 use crate::expr::Expr;
 use crate::rule::Rule;
 use crate::unit;
@@ -275,9 +275,16 @@ fn needs_whole(expr: &Expr) -> bool {
         Expr::Series(_) => true,
         Expr::Call(name, _) => matches!(
             *name,
-            "factorial" | "double factorial" | "binom" | "mod" | "gcd" | "lcm"
+            "factorial"
+                | "double factorial"
+                | "binom"
+                | "perm"
+                | "multinomial"
+                | "mod"
+                | "gcd"
+                | "lcm"
         ),
-        _ => false,
+        _ => selection(expr).is_some(),
     }
 }
 

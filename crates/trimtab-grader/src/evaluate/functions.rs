@@ -42,16 +42,14 @@ pub(super) fn call(
         ("factorial", []) => factorial(first, 1, budget),
         ("double factorial", []) => factorial(first, 2, budget),
         ("binom", [chosen]) => binomial(first, chosen, budget),
+        ("perm", [chosen]) => permutations(first, chosen, budget),
+        ("multinomial", parts) => multinomial(first, parts, budget),
+        ("re" | "im" | "arg" | "conj", []) => complex_part(name, first, budget),
         ("floor", []) => floor(first, budget),
         ("ceil", []) => Ok(floor(&first.clone().negated(), budget)?.negated()),
         ("min" | "max", rest) => extreme(first, rest, name == "max", budget),
         ("gcd" | "lcm", rest) => common(first, rest, name == "lcm"),
-        ("mod", [modulus]) => match (first.as_i64(), modulus.as_i64()) {
-            (Some(value), Some(modulus)) if modulus > 0 => {
-                Ok(Value::Exact(Rational::integer(value.rem_euclid(modulus))))
-            }
-            _ => Err(Fault::Undefined),
-        },
+        ("mod", [modulus]) => remainder(first, modulus, budget),
         (name, []) => elementary(name, first, budget),
         _ => Err(Fault::Stop(Reason::NotUnderstood)),
     }
@@ -106,6 +104,71 @@ fn binomial(of: &Value, chosen: &Value, budget: &mut Budget) -> Result<Value, Fa
         value = value.times(&Value::Exact(divisor), budget)?;
     }
     Ok(value)
+}
+
+/// The number of ordered selections: `n (n-1) .. (n-k+1)`.
+fn permutations(of: &Value, chosen: &Value, budget: &mut Budget) -> Result<Value, Fault> {
+    let chosen = match chosen.as_i64() {
+        Some(chosen) if (0..=MAX_CHOSEN).contains(&chosen) => chosen,
+        Some(chosen) if chosen > MAX_CHOSEN => return Err(Fault::Stop(Reason::Budget)),
+        _ => return Err(Fault::Undefined),
+    };
+    let mut value = Value::ONE;
+    for index in 0..chosen {
+        budget.spend(4)?;
+        let factor = of.plus(&Value::Exact(Rational::integer(-index)), budget)?;
+        value = value.times(&factor, budget)?;
+    }
+    Ok(value)
+}
+
+/// The number of ways to split into parts of given sizes.
+fn multinomial(of: &Value, parts: &[Value], budget: &mut Budget) -> Result<Value, Fault> {
+    let mut left = of.as_i64().ok_or(Fault::Undefined)?;
+    let mut value = Value::ONE;
+    for part in parts {
+        let ways = binomial(&Value::Exact(Rational::integer(left)), part, budget)?;
+        value = value.times(&ways, budget)?;
+        left -= part.as_i64().ok_or(Fault::Undefined)?;
+    }
+    if left == 0 {
+        Ok(value)
+    } else {
+        Err(Fault::Undefined)
+    }
+}
+
+/// The remainder of whole numbers, which is not negative.
+fn remainder(value: &Value, modulus: &Value, budget: &mut Budget) -> Result<Value, Fault> {
+    let (Value::Exact(exact), Some(whole)) = (value, modulus.as_i64().filter(|whole| *whole > 0))
+    else {
+        return Err(Fault::Undefined);
+    };
+    if exact.floor(budget)?.compare(exact, budget)?.is_ne() {
+        return Err(Fault::Undefined);
+    }
+    let multiple = floor(&value.times(&modulus.inverse(budget)?, budget)?, budget)?;
+    let multiple = multiple.times(&Value::Exact(Rational::integer(whole)), budget)?;
+    value.plus(&multiple.negated(), budget)
+}
+
+/// The real or imaginary part, the argument or the conjugate of a complex number.
+fn complex_part(name: &str, value: &Value, budget: &mut Budget) -> Result<Value, Fault> {
+    let zero = DoubleDouble::new(0.0, 0.0);
+    let ball = match name {
+        "arg" => value.ball(budget)?.ln().ok_or(Fault::Undefined)?,
+        _ => value.ball(budget)?,
+    };
+    let (re, im) = match name {
+        "re" => (ball.re, zero),
+        "conj" => (ball.re, ball.im.negated()),
+        _ => (ball.im, zero),
+    };
+    Ok(Value::Ball(Ball {
+        re,
+        im,
+        radius: ball.radius,
+    }))
 }
 
 fn floor(value: &Value, budget: &mut Budget) -> Result<Value, Fault> {
@@ -169,9 +232,26 @@ fn common(first: &Value, rest: &[Value], multiple: bool) -> Result<Value, Fault>
     Ok(Value::Exact(Rational::integer(result)))
 }
 
+/// Inverse functions at the ends of their ranges, where their slope is infinite.
+fn at_edge(name: &str, argument: i64) -> Option<Ball> {
+    let half_pi = Ball::pi().times(Ball::exact(DoubleDouble::new(0.5, 0.0)));
+    match (name, argument) {
+        ("arcsin", 1) => Some(half_pi),
+        ("arcsin", -1) => Some(half_pi.negated()),
+        ("arccos", 1) => Some(Ball::exact(DoubleDouble::new(0.0, 0.0))),
+        ("arccos", -1) => Some(Ball::pi()),
+        _ => None,
+    }
+}
+
 /// Trigonometric and hyperbolic functions and their inverses.
 fn elementary(name: &str, argument: &Value, budget: &mut Budget) -> Result<Value, Fault> {
     budget.spend(FUNCTION)?;
+    if let Some(exact) = argument.as_i64()
+        && let Some(value) = at_edge(name, exact)
+    {
+        return Ok(Value::Ball(value));
+    }
     let ball = argument.ball(budget)?;
     let one = Ball::ONE;
     let inverse = |ball: Ball| ball.inverse().ok_or(Fault::Undefined);

@@ -22,10 +22,16 @@ impl Parser<'_, '_, '_> {
                 }
                 Ok(over(above, below))
             }
-            "binom" => Ok(Expr::Call(
-                "binom",
-                vec![self.argument()?, self.argument()?],
-            )),
+            "binom" => {
+                let (of, chosen) = (self.argument()?, self.argument()?);
+                // `\binom{10}{3,7}` is a multinomial coefficient.
+                Ok(match chosen {
+                    Expr::Set(parts) if parts.len() > 1 => {
+                        Expr::Call("multinomial", [vec![of], parts].concat())
+                    }
+                    chosen => Expr::Call("binom", vec![of, chosen]),
+                })
+            }
             "sqrt" => {
                 let degree = if self.eat('[') {
                     let degree = self.sum()?;
@@ -123,8 +129,15 @@ impl Parser<'_, '_, '_> {
         if let Some(inverse) = inverse {
             return Ok(Expr::Call(inverse, arguments));
         }
-        // The determinant of a matrix that has only a name.
-        if matches!(name, "det" | "tr") && !matches!(arguments[0], Expr::Matrix(_)) {
+        // Of a matrix or a complex number that has only a name, the value is unknown.
+        let unknown = match name {
+            "det" | "tr" => !matches!(arguments[0], Expr::Matrix(_)),
+            "re" | "im" | "arg" | "conj" => {
+                arguments[0].any(|part| matches!(part, Expr::Symbol(_) | Expr::Opaque(..)))
+            }
+            _ => false,
+        };
+        if unknown {
             return Ok(Expr::Opaque(name.to_owned(), arguments));
         }
         let call = Expr::Call(name, arguments);

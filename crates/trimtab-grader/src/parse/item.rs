@@ -37,6 +37,7 @@ impl Parser<'_, '_, '_> {
             };
             rest.push((relation, part));
         }
+        let (first, mut rest) = self.with_modulus(first, rest)?;
         self.skip_condition(closers)?;
         if let Some(last) = rest.iter().rposition(|(relation, _)| *relation == '⇒') {
             // The conclusion is the answer.
@@ -45,6 +46,64 @@ impl Parser<'_, '_, '_> {
             return Ok(relation(first, tail));
         }
         Ok(relation(first, rest))
+    }
+
+    /// Attaches the modulus that follows, `\pmod{7}` or `(mod 7)`, to the last part of a
+    /// congruence.
+    fn with_modulus(
+        &mut self,
+        mut first: Expr,
+        mut rest: Vec<(char, Expr)>,
+    ) -> Result<(Expr, Vec<(char, Expr)>), Reason> {
+        let last = match rest.last_mut() {
+            // Without parentheses it was read as a remainder: `x \equiv 3 \bmod 7`.
+            Some(('≡', last)) if matches!(last, Expr::Call("mod", _)) => {
+                if let Expr::Call(name, _) = last {
+                    *name = "residue";
+                }
+                return Ok((first, rest));
+            }
+            Some(('=' | '≡', last)) => last,
+            None => &mut first,
+            _ => return Ok((first, rest)),
+        };
+        let Some(modulus) = self.modulus()? else {
+            return Ok((first, rest));
+        };
+        let residue = std::mem::replace(last, Expr::Pi);
+        *last = Expr::Call("residue", vec![residue, modulus]);
+        Ok((first, rest))
+    }
+
+    /// A modulus in parentheses or after `\pmod`.
+    fn modulus(&mut self) -> Result<Option<Expr>, Reason> {
+        match self.peek() {
+            Some(Token::Construct("pmod")) => {
+                self.at += 1;
+                Ok(Some(self.operand()?))
+            }
+            _ if self.opens_modulus() => {
+                let braces = self.eat('{');
+                self.at += 2;
+                let modulus = self.nested(Self::sum)?;
+                self.expect(')')?;
+                if braces {
+                    self.expect('}')?;
+                }
+                Ok(Some(modulus))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether `(mod 7)` comes next, which may be a text group.
+    pub(super) fn opens_modulus(&self) -> bool {
+        let braces = usize::from(self.next_is('{'));
+        self.peek_at(braces) == Some(Token::Op('('))
+            && matches!(
+                self.peek_at(braces + 1),
+                Some(Token::Construct("mod" | "pmod"))
+            )
     }
 
     /// Skips words before an answer that do not change it: `only x = 0`, `Area: 5`.

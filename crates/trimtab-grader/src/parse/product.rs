@@ -46,6 +46,14 @@ impl Parser<'_, '_, '_> {
                     self.at += 1;
                     product = Expr::Percent(Box::new(product));
                 }
+                Some(Token::Text("A" | "C" | "P")) if let Some(selection) = self.selection()? => {
+                    product = times(product, selection);
+                }
+                Some(Token::Symbol("C" | "P"))
+                    if let Some(selection) = self.infix_selection(&product)? =>
+                {
+                    product = selection;
+                }
                 Some(Token::Text(_) | Token::Word(_)) => {
                     self.chain()?;
                     match self.measured(product)? {
@@ -133,7 +141,8 @@ impl Parser<'_, '_, '_> {
                 !matches!(name, "end" | "choose" | "over" | "of" | "mod" | "pmod")
             }
             Token::Op(operator) => match operator {
-                '(' | '[' | '{' | '⌊' | '⌈' | '∞' | '⟨' | '⦃' => true,
+                '(' | '{' => !self.opens_modulus(),
+                '[' | '⌊' | '⌈' | '∞' | '⟨' | '⟦' | '⦃' => true,
                 '|' | '‖' => self.bars == 0,
                 _ => false,
             },

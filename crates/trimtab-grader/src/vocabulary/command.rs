@@ -134,7 +134,7 @@ fn construct(name: &str) -> Option<Meaning> {
         "int" => Construct("int"),
         "lim" => Construct("lim"),
         "bmod" | "mod" => Construct("mod"),
-        "pmod" => Construct("pmod"),
+        "pmod" | "pod" => Construct("pmod"),
         "exponentialE" => Construct("e"), // MathLive's names
         "imaginaryI" => Construct("i"),
         _ => {
@@ -154,7 +154,7 @@ fn construct(name: &str) -> Option<Meaning> {
 }
 
 /// Commands that stand for one thing.
-const SYMBOLS: [&str; 21] = [
+const SYMBOLS: [&str; 18] = [
     "hbar",
     "ell",
     "angle",
@@ -162,9 +162,6 @@ const SYMBOLS: [&str; 21] = [
     "triangle",
     "partial",
     "nabla",
-    "Re",
-    "Im",
-    "arg",
     "dim",
     "ker",
     "aleph",

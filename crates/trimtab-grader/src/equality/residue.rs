@@ -1,0 +1,77 @@
+//! Residue classes: `7 \\pmod{10}`.
+
+use super::{Comparer, Equality, has_sign};
+use crate::Reason;
+use crate::evaluate::Value;
+use crate::expr::Expr;
+use crate::rule::Rule;
+
+impl Comparer<'_> {
+    /// Compares two answers if at least one is a residue class and the other one is a value.
+    ///
+    /// Classes with the same modulus are equal if the modulus divides their difference. A number
+    /// may stand for the class if it is its smallest one, or the one that is written.
+    pub(super) fn residues(&mut self, gold: &Expr, answer: &Expr) -> Option<Equality> {
+        if has_sign(gold) || has_sign(answer) {
+            return None;
+        }
+        Some(match (residue(gold), residue(answer)) {
+            (Some((gold, modulus)), Some((answer, other))) => match self.compare(modulus, other) {
+                Equality::Equal => self.congruent(gold, answer, modulus),
+                outcome => outcome,
+            },
+            (Some((class, modulus)), None) if answer.is_scalar() => {
+                self.representative(class, answer, modulus)
+            }
+            (None, Some((class, modulus))) if gold.is_scalar() => {
+                self.representative(class, gold, modulus)
+            }
+            _ => return None,
+        })
+    }
+
+    fn congruent(&mut self, gold: &Expr, answer: &Expr, modulus: &Expr) -> Equality {
+        if let Equality::Equal = self.compare(gold, answer) {
+            return Equality::Equal;
+        }
+        let difference = Expr::Sum(vec![gold.clone(), Expr::Negative(Box::new(answer.clone()))]);
+        if !difference.symbols().is_empty() {
+            return Equality::Unknown(Reason::NotUnderstood);
+        }
+        let remainder = Expr::Call("mod", vec![difference, modulus.clone()]);
+        self.compare(&remainder, &Expr::integer(0))
+    }
+
+    /// Whether `number` may stand for the class of `class`.
+    fn representative(&mut self, class: &Expr, number: &Expr, modulus: &Expr) -> Equality {
+        match self.compare(class, number) {
+            Equality::Equal => return self.equal_by(Rule::ModulusLeftOut),
+            Equality::Different => {}
+            unknown @ Equality::Unknown(_) => return unknown,
+        }
+        let values = (self.constant(number), self.constant(modulus));
+        let (Ok(value), Ok(modulus_value)) = values else {
+            return Equality::Unknown(Reason::NotUnderstood);
+        };
+        let at_least_zero = value.order(&Value::ZERO, self.budget);
+        let below_modulus = value.order(&modulus_value, self.budget);
+        let smallest = matches!(at_least_zero, Ok(Some(order)) if order.is_ge())
+            && matches!(below_modulus, Ok(Some(order)) if order.is_lt());
+        match self.congruent(class, number, modulus) {
+            Equality::Equal if smallest => self.equal_by(Rule::ModulusLeftOut),
+            Equality::Equal => Equality::Unknown(Reason::NotUnderstood),
+            outcome => outcome,
+        }
+    }
+}
+
+/// The value and the modulus of a residue class.
+fn residue(expr: &Expr) -> Option<(&Expr, &Expr)> {
+    match expr {
+        Expr::Call("residue", arguments) => match arguments.as_slice() {
+            [value, modulus] => Some((value, modulus)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
