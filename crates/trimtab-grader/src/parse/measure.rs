@@ -14,9 +14,65 @@ use crate::vocabulary::{self, denominator, scale};
 const MOST_WORDS: usize = 4;
 
 impl<'a> Parser<'_, 'a, '_> {
-    /// The value with the words after it: `5 million`, `3 halves`, `20 per cent`, `5 cm`. The value
-    /// itself if they do not belong to it.
+    /// The value with the sign, the currency, the unit or the words after it: `20%`, `5€`, `5 cm`,
+    /// `5 million`. The value itself if none belongs to it.
     pub(super) fn measured(&mut self, value: Expr) -> Result<Measured, Reason> {
+        let spaced = self.tokens.get(self.at).is_some_and(|lexeme| lexeme.spaced);
+        let measured = match self.peek() {
+            Some(Token::Text(_) | Token::Word(_)) => {
+                self.chain()?;
+                return self.in_words(value);
+            }
+            Some(Token::Op('%')) => {
+                self.chain()?;
+                self.at += 1;
+                Expr::Percent(Box::new(value))
+            }
+            Some(Token::Op('‰')) => {
+                self.chain()?;
+                self.at += 1;
+                over(value, Expr::integer(1_000))
+            }
+            Some(Token::Currency(currency)) => {
+                self.at += 1;
+                with_unit(value, currency.to_owned())
+            }
+            // "25°C"
+            Some(Token::Symbol(scale @ ("C" | "F"))) if matches!(value, Expr::Degrees(_)) => {
+                self.at += 1;
+                let unit = if scale == "C" {
+                    "celsius"
+                } else {
+                    "fahrenheit"
+                };
+                with_unit(value, unit.to_owned())
+            }
+            Some(Token::Op('(') | Token::Construct("frac"))
+                if value.symbols().is_empty()
+                    && let Some(unit) = self.grouped_unit() =>
+            {
+                with_unit(value, unit)
+            }
+            Some(Token::Op('∧'))
+                if matches!(value, Expr::Quantity(..))
+                    && let Some(quantity) = self.and_smaller_quantity(&value) =>
+            {
+                quantity
+            }
+            Some(Token::Number(_))
+                if spaced
+                    && matches!(value, Expr::Quantity(..) | Expr::Product(_))
+                    && let Some(quantity) = self.smaller_quantity(&value) =>
+            {
+                quantity
+            }
+            _ => return Ok(Measured::Not(value)),
+        };
+        Ok(Measured::Yes(measured))
+    }
+
+    /// The value with the words after it: `5 million`, `3 halves`, `20 per cent`, `5 cm`.
+    fn in_words(&mut self, value: Expr) -> Result<Measured, Reason> {
         let (words, in_text) = match self.peek() {
             Some(Token::Text(words)) => (words, true),
             Some(Token::Word(word)) => (word, false),
