@@ -3,6 +3,7 @@
 mod cases;
 mod collection;
 mod commas;
+mod conditions;
 mod expected;
 mod intervals;
 mod matrix;
@@ -226,10 +227,17 @@ impl Comparer<'_> {
         if let Some(outcome) = self.times(gold, answer) {
             return outcome;
         }
-        let is_value =
-            |expr: &Expr| expr.is_scalar() && !has_sign(expr) && !matrix::holds_matrix(expr);
+        let is_value = |expr: &Expr| {
+            expr.is_scalar()
+                && !has_sign(expr)
+                && !matrix::holds_matrix(expr)
+                && names::point(expr).is_none()
+        };
         if is_value(gold) && is_value(answer) {
             return self.scalars(gold, answer);
+        }
+        if let Some(outcome) = self.given(gold, answer) {
+            return outcome;
         }
         if let Some(outcome) = self.matrices(gold, answer) {
             return outcome;

@@ -49,6 +49,7 @@ impl<'a> Parser<'_, 'a, '_> {
             }
             Some(Token::Op('(') | Token::Construct("frac"))
                 if value.symbols().is_empty()
+                    && !self.next_is_condition()
                     && let Some(unit) = self.grouped_unit() =>
             {
                 with_unit(value, unit)

@@ -73,7 +73,9 @@ impl Parser<'_, '_, '_> {
                     times(product, fraction)
                 }
             }
-            Some(token) if self.starts_operand(token) => times(product, self.factor()?),
+            Some(token) if self.starts_operand(token) && !self.next_is_condition() => {
+                times(product, self.factor()?)
+            }
             _ => return Ok(Measured::Not(product)),
         }))
     }
