@@ -43,6 +43,9 @@ pub(super) fn whole(text: &str) -> Option<&str> {
 /// Whether a text has words that no formula has.
 fn is_sentence(text: &str) -> bool {
     let pieces = pieces(text, 0, &formula::formulas(text));
+    let relates = pieces
+        .iter()
+        .any(|piece| matches!(piece.kind, Kind::Sign('=' | '≈')));
     let mut after_number = false;
     for piece in &pieces {
         after_number |= matches!(piece.kind, Kind::Number(_) | Kind::Formula | Kind::Command);
@@ -60,7 +63,7 @@ fn is_sentence(text: &str) -> bool {
             | Tag::Not => true,
             // Words after a number may be its unit.
             Tag::Plain | Tag::Label | Tag::Place | Tag::Adverb => {
-                !after_number
+                (!after_number || relates)
                     && word.len() > 2
                     && !word.bytes().all(|byte| byte.is_ascii_uppercase())
             }
@@ -164,7 +167,16 @@ impl<'t> Reader<'t, '_> {
         let Some(last) = sentence.pieces.len().checked_sub(1) else {
             return false;
         };
-        let unclosed = |at: usize| sentence.sign(at) == Some('\\');
+        // A delimiter that is not closed: `\(`, or `$` before a letter.
+        let unclosed = |at: usize| match sentence.sign(at) {
+            Some('\\') => true,
+            Some(CURRENCY) => {
+                sentence.glued(at + 1)
+                    && matches!(sentence.tag(at + 1), Some(Tag::Letter | Tag::Function))
+                    || sentence.kind(at + 1) == Some(Kind::Command)
+            }
+            _ => false,
+        };
         let dangles = match sentence.kind(last) {
             Some(Kind::Sign(CURRENCY)) => {
                 last == 0 || !matches!(sentence.kind(last - 1), Some(Kind::Number(_)))
@@ -280,12 +292,30 @@ impl<'t> Reader<'t, '_> {
         matches!(kind(1), Some(Kind::Number(_))) && !sentence.glued(at) || divides
     }
 
+    /// Whether the comma of a measured number is a decimal one: `3,75 kg`, `12,5 %`.
+    fn has_decimal_comma(&self, at: usize) -> bool {
+        let sentence = self.sentence;
+        let decimals = |(_, decimals): (&str, &str)| {
+            decimals.len() != 3 && decimals.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        let currency = |at: usize| sentence.sign(at) == Some(CURRENCY);
+        let measured = sentence.names_unit(at + 1)
+            || currency(at + 1)
+            || sentence.sign(at + 1) == Some('%')
+            || at > 0 && currency(at - 1);
+        measured && sentence.word(at).split_once(',').is_some_and(decimals)
+    }
+
     /// What to write for a piece that the parser would not read in the same way.
     fn replacement(&self, at: usize) -> Option<Cow<'static, str>> {
         let sentence = self.sentence;
         match sentence.kind(at)? {
             Kind::Number(Form::Foreign) => Some(Cow::Owned(digits::normal(sentence.word(at)))),
             Kind::Sign(CURRENCY) => Some(Cow::Borrowed("")),
+            // "12,75 €"
+            Kind::Number(Form::Plain) if self.has_decimal_comma(at) => {
+                Some(Cow::Owned(sentence.word(at).replace(',', ".")))
+            }
             // "16 cm2"
             Kind::Number(_) if at > 0 && sentence.glued(at) && sentence.names_unit(at - 1) => {
                 Some(Cow::Owned(format!("^{}", sentence.word(at))))
