@@ -30,14 +30,23 @@ pub(super) struct Value<'a> {
 
 /// Whether `text` is mathematics rather than words.
 pub(super) fn is_formula(text: &str) -> bool {
-    text.len() <= MAX_FORMULA && is_mathematics(text)
+    text.len() <= MAX_FORMULA && !starts_with_sign_word(text) && is_mathematics(text)
+}
+
+/// Whether a text starts with a word for a minus sign, in any language.
+fn starts_with_sign_word(text: &str) -> bool {
+    let start = text.trim_start();
+    let end = start
+        .find(|c: char| !c.is_alphabetic())
+        .unwrap_or(start.len());
+    end > 1 && word::tag(&start[..end]) == Tag::Negative
 }
 
 /// The text, if it is one line of mathematics.
 pub(super) fn whole(text: &str) -> Option<&str> {
     let text = text.trim();
     let one_line = !text.is_empty() && text.len() <= MAX_FORMULA && !text.contains('\n');
-    (one_line && !is_sentence(text) && is_mathematics(text)).then_some(text)
+    (one_line && !is_sentence(text) && is_formula(text)).then_some(text)
 }
 
 /// Whether a text has words that no formula has.
@@ -224,20 +233,20 @@ impl<'t> Reader<'t, '_> {
                 certain: true,
             };
         }
+        // What the parser does not read at all can still be the same text.
         let with_unit = self.written(span.value, span.end);
-        if span.form == SpanForm::Date || is_value(&with_unit) {
-            return Value {
-                text: with_unit,
-                source,
-                certain: true,
-            };
-        }
-        let text = self.written(span.value, span.bare.max(span.value + 1));
-        let certain = is_value(&text);
+        let bare = || self.written(span.value, span.bare.max(span.value + 1));
+        let text = if span.form == SpanForm::Date || is_value(&with_unit) {
+            with_unit
+        } else {
+            Some(bare())
+                .filter(|bare| is_value(bare))
+                .unwrap_or(with_unit)
+        };
         Value {
             text,
             source,
-            certain,
+            certain: true,
         }
     }
 
