@@ -371,7 +371,7 @@ pub(super) fn is_unspaced(character: char) -> bool {
 fn raised(character: char) -> bool {
     matches!(
         character,
-        '⁰' | '¹' | '²' | '³' | '⁴'..='⁹' | '⁺' | '⁻' | 'ⁿ'
+        '⁰' | '¹' | '²' | '³' | '⁴'..='⁹' | '⁺' | '⁻' | 'ⁿ' | '₀'..='₉'
     )
 }
 
