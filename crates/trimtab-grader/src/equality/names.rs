@@ -1,6 +1,7 @@
 //! Answers with a name: `x = 5`, `f(x) = 2x`, `AB = 4`.
 
 use crate::expr::Expr;
+use crate::parse::is_transpose;
 
 /// A value and its name, if it has one.
 pub(super) struct Named<'e> {
@@ -71,6 +72,18 @@ fn is_name(expr: &Expr) -> bool {
         Expr::Product(factors) => factors.iter().all(is_of_points) || is_change(factors),
         Expr::Call("abs" | "norm", arguments) => arguments.iter().all(is_name),
         Expr::Tuple { items, .. } => items.iter().all(is_name),
+        // An inverse or transposed matrix: `A^{-1}`.
+        Expr::Power(parts) => match (&parts.0, &parts.1) {
+            (base @ Expr::Symbol(_), Expr::Symbol(mark)) => {
+                is_of_points(base) && is_transpose(mark)
+            }
+            (base @ Expr::Symbol(_), Expr::Negative(one)) => {
+                let is_one =
+                    matches!(&**one, Expr::Number { value, .. } if value.as_i64() == Some(1));
+                is_of_points(base) && is_one
+            }
+            _ => false,
+        },
         _ => false,
     }
 }
