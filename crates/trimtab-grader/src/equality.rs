@@ -3,6 +3,7 @@
 mod cases;
 mod collection;
 mod commas;
+mod conditions;
 mod constants;
 mod expected;
 mod intervals;
@@ -239,10 +240,17 @@ impl Comparer<'_> {
         if let Some(outcome) = self.times(gold, answer) {
             return outcome;
         }
-        let is_value =
-            |expr: &Expr| expr.is_scalar() && !has_sign(expr) && !matrix::holds_matrix(expr);
+        let is_value = |expr: &Expr| {
+            expr.is_scalar()
+                && !has_sign(expr)
+                && !matrix::holds_matrix(expr)
+                && names::point(expr).is_none()
+        };
         if is_value(gold) && is_value(answer) {
             return self.scalars(gold, answer);
+        }
+        if let Some(outcome) = self.given(gold, answer) {
+            return outcome;
         }
         if let Some(outcome) = self.matrices(gold, answer) {
             return outcome;
@@ -282,6 +290,10 @@ impl Comparer<'_> {
             (Expr::Quantity(left, _), right) if !left.is_scalar() => self.compare(left, right),
             (left, Expr::Quantity(right, _)) if !right.is_scalar() => self.compare(left, right),
             (Expr::Ratio(parts), Expr::Ratio(others)) => self.ratios(parts, others),
+            // A proportion has no unit.
+            (Expr::Ratio(_), Expr::Quantity(..)) | (Expr::Quantity(..), Expr::Ratio(_)) => {
+                Reason::Units.into()
+            }
             (Expr::Ratio(parts), other) if parts.len() == 2 && other.is_scalar() => {
                 self.scalars(gold, other)
             }

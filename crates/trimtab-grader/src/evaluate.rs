@@ -200,6 +200,7 @@ impl<'e> Evaluator<'e, '_> {
             | Expr::Tuple { .. }
             | Expr::Set(_)
             | Expr::SetOf(_)
+            | Expr::Given(_)
             | Expr::List { .. }
             | Expr::SetOperation(..)
             | Expr::Matrix(_)

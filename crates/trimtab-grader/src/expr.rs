@@ -71,6 +71,8 @@ pub(crate) enum Expr {
     Cases(Vec<(Expr, Expr)>),
     /// `a < b = c`: the first part, then one or more pairs of relation and part.
     Relation(Box<Expr>, Vec<(char, Expr)>),
+    /// An answer and the conditions under which it holds: `2k, k \in \mathbb{Z}`.
+    Given(Box<(Expr, Expr)>),
 }
 
 /// `sum_{index=from}^{to} body`, or the product.
@@ -135,7 +137,8 @@ impl Expr {
             Self::Quotient(pair)
             | Self::Power(pair)
             | Self::Root(pair)
-            | Self::SetOperation(_, pair) => {
+            | Self::SetOperation(_, pair)
+            | Self::Given(pair) => {
                 pair.0.walk(visit);
                 pair.1.walk(visit);
             }
@@ -227,6 +230,7 @@ impl Expr {
                 items: all(items),
             },
             Self::SetOperation(operation, parts) => Self::SetOperation(*operation, pair(parts)),
+            Self::Given(parts) => Self::Given(pair(parts)),
             Self::Matrix(rows) => Self::Matrix(rows.iter().map(|row| all(row)).collect()),
             Self::Cases(pieces) => Self::Cases(
                 pieces
@@ -279,6 +283,7 @@ impl Expr {
             | Self::Matrix(_)
             | Self::Cases(_)
             | Self::Relation(..)
+            | Self::Given(_)
             | Self::Ratio(_) => false,
             _ => true,
         }

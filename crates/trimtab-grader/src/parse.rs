@@ -13,6 +13,7 @@
 mod brackets;
 mod call;
 mod combination;
+mod condition;
 mod construct;
 mod environment;
 mod item;
@@ -146,6 +147,7 @@ impl<'a> Parser<'_, 'a, '_> {
         let mut groups: Vec<Vec<Expr>> = vec![Vec::new()];
         let mut joint = Joint::Comma;
         let (mut commas, mut semicolons) = (false, false);
+        let mut conditions = Vec::new();
         loop {
             // Several separators may follow each other: "1, and 2", "1, 2,".
             while let Some(Token::Op(separator @ (',' | ';' | '∧' | '∨'))) = self.peek() {
@@ -161,7 +163,7 @@ impl<'a> Parser<'_, 'a, '_> {
                 }
             }
             if groups.iter().any(|group| !group.is_empty()) {
-                self.skip_condition(closers)?;
+                conditions.extend(self.trailing_condition(closers)?);
             }
             if self.at_end(closers) {
                 break;
@@ -190,14 +192,18 @@ impl<'a> Parser<'_, 'a, '_> {
         } else {
             groups.concat()
         };
-        match items.len() {
-            0 => Err(Reason::NotUnderstood),
-            1 => items.pop().ok_or(Reason::NotUnderstood),
-            _ => {
-                share_modulus(&mut items);
-                Ok(Expr::List { joint, items })
-            }
+        if items.is_empty() {
+            return Err(Reason::NotUnderstood);
         }
+        share_modulus(&mut items);
+        let answer = if closers.is_empty() {
+            condition::with_conditions(joint, items)
+        } else if items.len() == 1 {
+            items.remove(0)
+        } else {
+            Expr::List { joint, items }
+        };
+        Ok(condition::given(answer, conditions))
     }
 
     /// The items of a bracketed group, which may be empty.

@@ -1,6 +1,6 @@
 //! Which answers are equal: the verdicts of [`check`] on tables of pairs.
 
-use trimtab_grader::{Rules, Verdict};
+use trimtab_grader::{Reason, Rules, Verdict};
 
 fn check(gold: &str, answer: &str) -> Verdict {
     trimtab_grader::check(gold, answer, &Rules::DEFAULT)
@@ -525,4 +525,21 @@ fn signs_and_gaps_belong_to_numbers_with_words() {
 fn infinity_is_no_solution_of_another_equation() {
     equal(&[(r"x = \infty", r"x = +\infty")]);
     unequal(&[(r"x = \infty", "x = 0"), (r"x = \infty", r"x = -\infty")]);
+}
+
+#[test]
+fn a_group_of_thousands_is_no_item() {
+    assert_eq!(check("1, 234", "1,234"), Verdict::Correct);
+    for (gold, answer) in [("0, 1", "1,000"), ("7, 1", "7,001"), ("12, 100", "100,012")] {
+        assert_eq!(check(gold, answer), Verdict::Wrong, "{gold} and {answer}");
+        assert_ne!(check(answer, gold), Verdict::Correct, "{answer} and {gold}");
+    }
+}
+
+#[test]
+fn a_proportion_has_no_unit() {
+    assert_eq!(check("3:1", "3"), Verdict::Correct);
+    let undecided = Verdict::Undecided(Reason::Units);
+    assert_eq!(check("3:1", r"3\text{ cm}"), undecided);
+    assert_eq!(check(r"3\text{ cm}", "3:1"), undecided);
 }

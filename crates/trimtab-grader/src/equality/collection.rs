@@ -1,5 +1,6 @@
 //! Lists and sets, whose items have no order.
 
+use super::names::in_order_of_names;
 use super::{Comparer, Equality, has_sign};
 use crate::Reason;
 use crate::expr::Expr;
@@ -24,7 +25,7 @@ impl Comparer<'_> {
             && others.iter().all(|item| matches!(item, Expr::Relation(..)))
         {
             // "x = 2, y = 3" is the point (2, 3).
-            return Some(self.in_order(items.iter().zip(others)));
+            return Some(self.in_order(items.iter().zip(in_order_of_names(others))));
         }
         let (golds, answers) = (collection(gold), collection(answer));
         if golds.is_none() && answers.is_none() {
@@ -62,7 +63,7 @@ impl Comparer<'_> {
     }
 
     /// Whether each of `items` equals one of `others`.
-    fn covered(&mut self, items: &[Expr], others: &[Expr]) -> Equality {
+    pub(super) fn covered(&mut self, items: &[Expr], others: &[Expr]) -> Equality {
         for (index, item) in items.iter().enumerate() {
             let mut outcome = Equality::Different;
             // Try the item at the same place first.

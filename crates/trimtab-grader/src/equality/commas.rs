@@ -70,14 +70,15 @@ fn is_decimal(tree: &Expr) -> bool {
     }
 }
 
-/// Whether a comma could separate thousands as well as items.
+/// Whether a comma could separate thousands as well as items. No item has a leading zero, so
+/// `1,000` is no list.
 fn groups_thousands(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    bytes.windows(5).any(|window| {
-        window[0].is_ascii_digit()
-            && window[1] == b','
-            && window[2..].iter().all(u8::is_ascii_digit)
-    })
+    let groups = |text: &[u8]| {
+        text[0].is_ascii_digit() && text[1] == b',' && text[2..].iter().all(u8::is_ascii_digit)
+    };
+    let mut found = text.as_bytes().windows(5).filter(|window| groups(window));
+    let mut leading_zeros = found.clone().map(|window| window[2] == b'0');
+    found.next().is_some() && !leading_zeros.any(|zero| zero)
 }
 
 fn has_digits_around_comma(text: &str) -> bool {

@@ -1,7 +1,11 @@
 //! Answers with a name: `x = 5`, `f(x) = 2x`, `AB = 4`.
 
+use super::conditions::renamed;
+use super::{Comparer, Equality};
+use crate::Reason;
 use crate::expr::Expr;
 use crate::parse::is_transpose;
+use crate::rule::Rule;
 
 /// A value and its name, if it has one.
 pub(super) struct Named<'e> {
@@ -13,6 +17,12 @@ pub(super) struct Named<'e> {
 ///
 /// Approximations are left out. `None` if the expression is not such a chain.
 pub(super) fn named(expr: &Expr) -> Option<Named<'_>> {
+    if let Some((name, point)) = point(expr) {
+        return Some(Named {
+            name: Some(name),
+            value: point,
+        });
+    }
     let Expr::Relation(first, rest) = expr else {
         return None;
     };
@@ -71,7 +81,8 @@ fn is_name(expr: &Expr) -> bool {
         // A segment, an angle or a triangle by its points.
         Expr::Product(factors) => factors.iter().all(is_of_points) || is_change(factors),
         Expr::Call("abs" | "norm", arguments) => arguments.iter().all(is_name),
-        Expr::Tuple { items, .. } => items.iter().all(is_name),
+        Expr::Tuple { items, .. } | Expr::Ratio(items) => items.iter().all(is_name),
+        Expr::Quotient(parts) => is_name(&parts.0) && is_name(&parts.1),
         // An inverse or transposed matrix: `A^{-1}`.
         Expr::Power(parts) => match (&parts.0, &parts.1) {
             (base @ Expr::Symbol(_), Expr::Symbol(mark)) => {
@@ -100,6 +111,177 @@ fn is_of_points(factor: &Expr) -> bool {
 /// The change of a quantity: `\Delta x`.
 fn is_change(factors: &[Expr]) -> bool {
     matches!(factors, [Expr::Symbol(delta), Expr::Symbol(_)] if delta == "Delta")
+}
+
+/// The name and the coordinates of a point: `A(2, 3)`.
+pub(super) fn point(expr: &Expr) -> Option<(&Expr, &Expr)> {
+    let Expr::Product(factors) = expr else {
+        return None;
+    };
+    let [name, tuple @ Expr::Tuple { open: '(', .. }] = factors.as_slice() else {
+        return None;
+    };
+    is_of_points(name).then_some((name, tuple))
+}
+
+/// The value of a quantity that several variables or a function make up: `a + b = 5`,
+/// `\tan\theta = 2`. An equation in one variable is none.
+pub(super) fn quantity_named(expr: &Expr) -> Option<&Expr> {
+    let Expr::Relation(first, rest) = expr else {
+        return None;
+    };
+    if named(expr).is_some() || !rest.iter().all(|(relation, _)| *relation == '=') {
+        return None;
+    }
+    let (_, last) = rest.last()?;
+    let symbols = first.symbols().len();
+    let scaled = first.any(|part| match part {
+        Expr::Product(factors) => factors
+            .iter()
+            .any(|factor| matches!(factor, Expr::Number { .. })),
+        _ => false,
+    });
+    let named = symbols > 1 && !scaled || symbols == 1 && matches!(first.as_ref(), Expr::Call(..));
+    (named && first.is_scalar() && last.is_scalar() && last.symbols().is_empty()).then_some(last)
+}
+
+/// Whether two figures are said to be congruent or similar.
+pub(super) fn is_congruence(expr: &Expr) -> bool {
+    let figure = |part: &Expr| match part {
+        Expr::Product(factors) => factors.len() > 2 && factors.iter().all(is_of_points),
+        _ => false,
+    };
+    match expr {
+        Expr::Relation(first, rest) => {
+            figure(first) && matches!(rest.as_slice(), [('≈', second)] if figure(second))
+        }
+        _ => false,
+    }
+}
+
+/// The names and the values of a tuple with names: `(a, b) = (1, 2)`.
+fn tuple_of_names(expr: &Expr) -> Option<(&[Expr], &[Expr])> {
+    let Expr::Relation(first, rest) = expr else {
+        return None;
+    };
+    let (Expr::Tuple { items: names, .. }, [('=', Expr::Tuple { items, .. })]) =
+        (first.as_ref(), rest.as_slice())
+    else {
+        return None;
+    };
+    (names.len() == items.len() && names.iter().all(is_name)).then_some((names, items))
+}
+
+/// Equations of names with their values, in the usual order of the names if there is one: `x` before
+/// `y`, `a` before `b`.
+pub(super) fn in_order_of_names(equations: &[Expr]) -> Vec<&Expr> {
+    let letter = |equation: &&Expr| match equation {
+        Expr::Relation(first, _) => match first.as_ref() {
+            Expr::Symbol(name) => match name.as_bytes() {
+                [letter] => Some(*letter),
+                _ => None,
+            },
+            _ => None,
+        },
+        _ => None,
+    };
+    let mut ordered: Vec<&Expr> = equations.iter().collect();
+    let letters: Option<Vec<u8>> = ordered.iter().map(letter).collect();
+    if let Some(letters) = letters
+        && let (Some(first), Some(last)) = (letters.iter().min(), letters.iter().max())
+        && usize::from(last - first) < letters.len()
+    {
+        ordered.sort_by_key(letter);
+    }
+    ordered
+}
+
+impl Comparer<'_> {
+    /// Compares a tuple with names with a list: of equations in any order, or of values in the
+    /// order of the tuple. `None` if the answers are not such a pair.
+    pub(super) fn tuples_of_names(&mut self, gold: &Expr, answer: &Expr) -> Option<Equality> {
+        let (names, values, items) = match (gold, answer) {
+            (tuple, Expr::List { items, .. }) | (Expr::List { items, .. }, tuple) => {
+                let (names, values) = tuple_of_names(tuple)?;
+                (names, values, items)
+            }
+            _ => return None,
+        };
+        if items.len() != values.len() {
+            return Some(self.different_by(Rule::OtherItems));
+        }
+        if !items.iter().any(|item| matches!(item, Expr::Relation(..))) {
+            return Some(match self.in_order(values.iter().zip(items)) {
+                Equality::Equal => self.equal_by(Rule::NameLeftOut),
+                outcome => outcome,
+            });
+        }
+        let equations = names.iter().zip(values).map(|(name, value)| {
+            Expr::Relation(Box::new(name.clone()), vec![('=', value.clone())])
+        });
+        let equations: Vec<Expr> = equations.collect();
+        Some(match self.covered(&equations, items) {
+            Equality::Equal => self.equal_by(Rule::SameItems),
+            outcome => outcome,
+        })
+    }
+
+    /// Compares two values with names. Arguments of a function are names that it binds, and `y`
+    /// is `f(x)`.
+    pub(super) fn both_named(&mut self, gold: &Named, answer: &Named) -> Equality {
+        let (Some(gold_name), Some(answer_name)) = (gold.name, answer.name) else {
+            return self.compare(gold.value, answer.value);
+        };
+        if same_name(gold_name, answer_name) {
+            return self.compare(gold.value, answer.value);
+        }
+        let function = |name: &Expr| match name {
+            Expr::Opaque(name, arguments) => {
+                matches!(name.as_str(), "f" | "g" | "h" | "y")
+                    && matches!(arguments.as_slice(), [Expr::Symbol(_)])
+            }
+            _ => false,
+        };
+        let is_y = |name: &Expr| matches!(name, Expr::Symbol(name) if name == "y");
+        if is_y(gold_name) && function(answer_name) || function(gold_name) && is_y(answer_name) {
+            let argument = |name: &Expr| match name {
+                Expr::Opaque(_, arguments) => arguments.first().cloned(),
+                _ => None,
+            };
+            let of_x = [gold_name, answer_name]
+                .iter()
+                .filter_map(|name| argument(name))
+                .all(|argument| matches!(argument, Expr::Symbol(name) if name == "x"));
+            return match self.compare(gold.value, answer.value) {
+                Equality::Equal if of_x => Equality::Equal,
+                _ => Reason::Names.into(),
+            };
+        }
+        if let (Expr::Opaque(name, arguments), Expr::Opaque(other, others)) =
+            (gold_name, answer_name)
+            && name == other
+            && arguments.len() == others.len()
+        {
+            let symbol = |argument: &Expr| match argument {
+                Expr::Symbol(name) => Some(name.clone()),
+                _ => None,
+            };
+            let names: Option<Vec<(String, String)>> = others
+                .iter()
+                .zip(arguments)
+                .map(|(from, to)| Some((symbol(from)?, symbol(to)?)))
+                .collect();
+            let free = answer.value.symbols();
+            if let Some(names) = names
+                && names.iter().all(|(_, to)| {
+                    !free.contains(&to.as_str()) || names.iter().any(|(from, _)| from == to)
+                })
+            {
+                return self.compare(gold.value, &renamed(answer.value, &names));
+            }
+        }
+        Reason::Names.into()
+    }
 }
 
 /// Whether two names are the same.

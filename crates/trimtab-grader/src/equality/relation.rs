@@ -1,6 +1,6 @@
 //! Equations and inequalities.
 
-use super::names::{Named, named, same_name};
+use super::names::{Named, is_congruence, named, point, quantity_named};
 use super::{Comparer, Equality, has_sign};
 use crate::Reason;
 use crate::evaluate::{Fault, Point, Sameness, Value, evaluate, sameness};
@@ -12,8 +12,23 @@ impl Comparer<'_> {
     ///
     /// `None` if neither is, or if they have to be compared as sets of real numbers.
     pub(super) fn relations(&mut self, gold: &Expr, answer: &Expr) -> Option<Equality> {
-        if !matches!(gold, Expr::Relation(..)) && !matches!(answer, Expr::Relation(..)) {
+        let relates = |expr: &Expr| matches!(expr, Expr::Relation(..)) || point(expr).is_some();
+        if !relates(gold) && !relates(answer) {
             return None;
+        }
+        if let Some(outcome) = self.tuples_of_names(gold, answer) {
+            return Some(outcome);
+        }
+        if is_congruence(gold) || is_congruence(answer) {
+            // The order of the points matters, so only the texts are compared.
+            return Some(Equality::Unknown(Reason::NotUnderstood));
+        }
+        // The answer may name what was asked for: `a + b = 5`.
+        if gold.is_scalar()
+            && gold.symbols().is_empty()
+            && let Some(value) = quantity_named(answer)
+        {
+            return Some(self.unnamed(gold, value));
         }
         match (named(gold), named(answer)) {
             (Some(gold_named), Some(answer_named)) => {
@@ -26,12 +41,10 @@ impl Comparer<'_> {
                     },
                 })
             }
-            (Some(Named { value, .. }), None) if !matches!(answer, Expr::Relation(..)) => {
+            (Some(Named { value, .. }), None) if !relates(answer) => {
                 Some(self.unnamed(value, answer))
             }
-            (None, Some(Named { value, .. })) if !matches!(gold, Expr::Relation(..)) => {
-                Some(self.unnamed(gold, value))
-            }
+            (None, Some(Named { value, .. })) if !relates(gold) => Some(self.unnamed(gold, value)),
             _ => match (gold, answer) {
                 (Expr::Relation(_, gold_rest), Expr::Relation(_, answer_rest)) => {
                     if gold_rest
@@ -57,15 +70,6 @@ impl Comparer<'_> {
             Equality::Equal => self.equal_by(Rule::NameLeftOut),
             other => other,
         }
-    }
-
-    fn both_named(&mut self, gold: &Named, answer: &Named) -> Equality {
-        if let (Some(gold_name), Some(answer_name)) = (gold.name, answer.name)
-            && !same_name(gold_name, answer_name)
-        {
-            return Equality::Unknown(Reason::Names);
-        }
-        self.compare(gold.value, answer.value)
     }
 
     /// Compares part by part, forwards and backwards, or as single equations up to a factor.

@@ -22,6 +22,7 @@ impl Expr {
             Self::Matrix(_) => "the matrix",
             Self::Cases(_) => "the cases",
             Self::Relation(..) => "the relation",
+            Self::Given(_) => "the answer with a condition",
             _ => "the value",
         }
     }
@@ -98,6 +99,7 @@ impl fmt::Display for Expr {
                 }
                 Ok(())
             }
+            Self::Given(parts) => write!(f, "{} given {}", parts.0, parts.1),
             Self::Relation(first, rest) => {
                 write!(f, "{first}")?;
                 rest.iter()

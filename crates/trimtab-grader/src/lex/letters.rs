@@ -114,7 +114,8 @@ impl Lexer<'_, '_> {
             || vocabulary::is_number_word(word)
             || matches!(word, "per" | "the")
             || matches!(word, "of" | "sq" | "cu") && self.spaced
-            || word == "an" && after_word;
+            || word == "an" && after_word
+            || matches!(word, "for" | "if") && self.spaced && rest[length..].starts_with(' ');
         if length >= 4 || named {
             // A function with its argument attached: `sinx`.
             if let Some(name) = vocabulary::function(&word[..length - 1]) {

@@ -1,6 +1,7 @@
 //! Items: relations, with labels before them and conditions after them.
 
-use super::{Parser, is_worded};
+use super::operand::spelling;
+use super::{Parser, condition, is_worded};
 use crate::Reason;
 use crate::expr::Expr;
 use crate::lex::Token;
@@ -11,6 +12,17 @@ impl Parser<'_, '_, '_> {
         while let Some(Token::Op('=' | '≈' | '⇒' | '→')) = self.peek() {
             self.budget.spend(1)?;
             self.at += 1;
+        }
+        // "for all real x, f(x) = 0"
+        let before = if self.starts_condition(0) && self.at == 0 {
+            let condition = self.trailing_condition(closers)?;
+            self.eat(',');
+            condition
+        } else {
+            None
+        };
+        if let Some(condition) = self.standing_condition(closers)? {
+            return Ok(condition);
         }
         self.skip_label();
         let first = if let Some(name) = self.function_name() {
@@ -39,7 +51,7 @@ impl Parser<'_, '_, '_> {
             rest.push((relation, part));
         }
         let (first, mut rest) = self.with_modulus(first, rest)?;
-        self.skip_condition(closers)?;
+        let condition = self.trailing_condition(closers)?;
         // An implication between names is a formula of logic.
         if !rest.is_empty() && rest.iter().all(|(relation, _)| *relation == '⇒') {
             return Err(Reason::NotUnderstood);
@@ -48,9 +60,15 @@ impl Parser<'_, '_, '_> {
             // The conclusion is the answer.
             let tail = rest.split_off(last + 1);
             let (_, first) = rest.pop().ok_or(Reason::NotUnderstood)?;
-            return Ok(relation(first, tail));
+            return Ok(condition::given(
+                relation(first, tail),
+                before.into_iter().chain(condition).collect(),
+            ));
         }
-        Ok(relation(first, rest))
+        Ok(condition::given(
+            relation(first, rest),
+            before.into_iter().chain(condition).collect(),
+        ))
     }
 
     /// Attaches the modulus that follows, `\pmod{7}` or `(mod 7)`, to the last part of a
@@ -136,32 +154,28 @@ impl Parser<'_, '_, '_> {
         }
     }
 
-    /// Skips a condition after an item or after the list: `for all x in R`,
-    /// `where k is an integer`.
-    pub(super) fn skip_condition(&mut self, closers: &[char]) -> Result<(), Reason> {
-        let Some(Token::Text(word) | Token::Word(word)) = self.peek() else {
-            return Ok(());
-        };
-        let first = word.split_whitespace().next().unwrap_or("").to_lowercase();
-        let of_all = matches!(first.as_str(), "where" | "with");
-        if !of_all && first != "for" {
-            return Ok(());
-        }
-        let mut depth = 0_usize;
-        while let Some(token) = self.peek() {
-            let separates = !of_all && matches!(token, Token::Op(',' | ';' | '∧' | '∨'));
-            if depth == 0 && (self.at_end(closers) || separates) {
-                break;
+    /// A name with a condition in it, before an equals sign: `P(X = 2)`, `P(A \mid B)`.
+    fn probability(&mut self, name: &str) -> Option<Expr> {
+        const LONGEST: usize = 24;
+        let mut inner = String::new();
+        let mut relates = false;
+        for offset in 2..LONGEST {
+            match self.peek_at(offset)? {
+                Token::Op(')') if relates && self.peek_at(offset + 1) == Some(Token::Op('=')) => {
+                    self.at += offset + 1;
+                    return Some(Expr::Opaque(name.to_owned(), vec![Expr::Symbol(inner)]));
+                }
+                Token::Op('(' | ')') => return None,
+                token => {
+                    relates |= matches!(
+                        token,
+                        Token::Op('=' | '<' | '>' | '≤' | '≥' | '∣' | '|' | '∩' | '∪')
+                    );
+                    inner.push_str(&spelling(token));
+                }
             }
-            match token {
-                Token::Op('(' | '[' | '{' | '⦃') => depth += 1,
-                Token::Op(')' | ']' | '}' | '⦄') => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            self.budget.spend(1)?;
-            self.at += 1;
         }
-        Ok(())
+        None
     }
 
     /// `f(x)` as one side of an equation, with any letter: `T(10) = 2`, `x(t) = ...`,
@@ -173,6 +187,11 @@ impl Parser<'_, '_, '_> {
         let (marks, mut offset) = self.function_marks(1)?;
         if self.peek_at(offset) != Some(Token::Op('(')) {
             return None;
+        }
+        if marks.is_empty()
+            && let Some(name) = self.probability(name)
+        {
+            return Some(name);
         }
         offset += 1;
         let mut arguments = Vec::new();

@@ -76,7 +76,13 @@ impl Parser<'_, '_, '_> {
                 return self.degrees(base);
             }
             Some(Token::Op(mark @ ('\'' | '*' | '+' | '-')))
-                if closed && (braced == 1 || matches!(mark, '\'' | '*')) =>
+                if closed
+                    && (braced == 1
+                        || matches!(mark, '\'' | '*')
+                        || is_set(&base)
+                            && !self
+                                .peek_at(1)
+                                .is_some_and(|next| self.starts_operand(next))) =>
             {
                 let Expr::Symbol(name) = base else {
                     return Err(Reason::NotUnderstood);
@@ -475,6 +481,11 @@ pub(super) fn power(base: Expr, exponent: Expr) -> Expr {
 /// Whether an exponent with this name means the transpose.
 pub(crate) fn is_transpose(name: &str) -> bool {
     matches!(name, "T" | "t" | "top" | "intercal")
+}
+
+/// Whether an expression is the symbol of a set of numbers.
+fn is_set(expr: &Expr) -> bool {
+    matches!(expr, Expr::Symbol(name) if name.starts_with("mathbb "))
 }
 
 /// A letter with an index.

@@ -103,7 +103,7 @@ impl Parser<'_, '_, '_> {
                         times(product, fraction)
                     };
                 }
-                Some(token) if self.starts_operand(token) => {
+                Some(token) if self.starts_operand(token) && !self.next_is_condition() => {
                     let factor = self.factor()?;
                     product = times(product, factor);
                 }

@@ -1,0 +1,99 @@
+//! Names of answers: what may be left out, and what must be the same.
+
+use trimtab_grader::{Rules, check};
+
+/// Pairs of gold answer and answer, and whether the answer is accepted.
+fn table(cases: &[(&str, &str, bool)]) {
+    let faults: Vec<String> = cases
+        .iter()
+        .filter_map(|(gold, answer, accepted)| {
+            let verdict = check(gold, answer, &Rules::DEFAULT);
+            (verdict.is_correct() != *accepted).then(|| format!("{gold} and {answer}: {verdict:?}"))
+        })
+        .collect();
+    assert!(faults.is_empty(), "{faults:#?}");
+}
+
+#[test]
+fn a_name_may_be_left_out() {
+    table(&[
+        ("11:21", "V_1:V_2=11:21", true),
+        ("V_1:V_2=11:21", "11:21", true),
+        ("11:21", "V_1:V_2=21:11", false),
+        (r"\frac{11}{21}", r"\frac{V_1}{V_2}=\frac{11}{21}", true),
+        (r"P(X=2)=\frac{3}{8}", r"\frac38", true),
+        (r"P(X=2)=\frac{3}{8}", "2", false),
+        (r"P(A \cap B) = 0.3", r"\frac{3}{10}", true),
+        (r"\frac{3}{8}", r"P(X \ge 2) = \frac38", true),
+        ("(3,-1)", "A(3,-1)", true),
+        ("A(3,-1)", "(3,-1)", true),
+        ("A(3,-1)", "(-1,3)", false),
+        ("A(1,2), B(3,4)", "A(3,4), B(1,2)", false),
+        ("A(1,2), B(3,4)", "B(3,4), A(1,2)", true),
+        ("5", "a + b = 5", true),
+        ("5", "2x = 5", false),
+        ("5", "x^2 = 5", false),
+        ("x + y = 5", "5", false),
+        ("2", r"\tan\theta = 2", true),
+        ("5", "AB = 5", true),
+        ("5", r"\text{Area} = 5", true),
+        (r"30^\circ", r"\angle ABC = 30^\circ", true),
+        ("3, 5, 7", "n = 3, 5, 7", true),
+        ("3, 5, 7", "n = 1, 3, 5", false),
+        (r"\{1, 2\}", r"x \in \{1, 2\}", true),
+    ]);
+}
+
+#[test]
+fn tuples_may_have_names() {
+    table(&[
+        ("1,2,3", "(x,y,z)=(1,2,3)", true),
+        ("(x,y,z)=(1,2,3)", "1,2,3", true),
+        ("(x,y,z)=(1,2,3)", "3,2,1", false),
+        ("(x,y,z)=(1,2,3)", "1,2", false),
+        ("(a,b,c) = (1,-2,3)", "c=3, a=1, b=-2", true),
+        ("(a,b,c) = (1,-2,3)", "a=1, b=-2, c=-3", false),
+        ("(a,b,c) = (1,-2,3)", "a=1, b=3, c=-2", false),
+        ("(a,b)=(1,2)", "(1,2)", true),
+        ("(1,2)", "x=1, y=2", true),
+        ("(1,2)", "y=2, x=1", true),
+        ("(2,1)", "y=2, x=1", false),
+        ("(3,4,5)", r"a=3,\ b=4,\ c=5", true),
+        ("(3,2)", "m=3, b=2", true),
+        ("x = 3, y = -2", "(-2,3)", false),
+    ]);
+}
+
+#[test]
+fn bound_names_may_differ() {
+    table(&[
+        ("p(x)=x^2-1", "p(t)=t^2-1", true),
+        ("p(x)=x^2-1", "p(t)=x^2-1", false),
+        ("p(x)=x^2-1", "q(x)=x^2-1", false),
+        ("f(x)=ax", "f(a)=ax", false),
+        ("f(x)=ax", "f(t)=at", true),
+        ("f(x,y)=x-y", "f(a,b)=a-b", true),
+        ("f(x,y)=x-y", "f(y,x)=x-y", false),
+        ("f(x,y)=x-y", "f(y,x)=y-x", true),
+        ("y=2x", "f(x)=2x", true),
+        ("y=2x", "f(t)=2x", false),
+        ("x=5", "y=5", false),
+        ("r = 2", "f(x) = 2", false),
+    ]);
+}
+
+#[test]
+fn congruent_figures_have_an_order() {
+    table(&[
+        (
+            r"\triangle ABC \cong \triangle DEF",
+            r"$\triangle ABC\cong\triangle DEF$",
+            true,
+        ),
+        (
+            r"\triangle ABC \cong \triangle DEF",
+            r"\triangle ABC\cong\triangle DFE",
+            false,
+        ),
+    ]);
+}
