@@ -7,8 +7,14 @@ use std::borrow::Cow;
 
 /// Restores TeX commands whose first letters a string escape ate, replaces HTML entities and tags,
 /// and drops invisible characters.
+///
+/// Texts of more than 64 KiB stay as they are.
 pub(crate) fn clean(text: &str) -> Cow<'_, str> {
+    const MAX_BYTES: usize = 1 << 16; // bounds the time
     let bytes = text.as_bytes();
+    if bytes.len() > MAX_BYTES {
+        return Cow::Borrowed(text);
+    }
     let mut cleaned = String::new();
     let mut copied = 0;
     let mut at = 0;

@@ -1,15 +1,19 @@
 //! Finding the answer in a text.
 
 mod boxes;
+mod choice;
 mod digits;
 mod formula;
-mod letter;
 mod message;
+mod part;
 mod phrase;
 mod piece;
+mod purpose;
 mod role;
 mod sentence;
 mod span;
+mod suffix;
+mod tag;
 mod value;
 mod word;
 
@@ -19,6 +23,7 @@ use std::ops::Range;
 use self::boxes::Boxes;
 pub use self::boxes::last_boxed;
 use self::message::final_message;
+use self::phrase::Announced;
 use self::value::Value;
 use crate::clean::clean;
 use crate::rules::Rules;
@@ -111,8 +116,27 @@ pub(crate) fn extract(text: &str, rules: Rules, choice: bool) -> Option<Found<'_
     }
 }
 
-/// The answer in a message, and where it was found.
+/// The answer in a message.
 fn find(message: &str, rules: Rules, choice: bool) -> Option<Value<'_>> {
+    let Some(content) = tag::content(message) else {
+        return find_in(message, rules, choice);
+    };
+    let rules = Rules {
+        fallback: false,
+        ..rules
+    };
+    match find_in(content, rules, choice) {
+        Some(value) if value.source == AnswerSource::Box => Some(value),
+        Some(value) => Some(Value {
+            source: AnswerSource::Phrase,
+            ..value
+        }),
+        None => phrase::tagged(content, choice),
+    }
+}
+
+/// The answer in a message without tags.
+fn find_in(message: &str, rules: Rules, choice: bool) -> Option<Value<'_>> {
     let found = |text, source| {
         Some(Value {
             text,
@@ -127,25 +151,27 @@ fn find(message: &str, rules: Rules, choice: bool) -> Option<Value<'_>> {
         }
         Boxes::Closed(mut boxes) => {
             boxes::drop_placeholders(message, &mut boxes);
+            let behind = boxes.last().map_or(message.len(), |last| last.whole.end);
+            if let Some(value) = phrase::correction(&message[behind..], choice) {
+                return Some(value);
+            }
             if let Some(answer) = boxed(message, &boxes) {
                 return found(answer, AnswerSource::Box);
             }
         }
     }
-    if let Some(value) = phrase::find(message) {
-        let letter = choice.then(|| letter::last(&value.text)).flatten();
-        return match letter.map(str::to_owned) {
-            Some(letter) => found(Cow::Owned(letter), AnswerSource::Phrase),
-            None => Some(value),
-        };
-    }
-    if choice && let Some(letter) = letter::last(message) {
+    let rest = match phrase::find(message, choice) {
+        Some(Announced::Answer(value)) => return Some(value),
+        Some(Announced::Nothing(end)) => &message[end..],
+        None => message,
+    };
+    if choice && let Some(letter) = choice::last(rest) {
         return found(Cow::Borrowed(letter), AnswerSource::Choice);
     }
-    if let Some(answer) = value::whole(message) {
+    if let Some(answer) = value::whole(rest) {
         return found(Cow::Borrowed(answer), AnswerSource::Whole);
     }
-    value::last(message).filter(|_| rules.fallback)
+    value::last(rest).filter(|_| rules.fallback)
 }
 
 /// The bytes of `text` that `answer` is. `None` if it is no part of it.
@@ -155,11 +181,18 @@ fn span(text: &str, answer: &str) -> Option<Range<usize>> {
     (end <= text.len()).then_some(start..end)
 }
 
-/// The answer in a gold text: the content of its boxes, or the whole text if it has none.
+/// The answer in a gold text: the content of its boxes, what it announces, or the whole text.
 pub(crate) fn gold_answer(text: &str) -> Cow<'_, str> {
-    match boxes::boxes(text) {
-        Boxes::Closed(boxes) => joined(text, &boxes).unwrap_or(Cow::Borrowed(text)),
-        Boxes::CutOff(_) => Cow::Borrowed(text),
+    if let Boxes::Closed(boxes) = boxes::boxes(text)
+        && let Some(answer) = joined(text, &boxes)
+    {
+        return answer;
+    }
+    // A whole solution, not an answer in words.
+    let is_solution = text.contains('\n') || text.contains("####");
+    match is_solution.then(|| phrase::find(text, false)).flatten() {
+        Some(Announced::Answer(value)) => value.text,
+        Some(Announced::Nothing(_)) | None => Cow::Borrowed(text),
     }
 }
 

@@ -209,6 +209,7 @@ fn separator(text: &str) -> Option<(char, usize)> {
     let first = text.chars().next()?;
     let found = match first {
         '.' | ',' | '٫' => (first, first.len_utf8()),
+        '．' => ('.', first.len_utf8()),
         '\'' | '’' => ('\'', first.len_utf8()),
         '٬' => (',', first.len_utf8()),
         ' ' | '\u{a0}' | '\u{202f}' | '\u{2009}' | '\u{2007}' | '\u{2008}' | '\u{200a}' => {
@@ -246,7 +247,7 @@ pub(super) fn normal(number: &str) -> String {
     let mantissa_end = number.find(['e', 'E']).unwrap_or(number.len());
     let (mantissa, exponent) = number.split_at(mantissa_end);
     // The last separator is a decimal one if it is there once and is no group of thousands.
-    let last = mantissa.rfind(['.', ',', '٫']);
+    let last = mantissa.rfind(['.', ',', '٫', '．']);
     let decimal = last.filter(|at| {
         let (before, behind) = mantissa.split_at(*at);
         let mut behind = behind.chars();
@@ -329,6 +330,7 @@ mod tests {
             ("1⅓", "1 1/3"),
             ("½", "1/2"),
             ("٤٢", "42"),
+            ("０．１", "0.1"),
             ("3٫5", "3.5"),
             ("1.5e−3", "1.5e-3"),
         ] {

@@ -16,7 +16,15 @@ pub(super) struct Formula {
 }
 
 /// Delimiters that come in pairs.
-const PAIRS: [(&str, &str); 4] = [("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]")];
+const PAIRS: [(&str, &str); 6] = [
+    ("$$", "$$"),
+    ("$", "$"),
+    ("\\(", "\\)"),
+    ("\\[", "\\]"),
+    // in a text that was escaped once too often
+    ("\\\\(", "\\\\)"),
+    ("\\\\[", "\\\\]"),
+];
 
 /// Environments that are formulas without further delimiters.
 const ENVIRONMENTS: [&str; 6] = [
@@ -39,7 +47,10 @@ pub(super) fn formulas(text: &str) -> Vec<Formula> {
     while at < bytes.len() {
         if !matches!(bytes[at], b'$' | b'\\') {
             // A single dollar sign that is not closed on its line is a currency.
-            if bytes[at] == b'\n' && open.is_some_and(|(_, opener, _)| opener == "$") {
+            if bytes[at] == b'\n'
+                && let Some((start, "$", _)) = open
+                && !goes_on(&text[start..at])
+            {
                 open = None;
             }
             at += 1;
@@ -71,7 +82,8 @@ pub(super) fn formulas(text: &str) -> Vec<Formula> {
                 .into_iter()
                 .find(|(opener, _)| rest.starts_with(opener.as_bytes()))
             {
-                open = Some((at, opener, closer));
+                let amount = opener == "$" && follows_amount(&text[..at], &text[at + 1..]);
+                open = (!amount).then_some((at, opener, closer));
                 at += opener.len();
                 continue;
             }
@@ -91,6 +103,20 @@ pub(super) fn formulas(text: &str) -> Vec<Formula> {
         at = at.min(bytes.len());
     }
     found
+}
+
+/// Whether a formula with a single dollar sign goes on after a line: an environment is open.
+fn goes_on(content: &str) -> bool {
+    const MAX_BYTES: usize = 512;
+    content.len() < MAX_BYTES && content.contains("\\begin{")
+}
+
+/// Whether a dollar sign belongs to the amount before it: `34 $ = `.
+fn follows_amount(before: &str, after: &str) -> bool {
+    before
+        .trim_end_matches(' ')
+        .ends_with(|c: char| c.is_ascii_digit())
+        && after.starts_with(|c: char| c.is_ascii_whitespace() || c == '.' || c == ',')
 }
 
 /// Whether the dollar sign between `content` and `after` closes a formula: `$5 and $` is the start

@@ -15,7 +15,7 @@ pub(super) enum Kind {
     Formula,
     /// A TeX command with its groups: `\frac{1}{2}`.
     Command,
-    /// Raised digits: `²`.
+    /// Raised or lowered digits: `²`.
     Raised,
     /// A label of a list item at the start of a line: `2.`, `-`.
     Marker,

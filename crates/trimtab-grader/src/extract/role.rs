@@ -1,7 +1,8 @@
 //! Which value of a sentence is its result.
 
 use super::piece::{CURRENCY, Kind};
-use super::span::{Sentence, Span, SpanForm};
+use super::sentence::Sentence;
+use super::span::{Span, SpanForm};
 use super::word::Tag;
 
 /// The part of a value in its sentence.
@@ -131,7 +132,7 @@ pub(super) fn outcome(sentence: Sentence, spans: &[Span]) -> Outcome {
         [.., (Role::Said, last)] => last,
         _ => return unclear,
     };
-    if is_subject(sentence, spans, chosen, &clauses) {
+    if is_subject(sentence, spans, chosen, &clauses) || concludes_otherwise(sentence, chosen) {
         return Outcome::Unclear(chosen.clone());
     }
     settled(chosen)
@@ -151,13 +152,22 @@ fn clauses(sentence: Sentence, spans: &[Span]) -> Vec<Clause> {
     let mut clauses = Vec::with_capacity(sentence.pieces.len());
     let mut inside = spans.iter().peekable();
     let mut outer = None;
+    let mut ended = 0;
     for at in 0..sentence.pieces.len() {
         while inside.peek().is_some_and(|span| span.end <= at) {
-            inside.next();
+            ended = inside.next().map_or(0, |span| span.end);
         }
         let in_span = inside.peek().is_some_and(|span| span.first <= at);
         if !in_span {
-            let next = clause.next(sentence, at);
+            // A comma between two values does not start a clause.
+            let joins = sentence.sign(at) == Some(',')
+                && inside.peek().is_some_and(|span| span.first == at + 1)
+                && ended == at;
+            let next = if joins {
+                clause
+            } else {
+                clause.next(sentence, at)
+            };
             match sentence.sign(at) {
                 Some('(') => {
                     outer = Some(clause);
@@ -208,10 +218,18 @@ fn role(sentence: Sentence, spans: &[Span], index: usize, clause: Clause) -> Rol
     }
     let word = at.checked_sub(1).and_then(|at| sentence.tag(at));
     let sign = at.checked_sub(1).and_then(|at| sentence.sign(at));
-    let qualifies = matches!(
-        word,
-        Some(Tag::Not | Tag::Than | Tag::Between | Tag::Operation | Tag::Hidden | Tag::Part)
-    );
+    // "it can't be 5", "25% (1/4)"
+    let denied = matches!(word, Some(Tag::Copula))
+        && at.checked_sub(2).and_then(|at| sentence.tag(at)) == Some(Tag::Not);
+    let repeats = span.parenthesized && spans[..index].iter().any(|other| other.end == before);
+    let counts = span.form == SpanForm::Ordinal && is_word(sentence, span.end);
+    let qualifies = denied
+        || repeats
+        || counts
+        || matches!(
+            word,
+            Some(Tag::Not | Tag::Than | Tag::Between | Tag::Operation | Tag::Hidden | Tag::Part)
+        );
     if qualifies {
         return Role::Aside;
     }
@@ -236,7 +254,7 @@ fn role(sentence: Sentence, spans: &[Span], index: usize, clause: Clause) -> Rol
     let earlier = spans[..index]
         .iter()
         .any(|other| other.end <= at && other.end >= clause.first);
-    if matches!(word, Some(Tag::Of | Tag::Per)) && earlier {
+    if word == Some(Tag::Of) && earlier || word == Some(Tag::Per) {
         return Role::Aside;
     }
     if span.form == SpanForm::Ordinal || is_time(sentence, span, at) {
@@ -326,6 +344,16 @@ fn is_time(sentence: Sentence, span: &Span, at: usize) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_digit());
     let daytime = (span.first..span.end).any(|at| sentence.tag(at) == Some(Tag::Daytime));
     preposition && (year || daytime)
+}
+
+/// Whether a conclusion without a value follows: `The price rose by 5%, so it is higher.`
+fn concludes_otherwise(sentence: Sentence, span: &Span) -> bool {
+    const MIN_WORDS: usize = 3;
+    let concludes = |at: &usize| sentence.tag(*at) == Some(Tag::Conclusion);
+    let words = (span.end..sentence.pieces.len())
+        .skip_while(|at| !concludes(at))
+        .filter(|at| is_word(sentence, *at));
+    words.count() >= MIN_WORDS
 }
 
 /// Whether something is said about the value that is no value: `The sum of 5 and 7 is even.`

@@ -7,11 +7,12 @@ use super::AnswerSource;
 use super::digits::{self, Form};
 use super::formula::{self, Formula};
 use super::piece::{CURRENCY, Kind, Piece, pieces};
+use super::purpose::{Purpose, purpose};
 use super::role::{Outcome, outcome};
-use super::sentence::{self, Purpose};
-use super::span::{Sentence, Span, SpanForm, is_relation, spans, tags};
+use super::sentence::{self, Sentence, is_relation, tags};
+use super::span::{Span, SpanForm, spans};
 use super::word::{self, Tag};
-use crate::answer::is_mathematics;
+use crate::answer::{is_mathematics, is_understood};
 use crate::vocabulary;
 
 /// Longest text that is tried as a formula, in bytes.
@@ -42,15 +43,21 @@ pub(super) fn whole(text: &str) -> Option<&str> {
 /// Whether a text has words that no formula has.
 fn is_sentence(text: &str) -> bool {
     let pieces = pieces(text, 0, &formula::formulas(text));
-    let tags = tags(text, &pieces);
     let mut after_number = false;
-    for (piece, tag) in pieces.iter().zip(tags) {
+    for piece in &pieces {
         after_number |= matches!(piece.kind, Kind::Number(_) | Kind::Formula | Kind::Command);
+        if piece.kind != Kind::Word {
+            continue;
+        }
         let word = &text[piece.start..piece.end];
-        let says = match tag {
-            Tag::Copula | Tag::Gives | Tag::Of | Tag::Conclusion | Tag::Subordinate | Tag::Not => {
-                true
-            }
+        let says = match word::tag(word) {
+            Tag::Definite
+            | Tag::Copula
+            | Tag::Gives
+            | Tag::Of
+            | Tag::Conclusion
+            | Tag::Subordinate
+            | Tag::Not => true,
             // Words after a number may be its unit.
             Tag::Plain | Tag::Label | Tag::Place | Tag::Adverb => {
                 !after_number
@@ -59,7 +66,7 @@ fn is_sentence(text: &str) -> bool {
             }
             _ => false,
         };
-        if piece.kind == Kind::Word && says {
+        if says {
             return true;
         }
     }
@@ -68,7 +75,9 @@ fn is_sentence(text: &str) -> bool {
 
 /// Whether the parser reads `text` as a value.
 fn is_value(text: &str) -> bool {
+    let letters = !text.bytes().any(|byte| byte.is_ascii_digit()) && is_understood(text);
     is_formula(text)
+        || letters
         || vocabulary::spoken(text).is_some_and(|number| text[number.end..].trim().is_empty())
 }
 
@@ -129,7 +138,7 @@ impl<'t> Reader<'t, '_> {
     fn result(&self, later: &mut Later) -> Step<'t> {
         let sentence = self.sentence;
         let spans = spans(sentence);
-        let purpose = sentence::purpose(sentence);
+        let purpose = purpose(sentence);
         if matches!(purpose, Purpose::Courtesy | Purpose::Check) {
             return Step::Earlier;
         }
@@ -204,7 +213,7 @@ impl<'t> Reader<'t, '_> {
             };
         }
         let with_unit = self.written(span.value, span.end);
-        if is_value(&with_unit) {
+        if span.form == SpanForm::Date || is_value(&with_unit) {
             return Value {
                 text: with_unit,
                 source,
@@ -267,7 +276,7 @@ impl<'t> Reader<'t, '_> {
             && at >= 2
             && sentence
                 .tag(at - 2)
-                .is_some_and(|tag| tag == Tag::Unit || tag == Tag::Letter);
+                .is_some_and(|tag| tag == Tag::Letter || sentence.names_unit(at - 2));
         matches!(kind(1), Some(Kind::Number(_))) && !sentence.glued(at) || divides
     }
 
@@ -278,9 +287,7 @@ impl<'t> Reader<'t, '_> {
             Kind::Number(Form::Foreign) => Some(Cow::Owned(digits::normal(sentence.word(at)))),
             Kind::Sign(CURRENCY) => Some(Cow::Borrowed("")),
             // "16 cm2"
-            Kind::Number(_)
-                if at > 0 && sentence.tag(at - 1) == Some(Tag::Unit) && sentence.glued(at) =>
-            {
+            Kind::Number(_) if at > 0 && sentence.glued(at) && sentence.names_unit(at - 1) => {
                 Some(Cow::Owned(format!("^{}", sentence.word(at))))
             }
             Kind::Sign('√') => match sentence.word(at) {
@@ -324,7 +331,7 @@ fn tail(text: &str, formulas: &[Formula]) -> usize {
 
 /// Leaves out the pieces of program code.
 fn without_code(text: &str, mut pieces: Vec<Piece>) -> Vec<Piece> {
-    const SIGNS: [&str; 7] = ["()", "['", "[\"", "==", "__", "):", "```"];
+    const SIGNS: [&str; 6] = ["()", "['", "[\"", "==", "):\n", "```"];
     const MAX_LINE: usize = 512;
     let Some(start) = pieces.first().map(|piece| piece.start) else {
         return pieces;
@@ -338,7 +345,7 @@ fn without_code(text: &str, mut pieces: Vec<Piece>) -> Vec<Piece> {
     let mut code: Vec<Range<usize>> = Vec::new();
     for line in tail.split_inclusive('\n') {
         let fence = line.trim_start().starts_with("```");
-        let calls = line.len() <= MAX_LINE && SIGNS[..6].iter().any(|sign| line.contains(sign));
+        let calls = line.len() <= MAX_LINE && SIGNS[..5].iter().any(|sign| line.contains(sign));
         if fence || fenced || calls {
             code.push(at..at + line.len());
         }
@@ -381,6 +388,9 @@ pub(super) fn leading(text: &str) -> Option<Value<'_>> {
         formulas: &formulas,
     };
     let mut value = reader.value(&span);
-    value.certain &= matches!(span.form, SpanForm::Value | SpanForm::Ordinal);
+    value.certain &= matches!(
+        span.form,
+        SpanForm::Value | SpanForm::Ordinal | SpanForm::Date
+    );
     (span.form != SpanForm::Label).then_some(value)
 }

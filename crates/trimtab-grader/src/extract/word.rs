@@ -24,8 +24,6 @@ pub(super) enum Tag {
     Part,
     /// `both`, `twice`, `double`: a number in disguise.
     Hidden,
-    /// A unit, or a word that makes one up: `square`.
-    Unit,
     /// `percent`, `degrees`.
     Sign,
     /// `squared`, `factorial`.
@@ -82,6 +80,8 @@ pub(super) enum Tag {
     Currency,
     /// `p.m.`
     Daytime,
+    /// `January`.
+    Month,
 }
 
 /// The tag of a word.
@@ -171,6 +171,9 @@ fn english(word: &str) -> Option<Tag> {
         "usd" | "us" | "eur" | "gbp" | "inr" | "rs" | "rs." | "cad" | "aud" | "hk" | "nz"
         | "nt" => Tag::Currency,
         "a.m." | "a.m" | "p.m." | "p.m" | "am" | "pm" | "o'clock" => Tag::Daytime,
+        "january" | "february" | "march" | "april" | "june" | "july" | "august" | "september"
+        | "october" | "november" | "december" | "jan" | "feb" | "mar" | "apr" | "jun" | "jul"
+        | "aug" | "sept" | "oct" | "nov" | "dec" | "may" => Tag::Month,
         "one" => Tag::One,
         "million" | "billion" | "trillion" | "dozen" | "dozens" | "hundreds" | "thousands"
         | "millions" | "lakh" | "crore" => Tag::Scale,
@@ -186,7 +189,6 @@ fn english(word: &str) -> Option<Tag> {
         }
         "plus" | "times" | "divided" | "multiplied" => Tag::Operator,
         "minus" | "negative" => Tag::Negative,
-        "sq" | "cubic" | "cu" => Tag::Unit,
         _ => return None,
     })
 }
@@ -217,7 +219,9 @@ fn mathematical(word: &str, lower: &str) -> Option<Tag> {
     if word.len() == 1 {
         return Some(Tag::Letter);
     }
-    if vocabulary::spoken(lower).is_some_and(|number| !number.ordinal) {
+    if vocabulary::is_number_word(lower)
+        && vocabulary::spoken(lower).is_some_and(|number| !number.ordinal)
+    {
         return Some(Tag::Number);
     }
     match vocabulary::plain_word(word) {
@@ -228,12 +232,12 @@ fn mathematical(word: &str, lower: &str) -> Option<Tag> {
         Some(Meaning::Symbol) => return Some(Tag::Letter),
         _ => {}
     }
-    vocabulary::unit(word).map(|_| Tag::Unit)
+    None
 }
 
 /// Whether a sentence goes on after the word.
 pub(super) fn leaves_open(tag: Tag, word: &str) -> bool {
-    const PRONOUNS: [&str; 9] = ["we", "i", "he", "she", "they", "you", "will", "can", "has"];
+    const PRONOUNS: [&str; 8] = ["we", "he", "she", "they", "you", "will", "can", "has"];
     matches!(
         tag,
         Tag::Article

@@ -77,23 +77,25 @@ fn tag(text: &str) -> Option<(bool, usize)> {
         "monologue",
     ];
     const MAX_TAG: usize = 32;
-    if let Some((tag, opens)) = SPECIAL.iter().find(|(tag, _)| text.starts_with(tag)) {
-        return Some((*opens, tag.len()));
-    }
-    let close = match text.chars().next()? {
-        '<' => '>',
-        '[' => ']',
-        '◁' => '▷',
+    let bytes = text.as_bytes();
+    let (open, close) = match bytes[0] {
+        b'<' => (1, ">"),
+        b'[' => (1, "]"),
+        _ if text.starts_with('◁') => ('◁'.len_utf8(), "▷"),
         _ => return None,
     };
-    let open_length = close.len_utf8();
-    let inner = &text[open_length..];
-    let length = inner
-        .char_indices()
-        .take(MAX_TAG)
-        .find(|(_, c)| *c == close)
-        .map(|(at, _)| at)?;
-    let name = inner[..length].trim();
+    // Most brackets start no tag.
+    let starts = |byte: &u8| matches!(byte, b' ' | b'/' | b'|' | b'a'..=b'z' | b'A'..=b'Z');
+    if !bytes.get(open).is_some_and(starts) {
+        return None;
+    }
+    if bytes[open] == b'|' || text.starts_with("<channel") {
+        let special = SPECIAL.iter().find(|(tag, _)| text.starts_with(tag));
+        return special.map(|(tag, opens)| (*opens, tag.len()));
+    }
+    let end = bytes.len().min(MAX_TAG);
+    let length = memchr::memmem::find(&bytes[open..end], close.as_bytes())?;
+    let name = text[open..open + length].trim();
     let (opens, name) = match name.strip_prefix('/') {
         Some(name) => (false, name.trim()),
         None => (true, name),
@@ -101,5 +103,5 @@ fn tag(text: &str) -> Option<(bool, usize)> {
     NAMES
         .iter()
         .any(|known| name.eq_ignore_ascii_case(known))
-        .then_some((opens, open_length + length + close.len_utf8()))
+        .then_some((opens, open + length + close.len()))
 }

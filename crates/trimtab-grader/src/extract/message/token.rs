@@ -4,6 +4,9 @@ use std::ops::Range;
 
 use memchr::memchr3_iter;
 
+/// Longest name of a token, in bytes.
+const MAX_NAME: usize = 40;
+
 /// What a special token says about the turns of a chat.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Token {
@@ -29,26 +32,20 @@ pub(super) fn next_token(text: &str, start: usize) -> Option<(Token, Range<usize
 /// The special token at the start of `text` and its length, which includes the header of a turn.
 fn token(text: &str) -> Option<(Token, usize)> {
     let (name, length) = name(text)?;
-    let is = |names: &[&str]| names.iter().any(|known| same(name, known));
     let rest = &text[length..];
-    let token = if is(HEADERS) {
-        return Some(header(text, length));
-    } else if same(name, "channel") {
-        let (role, end) = role(text, length);
-        let is_final = role.eq_ignore_ascii_case("final");
-        return Some((turn(is_final), end));
-    } else if is(ASSISTANT) {
-        return Some((turn(true), length + header_end(rest)));
-    } else if is(OTHERS) {
-        return Some((turn(false), length + header_end(rest)));
-    } else if is(ENDS) {
-        Token::EndOfTurn
-    } else if is(TEXT_ENDS) {
-        Token::EndOfText
-    } else if is(BEGINS) {
-        Token::Nothing
-    } else {
-        return None;
+    let token = match kind(&normal(name)?)? {
+        Kind::Header => return Some(header(text, length)),
+        Kind::Channel => {
+            let (role, end) = role(text, length);
+            let is_final = role.eq_ignore_ascii_case("final");
+            return Some((turn(is_final), end));
+        }
+        Kind::Assistant => return Some((turn(true), length + header_end(rest))),
+        Kind::Other => return Some((turn(false), length + header_end(rest))),
+        Kind::End => Token::EndOfTurn,
+        Kind::TextEnd => Token::EndOfText,
+        Kind::Begin => Token::Nothing,
+        Kind::HeaderEnd => return None,
     };
     Some((token, length))
 }
@@ -89,131 +86,101 @@ fn role(text: &str, start: usize) -> (&str, usize) {
 
 /// The length of what ends a header: a token, after a second name such as `to=python`.
 fn header_end(text: &str) -> usize {
-    const MAX_NAME: usize = 64;
-    const ENDS: &[&str] = &[
-        "end_header_id",
-        "header_end",
-        "end_of_role",
-        "im_middle",
-        "im_sep",
-        "message",
-        "content",
-        "role_end",
-    ];
+    const MAX_BYTES: usize = 64;
     let bytes = text.as_bytes();
-    let Some(at) = memchr::memchr2(b'<', b'\n', &bytes[..bytes.len().min(MAX_NAME)]) else {
+    let Some(at) = memchr::memchr2(b'<', b'\n', &bytes[..bytes.len().min(MAX_BYTES)]) else {
         return 0;
     };
-    match name(&text[at..]) {
-        Some((name, length)) if ENDS.iter().any(|end| same(name, end)) => at + length,
-        _ => 0,
-    }
+    let end = name(&text[at..]).and_then(|(name, length)| {
+        let name = normal(name)?;
+        let ends =
+            kind(&name) == Some(Kind::HeaderEnd) || matches!(&*name, b"im_sep" | b"role_end");
+        ends.then_some(at + length)
+    });
+    end.unwrap_or(0)
 }
 
-/// Names of tokens, in lower case and with `_` between words.
-const HEADERS: &[&str] = &[
-    "im_start",
-    "start_header_id",
-    "header_start",
-    "start_of_turn",
-    "|turn",
-    "start_of_role",
-    "start_of_turn_token",
-    "role_start",
-    "start",
-    "seed:bos",
-    "]~b]",
-];
-const ASSISTANT: &[&str] = &[
-    "assistant",
-    "chatbot_token",
-    "bot",
-    "model",
-    "im_assistant",
-    "assistant_start",
-    "/inst",
-];
-const OTHERS: &[&str] = &[
-    "user",
-    "human",
-    "system",
-    "developer",
-    "observation",
-    "plugin",
-    "ipython",
-    "tool",
-    "context",
-    "user_token",
-    "system_token",
-    "im_user",
-    "im_system",
-    "user_start",
-    "system_start",
-    "inst",
-    "system_prompt",
-];
-const ENDS: &[&str] = &[
-    "im_end",
-    "im_sep",
-    "end",
-    "eot",
-    "eot_id",
-    "eom",
-    "eom_id",
-    "eoa",
-    "eoh",
-    "eod",
-    "eou",
-    "eop",
-    "end_of_turn",
-    "endofturn",
-    "turn|",
-    "end_of_turn_token",
-    "end_of_message",
-    "end_of_utterance",
-    "end_of_sentence",
-    "end_response",
-    "end_of_solution",
-    "assistant_end",
-    "user_end",
-    "role_end",
-    "return",
-    "call",
-    "[e~[",
-];
-const TEXT_ENDS: &[&str] = &[
-    "endoftext",
-    "end_of_text",
-    "end_of_document",
-    "eos",
-    "eos_token",
-    "seed:eos",
-    "/s",
-    "pad",
-    "pad_token",
-    "finetune_right_pad_id",
-];
-const BEGINS: &[&str] = &[
-    "s",
-    "bos",
-    "bos_token",
-    "begin_of_text",
-    "begin_of_sentence",
-    "beginning_of_sentence",
-    "startoftext",
-    "start_of_text",
-    "begin_of_solution",
-    "start_response",
-    "gmask",
-    "sop",
-    "@bos@",
-    "]~!b[",
-];
+/// The kinds of tokens.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Kind {
+    Header,
+    HeaderEnd,
+    Channel,
+    Assistant,
+    Other,
+    End,
+    TextEnd,
+    Begin,
+}
+
+/// The kind of the token with this name, in lower case and with `_` between words.
+fn kind(name: &[u8]) -> Option<Kind> {
+    Some(match name {
+        b"im_start"
+        | b"start_header_id"
+        | b"header_start"
+        | b"start_of_turn"
+        | b"|turn"
+        | b"start_of_role"
+        | b"start_of_turn_token"
+        | b"role_start"
+        | b"start"
+        | b"seed:bos"
+        | b"]~b]" => Kind::Header,
+        b"end_header_id" | b"header_end" | b"end_of_role" | b"im_middle" | b"message"
+        | b"content" => Kind::HeaderEnd,
+        b"channel" => Kind::Channel,
+        b"assistant" | b"chatbot_token" | b"bot" | b"model" | b"im_assistant"
+        | b"assistant_start" | b"/inst" => Kind::Assistant,
+        b"user" | b"human" | b"system" | b"developer" | b"observation" | b"plugin" | b"ipython"
+        | b"tool" | b"context" | b"user_token" | b"system_token" | b"im_user" | b"im_system"
+        | b"user_start" | b"system_start" | b"inst" | b"system_prompt" => Kind::Other,
+        b"im_end" | b"im_sep" | b"end" | b"eot" | b"eot_id" | b"eom" | b"eom_id" | b"eoa"
+        | b"eoh" | b"eod" | b"eou" | b"eop" | b"end_of_turn" | b"endofturn" | b"turn|"
+        | b"end_of_turn_token" | b"end_of_message" | b"end_of_utterance" | b"end_of_sentence"
+        | b"end_of_solution" | b"end_response" | b"assistant_end" | b"user_end" | b"role_end"
+        | b"return" | b"call" | b"[e~[" => Kind::End,
+        b"endoftext"
+        | b"end_of_text"
+        | b"end_of_document"
+        | b"eos"
+        | b"eos_token"
+        | b"seed:eos"
+        | b"/s"
+        | b"pad"
+        | b"pad_token"
+        | b"finetune_right_pad_id" => Kind::TextEnd,
+        b"s"
+        | b"bos"
+        | b"bos_token"
+        | b"begin_of_text"
+        | b"begin_of_sentence"
+        | b"beginning_of_sentence"
+        | b"startoftext"
+        | b"start_of_text"
+        | b"begin_of_solution"
+        | b"start_response"
+        | b"gmask"
+        | b"sop"
+        | b"@bos@"
+        | b"]~!b[" => Kind::Begin,
+        _ => return None,
+    })
+}
 
 /// The name of a token such as `<|im_end|>`, `<eos>`, `[INST]` or `<｜User｜>`, and the length of
 /// the token.
 fn name(text: &str) -> Option<(&str, usize)> {
-    const MAX_NAME: usize = 40;
+    // Most brackets start no token.
+    let next = *text.as_bytes().get(1)?;
+    let may_start = match text.as_bytes()[0] {
+        b'<' => matches!(next, b'|' | b'/' | b'a'..=b'z' | b'A'..=b'Z' | 0xef),
+        b'[' => matches!(next, b'|' | b'/' | b'@' | b'e' | b'g' | b'A'..=b'Z'),
+        _ => next == b'~',
+    };
+    if !may_start {
+        return None;
+    }
     // The tokens of MiniMax.
     if let Some(token) = ["]~b]", "[e~[", "]~!b["]
         .into_iter()
@@ -234,11 +201,38 @@ fn name(text: &str) -> Option<(&str, usize)> {
     Some((name, length + 2))
 }
 
-/// Whether a name is `known`, whatever its case. Some families write `▁` or a blank for `_`.
-fn same(name: &str, known: &str) -> bool {
-    let mut characters = name.chars().map(|c| match c {
-        '▁' | ' ' => '_',
-        c => c.to_ascii_lowercase(),
-    });
-    known.chars().all(|c| characters.next() == Some(c)) && characters.next().is_none()
+/// A name in lower case. Some families write `▁` or a blank for `_`.
+fn normal(name: &str) -> Option<Name> {
+    let mut normal = Name {
+        bytes: [0; MAX_NAME],
+        length: 0,
+    };
+    let bytes = name.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        let (byte, length) = match bytes[at] {
+            b' ' => (b'_', 1),
+            byte if byte.is_ascii() => (byte.to_ascii_lowercase(), 1),
+            _ if name[at..].starts_with('▁') => (b'_', '▁'.len_utf8()),
+            _ => return None,
+        };
+        normal.bytes[normal.length] = byte;
+        normal.length += 1;
+        at += length;
+    }
+    Some(normal)
+}
+
+/// A short name.
+struct Name {
+    bytes: [u8; MAX_NAME],
+    length: usize,
+}
+
+impl std::ops::Deref for Name {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
 }

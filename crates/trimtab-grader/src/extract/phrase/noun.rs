@@ -1,0 +1,182 @@
+//! Nouns and marks that announce an answer.
+
+use std::sync::LazyLock;
+
+use super::language::{LANGUAGES, Language};
+
+/// How sure a noun announces an answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Kind {
+    /// "answer"
+    Answer,
+    /// "result": only at the end of a text
+    Result,
+    /// "A", "答": only before a colon
+    Label,
+    /// `####`: the answer itself follows
+    Mark,
+}
+
+/// A noun in a text.
+pub(super) struct Noun {
+    pub(super) kind: Kind,
+    pub(super) language: &'static Language,
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+/// Marks, which no verb follows.
+const MARKS: [&str; 6] = [
+    "####",
+    "<answer>",
+    "<final_answer>",
+    "故选",
+    "故選",
+    "本题选",
+];
+const LABELS: [&str; 6] = ["a", "答", "ตอบ", "trả lời", "resp", "rep"];
+
+/// The nouns of a text, from its end to its start.
+pub(super) fn nouns(text: &str) -> impl Iterator<Item = Noun> {
+    const MAX_BYTES: usize = 1 << 16; // bounds the time
+    let bytes = text.as_bytes();
+    let known = &*KNOWN;
+    let start = bytes.len().saturating_sub(MAX_BYTES);
+    (start..bytes.len()).rev().filter_map(move |at| {
+        let candidates = &known[usize::from(bytes[at])];
+        if candidates.is_empty() || !text.is_char_boundary(at) {
+            return None;
+        }
+        candidates
+            .iter()
+            .find_map(|candidate| candidate.at(text, at))
+    })
+}
+
+/// A known noun.
+struct Known {
+    noun: &'static str,
+    kind: Kind,
+    language: &'static Language,
+}
+
+/// The known nouns by the first bytes with which they may be written, the longest first.
+static KNOWN: LazyLock<Vec<Vec<Known>>> = LazyLock::new(|| {
+    let mut known: Vec<Vec<Known>> = (0..256).map(|_| Vec::new()).collect();
+    let mut add = |noun: &'static str, kind, language| {
+        let first = noun.chars().next().map_or(' ', |first| first);
+        let upper = first.to_uppercase().next().unwrap_or(first);
+        let mut bytes = [first, upper].map(|c| {
+            let mut buffer = [0; 4];
+            c.encode_utf8(&mut buffer).as_bytes()[0]
+        });
+        bytes.sort_unstable();
+        for (index, byte) in bytes.into_iter().enumerate() {
+            if index == 0 || bytes[0] != byte {
+                known[usize::from(byte)].push(Known {
+                    noun,
+                    kind,
+                    language,
+                });
+            }
+        }
+    };
+    for language in LANGUAGES {
+        for noun in language.answer {
+            add(noun, Kind::Answer, language);
+        }
+        for noun in language.result {
+            add(noun, Kind::Result, language);
+        }
+    }
+    for mark in MARKS {
+        add(mark, Kind::Mark, &LANGUAGES[0]);
+    }
+    for label in LABELS {
+        add(label, Kind::Label, &LANGUAGES[0]);
+    }
+    for nouns in &mut known {
+        nouns.sort_by_key(|known| std::cmp::Reverse(known.noun.len()));
+    }
+    known
+});
+
+impl Known {
+    /// The noun at a position of a text, if it is there.
+    fn at(&self, text: &str, at: usize) -> Option<Noun> {
+        let length = prefix(&text[at..], self.noun)?;
+        let end = at + length;
+        let noun = |end| Noun {
+            kind: self.kind,
+            language: self.language,
+            start: at,
+            end,
+        };
+        if self.kind == Kind::Mark {
+            return Some(noun(end));
+        }
+        let before = text[..at].chars().next_back();
+        if self.noun.chars().any(is_unspaced) {
+            return Some(noun(end));
+        }
+        if before.is_some_and(|c| c.is_alphanumeric() || matches!(c, '<' | '/' | '\\')) {
+            return None;
+        }
+        // Endings: "answers", "ответом".
+        let max_ending = match self.kind {
+            Kind::Label => 0,
+            _ if self.noun.starts_with("ans") || LANGUAGES[0].result.contains(&self.noun) => 1,
+            _ => 4,
+        };
+        let ending: usize = text[end..]
+            .chars()
+            .take_while(|c| c.is_alphabetic())
+            .take(max_ending + 1)
+            .map(char::len_utf8)
+            .sum();
+        let letters = text[end..end + ending].chars().count();
+        let is_plural = max_ending != 1 || matches!(&text[end..end + ending], "" | "s" | "S");
+        (letters <= max_ending && is_plural).then(|| noun(end + ending))
+    }
+}
+
+/// The length of `word` at the start of `text`, whatever its case.
+pub(super) fn prefix(text: &str, word: &str) -> Option<usize> {
+    if word.is_ascii() {
+        let start = text.as_bytes().get(..word.len())?;
+        return start
+            .eq_ignore_ascii_case(word.as_bytes())
+            .then_some(word.len());
+    }
+    let mut characters = text.chars();
+    let mut length = 0;
+    for expected in word.chars() {
+        let found = characters.next()?;
+        if found != expected && found.to_lowercase().next() != Some(expected) {
+            return None;
+        }
+        length += found.len_utf8();
+    }
+    Some(length)
+}
+
+/// Whether the script of a letter has no spaces between words, or ends words with particles.
+pub(super) fn is_unspaced(letter: char) -> bool {
+    matches!(
+        letter,
+        '\u{e00}'..='\u{e7f}' | '\u{1100}'..='\u{11ff}' | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}'
+    )
+}
+
+/// The length of the first of `words` that starts `text` and ends there.
+pub(super) fn word(text: &str, words: &[&str]) -> Option<usize> {
+    words.iter().find_map(|word| {
+        let length = prefix(text, word)?;
+        let goes_on = text[length..]
+            .chars()
+            .next()
+            .is_some_and(|c| c.is_alphanumeric() && !is_unspaced(c));
+        let may_go_on = word.chars().next_back().is_some_and(is_unspaced);
+        (may_go_on || !goes_on).then_some(length)
+    })
+}

@@ -1,0 +1,154 @@
+//! What a sentence is for.
+
+use super::piece::Kind;
+use super::sentence::Sentence;
+use super::word::Tag;
+
+/// What a sentence does in a solution.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Purpose {
+    /// It says something.
+    Statement,
+    /// It talks to the reader: `Let me know if you have questions.`
+    Courtesy,
+    /// It checks a result.
+    Check,
+    /// It plans or assumes: `Let x be ...`, `First, ...`
+    Plan,
+    /// It asks.
+    Question,
+    /// It takes something back: `Wait, that is wrong.`
+    Doubt,
+}
+
+/// What the sentence does.
+pub(super) fn purpose(sentence: Sentence) -> Purpose {
+    let start = first_word(sentence);
+    let opening = Opening::new(sentence, start);
+    let asks = matches!(
+        sentence.sign(sentence.pieces.len().saturating_sub(1)),
+        Some('?' | '？' | '؟')
+    );
+    let meta = ["difficulty", "confidence", "rating", "source"];
+    if opening.has(&DOUBTS) {
+        Purpose::Doubt
+    } else if opening.checks() {
+        Purpose::Check
+    } else if opening.is_polite(asks)
+        || sentence.sign(start + 1) == Some(':') && opening.is(0, &meta)
+    {
+        Purpose::Courtesy
+    } else if asks {
+        Purpose::Question
+    } else if opening.plans() {
+        Purpose::Plan
+    } else {
+        Purpose::Statement
+    }
+}
+
+/// Words that take something back.
+const DOUBTS: [&str; 9] = [
+    "wait",
+    "wrong",
+    "incorrect",
+    "mistake",
+    "error",
+    "hmm",
+    "oops",
+    "unsure",
+    "contradiction",
+];
+
+/// The first words of a sentence.
+struct Opening<'t>(Vec<&'t str>);
+
+impl<'t> Opening<'t> {
+    fn new(sentence: Sentence<'t, '_>, start: usize) -> Self {
+        const MAX_WORDS: usize = 12;
+        let end = sentence.pieces.len().min(start + MAX_WORDS);
+        let words = (start..end).filter(|at| sentence.kind(*at) == Some(Kind::Word));
+        Self(words.map(|at| sentence.word(at)).collect())
+    }
+
+    /// Whether the word at `index` is one of these.
+    fn is(&self, index: usize, options: &[&str]) -> bool {
+        self.0.get(index).is_some_and(|word| is_one(word, options))
+    }
+
+    /// Whether one of the words is one of these.
+    fn has(&self, options: &[&str]) -> bool {
+        self.0.iter().any(|word| is_one(word, options))
+    }
+
+    fn checks(&self) -> bool {
+        let starts = [
+            "check",
+            "checking",
+            "verify",
+            "verifying",
+            "verification",
+            "proof",
+            "indeed",
+        ];
+        let verbs = ["check", "verify", "confirm"];
+        let subjects = ["let's", "let", "we", "to", "double", "sanity", "i", "now"];
+        let announced = self.0.iter().take(5).any(|word| is_one(word, &verbs));
+        self.is(0, &starts) || self.is(0, &subjects) && announced
+    }
+
+    /// Whether the sentence talks to the reader. `asks` says that it is a question.
+    fn is_polite(&self, asks: bool) -> bool {
+        let thanks = [
+            "hope", "feel", "please", "thanks", "thank", "good", "great", "happy",
+        ];
+        let offers = [
+            "would", "do", "does", "should", "shall", "can", "could", "want", "need",
+        ];
+        self.is(0, &thanks)
+            || self.is(0, &["let"]) && self.is(1, &["me", "us"]) && self.is(2, &["know"])
+            || self.is(0, &["i"]) && self.is(1, &["hope"])
+            || self.is(0, &["if"]) && self.is(1, &["you"])
+            || asks && self.is(0, &offers)
+    }
+
+    /// Whether the sentence plans, assumes or guesses.
+    fn plans(&self) -> bool {
+        let starts = [
+            "let", "let's", "suppose", "assume", "consider", "recall", "first", "firstly", "next",
+            "remember", "note", "notice", "observe", "template", "example",
+        ];
+        let tasks = ["find", "solve", "compute", "calculate", "determine", "get"];
+        let intents = [
+            "need", "want", "must", "start", "know", "will", "can", "first",
+        ];
+        self.is(0, &starts)
+            || self.is(0, &["to"]) && self.is(1, &tasks)
+            || self.is(0, &["we"]) && self.is(1, &intents)
+            || self.is(0, &["the"]) && self.is(1, &["first", "next"]) && self.is(2, &["step"])
+            || self.has(&["could", "might", "maybe", "perhaps", "possibly"])
+    }
+}
+
+fn is_one(word: &str, options: &[&str]) -> bool {
+    options
+        .iter()
+        .any(|option| option.eq_ignore_ascii_case(word))
+}
+
+/// The first piece that is not a mark, a quotation mark or a conclusion.
+fn first_word(sentence: Sentence) -> usize {
+    let mut at = 0;
+    while at < sentence.pieces.len() {
+        let skips = match sentence.kind(at) {
+            Some(Kind::Marker | Kind::Other) => true,
+            Some(Kind::Sign(sign)) => matches!(sign, '(' | '[' | ',' | '⇒' | ':'),
+            _ => sentence.tag(at) == Some(Tag::Conclusion),
+        };
+        if !skips {
+            break;
+        }
+        at += 1;
+    }
+    at
+}
