@@ -528,6 +528,20 @@ fn infinity_is_no_solution_of_another_equation() {
 }
 
 #[test]
+fn a_date_is_not_its_day() {
+    equal(&[
+        ("May 5", "5th of May"),
+        ("13 January", r"\text{January 13}"),
+    ]);
+    unequal(&[
+        ("13 January", "13"),
+        ("13", "January 13"),
+        ("{13}", "13th of May"),
+        ("13 May", "x = 13"),
+    ]);
+}
+
+#[test]
 fn a_group_of_thousands_is_no_item() {
     assert_eq!(check("1, 234", "1,234"), Verdict::Correct);
     for (gold, answer) in [("0, 1", "1,000"), ("7, 1", "7,001"), ("12, 100", "100,012")] {
