@@ -23,6 +23,7 @@ mod product;
 
 pub(crate) use operand::is_transpose;
 
+pub(crate) use self::condition::is_number_set;
 use crate::Reason;
 use crate::budget::Budget;
 use crate::expr::{Expr, Joint};

@@ -72,6 +72,29 @@ fn push_words(letters: &mut String, words: &str, keep_case: bool) {
     }
 }
 
+/// Whether an answer says that there is no solution: `no solutions`, `\emptyset`, `\{\}`.
+pub(crate) fn means_nothing(tokens: &[Lexeme]) -> bool {
+    const WORDS: [&str; 12] = [
+        "nosolution",
+        "nosolutions",
+        "norealsolution",
+        "norealsolutions",
+        "therearenosolutions",
+        "thereisnosolution",
+        "therearenorealsolutions",
+        "nosolutionexists",
+        "nosolutionsexist",
+        "emptyset",
+        "theemptyset",
+        "nullset",
+    ];
+    match tokens {
+        [lexeme] if lexeme.token == Token::Op('∅') => true,
+        [open, close] if open.token == Token::Op('⦃') && close.token == Token::Op('⦄') => true,
+        _ => prose(tokens).is_some_and(|prose| WORDS.contains(&prose.letters.as_str())),
+    }
+}
+
 /// Whether an answer consists of plain words, none of which is a number word.
 pub(crate) fn names_no_number(tokens: &[Lexeme]) -> bool {
     tokens.iter().all(|lexeme| match lexeme.token {
@@ -109,6 +132,9 @@ pub(crate) fn picks_choice(letter: char, answer: &str) -> Option<Equality> {
     let mut characters = answer.chars();
     let first = characters.next().filter(char::is_ascii_uppercase)?;
     let rest = characters.as_str();
+    if offers_another(rest) {
+        return None;
+    }
     // "B because ..." picks B, but "A circle" and "I think" may pick nothing.
     let words = rest
         .strip_prefix(' ')
@@ -121,6 +147,21 @@ pub(crate) fn picks_choice(letter: char, answer: &str) -> Option<Equality> {
     } else {
         Equality::Different
     })
+}
+
+/// Whether another choice follows the letter of one: `(A) or (B)`, `A, C`.
+fn offers_another(rest: &str) -> bool {
+    let rest = rest.trim_start_matches([')', '}', ' ', '$']);
+    let Some(rest) = ["or ", "and ", ",", "&", "/", "\\text{ or", "\\text{ and"]
+        .iter()
+        .find_map(|joint| rest.strip_prefix(joint))
+    else {
+        return false;
+    };
+    let mut rest = rest.trim_start_matches(['}', ' ', '$', '(']).chars();
+    rest.next()
+        .is_some_and(|letter| letter.is_ascii_uppercase())
+        && !rest.next().is_some_and(char::is_alphabetic)
 }
 
 /// Whether a text has two plain words in a row, one long word, or one in another script.

@@ -21,8 +21,12 @@ impl Comparer<'_> {
         if !is_region(gold) && !is_region(answer) {
             return None;
         }
+        let (gold, answer) = (&without_functions(gold), &without_functions(answer));
+        let binds = |expr: &Expr| matches!(expr, Expr::SetOf(_));
         if let (Some(left), Some(right)) = (variable(gold), variable(answer))
             && left != right
+            && !binds(gold)
+            && !binds(answer)
         {
             return Some(Equality::Unknown(Reason::Names));
         }
@@ -139,7 +143,8 @@ impl Comparer<'_> {
             Joint::And => !items
                 .iter()
                 .all(|item| matches!(item, Expr::Tuple { .. } | Expr::SetOperation(..))),
-            Joint::Comma if items.iter().all(unequal) => true,
+            // "1 < x < 3, x ≠ 2"
+            Joint::Comma if items.iter().filter(|item| !unequal(item)).count() <= 1 => true,
             Joint::Comma => return Ok(None),
         };
         let mut set = if both { all() } else { Vec::new() };
@@ -164,6 +169,9 @@ impl Comparer<'_> {
         if let Some(found) = named(expr)
             && found.name.is_some()
         {
+            if matches!(found.name, Some(Expr::Tuple { .. })) || names_number_set(found.value) {
+                return Ok(None); // a point, or numbers of a kind
+            }
             if !found.value.is_scalar() {
                 return self.real_set(found.value, point);
             }
@@ -176,12 +184,13 @@ impl Comparer<'_> {
         let Some(variable) = variable(expr) else {
             return Ok(None);
         };
-        if let Some(of_size) = by_size(expr, variable) {
+        if let Some((of_size, inner)) = by_size(expr, variable) {
             let Some(sizes) = self.real_set(&of_size, point)? else {
                 return Ok(None);
             };
             let sizes = self.intersection(&sizes, &not_negative())?;
-            return Ok(Some(self.merged([mirrored(&sizes), sizes].concat())?));
+            let inner_values = self.merged([mirrored(&sizes), sizes].concat())?;
+            return self.preimage(&inner_values, inner, variable, point);
         }
         let mut set = all();
         let mut left = first.as_ref();
@@ -193,6 +202,64 @@ impl Comparer<'_> {
             left = right;
         }
         Ok(Some(set))
+    }
+
+    /// The values of `variable` for which a linear expression is in the set.
+    fn preimage(
+        &mut self,
+        set: &RealSet,
+        linear: &Expr,
+        variable: &str,
+        point: Point,
+    ) -> Result<Option<RealSet>, Fault> {
+        let mut at = |x: i64| -> Result<Value, Fault> {
+            let x = Value::Exact(Rational::integer(x));
+            evaluate_with(linear, point, &[(variable, x)], self.budget)
+        };
+        let (start, one, three) = (at(0)?, at(1)?, at(3)?);
+        let start = start.negated();
+        let (slope, rise) = (
+            one.plus(&start, self.budget)?,
+            three.plus(&start, self.budget)?,
+        );
+        let three_times = Value::Exact(Rational::integer(3));
+        if sameness(&slope.times(&three_times, self.budget)?, &rise, self.budget)? != Sameness::Same
+        {
+            return Ok(None);
+        }
+        let falling = match slope.order(&Value::ZERO, self.budget)? {
+            Some(Ordering::Greater) => false,
+            Some(Ordering::Less) => true,
+            _ => return Ok(None),
+        };
+        let inverse = slope.inverse(self.budget)?;
+        let mut solved = |end: &Endpoint| -> Result<Endpoint, Fault> {
+            let at = match &end.at {
+                Value::Infinite { negative } => Value::Infinite {
+                    negative: *negative != falling,
+                },
+                value => value
+                    .plus(&start, self.budget)?
+                    .times(&inverse, self.budget)?,
+            };
+            Ok(Endpoint {
+                at,
+                closed: end.closed,
+            })
+        };
+        let mut values = Vec::with_capacity(set.len());
+        for interval in set {
+            let (low, high) = (solved(&interval.low)?, solved(&interval.high)?);
+            values.push(if falling {
+                Interval {
+                    low: high,
+                    high: low,
+                }
+            } else {
+                Interval { low, high }
+            });
+        }
+        Ok(Some(self.merged(values)?))
     }
 
     /// The values of `variable` that satisfy a linear relation.
@@ -280,22 +347,46 @@ fn solution(root: Value, rising: bool, relation: char) -> Option<RealSet> {
     })
 }
 
-/// Rewrites a relation of `|variable|` as one of a variable with that name. `None` if the variable
-/// also occurs without an absolute value.
-fn by_size(expr: &Expr, variable: &str) -> Option<Expr> {
+/// Rewrites a relation of the absolute value of one expression as one of a variable, and returns
+/// the expression. `None` if `variable` also occurs outside it.
+fn by_size<'e>(expr: &'e Expr, variable: &str) -> Option<(Expr, &'e Expr)> {
     let is_variable = |part: &Expr| matches!(part, Expr::Symbol(name) if name == variable);
+    let mut inner = None;
+    let mut sizes = 0;
+    expr.walk(&mut |part| {
+        if let Expr::Call("abs", arguments) = part
+            && let [argument] = arguments.as_slice()
+            && argument.any(is_variable)
+        {
+            inner = Some(argument);
+            sizes += 1;
+        }
+    });
+    let inner = inner.filter(|_| sizes == 1)?;
     let changed = expr.rewritten(&|part| match part {
-        Expr::Call("abs", arguments) if arguments.len() == 1 && is_variable(&arguments[0]) => {
+        Expr::Call("abs", arguments) if arguments[0].any(is_variable) => {
             Some(Expr::Symbol(format!("|{variable}|")))
         }
         _ => None,
     });
-    let sized = changed.symbols().iter().any(|name| name.starts_with('|'));
-    (sized && !changed.any(is_variable)).then_some(changed)
+    (!changed.any(is_variable)).then_some((changed, inner))
+}
+
+/// The expression with unknown functions as variables: `0 < f(x) < 1`.
+fn without_functions(expr: &Expr) -> Expr {
+    expr.rewritten(&|part| match part {
+        Expr::Opaque(..) => Some(Expr::Symbol(part.to_string())),
+        _ => None,
+    })
+}
+
+/// Whether an expression is the symbol of a set of numbers.
+fn names_number_set(expr: &Expr) -> bool {
+    matches!(expr, Expr::Symbol(name) if name.starts_with("mathbb ") && name != "mathbb R")
 }
 
 /// Whether the notation is that of a set of real numbers, not of a list or a tuple.
-fn is_region(expr: &Expr) -> bool {
+pub(super) fn is_region(expr: &Expr) -> bool {
     match expr {
         Expr::SetOf(_) | Expr::SetOperation(..) => true,
         Expr::Symbol(name) => name == "mathbb R",

@@ -1,6 +1,7 @@
 //! Equations and inequalities.
 
 use super::names::{Named, is_congruence, named, point, quantity_named};
+use super::real_set::is_region;
 use super::{Comparer, Equality, has_sign};
 use crate::Reason;
 use crate::evaluate::{Fault, Point, Sameness, Value, evaluate, sameness};
@@ -21,6 +22,18 @@ impl Comparer<'_> {
         }
         if is_congruence(gold) || is_congruence(answer) {
             // The order of the points matters, so only the texts are compared.
+            return Some(Equality::Unknown(Reason::NotUnderstood));
+        }
+        // A point is no interval.
+        let is_point = |expr: &Expr| {
+            named(expr).is_some_and(|found| matches!(found.name, Some(Expr::Tuple { .. })))
+        };
+        if is_point(gold) && is_region(answer) && !is_point(answer)
+            || is_point(answer) && is_region(gold) && !is_point(gold)
+        {
+            return Some(Equality::Unknown(Reason::NotUnderstood));
+        }
+        if self.miscalculates(gold) || self.miscalculates(answer) {
             return Some(Equality::Unknown(Reason::NotUnderstood));
         }
         // The answer may name what was asked for: `a + b = 5`.
@@ -62,6 +75,21 @@ impl Comparer<'_> {
                 _ => None,
             },
         }
+    }
+
+    /// Whether an equation of numbers is false: `42 = 7`.
+    fn miscalculates(&mut self, expr: &Expr) -> bool {
+        let Expr::Relation(first, rest) = expr else {
+            return false;
+        };
+        let is_number = |part: &Expr| part.is_scalar() && symbols(part).is_empty();
+        let exact = rest
+            .iter()
+            .all(|(relation, part)| *relation == '=' && is_number(part));
+        let Some((_, last)) = rest.last().filter(|_| exact && is_number(first)) else {
+            return false;
+        };
+        self.compare(first, last) == Equality::Different
     }
 
     /// Compares two values, one of which had a name.

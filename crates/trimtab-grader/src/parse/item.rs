@@ -16,6 +16,7 @@ impl Parser<'_, '_, '_> {
         // "for all real x, f(x) = 0"
         let before = if self.starts_condition(0) && self.at == 0 {
             let condition = self.trailing_condition(closers)?;
+            self.skip_remark();
             self.eat(',');
             condition
         } else {
@@ -52,6 +53,7 @@ impl Parser<'_, '_, '_> {
         }
         let (first, mut rest) = self.with_modulus(first, rest)?;
         let condition = self.trailing_condition(closers)?;
+        self.skip_remark();
         // An implication between names is a formula of logic.
         if !rest.is_empty() && rest.iter().all(|(relation, _)| *relation == '⇒') {
             return Err(Reason::NotUnderstood);
@@ -127,6 +129,49 @@ impl Parser<'_, '_, '_> {
                 self.peek_at(braces + 1),
                 Some(Token::Construct("mod" | "pmod"))
             )
+    }
+
+    /// Skips words after an answer that do not change it: `x = 2 (double root)`.
+    fn skip_remark(&mut self) {
+        self.at += self.remark_length();
+    }
+
+    /// The number of tokens of the remark that comes next.
+    pub(super) fn remark_length(&self) -> usize {
+        const WORDS: [&str; 12] = [
+            "double",
+            "repeated",
+            "root",
+            "is",
+            "the",
+            "only",
+            "solution",
+            "solutions",
+            "answer",
+            "unique",
+            "root.",
+            "a",
+        ];
+        const LONGEST: usize = 6;
+        let says = |token| match token {
+            Some(Token::Text(words) | Token::Word(words)) => words
+                .split_whitespace()
+                .all(|word| WORDS.contains(&word.trim_matches(['(', ')', '.']))),
+            Some(Token::Symbol("i" | "s")) => true,
+            _ => false,
+        };
+        let bracketed = usize::from(self.next_is('('));
+        let words = (bracketed..LONGEST)
+            .take_while(|offset| says(self.peek_at(*offset)))
+            .count();
+        let worded = (bracketed..bracketed + words)
+            .any(|offset| matches!(self.peek_at(offset), Some(Token::Text(_) | Token::Word(_))));
+        let end = bracketed + words;
+        if worded && (bracketed == 0 || self.peek_at(end) == Some(Token::Op(')'))) {
+            end + bracketed
+        } else {
+            0
+        }
     }
 
     /// Skips words before an answer that do not change it: `only x = 0`, `Area: 5`.

@@ -103,7 +103,11 @@ impl Parser<'_, '_, '_> {
                         times(product, fraction)
                     };
                 }
-                Some(token) if self.starts_operand(token) && !self.next_is_condition() => {
+                Some(token)
+                    if self.starts_operand(token)
+                        && !(self.next_is('(')
+                            && (self.next_is_condition() || self.remark_length() > 0)) =>
+                {
                     let factor = self.factor()?;
                     product = times(product, factor);
                 }
