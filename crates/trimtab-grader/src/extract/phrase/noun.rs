@@ -152,7 +152,8 @@ pub(super) fn prefix(text: &str, word: &str) -> Option<usize> {
     let mut length = 0;
     for expected in word.chars() {
         let found = characters.next()?;
-        if found != expected && found.to_lowercase().next() != Some(expected) {
+        let has_case = found < '\u{2000}'; // of the scripts of the words
+        if found != expected && !(has_case && found.to_lowercase().next() == Some(expected)) {
             return None;
         }
         length += found.len_utf8();
