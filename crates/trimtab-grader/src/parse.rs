@@ -11,6 +11,7 @@
 //! ```
 
 mod brackets;
+mod call;
 mod combination;
 mod condition;
 mod construct;

@@ -26,8 +26,14 @@ impl Parser<'_, '_, '_> {
                 Some(Token::Op('/')) => {
                     self.chain()?;
                     self.at += 1;
-                    let divisor = self.factor()?;
-                    product = over(product, divisor);
+                    let mut divisor = self.factor()?;
+                    // The derivative `dy/dx`.
+                    let is_d = matches!(&divisor, Expr::Symbol(name) if name == "d");
+                    if is_d && let Some(Token::Symbol(_)) = self.peek() {
+                        divisor = times(divisor, self.factor()?);
+                    }
+                    product =
+                        derivative(&product, &divisor).unwrap_or_else(|| over(product, divisor));
                 }
                 Some(Token::Construct("mod")) => {
                     self.chain()?;
@@ -119,6 +125,24 @@ impl Parser<'_, '_, '_> {
             }
             Token::Text(_) | Token::Command(_) | Token::Currency(_) => false,
         }
+    }
+}
+
+/// A derivative by its fraction, which is a name and not a quotient.
+pub(super) fn derivative(above: &Expr, below: &Expr) -> Option<Expr> {
+    let below_is_differential =
+        matches!(below, Expr::Product(factors) if is_differential(&factors[0]));
+    (is_differential(above) && below_is_differential)
+        .then(|| Expr::Symbol(format!("{above:?}/{below:?}")))
+}
+
+/// Whether a part of a fraction starts with the d of a derivative.
+fn is_differential(expr: &Expr) -> bool {
+    match expr {
+        Expr::Symbol(name) => name == "d" || name == "partial",
+        Expr::Power(parts) => is_differential(&parts.0),
+        Expr::Product(factors) => factors.first().is_some_and(is_differential),
+        _ => false,
     }
 }
 
