@@ -332,14 +332,18 @@ pub(super) fn with_conditions(joint: Joint, mut items: Vec<Expr>) -> Expr {
     let mut answers: Vec<Expr> = Vec::new();
     let mut conditions: Vec<Expr> = Vec::new();
     let mut mixed = false;
-    let is_condition: Vec<bool> = (0..items.len())
-        .map(|at| items.len() <= MOST && is_condition(joint, &items, at))
-        .collect();
+    if items.len() == 1 {
+        return items.remove(0);
+    }
+    let relates = |item: &Expr| matches!(item, Expr::Relation(..));
+    let is_condition: Vec<bool> = match items.len() {
+        2..=MOST if items.iter().any(relates) => (0..items.len())
+            .map(|at| is_condition(joint, &items, at))
+            .collect(),
+        _ => Vec::new(),
+    };
     if !is_condition.contains(&true) || !is_condition.contains(&false) {
-        return match items.len() {
-            1 => items.remove(0),
-            _ => Expr::List { joint, items },
-        };
+        return Expr::List { joint, items };
     }
     for (item, condition) in items.into_iter().zip(is_condition) {
         if condition {
