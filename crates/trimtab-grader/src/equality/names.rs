@@ -153,7 +153,8 @@ pub(super) fn is_congruence(expr: &Expr) -> bool {
     };
     match expr {
         Expr::Relation(first, rest) => {
-            figure(first) && matches!(rest.as_slice(), [('≈', second)] if figure(second))
+            figure(first)
+                && matches!(rest.as_slice(), [('≈' | '≅' | '∼', second)] if figure(second))
         }
         _ => false,
     }

@@ -46,7 +46,9 @@ fn starts_with_sign_word(text: &str) -> bool {
 pub(super) fn whole(text: &str) -> Option<&str> {
     let text = text.trim();
     let one_line = !text.is_empty() && text.len() <= MAX_FORMULA && !text.contains('\n');
-    (one_line && !is_sentence(text) && is_formula(text)).then_some(text)
+    // An approximation ends in the answer: "0.3333 * 100 ≈ 33%".
+    let approximates = text.contains('≈') && !text.starts_with('≈');
+    (one_line && !approximates && !is_sentence(text) && is_formula(text)).then_some(text)
 }
 
 /// Whether a text has words that no formula has.
