@@ -62,7 +62,7 @@ pub enum Rule {
 
 impl Rule {
     /// All rules.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 25] = [
         Self::SameText,
         Self::SameWords,
         Self::SameDate,
@@ -72,6 +72,9 @@ impl Rule {
         Self::Percent,
         Self::Degrees,
         Self::UnitLeftOut,
+        Self::SameConstants,
+        Self::ModulusLeftOut,
+        Self::UnitConverted,
         Self::NameLeftOut,
         Self::SameItems,
         Self::SameOrder,
