@@ -57,7 +57,7 @@ pub(crate) fn normalized(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The text without marks of emphasis, code or quotation around all of it, and without what ends it.
+/// The text without marks of emphasis, code or quotation around it, and without what ends it.
 pub(crate) fn unwrapped(text: &str) -> &str {
     const MARKS: [&str; 8] = ["**", "__", "```", "`", "*", "_", "'", "\\$"];
     let mut text = text;

@@ -173,7 +173,7 @@ fn tuple_of_names(expr: &Expr) -> Option<(&[Expr], &[Expr])> {
     (names.len() == items.len() && names.iter().all(is_name)).then_some((names, items))
 }
 
-/// Equations of names with their values, in the usual order of the names if there is one: `x` before
+/// Equations of names with values, in the usual order of the names if there is one: `x` before
 /// `y`, `a` before `b`.
 pub(super) fn in_order_of_names(equations: &[Expr]) -> Vec<&Expr> {
     let letter = |equation: &&Expr| match equation {

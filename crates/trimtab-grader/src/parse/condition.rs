@@ -389,7 +389,8 @@ pub(super) fn given(answer: Expr, mut conditions: Vec<Expr>) -> Expr {
     Expr::Given(Box::new((answer, condition)))
 }
 
-/// Whether the item at this place is a condition on another: what a symbol belongs to, a relation other than an equation,
+/// Whether the item at this place is a condition on another: what a symbol belongs to, a
+/// relation other than an equation,
 /// about a symbol of an item that is none, or a symbol that shares the next one's.
 fn is_condition(joint: Joint, items: &[Expr], at: usize) -> bool {
     let bounds = |item: &Expr| match item {
