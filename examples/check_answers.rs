@@ -22,7 +22,7 @@ use trimtab::grader::{Grade, explain};
 use trimtab::tasks::answer_cases::{AnswerCase, CaseSummary};
 use trimtab_examples::{RulesArgs, exit_code, parse_flags};
 
-/// Grades answers and prints one JSON object a line, or with --explain how each verdict comes about.
+/// Grades answers and prints one JSON object a line, or with --explain how each came about.
 #[derive(Parser)]
 struct Args {
     /// The cases: one JSON object `{id, gold, prediction, form?, expected?}` a line.

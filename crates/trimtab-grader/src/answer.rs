@@ -57,10 +57,20 @@ pub(crate) fn normalized(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The text without marks of emphasis, code or quotation around all of it.
+/// The text without marks of emphasis, code or quotation around it, and without what ends it.
 pub(crate) fn unwrapped(text: &str) -> &str {
     const MARKS: [&str; 8] = ["**", "__", "```", "`", "*", "_", "'", "\\$"];
     let mut text = text;
+    // A rule below the answer.
+    if let Some((above, below)) = text.rsplit_once('\n')
+        && below.len() > 2
+        && below
+            .bytes()
+            .all(|byte| matches!(byte, b'-' | b'*' | b'_' | b'='))
+    {
+        text = above.trim();
+    }
+    text = text.trim_end_matches([',', ';']);
     for mark in MARKS {
         let inner = text
             .strip_prefix(mark)
@@ -80,7 +90,8 @@ fn single_backslashes(text: &str) -> Cow<'_, str> {
         while let Some(at) = rest.find('\\') {
             let run = rest[at..].bytes().take_while(|byte| *byte == b'\\').count();
             let next = rest[at + run..].bytes().next();
-            commands |= run == 2 && next.is_some_and(|next| next.is_ascii_alphabetic());
+            commands |= run == 2
+                && next.is_some_and(|next| next.is_ascii_alphabetic() || b"{}".contains(&next));
             all &= run % 2 == 0;
             rest = &rest[at + run..];
         }

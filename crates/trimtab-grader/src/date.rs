@@ -10,36 +10,37 @@ pub(crate) struct Date {
 
 /// Reads a text that is a date.
 pub(crate) fn parse(text: &str) -> Option<Date> {
-    const MAX_BYTES: usize = 64;
+    const MAX_BYTES: usize = 96;
     if text.len() > MAX_BYTES || !text.bytes().any(|byte| byte.is_ascii_digit()) {
         return None;
     }
     let text = undressed(text);
+    let text = text.trim();
     iso(text).or_else(|| worded(text))
 }
 
-/// The text without delimiters, text groups and spaces around it.
-fn undressed(mut text: &str) -> &str {
-    const COMMANDS: [&str; 6] = [
-        "\\text{",
-        "\\mbox{",
-        "\\textbf{",
-        "\\mathrm{",
-        "\\textit{",
-        "\\textrm{",
-    ];
-    const LAYERS: usize = 4;
-    for _ in 0..LAYERS {
-        text = text.trim_matches(['$', '"', ' ', '.', '~']);
-        text = text.strip_suffix("\\,").unwrap_or(text);
-        let inner = COMMANDS
-            .iter()
-            .find_map(|command| text.strip_prefix(command));
-        text = inner
-            .and_then(|inner| inner.strip_suffix('}'))
-            .unwrap_or(text);
+/// The text without commands of LaTeX, braces and quotation marks.
+fn undressed(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(character) = rest.chars().next() {
+        rest = &rest[character.len_utf8()..];
+        match character {
+            '\\' => {
+                let name = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
+                rest = &rest[name..];
+                if name == 0 {
+                    let skipped = rest.chars().next().map_or(0, char::len_utf8);
+                    rest = &rest[skipped..];
+                }
+                plain.push(' ');
+            }
+            '{' | '}' | '$' | '"' | '*' => {}
+            '~' | '\n' => plain.push(' '),
+            character => plain.push(character),
+        }
     }
-    text
+    plain
 }
 
 fn iso(text: &str) -> Option<Date> {

@@ -4,6 +4,7 @@ mod cases;
 mod collection;
 mod commas;
 mod conditions;
+mod constants;
 mod expected;
 mod intervals;
 mod matrix;
@@ -15,6 +16,7 @@ mod residue;
 mod rounding;
 mod scalar;
 mod times;
+mod unit_vectors;
 
 use self::commas::other_commas;
 use crate::budget::Budget;
@@ -59,6 +61,10 @@ pub(crate) fn compare(gold: &str, answer: &str, rules: Rules, because: &mut Vec<
     if let Some((equality, rule)) = compare_texts((gold, &gold_tokens), (answer, &answer_tokens)) {
         because.push(rule);
         return equality;
+    }
+    // The name of a month is no unit: "5 May" is not 5.
+    if date::parse(gold).is_some() != date::parse(answer).is_some() {
+        return Reason::NotUnderstood.into();
     }
     match rules.expected {
         Expected::Choice => {
@@ -174,6 +180,14 @@ impl Comparer<'_> {
             return self.equal_by(Rule::OtherComma);
         }
         self.because.truncate(differs);
+        if let (Ok(gold), Ok(answer)) = (&gold_tree, &answer_tree)
+            && let Some((gold, answer)) = constants::with_same_constants(gold, answer)
+        {
+            if self.compare_expected(&gold, &answer) == Equality::Equal {
+                return self.equal_by(Rule::SameConstants);
+            }
+            self.because.truncate(differs);
+        }
         // A number and a plain word are both understood, and they differ.
         let is_number = |tree: &Result<Expr, Reason>| {
             tree.as_ref()
@@ -237,6 +251,9 @@ impl Comparer<'_> {
             return reason.into();
         }
         if let Some(outcome) = self.residues(gold, answer) {
+            return outcome;
+        }
+        if let Some(outcome) = self.by_unit_vectors(gold, answer) {
             return outcome;
         }
         if let Some(outcome) = self.times(gold, answer) {

@@ -11,6 +11,7 @@
 //! ```
 
 mod brackets;
+mod call;
 mod combination;
 mod condition;
 mod construct;
@@ -251,6 +252,18 @@ impl<'a> Parser<'_, 'a, '_> {
         Ok(Expr::Ratio(parts))
     }
 
+    /// Whether a word is a sign before a number in digits: `minus 0.1`.
+    fn says_sign(&self, word: &str, first: bool) -> bool {
+        let is_sign = word.eq_ignore_ascii_case("minus")
+            || word.eq_ignore_ascii_case("plus")
+            || first && word.eq_ignore_ascii_case("negative");
+        let number = matches!(
+            self.peek_at(1),
+            Some(Token::Number(_) | Token::Construct("frac" | "sqrt") | Token::Currency(_))
+        );
+        is_sign && number
+    }
+
     fn sum(&mut self) -> Result<Expr, Reason> {
         let mut terms = Vec::new();
         loop {
@@ -258,6 +271,14 @@ impl<'a> Parser<'_, 'a, '_> {
                 Some(Token::Op(sign @ ('+' | '-' | '±' | '∓'))) => {
                     self.at += 1;
                     sign
+                }
+                Some(Token::Word(word)) if self.says_sign(word, terms.is_empty()) => {
+                    self.at += 1;
+                    if word.eq_ignore_ascii_case("plus") {
+                        '+'
+                    } else {
+                        '-'
+                    }
                 }
                 _ if terms.is_empty() => '+',
                 _ => break,

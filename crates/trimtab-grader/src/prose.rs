@@ -48,7 +48,9 @@ pub(crate) fn prose(tokens: &[Lexeme]) -> Option<Prose> {
             // A sign belongs to its number, and a colon may be that of a time.
             Token::Op(sign @ ('-' | '\'')) if number_behind => letters.push(sign),
             Token::Op(':') if number_before && number_behind => letters.push(':'),
-            Token::Op(':' | ';' | '\'' | '-' | '(' | ')' | '{' | '}') => {}
+            Token::Op(':' | ';' | '\'' | '-' | '(' | ')' | '{' | '}')
+            | Token::Begin(_)
+            | Token::Construct("end") => {}
             _ => return None,
         }
     }
@@ -106,13 +108,43 @@ pub(crate) fn names_no_number(tokens: &[Lexeme]) -> bool {
     })
 }
 
+/// The text without boxes, fonts and sizes before it and what closes them behind.
+fn undressed(text: &str) -> &str {
+    let mut text = text.trim();
+    loop {
+        let before = text.len();
+        text = text.trim_matches(['$', '{', '}', ' ', '*', '\n']);
+        text = text
+            .strip_prefix("\\(")
+            .or_else(|| text.strip_prefix("\\["))
+            .unwrap_or(text);
+        text = text
+            .strip_suffix("\\)")
+            .or_else(|| text.strip_suffix("\\]"))
+            .unwrap_or(text);
+        if let Some(command) = text.strip_prefix('\\') {
+            let length = command.bytes().take_while(u8::is_ascii_alphabetic).count();
+            if is_dress(&command[..length]) {
+                text = &command[length..];
+            }
+        }
+        if text.len() == before {
+            return text;
+        }
+    }
+}
+
+fn is_dress(name: &str) -> bool {
+    use vocabulary::Meaning;
+    matches!(
+        vocabulary::command(name),
+        Some(Meaning::Nothing | Meaning::Text)
+    )
+}
+
 /// The letter of a multiple-choice answer: `B`, `(B)`, `\text{(B)}`.
 pub(crate) fn choice_letter(gold: &str) -> Option<char> {
-    let inner = gold.trim().trim_matches('$').trim();
-    let inner = ["\\text{", "\\mathrm{", "\\textbf{", "\\mathbf{"]
-        .iter()
-        .find_map(|command| inner.strip_prefix(command)?.strip_suffix('}'))
-        .unwrap_or(inner);
+    let inner = undressed(gold);
     let inner = inner.trim_matches(|c: char| matches!(c, '(' | ')' | '.' | ' '));
     let mut letters = inner.chars();
     letters
@@ -123,12 +155,8 @@ pub(crate) fn choice_letter(gold: &str) -> Option<char> {
 /// Whether the answer picks `letter`: it starts with a letter, and the text of the choice may
 /// follow. `None` if it does not start with the letter of a choice.
 pub(crate) fn picks_choice(letter: char, answer: &str) -> Option<Equality> {
-    let answer = answer.trim_start_matches(['$', '(', ' ', '*']);
-    let answer = ["\\text{", "\\mathrm{", "\\textbf{", "\\mathbf{"]
-        .iter()
-        .find_map(|command| answer.strip_prefix(command))
-        .unwrap_or(answer)
-        .trim_start_matches('(');
+    let answer = undressed(answer).trim_start_matches(['(', ' ']);
+    let answer = undressed(answer).trim_start_matches('(');
     let mut characters = answer.chars();
     let first = characters.next().filter(char::is_ascii_uppercase)?;
     let rest = characters.as_str();

@@ -26,6 +26,8 @@ pub enum Rule {
     Degrees,
     /// One side leaves out the unit.
     UnitLeftOut,
+    /// The letters of constants agree: `I` or `j` is `i`, and `+ K` is `+ C`.
+    SameConstants,
     /// One side leaves out the modulus: `7 \\pmod{10}` is `7`.
     ModulusLeftOut,
     /// The quantities are the same in different units: `1 m` is `100 cm`.
@@ -60,7 +62,7 @@ pub enum Rule {
 
 impl Rule {
     /// All rules.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 25] = [
         Self::SameText,
         Self::SameWords,
         Self::SameDate,
@@ -70,6 +72,9 @@ impl Rule {
         Self::Percent,
         Self::Degrees,
         Self::UnitLeftOut,
+        Self::SameConstants,
+        Self::ModulusLeftOut,
+        Self::UnitConverted,
         Self::NameLeftOut,
         Self::SameItems,
         Self::SameOrder,
@@ -110,6 +115,7 @@ impl Rule {
             Self::Percent => "percent",
             Self::Degrees => "degrees",
             Self::UnitLeftOut => "unit_left_out",
+            Self::SameConstants => "same_constants",
             Self::ModulusLeftOut => "modulus_left_out",
             Self::UnitConverted => "unit_converted",
             Self::NameLeftOut => "name_left_out",
@@ -140,6 +146,7 @@ impl Rule {
             Self::Percent => "a percent sign may be left out or divided by",
             Self::Degrees => "a degree sign may be left out or turned into radians",
             Self::UnitLeftOut => "one side may leave out the unit",
+            Self::SameConstants => "the letters of constants mean the same",
             Self::ModulusLeftOut => "one side may leave out the modulus",
             Self::UnitConverted => "the quantities are the same in different units",
             Self::NameLeftOut => "one side may leave out the name",

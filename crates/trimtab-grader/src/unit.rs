@@ -56,6 +56,11 @@ pub(crate) fn product(left: &str, right: &str) -> String {
     )
 }
 
+/// One unit per another.
+pub(crate) fn quotient(above: &str, below: &str) -> Option<String> {
+    canonical(&format!("{above}/({below})"))
+}
+
 fn spelled(factors: Vec<(String, i32)>) -> String {
     let mut merged: Vec<(String, i32)> = Vec::with_capacity(factors.len());
     for (name, power) in factors {
@@ -328,7 +333,21 @@ fn changes_value(word: &str) -> bool {
         "percent",
         "than",
     ];
+    const MONTHS: [&str; 11] = [
+        "january",
+        "february",
+        "march",
+        "april",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ];
     QUALIFIERS.contains(&word)
+        || MONTHS.contains(&word)
         || vocabulary::is_number_word(word) && vocabulary::unit(word).is_none()
 }
 

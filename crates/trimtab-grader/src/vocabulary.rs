@@ -1,10 +1,12 @@
 //! The meaning of LaTeX commands, characters and plain words.
 
+mod call;
 mod command;
 mod number_word;
 mod symbol;
 mod unit;
 
+pub(crate) use call::call;
 pub(crate) use command::command;
 pub(crate) use number_word::{denominator, is_number_word, number_phrase, scale, spoken};
 pub(crate) use symbol::{currency_code, currency_sign, greek, is_greek, operator};
@@ -101,7 +103,7 @@ pub(crate) fn plain_word(word: &str) -> Option<Meaning> {
         "mod" | "modulo" => Meaning::Construct("mod"),
         "and" | "And" | "AND" => Meaning::Operator('∧'),
         "or" | "Or" | "OR" => Meaning::Operator('∨'),
-        "inf" | "infty" | "infinity" | "Infinity" => Meaning::Operator('∞'),
+        "oo" | "inf" | "infty" | "infinity" | "Infinity" => Meaning::Operator('∞'),
         "percent" | "percentage" | "pct" => Meaning::Operator('%'),
         "degrees" | "degree" | "deg" => Meaning::Operator('°'),
         "cup" => Meaning::Operator('∪'),

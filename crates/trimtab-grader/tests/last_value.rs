@@ -79,6 +79,19 @@ fn operators_and_powers() {
         ("The length is 5x.", &["5x"], &["5"]),
         ("It takes 2 1/2 hours.", &["5/2"], &["2", "1/2"]),
         ("Each gets 1⅓ cups.", &["4/3"], &["1", "1/3"]),
+        ("The total is 11₉.", &["10"], &["11"]),
+        (
+            "20 (first) + 60 (second) = 80 cards",
+            &["80"],
+            &["60", "20"],
+        ),
+        ("0.3333 * 100 ≈ 33%", &["33"], &[]),
+        (
+            "Difference = R - D\nDifference = 30 - 9\nDifference = 21",
+            &["21"],
+            &["9"],
+        ),
+        ("Finally $y = 12", &[], &["12"]),
         ("The number is 101_2.", &["5", "101_2"], &["2", "101"]),
         ("The code is 0x1F.", &[], &["0", "1"]),
         ("x + 5 = 7", &[], &["7", "5"]),
@@ -157,6 +170,7 @@ fn lists_and_ranges() {
         ("It takes between 3 and 5 days.", &[], &["3", "5"]),
         ("The total is 12 or 13.", &[], &["12", "13"]),
         ("The party is on 5 May 2021.", &["May 5, 2021"], &["2021"]),
+        ("5 May", &["May 5"], &["5"]),
         ("The party is on 5/6/2021.", &[], &["2021", "5", "6"]),
     ]);
 }
@@ -218,6 +232,18 @@ fn the_result_of_a_sentence() {
         ("The sum of 5 and 7 is twelve.", &["12"], &["5", "7"]),
         ("The sum of 5 and 7 is even.", &[], &["5", "7"]),
         ("7 is prime.", &[], &["7"]),
+        (
+            "After 12 months, Jan has a balance of $220.",
+            &["220"],
+            &["12"],
+        ),
+        (
+            "The three of them have a total of 122 crabs.",
+            &["122"],
+            &["3"],
+        ),
+        ("13 = the number of rooms", &["13"], &[]),
+        ("They can divide it into 14 bags.", &["14"], &[]),
         ("She has 12, not 13.", &["12"], &["13"]),
         ("She has fewer than 7.", &[], &["7"]),
         ("Tom is 3 times as old as Ann.", &[], &["3"]),

@@ -387,3 +387,183 @@ fn french_intervals() {
         ("0,1", "]0,1["),
     ]);
 }
+
+#[test]
+fn vectors() {
+    equal(&[
+        (r"3\hat{i}+4\hat{j}", r"\langle 3,4\rangle"),
+        (r"2\mathbf{i}+3\mathbf{j}", "(2,3)"),
+        (r"2\vec{i}-3\vec{j}", r"\begin{pmatrix}2\\-3\end{pmatrix}"),
+        (
+            r"2\hat{\imath}-\hat{\jmath}+\frac{\hat{k}}{2}",
+            r"(2,-1,\frac12)",
+        ),
+        (r"\frac{1}{5}(3\hat{i}+4\hat{j})", "(0.6,0.8)"),
+        (r"\hat{j}", "(0,1,0)"),
+        (r"\frac13(1,2,2)", r"\left(\frac13,\frac23,\frac23\right)"),
+        ("(1,2)+t(3,4)", "(1+3t,2+4t)"),
+        (
+            r"\begin{pmatrix}1\\2\end{pmatrix}+t\begin{pmatrix}3\\4\end{pmatrix}",
+            "(1+3t,2+4t)",
+        ),
+        (r"-(1,-2)", "(-1,2)"),
+        (
+            r"\begin{pmatrix}1&2\\3&4\end{pmatrix}^{-1}",
+            r"-\frac12\begin{pmatrix}4&-2\\-3&1\end{pmatrix}",
+        ),
+        (
+            r"\begin{pmatrix}2&0&1\\0&1&0\\1&0&1\end{pmatrix}^{-1}",
+            r"\begin{pmatrix}1&0&-1\\0&1&0\\-1&0&2\end{pmatrix}",
+        ),
+        (
+            r"\begin{pmatrix}1&1\\0&1\end{pmatrix}^3",
+            r"\begin{pmatrix}1&3\\0&1\end{pmatrix}",
+        ),
+        (
+            r"\begin{pmatrix}1&2\\3&4\end{pmatrix}^{\top}",
+            r"\begin{pmatrix}1&3\\2&4\end{pmatrix}",
+        ),
+    ]);
+    unequal(&[
+        (r"3\hat{i}+4\hat{j}", "5"),
+        (r"3\hat{i}+4\hat{j}", "(4,3)"),
+        (r"3\hat{i}+4\hat{j}", "(3,4,1)"),
+        (r"3\hat{i}+4\hat{k}", "(3,4)"),
+        (r"3\hat{i}\hat{j}", "(3,3)"),
+        (r"3\hat{i}+4", "(3,4)"),
+        ("2+3i", "(2,3)"),
+        ("3i", "(3,0)"),
+        ("P(1,2)", "(2,4)"),
+        ("2(1,2)", "(1,2)"),
+        ("2(1,2)", "6"),
+        (
+            r"\begin{pmatrix}1&2\\2&4\end{pmatrix}^{-1}",
+            r"\begin{pmatrix}4&-2\\-2&1\end{pmatrix}",
+        ),
+    ]);
+}
+
+#[test]
+fn program_code() {
+    equal(&[
+        (r"\frac12", "Rational(1, 2)"),
+        (r"\frac{\sqrt{3}}{2}", "sqrt(3)/2"),
+        (r"\frac{3\pi}{4}", "3*pi/4"),
+        (r"\frac{3\pi}{4}", "3*Pi/4"),
+        (r"\sqrt{2}", "math.sqrt(2)"),
+        (r"\sqrt{2}", "np.sqrt(2)"),
+        (r"\sqrt{2}", "Sqrt[2]"),
+        (r"\sin\frac{\pi}{7}", "Sin[Pi/7]"),
+        ("3", "log(8, 2)"),
+        ("3", "Log[2, 8]"),
+        ("2+3i", "2 + 3*I"),
+        ("2+3i", "2+3j"),
+        ("-1", r"e^{I\pi}"),
+        ("e^2", "E**2"),
+        ("e^2", "exp(2)"),
+        (r"(0,1)", "Interval.open(0, 1)"),
+        (r"[0,1)", "Interval(0, 1, False, True)"),
+        (
+            r"[0,1]\cup[2,\infty)",
+            "Union(Interval(0, 1), Interval(2, oo))",
+        ),
+        (r"(-\infty,2)", "(-oo, 2)"),
+        (r"\{1,2\}", "FiniteSet(1, 2)"),
+        (r"\emptyset", "EmptySet"),
+        (r"\mathbb{R}", "S.Reals"),
+        (
+            r"\mathbb{R}\setminus\{1\}",
+            "Complement(S.Reals, FiniteSet(1))",
+        ),
+        ("x=2", "Eq(x, 2)"),
+        ("x=2", "x == 2"),
+        ("|x-1|", "Abs(x - 1)"),
+        ("120", "binomial(10, 3)"),
+        ("120", "math.comb(10, 3)"),
+        ("120", "factorial(5)"),
+        (r"\sqrt[3]{2}", "root(2, 3)"),
+        (
+            r"\begin{pmatrix}1&2\\3&4\end{pmatrix}",
+            "Matrix([[1, 2], [3, 4]])",
+        ),
+        (
+            r"\begin{pmatrix}1&2\\3&4\end{pmatrix}",
+            "np.array([[1, 2], [3, 4]])",
+        ),
+        (r"\begin{pmatrix}1\\2\end{pmatrix}", "np.array([1, 2])"),
+        (
+            r"\begin{cases}x & x\ge 0\\ -x & x<0\end{cases}",
+            "Piecewise((x, x >= 0), (-x, True))",
+        ),
+    ]);
+    unequal(&[
+        (r"\frac12", "Rational(2, 1)"),
+        ("8", "log(8, 2)"),
+        (r"\frac13", "log(8, 2)"),
+        ("i", "I"),
+        ("e", "E"),
+        ("j", "i"),
+        ("2+3j", "2+3k"),
+        ("2+3i", "3+2*I"),
+        ("5", "5*E"),
+        (r"[0,1]", "Interval.open(0, 1)"),
+        (r"(0,1]", "Interval.Ropen(0, 1)"),
+        (r"\{1,2\}", "FiniteSet(1, 3)"),
+        (r"\{1,2\}", "Interval(1, 2)"),
+        (
+            r"[0,1]\cup[2,3]",
+            "Intersection(Interval(0, 1), Interval(2, 3))",
+        ),
+        (
+            r"\begin{pmatrix}1&2\\3&4\end{pmatrix}",
+            "Matrix([[1, 3], [2, 4]])",
+        ),
+        (
+            r"\begin{pmatrix}1&2\\3&4\end{pmatrix}",
+            "Matrix(2, 2, [1, 2, 3, 4])",
+        ),
+        (r"\Pi", "Pi"),
+    ]);
+}
+
+#[test]
+fn calculus() {
+    equal(&[
+        (r"\frac{x^3}{3}+C", r"\frac13 x^3 + c"),
+        (r"\frac{x^3}{3}+C", r"\frac{x^3}{3}+K"),
+        (r"\frac{x^3}{3}+C", r"\frac{x^3}{3}+C_1"),
+        (r"\frac{x^3}{3}+C", r"\frac{x^3}{3}+\text{const}"),
+        (r"\ln|x|+C", r"C+\ln|x|"),
+        (r"y=x^2+C", "y=x^2+c"),
+        ("2x", "f'(x)=2x"),
+        ("2x", r"f^{\prime}(x)=2x"),
+        ("2x", r"\frac{dy}{dx}=2x"),
+        ("2x", "dy/dx = 2x"),
+        (r"\frac{dy}{dx}=2x", "dy/dx = 2x"),
+        ("2x", "y'=2x"),
+        (r"\sqrt{x}", r"f^{-1}(x)=\sqrt{x}"),
+        ("2x", "f_1(x)=2x"),
+        (r"\sum_{k=1}^{n}k", r"\sum\limits^{n}_{k=1}k"),
+        (r"y''+y=0", "y+y''=0"),
+    ]);
+    unequal(&[
+        (r"\frac{x^3}{3}+C", r"\frac{x^3}{3}"),
+        (r"\frac{x^3}{3}+C", r"\frac{x^3}{2}+K"),
+        (r"\frac{x^3}{3}+C", r"\frac{x^3}{3}+a"),
+        (r"\frac{x^3}{3}+C", r"\frac{x^3}{3}+2C"),
+        (r"Cx+C", "Cx+K"),
+        ("x+c", "x+k"),
+        ("2x", "f'(y)=3x"),
+        ("f'(x)=2x", "f''(x)=2x"),
+        ("f'(x)=2x", "f(x)=2x"),
+        (r"\frac{dy}{dx}=2x", "dx/dy = 2x"),
+        (r"f^{-1}(x)=2x", "f(x)=2x"),
+        (r"p\iff q", r"p\implies q"),
+        (
+            r"\triangle ABC \cong \triangle DEF",
+            r"\triangle ABC \sim \triangle DEF",
+        ),
+        (r"\neg p", "p"),
+    ]);
+    equal(&[(r"\neg(p \wedge q)", r"\lnot (p \land q)")]);
+}

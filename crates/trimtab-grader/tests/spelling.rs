@@ -285,6 +285,9 @@ fn numbers_in_words() {
             ("205", "two hundred and five"),
             ("2400", "Two thousand, four hundred"),
             ("-2", "minus two"),
+            ("-0.1", "minus 0.1"),
+            ("-10/3", "negative 10/3"),
+            ("2", "5 minus 3"),
             ("-7", "negative seven"),
             ("12", "a dozen"),
             ("6", "half a dozen"),
@@ -452,6 +455,12 @@ fn units_that_differ() {
             (r"5 \text{ m}", "5s"),
             (r"5 \mu\text{m}", "5 m"),
             ("5 mW", "5 MW"),
+            ("12 (square feet)", "12 (square inches)"),
+            (r"2(5 \text{ cm})", r"2(5 \text{ m})"),
+            (r"3\frac{m}{s}", "3"),
+            ("1", "1 hour and 27 minutes"),
+            ("13", "13 January"),
+            ("13", "13th of January"),
             ("5 m/s", "5 ms"),
             ("5 cm", "-5 cm"),
         ],
@@ -480,6 +489,34 @@ fn times_of_day() {
             ("1:01 a.m.", "1"),
             ("3:30 p.m.", "330"),
             ("3:30 p.m.", "30:3"),
+        ],
+    );
+}
+
+#[test]
+fn dates_and_choices_in_dress() {
+    equal(
+        Rules::DEFAULT,
+        &[
+            ("January 13", r"\text{13 January}"),
+            ("January 13", r"\boxed{\textbf{13th of January}}"),
+            ("January 13", "\"13 January\""),
+            ("A", r"\boxed{$A)$}"),
+            ("A", r"\textstyle A)"),
+            ("A", r"\boxed{\boxed{A)}}"),
+            ("Yes", r"\text{Yes},"),
+            ("Yes", r"\begin{gathered} Yes \end{gathered}"),
+            (r"\emptyset", r"\\{\\}"),
+            ("2", "2\n\n---\n"),
+        ],
+    );
+    unequal(
+        Rules::DEFAULT,
+        &[
+            ("January 13", r"\text{31 January}"),
+            ("A", r"\boxed{\boxed{B)}}"),
+            ("A", r"\text{A circle}"),
+            ("Yes", r"\begin{gathered} No \end{gathered}"),
         ],
     );
 }

@@ -17,7 +17,7 @@ use crate::rollout::{RolloutError, encode_item};
 /// Completions of one batch.
 const BATCH_COMPLETIONS: usize = 512;
 
-/// Completes and grades `items` by `rules` from number `first` on, in batches of some problems each.
+/// Completes and grades `items` by `rules` from number `first` on, some problems at a time.
 ///
 /// Each batch has the samples of the next problems. The draws of a sample are addressed by the
 /// seed, the number of the problem and the number of the sample, so they do not depend on where an
@@ -49,7 +49,7 @@ pub fn evaluate<'a>(
         if start >= next {
             return None;
         }
-        let batch = sample(base, hook, &items[start..next], start, decoding, rules);
+        let batch = sample(base, hook, &items[start..next], start, decoding, *rules);
         if batch.is_err() {
             next = items.len();
         }
@@ -64,7 +64,7 @@ fn sample(
     items: &[Item],
     first: usize,
     decoding: &Decoding,
-    rules: &Rules,
+    rules: Rules,
 ) -> Result<Vec<Vec<Sample>>, RolloutError> {
     let sampling = Sampling {
         temperature: decoding.temperature,
@@ -108,10 +108,12 @@ fn grade(
     item: &Item,
     number: usize,
     completion: &Completion,
-    rules: &Rules,
+    rules: Rules,
 ) -> Result<Sample, RolloutError> {
     let text = base.tokenizer.decode(&completion.tokens)?;
     let truncated = completion.finish_reason == FinishReason::Length;
     let tokens = completion.tokens.len();
-    Ok(Sample::graded(item, number, text, tokens, truncated, rules))
+    Ok(Sample::graded(
+        item, number, text, tokens, truncated, &rules,
+    ))
 }

@@ -134,7 +134,7 @@ pub fn rollouts(
         |(((index, problem), (prompt_text, prompt)), completions)| {
             let rollouts = completions
                 .into_iter()
-                .map(|completion| Rollout::graded(base, &problem, completion, rules));
+                .map(|completion| Rollout::graded(base, &problem, completion, *rules));
             Ok(Group {
                 rollouts: rollouts.collect::<Result<_, RolloutError>>()?,
                 problem,
@@ -208,11 +208,11 @@ impl Rollout {
         base: &Pretrained,
         problem: &Problem,
         completion: Completion,
-        rules: &Rules,
+        rules: Rules,
     ) -> Result<Self, RolloutError> {
         let text = base.tokenizer.decode(&completion.tokens)?;
         Ok(Self {
-            grade: problem.grade(&text, rules),
+            grade: problem.grade(&text, &rules),
             completion,
             text,
             score: Score::default(),

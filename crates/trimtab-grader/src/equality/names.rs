@@ -4,6 +4,7 @@ use super::conditions::renamed;
 use super::{Comparer, Equality};
 use crate::Reason;
 use crate::expr::Expr;
+use crate::parse::is_transpose;
 use crate::rule::Rule;
 
 /// A value and its name, if it has one.
@@ -82,6 +83,18 @@ fn is_name(expr: &Expr) -> bool {
         Expr::Call("abs" | "norm", arguments) => arguments.iter().all(is_name),
         Expr::Tuple { items, .. } | Expr::Ratio(items) => items.iter().all(is_name),
         Expr::Quotient(parts) => is_name(&parts.0) && is_name(&parts.1),
+        // An inverse or transposed matrix: `A^{-1}`.
+        Expr::Power(parts) => match (&parts.0, &parts.1) {
+            (base @ Expr::Symbol(_), Expr::Symbol(mark)) => {
+                is_of_points(base) && is_transpose(mark)
+            }
+            (base @ Expr::Symbol(_), Expr::Negative(one)) => {
+                let is_one =
+                    matches!(&**one, Expr::Number { value, .. } if value.as_i64() == Some(1));
+                is_of_points(base) && is_one
+            }
+            _ => false,
+        },
         _ => false,
     }
 }
@@ -140,7 +153,8 @@ pub(super) fn is_congruence(expr: &Expr) -> bool {
     };
     match expr {
         Expr::Relation(first, rest) => {
-            figure(first) && matches!(rest.as_slice(), [('≈', second)] if figure(second))
+            figure(first)
+                && matches!(rest.as_slice(), [('≈' | '≅' | '∼', second)] if figure(second))
         }
         _ => false,
     }
@@ -159,7 +173,7 @@ fn tuple_of_names(expr: &Expr) -> Option<(&[Expr], &[Expr])> {
     (names.len() == items.len() && names.iter().all(is_name)).then_some((names, items))
 }
 
-/// Equations of names with their values, in the usual order of the names if there is one: `x` before
+/// Equations of names with values, in the usual order of the names if there is one: `x` before
 /// `y`, `a` before `b`.
 pub(super) fn in_order_of_names(equations: &[Expr]) -> Vec<&Expr> {
     let letter = |equation: &&Expr| match equation {

@@ -32,6 +32,9 @@ impl Comparer<'_> {
             return equality;
         }
         let ((gold, of_gold), (answer, of_answer)) = (measured(gold), measured(answer));
+        if inner_units_differ(gold, answer) {
+            return Reason::Units.into();
+        }
         let (equality, rule) = match (of_gold, of_answer) {
             (left, right) if left == right => return self.values(gold, answer),
             (Measure::Percent, Measure::Plain) => {
@@ -229,6 +232,27 @@ fn measured(expr: &Expr) -> (&Expr, Measure<'_>) {
         Expr::Quantity(inner, unit) => (inner, Measure::Unit(unit)),
         _ => (expr, Measure::Plain),
     }
+}
+
+/// Whether both have units inside, and not the same.
+fn inner_units_differ(gold: &Expr, answer: &Expr) -> bool {
+    fn units(expr: &Expr) -> Vec<&str> {
+        let mut units = Vec::new();
+        expr.walk(&mut |part| {
+            if let Expr::Quantity(_, unit) = part {
+                units.push(unit.as_str());
+            }
+        });
+        units.sort_unstable();
+        units.dedup();
+        units
+    }
+    let units_of_gold = units(gold);
+    if units_of_gold.is_empty() {
+        return false;
+    }
+    let units_of_answer = units(answer);
+    !units_of_answer.is_empty() && units_of_gold != units_of_answer
 }
 
 fn hundredth(expr: &Expr) -> Expr {

@@ -168,7 +168,8 @@ fn is_alone(text: &str, at: usize) -> bool {
 }
 
 fn is_unspaced(letter: char) -> bool {
-    matches!(letter, '\u{e00}'..='\u{e7f}' | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}')
+    let thai_or_kana = matches!(letter, '\u{e00}'..='\u{e7f}' | '\u{3040}'..='\u{30ff}');
+    thai_or_kana || matches!(letter, '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}')
 }
 
 /// Whether "A" or "I" is a word of the sentence.

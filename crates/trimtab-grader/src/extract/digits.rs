@@ -159,7 +159,7 @@ impl Runs {
         at + run.length
     }
 
-    /// Whether `count` digits, with which `rest` starts, can follow a blank as a group of thousands.
+    /// Whether `count` digits, with which `rest` starts, can follow a blank as thousands.
     fn groups(&self, count: usize, rest: &str) -> bool {
         count == 3
             && !self.leading_zero

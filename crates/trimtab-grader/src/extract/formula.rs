@@ -198,11 +198,15 @@ pub(super) fn list<'a>(text: &'a str, formulas: &[Formula]) -> Cow<'a, str> {
 /// What a formula comes to: the last row of a derivation, else the whole formula.
 pub(super) fn result(content: &str) -> Cow<'_, str> {
     let content = content.trim();
+    let doubled = content
+        .split("\\\\")
+        .skip(1)
+        .any(|rest| rest.starts_with(char::is_alphabetic));
     let derivation = ["aligned}", "align}", "align*}", "split}", "gathered}"]
         .iter()
         .any(|name| content.contains(name))
         || !content.contains("\\begin");
-    if !derivation || !content.contains("\\\\") {
+    if doubled || !derivation || !content.contains("\\\\") {
         return Cow::Borrowed(content);
     }
     let mut rows = content

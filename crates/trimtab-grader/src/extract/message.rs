@@ -251,7 +251,10 @@ mod tests {
             ("<reasoning>6</reasoning>7", Some("7")),
             ("<seed:think>6</seed:think>7", Some("7")),
             (
-                "<|begin_of_thought|>6<|end_of_thought|>\n<|begin_of_solution|>7<|end_of_solution|>",
+                concat!(
+                    "<|begin_of_thought|>6<|end_of_thought|>\n",
+                    "<|begin_of_solution|>7<|end_of_solution|>"
+                ),
                 Some("7"),
             ),
             ("7\n<think>6?</think>", Some("7\n")),

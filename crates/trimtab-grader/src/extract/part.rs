@@ -23,6 +23,8 @@ pub(super) struct Part {
     pub(super) unclear: bool,
     pub(super) ordinal: bool,
     pub(super) has_unit: bool,
+    /// It has a decimal point, a unit or a percent sign.
+    pub(super) measured: bool,
     pub(super) fraction: bool,
 }
 
@@ -86,6 +88,7 @@ impl Sentence<'_, '_> {
         match self.kind(at)? {
             Kind::Number(form) => {
                 part.names = false;
+                part.measured |= self.word(at).contains(['.', ',']);
                 part.unclear |= form == Form::Odd || self.may_group(at);
                 Some(at + 1)
             }
@@ -141,10 +144,6 @@ impl Sentence<'_, '_> {
             }
             Tag::Article if matches!(self.tag(at + 1), Some(Tag::Scale | Tag::Part)) => {
                 self.number_words(at, part)
-            }
-            Tag::Hidden => {
-                part.unclear = true;
-                Some(at + 1)
             }
             Tag::Letter | Tag::Article => {
                 let operator = matches!(next, Some('=' | '^' | '_' | '+' | '*' | '/' | '−'))
@@ -226,7 +225,7 @@ impl Sentence<'_, '_> {
                     let empty = items == 0 || open == '<' && items < 2;
                     return (!empty).then_some(inner + 1);
                 }
-                if matches!(sign, ',' | ';' | ':' | '|') || is_relation(sign) {
+                if matches!(sign, ',' | ';' | ':' | '|') || open == '{' && is_relation(sign) {
                     inner += 1;
                     continue;
                 }

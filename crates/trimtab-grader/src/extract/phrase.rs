@@ -47,6 +47,9 @@ pub(super) fn find(text: &str, choice: bool) -> Option<Announced<'_>> {
         if noun.kind == Kind::Label && choice {
             continue;
         }
+        if clause::is_working(&text[at..]) {
+            return Some(Announced::Nothing(at));
+        }
         match read(&text[at..], noun.language, choice) {
             Clause::Value { value, end } => {
                 let rest = &text[at + end..];

@@ -365,13 +365,15 @@ impl<'a> Reader<'a> {
 
 /// Whether a character is from a script that is written without blanks.
 pub(super) fn is_unspaced(character: char) -> bool {
-    matches!(u32::from(character), 0x0E00..=0x0E7F | 0x3040..=0x30FF | 0x3400..=0x9FFF | 0xAC00..=0xD7AF)
+    let code = u32::from(character);
+    matches!(code, 0x0E00..=0x0E7F | 0x3040..=0x30FF)
+        || matches!(code, 0x3400..=0x9FFF | 0xAC00..=0xD7AF)
 }
 
 fn raised(character: char) -> bool {
     matches!(
         character,
-        '⁰' | '¹' | '²' | '³' | '⁴'..='⁹' | '⁺' | '⁻' | 'ⁿ'
+        '⁰' | '¹' | '²' | '³' | '⁴'..='⁹' | '⁺' | '⁻' | 'ⁿ' | '₀'..='₉'
     )
 }
 

@@ -30,7 +30,7 @@ pub(super) fn purpose(sentence: Sentence) -> Purpose {
         Some('?' | '？' | '؟')
     );
     let meta = ["difficulty", "confidence", "rating", "source"];
-    if opening.has(&DOUBTS) {
+    if opening.has(&DOUBTS) || opening.is(0, &["wait", "hmm", "oops"]) {
         Purpose::Doubt
     } else if opening.checks() {
         Purpose::Check
@@ -48,37 +48,42 @@ pub(super) fn purpose(sentence: Sentence) -> Purpose {
 }
 
 /// Words that take something back.
-const DOUBTS: [&str; 9] = [
-    "wait",
+const DOUBTS: [&str; 6] = [
     "wrong",
     "incorrect",
     "mistake",
     "error",
-    "hmm",
-    "oops",
     "unsure",
     "contradiction",
 ];
 
 /// The first words of a sentence.
-struct Opening<'t>(Vec<&'t str>);
+struct Opening<'t> {
+    words: Vec<&'t str>,
+    /// Whether the sentence starts with a word.
+    starts: bool,
+}
 
 impl<'t> Opening<'t> {
     fn new(sentence: Sentence<'t, '_>, start: usize) -> Self {
         const MAX_WORDS: usize = 12;
         let end = sentence.pieces.len().min(start + MAX_WORDS);
         let words = (start..end).filter(|at| sentence.kind(*at) == Some(Kind::Word));
-        Self(words.map(|at| sentence.word(at)).collect())
+        Self {
+            words: words.map(|at| sentence.word(at)).collect(),
+            starts: sentence.kind(start) == Some(Kind::Word),
+        }
     }
 
     /// Whether the word at `index` is one of these.
     fn is(&self, index: usize, options: &[&str]) -> bool {
-        self.0.get(index).is_some_and(|word| is_one(word, options))
+        let word = self.words.get(index).filter(|_| self.starts);
+        word.is_some_and(|word| is_one(word, options))
     }
 
     /// Whether one of the words is one of these.
     fn has(&self, options: &[&str]) -> bool {
-        self.0.iter().any(|word| is_one(word, options))
+        self.words.iter().any(|word| is_one(word, options))
     }
 
     fn checks(&self) -> bool {
@@ -93,15 +98,13 @@ impl<'t> Opening<'t> {
         ];
         let verbs = ["check", "verify", "confirm"];
         let subjects = ["let's", "let", "we", "to", "double", "sanity", "i", "now"];
-        let announced = self.0.iter().take(5).any(|word| is_one(word, &verbs));
+        let announced = self.words.iter().take(5).any(|word| is_one(word, &verbs));
         self.is(0, &starts) || self.is(0, &subjects) && announced
     }
 
     /// Whether the sentence talks to the reader. `asks` says that it is a question.
     fn is_polite(&self, asks: bool) -> bool {
-        let thanks = [
-            "hope", "feel", "please", "thanks", "thank", "good", "great", "happy",
-        ];
+        let thanks = ["hope", "feel", "please", "thanks", "thank"];
         let offers = [
             "would", "do", "does", "should", "shall", "can", "could", "want", "need",
         ];
@@ -126,7 +129,11 @@ impl<'t> Opening<'t> {
             || self.is(0, &["to"]) && self.is(1, &tasks)
             || self.is(0, &["we"]) && self.is(1, &intents)
             || self.is(0, &["the"]) && self.is(1, &["first", "next"]) && self.is(2, &["step"])
-            || self.has(&["could", "might", "maybe", "perhaps", "possibly"])
+            || self.has(&["maybe", "perhaps", "possibly"])
+            || self
+                .words
+                .windows(2)
+                .any(|pair| is_one(pair[0], &["could", "might", "may"]) && is_one(pair[1], &["be"]))
     }
 }
 

@@ -59,7 +59,9 @@ impl Clause {
         };
         match sentence.sign(at) {
             Some(';' | '⇒') => return next(true, false),
-            Some(',' | '—' | ':') => return next(self.concludes && !self.subordinate, false),
+            Some(',' | '—' | ':' | '=') => {
+                return next(self.concludes && !self.subordinate, false);
+            }
             Some('(' | ')') => return next(false, false),
             _ => {}
         }
@@ -237,8 +239,11 @@ fn role(sentence: Sentence, spans: &[Span], index: usize, clause: Clause) -> Rol
         return Role::Aside;
     }
     // "for n = 3 the value is"
-    if span.relation && word == Some(Tag::Preposition) {
+    if span.relation && span.value == span.first && word == Some(Tag::Preposition) {
         return Role::Aside;
+    }
+    if opens_adjunct(sentence, at, clause) {
+        return Role::Known;
     }
     // "the interval (-2, 3)"
     let named = word == Some(Tag::Plain)
@@ -251,16 +256,22 @@ fn role(sentence: Sentence, spans: &[Span], index: usize, clause: Clause) -> Rol
     if restates(sentence, spans, index, at) {
         return Role::Aside;
     }
-    let earlier = spans[..index]
-        .iter()
-        .any(|other| other.end <= at && other.end >= clause.first);
-    if word == Some(Tag::Of) && earlier || word == Some(Tag::Per) {
+    // "18 out of 20", "6 of 30"
+    let part_of = word == Some(Tag::Of)
+        && spans[..index].iter().any(|other| {
+            other.end + 1 == at || other.end + 2 == at && sentence.tag(other.end) == Some(Tag::Out)
+        });
+    if part_of || word == Some(Tag::Per) {
         return Role::Aside;
     }
     if span.form == SpanForm::Ordinal || is_time(sentence, span, at) {
         return Role::Known;
     }
-    let said = matches!(word, Some(Tag::Copula | Tag::Gives))
+    // "a total of 12"
+    let totals = word == Some(Tag::Of)
+        && at.checked_sub(2).and_then(|at| sentence.tag(at)) == Some(Tag::Gives);
+    let said = totals
+        || matches!(word, Some(Tag::Copula | Tag::Gives))
         || matches!(sign, Some('=' | ':' | '⇒'))
         || span.relation;
     if said { Role::Said } else { Role::Plain }
@@ -314,10 +325,20 @@ fn follows_operation(sentence: Sentence, at: usize, first: usize) -> bool {
                 return article != Some(Tag::Article);
             }
             Some(Tag::Copula | Tag::Gives) => return false,
+            _ if sentence.sign(back) == Some('=') => return false,
             _ => {}
         }
     }
     false
+}
+
+/// Whether the clause begins with a preposition before the number and a comma ends it:
+/// `After 12 months, ...`
+fn opens_adjunct(sentence: Sentence, at: usize, clause: Clause) -> bool {
+    const MAX_PIECES: usize = 12;
+    let first = sentence.tag(clause.first) == Some(Tag::Preposition) && clause.first + 3 > at;
+    first
+        && (at..sentence.pieces.len().min(at + MAX_PIECES)).any(|at| sentence.sign(at) == Some(','))
 }
 
 /// Whether a number says how often something is taken: `3 times as many`.

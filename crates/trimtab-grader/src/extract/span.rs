@@ -80,9 +80,12 @@ impl Sentence<'_, '_> {
                 && !(at..first_part.end).any(|at| self.sign(at) == Some(',')),
         };
         let last = self.relations(&mut span, first_part);
-        self.lists(&mut span, &last);
-        let dangles = self.sign(span.end).is_some_and(is_relation);
-        span.form = if dash || last.unclear || last.range && !span.relation || dangles {
+        let compound = self.lists(&mut span, &first_part, &last);
+        span.parenthesized &= !span.relation;
+        // "13 = the distance", but not "3 + 4 ="
+        let dangles = self.sign(span.end).is_some_and(is_relation)
+            && self.kind(span.end + 1) != Some(Kind::Word);
+        span.form = if dash || compound || last.unclear || last.range && !span.relation || dangles {
             SpanForm::Unclear
         } else if last.ordinal {
             SpanForm::Ordinal
@@ -203,7 +206,8 @@ impl Sentence<'_, '_> {
             span.relation = true;
             // With a variable on the left, the relation is the value.
             let quantities = last.has_unit && part.has_unit && last.operators == 0;
-            let keeps = last.letters || last.names || quantities || sign != '=';
+            let rounds = sign == '≈' && last.measured;
+            let keeps = last.letters || last.names || quantities || sign != '=' && !rounds;
             if !keeps {
                 span.value = span.end + 1;
             }
@@ -216,8 +220,14 @@ impl Sentence<'_, '_> {
         last
     }
 
-    /// Extends a span over the further items of a list: `3, 5 and 7`.
-    fn lists(&self, span: &mut Span, last: &Part) {
+    /// Extends a span over the further items of a list: `3, 5 and 7`. Returns whether it is one
+    /// quantity in two units: `3 hours and 20 minutes`.
+    fn lists(&self, span: &mut Span, first: &Part, last: &Part) -> bool {
+        // "2x = 100, x = 50" is a derivation.
+        if span.relation && !(first.letters && first.operators == 0 && first.operands == 1) {
+            return false;
+        }
+        let mut compound = false;
         let mut end = span.end;
         let mut bare = span.bare;
         let mut items = 1;
@@ -245,10 +255,8 @@ impl Sentence<'_, '_> {
             if part.unclear || item.relation != span.relation || part.names && !last.names {
                 break;
             }
-            // "3 hours and 20 minutes" is one quantity.
-            if word && last.has_unit && part.has_unit && !self.same_unit(span, &item, part) {
-                span.form = SpanForm::Unclear;
-            }
+            compound |=
+                word && last.has_unit && part.has_unit && !self.same_unit(span, &item, part);
             end = item.end;
             bare = part.bare;
             items += 1;
@@ -261,6 +269,7 @@ impl Sentence<'_, '_> {
             span.end = end;
             span.bare = bare;
         }
+        compound
     }
 
     /// Whether the word is "and" in another language, and not a variable.

@@ -131,6 +131,7 @@ impl Sentence<'_, '_> {
             _ => match self.unit(at, after_digits) {
                 end if end > at => {
                     part.has_unit = true;
+                    part.measured = true;
                     (end, at)
                 }
                 _ => (at, at),

@@ -30,19 +30,33 @@ pub(super) struct Value<'a> {
 
 /// Whether `text` is mathematics rather than words.
 pub(super) fn is_formula(text: &str) -> bool {
-    text.len() <= MAX_FORMULA && is_mathematics(text)
+    text.len() <= MAX_FORMULA && !starts_with_sign_word(text) && is_mathematics(text)
+}
+
+/// Whether a text starts with a word for a minus sign, in any language.
+fn starts_with_sign_word(text: &str) -> bool {
+    let start = text.trim_start();
+    let end = start
+        .find(|c: char| !c.is_alphabetic())
+        .unwrap_or(start.len());
+    end > 1 && word::tag(&start[..end]) == Tag::Negative
 }
 
 /// The text, if it is one line of mathematics.
 pub(super) fn whole(text: &str) -> Option<&str> {
     let text = text.trim();
     let one_line = !text.is_empty() && text.len() <= MAX_FORMULA && !text.contains('\n');
-    (one_line && !is_sentence(text) && is_mathematics(text)).then_some(text)
+    // An approximation ends in the answer: "0.3333 * 100 ≈ 33%".
+    let approximates = text.contains('≈') && !text.starts_with('≈');
+    (one_line && !approximates && !is_sentence(text) && is_formula(text)).then_some(text)
 }
 
 /// Whether a text has words that no formula has.
 fn is_sentence(text: &str) -> bool {
     let pieces = pieces(text, 0, &formula::formulas(text));
+    let relates = pieces
+        .iter()
+        .any(|piece| matches!(piece.kind, Kind::Sign('=' | '≈')));
     let mut after_number = false;
     for piece in &pieces {
         after_number |= matches!(piece.kind, Kind::Number(_) | Kind::Formula | Kind::Command);
@@ -60,7 +74,7 @@ fn is_sentence(text: &str) -> bool {
             | Tag::Not => true,
             // Words after a number may be its unit.
             Tag::Plain | Tag::Label | Tag::Place | Tag::Adverb => {
-                !after_number
+                (!after_number || relates)
                     && word.len() > 2
                     && !word.bytes().all(|byte| byte.is_ascii_uppercase())
             }
@@ -164,7 +178,16 @@ impl<'t> Reader<'t, '_> {
         let Some(last) = sentence.pieces.len().checked_sub(1) else {
             return false;
         };
-        let unclosed = |at: usize| sentence.sign(at) == Some('\\');
+        // A delimiter that is not closed: `\(`, or `$` before a letter.
+        let unclosed = |at: usize| match sentence.sign(at) {
+            Some('\\') => true,
+            Some(CURRENCY) => {
+                sentence.glued(at + 1)
+                    && matches!(sentence.tag(at + 1), Some(Tag::Letter | Tag::Function))
+                    || sentence.kind(at + 1) == Some(Kind::Command)
+            }
+            _ => false,
+        };
         let dangles = match sentence.kind(last) {
             Some(Kind::Sign(CURRENCY)) => {
                 last == 0 || !matches!(sentence.kind(last - 1), Some(Kind::Number(_)))
@@ -212,20 +235,20 @@ impl<'t> Reader<'t, '_> {
                 certain: true,
             };
         }
+        // What the parser does not read at all can still be the same text.
         let with_unit = self.written(span.value, span.end);
-        if span.form == SpanForm::Date || is_value(&with_unit) {
-            return Value {
-                text: with_unit,
-                source,
-                certain: true,
-            };
-        }
-        let text = self.written(span.value, span.bare.max(span.value + 1));
-        let certain = is_value(&text);
+        let bare = || self.written(span.value, span.bare.max(span.value + 1));
+        let text = if span.form == SpanForm::Date || is_value(&with_unit) {
+            with_unit
+        } else {
+            Some(bare())
+                .filter(|bare| is_value(bare))
+                .unwrap_or(with_unit)
+        };
         Value {
             text,
             source,
-            certain,
+            certain: true,
         }
     }
 
@@ -280,12 +303,30 @@ impl<'t> Reader<'t, '_> {
         matches!(kind(1), Some(Kind::Number(_))) && !sentence.glued(at) || divides
     }
 
+    /// Whether the comma of a measured number is a decimal one: `3,75 kg`, `12,5 %`.
+    fn has_decimal_comma(&self, at: usize) -> bool {
+        let sentence = self.sentence;
+        let decimals = |(_, decimals): (&str, &str)| {
+            decimals.len() != 3 && decimals.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        let currency = |at: usize| sentence.sign(at) == Some(CURRENCY);
+        let measured = sentence.names_unit(at + 1)
+            || currency(at + 1)
+            || sentence.sign(at + 1) == Some('%')
+            || at > 0 && currency(at - 1);
+        measured && sentence.word(at).split_once(',').is_some_and(decimals)
+    }
+
     /// What to write for a piece that the parser would not read in the same way.
     fn replacement(&self, at: usize) -> Option<Cow<'static, str>> {
         let sentence = self.sentence;
         match sentence.kind(at)? {
             Kind::Number(Form::Foreign) => Some(Cow::Owned(digits::normal(sentence.word(at)))),
             Kind::Sign(CURRENCY) => Some(Cow::Borrowed("")),
+            // "12,75 €"
+            Kind::Number(Form::Plain) if self.has_decimal_comma(at) => {
+                Some(Cow::Owned(sentence.word(at).replace(',', ".")))
+            }
             // "16 cm2"
             Kind::Number(_) if at > 0 && sentence.glued(at) && sentence.names_unit(at - 1) => {
                 Some(Cow::Owned(format!("^{}", sentence.word(at))))

@@ -22,7 +22,7 @@ pub(super) enum Tag {
     Scale,
     /// `half`, `third`, `quarters`.
     Part,
-    /// `both`, `twice`, `double`: a number in disguise.
+    /// `twice`, `double`: it multiplies what follows.
     Hidden,
     /// `percent`, `degrees`.
     Sign,
@@ -160,9 +160,7 @@ fn english(word: &str) -> Option<Tag> {
         | "multiples" | "factor" | "factors" | "divisor" | "divisors" | "divisible"
         | "reciprocal" | "inverse" | "opposite" | "remainder" | "modulo" | "mean" | "median"
         | "average" | "multiplying" | "adding" | "dividing" | "subtracting" | "compute"
-        | "calculate" | "evaluate" | "divide" | "multiply" | "add" | "subtract" | "combine" => {
-            Tag::Operation
-        }
+        | "calculate" | "evaluate" => Tag::Operation,
         "more" | "less" | "fewer" | "greater" | "older" | "younger" | "taller" | "longer"
         | "shorter" | "higher" | "lower" | "larger" | "smaller" | "farther" | "further" => {
             Tag::More
@@ -180,9 +178,7 @@ fn english(word: &str) -> Option<Tag> {
         "half" | "halves" | "third" | "thirds" | "quarter" | "quarters" | "fourth" | "fourths"
         | "fifth" | "fifths" | "sixth" | "sixths" | "seventh" | "sevenths" | "eighth"
         | "eighths" | "ninth" | "ninths" | "tenth" | "tenths" | "twelfth" | "twelfths" => Tag::Part,
-        "both" | "twice" | "double" | "triple" | "thrice" | "couple" | "pair" | "none" => {
-            Tag::Hidden
-        }
+        "twice" | "double" | "triple" | "thrice" => Tag::Hidden,
         "percent" | "percentage" | "pct" | "percents" | "degrees" | "degree" | "deg" => Tag::Sign,
         "squared" | "cubed" | "factorial" | "mod" | "base" | "recurring" | "repeating" => {
             Tag::Power
@@ -238,22 +234,25 @@ fn mathematical(word: &str, lower: &str) -> Option<Tag> {
 /// Whether a sentence goes on after the word.
 pub(super) fn leaves_open(tag: Tag, word: &str) -> bool {
     const PRONOUNS: [&str; 8] = ["we", "he", "she", "they", "you", "will", "can", "has"];
-    matches!(
-        tag,
-        Tag::Article
-            | Tag::Definite
-            | Tag::Of
-            | Tag::To
-            | Tag::And
-            | Tag::Or
-            | Tag::Copula
-            | Tag::Preposition
-            | Tag::Subordinate
-            | Tag::Conclusion
-            | Tag::Which
-    ) || PRONOUNS
-        .iter()
-        .any(|pronoun| pronoun.eq_ignore_ascii_case(word))
+    let determiner =
+        tag == Tag::Definite && !matches!(word, "remaining" | "all" | "first" | "last");
+    determiner
+        || matches!(
+            tag,
+            Tag::Article
+                | Tag::Of
+                | Tag::To
+                | Tag::And
+                | Tag::Or
+                | Tag::Copula
+                | Tag::Preposition
+                | Tag::Subordinate
+                | Tag::Conclusion
+                | Tag::Which
+        )
+        || PRONOUNS
+            .iter()
+            .any(|pronoun| pronoun.eq_ignore_ascii_case(word))
 }
 
 /// Words with letters beyond ASCII.

@@ -32,12 +32,10 @@ impl<'a> Lexer<'a, '_> {
                 self.spaced = true;
             }
             Meaning::EndMark => {
-                let ends = self
-                    .rest()
-                    .trim_matches(|c: char| {
-                        c.is_whitespace() || matches!(c, '$' | '}' | ')' | ']' | '\\' | '.')
-                    })
-                    .is_empty();
+                let rest = self.rest().trim_matches(|c: char| {
+                    c.is_whitespace() || matches!(c, '$' | '}' | ')' | ']' | '\\' | '.')
+                });
+                let ends = rest.is_empty() || rest.starts_with("end{");
                 if !ends {
                     self.push(Token::Command(name));
                 }
@@ -230,9 +228,10 @@ impl<'a> Lexer<'a, '_> {
         let first = words.split_whitespace().next().unwrap_or("");
         let single =
             |piece: &str| piece.len() == 1 || !piece.bytes().any(|byte| byte.is_ascii_alphabetic());
-        let minutes = words == "min" && self.after_value();
+        // `\text{min}` is a unit after a number.
+        let unit = self.after_value() && vocabulary::unit(words).is_some();
         if is_letters(words)
-            && !minutes
+            && !unit
             && let Some(meaning) = vocabulary::plain_word(words)
         {
             self.spaced = true;

@@ -73,6 +73,11 @@ impl Lexer<'_, '_> {
             self.push(Token::Op('^'));
             return Ok(());
         }
+        if let Some((length, name)) = vocabulary::call(rest) {
+            self.at += length;
+            self.push(Token::Construct(name));
+            return Ok(());
+        }
         if length == 1 {
             self.at += 1;
             let next = self.rest().trim_start();

@@ -332,14 +332,18 @@ pub(super) fn with_conditions(joint: Joint, mut items: Vec<Expr>) -> Expr {
     let mut answers: Vec<Expr> = Vec::new();
     let mut conditions: Vec<Expr> = Vec::new();
     let mut mixed = false;
-    let is_condition: Vec<bool> = (0..items.len())
-        .map(|at| items.len() <= MOST && is_condition(joint, &items, at))
-        .collect();
+    if items.len() == 1 {
+        return items.remove(0);
+    }
+    let relates = |item: &Expr| matches!(item, Expr::Relation(..));
+    let is_condition: Vec<bool> = match items.len() {
+        2..=MOST if items.iter().any(relates) => (0..items.len())
+            .map(|at| is_condition(joint, &items, at))
+            .collect(),
+        _ => Vec::new(),
+    };
     if !is_condition.contains(&true) || !is_condition.contains(&false) {
-        return match items.len() {
-            1 => items.remove(0),
-            _ => Expr::List { joint, items },
-        };
+        return Expr::List { joint, items };
     }
     for (item, condition) in items.into_iter().zip(is_condition) {
         if condition {
@@ -385,7 +389,8 @@ pub(super) fn given(answer: Expr, mut conditions: Vec<Expr>) -> Expr {
     Expr::Given(Box::new((answer, condition)))
 }
 
-/// Whether the item at this place is a condition on another: what a symbol belongs to, a relation other than an equation,
+/// Whether the item at this place is a condition on another: what a symbol belongs to, a
+/// relation other than an equation,
 /// about a symbol of an item that is none, or a symbol that shares the next one's.
 fn is_condition(joint: Joint, items: &[Expr], at: usize) -> bool {
     let bounds = |item: &Expr| match item {

@@ -1,7 +1,7 @@
 //! Constructs: fractions, roots, functions, sums, integrals, matrices.
 
 use super::operand::power;
-use super::product::{over, times};
+use super::product::{derivative, over, times};
 use super::{Parser, single};
 use crate::Reason;
 use crate::expr::{Expr, Integral, Series};
@@ -14,13 +14,7 @@ impl Parser<'_, '_, '_> {
         match name {
             "frac" => {
                 let (above, below) = (self.argument()?, self.argument()?);
-                // A derivative is not a quotient. It becomes a name.
-                if is_differential(&above)
-                    && matches!(&below, Expr::Product(factors) if is_differential(&factors[0]))
-                {
-                    return Ok(Expr::Symbol(format!("{above:?}/{below:?}")));
-                }
-                Ok(over(above, below))
+                Ok(derivative(&above, &below).unwrap_or_else(|| over(above, below)))
             }
             "binom" => {
                 let (of, chosen) = (self.argument()?, self.argument()?);
@@ -91,7 +85,10 @@ impl Parser<'_, '_, '_> {
             "end" | "choose" | "over" | "of" | "mod" | "pmod" | "begin" => {
                 Err(Reason::NotUnderstood)
             }
-            _ => self.function(name),
+            _ => match self.call(name)? {
+                Some(value) => Ok(value),
+                None => self.function(name),
+            },
         }
     }
 
@@ -119,7 +116,17 @@ impl Parser<'_, '_, '_> {
                 break;
             }
         }
-        let argument = self.function_argument()?;
+        let mut argument = self.function_argument()?;
+        // `log(x, base)`, but `Log[base, x]`.
+        if base.is_none()
+            && matches!(name, "log" | "ln")
+            && let Expr::Tuple { open, items, .. } = &mut argument
+            && items.len() == 2
+        {
+            let other = items.remove(usize::from(*open == '('));
+            base = Some(other);
+            argument = items.remove(0);
+        }
         let inverse = match &raised {
             Some(Expr::Negative(one)) if is_one(one) => inverse(name),
             _ => None,
@@ -177,6 +184,12 @@ impl Parser<'_, '_, '_> {
     }
 
     fn series(&mut self, product: bool) -> Result<Expr, Reason> {
+        // The upper bound may come first.
+        let first = if self.eat('^') {
+            Some(self.exponent()?)
+        } else {
+            None
+        };
         self.expect('_')?;
         self.expect('{')?;
         let Some(Token::Symbol(index)) = self.peek() else {
@@ -186,8 +199,12 @@ impl Parser<'_, '_, '_> {
         self.expect('=')?;
         let from = self.sum()?;
         self.expect('}')?;
-        self.expect('^')?;
-        let to = self.exponent()?;
+        let to = if let Some(to) = first {
+            to
+        } else {
+            self.expect('^')?;
+            self.exponent()?
+        };
         let body = self.product()?;
         let index = match index {
             // The constants are free to be indices.
@@ -263,16 +280,6 @@ impl Parser<'_, '_, '_> {
 
 fn is_one(expr: &Expr) -> bool {
     matches!(expr, Expr::Number { value, .. } if value.as_i64() == Some(1))
-}
-
-/// Whether a part of a fraction starts with the d of a derivative.
-fn is_differential(expr: &Expr) -> bool {
-    match expr {
-        Expr::Symbol(name) => name == "d" || name == "partial",
-        Expr::Power(parts) => is_differential(&parts.0),
-        Expr::Product(factors) => factors.first().is_some_and(is_differential),
-        _ => false,
-    }
 }
 
 fn inverse(name: &str) -> Option<&'static str> {

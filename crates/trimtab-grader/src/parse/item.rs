@@ -35,10 +35,11 @@ impl Parser<'_, '_, '_> {
         loop {
             let relation = match self.peek() {
                 Some(Token::Op(
-                    relation @ ('=' | '<' | '>' | '≤' | '≥' | '≠' | '≈' | '≡' | '∈' | '→'),
+                    relation @ ('=' | '<' | '>' | '≤' | '≥' | '≠' | '≈' | '≅' | '≡' | '∈' | '→'),
                 )) => relation,
+                Some(Token::Op('∼')) => '≈',
                 Some(Token::Op(':')) if is_worded(&first) => '=',
-                Some(Token::Op('⇒')) => '⇒',
+                Some(Token::Op('⇒' | '⇔')) => '⇒',
                 _ => break,
             };
             self.at += 1;
@@ -53,6 +54,10 @@ impl Parser<'_, '_, '_> {
         let (first, mut rest) = self.with_modulus(first, rest)?;
         let condition = self.trailing_condition(closers)?;
         self.skip_remark();
+        // An implication between names is a formula of logic.
+        if !rest.is_empty() && rest.iter().all(|(relation, _)| *relation == '⇒') {
+            return Err(Reason::NotUnderstood);
+        }
         if let Some(last) = rest.iter().rposition(|(relation, _)| *relation == '⇒') {
             // The conclusion is the answer.
             let tail = rest.split_off(last + 1);
@@ -224,13 +229,16 @@ impl Parser<'_, '_, '_> {
         let Some(Token::Symbol(name)) = self.peek() else {
             return None;
         };
-        if self.peek_at(1) != Some(Token::Op('(')) {
+        let (marks, mut offset) = self.function_marks(1)?;
+        if self.peek_at(offset) != Some(Token::Op('(')) {
             return None;
         }
-        if let Some(name) = self.probability(name) {
+        if marks.is_empty()
+            && let Some(name) = self.probability(name)
+        {
             return Some(name);
         }
-        let mut offset = 2;
+        offset += 1;
         let mut arguments = Vec::new();
         loop {
             arguments.push(match self.peek_at(offset)? {
@@ -251,7 +259,48 @@ impl Parser<'_, '_, '_> {
             return None;
         }
         self.at += offset + 2;
-        Some(Expr::Opaque(name.to_owned(), arguments))
+        Some(Expr::Opaque(format!("{name}{marks}"), arguments))
+    }
+
+    /// The primes, the index and the sign of the inverse at `offset`, and where they end:
+    /// `f'`, `f_1`, `f^{-1}`.
+    fn function_marks(&self, mut offset: usize) -> Option<(String, usize)> {
+        const MAX_MARKS: usize = 6;
+        let mut marks = String::new();
+        for _ in 0..MAX_MARKS {
+            let mark = match self.peek_at(offset)? {
+                Token::Op('\'') => "'".to_owned(),
+                Token::Op(mark @ ('^' | '_')) => {
+                    let braced = usize::from(self.peek_at(offset + 1)? == Token::Op('{'));
+                    offset += 1 + braced;
+                    let mut script = mark.to_string();
+                    let negative = self.peek_at(offset)? == Token::Op('-');
+                    if negative {
+                        script.push('-');
+                        offset += 1;
+                    }
+                    match (self.peek_at(offset)?, mark) {
+                        (Token::Number("1"), '^') if negative => script.push('1'),
+                        (Token::Op('\''), '^') => "'".clone_into(&mut script),
+                        (Token::Number(index) | Token::Symbol(index), '_') => {
+                            script.push_str(index);
+                        }
+                        _ => return None,
+                    }
+                    if braced == 1 {
+                        offset += 1;
+                        if self.peek_at(offset)? != Token::Op('}') {
+                            return None;
+                        }
+                    }
+                    script
+                }
+                _ => break,
+            };
+            marks.push_str(&mark);
+            offset += 1;
+        }
+        Some((marks, offset))
     }
 }
 

@@ -13,10 +13,67 @@ use crate::vocabulary::{self, denominator, scale};
 /// Most words after a number in words that can be its unit.
 const MOST_WORDS: usize = 4;
 
-impl Parser<'_, '_, '_> {
-    /// The value with the words after it: `5 million`, `3 halves`, `20 per cent`, `5 cm`. The value
-    /// itself if they do not belong to it.
+impl<'a> Parser<'_, 'a, '_> {
+    /// The value with the sign, the currency, the unit or the words after it: `20%`, `5€`, `5 cm`,
+    /// `5 million`. The value itself if none belongs to it.
     pub(super) fn measured(&mut self, value: Expr) -> Result<Measured, Reason> {
+        let spaced = self.tokens.get(self.at).is_some_and(|lexeme| lexeme.spaced);
+        let measured = match self.peek() {
+            Some(Token::Text(_) | Token::Word(_)) => {
+                self.chain()?;
+                return self.in_words(value);
+            }
+            Some(Token::Op('%')) => {
+                self.chain()?;
+                self.at += 1;
+                Expr::Percent(Box::new(value))
+            }
+            Some(Token::Op('‰')) => {
+                self.chain()?;
+                self.at += 1;
+                over(value, Expr::integer(1_000))
+            }
+            Some(Token::Currency(currency)) => {
+                self.at += 1;
+                with_unit(value, currency.to_owned())
+            }
+            // "25°C"
+            Some(Token::Symbol(scale @ ("C" | "F"))) if matches!(value, Expr::Degrees(_)) => {
+                self.at += 1;
+                let unit = if scale == "C" {
+                    "celsius"
+                } else {
+                    "fahrenheit"
+                };
+                with_unit(value, unit.to_owned())
+            }
+            Some(Token::Op('(') | Token::Construct("frac"))
+                if value.symbols().is_empty()
+                    && !self.next_is_condition()
+                    && let Some(unit) = self.grouped_unit() =>
+            {
+                with_unit(value, unit)
+            }
+            Some(Token::Op('∧'))
+                if matches!(value, Expr::Quantity(..))
+                    && let Some(quantity) = self.and_smaller_quantity(&value) =>
+            {
+                quantity
+            }
+            Some(Token::Number(_))
+                if spaced
+                    && matches!(value, Expr::Quantity(..) | Expr::Product(_))
+                    && let Some(quantity) = self.smaller_quantity(&value) =>
+            {
+                quantity
+            }
+            _ => return Ok(Measured::Not(value)),
+        };
+        Ok(Measured::Yes(measured))
+    }
+
+    /// The value with the words after it: `5 million`, `3 halves`, `20 per cent`, `5 cm`.
+    fn in_words(&mut self, value: Expr) -> Result<Measured, Reason> {
         let (words, in_text) = match self.peek() {
             Some(Token::Text(words)) => (words, true),
             Some(Token::Word(word)) => (word, false),
@@ -116,6 +173,64 @@ impl Parser<'_, '_, '_> {
             self.at = start;
         }
         unit
+    }
+
+    /// A unit in parentheses or as a fraction: `(square feet)`, `\frac{\text{km}}{\text{h}}`.
+    pub(super) fn grouped_unit(&mut self) -> Option<String> {
+        let start = self.at;
+        let unit = self.read_grouped_unit();
+        if unit.is_none() {
+            self.at = start;
+        }
+        unit
+    }
+
+    fn read_grouped_unit(&mut self) -> Option<String> {
+        let fraction = self.peek() == Some(Token::Construct("frac"));
+        self.at += 1;
+        if !fraction {
+            let words = self.next_words()?;
+            let unit = self.unit(words)?;
+            return self.eat(')').then_some(unit);
+        }
+        let start = self.at;
+        let (above, below) = (self.index().ok()?, self.index().ok()?);
+        let upright = self.tokens[start..self.at]
+            .iter()
+            .any(|lexeme| matches!(lexeme.token, Token::Text(_)));
+        if upright {
+            unit::quotient(&above, &below)
+        } else {
+            None
+        }
+    }
+
+    fn next_words(&mut self) -> Option<&'a str> {
+        let (Token::Text(words) | Token::Word(words)) = self.peek()? else {
+            return None;
+        };
+        self.at += 1;
+        Some(words)
+    }
+
+    /// `and 27 minutes` after `1 hour`.
+    pub(super) fn and_smaller_quantity(&mut self, value: &Expr) -> Option<Expr> {
+        // Two lengths in metres may be two answers.
+        const MIXED: [&str; 9] = [
+            "year", "week", "day", "hour", "minute", "foot", "yard", "pound", "dollar",
+        ];
+        let Expr::Quantity(_, unit) = value else {
+            return None;
+        };
+        if !MIXED.contains(&unit.as_str()) {
+            return None;
+        }
+        self.at += 1;
+        let sum = self.smaller_quantity(value);
+        if sum.is_none() {
+            self.at -= 1;
+        }
+        sum
     }
 
     /// Whether a single letter among units is one.

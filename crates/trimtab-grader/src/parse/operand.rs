@@ -272,7 +272,8 @@ impl Parser<'_, '_, '_> {
         }
         // "a dozen"
         if name == "a"
-            && matches!(self.peek_at(1), Some(Token::Word(word)) if vocabulary::is_number_word(word))
+            && let Some(Token::Word(word)) = self.peek_at(1)
+            && vocabulary::is_number_word(word)
             && let Some(value) = self.number_in_words()
         {
             return Ok(value);

@@ -17,7 +17,6 @@ impl Parser<'_, '_, '_> {
         let mut product = self.factor()?;
         loop {
             self.budget.spend(1)?;
-            let spaced = self.tokens.get(self.at).is_some_and(|lexeme| lexeme.spaced);
             match self.peek() {
                 Some(Token::Op('*')) => {
                     self.at += 1;
@@ -27,24 +26,20 @@ impl Parser<'_, '_, '_> {
                 Some(Token::Op('/')) => {
                     self.chain()?;
                     self.at += 1;
-                    let divisor = self.factor()?;
-                    product = over(product, divisor);
+                    let mut divisor = self.factor()?;
+                    // The derivative `dy/dx`.
+                    let is_d = matches!(&divisor, Expr::Symbol(name) if name == "d");
+                    if is_d && let Some(Token::Symbol(_)) = self.peek() {
+                        divisor = times(divisor, self.factor()?);
+                    }
+                    product =
+                        derivative(&product, &divisor).unwrap_or_else(|| over(product, divisor));
                 }
                 Some(Token::Construct("mod")) => {
                     self.chain()?;
                     self.at += 1;
                     let divisor = self.factor()?;
                     product = Expr::Call("mod", vec![product, divisor]);
-                }
-                Some(Token::Op('‰')) => {
-                    self.chain()?;
-                    self.at += 1;
-                    product = over(product, Expr::integer(1_000));
-                }
-                Some(Token::Op('%')) => {
-                    self.chain()?;
-                    self.at += 1;
-                    product = Expr::Percent(Box::new(product));
                 }
                 Some(Token::Text("A" | "C" | "P")) if let Some(selection) = self.selection()? => {
                     product = times(product, selection);
@@ -54,60 +49,45 @@ impl Parser<'_, '_, '_> {
                 {
                     product = selection;
                 }
-                Some(Token::Text(_) | Token::Word(_)) => {
-                    self.chain()?;
-                    match self.measured(product)? {
+                _ => match self.measured(product)? {
+                    Measured::Yes(value) => product = value,
+                    Measured::Not(value) => match self.juxtaposed(value)? {
                         Measured::Yes(value) => product = value,
                         Measured::Not(value) => return Ok(value),
-                    }
-                }
-                Some(Token::Currency(currency)) => {
-                    self.at += 1;
-                    product = with_unit(product, currency.to_owned());
-                }
-                // "25°C"
-                Some(Token::Symbol(scale @ ("C" | "F"))) if matches!(product, Expr::Degrees(_)) => {
-                    self.at += 1;
-                    let unit = if scale == "C" {
-                        "celsius"
-                    } else {
-                        "fahrenheit"
-                    };
-                    product = with_unit(product, unit.to_owned());
-                }
-                Some(Token::Number(_))
-                    if spaced
-                        && matches!(product, Expr::Quantity(..) | Expr::Product(_))
-                        && let Some(quantity) = self.smaller_quantity(&product) =>
-                {
-                    product = quantity;
-                }
-                Some(Token::Number(_)) if matches!(product, Expr::Number { .. }) => {
-                    // "1 1/2" is a mixed number. Other adjacent numbers are not a product.
-                    let Some(fraction) = spaced.then(|| self.slashed_fraction()).flatten() else {
-                        return Err(Reason::NotUnderstood);
-                    };
-                    product = Expr::Sum(vec![product, fraction]);
-                }
-                Some(Token::Construct("frac")) if is_whole(&product) => {
-                    let fraction = self.factor()?;
-                    product = if is_proper(&fraction) {
-                        Expr::Sum(vec![product, fraction])
-                    } else {
-                        times(product, fraction)
-                    };
-                }
-                Some(token)
-                    if self.starts_operand(token)
-                        && !(self.next_is('(')
-                            && (self.next_is_condition() || self.remark_length() > 0)) =>
-                {
-                    let factor = self.factor()?;
-                    product = times(product, factor);
-                }
-                _ => return Ok(product),
+                    },
+                },
             }
         }
+    }
+
+    /// The product with the factor that comes next without a sign, or a mixed number.
+    fn juxtaposed(&mut self, product: Expr) -> Result<Measured, Reason> {
+        let spaced = self.tokens.get(self.at).is_some_and(|lexeme| lexeme.spaced);
+        Ok(Measured::Yes(match self.peek() {
+            Some(Token::Number(_)) if matches!(product, Expr::Number { .. }) => {
+                // "1 1/2" is a mixed number. Other adjacent numbers are not a product.
+                let Some(fraction) = spaced.then(|| self.slashed_fraction()).flatten() else {
+                    return Err(Reason::NotUnderstood);
+                };
+                Expr::Sum(vec![product, fraction])
+            }
+            Some(Token::Construct("frac")) if is_whole(&product) => {
+                let fraction = self.factor()?;
+                if is_proper(&fraction) {
+                    Expr::Sum(vec![product, fraction])
+                } else {
+                    times(product, fraction)
+                }
+            }
+            Some(token)
+                if self.starts_operand(token)
+                    && !(self.next_is('(')
+                        && (self.next_is_condition() || self.remark_length() > 0)) =>
+            {
+                times(product, self.factor()?)
+            }
+            _ => return Ok(Measured::Not(product)),
+        }))
     }
 
     /// A proper fraction of whole numbers with a slash, if one comes next.
@@ -145,6 +125,24 @@ impl Parser<'_, '_, '_> {
             }
             Token::Text(_) | Token::Command(_) | Token::Currency(_) => false,
         }
+    }
+}
+
+/// A derivative by its fraction, which is a name and not a quotient.
+pub(super) fn derivative(above: &Expr, below: &Expr) -> Option<Expr> {
+    let below_is_differential =
+        matches!(below, Expr::Product(factors) if is_differential(&factors[0]));
+    (is_differential(above) && below_is_differential)
+        .then(|| Expr::Symbol(format!("{above:?}/{below:?}")))
+}
+
+/// Whether a part of a fraction starts with the d of a derivative.
+fn is_differential(expr: &Expr) -> bool {
+    match expr {
+        Expr::Symbol(name) => name == "d" || name == "partial",
+        Expr::Power(parts) => is_differential(&parts.0),
+        Expr::Product(factors) => factors.first().is_some_and(is_differential),
+        _ => false,
     }
 }
 

@@ -139,7 +139,6 @@ pub(super) fn latex(character: char) -> Option<&'static str> {
         '∉' => "\\notin",
         '⊂' => "\\subset",
         '⊆' => "\\subseteq",
-        '¬' => "\\lnot",
         '⊕' => "\\oplus",
         '⊗' => "\\otimes",
         'ℓ' => "\\ell",

@@ -76,7 +76,7 @@ pub struct RecipeConfig {
     ///
     /// A step is skipped when a loss, gradient or parameter is not finite.
     pub max_skipped_steps: u64,
-    /// Where an answer counts and what is equal. By default only a box counts, since the reward pays
+    /// Where an answer counts, what is equal. By default only a box counts, since the reward pays
     /// for the form too.
     pub grader: Rules,
     /// Weights of the built-in rewards. Those left out are 0.

@@ -51,7 +51,7 @@ impl ShownCompletions {
             let firsts = of_step.filter(|line| line.sample == 0).take(GROUPS);
             let shown = firsts.filter_map(|line| {
                 let problem = data.problem(line.index)?;
-                Some(answer(line.step, &problem, &line.text, &rules))
+                Some(answer(line.step, &problem, &line.text, rules))
             });
             shown.collect()
         };
@@ -69,7 +69,7 @@ impl ShownCompletions {
         let rules = self.rules;
         let shown = groups.iter().take(GROUPS).filter_map(|group| {
             let rollout = group.rollouts.first()?;
-            Some(answer(group.step, &group.problem, &rollout.text, &rules))
+            Some(answer(group.step, &group.problem, &rollout.text, rules))
         });
         self.last = shown.collect();
         if self.first.is_empty() {
@@ -99,13 +99,13 @@ fn lines(reader: impl BufRead) -> Vec<Line> {
         .collect()
 }
 
-fn answer(step: u64, problem: &Problem, text: &str, rules: &Rules) -> Answer {
+fn answer(step: u64, problem: &Problem, text: &str, rules: Rules) -> Answer {
     Answer {
         label: format!("step {step}"),
         question: problem.question.clone(),
         gold: problem.answer.clone(),
         text: text.to_owned(),
-        correct: problem.grade(text, rules).verdict.is_correct(),
+        correct: problem.grade(text, &rules).verdict.is_correct(),
     }
 }
 

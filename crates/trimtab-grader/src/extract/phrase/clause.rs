@@ -7,6 +7,7 @@ use super::language::Language;
 use super::noun::{is_unspaced, word};
 use crate::extract::value::{self, Value, is_formula};
 use crate::extract::{AnswerSource, choice, formula};
+use crate::vocabulary;
 
 /// What the announced words say.
 pub(super) enum Clause<'a> {
@@ -66,6 +67,21 @@ pub(super) fn read<'a>(text: &'a str, language: &Language, choice: bool) -> Clau
         }
         Denial::Whole => Clause::Denied(denied),
     }
+}
+
+/// Whether several lines or sentences with numbers follow on a new line. They lead to the answer.
+pub(super) fn is_working(text: &str) -> bool {
+    const MAX_BYTES: usize = 512;
+    let text = &text[..text.floor_char_boundary(MAX_BYTES)];
+    let start = text.trim_start_matches(|c: char| c.is_whitespace() || c == '*' || c == ':');
+    if !text[..text.len() - start.len()].contains('\n') || start.starts_with(['$', '\\']) {
+        return false;
+    }
+    let holds_number = |text: &str| text.contains(|c: char| c.is_ascii_digit());
+    let mut lines = start.lines();
+    let first = lines.next().unwrap_or_default();
+    let later = &first[sentence(first).len()..];
+    holds_number(first) && (holds_number(later) || lines.next().is_some_and(holds_number))
 }
 
 /// The answer in a sentence that goes on to say that this is the answer.
@@ -336,10 +352,19 @@ fn reading(text: &str, end: usize, choice: bool) -> Clause<'_> {
             choice::Pick::None => Clause::Text(Cow::Borrowed(answer)),
         };
     }
-    if is_formula(answer) {
+    if let Some(measured) = measured(answer) {
+        return value(measured);
+    }
+    if is_formula(answer) || is_tex(answer) {
         return value(Cow::Borrowed(answer));
     }
-    if let Some(leading) = value::leading(answer) {
+    if let Some((_, said)) = answer.split_once(" equals ")
+        && let Some(leading) = value::leading(said)
+    {
+        return found(leading);
+    }
+    if let Some(mut leading) = value::leading(answer) {
+        leading.certain &= !goes_on(answer);
         return found(leading);
     }
     if let Some((said, _)) = answer.split_once(" (").filter(|_| answer.ends_with(')'))
@@ -359,6 +384,152 @@ fn reading(text: &str, end: usize, choice: bool) -> Clause<'_> {
         return found(only);
     }
     Clause::Text(Cow::Borrowed(answer))
+}
+
+/// Whether TeX is all there is: no blank stands outside of its groups.
+fn is_tex(text: &str) -> bool {
+    let mut depth = 0_usize;
+    text.contains('\\')
+        && text.chars().all(|c| {
+            match c {
+                '{' => depth += 1,
+                '}' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            depth > 0 || !c.is_whitespace()
+        })
+}
+
+/// A plain number with a unit or other words after it: "9 years old". A known unit stays.
+fn measured(text: &str) -> Option<Cow<'_, str>> {
+    let (number, words) = text.split_once(' ')?;
+    let is_plain = number.starts_with(|c: char| c.is_ascii_digit())
+        && number.ends_with(|c: char| c.is_ascii_digit())
+        && number
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b','));
+    let is_words = words
+        .chars()
+        .all(|c| c.is_alphabetic() || matches!(c, ' ' | '-' | '\'' | '’' | '.'));
+    if !is_plain || !is_words || !goes_on_with_unit(words) {
+        return None;
+    }
+    let first = words.split([' ', '.']).next()?;
+    if first == words && words.len() > 4 {
+        return None; // a noun, which the parser knows to ignore
+    }
+    Some(match vocabulary::unit(first) {
+        Some(_) => format!("{number} \\text{{{first}}}").into(),
+        // A letter is a variable, and a word that is read as mathematics has its meaning.
+        None if first.chars().count() < 3 && is_formula(text) => return None,
+        None => Cow::Borrowed(number),
+    })
+}
+
+/// Whether no word changes the number before it.
+fn goes_on_with_unit(words: &str) -> bool {
+    const CHANGES: &[&str] = &[
+        "times",
+        "percent",
+        "per",
+        "plus",
+        "minus",
+        "over",
+        "and",
+        "or",
+        "to",
+        "of",
+        "divided",
+        "multiplied",
+        "more",
+        "less",
+        "half",
+        "halves",
+        "third",
+        "thirds",
+        "quarters",
+        "fourths",
+        "fifths",
+        "hundred",
+        "thousand",
+        "thousands",
+        "million",
+        "millions",
+        "billion",
+        "billions",
+        "trillion",
+        "dozen",
+        "dozens",
+        "score",
+        "squared",
+        "cubed",
+        "factorial",
+        "choose",
+        "mod",
+        "modulo",
+        "point",
+        "hundredths",
+        "tenths",
+        "thousandths",
+        "millions",
+        "pi",
+        "millones",
+        "mil",
+        "mille",
+        "millionen",
+        "tausend",
+        "тысяч",
+        "миллион",
+        "миллионов",
+        "тысячи",
+        "млн",
+        "if",
+        "when",
+        "where",
+        "for",
+        "but",
+        "not",
+        "is",
+        "are",
+        "was",
+        "with",
+        "out",
+        "pairs",
+        "pair",
+        "x",
+        "e",
+        "i",
+        "ou",
+        "oder",
+        "o",
+        "или",
+        "und",
+        "et",
+        "y",
+    ];
+    words.split([' ', '-', '.']).all(|word| {
+        !CHANGES
+            .iter()
+            .any(|change| word.eq_ignore_ascii_case(change))
+    })
+}
+
+/// Whether a number goes on with a word that makes it another, or with a second number.
+fn goes_on(text: &str) -> bool {
+    let Some((number, words)) = text.split_once(' ') else {
+        return false;
+    };
+    let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+    let joins = [" and ", " plus ", " minus ", " each "]
+        .iter()
+        .any(|word| words.contains(word));
+    is_number
+        && (word(
+            words,
+            &["times", "plus", "minus", "more", "less", "divided"],
+        )
+        .is_some()
+            || joins && words.contains(|c: char| c.is_ascii_digit()) && !words.contains("between"))
 }
 
 /// Whether words only say what goes here: "[insert the value here]".
@@ -400,7 +571,7 @@ fn has_one_value(text: &str) -> bool {
         .filter(|piece| piece.contains(|c: char| c.is_numeric()))
         .count();
     match formulas {
-        0 => numbers == 1,
+        0 | 1 => numbers == 1,
         2 => text
             .split('$')
             .step_by(2)

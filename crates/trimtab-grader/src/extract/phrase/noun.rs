@@ -152,7 +152,8 @@ pub(super) fn prefix(text: &str, word: &str) -> Option<usize> {
     let mut length = 0;
     for expected in word.chars() {
         let found = characters.next()?;
-        if found != expected && found.to_lowercase().next() != Some(expected) {
+        let has_case = found < '\u{2000}'; // of the scripts of the words
+        if found != expected && !(has_case && found.to_lowercase().next() == Some(expected)) {
             return None;
         }
         length += found.len_utf8();
@@ -162,10 +163,9 @@ pub(super) fn prefix(text: &str, word: &str) -> Option<usize> {
 
 /// Whether the script of a letter has no spaces between words, or ends words with particles.
 pub(super) fn is_unspaced(letter: char) -> bool {
-    matches!(
-        letter,
-        '\u{e00}'..='\u{e7f}' | '\u{1100}'..='\u{11ff}' | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}'
-    )
+    let thai_or_kana = matches!(letter, '\u{e00}'..='\u{e7f}' | '\u{3040}'..='\u{30ff}');
+    let hangul = matches!(letter, '\u{1100}'..='\u{11ff}' | '\u{ac00}'..='\u{d7af}');
+    thai_or_kana || hangul || matches!(letter, '\u{3400}'..='\u{9fff}')
 }
 
 /// The length of the first of `words` that starts `text` and ends there.

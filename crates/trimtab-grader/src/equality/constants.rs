@@ -1,0 +1,86 @@
+//! Letters that are constants in one of the two answers: `I` and `j` for `i`, `E` for `e`, and the
+//! constant of integration.
+
+use super::names::named;
+use crate::expr::Expr;
+
+/// The two answers with the same letters for the same constants. `None` if no letter changes.
+pub(super) fn with_same_constants(gold: &Expr, answer: &Expr) -> Option<(Expr, Expr)> {
+    let pair = (plain_constants(gold, answer), plain_constants(answer, gold));
+    let changed = pair.0.is_some() || pair.1.is_some();
+    let gold = pair.0.unwrap_or_else(|| gold.clone());
+    let answer = pair.1.unwrap_or_else(|| answer.clone());
+    match same_constant(&gold, &answer) {
+        Some(renamed) => Some(renamed),
+        None => changed.then_some((gold, answer)),
+    }
+}
+
+/// The expression with `i` and `e` for the letters that program code and engineers use, if the
+/// other answer shows that they are meant.
+fn plain_constants(expr: &Expr, other: &Expr) -> Option<Expr> {
+    if matches!(expr, Expr::Symbol(_)) {
+        return None;
+    }
+    let has = |expr: &Expr, letter: &str| {
+        expr.any(|part| matches!(part, Expr::Symbol(name) if name == letter))
+    };
+    let has_i = |expr: &Expr| expr.any(|part| matches!(part, Expr::I));
+    let has_e = |expr: &Expr| expr.any(|part| matches!(part, Expr::E));
+    let free = |letter| has(expr, letter) && !has(other, letter);
+    let exponential = |part: &Expr| match part {
+        Expr::Power(parts) => matches!(parts.0, Expr::E) && has(&parts.1, "I"),
+        Expr::Call("exp", arguments) => arguments.iter().any(|inner| has(inner, "I")),
+        _ => false,
+    };
+    let capital_i = free("I") && !has_i(expr) && (has_i(other) || expr.any(exponential));
+    let j = free("j") && !has_i(expr) && has_i(other);
+    let capital_e = free("E") && !has_e(expr) && has_e(other);
+    if !(capital_i || j || capital_e) {
+        return None;
+    }
+    Some(expr.rewritten(&|part| match part {
+        Expr::Symbol(name) if capital_i && name == "I" || j && name == "j" => Some(Expr::I),
+        Expr::Symbol(name) if capital_e && name == "E" => Some(Expr::E),
+        _ => None,
+    }))
+}
+
+/// The two answers with one name for the constant of integration, if the names differ.
+fn same_constant(gold: &Expr, answer: &Expr) -> Option<(Expr, Expr)> {
+    let (wanted, given) = (constant(gold)?, constant(answer)?);
+    let is_capital = |name: &str| name.starts_with('C') || name.starts_with("const");
+    if wanted == given || !is_capital(wanted) && !is_capital(given) || holds(answer, wanted) {
+        return None;
+    }
+    let renamed = |expr: &Expr, from: &str| {
+        expr.rewritten(&|part| is_named(part, from).then(|| Expr::Symbol(wanted.to_owned())))
+    };
+    Some((renamed(gold, wanted), renamed(answer, given)))
+}
+
+/// The name of a constant that is added to other terms and occurs nowhere else.
+fn constant(expr: &Expr) -> Option<&str> {
+    let value = named(expr).map_or(expr, |named| named.value);
+    let Expr::Sum(terms) = value else { return None };
+    let mut names = terms.iter().filter_map(|term| match term {
+        Expr::Symbol(name) | Expr::Text(name) => matches!(
+            name.as_str(),
+            "C" | "c" | "K" | "k" | "C_0" | "C_1" | "c_1" | "const" | "constant"
+        )
+        .then_some(name.as_str()),
+        _ => None,
+    });
+    let name = names.next()?;
+    let mut count = 0;
+    expr.walk(&mut |part| count += usize::from(is_named(part, name)));
+    (count == 1 && names.next().is_none()).then_some(name)
+}
+
+fn holds(expr: &Expr, name: &str) -> bool {
+    expr.any(|part| is_named(part, name))
+}
+
+fn is_named(expr: &Expr, wanted: &str) -> bool {
+    matches!(expr, Expr::Symbol(name) | Expr::Text(name) if name == wanted)
+}
