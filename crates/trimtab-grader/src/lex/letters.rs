@@ -5,7 +5,7 @@ use crate::Reason;
 use crate::numeral;
 use crate::vocabulary;
 
-impl Lexer<'_, '_> {
+impl<'a> Lexer<'a, '_> {
     /// Whether the last token is a number, a group or a unit, so that a unit may follow.
     pub(super) fn after_value(&self) -> bool {
         let last = |back: usize| {
@@ -79,17 +79,7 @@ impl Lexer<'_, '_> {
             return Ok(());
         }
         if length == 1 {
-            self.at += 1;
-            let next = self.rest().trim_start();
-            // A lone x is a multiplication sign between numbers and before a power of ten.
-            let scientific = after_number && next.starts_with("10^");
-            let spaced = self.spaced && next.len() < self.rest().len();
-            let between = after_number && spaced && next.starts_with(|c: char| c.is_ascii_digit());
-            if word == "x" && (between || scientific) {
-                self.push(Token::Op('*'));
-            } else {
-                self.push(Token::Symbol(word));
-            }
+            self.single_letter(word, after_number);
             return Ok(());
         }
         let minutes = word == "min" && after_number && ends_unit(rest[length..].trim_start());
@@ -135,6 +125,21 @@ impl Lexer<'_, '_> {
         }
         self.at += length;
         Ok(())
+    }
+
+    /// Reads a letter that stands alone, which may be a multiplication sign.
+    fn single_letter(&mut self, word: &'a str, after_number: bool) {
+        self.at += 1;
+        let next = self.rest().trim_start();
+        // A lone x is a multiplication sign between numbers and before a power of ten.
+        let scientific = after_number && next.starts_with("10^");
+        let spaced = self.spaced && next.len() < self.rest().len();
+        let between = after_number && spaced && next.starts_with(|c: char| c.is_ascii_digit());
+        if word == "x" && (between || scientific) {
+            self.push(Token::Op('*'));
+        } else {
+            self.push(Token::Symbol(word));
+        }
     }
 
     /// Reads a sign before digits: `negative 5`. In `negative five` it is a part of the number.
