@@ -284,3 +284,13 @@ fn a_rounded_gold_stands_for_what_rounds_to_it() {
         Verdict::Wrong
     );
 }
+
+#[test]
+fn the_colon_of_a_proportion_announces_nothing() {
+    for text in ["(Answer) 2：1", "(Answer) 2:1", "The answer, then, 2：1"] {
+        assert!(!grade("1", text).verdict.is_correct(), "{text}");
+    }
+    for text in ["Answer (as a ratio)：1", "答案（比）：1"] {
+        assert!(grade("1", text).verdict.is_correct(), "{text}");
+    }
+}

@@ -121,6 +121,7 @@ fn verb(noun: &Noun, rest: &str) -> Link {
     let mut before = ' ';
     for (at, character) in rest.char_indices() {
         let starts_word = !before.is_alphanumeric() || is_unspaced(character);
+        let after_digit = before.is_ascii_digit();
         before = character;
         if starts_word && let Some(length) = word(&rest[at..], language.is) {
             let denies = word(&rest[at..], language.not).is_some();
@@ -130,8 +131,9 @@ fn verb(noun: &Noun, rest: &str) -> Link {
             return clause(if denies { at } else { at + length });
         }
         match character {
-            ':' | '：' if at < MAX_COLON_DISTANCE && noun.kind == Kind::Answer => {
-                return clause(at + 1);
+            // Behind a digit it is the colon of a proportion or a time.
+            ':' | '：' if at < MAX_COLON_DISTANCE && !after_digit && noun.kind == Kind::Answer => {
+                return clause(at + character.len_utf8());
             }
             '?' | '？' | '؟' => return Link::Question(noun.end + at + character.len_utf8()),
             '\n' | '。' | '!' | '।' => break,
