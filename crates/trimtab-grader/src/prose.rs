@@ -47,6 +47,9 @@ pub(crate) fn prose(tokens: &[Lexeme]) -> Option<Prose> {
             Token::Op(',') => letters.push(','),
             // A sign belongs to its number, and a colon may be that of a time.
             Token::Op(sign @ ('-' | '\'')) if number_behind => letters.push(sign),
+            Token::Op('-') if at == 0 && tokens.get(1).is_some_and(|next| !next.spaced) => {
+                letters.push('-');
+            }
             Token::Op(':') if number_before && number_behind => letters.push(':'),
             Token::Op(':' | ';' | '\'' | '-' | '(' | ')' | '{' | '}')
             | Token::Begin(_)
@@ -67,6 +70,10 @@ fn push_words(letters: &mut String, words: &str, keep_case: bool) {
         match character {
             '/' | '^' | '+' | '=' | '<' | '>' | '%' => letters.push(character),
             '-' if rest.peek().is_some_and(char::is_ascii_digit) => letters.push(character),
+            // The sign of a name, as in `-pi`, and not a dash.
+            '-' if letters.is_empty() && rest.peek().is_some_and(|next| next.is_alphabetic()) => {
+                letters.push(character);
+            }
             _ if !character.is_alphanumeric() => {}
             _ if keep_case => letters.push(character),
             _ => letters.extend(character.to_lowercase()),

@@ -568,12 +568,16 @@ fn a_sign_in_words_is_a_sign() {
         ("-2", "minus two"),
         (r"-\$5", "negative $5"),
         ("2", "5 minus 3"),
+        ("odd", "- odd"),
+        (r"-\pi", "-pi"),
     ]);
     unequal(&[
         ("2", "minus 2"),
         ("0.5", "negative 0.5"),
         ("3", "5 minus 3"),
         ("2", "negative two"),
+        (r"\pi", r"\text{-pi}"),
+        ("pi", "-pi"),
     ]);
 }
 

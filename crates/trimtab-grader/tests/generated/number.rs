@@ -240,7 +240,8 @@ fn decimal(number: Fraction, places: usize, language: &Language, all: &mut Spell
         "power of ten",
         format!("{}{digits} \\cdot 10^{{-{places}}}", sign(number.numerator)),
     );
-    if language.decimal_comma {
+    // With three decimals it may be a comma of thousands.
+    if language.decimal_comma && places != 3 {
         let comma = plain.replace('.', ",");
         all.rare("decimal comma", comma.clone());
         all.rare("decimal comma", comma.clone());
