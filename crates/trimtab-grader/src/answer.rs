@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::budget::Budget;
+use crate::clean::clean;
 use crate::expr::Expr;
 use crate::lex::{Commas, Lexeme, Token, lex};
 use crate::parse::parse;
@@ -23,7 +24,8 @@ pub(crate) const MAX_BYTES: usize = 8_192;
 /// assert!(!is_understood("a stopped clock is right twice a day"));
 /// ```
 pub fn is_understood(answer: &str) -> bool {
-    let answer = normalized(answer);
+    let answer = clean(answer);
+    let answer = normalized(&answer);
     let mut budget = Budget::new();
     answer.len() <= MAX_BYTES
         && lex(&answer, Commas::Thousands, &mut budget)
@@ -45,7 +47,7 @@ pub(crate) fn is_mathematics(text: &str) -> bool {
     parse(&tokens, Commas::Thousands, &mut budget).is_ok_and(|tree| !matches!(tree, Expr::Text(_)))
 }
 
-/// The text with one spelling for what has several: Unicode, HTML, doubled backslashes.
+/// The text with one spelling for what has several: Unicode, doubled backslashes.
 pub(crate) fn normalized(text: &str) -> Cow<'_, str> {
     let text = text.trim();
     if text.len() > MAX_BYTES {

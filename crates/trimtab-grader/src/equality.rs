@@ -177,6 +177,7 @@ impl Comparer<'_> {
         }
         let differs = self.because.len();
         if let Some(Equality::Equal) = other_commas(gold, answer, &gold_tree, &answer_tree, self) {
+            self.because.retain(|rule| !rule.is_difference());
             return self.equal_by(Rule::OtherComma);
         }
         self.because.truncate(differs);
@@ -184,6 +185,7 @@ impl Comparer<'_> {
             && let Some((gold, answer)) = constants::with_same_constants(gold, answer)
         {
             if self.compare_expected(&gold, &answer) == Equality::Equal {
+                self.because.retain(|rule| !rule.is_difference());
                 return self.equal_by(Rule::SameConstants);
             }
             self.because.truncate(differs);

@@ -1,25 +1,23 @@
-//! Unicode and HTML spellings of mathematics, rewritten in ASCII and LaTeX.
+//! Unicode spellings of mathematics, rewritten in ASCII and LaTeX.
 //!
-//! `１２` becomes `12`, `x²` becomes `x^{2}`, `½` becomes `\frac{1}{2}` and `&le;` becomes `\le`.
+//! `１２` becomes `12`, `x²` becomes `x^{2}`, and `½` becomes `\frac{1}{2}`.
 
 use std::borrow::Cow;
 
 mod characters;
-mod html;
 
 use characters::{accent, ascii, digit, fraction, latex, subscript, superscript};
 
-/// The text without typographic characters and HTML.
+/// The text without typographic characters.
 pub(crate) fn plain_spelling(text: &str) -> Cow<'_, str> {
-    if text.is_ascii() && !html::may_contain(text) {
+    if text.is_ascii() {
         return Cow::Borrowed(text);
     }
-    let text = html::decoded(text);
     let mut writer = Writer {
         out: String::with_capacity(text.len() + 16),
         accent: None,
     };
-    let mut rest = &*text;
+    let mut rest = text;
     while let Some(character) = rest.chars().next() {
         let length = if character.is_ascii() {
             writer.out.push(character);

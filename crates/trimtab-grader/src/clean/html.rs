@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::vocabulary;
+
 /// The length of the entity at the start of `text`, and its character.
 pub(super) fn entity(text: &str) -> Option<(usize, Cow<'static, str>)> {
     const MAX_NAME: usize = 10;
@@ -16,11 +18,14 @@ pub(super) fn entity(text: &str) -> Option<(usize, Cow<'static, str>)> {
         let character = char::from_u32(code).filter(|c| !c.is_control())?;
         return Some((end + 1, character.to_string().into()));
     }
-    let (_, character) = ENTITIES.iter().find(|(entity, _)| *entity == name)?;
-    Some((end + 1, (*character).into()))
+    if let Some((_, character)) = ENTITIES.iter().find(|(entity, _)| *entity == name) {
+        return Some((end + 1, (*character).into()));
+    }
+    let greek = vocabulary::is_greek(name).then(|| format!("\\{name} ").into())?;
+    Some((end + 1, greek))
 }
 
-const ENTITIES: [(&str, &str); 52] = [
+const ENTITIES: [(&str, &str); 50] = [
     ("amp", "&"),
     ("lt", "<"),
     ("gt", ">"),
@@ -55,16 +60,6 @@ const ENTITIES: [(&str, &str); 52] = [
     ("frac12", "½"),
     ("frac14", "¼"),
     ("frac34", "¾"),
-    ("pi", "π"),
-    ("theta", "θ"),
-    ("alpha", "α"),
-    ("beta", "β"),
-    ("gamma", "γ"),
-    ("lambda", "λ"),
-    ("mu", "μ"),
-    ("phi", "φ"),
-    ("sigma", "σ"),
-    ("omega", "ω"),
     ("cup", "∪"),
     ("cap", "∩"),
     ("isin", "∈"),
@@ -73,6 +68,14 @@ const ENTITIES: [(&str, &str); 52] = [
     ("euro", "€"),
     ("pound", "£"),
     ("lbrace", "{"),
+    ("frasl", "/"),
+    ("prime", "'"),
+    ("rsquo", "'"),
+    ("lsquo", "'"),
+    ("permil", "‰"),
+    ("yen", "¥"),
+    ("cent", "¢"),
+    ("hellip", "…"),
 ];
 
 /// The length of the tag at the start of `text`, and what replaces it.
@@ -120,6 +123,7 @@ pub(super) fn tag(text: &str) -> Option<(usize, Cow<'static, str>)> {
 
 const INLINE: &[&str] = &[
     "strong", "em", "span", "mark", "code", "tt", "kbd", "var", "big", "small", "font", "bold",
+    "math",
 ];
 const BLOCKS: &[&str] = &[
     "br",

@@ -1,5 +1,7 @@
 //! The letter of a choice in a text.
 
+use super::piece::is_unspaced;
+
 /// What announced words pick.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Pick<'a> {
@@ -165,11 +167,6 @@ fn is_alone(text: &str, at: usize) -> bool {
         && !after.is_some_and(is_bound_after)
         && !has_hyphen
         && !is_named
-}
-
-fn is_unspaced(letter: char) -> bool {
-    let thai_or_kana = matches!(letter, '\u{e00}'..='\u{e7f}' | '\u{3040}'..='\u{30ff}');
-    thai_or_kana || matches!(letter, '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}')
 }
 
 /// Whether "A" or "I" is a word of the sentence.

@@ -363,11 +363,12 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Whether a character is from a script that is written without blanks.
+/// Whether a character is from a script that has no blanks between words, or ends words with
+/// particles.
 pub(super) fn is_unspaced(character: char) -> bool {
     let code = u32::from(character);
-    matches!(code, 0x0E00..=0x0E7F | 0x3040..=0x30FF)
-        || matches!(code, 0x3400..=0x9FFF | 0xAC00..=0xD7AF)
+    let is_hangul = matches!(code, 0x1100..=0x11FF | 0xAC00..=0xD7AF);
+    is_hangul || matches!(code, 0x0E00..=0x0E7F | 0x3040..=0x30FF | 0x3400..=0x9FFF)
 }
 
 fn raised(character: char) -> bool {

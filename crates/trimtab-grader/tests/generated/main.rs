@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! TRIMTAB_GENERATED_SECONDS=3600 cargo test --release -p trimtab-grader --test generated \
-//!     -- --ignored --nocapture
+//!     -- --nocapture
 //! ```
 
 mod collection;
@@ -29,14 +29,14 @@ mod tape;
 mod unit;
 mod value;
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use report::{Counts, Failures};
 use row::{Row, row};
 use tape::Tape;
 use trimtab_grader::{Rules, check, grade};
 
-/// Rows of the test that always runs.
+/// Rows of a run whose length is not set.
 const ROWS: u64 = 8_000;
 
 /// The share of right rows that may be refused, and of wrong rows that may be accepted. The page on
@@ -91,48 +91,36 @@ fn run(seed: u64, counts: &mut Counts, failures: &mut Failures) -> bool {
     counts.add(&row, accepted);
     if accepted != row.expected {
         let small = smallest(tape, &row);
-        if failures.add(small.clone()) {
-            write_case(&small, seed);
-        }
+        failures.add(small);
     }
     true
 }
 
-/// Appends a failure to the file that `TRIMTAB_GENERATED_CASES` names.
-fn write_case(row: &Row, seed: u64) {
-    use std::io::Write as _;
-
-    let Ok(path) = std::env::var("TRIMTAB_GENERATED_CASES") else {
-        return;
-    };
-    let kind = format!("{}: {}", row.kind, row.parts.join(" + "));
-    let known = std::fs::read_to_string(&path).unwrap_or_default();
-    if known.contains(&serde_json::json!(kind).to_string()) {
-        return;
-    }
-    let mut file = std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path)
-        .expect("a file to append to");
-    let case = serde_json::json!({
-        "id": format!("generated-{seed}"),
-        "gold": row.gold,
-        "prediction": row.prediction,
-        "expected": row.expected,
-        "form": if row.alone { "answer" } else { "response" },
-        "kind": kind,
-    });
-    writeln!(file, "{case}").expect("a file that can be written");
-}
-
+/// Runs a fixed number of rows, or new ones for `TRIMTAB_GENERATED_SECONDS` and prints a report.
 #[test]
 fn few_generated_rows_fail() {
+    let seconds = std::env::var("TRIMTAB_GENERATED_SECONDS").ok();
+    let seconds: Option<u64> = seconds.map(|text| text.parse().expect("a number of seconds"));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let first = seconds.map_or(0, |_| now.map_or(1, |now| now.as_nanos() as u64));
+    let start = Instant::now();
+    let goes_on = |seed: u64| match seconds {
+        Some(seconds) => start.elapsed() < Duration::from_secs(seconds),
+        None => seed < ROWS,
+    };
     let (mut counts, mut failures) = (Counts::default(), Failures::default());
-    let rows = (0..ROWS)
-        .filter(|&seed| run(seed, &mut counts, &mut failures))
-        .count();
-    assert!(rows as u64 > ROWS / 2, "only {rows} rows have a label");
+    let (mut seed, mut rows) = (first, 0_u64);
+    while goes_on(seed) {
+        rows += u64::from(run(seed, &mut counts, &mut failures));
+        seed = seed.wrapping_add(1);
+    }
+    if seconds.is_some() {
+        let rate = rows as f64 / start.elapsed().as_secs_f64();
+        let (list, table) = (failures.list(), counts.table());
+        eprintln!("{list}\nfrom seed {first}: {rows} rows, {rate:.0} a second\n{table}");
+    }
+    let drawn = seed.wrapping_sub(first);
+    assert!(rows > drawn / 2, "only {rows} rows of {drawn} have a label");
     let [refused, accepted] = counts.failing_shares();
     assert!(
         refused < MOST_REFUSED,
@@ -146,50 +134,4 @@ fn few_generated_rows_fail() {
     );
     let unknown = failures.accepted_without(&KNOWN);
     assert!(unknown.is_empty(), "wrong rows are accepted: {unknown:#?}");
-}
-
-#[test]
-#[ignore = "runs for TRIMTAB_GENERATED_SECONDS"]
-#[expect(clippy::print_stdout, reason = "it prints a report")]
-fn generated_rows_for_a_long_time() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
-    let seconds = number("TRIMTAB_GENERATED_SECONDS").unwrap_or(10);
-    let start = Instant::now();
-    let mut seed = number("TRIMTAB_GENERATED_SEED").unwrap_or_else(|| {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        now.map_or(1, |now| now.as_nanos() as u64)
-    });
-    let (mut counts, mut failures, mut rows) = (Counts::default(), Failures::default(), 0_u64);
-    println!("seed {seed}");
-    while start.elapsed() < Duration::from_secs(seconds) {
-        for _ in 0..1000 {
-            seed = seed.wrapping_add(1);
-            rows += u64::from(run(seed, &mut counts, &mut failures));
-        }
-    }
-    println!("{}", failures.list());
-    println!(
-        "{rows} rows, {:.0} a second",
-        rows as f64 / start.elapsed().as_secs_f64()
-    );
-    println!("{}", counts.table());
-}
-
-#[test]
-#[ignore = "prints rows to read"]
-#[expect(clippy::print_stdout, reason = "it prints rows")]
-fn generated_rows_to_read() {
-    let start = std::env::var("TRIMTAB_GENERATED_SEED")
-        .ok()
-        .and_then(|text| text.parse().ok());
-    let start = start.unwrap_or(0_u64);
-    for row in (start..start + 150).filter_map(|seed| row(&mut Tape::random(seed))) {
-        println!(
-            "{} {:?} | {:?}  {:?}",
-            if row.expected { "right" } else { "WRONG" },
-            row.gold,
-            row.prediction,
-            row.parts
-        );
-    }
 }

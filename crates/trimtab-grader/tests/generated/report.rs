@@ -79,8 +79,8 @@ pub(crate) fn wilson(hits: u64, all: u64) -> String {
 pub(crate) struct Failures(BTreeMap<String, (u64, Row)>);
 
 impl Failures {
-    /// Adds a failure that was shrunk; returns whether its kind is new.
-    pub(crate) fn add(&mut self, row: Row) -> bool {
+    /// Adds a failure that was shrunk.
+    pub(crate) fn add(&mut self, row: Row) {
         let direction = if row.expected { "refused" } else { "accepted" };
         let mut parts = row.parts.clone();
         parts.sort_unstable();
@@ -93,7 +93,6 @@ impl Failures {
         if size(&row) < size(&entry.1) {
             entry.1 = row;
         }
-        entry.0 == 1
     }
 
     /// The wrong rows that were accepted, without those that have one of these parts.

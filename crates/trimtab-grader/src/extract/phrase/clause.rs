@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use super::announced;
 use super::language::Language;
-use super::noun::{is_unspaced, word};
+use super::noun::word;
+use crate::extract::piece::is_unspaced;
 use crate::extract::value::{self, Value, is_formula};
 use crate::extract::{AnswerSource, choice, formula};
 use crate::vocabulary;

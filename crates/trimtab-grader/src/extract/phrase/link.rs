@@ -1,6 +1,7 @@
 //! From a noun that announces an answer to the words that give it.
 
-use super::noun::{Kind, Noun, is_unspaced, word};
+use super::noun::{Kind, Noun, word};
+use crate::extract::piece::is_unspaced;
 
 /// Where the answer is, seen from the noun.
 pub(super) enum Link {

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use super::language::{LANGUAGES, Language};
+use crate::extract::piece::is_unspaced;
 
 /// How sure a noun announces an answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -159,13 +160,6 @@ pub(super) fn prefix(text: &str, word: &str) -> Option<usize> {
         length += found.len_utf8();
     }
     Some(length)
-}
-
-/// Whether the script of a letter has no spaces between words, or ends words with particles.
-pub(super) fn is_unspaced(letter: char) -> bool {
-    let thai_or_kana = matches!(letter, '\u{e00}'..='\u{e7f}' | '\u{3040}'..='\u{30ff}');
-    let hangul = matches!(letter, '\u{1100}'..='\u{11ff}' | '\u{ac00}'..='\u{d7af}');
-    thai_or_kana || hangul || matches!(letter, '\u{3400}'..='\u{9fff}')
 }
 
 /// The length of the first of `words` that starts `text` and ends there.

@@ -1,18 +1,6 @@
 //! Sets of real numbers in their notations, and answers that say there is none.
 
-use trimtab_grader::{Rules, check};
-
-/// Pairs of gold answer and answer, and whether the answer is accepted.
-fn table(cases: &[(&str, &str, bool)]) {
-    let faults: Vec<String> = cases
-        .iter()
-        .filter_map(|(gold, answer, accepted)| {
-            let verdict = check(gold, answer, &Rules::DEFAULT);
-            (verdict.is_correct() != *accepted).then(|| format!("{gold} and {answer}: {verdict:?}"))
-        })
-        .collect();
-    assert!(faults.is_empty(), "{faults:#?}");
-}
+use super::table;
 
 #[test]
 fn regions() {
