@@ -25,12 +25,14 @@ use trimtab_examples::{RulesArgs, exit_code, parse_flags};
 /// Grades answers and prints one JSON object a line, or with --explain how each came about.
 #[derive(Parser)]
 struct Args {
-    /// The cases: one JSON object `{id, gold, prediction, form?, expected?}` a line.
+    /// The cases: one JSON object `{id, gold, prediction, form?, expected?}` a line. `form` is
+    /// "response" (the default) or "answer", which has nothing to extract; `expected` is true or
+    /// false.
     #[arg(long, value_name = "FILE")]
     cases: PathBuf,
     #[command(flatten)]
     rules: RulesArgs,
-    /// Print a derivation of each verdict for people to read, in place of JSON.
+    /// Print a derivation of each verdict for people to read, in place of JSON; not with --json.
     #[arg(long, conflicts_with = "json")]
     explain: bool,
     /// Changes nothing: the output is JSON lines anyway.

@@ -3,6 +3,7 @@
 mod boxes;
 mod choice;
 mod digits;
+mod doubt;
 mod formula;
 mod message;
 mod part;
@@ -116,8 +117,22 @@ pub(crate) fn extract(text: &str, rules: Rules, choice: bool) -> Option<Found<'_
     }
 }
 
-/// The answer in a message.
+/// The answer in a message. It is not certain if it was cut out of a number.
 fn find(message: &str, rules: Rules, choice: bool) -> Option<Value<'_>> {
+    let value = find_in_tags(message, rules, choice)?;
+    let cut = match &value.text {
+        Cow::Borrowed(answer) => {
+            span(message, answer).is_some_and(|span| doubt::of_cut(message, &span))
+        }
+        Cow::Owned(_) => false,
+    };
+    Some(Value {
+        certain: value.certain && !cut,
+        ..value
+    })
+}
+
+fn find_in_tags(message: &str, rules: Rules, choice: bool) -> Option<Value<'_>> {
     let Some(content) = tag::content(message) else {
         return find_in(message, rules, choice);
     };
@@ -156,7 +171,12 @@ fn find_in(message: &str, rules: Rules, choice: bool) -> Option<Value<'_>> {
                 return Some(value);
             }
             if let Some(answer) = boxed(message, &boxes) {
-                return found(answer, AnswerSource::Box);
+                let last = boxes.last();
+                return Some(Value {
+                    text: answer,
+                    source: AnswerSource::Box,
+                    certain: !last.is_some_and(|last| doubt::of_box(message, &last.whole)),
+                });
             }
         }
     }

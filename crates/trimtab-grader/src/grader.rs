@@ -130,6 +130,9 @@ fn judge(gold: &str, answer: &str, rules: Rules, because: &mut Vec<Rule>) -> Ver
     if gold.is_empty() {
         return Verdict::Undecided(Reason::NotUnderstood);
     }
+    if is_struck_out(&answer) && !is_struck_out(&gold) {
+        return Verdict::Undecided(Reason::NotUnderstood);
+    }
     if gold == answer || same_text(&gold, &answer) || same_text(&whole, &answer) {
         because.push(Rule::SameText);
         return Verdict::Correct;
@@ -148,4 +151,9 @@ fn judge(gold: &str, answer: &str, rules: Rules, because: &mut Vec<Rule>) -> Ver
         Equality::Different => Verdict::Wrong,
         Equality::Unknown(reason) => Verdict::Undecided(reason),
     }
+}
+
+/// Whether Markdown strikes the whole text out: `~~12~~`.
+fn is_struck_out(text: &str) -> bool {
+    text.len() > 4 && text.starts_with("~~") && text.ends_with("~~")
 }

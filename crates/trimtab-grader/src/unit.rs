@@ -304,7 +304,7 @@ fn counted(word: &str) -> String {
 
 /// Whether a word changes or qualifies the value before it, so that it is not a unit.
 fn changes_value(word: &str) -> bool {
-    const QUALIFIERS: [&str; 27] = [
+    const QUALIFIERS: [&str; 40] = [
         "and",
         "are",
         "base",
@@ -332,6 +332,20 @@ fn changes_value(word: &str) -> bool {
         "over",
         "percent",
         "than",
+        // Words that judge.
+        "fewer",
+        "false",
+        "wrong",
+        "incorrect",
+        "rejected",
+        "invalid",
+        "impossible",
+        "extraneous",
+        "excluded",
+        "undefined",
+        "no",
+        "nope",
+        "never",
     ];
     const MONTHS: [&str; 11] = [
         "january",

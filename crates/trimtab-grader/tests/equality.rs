@@ -597,3 +597,18 @@ fn minutes_and_no_are_words() {
         ("No", "n"),
     ]);
 }
+
+#[test]
+fn words_that_judge_are_no_units() {
+    assert_eq!(check("12", "12 apples"), Verdict::Correct);
+    for answer in [
+        "12 wrong",
+        r"12\text{ wrong}",
+        "12 (rejected)",
+        "12 impossible",
+        "12 fewer",
+    ] {
+        assert_ne!(check("12", answer), Verdict::Correct, "{answer}");
+    }
+    assert_ne!(check("12", "~~12~~"), Verdict::Correct);
+}

@@ -294,3 +294,53 @@ fn the_colon_of_a_proportion_announces_nothing() {
         assert!(grade("1", text).verdict.is_correct(), "{text}");
     }
 }
+
+#[test]
+fn what_denies_or_doubts_an_answer_leaves_it_undecided() {
+    for text in [
+        r"The answer is not $\boxed{5}$.",
+        r"not \boxed{5}",
+        r"\boxed{5} is not the answer.",
+        r"$\boxed{5}$ is wrong.",
+        r"$-\boxed{5}$",
+        r"$x = \sqrt{\boxed{5}}$",
+        r"$\frac{\boxed{5}}{6}$",
+        "The answer is `5` or `6`",
+        "The answer is $5$ or 6.",
+        "The answer is 5 and/or 6",
+        "The answer is 5 but maybe 6.",
+        "The answer is 5, no wait, 6.",
+        "The answer is at least 5.",
+        "It is false that the answer is 5.",
+        "I doubt that the answer is 5.",
+        "The wrong answer is 5.",
+        "The answer would be 5 if we ignored friction.",
+        "12 5 wrong",
+    ] {
+        assert!(!grade("5", text).verdict.is_correct(), "{text}");
+    }
+    for text in [
+        r"So **$\boxed{5}$**.",
+        r"= \boxed{5}",
+        r"- \boxed{5}",
+        r"It is not 6 but $\boxed{5}$.",
+        r"$\boxed{5} \text{ cm}$",
+        "The answer would be 5.",
+        "I know that the answer is 5.",
+        "The answer is $5$ or 5.0.",
+        r"So \boxed{5}. Put it in \boxed{answer}.",
+    ] {
+        assert_eq!(grade("5", text).verdict, Verdict::Correct, "{text}");
+    }
+}
+
+#[test]
+fn a_long_number_is_not_cut() {
+    let gold = "1".repeat(512);
+    for length in [513, 600, 9_000] {
+        let text = format!("The answer is {}", "1".repeat(length));
+        assert!(!grade(&gold, &text).verdict.is_correct(), "{length}");
+    }
+    let (gold, text) = ("1".repeat(2_048), "1".repeat(9_000));
+    assert!(!grade(&gold, &text).verdict.is_correct());
+}

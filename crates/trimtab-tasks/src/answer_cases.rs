@@ -4,7 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use trimtab_grader::{AnswerSource, Grade, Rule, Rules, Verdict, grade, grade_answer};
 
@@ -13,9 +14,11 @@ use trimtab_grader::{AnswerSource, Grade, Rule, Rules, Verdict, grade, grade_ans
 pub struct AnswerCase {
     /// A string or a number, which the output repeats.
     pub id: Value,
-    /// The right answer.
+    /// The right answer. A number is read as its text.
+    #[serde(deserialize_with = "text_or_number")]
     pub gold: String,
     /// What a model wrote.
+    #[serde(deserialize_with = "text_or_number")]
     pub prediction: String,
     /// What the prediction is; a response if left out.
     pub form: Option<PredictionForm>,
@@ -78,7 +81,8 @@ impl AnswerCase {
             path: path.into(),
             source,
         })?;
-        bytes
+        let lines = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+        lines
             .split(|&byte| byte == b'\n')
             .enumerate()
             .filter(|(_, line)| !line.trim_ascii().is_empty())
@@ -93,6 +97,9 @@ impl AnswerCase {
     }
 
     fn parse(line: &[u8]) -> Result<Self, String> {
+        if !line.trim_ascii_start().starts_with(b"{") {
+            return Err("a line must be one JSON object `{id, gold, prediction, …}`".to_owned());
+        }
         let case: Self = serde_json::from_slice(line).map_err(|error| {
             // serde_json counts lines within what it was given, which is one line.
             let message = error.to_string();
@@ -130,6 +137,16 @@ impl AnswerCase {
             because: &grade.because,
             reason,
         }
+    }
+}
+
+fn text_or_number<'de, D: Deserializer<'de>>(source: D) -> Result<String, D::Error> {
+    match Value::deserialize(source)? {
+        Value::String(text) => Ok(text),
+        Value::Number(number) => Ok(number.to_string()),
+        _ => Err(D::Error::custom(
+            "`gold` and `prediction` must be texts or numbers",
+        )),
     }
 }
 
@@ -230,8 +247,31 @@ mod tests {
     fn malformed_lines_are_explained() {
         let error = case(r#"{"id": null, "gold": "4", "prediction": ""}"#).expect_err("no id");
         assert_eq!(error, "`id` is neither a string nor a number");
+        let error = case("[1, 2]").expect_err("an array");
+        assert_eq!(
+            error,
+            "a line must be one JSON object `{id, gold, prediction, …}`"
+        );
+        let error = case(r#"{"id": 1, "gold": null, "prediction": ""}"#).expect_err("no text");
+        assert!(error.contains("must be texts or numbers"), "{error}");
+        let number = case(r#"{"id": 1, "gold": 4, "prediction": 4.0}"#).expect("numbers");
+        assert_eq!(
+            (number.gold.as_str(), number.prediction.as_str()),
+            ("4", "4.0")
+        );
         let error = case(r#"{"id": 1}"#).expect_err("no gold");
         assert_eq!(error, "missing field `gold` at column 9");
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_text() {
+        let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+        let text = "\u{feff}{\"id\": 1, \"gold\": \"4\", \"prediction\": \"4\"}\r\n";
+        std::io::Write::write_all(&mut file, text.as_bytes()).expect("a writable file");
+        assert_eq!(
+            AnswerCase::read_jsonl(file.path()).expect("a case").len(),
+            1
+        );
     }
 
     #[test]

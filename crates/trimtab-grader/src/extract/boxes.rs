@@ -200,7 +200,8 @@ pub(super) fn last_without_braces(text: &str) -> Option<&str> {
 /// An empty box after a full one stays: the text takes its answer back.
 pub(super) fn drop_placeholders(text: &str, boxes: &mut Vec<Boxed>) {
     let is_full = |found: &Boxed| !is_placeholder(&text[found.content.clone()]);
-    if boxes.last().is_some_and(is_full) {
+    let is_empty = |found: &Boxed| text[found.content.clone()].trim().is_empty();
+    if boxes.iter().any(is_full) && !boxes.last().is_some_and(is_empty) {
         boxes.retain(is_full);
     } else if let Some(last) = boxes.pop()
         && boxes.iter().any(is_full)

@@ -12,6 +12,7 @@ use self::language::LANGUAGES;
 use self::link::{Link, link};
 use self::noun::{Kind, nouns};
 use super::AnswerSource;
+use super::doubt;
 use super::value::{self, Value};
 
 /// What a text announces.
@@ -56,9 +57,16 @@ pub(super) fn find(text: &str, choice: bool) -> Option<Announced<'_>> {
                 if noun.kind == Kind::Result && rest.contains(|c: char| c.is_ascii_digit()) {
                     continue;
                 }
+                let doubted = doubt::of_clause(&text[at..])
+                    || doubt::of_claim(text, noun.start)
+                    || is_hypothetical(&text[noun.end..at], &text[at..])
+                    || !choice && doubt::of_alternative(behind(&text[at..], &value, end));
                 return Some(match clause::retraction(rest) {
                     Some(length) => Announced::Nothing(at + end + length),
-                    None => Announced::Answer(value),
+                    None => Announced::Answer(Value {
+                        certain: value.certain && !doubted,
+                        ..value
+                    }),
                 });
             }
             Clause::Text(answer) if !needs_value && noun.kind == Kind::Answer => {
@@ -72,6 +80,19 @@ pub(super) fn find(text: &str, choice: bool) -> Option<Announced<'_>> {
         }
     }
     blocked.map(Announced::Nothing)
+}
+
+/// Whether an answer depends on a condition: "would be 5 if we ignored friction".
+fn is_hypothetical(link: &str, clause: &str) -> bool {
+    let sentence = clause.lines().next().unwrap_or_default();
+    let sentence = sentence.split(". ").next().unwrap_or_default();
+    link.contains("would") && sentence.contains(" if ")
+}
+
+/// The text behind a value, which ends at `end` if it is no part of the text.
+fn behind<'a>(text: &'a str, value: &Value, end: usize) -> &'a str {
+    let at = super::span(text, &value.text).map_or(end, |span| span.end);
+    &text[at..]
 }
 
 /// The answer that a text announces after it takes something back.

@@ -1,0 +1,182 @@
+//! What stands beside an answer and says that it may not be the answer.
+
+use std::ops::Range;
+
+/// Longest text beside an answer that is read, in bytes.
+const MAX_BYTES: usize = 160;
+
+/// Whether the sentence around a box denies it, or its formula goes on: `not \boxed{5}`,
+/// `\boxed{5} is wrong`, `\sqrt{\boxed{5}}`.
+pub(super) fn of_box(text: &str, whole: &Range<usize>) -> bool {
+    const DENIED_BEFORE: [&str; 9] = [
+        "not",
+        "never",
+        "n't",
+        "n’t",
+        "cannot be",
+        "不是",
+        "nicht",
+        "pas",
+        "не",
+    ];
+    const DENIED_AFTER: [&str; 12] = [
+        "is not",
+        "isn't",
+        "isn’t",
+        "is wrong",
+        "is incorrect",
+        "is false",
+        "would be wrong",
+        "is the wrong",
+        "cannot be",
+        "can't be",
+        "不是",
+        "ist nicht",
+    ];
+    const OPERATORS: [&str; 13] = [
+        "-", "−", "+", "/", "^", "\\cdot", "\\times", "\\div", "\\pm", "\\sqrt{", "\\frac{",
+        "\\dfrac{", "^{",
+    ];
+    let before = before(text, whole.start).trim_end();
+    let after = after(text, whole.end).trim_start();
+    let words = before.trim_end_matches(is_delimiter);
+    let denied = DENIED_BEFORE.iter().any(|word| ends_with(words, word))
+        || DENIED_AFTER
+            .iter()
+            .any(|words| starts_with(after.trim_start_matches(is_delimiter), words));
+    // A dash that opens a line is a list's.
+    let opens_line = before.trim_end_matches(['-', '*', '+', ' ']).is_empty();
+    let is_operand = OPERATORS.iter().any(|sign| before.ends_with(sign)) && !opens_line;
+    let is_raised = ["^", "\\cdot", "\\times", "}{"]
+        .iter()
+        .any(|sign| after.starts_with(sign));
+    denied || is_operand || is_raised
+}
+
+/// Whether a number goes on beyond an answer, which was cut out of it.
+pub(super) fn of_cut(text: &str, answer: &Range<usize>) -> bool {
+    let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+    let inside = &text[answer.clone()];
+    digit(inside.chars().next()) && digit(text[..answer.start].chars().next_back())
+        || digit(inside.chars().next_back()) && digit(text[answer.end..].chars().next())
+}
+
+/// Whether the words before "answer is" leave open whether it is: "I doubt that the answer is".
+pub(super) fn of_claim(text: &str, noun: usize) -> bool {
+    const DOUBTS: [&str; 12] = [
+        "false that",
+        "not true that",
+        "doubt that",
+        "doubt",
+        "wrong",
+        "incorrect",
+        "says",
+        "said",
+        "claims",
+        "claimed",
+        "thinks",
+        "thought",
+    ];
+    let mut words = before(text, noun).trim_end();
+    for article in ["the", "that", "the", "his", "her", "their"] {
+        if ends_with(words, article) && !DOUBTS.iter().any(|doubt| ends_with(words, doubt)) {
+            words = words[..words.len() - article.len()].trim_end();
+        }
+    }
+    DOUBTS.iter().any(|doubt| ends_with(words, doubt))
+}
+
+/// Whether an announced clause bounds, doubts or takes back its value, or gives another one too.
+pub(super) fn of_clause(clause: &str) -> bool {
+    const BOUNDS: [&str; 8] = [
+        "at least",
+        "at most",
+        "no more than",
+        "no less than",
+        "no fewer than",
+        "up to",
+        "somewhere",
+        "between",
+    ];
+    const DOUBTS: [&str; 9] = [
+        "no wait",
+        "no, wait",
+        ", wait",
+        "and/or",
+        "but maybe",
+        "or maybe",
+        "or perhaps",
+        "or possibly",
+        "he is wrong",
+    ];
+    let clause = &clause[..clause.floor_char_boundary(MAX_BYTES)];
+    let clause = clause.lines().next().unwrap_or_default();
+    let clause = clause.trim_start_matches(|c: char| c.is_whitespace() || is_delimiter(c));
+    BOUNDS.iter().any(|bound| starts_with(clause, bound))
+        || DOUBTS.iter().any(|doubt| contains(clause, doubt))
+}
+
+/// Whether another whole number follows the end of a formula or quotation: "`5` or `6`".
+pub(super) fn of_alternative(rest: &str) -> bool {
+    let rest = &rest[..rest.floor_char_boundary(MAX_BYTES)];
+    let rest = rest.trim_start_matches(|c: char| is_delimiter(c) || matches!(c, ' ' | ','));
+    let other = ["or ", "and/or "]
+        .iter()
+        .find_map(|word| rest.strip_prefix(word));
+    other.is_some_and(|other| {
+        let other = other.trim_start_matches(|c| is_delimiter(c) || matches!(c, '-' | '−'));
+        let digits = other.bytes().take_while(u8::is_ascii_digit).count();
+        // A decimal or a fraction may be the same value in another form.
+        let goes_on = other[digits..].trim_end_matches('.');
+        digits > 0 && !goes_on.starts_with(['.', '/', '%', '\\'])
+    })
+}
+
+/// The line before a position, up to the end of the sentence before.
+fn before(text: &str, at: usize) -> &str {
+    let start = text.floor_char_boundary(at.saturating_sub(MAX_BYTES));
+    let line = &text[start..at];
+    let line = line.rfind('\n').map_or(line, |end| &line[end + 1..]);
+    line.rfind(". ").map_or(line, |end| &line[end + 2..])
+}
+
+fn after(text: &str, at: usize) -> &str {
+    let rest = &text[at..];
+    &rest[..rest.floor_char_boundary(MAX_BYTES)]
+}
+
+fn is_delimiter(character: char) -> bool {
+    matches!(
+        character,
+        '$' | '*' | '_' | '`' | '"' | '(' | ')' | '\\' | '[' | ']' | ' '
+    )
+}
+
+/// Whether `text` ends with `words` in any case, as words of their own.
+fn ends_with(text: &str, words: &str) -> bool {
+    let Some(at) = text.len().checked_sub(words.len()) else {
+        return false;
+    };
+    text.is_char_boundary(at)
+        && text[at..].eq_ignore_ascii_case(words)
+        && (words.starts_with("n'") || words.starts_with("n’") || !follows_letter(text, at))
+}
+
+fn follows_letter(text: &str, at: usize) -> bool {
+    text[..at]
+        .chars()
+        .next_back()
+        .is_some_and(|c| c.is_ascii_alphanumeric())
+}
+
+/// Whether `text` starts with `words` in any case, as words of their own.
+fn starts_with(text: &str, words: &str) -> bool {
+    text.get(..words.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(words))
+        && !text[words.len()..].starts_with(|c: char| c.is_ascii_alphanumeric())
+}
+
+fn contains(text: &str, words: &str) -> bool {
+    text.char_indices()
+        .any(|(at, _)| starts_with(&text[at..], words))
+}
