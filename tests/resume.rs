@@ -32,6 +32,7 @@ use trimtab_model::tensor_file::{TensorFile, TensorFileError};
 use trimtab_model::{Precision, Pretrained};
 use trimtab_rl::checkpoint::CheckpointError;
 use trimtab_rl::optim::AdamWConfig;
+use trimtab_rl::reward::BuiltIn;
 use trimtab_rl::{Recipe, RecipeConfig, Run, RunError};
 use trimtab_tests::bundled_model;
 
@@ -63,8 +64,9 @@ fn a_run_reopened_after_every_step_ends_in_the_same_bytes() {
 
 #[test]
 fn the_reference_run_moves() {
-    // Whatever the rewards are, the moments in the first checkpoint move the vectors at every step
-    // but the last. There the cosine schedule has brought the learning rate to zero.
+    // Random rewards give every step a signal, whatever the model answers, and the moments in the
+    // first checkpoint move the vectors. In the last step the cosine schedule has brought the
+    // learning rate to zero.
     let norms: Vec<String> = String::from_utf8_lossy(&REFERENCE.last()[METRICS])
         .lines()
         .map(|line| {
@@ -670,6 +672,7 @@ static RECIPE: LazyLock<Recipe> = LazyLock::new(|| {
         warmup_steps: 2,
         keep_checkpoints: 1,
         seed: 9,
+        reward: BTreeMap::from([(BuiltIn::Correctness, 1.0), (BuiltIn::Random, 0.5)]),
         ..RecipeConfig::default()
     }
     .build()

@@ -14,6 +14,7 @@ use trimtab_model::{
     Completion, FinishReason, GenerateOptions, Precision, Pretrained, Request, Sampling, generate,
 };
 use trimtab_rl::advantage::Advantage;
+use trimtab_rl::checkpoint::{Identity, State};
 use trimtab_rl::gradient::{
     BackwardConfig, GroupLoss, LogprobGrads, group_gradient, group_logprobs,
 };
@@ -21,7 +22,7 @@ use trimtab_rl::loss::{KlConfig, KlPlace, LossConfig};
 use trimtab_rl::recipe::{Truncated, ValidationConfig, ZeroVariance};
 use trimtab_rl::reward::BuiltIn;
 use trimtab_rl::{
-    Preset, Recipe, RecipeConfig, Rewards, Run, RunError, StepOutput, TrainError, Trainer,
+    Preset, Recipe, RecipeConfig, Rewards, Run, RunError, Skipped, StepOutput, TrainError, Trainer,
 };
 use trimtab_steer::SteeringVectors;
 use trimtab_tests::{bundled_model, policy};
@@ -322,6 +323,50 @@ fn groups_with_one_reward_or_none_have_no_gradient() {
     }
 }
 
+/// All completions of a group are rewarded alike, after a step with a signal has given the moments
+/// something to push with. Without the guard AdamW would go on along its first moment.
+#[test]
+fn a_step_without_a_signal_leaves_vectors_and_optimiser_alone() {
+    for (name, kl, entropy_coef, is_left_alone) in [
+        ("rewards alone", 0.0, 0.0, true),
+        ("a penalty", 0.1, 0.0, false),
+        ("an entropy bonus", 0.0, 0.1, false),
+    ] {
+        let mut recipe = small(RecipeConfig::default());
+        recipe.kl.coef = kl;
+        recipe.loss.entropy_coef = entropy_coef;
+        let recipe = recipe.build().expect("a good recipe");
+        let trainer = Trainer::new(nano(), &recipe).expect("generated problems");
+        let differing = of_samples(&[Some(1.0), Some(0.0), Some(1.0), Some(0.0)]);
+        let mut trainer = trainer.with_rewards(differing);
+        let metrics = trainer.step().expect("a good step").metrics;
+        assert_eq!((metrics.signal_rate, &metrics.skipped), (1.0, &None));
+        let before = trainer.state().clone();
+        let mut trainer = trainer.with_rewards(of_samples(&[Some(1.0); 4]));
+        let metrics = trainer.step().expect("a good step").metrics;
+        assert_eq!(metrics.signal_rate, 0.0);
+        let mut after = trainer.state().clone();
+        assert_eq!(after.progress.step, 2);
+        assert_ne!(after.progress.cursor, before.progress.cursor);
+        (after.progress.step, after.progress.cursor) = (1, before.progress.cursor.clone());
+        let is_same = checkpoint_bytes(&after) == checkpoint_bytes(&before);
+        assert_eq!(is_same, is_left_alone, "{name}");
+        let told = is_left_alone.then_some(Skipped::NoSignal);
+        assert_eq!(metrics.skipped, told, "{name}");
+    }
+}
+
+/// Vectors, moments and counters as a checkpoint has them.
+fn checkpoint_bytes(state: &State) -> Vec<u8> {
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    let identity = Identity {
+        recipe_sha256: String::new(),
+        base_sha256: String::new(),
+    };
+    state.write(file.path(), &identity).expect("finite numbers");
+    fs::read(file.path()).expect("a file")
+}
+
 /// Rewards by the number of the sample.
 fn of_samples(rewards: &[Option<f32>]) -> Rewards {
     let rewards = rewards.to_vec();
@@ -355,7 +400,7 @@ fn steps_that_are_not_finite_are_skipped_and_reported() {
         .expect("a skipped step")
         .expect("a step")
         .metrics;
-    let reason = metrics.skipped.expect("not finite");
+    let reason = metrics.skipped.expect("not finite").to_string();
     assert!(reason.contains("completion 0"), "{reason}");
     assert!(reason.contains("nano-gsm/train/"), "{reason}");
     assert_eq!(metrics.vector_norms, [0.0; 4]);

@@ -99,6 +99,22 @@ impl<'a> Batch<'a> {
         }
     }
 
+    /// Number of groups with an advantage that is not zero, in a completion that counts.
+    pub(crate) fn groups_with_signal(&self) -> usize {
+        let groups = self.groups.iter();
+        groups
+            .filter(|group| group.has_advantage(self.recipe))
+            .count()
+    }
+
+    /// Whether an update has a gradient: from an advantage, from the entropy bonus, or from a
+    /// penalty for leaving the base. `has_moved` says whether the policy has left it.
+    pub(crate) fn has_gradient(&self, has_moved: bool) -> bool {
+        let recipe = self.recipe;
+        let is_pulled = recipe.loss.entropy_coef > 0.0 || has_penalty(recipe) && has_moved;
+        self.groups_with_signal() > 0 || is_pulled && self.tokens > 0
+    }
+
     /// Mean estimate of the sampling policy's divergence from the unsteered model, in nats per
     /// token.
     pub(crate) fn kl(&self) -> Option<f64> {
@@ -120,11 +136,17 @@ impl<'a> Batch<'a> {
 
 impl BatchGroup<'_> {
     /// Whether the group changes the gradient.
-    pub(crate) fn has_signal(&self, recipe: &Recipe) -> bool {
-        let mut advantages = self.advantages.as_slice().iter();
-        advantages.any(|&advantage| advantage != 0.0)
-            || recipe.loss.entropy_coef > 0.0
-            || has_penalty(recipe)
+    pub(crate) fn has_gradient(&self, recipe: &Recipe) -> bool {
+        self.has_advantage(recipe) || recipe.loss.entropy_coef > 0.0 || has_penalty(recipe)
+    }
+
+    /// Whether a completion that counts has an advantage that is not zero.
+    fn has_advantage(&self, recipe: &Recipe) -> bool {
+        let rollouts = self.group.rollouts.iter();
+        let mut counted = rollouts
+            .zip(self.advantages.completions())
+            .filter(|(rollout, _)| counts(recipe, rollout));
+        counted.any(|(_, advantages)| advantages.iter().any(|&advantage| advantage != 0.0))
     }
 
     /// The loss of each completion under a policy with these log-probabilities.

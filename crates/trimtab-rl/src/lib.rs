@@ -45,7 +45,7 @@ mod trainer;
 pub mod value;
 
 pub use evaluation::evaluate;
-pub use metrics::StepMetrics;
+pub use metrics::{Skipped, StepMetrics};
 pub use policy::Policy;
 pub use recipe::{Preset, Recipe, RecipeConfig};
 pub use reward::Rewards;

@@ -33,6 +33,8 @@ pub struct StepMetrics {
     pub truncation_rate: f64,
     /// Share of groups whose rewards were all equal, or that had none.
     pub zero_variance_rate: f64,
+    /// Share of groups with an advantage that is not zero, in a completion that counts in the loss.
+    pub signal_rate: f64,
     /// Loss of the policy, without the entropy bonus, in the first update.
     pub loss: f64,
     /// Norm of the gradient before clipping, in the first update.
@@ -66,7 +68,44 @@ pub struct StepMetrics {
     pub explained_variance: Option<f64>,
     /// Why the parameters were not updated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub skipped: Option<String>,
+    pub skipped: Option<Skipped>,
+}
+
+/// Why a step made no update. It left the parameters, their moments and the count of updates alone.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(from = "String", into = "String")]
+pub enum Skipped {
+    /// Every advantage was zero, and no penalty or bonus had a gradient.
+    NoSignal,
+    /// A loss, a gradient or a parameter was not finite. The text says which.
+    NonFinite(String),
+}
+
+const NO_SIGNAL: &str = "no group has a signal";
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoSignal => NO_SIGNAL,
+            Self::NonFinite(reason) => reason,
+        })
+    }
+}
+
+impl From<String> for Skipped {
+    fn from(reason: String) -> Self {
+        if reason == NO_SIGNAL {
+            Self::NoSignal
+        } else {
+            Self::NonFinite(reason)
+        }
+    }
+}
+
+impl From<Skipped> for String {
+    fn from(skipped: Skipped) -> Self {
+        skipped.to_string()
+    }
 }
 
 /// An evaluation on the validation problems, a line of `validation.jsonl`.
@@ -117,7 +156,7 @@ impl fmt::Display for StepMetrics {
             write!(f, ", kl {kl:.4}")?;
         }
         if let Some(reason) = &self.skipped {
-            write!(f, ", SKIPPED: {reason}")?;
+            write!(f, ", no update: {reason}")?;
         }
         Ok(())
     }
@@ -151,6 +190,7 @@ impl StepMetrics {
                 rollout.completion.finish_reason == FinishReason::Length
             }),
             zero_variance_rate: equal.count() as f64 / groups.len() as f64,
+            signal_rate: 0.0,
             loss: 0.0,
             grad_norm: 0.0,
             learning_rate: 0.0,

@@ -13,7 +13,7 @@ use crate::advantage::{Advantage, has_variance};
 use crate::batch::Batch;
 use crate::checkpoint::State;
 use crate::data::{Data, DataError};
-use crate::metrics::StepMetrics;
+use crate::metrics::{Skipped, StepMetrics};
 use crate::policy::{Policy, RolloutPolicy};
 use crate::recipe::{Recipe, ZeroVariance};
 use crate::reward::{RewardError, Rewards};
@@ -150,6 +150,7 @@ impl<'a> Trainer<'a> {
         let kept = self.filter(&groups);
         let mut batch = self.batch(&policy, kept);
         let mut metrics = StepMetrics::from_groups(step, &groups);
+        metrics.signal_rate = batch.groups_with_signal() as f64 / groups.len() as f64;
         metrics.kl = batch.kl();
         let mut next = self.state.clone();
         next.progress.step = step;
@@ -157,12 +158,16 @@ impl<'a> Trainer<'a> {
         match self.update_policy(&mut batch, &mut next) {
             Ok(updates) => {
                 next.progress.skipped_in_row = 0;
-                metrics.add_updates(&updates, batch.tokens);
+                if updates.is_empty() {
+                    metrics.skipped = Some(Skipped::NoSignal);
+                } else {
+                    metrics.add_updates(&updates, batch.tokens);
+                }
                 self.fit_value(&batch, &mut next, &mut metrics);
             }
             Err(reason) => {
                 self.skip_update(&mut next, &reason)?;
-                metrics.skipped = Some(reason);
+                metrics.skipped = Some(Skipped::NonFinite(reason));
             }
         }
         self.state = next;

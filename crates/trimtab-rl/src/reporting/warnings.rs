@@ -1,6 +1,6 @@
 //! Early warnings: what the metrics say about a run that learns nothing, and what to try.
 
-use crate::metrics::StepMetrics;
+use crate::metrics::{Skipped, StepMetrics};
 
 /// A problem of a run, with advice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +77,8 @@ pub fn warnings(metrics: &[StepMetrics]) -> Vec<Warning> {
             found.push(Warning::Truncation);
         }
     }
-    if metrics.last().is_some_and(|step| step.skipped.is_some()) {
+    let skipped = metrics.last().and_then(|step| step.skipped.as_ref());
+    if matches!(skipped, Some(Skipped::NonFinite(_))) {
         found.push(Warning::Skipped);
     }
     found
@@ -128,7 +129,7 @@ mod tests {
         );
         assert_eq!(of(|m, _| m.truncation_rate = 0.6), [Warning::Truncation]);
         assert_eq!(
-            of(|m, _| m.skipped = Some("why".to_owned())),
+            of(|m, _| m.skipped = Some(Skipped::NonFinite("why".to_owned()))),
             [Warning::Skipped]
         );
     }

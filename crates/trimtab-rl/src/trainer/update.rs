@@ -23,12 +23,18 @@ pub(super) struct BatchGradient {
 
 impl Trainer<'_> {
     /// Does all updates with a batch. An error says which value is not finite.
+    ///
+    /// A batch without a gradient makes none. With a gradient of zero, AdamW would still move the
+    /// parameters along its first moment, and the moments would decay.
     pub(super) fn update_policy(
         &self,
         batch: &mut Batch,
         state: &mut State,
     ) -> Result<Vec<UpdateMetrics>, String> {
         let mut updates = vec![];
+        if !batch.has_gradient(state.progress.updates > 0) {
+            return Ok(updates);
+        }
         for _ in 0..self.recipe.loss.num_iterations {
             let mut gradient = self.batch_gradient(batch, &state.adapter)?;
             gradient.metrics.grad_norm =
@@ -82,7 +88,7 @@ impl Trainer<'_> {
         };
         for micro_batch in micro_batches(&batch.groups, self.recipe.micro_batch_tokens) {
             let gradient = |group: &BatchGroup| {
-                group.has_signal(self.recipe).then(|| {
+                group.has_gradient(self.recipe).then(|| {
                     let loss = group.loss(self.recipe);
                     group_gradient(&self.autodiff, &policy, &loss, &self.recipe.backward)
                 })
