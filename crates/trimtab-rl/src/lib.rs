@@ -30,6 +30,7 @@ mod data;
 pub mod evaluation;
 mod export;
 pub mod gradient;
+mod length;
 mod log;
 pub mod loss;
 mod metrics;

@@ -8,6 +8,7 @@ use trimtab_model::FinishReason;
 use trimtab_tasks::Outcome;
 
 use crate::advantage::has_variance;
+use crate::length::length_p95;
 use crate::rollout::{Group, Rollout};
 
 /// The figures of one step, a line of `metrics.jsonl`.
@@ -25,16 +26,27 @@ pub struct StepMetrics {
     pub unrewarded: usize,
     /// Share of completions with the right answer.
     pub accuracy: f64,
-    /// Share of completions with a closed box.
+    /// Share of completions with an answer in the form that the recipe asks for: a closed box.
     pub format_rate: f64,
+    /// Share of right answers among the completions with that form. `None` if none has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy_given_format: Option<f64>,
     /// Mean length in tokens.
     pub mean_length: f64,
+    /// 95th percentile of the length in tokens; where more than 5 % were cut, an estimate of what it
+    /// would be without `max_new_tokens`. `None` if too few completions ended by themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub length_p95: Option<f64>,
     /// Share of completions that were cut at `max_new_tokens`.
     pub truncation_rate: f64,
     /// Share of groups whose rewards were all equal, or that had none.
     pub zero_variance_rate: f64,
     /// Share of groups with an advantage that is not zero, in a completion that counts in the loss.
     pub signal_rate: f64,
+    /// Share of groups in which every completion is right.
+    pub solve_all_rate: f64,
+    /// Share of groups in which no completion is right.
+    pub solve_none_rate: f64,
     /// Loss of the policy, without the entropy bonus, in the first update.
     pub loss: f64,
     /// Norm of the gradient before clipping, in the first update.
@@ -140,10 +152,14 @@ impl fmt::Display for StepMetrics {
         }
         write!(
             f,
-            ", right {}, format {}, length {:.1}, entropy {:.3}, clipped {}, grad {:.1e}",
+            ", right {}, format {}, right given format {}, length {:.1}, cut off {}, \
+             groups with a signal {}, entropy {:.3}, clipped {}, grad {:.1e}",
             percent(self.accuracy),
             percent(self.format_rate),
+            self.accuracy_given_format.map_or("n/a".to_owned(), percent),
             self.mean_length,
+            percent(self.truncation_rate),
+            percent(self.signal_rate),
             self.entropy,
             percent(self.clip_fraction),
             self.grad_norm,
@@ -176,21 +192,26 @@ impl StepMetrics {
             .filter_map(|rollout| rollout.score.sum.map(f64::from))
             .collect();
         let reward = rewards.iter().sum::<f64>() / rewards.len() as f64;
-        let equal = groups
-            .iter()
-            .filter(|group| !has_variance(&group.rewards()));
+        let accuracy = share(&|rollout| is_right(rollout));
+        let format_rate = share(&|rollout| rollout.grade.extracted.is_some());
+        let group_share = |wanted: &dyn Fn(&Group) -> bool| {
+            groups.iter().filter(|group| wanted(group)).count() as f64 / groups.len() as f64
+        };
         Self {
             step,
             reward: (!rewards.is_empty()).then_some(reward),
             unrewarded: rollouts().count() - rewards.len(),
-            accuracy: share(&|rollout| rollout.grade.verdict.is_correct()),
-            format_rate: share(&|rollout| rollout.grade.extracted.is_some()),
+            accuracy,
+            format_rate,
+            // A right answer has the form.
+            accuracy_given_format: (format_rate > 0.0).then(|| accuracy / format_rate),
             mean_length: tokens as f64 / count,
-            truncation_rate: share(&|rollout| {
-                rollout.completion.finish_reason == FinishReason::Length
-            }),
-            zero_variance_rate: equal.count() as f64 / groups.len() as f64,
+            length_p95: groups_length_p95(groups),
+            truncation_rate: share(&|rollout| is_cut(rollout)),
+            zero_variance_rate: group_share(&|group| !has_variance(&group.rewards())),
             signal_rate: 0.0,
+            solve_all_rate: group_share(&|group| group.rollouts.iter().all(is_right)),
+            solve_none_rate: group_share(&|group| !group.rollouts.iter().any(is_right)),
             loss: 0.0,
             grad_norm: 0.0,
             learning_rate: 0.0,
@@ -225,6 +246,25 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
+fn is_right(rollout: &Rollout) -> bool {
+    rollout.grade.verdict.is_correct()
+}
+
+fn is_cut(rollout: &Rollout) -> bool {
+    rollout.completion.finish_reason == FinishReason::Length
+}
+
+fn groups_length_p95(groups: &[Group]) -> Option<f64> {
+    let rollouts = groups.iter().flat_map(|group| &group.rollouts);
+    let (cut, ended): (Vec<&Rollout>, Vec<&Rollout>) = rollouts.partition(|one| is_cut(one));
+    let lens = |rollouts: &[&Rollout]| -> Vec<usize> {
+        let rollouts = rollouts.iter();
+        rollouts.map(|one| one.completion.tokens.len()).collect()
+    };
+    let limit = lens(&cut).into_iter().max().unwrap_or(0);
+    length_p95(&lens(&ended), cut.len(), limit)
+}
+
 /// Mean of each reward over the rollouts where it applies.
 fn reward_means(groups: &[Group]) -> BTreeMap<String, f64> {
     let mut sums: BTreeMap<&str, (f64, usize)> = BTreeMap::new();
@@ -239,4 +279,40 @@ fn reward_means(groups: &[Group]) -> BTreeMap<String, f64> {
     sums.into_iter()
         .map(|(name, (sum, count))| (name.to_owned(), sum / count as f64))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe::Recipe;
+    use crate::rollout::tests::group;
+
+    #[test]
+    fn figures_of_hand_made_groups() {
+        let mut groups = [
+            group(&[r"so \boxed{4}", r"\boxed{4}"], "4"),
+            group(&["no box at all", r"\boxed{5}"], "4"),
+            group(&[r"\boxed{4}", "it is 4"], "4"),
+        ];
+        groups[1].rollouts[0].completion.finish_reason = FinishReason::Length;
+        let rewards = Recipe::default().rewards();
+        rewards.score(&mut groups).expect("finite rewards");
+        let metrics = StepMetrics::from_groups(1, &groups);
+        let thirds = |share: f64| (3.0 * share).round() as i64;
+        assert_eq!(metrics.accuracy, 0.5);
+        assert_eq!(thirds(metrics.format_rate), 2);
+        assert_eq!(metrics.accuracy_given_format, Some(0.75));
+        assert_eq!(
+            [metrics.solve_all_rate, metrics.solve_none_rate].map(thirds),
+            [1, 1]
+        );
+        assert_eq!(thirds(metrics.zero_variance_rate), 2);
+        assert_eq!(metrics.truncation_rate, 1.0 / 6.0);
+        let line = metrics.to_string();
+        let shown =
+            "right 50.0 %, format 66.7 %, right given format 75.0 %, length 2.0, cut off 16.7 %";
+        assert!(line.contains(shown), "{line}");
+        let none = StepMetrics::from_groups(1, &[group(&["a", "b"], "4")]);
+        assert_eq!(none.accuracy_given_format, None);
+    }
 }

@@ -63,6 +63,9 @@ fn scalars(metrics: &StepMetrics, validation: Option<&Validation>) -> Vec<u8> {
             "train/zero_variance_rate".to_owned(),
             metrics.zero_variance_rate,
         ),
+        ("train/signal_rate".to_owned(), metrics.signal_rate),
+        ("train/solve_all_rate".to_owned(), metrics.solve_all_rate),
+        ("train/solve_none_rate".to_owned(), metrics.solve_none_rate),
         ("policy/loss".to_owned(), metrics.loss),
         ("policy/entropy".to_owned(), metrics.entropy),
         ("policy/clip_fraction".to_owned(), metrics.clip_fraction),
@@ -77,6 +80,8 @@ fn scalars(metrics: &StepMetrics, validation: Option<&Validation>) -> Vec<u8> {
         named.push(("policy/vector_norm".to_owned(), norm.into()));
     }
     let optional = [
+        ("train/accuracy_given_format", metrics.accuracy_given_format),
+        ("train/length_p95", metrics.length_p95),
         ("policy/kl", metrics.kl),
         ("value/loss", metrics.value_loss),
         ("value/explained_variance", metrics.explained_variance),

@@ -159,11 +159,23 @@ impl Curves<'_> {
             self.shares("Format rate", "completions with a box", |step| {
                 Some(step.format_rate)
             }),
+            self.shares("Accuracy given format", "completions with a box", |step| {
+                step.accuracy_given_format
+            }),
             self.shares("Truncation rate", "completions cut at the limit", |step| {
                 Some(step.truncation_rate)
             }),
             self.shares("Zero-variance rate", "groups with equal rewards", |step| {
                 Some(step.zero_variance_rate)
+            }),
+            self.shares("Signal rate", "groups with an advantage", |step| {
+                Some(step.signal_rate)
+            }),
+            self.shares("All solved", "groups with right answers only", |step| {
+                Some(step.solve_all_rate)
+            }),
+            self.shares("None solved", "groups without a right answer", |step| {
+                Some(step.solve_none_rate)
             }),
             self.values("Entropy", "nats per token", |step| Some(step.entropy)),
             self.values("KL to the unsteered model", "nats per token", |step| {
