@@ -10,6 +10,7 @@
 mod args;
 
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -47,32 +48,65 @@ fn run(args: &Args) -> Result<()> {
     train(&mut run, &base, args, &stop)?;
     let (result, report) = (run.export()?, write_report(&run, &base, &args.out)?);
     if args.json {
+        let best = run.best().map(
+            |best| json!({ "step": best.step, "accuracy": best.accuracy, "vectors": best.result }),
+        );
         let summary = json!({
-            "steps": run.step(), "last": run.metrics().last(),
-            "validation": run.validations().last(), "vectors": result,
-            "report": report, "out": args.out,
+            "steps": run.step(), "steps_without_update": steps_without_update(&run),
+            "last": run.metrics().last(), "validation": run.validations().last(),
+            "vectors": result, "best": best, "report": report, "out": args.out,
         });
-        say!("{summary}")?;
-    } else {
-        say!(
-            "{} steps\nresult: {}\nreport: {}",
-            run.step(),
-            result.display(),
-            report.display()
-        )?;
+        return Ok(say!("{summary}")?);
     }
-    Ok(())
+    summarise(&run, &result)?;
+    Ok(say!("report: {}", report.display())?)
+}
+
+fn steps_without_update(run: &Run) -> usize {
+    let steps = run.metrics().iter();
+    steps.filter(|step| step.skipped.is_some()).count()
+}
+
+/// Prints where the result is, and the best step beside the last.
+fn summarise(run: &Run, result: &Path) -> io::Result<()> {
+    match steps_without_update(run) {
+        0 => say!("{} steps", run.step())?,
+        count => say!("{} steps, {count} of them without an update", run.step())?,
+    }
+    say!("result: {}", result.display())?;
+    let (Some(best), Some(last)) = (run.best(), run.validations().last()) else {
+        return Ok(());
+    };
+    let [best_accuracy, last_accuracy] =
+        [best.accuracy, last.outcome.accuracy].map(|share| format!("{:.1} %", 100.0 * share));
+    match best.result {
+        Some(path) => say!(
+            "best:   {}\n\
+             step {}: {best_accuracy} of the validation problems, after the last step \
+             {last_accuracy}",
+            path.display(),
+            best.step,
+        ),
+        None => say!(
+            "best:   the base: {best_accuracy} of the validation problems, after the last step \
+             {last_accuracy}; docs/when-training-gets-worse.md says what to try"
+        ),
+    }
 }
 
 fn train(run: &mut Run, base: &Pretrained, args: &Args, stop: &Stop) -> Result<()> {
     let bar = progress("training", run.recipe().steps).with_position(run.step());
     bar.reset_eta();
+    if run.step() == 0 && run.recipe().validation.every > 0 {
+        bar.set_message("measures the base on the validation problems");
+    }
     let mut warned = vec![];
     loop {
         let started = Instant::now();
         let Some(output) = run.advance()? else { break };
         let speed = output.metrics.tokens as f64 / started.elapsed().as_secs_f64();
-        let line = format!("{}, {speed:.0} tokens/s", output.metrics);
+        let validation = validation(run);
+        let line = format!("{}{validation}, {speed:.0} tokens/s", output.metrics);
         bar.set_position(run.step());
         if bar.is_hidden() {
             note!("step {}: {line}", run.step())?;
@@ -96,6 +130,18 @@ fn train(run: &mut Run, base: &Pretrained, args: &Args, stop: &Stop) -> Result<(
     }
     bar.finish_and_clear();
     Ok(())
+}
+
+/// The moving accuracy on the validation problems and the best step, for the line of a step.
+fn validation(run: &Run) -> String {
+    let (Some(last), Some(best)) = (run.validations().last(), run.best()) else {
+        return String::new();
+    };
+    let [moving, best_accuracy] = [last.moving_accuracy, best.accuracy].map(|share| 100.0 * share);
+    format!(
+        ", validation {moving:.1} % (best {best_accuracy:.1} % at step {})",
+        best.step
+    )
 }
 
 /// Prints the first completion of a group.

@@ -9,15 +9,47 @@ use trimtab_steer::{Adapter, Form, SteeringFile, SteeringFileError, TokenFilter}
 
 use crate::recipe::Recipe;
 
-/// A steering file.
-const STEERING: &str = "steering.safetensors";
-/// A PEFT folder.
-const ADAPTER: &str = "adapter";
-/// A checkpoint folder.
-const MODEL: &str = "model";
-
 /// What a run may leave as its result, and the report on it.
-pub(crate) const RESULTS: [&str; 4] = [STEERING, ADAPTER, MODEL, "report.html"];
+pub(crate) const RESULTS: [&str; 7] = [
+    "steering.safetensors",
+    "adapter",
+    "model",
+    "best-steering.safetensors",
+    "best-adapter",
+    "best-model",
+    "report.html",
+];
+
+/// The step that a result is of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kept {
+    Last,
+    /// That with the highest accuracy on the validation problems.
+    Best,
+}
+
+/// Where a run writes its result: a steering file, a PEFT folder or a checkpoint folder.
+pub(crate) fn result_path(folder: &Path, kept: Kept, recipe: &Recipe) -> PathBuf {
+    let is_everywhere = recipe.steer.token_filter == TokenFilter::default();
+    let [
+        steering,
+        adapter,
+        model,
+        best_steering,
+        best_adapter,
+        best_model,
+        _,
+    ] = RESULTS;
+    let [last, best] = match recipe.steer.form {
+        Form::Full(_) => [model, best_model],
+        Form::Lora(_) if is_everywhere => [adapter, best_adapter],
+        _ => [steering, best_steering],
+    };
+    folder.join(match kept {
+        Kept::Last => last,
+        Kept::Best => best,
+    })
+}
 
 /// Why the result could not be written.
 #[expect(missing_docs, reason = "the messages document the variants")]
@@ -51,29 +83,22 @@ pub(crate) fn check(base: &Pretrained, recipe: &Recipe) -> Result<(), ResultErro
     }
 }
 
-/// Writes what was trained into `folder`, and returns the path.
+/// Writes what was trained to `path`, which [`result_path`] gave.
 ///
 /// Weights become a checkpoint folder, LoRA a PEFT folder, and vectors a steering file.
 pub(crate) fn export(
-    folder: &Path,
+    path: &Path,
     base: &Pretrained,
     adapter: &Adapter,
     step: u64,
     recipe: &Recipe,
-) -> Result<PathBuf, ResultError> {
+) -> Result<(), ResultError> {
     match adapter.form() {
-        Form::Full(_) => {
-            let path = folder.join(MODEL);
-            adapter.write_checkpoint(&base.path, &path)?;
-            Ok(path)
-        }
+        Form::Full(_) => adapter.write_checkpoint(&base.path, path)?,
         Form::Lora(_) if recipe.steer.token_filter == TokenFilter::default() => {
-            let path = folder.join(ADAPTER);
-            adapter.write_peft(&path, &base.path.to_string_lossy())?;
-            Ok(path)
+            adapter.write_peft(path, &base.path.to_string_lossy())?;
         }
         _ => {
-            let path = folder.join(STEERING);
             let settings = serde_json::to_value(recipe).expect("a recipe is plain data");
             let file = SteeringFile::from_adapter(
                 adapter,
@@ -82,8 +107,8 @@ pub(crate) fn export(
                 step,
                 settings,
             );
-            file.write(&path)?;
-            Ok(path)
+            file.write(path)?;
         }
     }
+    Ok(())
 }

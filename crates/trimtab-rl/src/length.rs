@@ -6,9 +6,9 @@ const SHARE: f64 = 0.95;
 /// 95th percentile of the length of completions in tokens, from the lengths of those that `ended`
 /// by themselves and the number that were `cut` at `limit`.
 ///
-/// If at most 5 % were cut, it is the percentile of the sample. Otherwise it is extrapolated from an
-/// exponential tail: beyond the median `a` of those that ended, a completion ends at each token with
-/// the same probability `1/t`. The estimate of `t` with the largest likelihood, where some lengths
+/// If at most 5 % were cut, it is the percentile of the sample. Otherwise it is extrapolated from
+/// an exponential tail: beyond the median `a` of those that ended, a completion ends at each token
+/// with the same probability `1/t`. The estimate of `t` with the largest likelihood, where some lengths
 /// are only known to exceed the limit, is
 ///
 /// ```text

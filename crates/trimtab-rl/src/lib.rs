@@ -43,6 +43,7 @@ pub mod rollout;
 pub mod run;
 mod token_values;
 mod trainer;
+mod validation;
 pub mod value;
 
 pub use evaluation::evaluate;

@@ -1,11 +1,10 @@
-//! Figures of the steps of a run, and of its evaluations.
+//! Figures of the steps of a run.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use trimtab_model::FinishReason;
-use trimtab_tasks::Outcome;
 
 use crate::advantage::has_variance;
 use crate::length::length_p95;
@@ -33,8 +32,8 @@ pub struct StepMetrics {
     pub accuracy_given_format: Option<f64>,
     /// Mean length in tokens.
     pub mean_length: f64,
-    /// 95th percentile of the length in tokens; where more than 5 % were cut, an estimate of what it
-    /// would be without `max_new_tokens`. `None` if too few completions ended by themselves.
+    /// 95th percentile of the length in tokens; where more than 5 % were cut, an estimate of what
+    /// it would be without `max_new_tokens`. `None` if too few completions ended by themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub length_p95: Option<f64>,
     /// Share of completions that were cut at `max_new_tokens`.
@@ -118,15 +117,6 @@ impl From<Skipped> for String {
     fn from(skipped: Skipped) -> Self {
         skipped.to_string()
     }
-}
-
-/// An evaluation on the validation problems, a line of `validation.jsonl`.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-pub struct Validation {
-    /// The step after which it was made.
-    pub step: u64,
-    /// The result.
-    pub outcome: Outcome,
 }
 
 /// The figures of one update.

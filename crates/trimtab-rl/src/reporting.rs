@@ -7,5 +7,7 @@ mod warnings;
 
 pub(crate) use completions::ShownCompletions;
 pub(crate) use events::{EVENTS, Events};
-pub use report::{Answer, BaseModel, Example, Measured, RunReport, TaskOutcomes, TokenRow};
+pub use report::{
+    Answer, BaseModel, BestStep, Example, Measured, RunReport, TaskOutcomes, TokenRow,
+};
 pub use warnings::{Warning, warnings};

@@ -15,16 +15,16 @@ use trimtab_tasks::{Item, Outcome, Sample};
 pub use crate::data::DataError;
 pub use crate::export::ResultError;
 pub use crate::log::LogError;
-pub use crate::metrics::Validation;
+pub use crate::validation::Validation;
 
 use crate::checkpoint::{CheckpointError, Identity, checkpoint_path, checkpoints};
 use crate::evaluation::evaluate;
-use crate::export::{RESULTS, check, export};
+use crate::export::{Kept, RESULTS, check, export, result_path};
 use crate::log::{self, LineStep, LogContents};
 use crate::metrics::StepMetrics;
 use crate::recipe::Recipe;
 use crate::reporting::{
-    self, BaseModel, Events, Measured, RunReport, ShownCompletions, TaskOutcomes, Warning,
+    self, BaseModel, BestStep, Events, Measured, RunReport, ShownCompletions, TaskOutcomes, Warning,
 };
 use crate::reward::Rewards;
 use crate::rollout::{Group, Rollout, RolloutError, stop_texts};
@@ -138,7 +138,7 @@ impl<'a> Run<'a> {
         write_atomically(&path, config.as_bytes()).map_err(io_error(&path))?;
         let path = folder.join(reporting::EVENTS);
         let events = Events::rewrite(&path, &logs.metrics, &logs.validations);
-        Ok(Self {
+        let run = Self {
             folder: folder.into(),
             base,
             recipe,
@@ -151,7 +151,9 @@ impl<'a> Run<'a> {
             shown,
             events: events.map_err(io_error(&path))?,
             _lock: lock,
-        })
+        };
+        run.keep_best()?; // a killed process may not have done it
+        Ok(run)
     }
 
     /// Replaces the rewards that the recipe names.
@@ -188,6 +190,17 @@ impl<'a> Run<'a> {
         &self.validations
     }
 
+    /// The best step by these evaluations, and where what was trained up to it is.
+    pub fn best(&self) -> Option<BestStep> {
+        let best = Validation::best(&self.validations)?;
+        let path = || result_path(&self.folder, Kept::Best, self.recipe);
+        Some(BestStep {
+            step: best.step,
+            accuracy: best.outcome.accuracy,
+            result: (best.step > 0).then(path),
+        })
+    }
+
     /// What was damaged when the run was opened: newer checkpoints, and lines of the logs.
     pub fn damaged(&self) -> &[RunError] {
         &self.damaged
@@ -201,6 +214,8 @@ impl<'a> Run<'a> {
     /// Does one step and saves it. `None` when all steps of the recipe are done.
     ///
     /// The logs are written first, then the checkpoint. A step counts once it is in a checkpoint.
+    /// The evaluations of `validation.every` come before the first step, after every so many, and
+    /// after the last. If the step is the best so far, its result is [kept](Self::best).
     ///
     /// # Errors
     ///
@@ -209,27 +224,27 @@ impl<'a> Run<'a> {
         if self.step() >= self.recipe.steps {
             return Ok(None);
         }
+        let every = self.recipe.validation.every;
+        if self.step() == 0 && every > 0 && self.validations.is_empty() {
+            self.validate()?;
+        }
         let output = self.trainer.step()?;
         let metrics = &output.metrics;
         self.append(METRICS, [metrics])?;
         self.append(COMPLETIONS, output.groups.iter().flat_map(Group::records))?;
         self.shown.add(&output.groups);
-        let every = self.recipe.validation.every;
-        if every > 0 && metrics.step.is_multiple_of(every) {
-            let validation = self.validate()?;
-            self.append(VALIDATION, [&validation])?;
-            self.validations.push(validation);
-        }
-        let validation = self.validations.last();
-        let validation = validation.filter(|one| one.step == metrics.step);
-        self.events
-            .append(metrics, validation)
-            .map_err(io_error(&self.folder.join(reporting::EVENTS)))?;
+        let events = self.folder.join(reporting::EVENTS);
+        self.events.append(metrics).map_err(io_error(&events))?;
         self.metrics.push(metrics.clone());
         let is_last = metrics.step == self.recipe.steps;
-        if is_last || metrics.step.is_multiple_of(self.recipe.checkpoint_every) {
+        let is_validated = every > 0 && (is_last || metrics.step.is_multiple_of(every));
+        if is_validated {
+            self.validate()?;
+        }
+        if is_last || is_validated || metrics.step.is_multiple_of(self.recipe.checkpoint_every) {
             self.save()?;
         }
+        self.keep_best()?;
         Ok(Some(output))
     }
 
@@ -243,9 +258,25 @@ impl<'a> Run<'a> {
     ///
     /// PEFT cannot name the projections of the model, or writing fails.
     pub fn export(&self) -> Result<PathBuf, RunError> {
+        self.write_result(Kept::Last)
+    }
+
+    fn write_result(&self, kept: Kept) -> Result<PathBuf, RunError> {
+        let path = result_path(&self.folder, kept, self.recipe);
         let adapter = &self.trainer.state.adapter;
-        let path = export(&self.folder, self.base, adapter, self.step(), self.recipe)?;
+        export(&path, self.base, adapter, self.step(), self.recipe)?;
         Ok(path)
+    }
+
+    /// Writes the result of the present step as the best if it is that.
+    ///
+    /// It comes after the checkpoint, so the best before it is not lost with a process that dies.
+    fn keep_best(&self) -> Result<(), RunError> {
+        let best = Validation::best(&self.validations).map(|best| best.step);
+        if self.step() > 0 && best == Some(self.step()) {
+            self.write_result(Kept::Best)?;
+        }
+        Ok(())
     }
 
     /// What `report.html` shows of the run so far.
@@ -265,6 +296,7 @@ impl<'a> Run<'a> {
             recipe: self.recipe.clone(),
             metrics: self.metrics.clone(),
             validations: self.validations.clone(),
+            best: self.best(),
             tasks: self.validation_outcomes().into_iter().collect(),
             tokens: vec![],
             examples: self.shown.examples(),
@@ -280,7 +312,10 @@ impl<'a> Run<'a> {
             return None;
         };
         let measured = |validation: &Validation| Measured {
-            label: format!("step {}", validation.step),
+            label: match validation.step {
+                0 => "base".to_owned(),
+                step => format!("step {step}"),
+            },
             outcome: validation.outcome.clone(),
         };
         Some(TaskOutcomes {
@@ -315,8 +350,8 @@ impl<'a> Run<'a> {
         Ok(trainer.replay(step, index, sample)?)
     }
 
-    /// Evaluates the policy on the validation problems.
-    fn validate(&self) -> Result<Validation, RunError> {
+    /// Evaluates the policy on the validation problems, and logs the result.
+    fn validate(&mut self) -> Result<(), RunError> {
         let decoding = Decoding {
             samples: self.recipe.validation.samples,
             temperature: self.recipe.temperature,
@@ -336,10 +371,13 @@ impl<'a> Run<'a> {
         );
         let samples: Vec<Vec<Vec<Sample>>> = batches.collect::<Result<_, _>>()?;
         let outcome = Outcome::of(&samples.concat()).expect("there are validation problems");
-        Ok(Validation {
-            step: self.step(),
-            outcome,
-        })
+        let validation = Validation::new(self.step(), outcome, &self.validations);
+        self.append(VALIDATION, [&validation])?;
+        let events = self.folder.join(reporting::EVENTS);
+        let appended = self.events.append_validation(&validation);
+        appended.map_err(io_error(&events))?;
+        self.validations.push(validation);
+        Ok(())
     }
 
     /// Writes the checkpoint, then removes those that are not kept any more.

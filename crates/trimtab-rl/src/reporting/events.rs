@@ -10,7 +10,8 @@ use std::path::Path;
 
 use trimtab_model::file::write_atomically;
 
-use crate::metrics::{StepMetrics, Validation};
+use crate::metrics::StepMetrics;
+use crate::validation::Validation;
 
 /// The event file of a run.
 pub(crate) const EVENTS: &str = "events.out.tfevents.0.trimtab";
@@ -22,33 +23,51 @@ pub(crate) const EVENTS: &str = "events.out.tfevents.0.trimtab";
 pub(crate) struct Events(File);
 
 impl Events {
-    /// Writes the file again with the steps so far, and keeps it open.
+    /// Writes the file again with the steps and evaluations so far, and keeps it open.
     pub(crate) fn rewrite(
         path: &Path,
         metrics: &[StepMetrics],
         validations: &[Validation],
     ) -> io::Result<Self> {
         let mut bytes = record(&event(0, &[(3, Field::Bytes(b"brain.Event:2".to_vec()))]));
-        for step in metrics {
-            let validation = validations.iter().find(|one| one.step == step.step);
-            bytes.extend(record(&scalars(step, validation)));
-        }
+        let steps = metrics.iter().map(|one| (one.step, step_event(one)));
+        let evaluations = validations
+            .iter()
+            .map(|one| (one.step, validation_event(one)));
+        let mut events: Vec<(u64, Vec<u8>)> = steps.chain(evaluations).collect();
+        events.sort_by_key(|(step, _)| *step); // a step stays before its evaluation
+        bytes.extend(events.iter().flat_map(|(_, event)| record(event)));
         write_atomically(path, &bytes)?;
         Ok(Self(OpenOptions::new().append(true).open(path)?))
     }
 
-    /// Adds a step, and the evaluation after it if there was one.
-    pub(crate) fn append(
-        &mut self,
-        metrics: &StepMetrics,
-        validation: Option<&Validation>,
-    ) -> io::Result<()> {
-        self.0.write_all(&record(&scalars(metrics, validation)))
+    /// Adds a step.
+    pub(crate) fn append(&mut self, metrics: &StepMetrics) -> io::Result<()> {
+        self.0.write_all(&record(&step_event(metrics)))
+    }
+
+    /// Adds an evaluation.
+    pub(crate) fn append_validation(&mut self, validation: &Validation) -> io::Result<()> {
+        self.0.write_all(&record(&validation_event(validation)))
     }
 }
 
+/// The event with all scalars of an evaluation.
+fn validation_event(validation: &Validation) -> Vec<u8> {
+    let outcome = &validation.outcome;
+    let named = [
+        ("validation/accuracy", outcome.accuracy),
+        ("validation/moving_accuracy", validation.moving_accuracy),
+        ("validation/mean_length", outcome.mean_length),
+    ];
+    scalars(
+        validation.step,
+        named.map(|(name, value)| (name.to_owned(), value)),
+    )
+}
+
 /// The event with all scalars of a step.
-fn scalars(metrics: &StepMetrics, validation: Option<&Validation>) -> Vec<u8> {
+fn step_event(metrics: &StepMetrics) -> Vec<u8> {
     let norms = metrics.vector_norms.iter().map(|norm| norm * norm);
     let reward = metrics
         .reward
@@ -85,19 +104,16 @@ fn scalars(metrics: &StepMetrics, validation: Option<&Validation>) -> Vec<u8> {
         ("policy/kl", metrics.kl),
         ("value/loss", metrics.value_loss),
         ("value/explained_variance", metrics.explained_variance),
-        (
-            "validation/accuracy",
-            validation.map(|one| one.outcome.accuracy),
-        ),
-        (
-            "validation/mean_length",
-            validation.map(|one| one.outcome.mean_length),
-        ),
     ];
     let optional = optional.into_iter();
     named.extend(optional.filter_map(|(name, value)| Some((name.to_owned(), value?))));
     let parts = metrics.parts.iter();
     named.extend(parts.map(|(name, &value)| (format!("reward/{name}"), value)));
+    scalars(metrics.step, named)
+}
+
+/// The event with these scalars of a step.
+fn scalars(step: u64, named: impl IntoIterator<Item = (String, f64)>) -> Vec<u8> {
     let mut summary = vec![];
     for (tag, value) in named {
         let mut entry = vec![];
@@ -105,7 +121,7 @@ fn scalars(metrics: &StepMetrics, validation: Option<&Validation>) -> Vec<u8> {
         put(&mut entry, 2, &Field::Float(value as f32));
         put(&mut summary, 1, &Field::Bytes(entry));
     }
-    event(metrics.step, &[(5, Field::Bytes(summary))])
+    event(step, &[(5, Field::Bytes(summary))])
 }
 
 /// A value of a protocol buffer.

@@ -10,14 +10,15 @@ mod format;
 mod page;
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use trimtab_model::file::write_atomically;
 use trimtab_tasks::Outcome;
 
-use crate::metrics::{StepMetrics, Validation};
+use crate::metrics::StepMetrics;
 use crate::recipe::Recipe;
+use crate::validation::Validation;
 
 /// Everything that the page shows.
 #[derive(Clone, Debug, Serialize)]
@@ -34,6 +35,8 @@ pub struct RunReport {
     pub metrics: Vec<StepMetrics>,
     /// Evaluations on the validation problems so far.
     pub validations: Vec<Validation>,
+    /// The best of them.
+    pub best: Option<BestStep>,
     /// Accuracy before and after. The first task gives the headline; without one, training does.
     pub tasks: Vec<TaskOutcomes>,
     /// Tokens that each layer's vector raises and lowers.
@@ -46,6 +49,17 @@ pub struct RunReport {
     pub peak_memory_bytes: Option<u64>,
     /// The command that repeats the run.
     pub command: Option<String>,
+}
+
+/// The step with the highest accuracy on the validation problems.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BestStep {
+    /// Number of the step; 0 for the base.
+    pub step: u64,
+    /// Its accuracy. As the best of several it is too high by chance.
+    pub accuracy: f64,
+    /// What was trained up to that step. `None` for the base.
+    pub result: Option<PathBuf>,
 }
 
 /// What the page says of the base model.

@@ -45,6 +45,7 @@ pub(super) fn render(report: &RunReport) -> String {
             task => report.recipe.task.to_string(),
             steps => report.metrics.last().map_or(0, |step| step.step),
             tokens_sampled => tokens,
+            best_file => report.best.as_ref().and_then(best_file),
             advice,
             skipped,
             window => 2 * half_window + 1,
@@ -57,6 +58,12 @@ pub(super) fn render(report: &RunReport) -> String {
             recipe_text => report.recipe.to_toml(),
         })
         .expect("the template fits its values")
+}
+
+/// The name in the run folder.
+fn best_file(best: &super::BestStep) -> Option<String> {
+    let name = best.result.as_ref()?.file_name()?;
+    Some(name.to_string_lossy().into_owned())
 }
 
 fn same_problem(example: &super::Example) -> bool {
@@ -242,9 +249,11 @@ mod tests {
     use trimtab_tasks::Outcome;
 
     use super::*;
-    use crate::metrics::Validation;
     use crate::recipe::Recipe;
-    use crate::reporting::report::{Answer, BaseModel, Example, Measured, TaskOutcomes, TokenRow};
+    use crate::reporting::report::{
+        Answer, BaseModel, BestStep, Example, Measured, TaskOutcomes, TokenRow,
+    };
+    use crate::validation::tests::validations;
 
     fn outcome(accuracy: f64, accuracy_given_format: Option<f64>) -> Outcome {
         Outcome {
@@ -303,6 +312,7 @@ mod tests {
             recipe: Recipe::default(),
             metrics: vec![step(1, 0.25), step(2, 0.75)],
             validations: vec![],
+            best: None,
             tasks: vec![TaskOutcomes {
                 task: text(),
                 note: text(),
@@ -386,12 +396,23 @@ mod tests {
             truncation_rate: 0.6,
             ..step(number, 0.5)
         }));
-        run.validations = vec![Validation {
-            step: 2,
-            outcome: outcome(0.4, None),
-        }];
+        run.validations = validations(&[0.25, 0.4, 0.375]);
+        run.best = Some(BestStep {
+            step: 10,
+            accuracy: 0.4,
+            result: Some("runs/one/best-steering.safetensors".into()),
+        });
         let page = render(&run).replace('\u{a0}', " ");
-        assert!(page.contains("after step 2: 40.00 %"), "the measurement");
+        assert!(page.contains("after step 10: 40.00 %"), "the measurement");
+        let best = "is that after step 10, 40.0 %: <code>best-steering.safetensors</code>";
+        assert!(page.contains(best), "the best step");
+        assert!(page.contains("After step 20 it is 37.5 %"), "the last step");
+        run.best = Some(BestStep {
+            step: 0,
+            accuracy: 0.4,
+            result: None,
+        });
+        assert!(render(&run).contains("No step is better than the base"));
         assert!(page.contains("try a larger max_new_tokens"), "the advice");
     }
 }
