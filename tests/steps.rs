@@ -547,6 +547,9 @@ fn measurements_and_rare_checkpoints_change_no_vector() {
     );
     assert!(whole == cut, "a stop changes the files");
     assert!(plain["metrics.jsonl"] == whole["metrics.jsonl"]);
+    let warnings = String::from_utf8_lossy(&whole["warnings.jsonl"]).into_owned();
+    let said = r#""symptom":"truncation""#; // 24 tokens are not enough
+    assert!(warnings.contains(said), "{warnings}");
     let validation = String::from_utf8_lossy(&whole["validation.jsonl"]).into_owned();
     let lines = validation.lines().map(|line| {
         let line: serde_json::Value = serde_json::from_str(line).expect("JSON");

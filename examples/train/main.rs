@@ -100,7 +100,6 @@ fn train(run: &mut Run, base: &Pretrained, args: &Args, stop: &Stop) -> Result<(
     if run.step() == 0 && run.recipe().validation.every > 0 {
         bar.set_message("measures the base on the validation problems");
     }
-    let mut warned = vec![];
     loop {
         let started = Instant::now();
         let Some(output) = run.advance()? else { break };
@@ -112,11 +111,9 @@ fn train(run: &mut Run, base: &Pretrained, args: &Args, stop: &Stop) -> Result<(
             note!("step {}: {line}", run.step())?;
         }
         bar.set_message(line);
-        let warnings = run.warnings();
-        for warning in warnings.iter().filter(|warning| !warned.contains(*warning)) {
-            bar.suspend(|| note!("step {}: warning: {}", run.step(), warning.advice()))?;
+        for warning in run.warnings().iter().filter(|one| one.step == run.step()) {
+            bar.suspend(|| note!("step {}: warning: {}", warning.step, warning.advice))?;
         }
-        warned = warnings;
         if args.show {
             bar.suspend(|| output.groups.first().map_or(Ok(()), show))?;
         }

@@ -8,8 +8,8 @@ const SHARE: f64 = 0.95;
 ///
 /// If at most 5 % were cut, it is the percentile of the sample. Otherwise it is extrapolated from
 /// an exponential tail: beyond the median `a` of those that ended, a completion ends at each token
-/// with the same probability `1/t`. The estimate of `t` with the largest likelihood, where some lengths
-/// are only known to exceed the limit, is
+/// with the same probability `1/t`. The estimate of `t` with the largest likelihood, where some
+/// lengths are only known to exceed the limit, is
 ///
 /// ```text
 /// t = sum over all (length - a, if positive) / number that ended beyond a

@@ -27,6 +27,7 @@ mod batch;
 pub mod checkpoint;
 mod checkpointed_forward;
 mod data;
+pub mod diagnosis;
 pub mod evaluation;
 mod export;
 pub mod gradient;

@@ -37,13 +37,22 @@ pub(crate) fn append(
     path: &Path,
     lines: impl IntoIterator<Item = impl Serialize>,
 ) -> io::Result<()> {
-    let mut text = String::new();
-    for line in lines {
-        text += &serde_json::to_string(&line).expect("a record is plain data");
-        text.push('\n');
+    let text = self::lines(lines);
+    if text.is_empty() {
+        return Ok(());
     }
     let mut file = OpenOptions::new().create(true).append(true).open(path)?;
     file.write_all(text.as_bytes())
+}
+
+/// Records as lines.
+pub(crate) fn lines(records: impl IntoIterator<Item = impl Serialize>) -> String {
+    let mut text = String::new();
+    for record in records {
+        text += &serde_json::to_string(&record).expect("a record is plain data");
+        text.push('\n');
+    }
+    text
 }
 
 /// Waits until the disk holds what was added to a log. A log that does not exist holds nothing.

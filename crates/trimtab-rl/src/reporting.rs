@@ -1,13 +1,11 @@
-//! What a person sees of a run: `report.html`, TensorBoard files, warnings.
+//! What a person sees of a run: `report.html` and TensorBoard files.
 
 mod completions;
 mod events;
 mod report;
-mod warnings;
 
 pub(crate) use completions::ShownCompletions;
 pub(crate) use events::{EVENTS, Events};
 pub use report::{
     Answer, BaseModel, BestStep, Example, Measured, RunReport, TaskOutcomes, TokenRow,
 };
-pub use warnings::{Warning, warnings};

@@ -18,13 +18,14 @@ pub use crate::log::LogError;
 pub use crate::validation::Validation;
 
 use crate::checkpoint::{CheckpointError, Identity, checkpoint_path, checkpoints};
+use crate::diagnosis::{History, Warning, warnings};
 use crate::evaluation::evaluate;
 use crate::export::{Kept, RESULTS, check, export, result_path};
 use crate::log::{self, LineStep, LogContents};
 use crate::metrics::StepMetrics;
 use crate::recipe::Recipe;
 use crate::reporting::{
-    self, BaseModel, BestStep, Events, Measured, RunReport, ShownCompletions, TaskOutcomes, Warning,
+    self, BaseModel, BestStep, Events, Measured, RunReport, ShownCompletions, TaskOutcomes,
 };
 use crate::reward::Rewards;
 use crate::rollout::{Group, Rollout, RolloutError, stop_texts};
@@ -41,6 +42,7 @@ pub struct Run<'a> {
     validation_items: Vec<Item>,
     metrics: Vec<StepMetrics>,
     validations: Vec<Validation>,
+    warnings: Vec<Warning>,
     damaged: Vec<RunError>,
     shown: ShownCompletions,
     events: Events,
@@ -138,7 +140,7 @@ impl<'a> Run<'a> {
         write_atomically(&path, config.as_bytes()).map_err(io_error(&path))?;
         let path = folder.join(reporting::EVENTS);
         let events = Events::rewrite(&path, &logs.metrics, &logs.validations);
-        let run = Self {
+        let mut run = Self {
             folder: folder.into(),
             base,
             recipe,
@@ -147,12 +149,14 @@ impl<'a> Run<'a> {
             validation_items,
             metrics: logs.metrics,
             validations: logs.validations,
+            warnings: vec![],
             damaged,
             shown,
             events: events.map_err(io_error(&path))?,
             _lock: lock,
         };
         run.keep_best()?; // a killed process may not have done it
+        run.rewrite_warnings()?;
         Ok(run)
     }
 
@@ -206,9 +210,9 @@ impl<'a> Run<'a> {
         &self.damaged
     }
 
-    /// Problems that the metrics show now, with advice.
-    pub fn warnings(&self) -> Vec<Warning> {
-        reporting::warnings(&self.metrics)
+    /// What the figures so far say is wrong, each with the step after which it was said.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
     }
 
     /// Does one step and saves it. `None` when all steps of the recipe are done.
@@ -241,6 +245,9 @@ impl<'a> Run<'a> {
         if is_validated {
             self.validate()?;
         }
+        let said = self.warnings.len();
+        self.warnings = self.diagnose();
+        self.append(WARNINGS, &self.warnings[said..])?;
         if is_last || is_validated || metrics.step.is_multiple_of(self.recipe.checkpoint_every) {
             self.save()?;
         }
@@ -297,6 +304,7 @@ impl<'a> Run<'a> {
             metrics: self.metrics.clone(),
             validations: self.validations.clone(),
             best: self.best(),
+            warnings: self.warnings.clone(),
             tasks: self.validation_outcomes().into_iter().collect(),
             tokens: vec![],
             examples: self.shown.examples(),
@@ -304,6 +312,26 @@ impl<'a> Run<'a> {
             peak_memory_bytes: None,
             command: None,
         }
+    }
+
+    fn diagnose(&self) -> Vec<Warning> {
+        warnings(&History {
+            recipe: self.recipe,
+            has_chat_template: self.base.chat_template.is_some(),
+            metrics: &self.metrics,
+            validations: &self.validations,
+        })
+    }
+
+    /// Diagnoses the steps so far again. What a stopped run said of later steps is dropped.
+    fn rewrite_warnings(&mut self) -> Result<(), RunError> {
+        self.warnings = self.diagnose();
+        let path = self.folder.join(WARNINGS);
+        if !self.warnings.is_empty() || path.exists() {
+            let lines = log::lines(&self.warnings);
+            write_atomically(&path, lines.as_bytes()).map_err(io_error(&path))?;
+        }
+        Ok(())
     }
 
     /// The first evaluation on the validation problems beside the last.
@@ -384,7 +412,13 @@ impl<'a> Run<'a> {
     ///
     /// The logs are synced first: after a power cut no checkpoint is ahead of its logs.
     fn save(&self) -> Result<(), RunError> {
-        for log in [METRICS, COMPLETIONS, VALIDATION, reporting::EVENTS] {
+        for log in [
+            METRICS,
+            COMPLETIONS,
+            VALIDATION,
+            WARNINGS,
+            reporting::EVENTS,
+        ] {
             let path = self.folder.join(log);
             log::sync(&path).map_err(io_error(&path))?;
         }
@@ -407,6 +441,7 @@ const CONFIG: &str = "config.toml";
 const METRICS: &str = "metrics.jsonl";
 const COMPLETIONS: &str = "completions.jsonl";
 const VALIDATION: &str = "validation.jsonl";
+const WARNINGS: &str = "warnings.jsonl";
 
 /// The logs of a run up to a step.
 struct Logs {
@@ -469,7 +504,7 @@ fn keep_other_files(folder: &Path, config: &str) -> Result<(), RunError> {
         Ok(found) if found == config.as_bytes() => &[][..],
         Ok(_) => return Err(RunError::OtherFile { path }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            &[METRICS, COMPLETIONS, VALIDATION]
+            &[METRICS, COMPLETIONS, VALIDATION, WARNINGS]
         }
         Err(error) => return Err(io_error(&path)(error)),
     };

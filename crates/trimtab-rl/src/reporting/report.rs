@@ -16,6 +16,7 @@ use serde::Serialize;
 use trimtab_model::file::write_atomically;
 use trimtab_tasks::Outcome;
 
+use crate::diagnosis::Warning;
 use crate::metrics::StepMetrics;
 use crate::recipe::Recipe;
 use crate::validation::Validation;
@@ -37,6 +38,8 @@ pub struct RunReport {
     pub validations: Vec<Validation>,
     /// The best of them.
     pub best: Option<BestStep>,
+    /// What was said in the course of the run.
+    pub warnings: Vec<Warning>,
     /// Accuracy before and after. The first task gives the headline; without one, training does.
     pub tasks: Vec<TaskOutcomes>,
     /// Tokens that each layer's vector raises and lowers.

@@ -8,7 +8,6 @@ use serde::Serialize;
 use super::chart::{Chart, Scale, Series};
 use super::{RunReport, format};
 use crate::metrics::StepMetrics;
-use crate::reporting::warnings;
 
 pub(super) fn render(report: &RunReport) -> String {
     let half_window = (report.metrics.len() / 20).clamp(1, 10);
@@ -22,10 +21,6 @@ pub(super) fn render(report: &RunReport) -> String {
     let constant: Vec<(String, String)> = constant
         .iter()
         .filter_map(|series| Some((series.name.clone(), series.constant()?)))
-        .collect();
-    let advice: Vec<&str> = warnings(&report.metrics)
-        .iter()
-        .map(|warning| warning.advice())
         .collect();
     let skipped: Vec<(u64, String)> = report
         .metrics
@@ -46,7 +41,6 @@ pub(super) fn render(report: &RunReport) -> String {
             steps => report.metrics.last().map_or(0, |step| step.step),
             tokens_sampled => tokens,
             best_file => report.best.as_ref().and_then(best_file),
-            advice,
             skipped,
             window => 2 * half_window + 1,
             primary => Value::from(Serde(of_run.primary().map(|series| chart(&series)))),
@@ -249,6 +243,7 @@ mod tests {
     use trimtab_tasks::Outcome;
 
     use super::*;
+    use crate::diagnosis::{Symptom, Warning};
     use crate::recipe::Recipe;
     use crate::reporting::report::{
         Answer, BaseModel, BestStep, Example, Measured, TaskOutcomes, TokenRow,
@@ -313,6 +308,7 @@ mod tests {
             metrics: vec![step(1, 0.25), step(2, 0.75)],
             validations: vec![],
             best: None,
+            warnings: vec![],
             tasks: vec![TaskOutcomes {
                 task: text(),
                 note: text(),
@@ -392,10 +388,11 @@ mod tests {
     #[test]
     fn validations_and_warnings_are_shown() {
         let mut run = report("");
-        run.metrics.extend((3..=5).map(|number| StepMetrics {
-            truncation_rate: 0.6,
-            ..step(number, 0.5)
-        }));
+        run.warnings = vec![Warning {
+            step: 3,
+            symptom: Symptom::Truncation,
+            advice: "<too many> are cut".to_owned(),
+        }];
         run.validations = validations(&[0.25, 0.4, 0.375]);
         run.best = Some(BestStep {
             step: 10,
@@ -413,6 +410,7 @@ mod tests {
             result: None,
         });
         assert!(render(&run).contains("No step is better than the base"));
-        assert!(page.contains("try a larger max_new_tokens"), "the advice");
+        let advice = "Warning after step 3:</strong> &lt;too many&gt; are cut";
+        assert!(page.contains(advice), "the advice");
     }
 }
