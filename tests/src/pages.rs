@@ -27,6 +27,7 @@ pages! {
     Results "/docs/results.md"
     RewardTraining "/docs/reward-training.md"
     Steering "/docs/steering.md"
+    WhenTrainingGetsWorse "/docs/when-training-gets-worse.md"
     Cispo "/docs/algorithms/cispo.md"
     Dapo "/docs/algorithms/dapo.md"
     DrGrpo "/docs/algorithms/dr-grpo.md"
