@@ -27,6 +27,12 @@ def trimtab(program, *flags):
     return json.loads(done.stdout)
 
 
+def test_program(name):
+    """The newest build of a program of tests/bin."""
+    built = [ROOT / "target" / profile / name for profile in ["release", "debug"]]
+    return max((path for path in built if path.exists()), key=lambda path: path.stat().st_mtime)
+
+
 def checkpoint(fixture, folder):
     """A copy of a fixture with a tokenizer of one word for each token: w0, w1, ..."""
     folder.mkdir()

@@ -12,14 +12,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from common import ROOT
+from common import test_program
 from lines import lines
 
 
 def trimtab(path, texts):
-    built = [ROOT / "target" / profile / "encode_lines" for profile in ["release", "debug"]]
-    program = max((path for path in built if path.exists()), key=lambda path: path.stat().st_mtime)
-    done = subprocess.run([program, path], input=json.dumps(texts), capture_output=True, text=True, check=False)
+    done = subprocess.run([test_program("encode_lines"), path], input=json.dumps(texts), capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(done.stderr)
     return [json.loads(line) for line in done.stdout.splitlines()]
