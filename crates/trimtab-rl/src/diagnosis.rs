@@ -467,9 +467,10 @@ struct Change {
 }
 
 impl Change {
-    /// `None` where a side has fewer than three values. The standard error is that of a difference
-    /// of two means, `sqrt(s1^2 / n1 + s2^2 / n2)`. It is taken from the steps themselves, since the
-    /// completions of a problem are not independent.
+    /// `None` where a side has fewer than three values.
+    ///
+    /// The standard error is that of a difference of two means, `sqrt(s1^2 / n1 + s2^2 / n2)`. It
+    /// comes from the steps themselves, since the completions of a problem are not independent.
     fn between(before: &[f64], after: &[f64]) -> Option<Self> {
         let of = |values: &[f64]| {
             let count = values.len() as f64;
@@ -624,7 +625,7 @@ mod tests {
     fn the_first_step_is_looked_at() {
         let cut = |share: f64, p95: Option<f64>| {
             history(1, |step, _| {
-                (step.truncation_rate, step.length_p95) = (share, p95)
+                (step.truncation_rate, step.length_p95) = (share, p95);
             })
         };
         let advice = |metrics: &[StepMetrics], settings: &[&str]| {
@@ -676,7 +677,7 @@ mod tests {
         }
         // What is cut has no box: that is not the fault of the prompt.
         let both = history(1, |step, _| {
-            (step.format_rate, step.truncation_rate) = (0.25, 0.6)
+            (step.format_rate, step.truncation_rate) = (0.25, 0.6);
         });
         assert_eq!(told(&recipe(&[]), &both), [(1, Symptom::Truncation)]);
     }
