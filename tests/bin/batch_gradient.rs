@@ -2,8 +2,8 @@
 //! gradient with respect to one vector per layer.
 //!
 //! Reads a JSON object `{"vectors", "groups": [{"prompt", "completions", "advantages"}]}` from
-//! standard input and prints `{"loss", "gradient"}`. The loss is the policy gradient, as a mean over
-//! tokens, in f32. `tests/interop` compares both with PyTorch.
+//! standard input and prints `{"loss", "gradient"}`. The loss is that of the policy gradient, as a
+//! mean over tokens, in f32. `tests/interop` compares both with PyTorch.
 
 use std::io::stdin;
 use std::path::PathBuf;
