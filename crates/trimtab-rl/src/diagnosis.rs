@@ -78,6 +78,8 @@ const FLAT_WINDOW: usize = 10;
 const GONE_AFTER: u64 = 5;
 /// Share of completions above which cutting is a problem.
 const MAX_CUT: f64 = 0.2;
+/// Share of completions below which a form is rare.
+const RARE_FORMAT: f64 = 0.3;
 /// A limit on lengths that is suggested is at most this many times the present one.
 const MAX_RAISE: usize = 4;
 
@@ -170,9 +172,9 @@ impl History<'_> {
     /// What to do about completions that are cut.
     fn longer(&self, steps: &[StepMetrics]) -> String {
         let present = self.recipe.max_new_tokens;
+        let highest = MAX_RAISE * present;
         let lengths: Vec<f64> = steps.iter().filter_map(|step| step.length_p95).collect();
         let p95 = lengths.iter().sum::<f64>() / lengths.len() as f64; // NaN if there are none
-        let highest = MAX_RAISE * present;
         if p95 < highest as f64 {
             let wanted = (p95 as usize / 64 + 1) * 64;
             return format!(
@@ -180,19 +182,23 @@ impl History<'_> {
                  into {p95:.0} tokens."
             );
         }
+        let reason = if lengths.is_empty() {
+            "Too few end by themselves to tell a better limit"
+        } else {
+            "By the lengths of those that end, the rest is much longer"
+        };
         let chat = if self.could_chat() {
-            ", or set template = \"chat\", after which the model knows how to stop"
+            ", or set template = \"chat\", which shows the model where to stop"
         } else {
             ""
         };
-        format!("Hardly any ends by itself. Set max_new_tokens = {highest}{chat}.")
+        format!("{reason}: begin with max_new_tokens = {highest}{chat}.")
     }
 
     fn rare_format(&self) -> Option<String> {
-        const RARE: f64 = 0.3;
         let step = self.first_step()?;
         let ended = 1.0 - step.truncation_rate;
-        if ended < MAX_CUT || step.format_rate >= RARE * ended {
+        if ended < MAX_CUT || step.format_rate >= RARE_FORMAT * ended {
             return None; // where nothing ends, the limit is the cause
         }
         let template = self.recipe.template();
@@ -214,7 +220,7 @@ impl History<'_> {
             }
         };
         Some(format!(
-            "only {} of the completions have an answer in a box{cause}; others count as wrong. \
+            "{} of the completions have an answer in a box{cause}; others count as wrong. \
              {remedy}",
             percent(step.format_rate)
         ))
@@ -258,6 +264,8 @@ impl History<'_> {
         );
         if none > 2.0 * all && mean(steps, |step| step.truncation_rate) > MAX_CUT {
             format!("Let fewer completions be cut first. If that does not help, set {larger}.")
+        } else if none > 2.0 * all && mean(steps, |step| step.format_rate) < RARE_FORMAT {
+            format!("Let more completions have a box first. If that does not help, set {larger}.")
         } else if none > 2.0 * all {
             format!("Take easier problems, or set {larger}.")
         } else if all > 2.0 * none {
@@ -647,14 +655,21 @@ mod tests {
                 .1
                 .contains("max_new_tokens = 576:")
         );
-        for p95 in [None, Some(2000.0)] {
+        for (p95, reason) in [
+            (None, "Too few end"),
+            (Some(2000.0), "the rest is much longer"),
+        ] {
             let (_, text) = advice(&cut(0.9, p95), &["template=zero_shot"]);
+            assert!(text.contains(reason), "{text}");
             assert!(
-                text.contains("Set max_new_tokens = 1280, or set template = \"chat\""),
+                text.contains("begin with max_new_tokens = 1280, or set template = \"chat\""),
                 "{text}"
             );
             let (_, text) = advice(&cut(0.9, p95), &[]);
-            assert!(text.ends_with("Set max_new_tokens = 1280."), "{text}");
+            assert!(
+                text.ends_with("begin with max_new_tokens = 1280."),
+                "{text}"
+            );
         }
 
         let rare = |share: f64| history(1, |step, _| step.format_rate = share);
@@ -714,6 +729,16 @@ mod tests {
             said[1]
                 .advice
                 .contains("Let fewer completions be cut first"),
+            "{said:?}"
+        );
+        let formless = history(1, |step, _| {
+            (step.signal_rate, step.solve_none_rate, step.format_rate) = (0.0, 1.0, 0.1);
+        });
+        let said = super::tests::said(&recipe(&[]), &formless, &[]);
+        assert!(
+            said[1]
+                .advice
+                .contains("Let more completions have a box first"),
             "{said:?}"
         );
         // Later on, problems that are all solved are a success.
