@@ -68,7 +68,7 @@ pub struct Warning {
     pub advice: String,
 }
 
-/// Steps at the start and at the end that are compared with each other.
+/// Fewest steps at the start and at the end that are compared with each other.
 const WINDOW: usize = 5;
 /// Steps in a row after which a problem is reported.
 const STREAK: usize = 3;
@@ -279,7 +279,10 @@ impl History<'_> {
         let format = self.change(|step| Some(step.format_rate))?;
         let given = self.change(|step| step.accuracy_given_format)?;
         let accuracy = self.change(|step| Some(step.accuracy))?;
-        let is_hollow = format.rose(0.05) && given.fell(0.05) && accuracy.after <= accuracy.before;
+        // In simulated runs of 8 prompts with 8 completions these bounds find a fall of `given`
+        // from 33 to 15 % in half of the cases within 14 steps, and in four fifths within 28. Where
+        // `given` stays and the form becomes usual, they are wrong in one run of 14.
+        let is_hollow = format.rose(0.05, 2.0) && given.fell(0.05, 1.5) && accuracy.fell(0.02, 1.0);
         is_hollow.then(|| {
             format!(
                 "more completions have an answer in a box ({} at the start, now {}), but fewer of \
@@ -320,14 +323,14 @@ impl History<'_> {
 
     fn reward_hacking(&self) -> Option<String> {
         let accuracy = self.change(|step| Some(step.accuracy))?;
-        if !accuracy.fell(0.03) {
+        if !accuracy.fell(0.03, 2.0) {
             return None;
         }
         let parts = self.metrics.last()?.parts.keys();
         let rising = parts.filter(|&name| {
             let sign = self.weight(name).signum();
             let value = |step: &StepMetrics| Some(sign * step.parts.get(name).copied()?);
-            let rises = self.change(value).is_some_and(|part| part.rose(0.02));
+            let rises = self.change(value).is_some_and(|part| part.rose(0.02, 2.0));
             name != BuiltIn::Correctness.name() && rises
         });
         let rising: Vec<String> = rising.map(|name| format!("`{name}`")).collect();
@@ -437,11 +440,7 @@ impl History<'_> {
 
     /// How a figure changed from the first steps to the last.
     fn change(&self, of: impl Fn(&StepMetrics) -> Option<f64>) -> Option<Change> {
-        let last = self
-            .last(WINDOW)
-            .filter(|_| self.metrics.len() >= 2 * WINDOW)?;
-        let values = |steps: &[StepMetrics]| steps.iter().filter_map(&of).collect::<Vec<f64>>();
-        Change::between(&values(&self.metrics[..WINDOW]), &values(last))
+        Change::of(&self.metrics.iter().filter_map(of).collect::<Vec<f64>>())
     }
 
     /// The weight of a part of the reward. One that the recipe does not name comes from code.
@@ -465,7 +464,7 @@ impl History<'_> {
     }
 }
 
-/// The mean of a figure over the first steps and over the last.
+/// The mean of a figure over the first third of the steps and over the last third.
 #[derive(Clone, Copy, Debug)]
 struct Change {
     before: f64,
@@ -475,40 +474,37 @@ struct Change {
 }
 
 impl Change {
-    /// `None` where a side has fewer than three values.
+    /// `None` before the tenth value. A third has at least five.
     ///
-    /// The standard error is that of a difference of two means, `sqrt(s1^2 / n1 + s2^2 / n2)`. It
-    /// comes from the steps themselves, since the completions of a problem are not independent.
-    fn between(before: &[f64], after: &[f64]) -> Option<Self> {
-        let of = |values: &[f64]| {
-            let count = values.len() as f64;
-            let mean = values.iter().sum::<f64>() / count;
-            let squares = values.iter().map(|value| (value - mean).powi(2));
-            (mean, squares.sum::<f64>() / (count - 1.0) / count)
-        };
-        (before.len().min(after.len()) >= 3).then(|| {
-            let ((before, variance1), (after, variance2)) = (of(before), of(after));
-            Self {
-                before,
-                after,
-                error: (variance1 + variance2).sqrt(),
-            }
+    /// With `w` values on each side, the standard error is `sqrt(2 s^2 / w)`. The variance `s^2` of
+    /// a step is half the mean squared difference of neighbours (von Neumann, 1941), which a trend
+    /// hardly changes. It comes from the steps, since the completions of a problem are alike.
+    fn of(values: &[f64]) -> Option<Self> {
+        let window = WINDOW.max(values.len() / 3);
+        let last = values.get(values.len().checked_sub(window)?..)?;
+        let squares = values.windows(2).map(|pair| (pair[1] - pair[0]).powi(2));
+        let variance = squares.sum::<f64>() / (values.len() - 1) as f64 / 2.0;
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        (values.len() >= 2 * WINDOW).then(|| Self {
+            before: mean(&values[..window]),
+            after: mean(last),
+            error: (2.0 * variance / window as f64).sqrt(),
         })
     }
 
-    /// Whether it rose by at least `least`, and by more than chance explains.
-    fn rose(self, least: f64) -> bool {
+    /// Whether it rose by at least `least`, and by more than so many standard errors.
+    fn rose(self, least: f64, errors: f64) -> bool {
         let by = self.after - self.before;
-        by >= least && by > 2.5 * self.error
+        by >= least && by > errors * self.error
     }
 
-    fn fell(self, least: f64) -> bool {
+    fn fell(self, least: f64, errors: f64) -> bool {
         let mirrored = Self {
             before: self.after,
             after: self.before,
             ..self
         };
-        mirrored.rose(least)
+        mirrored.rose(least, errors)
     }
 }
 
