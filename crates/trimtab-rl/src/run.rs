@@ -304,6 +304,7 @@ impl<'a> Run<'a> {
             metrics: self.metrics.clone(),
             validations: self.validations.clone(),
             best: self.best(),
+            result: result_path(&self.folder, Kept::Last, self.recipe),
             warnings: self.warnings.clone(),
             tasks: self.validation_outcomes().into_iter().collect(),
             tokens: vec![],

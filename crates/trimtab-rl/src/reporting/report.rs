@@ -38,6 +38,8 @@ pub struct RunReport {
     pub validations: Vec<Validation>,
     /// The best of them.
     pub best: Option<BestStep>,
+    /// Where what was trained is once the run has ended.
+    pub result: PathBuf,
     /// What was said in the course of the run.
     pub warnings: Vec<Warning>,
     /// Accuracy before and after. The first task gives the headline; without one, training does.

@@ -1,5 +1,7 @@
 //! Renders the HTML report from its template.
 
+use std::path::Path;
+
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
@@ -40,7 +42,8 @@ pub(super) fn render(report: &RunReport) -> String {
             task => report.recipe.task.to_string(),
             steps => report.metrics.last().map_or(0, |step| step.step),
             tokens_sampled => tokens,
-            best_file => report.best.as_ref().and_then(best_file),
+            best_file => report.best.as_ref().and_then(|best| file_name(best.result.as_ref()?)),
+            last_file => file_name(&report.result),
             skipped,
             window => 2 * half_window + 1,
             primary => Value::from(Serde(of_run.primary().map(|series| chart(&series)))),
@@ -55,9 +58,8 @@ pub(super) fn render(report: &RunReport) -> String {
 }
 
 /// The name in the run folder.
-fn best_file(best: &super::BestStep) -> Option<String> {
-    let name = best.result.as_ref()?.file_name()?;
-    Some(name.to_string_lossy().into_owned())
+fn file_name(path: &Path) -> Option<String> {
+    Some(path.file_name()?.to_string_lossy().into_owned())
 }
 
 fn same_problem(example: &super::Example) -> bool {
@@ -308,6 +310,7 @@ mod tests {
             metrics: vec![step(1, 0.25), step(2, 0.75)],
             validations: vec![],
             best: None,
+            result: "runs/one/steering.safetensors".into(),
             warnings: vec![],
             tasks: vec![TaskOutcomes {
                 task: text(),
@@ -393,6 +396,7 @@ mod tests {
             symptom: Symptom::Truncation,
             advice: "<too many> are cut".to_owned(),
         }];
+        run.metrics.push(step(20, 0.5));
         run.validations = validations(&[0.25, 0.4, 0.375]);
         run.best = Some(BestStep {
             step: 10,
@@ -403,7 +407,8 @@ mod tests {
         assert!(page.contains("after step 10: 40.00 %"), "the measurement");
         let best = "is that after step 10, 40.0 %: <code>best-steering.safetensors</code>";
         assert!(page.contains(best), "the best step");
-        assert!(page.contains("After step 20 it is 37.5 %"), "the last step");
+        let last = "After step 20 it is 37.5 %: <code>steering.safetensors</code>.";
+        assert!(page.contains(last), "the last step");
         run.best = Some(BestStep {
             step: 0,
             accuracy: 0.4,
