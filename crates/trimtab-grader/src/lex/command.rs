@@ -225,6 +225,21 @@ impl<'a> Lexer<'a, '_> {
             }
             return Ok(());
         }
+        if matches!(words, "°" | "º" | "˚") {
+            self.push(Token::Op('°'));
+            return Ok(());
+        }
+        // "(double root)"
+        if let Some(inner) = words.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'))
+            && inner.len() > 1
+            && inner.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b' ')
+        {
+            self.spaced = true;
+            self.operator('(');
+            self.push(Token::Text(inner));
+            self.operator(')');
+            return Ok(());
+        }
         let first = words.split_whitespace().next().unwrap_or("");
         let single =
             |piece: &str| piece.len() == 1 || !piece.bytes().any(|byte| byte.is_ascii_alphabetic());

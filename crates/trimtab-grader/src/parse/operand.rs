@@ -49,7 +49,9 @@ impl Parser<'_, '_, '_> {
                     };
                     factor = Expr::Call(name, vec![factor]);
                 }
-                Some(Token::Op('°')) => {
+                Some(Token::Op(sign @ ('°' | '∘')))
+                    if sign == '°' || self.ends_angle() && is_number(&factor) =>
+                {
                     self.chain()?;
                     self.at += 1;
                     factor = self.degrees(factor)?;
@@ -71,7 +73,12 @@ impl Parser<'_, '_, '_> {
         let braced = usize::from(self.next_is('{'));
         let closed = braced == 0 || self.peek_at(2) == Some(Token::Op('}'));
         match self.peek_at(braced) {
-            Some(Token::Op('∘' | '°')) if closed => {
+            Some(Token::Op('∘' | '°') | Token::Construct("deg")) if closed => {
+                self.at += 1 + 2 * braced;
+                return self.degrees(base);
+            }
+            // `90^{o}`
+            Some(Token::Symbol("o") | Token::Text("o" | "deg")) if closed && is_number(&base) => {
                 self.at += 1 + 2 * braced;
                 return self.degrees(base);
             }
@@ -118,6 +125,11 @@ impl Parser<'_, '_, '_> {
             return Ok(power(indexed(base, &index)?, exponent));
         }
         Ok(power(base, exponent))
+    }
+
+    /// Whether a ring ends the angle here, and does not compose functions.
+    fn ends_angle(&self) -> bool {
+        !self.peek_at(1).is_some_and(|next| self.starts_operand(next))
     }
 
     /// Whether `{rd}` comes next.
@@ -475,6 +487,11 @@ impl Parser<'_, '_, '_> {
     }
 }
 
+/// Whether an expression is a number without variables.
+fn is_number(expr: &Expr) -> bool {
+    expr.is_scalar() && expr.symbols().is_empty()
+}
+
 pub(super) fn power(base: Expr, exponent: Expr) -> Expr {
     Expr::Power(Box::new((base, exponent)))
 }
@@ -493,6 +510,8 @@ fn is_set(expr: &Expr) -> bool {
 fn indexed(base: Expr, index: &str) -> Result<Expr, Reason> {
     match base {
         Expr::Symbol(name) => Ok(Expr::Symbol(format!("{name}_{index}"))),
+        // The coefficient of Gauss.
+        Expr::Call("binom", arguments) => Ok(Expr::Opaque(format!("binom_{index}"), arguments)),
         _ => Err(Reason::NotUnderstood),
     }
 }
