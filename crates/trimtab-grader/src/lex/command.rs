@@ -105,6 +105,11 @@ impl<'a> Lexer<'a, '_> {
         let name = &rest[..length];
         let known = vocabulary::command(name).map(|meaning| (length, meaning));
         let known = known.or_else(|| known_start(name));
+        if self.tokens.is_empty()
+            && let Some((_, Meaning::Nothing | Meaning::NothingWithGroups(_))) = known
+        {
+            self.dressed = self.dressed.saturating_add(1);
+        }
         let Some((length, meaning)) = known else {
             self.at += 1 + length;
             self.push(Token::Command(name));

@@ -6,7 +6,7 @@ use super::product::over;
 use super::{Parser, negative, single};
 use crate::Reason;
 use crate::expr::{Expr, Joint};
-use crate::lex::Token;
+use crate::lex::{Lexeme, Token};
 use crate::number;
 use crate::vocabulary;
 
@@ -416,13 +416,23 @@ impl Parser<'_, '_, '_> {
                 }
             }
             '{' => {
+                let start = self.at;
                 let inner = self.nested(|parser| parser.list(&['}']))?;
+                let inside = &self.tokens[start..self.at];
                 self.expect('}')?;
+                let braced = |at: Option<&Lexeme>, brace| {
+                    at.is_some_and(|lexeme| lexeme.token == Token::Op(brace))
+                };
+                let of_sets = braced(inside.first(), '{') && braced(inside.last(), '}');
                 Ok(match inner {
                     Expr::List {
                         joint: Joint::Comma,
                         items,
-                    } => Expr::Set(items),
+                    } => Expr::Set(if of_sets {
+                        items.into_iter().map(in_braces).collect() // {{1}, {2, 3}}
+                    } else {
+                        items
+                    }),
                     inner => inner,
                 })
             }
@@ -484,6 +494,13 @@ impl Parser<'_, '_, '_> {
             return Ok(Expr::SetOf(Box::new(condition)));
         }
         self.items(&['⦄']).map(Expr::Set)
+    }
+}
+
+fn in_braces(item: Expr) -> Expr {
+    match item {
+        Expr::Set(_) => item,
+        item => Expr::Set(vec![item]),
     }
 }
 
