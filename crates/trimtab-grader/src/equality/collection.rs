@@ -3,7 +3,7 @@
 use super::names::in_order_of_names;
 use super::{Comparer, Equality, has_sign};
 use crate::Reason;
-use crate::expr::Expr;
+use crate::expr::{Expr, Joint};
 use crate::rule::Rule;
 
 impl Comparer<'_> {
@@ -41,6 +41,13 @@ impl Comparer<'_> {
             } else {
                 self.different_by(Rule::OtherItems)
             });
+        }
+        // "red or blue" is not "red and blue".
+        if let (Expr::List { joint, items }, Expr::List { joint: other, .. }) = (gold, answer)
+            && matches!((joint, other), (Joint::And, Joint::Or) | (Joint::Or, Joint::And))
+            && !items.iter().any(|item| item.any(|part| matches!(part, Expr::Number { .. })))
+        {
+            return Some(Equality::Unknown(Reason::NotUnderstood));
         }
         let items = |found: Option<Vec<Expr>>, whole: &Expr| match found {
             Some(items) => items,
