@@ -9,6 +9,8 @@ mod expected;
 mod intervals;
 mod matrix;
 mod names;
+mod number_sets;
+mod quadratic;
 mod quantity;
 mod real_set;
 mod relation;
@@ -368,7 +370,7 @@ impl Comparer<'_> {
 }
 
 fn has_sign(expr: &Expr) -> bool {
-    expr.any(|part| matches!(part, Expr::PlusMinus { .. }))
+    expr.has_sign()
 }
 
 /// The shape of a delimiter: square brackets differ from parentheses and angle brackets.

@@ -121,20 +121,11 @@ fn both_signs(items: &[Expr]) -> Vec<Expr> {
     let mut all = Vec::with_capacity(items.len());
     for item in items {
         if has_sign(item) {
-            all.push(with_sign(item, false));
-            all.push(with_sign(item, true));
+            all.push(item.with_sign(false));
+            all.push(item.with_sign(true));
         } else {
             all.push(item.clone());
         }
     }
     all
-}
-
-/// The expression with every `±` replaced by plus, or by minus.
-fn with_sign(expr: &Expr, minus: bool) -> Expr {
-    expr.rewritten(&|part| match part {
-        Expr::PlusMinus { term, flipped } if minus == *flipped => Some(with_sign(term, minus)),
-        Expr::PlusMinus { term, .. } => Some(Expr::Negative(Box::new(with_sign(term, minus)))),
-        _ => None,
-    })
 }
