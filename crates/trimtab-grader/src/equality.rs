@@ -120,6 +120,14 @@ fn compare_texts(
     if same_choices(gold_tokens, answer_tokens) {
         return Some((Equality::Equal, Rule::SameChoice));
     }
+    // "2a_{16}" has the digits of "2A_{16}".
+    if gold.len() == answer.len()
+        && gold.eq_ignore_ascii_case(answer)
+        && matches!(gold_tokens, [first, ..]
+            if matches!(first.token, Token::Number(digits) if crate::numeral::digits_in_base(gold).is_some_and(|length| length == digits.len())))
+    {
+        return Some((Equality::Equal, Rule::SameValue));
+    }
     let has_no_word = |tokens: &[Lexeme]| {
         !tokens
             .iter()
@@ -337,6 +345,10 @@ impl Comparer<'_> {
             // A proportion has no unit.
             (Expr::Ratio(_), Expr::Quantity(..)) | (Expr::Quantity(..), Expr::Ratio(_)) => {
                 Reason::Units.into()
+            }
+            // "1 to 5" may be a range.
+            (Expr::Ratio(_), Expr::Tuple { .. }) | (Expr::Tuple { .. }, Expr::Ratio(_)) => {
+                Reason::NotUnderstood.into()
             }
             (Expr::Ratio(parts), other) if parts.len() == 2 && other.is_scalar() => {
                 self.scalars(gold, other)
