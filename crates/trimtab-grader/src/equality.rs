@@ -17,6 +17,7 @@ mod relation;
 mod residue;
 mod rounding;
 mod scalar;
+mod structure;
 mod times;
 mod unit_vectors;
 mod wording;
@@ -30,7 +31,7 @@ use crate::lex::{Commas, Lexeme, Token, lex};
 use crate::parse::{is_number_set, parse};
 use crate::prose::{choice_letter, means_nothing, names_no_number, marked_letter, picks_choice, prose};
 use crate::rule::Rule;
-use crate::rules::{Expected, Rules};
+use crate::rules::{Expected, Rounding, Rules};
 use crate::verdict::Reason;
 
 /// The result of a comparison.
@@ -82,6 +83,13 @@ pub(crate) fn compare(gold: &str, answer: &str, rules: Rules, because: &mut Vec<
     let seed = bytes.fold(0_u64, |sum, byte| {
         sum.wrapping_mul(31).wrapping_add(byte.into())
     });
+    // A gold answer that says that it is rounded.
+    let approximate = matches!(gold_tokens.first(), Some(first)
+        if matches!(first.token, Token::Op('≈' | '∼') | Token::Word("about" | "approximately")));
+    let mut rules = rules;
+    if approximate && rules.rounding == Rounding::Long {
+        rules.rounding = Rounding::Gold;
+    }
     let mut comparer = Comparer {
         budget: &mut budget,
         seed,
@@ -148,7 +156,7 @@ fn compare_texts(
         _ => {}
     }
     if let Some(letter) = choice_letter(gold)
-        && let Some(equality) = picks_choice(letter, answer)
+        && let Some(equality) = picks_choice(letter, gold.contains('('), answer)
     {
         let rule = match equality {
             Equality::Equal => Rule::SameChoice,
@@ -162,7 +170,7 @@ fn compare_texts(
         return Some((equality, rule));
     }
     let letter = choice_letter(answer)?;
-    (picks_choice(letter, gold) == Some(Equality::Equal))
+    (picks_choice(letter, false, gold) == Some(Equality::Equal))
         .then_some((Equality::Equal, Rule::SameChoice))
 }
 
@@ -299,7 +307,14 @@ impl Comparer<'_> {
                 && names::point(expr).is_none()
         };
         if is_value(gold) && is_value(answer) {
-            return self.scalars(gold, answer);
+            return match self.scalars(gold, answer) {
+                Equality::Unknown(Reason::Budget | Reason::Precision)
+                    if self.same_structure(gold, answer) =>
+                {
+                    self.equal_by(Rule::SameValue)
+                }
+                outcome => outcome,
+            };
         }
         if let Some(outcome) = self.given(gold, answer) {
             return outcome;

@@ -207,7 +207,9 @@ pub(crate) fn marked_letter(tokens: &[Lexeme]) -> Option<char> {
 
 /// Whether the answer picks `letter`: it starts with a letter, and the text of the choice may
 /// follow. `None` if it does not start with the letter of a choice.
-pub(crate) fn picks_choice(letter: char, answer: &str) -> Option<Equality> {
+///
+/// A small letter counts in brackets, or if the gold answer is `marked` by them.
+pub(crate) fn picks_choice(letter: char, marked: bool, answer: &str) -> Option<Equality> {
     let answer = undressed(without_label(undressed(answer)));
     let bracketed = answer.starts_with('(');
     let answer = undressed(answer.trim_start_matches(['(', ' '])).trim_start_matches('(');
@@ -216,8 +218,8 @@ pub(crate) fn picks_choice(letter: char, answer: &str) -> Option<Equality> {
     let rest = characters.as_str();
     let first = if first.is_ascii_lowercase() {
         // "(b)" and "b)" are choices, "b" may be a variable.
-        let marked = rest == ")" || bracketed && rest.starts_with(')');
-        marked.then_some(first.to_ascii_uppercase())?
+        let chosen = rest == ")" || bracketed && rest.starts_with(')') || marked && rest.is_empty();
+        chosen.then_some(first.to_ascii_uppercase())?
     } else {
         first
     };

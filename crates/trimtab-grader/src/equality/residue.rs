@@ -15,6 +15,13 @@ impl Comparer<'_> {
         if has_sign(gold) || has_sign(answer) {
             return None;
         }
+        // Two remainders of different moduli may be two classes.
+        if let (Expr::Call("mod", left), Expr::Call("mod", right)) = (gold, answer)
+            && let ([_, modulus], [_, other]) = (left.as_slice(), right.as_slice())
+            && self.compare(modulus, other) != Equality::Equal
+        {
+            return Some(Equality::Unknown(Reason::NotUnderstood));
+        }
         Some(match (residue(gold), residue(answer)) {
             (Some((gold, modulus)), Some((answer, other))) => match self.compare(modulus, other) {
                 Equality::Equal => self.congruent(gold, answer, modulus),
