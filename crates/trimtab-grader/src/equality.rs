@@ -29,7 +29,7 @@ use crate::date;
 use crate::expr::Expr;
 use crate::lex::{Commas, Lexeme, Token, lex};
 use crate::parse::{is_number_set, parse};
-use crate::prose::{choice_letter, means_nothing, names_no_number, marked_letter, picks_choice, prose};
+use crate::prose::{choice_letter, means_nothing, names_no_number, marked_letter, number_elsewhere, picks_choice, prose, roman};
 use crate::rule::Rule;
 use crate::rules::{Expected, Rounding, Rules};
 use crate::verdict::Reason;
@@ -222,6 +222,10 @@ impl Comparer<'_> {
             }
             self.because.truncate(differs);
         }
+        if let Some(outcome) = self.numerals((&gold_tree, gold_tokens), (&answer_tree, answer_tokens))
+        {
+            return outcome;
+        }
         // A number and a plain word are both understood, and they differ.
         let is_number = |tree: &Result<Expr, Reason>| {
             tree.as_ref()
@@ -234,6 +238,26 @@ impl Comparer<'_> {
             return self.different_by(Rule::OtherKind);
         }
         equality
+    }
+
+    /// Compares a number with a Roman numeral, or with a number in the words of another language.
+    /// `None` if the answers are not such a pair.
+    fn numerals(
+        &mut self,
+        (gold, gold_tokens): (&Result<Expr, Reason>, &[Lexeme]),
+        (answer, answer_tokens): (&Result<Expr, Reason>, &[Lexeme]),
+    ) -> Option<Equality> {
+        let is_number = |tree: &Result<Expr, Reason>| {
+            tree.as_ref()
+                .is_ok_and(|tree| tree.is_scalar() && tree.symbols().is_empty())
+        };
+        let (number, words) = match (gold, answer) {
+            (Ok(number), _) if is_number(gold) && !is_number(answer) => (number, answer_tokens),
+            (_, Ok(number)) if is_number(answer) && !is_number(gold) => (number, gold_tokens),
+            _ => return None,
+        };
+        let value = roman(words).or_else(|| number_elsewhere(words))?;
+        Some(self.values(number, &Expr::integer(value)))
     }
 
     /// Equal, by this rule too.

@@ -21,6 +21,7 @@ mod environment;
 mod item;
 mod measure;
 mod operand;
+mod phrases;
 mod product;
 mod worded;
 
@@ -59,7 +60,10 @@ pub(crate) fn parse(
     };
     let worded = match parser.worded_time() {
         Some(time) => Some(time),
-        None => parser.worded_set()?,
+        None => match parser.worded_ratio()? {
+            Some(ratio) => Some(ratio),
+            None => parser.worded_set()?,
+        },
     };
     let answer = match worded {
         Some(answer) => answer,

@@ -300,7 +300,10 @@ impl Comparer<'_> {
                 .map(|(from, to)| Some((symbol(from)?, symbol(to)?)))
                 .collect();
             let free = answer.value.symbols();
+            // The argument of a probability or an expectation is no parameter.
+            let is_function = !matches!(name.as_str(), "E" | "P" | "D" | "V" | "Var" | "Cov" | "Pr");
             if let Some(names) = names
+                && is_function
                 && names.iter().all(|(_, to)| {
                     !free.contains(&to.as_str()) || names.iter().any(|(from, _)| from == to)
                 })

@@ -40,7 +40,13 @@ impl<'a> Parser<'_, 'a, '_> {
                 Some(Token::Op('∼')) => '≈',
                 Some(Token::Op(':')) if is_worded(&first) => '=',
                 Some(Token::Op('⇒' | '⇔')) => '⇒',
-                _ => break,
+                _ => match self.worded_relation() {
+                    Some(relation) => {
+                        self.at -= 1;
+                        relation
+                    }
+                    None => break,
+                },
             };
             self.at += 1;
             self.eat('='); // "=<", ":="
