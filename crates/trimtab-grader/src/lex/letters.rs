@@ -104,6 +104,11 @@ impl<'a> Lexer<'a, '_> {
             self.push(Token::Construct("choose"));
             return Ok(());
         }
+        if word == "is" && self.is_plain && self.spaced && rest[length..].starts_with(' ') {
+            self.at += length;
+            self.push(Token::Word(word));
+            return Ok(());
+        }
         if word == "in" {
             let after = rest[length..].trim_start();
             self.at += length;

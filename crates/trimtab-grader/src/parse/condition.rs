@@ -63,6 +63,10 @@ impl Parser<'_, '_, '_> {
             return Ok(None);
         }
         let says_kind = match self.peek_at(1) {
+            Some(Token::Word("is")) => (2..5).any(|offset| match self.peek_at(offset) {
+                Some(Token::Text(words) | Token::Word(words)) => kind_of(words).is_some(),
+                _ => false,
+            }),
             Some(Token::Text(words) | Token::Word(words)) => kind_of(words).is_some(),
             Some(Token::Symbol("i")) => {
                 self.peek_at(2) == Some(Token::Symbol("s"))

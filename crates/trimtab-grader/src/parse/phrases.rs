@@ -61,6 +61,13 @@ impl Parser<'_, '_, '_> {
                 found = Some((offset + 1, *relation));
             }
         }
+        // "x is 5"
+        if found.is_none()
+            && matches!(self.peek(), Some(Token::Word("is")))
+            && matches!(self.peek_at(1), Some(Token::Number(_)))
+        {
+            found = Some((1, '='));
+        }
         let (length, relation) = found?;
         self.at += length;
         Some(relation)
