@@ -28,6 +28,7 @@ use crate::budget::Budget;
 use crate::date;
 use crate::expr::Expr;
 use crate::lex::{Commas, Lexeme, Token, lex};
+use crate::numeral::digits_in_base;
 use crate::parse::{is_number_set, parse};
 use crate::prose::{choice_letter, means_nothing, names_no_number, marked_letter, number_elsewhere, picks_choice, prose, roman};
 use crate::rule::Rule;
@@ -63,13 +64,14 @@ pub(crate) fn compare(gold: &str, answer: &str, rules: Rules, because: &mut Vec<
         (Ok(gold), Ok(answer)) => (gold, answer),
         (Err(reason), _) | (_, Err(reason)) => return reason.into(),
     };
-    if let Some((equality, rule)) = compare_texts((gold, &gold_tokens), (answer, &answer_tokens)) {
-        because.push(rule);
+    let (gold_side, answer_side) = ((gold, &*gold_tokens), (answer, &*answer_tokens));
+    let decided = same_texts(gold_side, answer_side)
+        .map(|rule| (Equality::Equal, Some(rule)))
+        .or_else(|| compare_dates(gold_side, answer_side))
+        .or_else(|| compare_choices(gold_side, answer_side));
+    if let Some((equality, rule)) = decided {
+        because.extend(rule);
         return equality;
-    }
-    // The name of a month is no unit: "5 May" is not 5.
-    if date::parse(gold).is_some() != date::parse(answer).is_some() {
-        return Reason::NotUnderstood.into();
     }
     match rules.expected {
         Expected::Choice => {
@@ -103,75 +105,90 @@ pub(crate) fn compare(gold: &str, answer: &str, rules: Rules, because: &mut Vec<
     equality
 }
 
-/// Compares tokens, words, dates and letters of choices. `None` if the answers have to be compared
-/// as mathematics.
-fn compare_texts(
-    (gold, gold_tokens): (&str, &[Lexeme]),
-    (answer, answer_tokens): (&str, &[Lexeme]),
-) -> Option<(Equality, Rule)> {
+/// The text of an answer and its tokens.
+type Side<'s> = (&'s str, &'s [Lexeme<'s>]);
+
+/// Whether two answers are the same tokens or the same words, and by which rule.
+fn same_texts((gold, gold_tokens): Side, (answer, answer_tokens): Side) -> Option<Rule> {
     if gold_tokens
         .iter()
         .map(|lexeme| lexeme.token)
         .eq(answer_tokens.iter().map(|lexeme| lexeme.token))
     {
-        return Some((Equality::Equal, Rule::SameText));
+        return Some(Rule::SameText);
     }
     if let (Some(gold), Some(answer)) = (prose(gold_tokens), prose(answer_tokens))
         && (gold.is_text || answer.is_text)
         && (gold.letters == answer.letters || same_wording(gold_tokens, answer_tokens))
     {
-        return Some((Equality::Equal, Rule::SameWords));
+        return Some(Rule::SameWords);
     }
     if means_nothing(gold_tokens) && means_nothing(answer_tokens) {
-        return Some((Equality::Equal, Rule::SameWords));
+        return Some(Rule::SameWords);
     }
     if same_choices(gold_tokens, answer_tokens) {
-        return Some((Equality::Equal, Rule::SameChoice));
+        return Some(Rule::SameChoice);
     }
     // "2a_{16}" has the digits of "2A_{16}".
-    if gold.len() == answer.len()
-        && gold.eq_ignore_ascii_case(answer)
-        && matches!(gold_tokens, [first, ..]
-            if matches!(first.token, Token::Number(digits) if crate::numeral::digits_in_base(gold).is_some_and(|length| length == digits.len())))
-    {
-        return Some((Equality::Equal, Rule::SameValue));
-    }
+    let in_base = |token: Token| match token {
+        Token::Number(digits) => digits_in_base(gold) == Some(digits.len()),
+        _ => false,
+    };
+    let same_digits = gold.eq_ignore_ascii_case(answer)
+        && gold_tokens.first().is_some_and(|first| in_base(first.token));
+    same_digits.then_some(Rule::SameValue)
+}
+
+/// Compares two answers of which at least one is a date. `None` if none is.
+fn compare_dates(
+    (gold, gold_tokens): Side,
+    (answer, answer_tokens): Side,
+) -> Option<(Equality, Option<Rule>)> {
     let has_no_word = |tokens: &[Lexeme]| {
         !tokens
             .iter()
             .any(|lexeme| matches!(lexeme.token, Token::Word(_) | Token::Text(_)))
     };
-    match (date::parse(gold), date::parse(answer)) {
-        (Some(gold), Some(answer)) if gold == answer => {
-            return Some((Equality::Equal, Rule::SameDate));
-        }
-        (Some(_), Some(_)) => return Some((Equality::Different, Rule::OtherValue)),
+    Some(match (date::parse(gold), date::parse(answer)) {
+        (None, None) => return None,
+        (Some(gold), Some(answer)) if gold == answer => (Equality::Equal, Some(Rule::SameDate)),
+        (Some(_), Some(_)) => (Equality::Different, Some(Rule::OtherValue)),
         // The day alone is not the date.
         (Some(_), None) if has_no_word(answer_tokens) => {
-            return Some((Equality::Different, Rule::OtherKind));
+            (Equality::Different, Some(Rule::OtherKind))
         }
         (None, Some(_)) if has_no_word(gold_tokens) => {
-            return Some((Equality::Different, Rule::OtherKind));
+            (Equality::Different, Some(Rule::OtherKind))
         }
-        _ => {}
-    }
-    if let Some(letter) = choice_letter(gold)
-        && let Some(equality) = picks_choice(letter, gold.contains('('), answer)
-    {
-        let rule = match equality {
-            Equality::Equal => Rule::SameChoice,
-            _ => Rule::OtherChoice,
-        };
-        return Some((equality, rule));
-    }
-    if let (Some(letter), Some(picked)) = (choice_letter(gold), marked_letter(answer_tokens)) {
-        let rule = if letter == picked { Rule::SameChoice } else { Rule::OtherChoice };
-        let equality = if letter == picked { Equality::Equal } else { Equality::Different };
-        return Some((equality, rule));
+        // The name of a month is no unit: "5 May" is not 5.
+        _ => (Reason::NotUnderstood.into(), None),
+    })
+}
+
+/// Compares two answers if the gold answer is the letter of a choice and the answer picks one, or
+/// the other way round. `None` if they are not such a pair.
+fn compare_choices(
+    (gold, _): Side,
+    (answer, answer_tokens): Side,
+) -> Option<(Equality, Option<Rule>)> {
+    if let Some(letter) = choice_letter(gold) {
+        let picked = picks_choice(letter, gold.contains('('), answer).or_else(|| {
+            let picked = marked_letter(answer_tokens)?;
+            Some(if picked == letter {
+                Equality::Equal
+            } else {
+                Equality::Different
+            })
+        });
+        match picked {
+            Some(Equality::Equal) => return Some((Equality::Equal, Some(Rule::SameChoice))),
+            Some(other) => return Some((other, Some(Rule::OtherChoice))),
+            None => {}
+        }
     }
     let letter = choice_letter(answer)?;
     (picks_choice(letter, false, gold) == Some(Equality::Equal))
-        .then_some((Equality::Equal, Rule::SameChoice))
+        .then_some((Equality::Equal, Some(Rule::SameChoice)))
 }
 
 /// Compares a gold answer with an answer as mathematics.

@@ -212,7 +212,7 @@ impl<'a> Parser<'_, 'a, '_> {
         }
         share_modulus(&mut items);
         share_inequation(&mut items);
-        let answer = if closers.is_empty() {
+        let answer = if matches!(closers, [] | ['}']) {
             condition::with_conditions(joint, items)
         } else if items.len() == 1 {
             items.remove(0)
