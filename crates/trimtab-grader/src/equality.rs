@@ -20,7 +20,7 @@ mod unit_vectors;
 
 use self::commas::other_commas;
 use crate::budget::Budget;
-use crate::date;
+use crate::date::{self, Date};
 use crate::expr::Expr;
 use crate::lex::{Commas, Lexeme, Token, lex};
 use crate::parse::{is_number_set, parse};
@@ -58,12 +58,15 @@ pub(crate) fn compare(gold: &str, answer: &str, rules: Rules, because: &mut Vec<
         (Ok(gold), Ok(answer)) => (gold, answer),
         (Err(reason), _) | (_, Err(reason)) => return reason.into(),
     };
-    if let Some((equality, rule)) = compare_texts((gold, &gold_tokens), (answer, &answer_tokens)) {
+    let dates = (date::parse(gold), date::parse(answer));
+    if let Some((equality, rule)) =
+        compare_texts((gold, &gold_tokens), (answer, &answer_tokens), dates)
+    {
         because.push(rule);
         return equality;
     }
     // The name of a month is no unit: "5 May" is not 5.
-    if date::parse(gold).is_some() != date::parse(answer).is_some() {
+    if dates.0.is_some() != dates.1.is_some() {
         return Reason::NotUnderstood.into();
     }
     match rules.expected {
@@ -96,6 +99,7 @@ pub(crate) fn compare(gold: &str, answer: &str, rules: Rules, because: &mut Vec<
 fn compare_texts(
     (gold, gold_tokens): (&str, &[Lexeme]),
     (answer, answer_tokens): (&str, &[Lexeme]),
+    dates: (Option<Date>, Option<Date>),
 ) -> Option<(Equality, Rule)> {
     if gold_tokens
         .iter()
@@ -118,7 +122,7 @@ fn compare_texts(
             .iter()
             .any(|lexeme| matches!(lexeme.token, Token::Word(_) | Token::Text(_)))
     };
-    match (date::parse(gold), date::parse(answer)) {
+    match dates {
         (Some(gold), Some(answer)) if gold == answer => {
             return Some((Equality::Equal, Rule::SameDate));
         }
@@ -251,6 +255,9 @@ impl Comparer<'_> {
     fn compare_kinds(&mut self, gold: &Expr, answer: &Expr) -> Equality {
         if let Err(reason) = self.budget.spend(2) {
             return reason.into();
+        }
+        if let (Expr::Number { .. }, Expr::Number { .. }) = (gold, answer) {
+            return self.values(gold, answer);
         }
         if let Some(outcome) = self.residues(gold, answer) {
             return outcome;
