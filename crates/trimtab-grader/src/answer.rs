@@ -88,12 +88,13 @@ fn single_backslashes(text: &str) -> Cow<'_, str> {
     let doubled = text.contains("\\\\") && {
         let mut rest = text;
         let mut all = true;
-        let mut commands = false;
+        let mut commands = text.contains("\\\\(") && text.contains("\\\\)")
+            || text.contains("\\\\[") && text.contains("\\\\]");
         while let Some(at) = rest.find('\\') {
             let run = rest[at..].bytes().take_while(|byte| *byte == b'\\').count();
             let next = rest[at + run..].bytes().next();
             commands |= run == 2
-                && next.is_some_and(|next| next.is_ascii_alphabetic() || b"{}".contains(&next));
+                && next.is_some_and(|next| next.is_ascii_alphabetic() || b"{}!,;:".contains(&next));
             all &= run % 2 == 0;
             rest = &rest[at + run..];
         }

@@ -177,6 +177,10 @@ impl Comparer<'_> {
             _ => Equality::Unknown(Reason::NotUnderstood),
         };
         if equality == Equality::Equal {
+            // `110100` may be a number in Indian groups, or the three numbers of a list.
+            if commas::may_be_list(gold) && !answer.contains(',') {
+                return Reason::NotUnderstood.into();
+            }
             return equality;
         }
         let differs = self.because.len();

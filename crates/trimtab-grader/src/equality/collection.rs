@@ -73,6 +73,10 @@ impl Comparer<'_> {
                 .filter(|(at, _)| *at != index)
                 .map(|(_, other)| other);
             for other in others.get(index).into_iter().chain(rest) {
+                // `\{1\}` is no item of `\{1, 2\}`.
+                if matches!(item, Expr::Set(_)) != matches!(other, Expr::Set(_)) {
+                    continue;
+                }
                 match self.compare(item, other) {
                     Equality::Equal => {
                         outcome = Equality::Equal;

@@ -125,7 +125,7 @@ pub(super) fn point(expr: &Expr) -> Option<(&Expr, &Expr)> {
 }
 
 /// The value of a quantity that several variables or a function make up: `a + b = 5`,
-/// `\tan\theta = 2`. An equation in one variable is none.
+/// `\tan\theta = 2`. An equation in one variable is none, and neither is one that ends in zero.
 pub(super) fn quantity_named(expr: &Expr) -> Option<&Expr> {
     let Expr::Relation(first, rest) = expr else {
         return None;
@@ -141,7 +141,9 @@ pub(super) fn quantity_named(expr: &Expr) -> Option<&Expr> {
             .any(|factor| matches!(factor, Expr::Number { .. })),
         _ => false,
     });
-    let named = symbols > 1 && !scaled || symbols == 1 && matches!(first.as_ref(), Expr::Call(..));
+    let is_zero = matches!(last, Expr::Number { value, .. } if value.is_zero());
+    let named = !is_zero
+        && (symbols > 1 && !scaled || symbols == 1 && matches!(first.as_ref(), Expr::Call(..)));
     (named && first.is_scalar() && last.is_scalar() && last.symbols().is_empty()).then_some(last)
 }
 

@@ -16,8 +16,11 @@ const TERMINATES: i64 = 12;
 /// many decimals, from which any decimal stands for the exact value next to it.
 const MANY: u32 = 6;
 
-/// Significant digits and decimals of a printed floating-point number.
+/// Least significant digits and decimals of a floating-point number that is printed in full.
 const FLOAT: (u32, u32) = (16, 10);
+
+/// Most significant digits of such a number.
+const LONGEST_FLOAT: u32 = 17;
 
 /// A number with decimals, as written.
 struct Decimal {
@@ -48,7 +51,10 @@ impl Comparer<'_> {
         let (decimal, exact) = match (&of_gold, &of_answer) {
             (Some(decimal), None) => (decimal, &answer),
             (None, Some(decimal)) => (decimal, &gold),
-            (_, Some(decimal)) => return self.is_printed(decimal, &gold),
+            (Some(of_gold), Some(of_answer)) => {
+                return Ok(self.is_printed(of_answer, &gold)?
+                    || self.is_printed(of_gold, &answer)?);
+            }
             (None, None) => return Ok(false),
         };
         // A long decimal is off by up to one unit of the last digit: it may be cut or a float.
@@ -90,7 +96,10 @@ impl Comparer<'_> {
     /// Whether a decimal is a floating-point number printed in full, next to the value.
     fn is_printed(&mut self, decimal: &Decimal, value: &Value) -> Result<bool, Fault> {
         let (digits, decimals) = FLOAT;
-        if decimal.decimals < decimals || !self.has_digits(decimal, digits)? {
+        let printed = decimal.decimals >= decimals
+            && self.has_digits(decimal, digits)?
+            && !self.has_digits(decimal, LONGEST_FLOAT + 1)?;
+        if !printed {
             return Ok(false);
         }
         let size = magnitude(&decimal.value);

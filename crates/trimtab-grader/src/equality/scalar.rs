@@ -187,6 +187,10 @@ impl Comparer<'_> {
                     };
                     match self.at_point(gold, answer, point) {
                         Ok(Some(Sameness::Different)) => return Equality::Different,
+                        // One has a value where the other has none: `\ln|x|` and `\ln x`.
+                        Ok(None) if self.defined(gold, point) != self.defined(answer, point) => {
+                            return Equality::Unknown(Reason::Precision);
+                        }
                         Ok(_) => {}
                         Err(reason) => return reason.into(),
                     }
@@ -213,6 +217,10 @@ impl Comparer<'_> {
             Err(Fault::Undefined) => Ok(None),
             Err(Fault::Stop(reason)) => Err(reason),
         }
+    }
+
+    fn defined(&mut self, expr: &Expr, point: Point) -> bool {
+        evaluate(expr, point, self.budget).is_ok()
     }
 
     pub(super) fn constant(&mut self, expr: &Expr) -> Result<Value, Fault> {

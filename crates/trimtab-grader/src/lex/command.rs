@@ -105,6 +105,11 @@ impl<'a> Lexer<'a, '_> {
         let name = &rest[..length];
         let known = vocabulary::command(name).map(|meaning| (length, meaning));
         let known = known.or_else(|| known_start(name));
+        if self.tokens.is_empty()
+            && let Some((_, Meaning::Nothing | Meaning::NothingWithGroups(_))) = known
+        {
+            self.dressed = self.dressed.saturating_add(1);
+        }
         let Some((length, meaning)) = known else {
             self.at += 1 + length;
             self.push(Token::Command(name));
@@ -223,6 +228,21 @@ impl<'a> Lexer<'a, '_> {
             if content.contains(',') {
                 self.push(Token::Op(','));
             }
+            return Ok(());
+        }
+        if matches!(words, "°" | "º" | "˚") {
+            self.push(Token::Op('°'));
+            return Ok(());
+        }
+        // "(double root)"
+        if let Some(inner) = words.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'))
+            && inner.len() > 1
+            && inner.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b' ')
+        {
+            self.spaced = true;
+            self.operator('(');
+            self.push(Token::Text(inner));
+            self.operator(')');
             return Ok(());
         }
         let first = words.split_whitespace().next().unwrap_or("");

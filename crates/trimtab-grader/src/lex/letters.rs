@@ -60,11 +60,21 @@ impl<'a> Lexer<'a, '_> {
             self.push(Token::Currency(currency));
             return Ok(());
         }
+        if let Some(length) = dollar_of_state(rest) {
+            self.at += length;
+            self.push(Token::Currency("dollar"));
+            return Ok(());
+        }
+        if word == "R" && self.money && rest[length..].starts_with('$') {
+            self.at += length + 1;
+            self.push(Token::Currency("real"));
+            return Ok(());
+        }
         if self.sign_in_words(word, &rest[length..]) {
             return Ok(());
         }
         // "16 m2"
-        let raised = after_number
+        let raised = (after_number || self.after_value())
             && matches!(self.byte(length), b'2' | b'3')
             && !self.byte(length + 1).is_ascii_alphanumeric();
         if raised && (word == "m" && self.spaced || vocabulary::unit(word).is_some()) {
@@ -89,6 +99,11 @@ impl<'a> Lexer<'a, '_> {
             self.at += length;
             return self.push_meaning(word, meaning);
         }
+        if word == "choose" && !self.tokens.is_empty() {
+            self.at += length;
+            self.push(Token::Construct("choose"));
+            return Ok(());
+        }
         if word == "in" {
             let after = rest[length..].trim_start();
             self.at += length;
@@ -103,7 +118,12 @@ impl<'a> Lexer<'a, '_> {
             self.tokens.last().map(|last| last.token),
             Some(Token::Word(_))
         );
-        let named = self.names_unit(word, after_number || after_word)
+        let after_group = self.after_value();
+        let named = self.names_unit(word, after_number || after_word, after_group)
+            || after_word
+                && self.spaced
+                && self.is_plain
+                && word.bytes().all(|byte| byte.is_ascii_lowercase())
             || vocabulary::is_number_word(word)
             || matches!(word, "per" | "the")
             || matches!(word, "of" | "sq" | "cu") && self.spaced
@@ -137,6 +157,8 @@ impl<'a> Lexer<'a, '_> {
         let between = after_number && spaced && next.starts_with(|c: char| c.is_ascii_digit());
         if word == "x" && (between || scientific) {
             self.push(Token::Op('*'));
+        } else if after_number && self.spaced && self.is_plain && is_unit_at_end(word, next) {
+            self.push(Token::Word(word));
         } else {
             self.push(Token::Symbol(word));
         }
@@ -164,17 +186,44 @@ impl<'a> Lexer<'a, '_> {
     }
 
     /// Whether a word is a unit and not a product of letters.
-    fn names_unit(&self, word: &str, after_number: bool) -> bool {
+    fn names_unit(&self, word: &str, after_number: bool, after_group: bool) -> bool {
         // Without a blank, `2mg` may be a weight.
         const SURE: [&str; 11] = [
             "cm", "mm", "km", "kg", "ft", "lb", "oz", "hr", "ml", "mL", "am",
         ];
         let possible = match word.len() {
-            2 => after_number && (self.spaced || SURE.contains(&word) || word == "pm"),
+            2 => {
+                after_number && (self.spaced || SURE.contains(&word) || word == "pm")
+                    || after_group && word != "am" && SURE.contains(&word)
+            }
             _ => true,
         };
         possible && vocabulary::unit(word).is_some()
     }
+}
+
+/// Whether a letter behind a number and a blank is a unit, because nothing but units follows:
+/// `2600 g`, `5 m/s`.
+fn is_unit_at_end(letter: &str, rest: &str) -> bool {
+    const LETTERS: [&str; 10] = ["m", "g", "s", "h", "l", "L", "N", "J", "W", "V"];
+    let known = |letter: &str| LETTERS.contains(&letter);
+    let below = rest.strip_prefix('/').unwrap_or(rest).trim_end_matches('.');
+    known(letter) && (below.is_empty() || below.len() < rest.len() && known(below))
+}
+
+/// The length of the name of a dollar with its state: `US-Dollar`, `U.S. dollars`.
+fn dollar_of_state(text: &str) -> Option<usize> {
+    let rest = text
+        .strip_prefix("US")
+        .or_else(|| text.strip_prefix("U.S."))?;
+    let name = rest.trim_start_matches([' ', '-', '~']);
+    let dollar = name.get(..6)?;
+    if name.len() == rest.len() || !dollar.eq_ignore_ascii_case("dollar") {
+        return None;
+    }
+    let rest = name[6..].strip_prefix('s').unwrap_or(&name[6..]);
+    let ends = !rest.starts_with(|c: char| c.is_alphanumeric());
+    ends.then_some(text.len() - rest.len())
 }
 
 /// Whether a number comes next, perhaps after a dot and a currency sign: `Rs. 500`, `US$5`.

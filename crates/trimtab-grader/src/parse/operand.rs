@@ -6,7 +6,7 @@ use super::product::over;
 use super::{Parser, negative, single};
 use crate::Reason;
 use crate::expr::{Expr, Joint};
-use crate::lex::Token;
+use crate::lex::{Lexeme, Token};
 use crate::number;
 use crate::vocabulary;
 
@@ -49,7 +49,9 @@ impl Parser<'_, '_, '_> {
                     };
                     factor = Expr::Call(name, vec![factor]);
                 }
-                Some(Token::Op('°')) => {
+                Some(Token::Op(sign @ ('°' | '∘')))
+                    if sign == '°' || self.ends_angle() && is_number(&factor) =>
+                {
                     self.chain()?;
                     self.at += 1;
                     factor = self.degrees(factor)?;
@@ -71,7 +73,12 @@ impl Parser<'_, '_, '_> {
         let braced = usize::from(self.next_is('{'));
         let closed = braced == 0 || self.peek_at(2) == Some(Token::Op('}'));
         match self.peek_at(braced) {
-            Some(Token::Op('∘' | '°')) if closed => {
+            Some(Token::Op('∘' | '°') | Token::Construct("deg")) if closed => {
+                self.at += 1 + 2 * braced;
+                return self.degrees(base);
+            }
+            // `90^{o}`
+            Some(Token::Symbol("o") | Token::Text("o" | "deg")) if closed && is_number(&base) => {
                 self.at += 1 + 2 * braced;
                 return self.degrees(base);
             }
@@ -118,6 +125,11 @@ impl Parser<'_, '_, '_> {
             return Ok(power(indexed(base, &index)?, exponent));
         }
         Ok(power(base, exponent))
+    }
+
+    /// Whether a ring ends the angle here, and does not compose functions.
+    fn ends_angle(&self) -> bool {
+        !self.peek_at(1).is_some_and(|next| self.starts_operand(next))
     }
 
     /// Whether `{rd}` comes next.
@@ -404,13 +416,23 @@ impl Parser<'_, '_, '_> {
                 }
             }
             '{' => {
+                let start = self.at;
                 let inner = self.nested(|parser| parser.list(&['}']))?;
+                let inside = &self.tokens[start..self.at];
                 self.expect('}')?;
+                let braced = |at: Option<&Lexeme>, brace| {
+                    at.is_some_and(|lexeme| lexeme.token == Token::Op(brace))
+                };
+                let of_sets = braced(inside.first(), '{') && braced(inside.last(), '}');
                 Ok(match inner {
                     Expr::List {
                         joint: Joint::Comma,
                         items,
-                    } => Expr::Set(items),
+                    } => Expr::Set(if of_sets {
+                        items.into_iter().map(in_braces).collect() // {{1}, {2, 3}}
+                    } else {
+                        items
+                    }),
                     inner => inner,
                 })
             }
@@ -475,6 +497,18 @@ impl Parser<'_, '_, '_> {
     }
 }
 
+fn in_braces(item: Expr) -> Expr {
+    match item {
+        Expr::Set(_) => item,
+        item => Expr::Set(vec![item]),
+    }
+}
+
+/// Whether an expression is a number without variables.
+fn is_number(expr: &Expr) -> bool {
+    expr.is_scalar() && expr.symbols().is_empty()
+}
+
 pub(super) fn power(base: Expr, exponent: Expr) -> Expr {
     Expr::Power(Box::new((base, exponent)))
 }
@@ -493,6 +527,8 @@ fn is_set(expr: &Expr) -> bool {
 fn indexed(base: Expr, index: &str) -> Result<Expr, Reason> {
     match base {
         Expr::Symbol(name) => Ok(Expr::Symbol(format!("{name}_{index}"))),
+        // The coefficient of Gauss.
+        Expr::Call("binom", arguments) => Ok(Expr::Opaque(format!("binom_{index}"), arguments)),
         _ => Err(Reason::NotUnderstood),
     }
 }

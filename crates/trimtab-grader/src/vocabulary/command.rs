@@ -23,7 +23,7 @@ fn dress(name: &str) -> Option<Meaning> {
         | "upshape" | "scshape" | "slshape" | "boldmath" | "unboldmath" | "selectfont"
         | "mathbf" | "boldsymbol" | "bm" | "mathit" | "mathnormal" | "bold" | "pmb"
         | "mathbfit" | "symbf" | "symbfit" | "symit" | "symup" | "boxed" | "fbox" | "framebox"
-        | "Aboxed" | "underline" | "uline" | "underbar" | "underbrace" | "overbrace" | "smash"
+        | "Aboxed" | "underline" | "uline" | "underbar" | "smash"
         | "llap" | "rlap" | "mathllap" | "mathrlap" | "mathclap" | "clap" | "ensuremath"
         | "num" | "hl" | "mathop" | "mathrel" | "mathbin" | "mathord" | "mathopen"
         | "mathclose" | "mathpunct" | "mathinner" | "mathstrut" | "strut" | "centering"
@@ -127,6 +127,9 @@ fn construct(name: &str) -> Option<Meaning> {
         }
         "sqrt" | "surd" => Construct("sqrt"),
         "binom" | "dbinom" | "tbinom" => Construct("binom"),
+        "genfrac" => Construct("genfrac"),
+        "underbrace" => Construct("underbrace"),
+        "overbrace" => Construct("overbrace"),
         "choose" => Construct("choose"),
         "over" => Construct("over"),
         "root" => Construct("root"),
