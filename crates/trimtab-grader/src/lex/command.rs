@@ -235,9 +235,13 @@ impl<'a> Lexer<'a, '_> {
             return Ok(());
         }
         // "(double root)"
-        if let Some(inner) = words.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'))
+        if let Some(inner) = words
+            .strip_prefix('(')
+            .and_then(|rest| rest.strip_suffix(')'))
             && inner.len() > 1
-            && inner.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b' ')
+            && inner
+                .bytes()
+                .all(|byte| byte.is_ascii_alphabetic() || byte == b' ')
         {
             self.spaced = true;
             self.operator('(');

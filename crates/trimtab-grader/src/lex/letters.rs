@@ -157,8 +157,6 @@ impl<'a> Lexer<'a, '_> {
         let between = after_number && spaced && next.starts_with(|c: char| c.is_ascii_digit());
         if word == "x" && (between || scientific) {
             self.push(Token::Op('*'));
-        } else if after_number && self.spaced && self.is_plain && is_unit_at_end(word, next) {
-            self.push(Token::Word(word));
         } else {
             self.push(Token::Symbol(word));
         }
@@ -202,20 +200,14 @@ impl<'a> Lexer<'a, '_> {
     }
 }
 
-/// Whether a letter behind a number and a blank is a unit, because nothing but units follows:
-/// `2600 g`, `5 m/s`.
-fn is_unit_at_end(letter: &str, rest: &str) -> bool {
-    const LETTERS: [&str; 10] = ["m", "g", "s", "h", "l", "L", "N", "J", "W", "V"];
-    let known = |letter: &str| LETTERS.contains(&letter);
-    let below = rest.strip_prefix('/').unwrap_or(rest).trim_end_matches('.');
-    known(letter) && (below.is_empty() || below.len() < rest.len() && known(below))
-}
-
-/// The length of the name of a dollar with its state: `US-Dollar`, `U.S. dollars`.
+/// The length of the name of a dollar with its state: `US-Dollar`, `U.S. dollars`, `US$`.
 fn dollar_of_state(text: &str) -> Option<usize> {
     let rest = text
         .strip_prefix("US")
         .or_else(|| text.strip_prefix("U.S."))?;
+    if rest.starts_with('$') {
+        return Some(text.len() - rest.len() + 1);
+    }
     let name = rest.trim_start_matches([' ', '-', '~']);
     let dollar = name.get(..6)?;
     if name.len() == rest.len() || !dollar.eq_ignore_ascii_case("dollar") {

@@ -129,7 +129,9 @@ impl Parser<'_, '_, '_> {
 
     /// Whether a ring ends the angle here, and does not compose functions.
     fn ends_angle(&self) -> bool {
-        !self.peek_at(1).is_some_and(|next| self.starts_operand(next))
+        !self
+            .peek_at(1)
+            .is_some_and(|next| self.starts_operand(next))
     }
 
     /// Whether `{rd}` comes next.
