@@ -5,6 +5,7 @@ mod choice;
 mod digits;
 mod doubt;
 mod formula;
+mod labelled;
 mod message;
 mod part;
 mod phrase;
@@ -23,6 +24,7 @@ use std::ops::Range;
 
 use self::boxes::Boxes;
 pub use self::boxes::last_boxed;
+pub(crate) use self::labelled::labelled_boxes;
 use self::message::final_message;
 use self::phrase::Announced;
 use self::value::Value;
