@@ -9,6 +9,8 @@ mod expected;
 mod intervals;
 mod matrix;
 mod names;
+mod number_sets;
+mod quadratic;
 mod quantity;
 mod real_set;
 mod relation;
@@ -17,14 +19,16 @@ mod rounding;
 mod scalar;
 mod times;
 mod unit_vectors;
+mod wording;
 
 use self::commas::other_commas;
+use self::wording::{same_choices, same_wording};
 use crate::budget::Budget;
 use crate::date::{self, Date};
 use crate::expr::Expr;
 use crate::lex::{Commas, Lexeme, Token, lex};
 use crate::parse::{is_number_set, parse};
-use crate::prose::{choice_letter, means_nothing, names_no_number, picks_choice, prose};
+use crate::prose::{choice_letter, means_nothing, names_no_number, marked_letter, picks_choice, prose};
 use crate::rule::Rule;
 use crate::rules::{Expected, Rules};
 use crate::verdict::Reason;
@@ -110,12 +114,15 @@ fn compare_texts(
     }
     if let (Some(gold), Some(answer)) = (prose(gold_tokens), prose(answer_tokens))
         && (gold.is_text || answer.is_text)
-        && gold.letters == answer.letters
+        && (gold.letters == answer.letters || same_wording(gold_tokens, answer_tokens))
     {
         return Some((Equality::Equal, Rule::SameWords));
     }
     if means_nothing(gold_tokens) && means_nothing(answer_tokens) {
         return Some((Equality::Equal, Rule::SameWords));
+    }
+    if same_choices(gold_tokens, answer_tokens) {
+        return Some((Equality::Equal, Rule::SameChoice));
     }
     let has_no_word = |tokens: &[Lexeme]| {
         !tokens
@@ -143,6 +150,11 @@ fn compare_texts(
             Equality::Equal => Rule::SameChoice,
             _ => Rule::OtherChoice,
         };
+        return Some((equality, rule));
+    }
+    if let (Some(letter), Some(picked)) = (choice_letter(gold), marked_letter(answer_tokens)) {
+        let rule = if letter == picked { Rule::SameChoice } else { Rule::OtherChoice };
+        let equality = if letter == picked { Equality::Equal } else { Equality::Different };
         return Some((equality, rule));
     }
     let letter = choice_letter(answer)?;
@@ -365,7 +377,7 @@ impl Comparer<'_> {
 }
 
 fn has_sign(expr: &Expr) -> bool {
-    expr.any(|part| matches!(part, Expr::PlusMinus { .. }))
+    expr.has_sign()
 }
 
 /// The shape of a delimiter: square brackets differ from parentheses and angle brackets.

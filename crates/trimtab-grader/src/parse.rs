@@ -11,6 +11,7 @@
 //! ```
 
 mod brackets;
+mod builder;
 mod call;
 mod combination;
 mod condition;
@@ -20,6 +21,7 @@ mod item;
 mod measure;
 mod operand;
 mod product;
+mod worded;
 
 pub(crate) use operand::is_transpose;
 
@@ -54,7 +56,10 @@ pub(crate) fn parse(
         bars: 0,
         budget,
     };
-    let answer = parser.list(&[])?;
+    let answer = match parser.worded_set()? {
+        Some(set) => set,
+        None => parser.list(&[])?,
+    };
     if parser.at < tokens.len() {
         return Err(Reason::NotUnderstood);
     }
@@ -183,6 +188,7 @@ impl<'a> Parser<'_, 'a, '_> {
             return Err(Reason::NotUnderstood);
         }
         share_modulus(&mut items);
+        share_inequation(&mut items);
         let answer = if closers.is_empty() {
             condition::with_conditions(joint, items)
         } else if items.len() == 1 {
@@ -381,6 +387,22 @@ fn share_modulus(items: &mut [Expr]) {
         };
         let inner = std::mem::replace(value, Expr::Pi);
         *value = Expr::Call("residue", vec![inner, modulus.clone()]);
+    }
+}
+
+/// Gives what is not equal to the first item to those behind it: `x \ne 2, -2`.
+fn share_inequation(items: &mut [Expr]) {
+    let Some((Expr::Relation(first, rest), others)) = items.split_first_mut() else {
+        return;
+    };
+    if !matches!(rest.as_slice(), [('≠', _)])
+        || !others.iter().all(|item| item.is_scalar() && item.symbols().is_empty())
+    {
+        return;
+    }
+    for item in others {
+        let value = std::mem::replace(item, Expr::Pi);
+        *item = Expr::Relation(first.clone(), vec![('≠', value)]);
     }
 }
 

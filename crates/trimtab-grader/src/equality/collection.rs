@@ -3,7 +3,7 @@
 use super::names::in_order_of_names;
 use super::{Comparer, Equality, has_sign};
 use crate::Reason;
-use crate::expr::Expr;
+use crate::expr::{Expr, Joint};
 use crate::rule::Rule;
 
 impl Comparer<'_> {
@@ -41,6 +41,13 @@ impl Comparer<'_> {
             } else {
                 self.different_by(Rule::OtherItems)
             });
+        }
+        // "red or blue" is not "red and blue".
+        if let (Expr::List { joint, items }, Expr::List { joint: other, .. }) = (gold, answer)
+            && matches!((joint, other), (Joint::And, Joint::Or) | (Joint::Or, Joint::And))
+            && !items.iter().any(|item| item.any(|part| matches!(part, Expr::Number { .. })))
+        {
+            return Some(Equality::Unknown(Reason::NotUnderstood));
         }
         let items = |found: Option<Vec<Expr>>, whole: &Expr| match found {
             Some(items) => items,
@@ -114,20 +121,11 @@ fn both_signs(items: &[Expr]) -> Vec<Expr> {
     let mut all = Vec::with_capacity(items.len());
     for item in items {
         if has_sign(item) {
-            all.push(with_sign(item, false));
-            all.push(with_sign(item, true));
+            all.push(item.with_sign(false));
+            all.push(item.with_sign(true));
         } else {
             all.push(item.clone());
         }
     }
     all
-}
-
-/// The expression with every `±` replaced by plus, or by minus.
-fn with_sign(expr: &Expr, minus: bool) -> Expr {
-    expr.rewritten(&|part| match part {
-        Expr::PlusMinus { term, flipped } if minus == *flipped => Some(with_sign(term, minus)),
-        Expr::PlusMinus { term, .. } => Some(Expr::Negative(Box::new(with_sign(term, minus)))),
-        _ => None,
-    })
 }

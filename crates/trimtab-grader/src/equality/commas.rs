@@ -90,14 +90,13 @@ fn is_decimal(tree: &Expr) -> bool {
 }
 
 /// Whether the commas of a gold answer may separate items although they can be read as groups of
-/// two digits: `1,10,100`, but not `1,00,000`.
+/// two digits: `1,10,100`, but not `1,00,000` or `12,34,567`.
 pub(super) fn may_be_list(text: &str) -> bool {
-    let mut parts = text.trim().split(',');
-    let is_item = |part: &str| {
-        !part.starts_with('0') && !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    let pairs = parts.clone().skip(1).any(|part| part.len() == 2);
-    pairs && parts.clone().count() > 2 && parts.all(is_item)
+    let groups: Vec<&str> = text.trim().split(',').take(4).collect();
+    let is_item =
+        |part: &&str| !part.starts_with('0') && part.bytes().all(|byte| byte.is_ascii_digit());
+    matches!(groups.as_slice(), [first, second, third]
+        if (first.len(), second.len(), third.len()) == (1, 2, 3) && groups.iter().all(is_item))
 }
 
 /// Whether a comma could separate thousands as well as items. No item has a leading zero, so

@@ -34,7 +34,7 @@ impl Comparer<'_> {
         let mut outcome = Equality::Equal;
         for round in 0..3 {
             let point = Point::new(self.seed.wrapping_add(round));
-            let sets = (self.real_set(gold, point), self.real_set(answer, point));
+            let sets = (self.numbers(gold, point), self.numbers(answer, point));
             let (gold, answer) = match sets {
                 (Ok(Some(gold)), Ok(Some(answer))) => (gold, answer),
                 (Err(Fault::Stop(reason)), _) | (_, Err(Fault::Stop(reason))) => {
@@ -46,9 +46,9 @@ impl Comparer<'_> {
                 }
                 _ => return None,
             };
-            match self.same_intervals(&gold, &answer) {
-                Ok(true) => {}
-                Ok(false) => return Some(self.different_by(Rule::OtherItems)),
+            match self.same_intervals(&gold.set, &answer.set) {
+                Ok(true) if gold.whole == answer.whole => {}
+                Ok(_) => return Some(self.different_by(Rule::OtherItems)),
                 Err(Fault::Undefined) => outcome = Equality::Unknown(Reason::Precision),
                 Err(Fault::Stop(reason)) => return Some(reason.into()),
             }
@@ -172,6 +172,9 @@ impl Comparer<'_> {
             if matches!(found.name, Some(Expr::Tuple { .. })) || names_number_set(found.value) {
                 return Ok(None); // a point, or numbers of a kind
             }
+            if matches!(found.value, Expr::Symbol(name) if name == "mathbb R") {
+                return Ok(Some(all()));
+            }
             if !found.value.is_scalar() {
                 return self.real_set(found.value, point);
             }
@@ -287,13 +290,14 @@ impl Comparer<'_> {
             let right = evaluate_with(right, point, &bound, self.budget)?;
             left.plus(&right.negated(), self.budget)
         };
-        let (start, one, three) = (at(0)?, at(1)?, at(3)?);
+        let (start, one, three, minus_one) = (at(0)?, at(1)?, at(3)?, at(-1));
         let three_times = Value::Exact(Rational::integer(3));
         let slope = one.plus(&start.clone().negated(), self.budget)?;
         let rise = three.plus(&start.clone().negated(), self.budget)?;
         if sameness(&slope.times(&three_times, self.budget)?, &rise, self.budget)? != Sameness::Same
         {
-            return Ok(None);
+            let values = [start, one, minus_one?, three];
+            return self.quadratic(&values, relation);
         }
         let rising = match slope.order(&Value::ZERO, self.budget)? {
             Some(Ordering::Greater) => true,
@@ -389,7 +393,7 @@ fn names_number_set(expr: &Expr) -> bool {
 pub(super) fn is_region(expr: &Expr) -> bool {
     match expr {
         Expr::SetOf(_) | Expr::SetOperation(..) => true,
-        Expr::Symbol(name) => name == "mathbb R",
+        Expr::Symbol(name) => name == "mathbb R" || names_number_set(expr),
         Expr::Relation(_, rest) => rest
             .iter()
             .any(|(relation, _)| matches!(relation, '<' | '>' | '≤' | '≥' | '≠' | '∈')),
@@ -416,6 +420,14 @@ pub(super) fn variable(expr: &Expr) -> Option<&str> {
             let part = match rest.as_slice() {
                 [('∈', _)] => first.as_ref(),
                 [(_, middle), _] if alone(middle) => middle,
+                // A variable and a constant: `x > a`.
+                [(_, right)] if alone(first) && alone(right) => {
+                    if is_usual(first) || !is_usual(right) {
+                        first.as_ref()
+                    } else {
+                        right
+                    }
+                }
                 [(_, right)] if alone(first) != alone(right) => {
                     if alone(first) {
                         first.as_ref()
@@ -432,4 +444,9 @@ pub(super) fn variable(expr: &Expr) -> Option<&str> {
         }
         _ => None,
     }
+}
+
+/// Whether a symbol usually is a variable and no constant.
+fn is_usual(expr: &Expr) -> bool {
+    matches!(expr, Expr::Symbol(name) if matches!(name.as_str(), "x" | "y" | "z" | "t" | "theta"))
 }

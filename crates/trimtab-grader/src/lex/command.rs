@@ -1,6 +1,6 @@
 //! Commands of LaTeX and their groups.
 
-use super::{Lexer, Token};
+use super::{Lexeme, Lexer, Token};
 use crate::Reason;
 use crate::unit;
 use crate::vocabulary::{self, Meaning};
@@ -105,7 +105,8 @@ impl<'a> Lexer<'a, '_> {
         let name = &rest[..length];
         let known = vocabulary::command(name).map(|meaning| (length, meaning));
         let known = known.or_else(|| known_start(name));
-        if self.tokens.is_empty()
+        let outermost = |lexeme: &Lexeme| lexeme.token == Token::Op('{');
+        if self.tokens.iter().all(outermost)
             && let Some((_, Meaning::Nothing | Meaning::NothingWithGroups(_))) = known
         {
             self.dressed = self.dressed.saturating_add(1);
@@ -230,7 +231,13 @@ impl<'a> Lexer<'a, '_> {
             }
             return Ok(());
         }
-        if matches!(words, "°" | "º" | "˚") {
+        let raised = matches!(self.tokens.last(), Some(last) if last.token == Token::Op('^'))
+            || self.tokens.len() > 1
+                && matches!(
+                    self.tokens[self.tokens.len() - 2..],
+                    [Lexeme { token: Token::Op('^'), .. }, Lexeme { token: Token::Op('{'), .. }]
+                );
+        if matches!(words, "°" | "º" | "˚") || words == "o" && raised {
             self.push(Token::Op('°'));
             return Ok(());
         }

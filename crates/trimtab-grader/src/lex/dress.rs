@@ -13,13 +13,19 @@ pub(super) fn is_money(text: &str) -> bool {
     let Some(first) = signs.next() else {
         return false;
     };
+    let starts_amount = |at: usize| {
+        let behind = text[at + 1..].trim_start_matches(' ');
+        behind.starts_with(|c: char| c.is_ascii_digit())
+    };
     let digit_behind = |at: usize| match bytes.get(at + 1) {
         Some(b'-' | b'.') => bytes.get(at + 2).is_some_and(u8::is_ascii_digit),
         next => next.is_some_and(u8::is_ascii_digit),
     };
     let Some(second) = signs.next() else {
         let before = text[..first].trim_end_matches(' ');
-        return digit_behind(first) || before.ends_with(|c: char| c.is_ascii_digit());
+        return digit_behind(first)
+            || starts_amount(first)
+            || before.ends_with(|c: char| c.is_ascii_digit());
     };
     digit_behind(first) && digit_behind(second) && signs.all(digit_behind)
 }

@@ -119,7 +119,9 @@ impl<'a> Lexer<'a, '_> {
             Some(Token::Word(_))
         );
         let after_group = self.after_value();
+        let describes = after_number && self.spaced && self.is_plain && describes(word, &rest[length..]);
         let named = self.names_unit(word, after_number || after_word, after_group)
+            || describes
             || after_word
                 && self.spaced
                 && self.is_plain
@@ -198,6 +200,13 @@ impl<'a> Lexer<'a, '_> {
         };
         possible && vocabulary::unit(word).is_some()
     }
+}
+
+/// Whether a short word before another one is a word and no product of letters: `12 old men`.
+fn describes(word: &str, after: &str) -> bool {
+    let next = after.strip_prefix(' ').unwrap_or("");
+    let lower = |text: &str| text.bytes().take_while(u8::is_ascii_lowercase).count();
+    word.len() > 2 && lower(word) == word.len() && lower(next) > 2
 }
 
 /// The length of the name of a dollar with its state: `US-Dollar`, `U.S. dollars`, `US$`.

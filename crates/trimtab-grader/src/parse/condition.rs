@@ -298,7 +298,11 @@ fn kind_of(words: &str) -> Option<&'static str> {
     if has("negative") && !nonnegative {
         return None;
     }
-    Some(if has("integer") || has("integers") || has("whole") {
+    Some(if has("even") {
+        "even"
+    } else if has("odd") {
+        "odd"
+    } else if has("integer") || has("integers") || has("whole") {
         match (
             has("positive"),
             nonnegative || has("whole") && !has("integer"),
@@ -444,6 +448,9 @@ fn is_condition(joint: Joint, items: &[Expr], at: usize) -> bool {
 
 /// Whether a symbol names a set of numbers.
 pub(crate) fn is_number_set(name: &str) -> bool {
+    if matches!(name, "mathbb even" | "mathbb odd") {
+        return true;
+    }
     let name = name.strip_prefix("mathbb ").unwrap_or(name);
     name.starts_with(['N', 'Z', 'Q', 'R', 'C', 'ℕ', 'ℤ', 'ℚ', 'ℝ', 'ℂ'])
         && !name[1..].starts_with(|c: char| c.is_ascii_alphabetic())

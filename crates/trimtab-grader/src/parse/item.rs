@@ -3,7 +3,7 @@
 use super::operand::spelling;
 use super::{Parser, condition, is_worded};
 use crate::Reason;
-use crate::expr::Expr;
+use crate::expr::{Expr, Joint};
 use crate::lex::Token;
 
 impl Parser<'_, '_, '_> {
@@ -307,6 +307,18 @@ impl Parser<'_, '_, '_> {
 fn relation(first: Expr, rest: Vec<(char, Expr)>) -> Expr {
     if rest.is_empty() {
         first
+    } else if let [('≠', value)] = rest.as_slice()
+        && value.has_sign()
+    {
+        // `x \ne \pm 2` excludes both.
+        let unequal = |minus| {
+            let value = value.with_sign(minus);
+            Expr::Relation(Box::new(first.clone()), vec![('≠', value)])
+        };
+        Expr::List {
+            joint: Joint::And,
+            items: vec![unequal(false), unequal(true)],
+        }
     } else {
         Expr::Relation(Box::new(first), rest)
     }

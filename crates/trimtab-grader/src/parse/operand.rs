@@ -478,24 +478,10 @@ impl Parser<'_, '_, '_> {
 
     /// The content of set braces: items, or a condition after a bar.
     fn set(&mut self) -> Result<Expr, Reason> {
-        let is_bar = |token| matches!(token, Some(Token::Op('|' | '∣' | ':')));
-        let mut bar = 1;
-        if self.peek_at(1) == Some(Token::Op('∈')) {
-            bar = if matches!(self.peek_at(2), Some(Token::Accent(_))) {
-                4
-            } else {
-                3
-            };
-            if self.peek_at(3) == Some(Token::Op('{')) {
-                bar = 6;
-            }
+        match self.set_builder()? {
+            Some(set) => Ok(set),
+            None => self.items(&['⦄']).map(Expr::Set),
         }
-        if matches!(self.peek(), Some(Token::Symbol(_))) && is_bar(self.peek_at(bar)) {
-            self.at += bar + 1;
-            let condition = self.list(&['⦄'])?;
-            return Ok(Expr::SetOf(Box::new(condition)));
-        }
-        self.items(&['⦄']).map(Expr::Set)
     }
 }
 
