@@ -141,7 +141,8 @@ fn undressed(text: &str) -> &str {
     }
 }
 
-fn is_dress(name: &str) -> bool {
+/// Whether a command of TeX only changes how text looks.
+pub(crate) fn is_dress(name: &str) -> bool {
     use vocabulary::Meaning;
     matches!(
         vocabulary::command(name),
@@ -157,6 +158,11 @@ pub(crate) fn choice_letter(gold: &str) -> Option<char> {
     letters
         .next()
         .filter(|letter| letter.is_ascii_uppercase() && letters.next().is_none())
+}
+
+/// Whether an answer starts with the letter of a choice.
+pub(crate) fn starts_with_choice(answer: &str) -> bool {
+    picks_choice('A', answer).is_some()
 }
 
 /// Whether the answer picks `letter`: it starts with a letter, and the text of the choice may

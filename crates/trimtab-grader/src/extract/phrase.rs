@@ -3,7 +3,11 @@
 mod clause;
 mod language;
 mod link;
+mod list;
 mod noun;
+mod number;
+mod reading;
+mod retraction;
 
 use std::borrow::Cow;
 
@@ -61,7 +65,7 @@ pub(super) fn find(text: &str, choice: bool) -> Option<Announced<'_>> {
                     || doubt::of_claim(text, noun.start)
                     || is_hypothetical(&text[noun.end..at], &text[at..])
                     || !choice && doubt::of_alternative(behind(&text[at..], &value, end));
-                return Some(match clause::retraction(rest) {
+                return Some(match retraction::retraction(rest) {
                     Some(length) => Announced::Nothing(at + end + length),
                     None => Announced::Answer(Value {
                         certain: value.certain && !doubted,
@@ -102,7 +106,7 @@ pub(super) fn correction(text: &str, choice: bool) -> Option<Value<'_>> {
     let text = &text[start..];
     let takes_back = text
         .split_inclusive(['.', '\n', '!'])
-        .any(|sentence| clause::retraction(sentence).is_some());
+        .any(|sentence| retraction::retraction(sentence).is_some());
     if !takes_back {
         return None;
     }
