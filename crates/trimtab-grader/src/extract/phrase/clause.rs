@@ -218,7 +218,8 @@ fn remark(line: &str) -> Option<usize> {
     const SAYS: [&str; 5] = ["is ", "equals ", "gives ", "comes to ", "makes "];
     line.match_indices(", which ").find_map(|(at, which)| {
         let rest = &line[at + which.len()..];
-        (!SAYS.iter().any(|verb| rest.starts_with(verb))).then_some(at)
+        let says_number = line[..at].contains(|c: char| c.is_ascii_digit());
+        (!says_number || !SAYS.iter().any(|verb| rest.starts_with(verb))).then_some(at)
     })
 }
 
@@ -229,6 +230,13 @@ fn contrast(text: &str) -> Option<&str> {
         && word(before.trim_start(), &["not"]).is_none();
     let has_value = after.contains(|c: char| c.is_ascii_digit());
     (says && has_value && word(after, &["not"]).is_none()).then_some(after)
+}
+
+/// Whether the first sentence of a text takes back a value and gives another one.
+pub(super) fn is_corrected(text: &str) -> bool {
+    let line = text.lines().next().unwrap_or_default();
+    let whole = sentence(line);
+    corrected(whole).is_some() || contrast(whole).is_some()
 }
 
 /// What a sentence denies.

@@ -152,6 +152,9 @@ fn restated<'a>(answer: &'a str, language: &Language) -> Option<Value<'a>> {
         return None;
     }
     let right = trimmed(without_fillers(after));
+    if !left.contains(char::is_numeric) && !left.contains('\\') && !is_formula(left) {
+        return None;
+    }
     let is_value = |text| matches!(number_reading(text, 0, language), Clause::Value { ref value, .. } if value.certain);
     let read = |text: &'a str| match number_reading(text, 0, language) {
         Clause::Value { value, .. } => Some(value),
@@ -275,6 +278,8 @@ fn is_bounded(answer: &str) -> bool {
         "factors of",
         "divisors of",
         "powers of",
+        "log of",
+        "logarithm of",
         "for",
         "until",
         "before",
@@ -293,7 +298,8 @@ fn is_bounded(answer: &str) -> bool {
         })
     });
     let after = answer[end + 1..].trim_start();
-    lead || word(after, &["digits", "digit", "decimal", "decimals", "values"]).is_some()
+    lead || word(answer, &["in", "within", "between", "among", "from"]).is_some()
+        || word(after, &["digits", "digit", "decimal", "decimals", "values"]).is_some()
 }
 
 /// Whether TeX is all there is: no blank stands outside of its groups.
