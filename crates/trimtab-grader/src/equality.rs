@@ -28,7 +28,9 @@ use crate::date::{self, Date};
 use crate::expr::Expr;
 use crate::lex::{Commas, Lexeme, Token, lex};
 use crate::parse::{is_number_set, parse};
-use crate::prose::{choice_letter, means_nothing, names_no_number, marked_letter, picks_choice, prose};
+use crate::prose::{
+    choice_letter, marked_letter, means_nothing, names_no_number, picks_choice, prose,
+};
 use crate::rule::Rule;
 use crate::rules::{Expected, Rules};
 use crate::verdict::Reason;
@@ -153,8 +155,16 @@ fn compare_texts(
         return Some((equality, rule));
     }
     if let (Some(letter), Some(picked)) = (choice_letter(gold), marked_letter(answer_tokens)) {
-        let rule = if letter == picked { Rule::SameChoice } else { Rule::OtherChoice };
-        let equality = if letter == picked { Equality::Equal } else { Equality::Different };
+        let rule = if letter == picked {
+            Rule::SameChoice
+        } else {
+            Rule::OtherChoice
+        };
+        let equality = if letter == picked {
+            Equality::Equal
+        } else {
+            Equality::Different
+        };
         return Some((equality, rule));
     }
     let letter = choice_letter(answer)?;

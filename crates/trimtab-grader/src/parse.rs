@@ -396,7 +396,9 @@ fn share_inequation(items: &mut [Expr]) {
         return;
     };
     if !matches!(rest.as_slice(), [('≠', _)])
-        || !others.iter().all(|item| item.is_scalar() && item.symbols().is_empty())
+        || !others
+            .iter()
+            .all(|item| item.is_scalar() && item.symbols().is_empty())
     {
         return;
     }

@@ -77,7 +77,8 @@ fn pieces(tokens: &[Lexeme]) -> Option<Vec<Piece>> {
             Token::Op('(') => pieces.push(Piece::Open),
             Token::Op(')') => pieces.push(Piece::Close),
             Token::Op('-') if !pieces.is_empty() => {}
-            Token::Op(':' | '\'' | '{' | '}' | '⏎') | Token::Begin(_) | Token::Construct("end") => {}
+            Token::Op(':' | '\'' | '{' | '}' | '⏎') | Token::Begin(_) | Token::Construct("end") =>
+                {}
             _ => return None,
         }
     }
@@ -187,7 +188,10 @@ fn same_statement(gold: &Statement, answer: &Statement) -> bool {
 
 fn same_item(gold: &[&str], answer: &[&str]) -> bool {
     let same_words = gold.len() == answer.len()
-        && gold.iter().zip(answer).all(|(left, right)| same_word(left, right));
+        && gold
+            .iter()
+            .zip(answer)
+            .all(|(left, right)| same_word(left, right));
     same_words || meaning(gold).is_some_and(|gold| meaning(answer) == Some(gold))
 }
 
@@ -222,8 +226,23 @@ fn meaning(item: &[&str]) -> Option<&'static str> {
 /// Whether two words are the same but for the number or an abbreviation.
 fn same_word(left: &str, right: &str) -> bool {
     const DAYS_AND_MONTHS: [&str; 18] = [
-        "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "january",
-        "february", "march", "april", "june", "july", "august", "september", "october", "november",
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+        "january",
+        "february",
+        "march",
+        "april",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
         "december",
     ];
     if left == right {
@@ -236,9 +255,9 @@ fn same_word(left: &str, right: &str) -> bool {
     };
     let Some(ending) = long.strip_prefix(short) else {
         // "body" and "bodies"
-        return short.strip_suffix('y').is_some_and(|stem| {
-            stem.len() > 2 && long.strip_prefix(stem) == Some("ies")
-        });
+        return short
+            .strip_suffix('y')
+            .is_some_and(|stem| stem.len() > 2 && long.strip_prefix(stem) == Some("ies"));
     };
     let number = short.len() > 3 && matches!(ending, "s" | "es") && !short.ends_with('s')
         || short.len() > 3 && ending == "es";
@@ -268,9 +287,7 @@ fn explains(judgement: &str, answer: &[Piece]) -> bool {
         _ => false,
     };
     let takes_back = answer[1..].iter().any(|piece| match piece {
-        Piece::Word(word) => {
-            is_hedge(word) || is_judgement(word) && word != judgement
-        }
+        Piece::Word(word) => is_hedge(word) || is_judgement(word) && word != judgement,
         Piece::Or => true,
         _ => false,
     });
@@ -280,8 +297,22 @@ fn explains(judgement: &str, answer: &[Piece]) -> bool {
 fn is_hedge(word: &str) -> bool {
     matches!(
         word,
-        "but" | "unless" | "only" | "if" | "except" | "although" | "however" | "maybe" | "perhaps"
-            | "sometimes" | "though" | "yet" | "otherwise" | "when" | "wrong" | "incorrect"
+        "but"
+            | "unless"
+            | "only"
+            | "if"
+            | "except"
+            | "although"
+            | "however"
+            | "maybe"
+            | "perhaps"
+            | "sometimes"
+            | "though"
+            | "yet"
+            | "otherwise"
+            | "when"
+            | "wrong"
+            | "incorrect"
     )
 }
 

@@ -235,7 +235,16 @@ impl<'a> Lexer<'a, '_> {
             || self.tokens.len() > 1
                 && matches!(
                     self.tokens[self.tokens.len() - 2..],
-                    [Lexeme { token: Token::Op('^'), .. }, Lexeme { token: Token::Op('{'), .. }]
+                    [
+                        Lexeme {
+                            token: Token::Op('^'),
+                            ..
+                        },
+                        Lexeme {
+                            token: Token::Op('{'),
+                            ..
+                        }
+                    ]
                 );
         if matches!(words, "°" | "º" | "˚") || words == "o" && raised {
             self.push(Token::Op('°'));

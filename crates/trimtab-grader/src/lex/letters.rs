@@ -119,7 +119,8 @@ impl<'a> Lexer<'a, '_> {
             Some(Token::Word(_))
         );
         let after_group = self.after_value();
-        let describes = after_number && self.spaced && self.is_plain && describes(word, &rest[length..]);
+        let describes =
+            after_number && self.spaced && self.is_plain && describes(word, &rest[length..]);
         let named = self.names_unit(word, after_number || after_word, after_group)
             || describes
             || after_word
