@@ -188,6 +188,7 @@ impl<'a> Parser<'_, 'a, '_> {
             return Err(Reason::NotUnderstood);
         }
         share_modulus(&mut items);
+        condition::fold_range(&mut items);
         share_inequation(&mut items);
         let answer = if closers.is_empty() {
             condition::with_conditions(joint, items)

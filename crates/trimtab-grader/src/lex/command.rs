@@ -277,6 +277,18 @@ impl<'a> Lexer<'a, '_> {
             self.spaced = true;
             return self.push_meaning(words, meaning);
         }
+        if words == "to" && self.after_value() {
+            self.push(Token::Op(':')); // "3 to 4"
+            return Ok(());
+        }
+        if self.after_value()
+            && let Some((length, meaning)) = vocabulary::foreign(words)
+            && length == words.len()
+        {
+            self.push_foreign(meaning);
+            self.spaced = true;
+            return Ok(());
+        }
         let inline = words.split([' ', ',', '(', ')']).all(single)
             || words.contains(['$', '\\', '<', '>', '='])
             || words.contains(|c: char| c.is_ascii_digit())

@@ -3,7 +3,7 @@
 use super::{Lexeme, Lexer, Token};
 use crate::Reason;
 use crate::numeral;
-use crate::vocabulary;
+use crate::vocabulary::{self, Foreign};
 
 impl<'a> Lexer<'a, '_> {
     /// Whether the last token is a number, a group or a unit, so that a unit may follow.
@@ -70,7 +70,7 @@ impl<'a> Lexer<'a, '_> {
             self.push(Token::Currency("real"));
             return Ok(());
         }
-        if self.sign_in_words(word, &rest[length..]) {
+        if self.sign_in_words(word, &rest[length..]) || self.foreign_word() {
             return Ok(());
         }
         // "16 m2"
@@ -114,6 +114,11 @@ impl<'a> Lexer<'a, '_> {
             });
             return Ok(());
         }
+        if word == "to" && after_number && starts_amount(rest[length..].trim_start()) {
+            self.at += length;
+            self.push(Token::Op(':')); // "3 to 4"
+            return Ok(());
+        }
         let after_word = matches!(
             self.tokens.last().map(|last| last.token),
             Some(Token::Word(_))
@@ -148,6 +153,38 @@ impl<'a> Lexer<'a, '_> {
         }
         self.at += length;
         Ok(())
+    }
+
+    /// Reads a word of another language behind a value: a unit, a percent sign, "and" or "or".
+    pub(super) fn foreign_word(&mut self) -> bool {
+        let Some(last) = self.tokens.last().map(|lexeme| lexeme.token) else {
+            return false;
+        };
+        let after_value = self.after_value() || matches!(last, Token::Word(_));
+        if !after_value || !self.spaced {
+            return false;
+        }
+        let Some((length, meaning)) = vocabulary::foreign(self.rest()) else {
+            return false;
+        };
+        let behind = &self.rest()[length..];
+        let ends = match meaning {
+            Foreign::Joint(_) => behind.starts_with(' '),
+            Foreign::Word(_) | Foreign::Nothing => ends_unit(behind),
+        };
+        if ends {
+            self.at += length;
+            self.push_foreign(meaning);
+        }
+        ends
+    }
+
+    pub(super) fn push_foreign(&mut self, meaning: Foreign) {
+        match meaning {
+            Foreign::Word(word) => self.push(Token::Word(word)),
+            Foreign::Joint(operator) => self.push(Token::Op(operator)),
+            Foreign::Nothing => self.spaced = true,
+        }
     }
 
     /// Reads a letter that stands alone, which may be a multiplication sign.

@@ -51,6 +51,7 @@ fn operator(name: &str) -> Option<char> {
     Some(match name {
         "times" | "cdot" | "ast" | "cdotp" | "bullet" => '*',
         "div" | "slash" => '/',
+        "cr" | "tabularnewline" => '⏎',
         "sp" => '^',
         "sb" => '_',
         "pm" => '±',
