@@ -10,19 +10,52 @@ pub(crate) struct Date {
     year: Option<u32>,
 }
 
+const MONTHS: [&str; 12] = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+];
+
 /// Reads a text that is a date.
 pub(crate) fn parse(text: &str) -> Option<Date> {
     const MAX_BYTES: usize = 96;
-    let has = |wanted: fn(&u8) -> bool| text.bytes().any(|byte| wanted(&byte));
-    let may_be_date = has(u8::is_ascii_digit)
-        && has(|byte| matches!(byte, b'-' | b'J' | b'F' | b'M' | b'A' | b'S' | b'O' | b'N' | b'D')
-            || byte.is_ascii_lowercase());
-    if text.len() > MAX_BYTES || !may_be_date {
+    if text.len() > MAX_BYTES || !may_be_date(text) {
         return None;
     }
     let text = undressed(text);
     let text = text.trim();
     iso(text).or_else(|| worded(text))
+}
+
+/// Whether a text has a digit, and either the start of a month's name or two dashes.
+fn may_be_date(text: &str) -> bool {
+    let (mut digit, mut month, mut dashes) = (false, false, 0);
+    let mut letters = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        digit |= byte.is_ascii_digit();
+        dashes += usize::from(byte == b'-');
+        letters = if byte.is_ascii_alphabetic() {
+            letters + 1
+        } else {
+            0
+        };
+        month |= letters == 3 && {
+            let start = &text.as_bytes()[at - 2..=at];
+            MONTHS
+                .iter()
+                .any(|name| name.as_bytes()[..3].eq_ignore_ascii_case(start))
+        };
+    }
+    digit && (month || dashes > 1)
 }
 
 /// The text without commands of LaTeX, braces and quotation marks.
@@ -111,20 +144,6 @@ fn valid(month: u32, day: u32, year: Option<u32>) -> Option<Date> {
 }
 
 fn month_named(word: &str) -> Option<u32> {
-    const MONTHS: [&str; 12] = [
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ];
     let word = word.to_ascii_lowercase();
     let index = MONTHS
         .iter()

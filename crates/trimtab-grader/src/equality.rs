@@ -30,7 +30,10 @@ use crate::expr::Expr;
 use crate::lex::{Commas, Lexeme, Token, lex};
 use crate::numeral::digits_in_base;
 use crate::parse::{is_number_set, parse};
-use crate::prose::{choice_letter, means_nothing, names_no_number, marked_letter, number_elsewhere, picks_choice, prose, roman};
+use crate::prose::{
+    choice_letter, marked_letter, means_nothing, names_no_number, number_elsewhere, picks_choice,
+    prose, roman,
+};
 use crate::rule::Rule;
 use crate::rules::{Expected, Rounding, Rules};
 use crate::verdict::Reason;
@@ -324,6 +327,9 @@ impl Comparer<'_> {
     fn compare_kinds(&mut self, gold: &Expr, answer: &Expr) -> Equality {
         if let Err(reason) = self.budget.spend(2) {
             return reason.into();
+        }
+        if let (Expr::Number { .. }, Expr::Number { .. }) = (gold, answer) {
+            return self.values(gold, answer);
         }
         if let Some(outcome) = self.residues(gold, answer) {
             return outcome;

@@ -5,6 +5,7 @@ mod choice;
 mod digits;
 mod doubt;
 mod formula;
+mod labelled;
 mod message;
 mod part;
 mod phrase;
@@ -23,10 +24,13 @@ use std::ops::Range;
 
 use self::boxes::Boxes;
 pub use self::boxes::last_boxed;
+use self::choice::Pick;
+pub(crate) use self::labelled::labelled_boxes;
 use self::message::final_message;
 use self::phrase::Announced;
 use self::value::Value;
 use crate::clean::clean;
+use crate::prose::starts_with_choice;
 use crate::rules::Rules;
 
 /// Where an answer was found.
@@ -171,6 +175,9 @@ fn find_in(message: &str, rules: Rules, choice: bool) -> Option<Value<'_>> {
                 return Some(value);
             }
             if let Some(answer) = boxed(message, &boxes) {
+                if choice && let Some(value) = choice_beside(message, &answer) {
+                    return Some(value);
+                }
                 let last = boxes.last();
                 return Some(Value {
                     text: answer,
@@ -192,6 +199,30 @@ fn find_in(message: &str, rules: Rules, choice: bool) -> Option<Value<'_>> {
         return found(Cow::Borrowed(answer), AnswerSource::Whole);
     }
     value::last(rest).filter(|_| rules.fallback)
+}
+
+/// The choice of a message whose box holds something else than the letter of a choice.
+fn choice_beside<'a>(message: &'a str, content: &str) -> Option<Value<'a>> {
+    if starts_with_choice(content) {
+        return None;
+    }
+    let found = |text, source| {
+        Some(Value {
+            text,
+            source,
+            certain: true,
+        })
+    };
+    match choice::boxed(content) {
+        Pick::Letter(letter) => return found(Cow::Borrowed(letter), AnswerSource::Box),
+        Pick::Undecided => return None,
+        Pick::None => {}
+    }
+    match phrase::find(message, true) {
+        Some(Announced::Answer(value)) => Some(value),
+        Some(Announced::Nothing(_)) => None,
+        None => choice::last(message).and_then(|it| found(Cow::Borrowed(it), AnswerSource::Choice)),
+    }
 }
 
 /// The bytes of `text` that `answer` is. `None` if it is no part of it.

@@ -3,7 +3,7 @@
 use crate::answer::{MAX_BYTES, normalized, unwrapped};
 use crate::clean::clean;
 use crate::equality::{Equality, compare};
-use crate::extract::{extract, gold_answer};
+use crate::extract::{AnswerSource, extract, gold_answer, labelled_boxes};
 use crate::identity::same_text;
 use crate::prose::choice_letter;
 use crate::rule::Rule;
@@ -46,10 +46,28 @@ pub fn grade(gold: &str, text: &str, rules: &Rules) -> Grade {
             span: found.span,
         };
     }
+    let grade = grade_answer(gold, &found.answer, rules);
+    if !grade.verdict.is_correct()
+        && found.source == AnswerSource::Box
+        && !rules.boxed_only
+        && let Some(parts) = labelled_boxes(text)
+    {
+        let ordered = Rules {
+            any_order: false,
+            ..*rules
+        };
+        let of_parts = grade_answer(gold, &parts, &ordered);
+        if of_parts.verdict.is_correct() {
+            return Grade {
+                source: Some(found.source),
+                ..of_parts
+            };
+        }
+    }
     Grade {
         source: Some(found.source),
         span: found.span,
-        ..grade_answer(gold, &found.answer, rules)
+        ..grade
     }
 }
 

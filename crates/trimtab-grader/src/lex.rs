@@ -246,6 +246,9 @@ impl<'a> Lexer<'a, '_> {
             self.spaced = true;
             self.at += length;
         } else if character.is_alphabetic() {
+            if self.foreign_word() {
+                return Ok(());
+            }
             let end = rest
                 .find(|c: char| !c.is_alphabetic())
                 .unwrap_or(rest.len());

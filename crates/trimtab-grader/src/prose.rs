@@ -86,9 +86,14 @@ fn push_words(letters: &mut String, words: &str, keep_case: bool) {
 pub(crate) fn means_nothing(tokens: &[Lexeme]) -> bool {
     match tokens {
         [lexeme] if lexeme.token == Token::Op('∅') => return true,
-        [Lexeme { token: Token::Symbol(_), .. }, inside, lexeme]
-            if inside.token == Token::Op('∈') && lexeme.token == Token::Op('∅') =>
-        {
+        [
+            Lexeme {
+                token: Token::Symbol(_),
+                ..
+            },
+            inside,
+            lexeme,
+        ] if inside.token == Token::Op('∈') && lexeme.token == Token::Op('∅') => {
             return true;
         }
         [open, close] if open.token == Token::Op('⦃') && close.token == Token::Op('⦄') => {
@@ -105,7 +110,12 @@ pub(crate) fn means_nothing(tokens: &[Lexeme]) -> bool {
 /// Whether words without blanks between them say that nothing exists.
 fn says_none(letters: &str) -> bool {
     const STARTS: [&str; 6] = [
-        "thereare", "thereis", "theequationhas", "ithas", "has", "the",
+        "thereare",
+        "thereis",
+        "theequationhas",
+        "ithas",
+        "has",
+        "the",
     ];
     const NOTHING: [&str; 3] = ["emptyset", "nullset", "none"];
     const KINDS: [&str; 4] = ["real", "such", "possible", "valid"];
@@ -245,7 +255,8 @@ fn undressed(text: &str) -> &str {
     }
 }
 
-fn is_dress(name: &str) -> bool {
+/// Whether a command of TeX only changes how text looks.
+pub(crate) fn is_dress(name: &str) -> bool {
     use vocabulary::Meaning;
     matches!(
         vocabulary::command(name),
@@ -265,10 +276,12 @@ pub(crate) fn choice_letter(gold: &str) -> Option<char> {
 
 /// The letter of `A)` or `(A)` in any dress.
 pub(crate) fn marked_letter(tokens: &[Lexeme]) -> Option<char> {
-    let mut signs = tokens
-        .iter()
-        .map(|lexeme| lexeme.token)
-        .filter(|token| !matches!(token, Token::Op('{' | '}' | '&' | '⏎') | Token::Begin(_) | Token::Construct("end")));
+    let mut signs = tokens.iter().map(|lexeme| lexeme.token).filter(|token| {
+        !matches!(
+            token,
+            Token::Op('{' | '}' | '&' | '⏎') | Token::Begin(_) | Token::Construct("end")
+        )
+    });
     let mut first = signs.next()?;
     if first == Token::Op('(') {
         first = signs.next()?;
@@ -277,8 +290,16 @@ pub(crate) fn marked_letter(tokens: &[Lexeme]) -> Option<char> {
         return None;
     };
     let closed = signs.next() == Some(Token::Op(')')) && signs.next().is_none();
-    let letter = letter.chars().next().filter(|_| letter.len() == 1 && closed)?;
+    let letter = letter
+        .chars()
+        .next()
+        .filter(|_| letter.len() == 1 && closed)?;
     Some(letter.to_ascii_uppercase())
+}
+
+/// Whether an answer starts with the letter of a choice.
+pub(crate) fn starts_with_choice(answer: &str) -> bool {
+    picks_choice('A', false, answer).is_some()
 }
 
 /// Whether the answer picks `letter`: it starts with a letter, and the text of the choice may

@@ -257,6 +257,25 @@ fn a_gold_solution_gives_its_box() {
 }
 
 #[test]
+fn labelled_boxes_answer_the_parts_in_their_order() {
+    for (gold, text, expected) in [
+        ("1, 2", r"(a) \boxed{1} (b) \boxed{2}", Verdict::Correct),
+        ("2, 1", r"(a) \boxed{1} (b) \boxed{2}", Verdict::Wrong),
+        ("1, 3", r"(a) \boxed{1} (b) \boxed{2}", Verdict::Wrong),
+        ("2", r"(a) \boxed{1} (b) \boxed{2}", Verdict::Correct),
+        ("1", r"(a) \boxed{1} (b) \boxed{2}", Verdict::Wrong),
+        (
+            "(1, 2)",
+            r"$x = \boxed{1}$, $y = \boxed{2}$",
+            Verdict::Correct,
+        ),
+        ("1, 2", r"First \boxed{1}, then \boxed{2}", Verdict::Wrong),
+    ] {
+        assert_eq!(grade(gold, text).verdict, expected, "{gold}, {text}");
+    }
+}
+
+#[test]
 fn a_rounded_gold_stands_for_what_rounds_to_it() {
     let rounded = Rules {
         rounding: Rounding::Gold,

@@ -53,8 +53,13 @@ impl Comparer<'_> {
         }
         // "red or blue" is not "red and blue".
         if let (Expr::List { joint, items }, Expr::List { joint: other, .. }) = (gold, answer)
-            && matches!((joint, other), (Joint::And, Joint::Or) | (Joint::Or, Joint::And))
-            && !items.iter().any(|item| item.any(|part| matches!(part, Expr::Number { .. })))
+            && matches!(
+                (joint, other),
+                (Joint::And, Joint::Or) | (Joint::Or, Joint::And)
+            )
+            && !items
+                .iter()
+                .any(|item| item.any(|part| matches!(part, Expr::Number { .. })))
         {
             return Some(Equality::Unknown(Reason::NotUnderstood));
         }

@@ -46,7 +46,9 @@ pub(super) fn other_commas(
         return Some(comparer.compare(&gold, answer_tree.as_ref().ok()?));
     }
     if let Some(decimals) = decimals_behind_comma(answer)
-        && gold_tree.as_ref().is_ok_and(|gold| may_equal(gold, decimals))
+        && gold_tree
+            .as_ref()
+            .is_ok_and(|gold| may_equal(gold, decimals))
     {
         let answer = reread(answer, Commas::Decimals, comparer)?;
         return Some(comparer.compare(gold_tree.as_ref().ok()?, &answer));
@@ -54,7 +56,9 @@ pub(super) fn other_commas(
     // A gold answer with one or two digits after a comma is read as a list.
     if let Some(decimals) = decimals_behind_comma(gold)
         && (decimals.most > 2 || decimals.sure)
-        && answer_tree.as_ref().is_ok_and(|answer| may_equal(answer, decimals))
+        && answer_tree
+            .as_ref()
+            .is_ok_and(|answer| may_equal(answer, decimals))
     {
         let gold = reread(gold, Commas::Decimals, comparer)?;
         return Some(comparer.compare(&gold, answer_tree.as_ref().ok()?));
@@ -66,7 +70,9 @@ pub(super) fn other_commas(
 /// fraction, or the comma cannot be that of a list.
 fn may_equal(other: &Expr, decimals: Decimals) -> bool {
     let fraction = |tree: &Expr| {
-        tree.is_scalar() && tree.symbols().is_empty() && tree.any(|part| matches!(part, Expr::Quotient(_)))
+        tree.is_scalar()
+            && tree.symbols().is_empty()
+            && tree.any(|part| matches!(part, Expr::Quotient(_)))
     };
     is_decimal(other) || fraction(other) || decimals.sure && other.is_scalar()
 }

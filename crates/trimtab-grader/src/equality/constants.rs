@@ -6,19 +6,23 @@ use crate::expr::Expr;
 
 /// The two answers with the same letters for the same constants. `None` if no letter changes.
 pub(super) fn with_same_constants(gold: &Expr, answer: &Expr) -> Option<(Expr, Expr)> {
+    let has_letters = |expr: &Expr| expr.any(|part| matches!(part, Expr::Symbol(_)));
+    if !has_letters(gold) && !has_letters(answer) {
+        return None;
+    }
     if let Some(plain) = in_plain_font(answer, gold) {
         return Some((gold.clone(), plain));
     }
     if let Some(plain) = in_plain_font(gold, answer) {
         return Some((plain, answer.clone()));
     }
-    let pair = (plain_constants(gold, answer), plain_constants(answer, gold));
-    let changed = pair.0.is_some() || pair.1.is_some();
-    let gold = pair.0.unwrap_or_else(|| gold.clone());
-    let answer = pair.1.unwrap_or_else(|| answer.clone());
-    match same_constant(&gold, &answer) {
-        Some(renamed) => Some(renamed),
-        None => changed.then_some((gold, answer)),
+    match (plain_constants(gold, answer), plain_constants(answer, gold)) {
+        (None, None) => same_constant(gold, answer),
+        (gold_changed, answer_changed) => {
+            let gold = gold_changed.unwrap_or_else(|| gold.clone());
+            let answer = answer_changed.unwrap_or_else(|| answer.clone());
+            same_constant(&gold, &answer).or(Some((gold, answer)))
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Sets of real numbers and of whole numbers.
 
+use super::Comparer;
 use super::conditions::{Kind, number_set};
 use super::intervals::{Endpoint, Interval, RealSet, all, complement};
-use super::Comparer;
 use crate::evaluate::{Fault, Point, Value};
 use crate::expr::{Expr, Joint};
 use crate::rational::Rational;
@@ -36,7 +36,9 @@ impl Comparer<'_> {
                     _ => None,
                 }
             }
-            other => self.real_set(other, point)?.map(|set| Numbers { set, whole: false }),
+            other => self
+                .real_set(other, point)?
+                .map(|set| Numbers { set, whole: false }),
         })
     }
 
@@ -107,7 +109,9 @@ impl Comparer<'_> {
         let mut rest = Vec::new();
         for interval in set {
             let low = self.first_whole(&interval.low)?;
-            let high = self.first_whole(&mirrored(&interval.high))?.map(|high| -high);
+            let high = self
+                .first_whole(&mirrored(&interval.high))?
+                .map(|high| -high);
             match (low, high) {
                 (Some(low), Some(high)) if high - low < MOST => {
                     self.budget.spend((high - low).max(0) as u64 + 1)?;
@@ -140,9 +144,15 @@ impl Comparer<'_> {
                 clear.then(|| value.floor() as i64)
             }
         };
-        let floor = floor.filter(|floor| floor.abs() < LARGEST as i64).ok_or(Fault::Undefined)?;
+        let floor = floor
+            .filter(|floor| floor.abs() < LARGEST as i64)
+            .ok_or(Fault::Undefined)?;
         let is_whole = end.at.as_i64() == Some(floor);
-        Ok(Some(if is_whole && end.closed { floor } else { floor + 1 }))
+        Ok(Some(if is_whole && end.closed {
+            floor
+        } else {
+            floor + 1
+        }))
     }
 }
 

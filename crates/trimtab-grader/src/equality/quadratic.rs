@@ -18,7 +18,9 @@ impl Comparer<'_> {
         let number = |value: i64| Value::Exact(Rational::integer(value));
         let half = Value::Exact(Rational::Small(1, 2));
         // f(x) = a x^2 + b x + c
-        let both = one.plus(minus_one, self.budget)?.times(&half, self.budget)?;
+        let both = one
+            .plus(minus_one, self.budget)?
+            .times(&half, self.budget)?;
         let a = both.plus(&zero.clone().negated(), self.budget)?;
         let b = one
             .plus(&minus_one.clone().negated(), self.budget)?
@@ -35,7 +37,9 @@ impl Comparer<'_> {
             Some(Ordering::Less) => false,
             _ => return Ok(None),
         };
-        let four = number(-4).times(&a, self.budget)?.times(zero, self.budget)?;
+        let four = number(-4)
+            .times(&a, self.budget)?
+            .times(zero, self.budget)?;
         let discriminant = b.times(&b, self.budget)?.plus(&four, self.budget)?;
         let roots = match discriminant.order(&Value::ZERO, self.budget)? {
             Some(Ordering::Less) => None,
@@ -83,7 +87,11 @@ fn solutions(roots: Option<Vec<Value>>, opens_up: bool, relation: char) -> Optio
         low: end(at, true),
         high: end(at, true),
     };
-    let points = if equal { vec![point(low)] } else { vec![point(low), point(high)] };
+    let points = if equal {
+        vec![point(low)]
+    } else {
+        vec![point(low), point(high)]
+    };
     match relation {
         '=' => return Some(points),
         '≠' => return Some(complement(&points)),

@@ -57,8 +57,7 @@ impl Comparer<'_> {
             (Some(decimal), None) => (decimal, &answer),
             (None, Some(decimal)) => (decimal, &gold),
             (Some(of_gold), Some(of_answer)) => {
-                return Ok(self.is_printed(of_answer, &gold)?
-                    || self.is_printed(of_gold, &answer)?);
+                return Ok(self.is_printed(of_answer, &gold)? || self.is_printed(of_gold, &answer)?);
             }
             (None, None) => return Ok(false),
         };

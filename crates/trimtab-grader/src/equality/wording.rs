@@ -61,7 +61,15 @@ fn pieces(tokens: &[Lexeme]) -> Option<Vec<Piece>> {
     for lexeme in tokens {
         let joins = std::mem::take(&mut run) && !lexeme.spaced;
         match lexeme.token {
-            Token::Word(text) | Token::Text(text) => push_words(&mut pieces, text)?,
+            Token::Word(text) | Token::Text(text) => {
+                // `mW` is not `MW`.
+                let is_symbol = text.len() < 4 && ends_with_number(&pieces);
+                if is_symbol {
+                    pieces.push(Piece::Word(text.to_owned()));
+                } else {
+                    push_words(&mut pieces, text)?;
+                }
+            }
             Token::Number(text) => pieces.push(Piece::Word(text.to_owned())),
             Token::Symbol(letter) => {
                 let letter = letter.to_ascii_lowercase();
@@ -77,15 +85,30 @@ fn pieces(tokens: &[Lexeme]) -> Option<Vec<Piece>> {
             Token::Op('(') => pieces.push(Piece::Open),
             Token::Op(')') => pieces.push(Piece::Close),
             Token::Op('-') if !pieces.is_empty() => {}
-            Token::Op(':' | '\'' | '{' | '}' | '⏎') | Token::Begin(_) | Token::Construct("end") => {}
+            Token::Op(':' | '\'' | '{' | '}' | '⏎') | Token::Begin(_) | Token::Construct("end") =>
+                {}
             _ => return None,
         }
     }
     Some(pieces)
 }
 
+fn ends_with_number(pieces: &[Piece]) -> bool {
+    matches!(pieces.last(), Some(Piece::Word(word)) if word.ends_with(|c: char| c.is_ascii_digit()))
+}
+
 /// Adds the words of a text in lower case. `None` if it has signs that are no punctuation.
 fn push_words(pieces: &mut Vec<Piece>, text: &str) -> Option<()> {
+    // A sign before a name or a number is no hyphen.
+    let signs = ['-', '−', '–'];
+    let is_sign = |(at, _): (usize, &str)| {
+        let after = text[at..].chars().nth(1);
+        let spaced = text[..at].ends_with(' ') || at == 0;
+        after.is_some_and(|c| c.is_ascii_digit()) || spaced && after.is_some_and(char::is_alphabetic)
+    };
+    if text.match_indices(signs).any(is_sign) {
+        return None;
+    }
     let mut word = String::new();
     for character in text.chars().chain([' ']) {
         if character.is_alphanumeric() {
@@ -187,7 +210,10 @@ fn same_statement(gold: &Statement, answer: &Statement) -> bool {
 
 fn same_item(gold: &[&str], answer: &[&str]) -> bool {
     let same_words = gold.len() == answer.len()
-        && gold.iter().zip(answer).all(|(left, right)| same_word(left, right));
+        && gold
+            .iter()
+            .zip(answer)
+            .all(|(left, right)| same_word(left, right));
     same_words || meaning(gold).is_some_and(|gold| meaning(answer) == Some(gold))
 }
 
@@ -222,8 +248,23 @@ fn meaning(item: &[&str]) -> Option<&'static str> {
 /// Whether two words are the same but for the number or an abbreviation.
 fn same_word(left: &str, right: &str) -> bool {
     const DAYS_AND_MONTHS: [&str; 18] = [
-        "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "january",
-        "february", "march", "april", "june", "july", "august", "september", "october", "november",
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+        "january",
+        "february",
+        "march",
+        "april",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
         "december",
     ];
     if left == right {
@@ -236,9 +277,9 @@ fn same_word(left: &str, right: &str) -> bool {
     };
     let Some(ending) = long.strip_prefix(short) else {
         // "body" and "bodies"
-        return short.strip_suffix('y').is_some_and(|stem| {
-            stem.len() > 2 && long.strip_prefix(stem) == Some("ies")
-        });
+        return short
+            .strip_suffix('y')
+            .is_some_and(|stem| stem.len() > 2 && long.strip_prefix(stem) == Some("ies"));
     };
     let number = short.len() > 3 && matches!(ending, "s" | "es") && !short.ends_with('s')
         || short.len() > 3 && ending == "es";
@@ -268,9 +309,7 @@ fn explains(judgement: &str, answer: &[Piece]) -> bool {
         _ => false,
     };
     let takes_back = answer[1..].iter().any(|piece| match piece {
-        Piece::Word(word) => {
-            is_hedge(word) || is_judgement(word) && word != judgement
-        }
+        Piece::Word(word) => is_hedge(word) || is_judgement(word) && word != judgement,
         Piece::Or => true,
         _ => false,
     });
@@ -280,8 +319,22 @@ fn explains(judgement: &str, answer: &[Piece]) -> bool {
 fn is_hedge(word: &str) -> bool {
     matches!(
         word,
-        "but" | "unless" | "only" | "if" | "except" | "although" | "however" | "maybe" | "perhaps"
-            | "sometimes" | "though" | "yet" | "otherwise" | "when" | "wrong" | "incorrect"
+        "but"
+            | "unless"
+            | "only"
+            | "if"
+            | "except"
+            | "although"
+            | "however"
+            | "maybe"
+            | "perhaps"
+            | "sometimes"
+            | "though"
+            | "yet"
+            | "otherwise"
+            | "when"
+            | "wrong"
+            | "incorrect"
     )
 }
 

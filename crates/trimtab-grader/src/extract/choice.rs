@@ -1,6 +1,10 @@
 //! The letter of a choice in a text.
 
+mod stance;
+
+use self::stance::{Stance, is_cued, stance};
 use super::piece::is_unspaced;
+use crate::prose::is_dress;
 
 /// What announced words pick.
 #[derive(Debug, Eq, PartialEq)]
@@ -76,8 +80,41 @@ pub(super) fn last(text: &str) -> Option<&str> {
     }
     let head = letters(&text[..text.floor_char_boundary(MAX_HEAD)]);
     let first = head.first()?;
-    (first.leads && first.closed && !text.contains("\nB")).then_some(first.text)
+    let picks = first.leads && first.closed && !first.is_denied();
+    (picks && !text.contains("\nB")).then_some(first.text)
 }
+
+/// What the content of a box picks, apart from the commands of TeX in it: `\text{Option B}`.
+///
+/// Other commands than those of text make it a formula, which picks nothing.
+pub(super) fn boxed(content: &str) -> Pick<'static> {
+    const MAX_BYTES: usize = 256;
+    if content.len() > MAX_BYTES {
+        return Pick::None;
+    }
+    let mut words = String::with_capacity(content.len());
+    let mut rest = content;
+    while let Some(at) = rest.find('\\') {
+        words.push_str(&rest[..at]);
+        let command = &rest[at + 1..];
+        let name = command.bytes().take_while(u8::is_ascii_alphabetic).count();
+        if name > 0 && !is_dress(&command[..name]) {
+            return Pick::None;
+        }
+        rest = &command[name..];
+    }
+    words.push_str(rest);
+    match announced(words.replace(['{', '}'], "").trim()) {
+        Pick::Letter(letter) => {
+            let index = usize::from(letter.as_bytes()[0] - b'A');
+            Pick::Letter(&LETTERS[index..=index])
+        }
+        Pick::Undecided => Pick::Undecided,
+        Pick::None => Pick::None,
+    }
+}
+
+const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 /// A capital letter that stands alone.
 struct Letter<'a> {
@@ -89,16 +126,6 @@ struct Letter<'a> {
     stance: Stance,
     /// Only a comma, "and" or "or" separates it from the letter before.
     joined: bool,
-}
-
-/// What the words beside a letter say.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Stance {
-    /// Words such as "not" or "is wrong".
-    Denied,
-    /// Words such as "so", or parentheses.
-    Picked,
-    Named,
 }
 
 impl Letter<'_> {
@@ -122,21 +149,20 @@ fn letters(text: &str) -> Vec<Letter<'_>> {
             continue;
         }
         let before = before(&text[..at]);
-        let after = text[at + 1..].trim_start_matches(is_markup);
         let enclosed = is_enclosed(text, at);
         if !enclosed && is_word(bytes[at], before, &text[at + 1..]) {
             continue;
         }
+        if end > 0 && gives_reason(&text[end..at]) {
+            break;
+        }
         let joined = end > 0 && is_joint(&text[end..at]);
-        let denied =
-            is_denied(before, after) || joined && letters.last().is_some_and(Letter::is_denied);
-        let stance = if denied {
-            Stance::Denied
-        } else if enclosed || is_cued(before) || is_affirmed(after) {
-            Stance::Picked
-        } else {
-            Stance::Named
-        };
+        let mut stance = stance(before, &text[at + 1..], enclosed);
+        if joined && letters.last().is_some_and(Letter::is_denied) {
+            stance = Stance::Denied;
+        } else if joined && stance == Stance::Denied {
+            deny_joined(&mut letters);
+        }
         letters.push(Letter {
             text: &text[at..=at],
             leads: before.is_empty(),
@@ -149,8 +175,27 @@ fn letters(text: &str) -> Vec<Letter<'_>> {
     letters
 }
 
+/// Denies the last letters as far as they are joined: "A, B and C fail".
+fn deny_joined(letters: &mut [Letter]) {
+    for letter in letters.iter_mut().rev() {
+        letter.stance = Stance::Denied;
+        if !letter.joined {
+            break;
+        }
+    }
+}
+
+/// Whether a reason begins between two letters: "B, since A is too small".
+fn gives_reason(between: &str) -> bool {
+    const WORDS: [&str; 4] = [" since ", " because ", " as ", " given that "];
+    WORDS.iter().any(|word| between.contains(word))
+}
+
 /// Whether a letter is no part of a word, name or formula.
 fn is_alone(text: &str, at: usize) -> bool {
+    if text[..at].ends_with('\'') && text[at + 1..].starts_with('\'') {
+        return true;
+    }
     let before = text[..at].chars().next_back();
     let after = text[at + 1..].chars().next();
     let second = text[at + 1..].chars().nth(1);
@@ -189,7 +234,9 @@ fn is_word(letter: u8, before: &str, after: &str) -> bool {
 
 /// Whether brackets or emphasis enclose the letter.
 fn is_enclosed(text: &str, at: usize) -> bool {
-    const PAIRS: [(&str, &str); 10] = [
+    const PAIRS: [(&str, &str); 12] = [
+        ("'", "'"),
+        ("‘", "’"),
         ("(", ")"),
         ("[", "]"),
         ("**", "**"),
@@ -248,12 +295,15 @@ fn is_markup(character: char) -> bool {
             | '_'
             | '#'
             | '>'
+            | '\''
+            | '‘'
+            | '’'
     )
 }
 
 /// The words before a letter, without markup and nouns such as "option".
 fn before(text: &str) -> &str {
-    const NOUNS: [&str; 23] = [
+    const NOUNS: [&str; 24] = [
         "option",
         "options",
         "choice",
@@ -275,6 +325,7 @@ fn before(text: &str) -> &str {
         "Choice",
         "Letter",
         "选项",
+        "đáp án",
         "\\text",
         "a",
     ];
@@ -290,170 +341,6 @@ fn ends_with_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
     let rest = text.strip_suffix(word)?;
     let goes_on = rest.ends_with(|c: char| c.is_alphanumeric() && !is_unspaced(c));
     (!goes_on || word.starts_with(is_unspaced)).then_some(rest)
-}
-
-/// Whether the words before a letter pick it.
-fn is_cued(before: &str) -> bool {
-    const CUES: [&str; 52] = [
-        "is",
-        "be",
-        "are",
-        "so",
-        "So",
-        "pick",
-        "picked",
-        "choose",
-        "chose",
-        "choosing",
-        "select",
-        "selected",
-        "selecting",
-        "with",
-        "for",
-        "towards",
-        "toward",
-        "leaves",
-        "leaving",
-        "hence",
-        "Hence",
-        "thus",
-        "Thus",
-        "therefore",
-        "Therefore",
-        "only",
-        "Only",
-        "surely",
-        "Surely",
-        "definitely",
-        "clearly",
-        "probably",
-        "est",
-        "ist",
-        "es",
-        "é",
-        "è",
-        "donc",
-        "also",
-        "選",
-        "选",
-        "是",
-        "は",
-        "为",
-        "Answer",
-        "to",
-        "just",
-        "chosen",
-        "it's",
-        "It's",
-        "it’s",
-        "It’s",
-    ];
-    const SIGNS: [&str; 12] = [
-        ":",
-        "：",
-        "→",
-        "=>",
-        "no,",
-        "No,",
-        "so,",
-        "Therefore,",
-        "Thus,",
-        "Hence,",
-        "So,",
-        "-",
-    ];
-    // The noun was cut off: "option C".
-    CUES.iter().any(|cue| ends_with_word(before, cue).is_some())
-        || SIGNS.iter().any(|sign| before.ends_with(sign))
-}
-
-/// Whether the words after a letter pick it.
-fn is_affirmed(after: &str) -> bool {
-    const WORDS: [&str; 14] = [
-        "is our answer",
-        "is the answer",
-        "is the correct",
-        "is correct",
-        "is right",
-        "is true",
-        "fits",
-        "holds",
-        "is the right",
-        "is my answer",
-        "it is",
-        "is the only",
-        "is valid",
-        "works",
-    ];
-    WORDS.iter().any(|word| after.starts_with(word))
-}
-
-/// Whether the words beside a letter deny it.
-fn is_denied(before: &str, after: &str) -> bool {
-    const BEFORE: [&str; 30] = [
-        "not",
-        "isn't",
-        "isn’t",
-        "n't be",
-        "n’t be",
-        "cannot be",
-        "not be",
-        "neither",
-        "Neither",
-        "nor",
-        "non",
-        "nicht",
-        "不是",
-        "而非",
-        "rule out",
-        "ruled out",
-        "eliminate",
-        "eliminates",
-        "exclude",
-        "excludes",
-        "discard",
-        "instead of",
-        "rather than",
-        "unlike",
-        "pas",
-        "because of",
-        "between",
-        "Between",
-        "than",
-        "non è",
-    ];
-    const AFTER: [&str; 26] = [
-        "is wrong",
-        "is incorrect",
-        "is false",
-        "is not",
-        "isn't",
-        "isn’t",
-        "is out",
-        "is eliminated",
-        "is too",
-        "are wrong",
-        "are incorrect",
-        "was wrong",
-        "cannot",
-        "can't",
-        "can’t",
-        "contradicts",
-        "fails",
-        "violates",
-        "does not",
-        "doesn't",
-        "would make",
-        "would give",
-        "不对",
-        "是错",
-        "は誤り",
-        "is invalid",
-    ];
-    BEFORE
-        .iter()
-        .any(|word| ends_with_word(before, word).is_some())
-        || AFTER.iter().any(|word| after.starts_with(word))
 }
 
 /// Whether only separators stand between two letters.
@@ -507,7 +394,6 @@ fn lists_options(text: &str, letter: &str) -> bool {
 
 /// The letter of a text that is one letter in lower case, or starts with one in parentheses.
 fn lower_case(text: &str) -> Option<&'static str> {
-    const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
     let text = text.trim();
     let inner = ["option ", "choice ", "letter ", "Option ", "Choice "]
         .iter()

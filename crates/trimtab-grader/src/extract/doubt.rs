@@ -19,7 +19,15 @@ pub(super) fn of_box(text: &str, whole: &Range<usize>) -> bool {
         "pas",
         "не",
     ];
-    const DENIED_AFTER: [&str; 12] = [
+    const DENIED_AFTER: [&str; 20] = [
+        "was my",
+        "was our",
+        "was wrong",
+        "was incorrect",
+        "was a mistake",
+        "is what i first",
+        "is what i initially",
+        "is what i got at first",
         "is not",
         "isn't",
         "isn’t",
@@ -50,7 +58,37 @@ pub(super) fn of_box(text: &str, whole: &Range<usize>) -> bool {
     let is_raised = ["^", "\\cdot", "\\times", "}{"]
         .iter()
         .any(|sign| after.starts_with(sign));
-    denied || is_operand || is_raised
+    denied || is_operand || is_raised || of_condition(text, whole.start)
+}
+
+/// Whether what stands at a position is the answer of one case only: "If it rains, 3; otherwise,
+/// 4".
+pub(super) fn of_condition(text: &str, at: usize) -> bool {
+    const ELSE: [&str; 5] = [
+        "otherwise",
+        "else",
+        "if not",
+        "or else",
+        "in the other case",
+    ];
+    let start = text.floor_char_boundary(at.saturating_sub(MAX_BYTES));
+    let line = &text[start..at];
+    let clause = line
+        .rfind(['\n', ';'])
+        .max(line.rfind(". ").map(|end| end + 1))
+        .map_or(line, |end| &line[end + 1..]);
+    let opens = clause.trim_start_matches(|c: char| is_delimiter(c) || c == '-');
+    let opens = ["but ", "and "]
+        .iter()
+        .find_map(|word| opens.strip_prefix(word))
+        .unwrap_or(opens);
+    if ELSE.iter().any(|word| starts_with(opens, word)) {
+        return true;
+    }
+    let earlier = &line[..line.len() - clause.len()];
+    starts_with(opens, "if")
+        && contains(earlier, "if")
+        && earlier.contains(|c: char| c.is_ascii_digit())
 }
 
 /// Whether a number goes on beyond an answer, which was cut out of it.
@@ -63,7 +101,22 @@ pub(super) fn of_cut(text: &str, answer: &Range<usize>) -> bool {
 
 /// Whether the words before "answer is" leave open whether it is: "I doubt that the answer is".
 pub(super) fn of_claim(text: &str, noun: usize) -> bool {
-    const DOUBTS: [&str; 12] = [
+    const DOUBTS: [&str; 27] = [
+        "people say",
+        "some say",
+        "many say",
+        "others say",
+        "they say",
+        "might say",
+        "might think",
+        "may think",
+        "would think",
+        "people think",
+        "some think",
+        "many think",
+        "naive",
+        "tempting",
+        "first guess",
         "false that",
         "not true that",
         "doubt that",
@@ -98,7 +151,12 @@ pub(super) fn of_clause(clause: &str) -> bool {
         "somewhere",
         "between",
     ];
-    const DOUBTS: [&str; 9] = [
+    const DOUBTS: [&str; 14] = [
+        "unless",
+        "which is wrong",
+        "which is incorrect",
+        "which is not",
+        "which was wrong",
         "no wait",
         "no, wait",
         ", wait",
@@ -119,7 +177,7 @@ pub(super) fn of_clause(clause: &str) -> bool {
 /// Whether another whole number follows the end of a formula or quotation: "`5` or `6`".
 pub(super) fn of_alternative(rest: &str) -> bool {
     let rest = &rest[..rest.floor_char_boundary(MAX_BYTES)];
-    let rest = rest.trim_start_matches(|c: char| is_delimiter(c) || matches!(c, ' ' | ','));
+    let rest = rest.trim_start_matches(|c: char| is_delimiter(c) || matches!(c, ' ' | ',' | '\n'));
     let other = ["or ", "and/or "]
         .iter()
         .find_map(|word| rest.strip_prefix(word));

@@ -3,7 +3,11 @@
 mod clause;
 mod language;
 mod link;
+mod list;
 mod noun;
+mod number;
+mod reading;
+mod retraction;
 
 use std::borrow::Cow;
 
@@ -29,6 +33,7 @@ pub(super) enum Announced<'a> {
 pub(super) fn find(text: &str, choice: bool) -> Option<Announced<'_>> {
     const MAX_NOUNS: usize = 64; // bounds the time
     let mut blocked = None;
+    let mut claimed = None;
     for noun in nouns(text).take(MAX_NOUNS) {
         let (at, needs_value) = match link(text, &noun) {
             Link::Clause { at, needs_value } => (at, needs_value),
@@ -57,17 +62,28 @@ pub(super) fn find(text: &str, choice: bool) -> Option<Announced<'_>> {
                 if noun.kind == Kind::Result && rest.contains(|c: char| c.is_ascii_digit()) {
                     continue;
                 }
-                let doubted = doubt::of_clause(&text[at..])
-                    || doubt::of_claim(text, noun.start)
+                let corrected = clause::is_corrected(&text[at..at + end]);
+                let claim = !corrected && doubt::of_claim(text, noun.start);
+                let doubted = !corrected && doubt::of_clause(&text[at..])
+                    || doubt::of_condition(text, noun.start)
                     || is_hypothetical(&text[noun.end..at], &text[at..])
+                    || rest.trim_start_matches('*').starts_with('?')
                     || !choice && doubt::of_alternative(behind(&text[at..], &value, end));
-                return Some(match clause::retraction(rest) {
-                    Some(length) => Announced::Nothing(at + end + length),
-                    None => Announced::Answer(Value {
-                        certain: value.certain && !doubted,
-                        ..value
-                    }),
-                });
+                let value = Value {
+                    certain: value.certain && !doubted && !claim,
+                    ..value
+                };
+                if let Some(length) = retraction::retraction(rest) {
+                    return Some(Announced::Nothing(at + end + length));
+                }
+                if !claim {
+                    return Some(Announced::Answer(value));
+                }
+                // What others say is the answer only if nothing else is.
+                if settles(rest) {
+                    return Some(Announced::Nothing(at + end));
+                }
+                claimed.get_or_insert(value);
             }
             Clause::Text(answer) if !needs_value && noun.kind == Kind::Answer => {
                 return Some(Announced::Answer(announced(answer)));
@@ -79,7 +95,21 @@ pub(super) fn find(text: &str, choice: bool) -> Option<Announced<'_>> {
             Clause::Text(_) | Clause::Empty => {}
         }
     }
-    blocked.map(Announced::Nothing)
+    match claimed {
+        Some(value) => Some(Announced::Answer(value)),
+        None => blocked.map(Announced::Nothing),
+    }
+}
+
+/// Whether what follows a claim says that something else holds: "but that is a misprint; the
+/// correct value is 5".
+fn settles(rest: &str) -> bool {
+    const MAX_BYTES: usize = 256;
+    const WORDS: [&str; 8] = [
+        "actual", "correct", "really", "right", " but ", "however", "in fact", "true",
+    ];
+    let rest = &rest[..rest.floor_char_boundary(MAX_BYTES)];
+    rest.contains(|c: char| c.is_ascii_digit()) && WORDS.iter().any(|word| rest.contains(word))
 }
 
 /// Whether an answer depends on a condition: "would be 5 if we ignored friction".
@@ -102,7 +132,7 @@ pub(super) fn correction(text: &str, choice: bool) -> Option<Value<'_>> {
     let text = &text[start..];
     let takes_back = text
         .split_inclusive(['.', '\n', '!'])
-        .any(|sentence| clause::retraction(sentence).is_some());
+        .any(|sentence| retraction::retraction(sentence).is_some());
     if !takes_back {
         return None;
     }

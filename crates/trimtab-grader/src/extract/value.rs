@@ -87,6 +87,31 @@ fn is_sentence(text: &str) -> bool {
     false
 }
 
+/// Whether a text with a number starts with words that no formula has.
+pub(super) fn starts_sentence(text: &str) -> bool {
+    let word = text.bytes().take_while(u8::is_ascii_alphabetic).count();
+    let starts = word > 1 || text.starts_with(|c: char| c.is_alphabetic() && !c.is_ascii());
+    starts && text.contains(|c: char| c.is_ascii_digit()) && is_sentence(text)
+}
+
+/// Whether a text that starts with a number goes on with a verb and another number: "8 pens cost
+/// 12 dollars".
+pub(super) fn has_verb_and_number(text: &str) -> bool {
+    const VERBS: [&str; 5] = ["will", "has", "have", "needs", "need"];
+    let pieces = pieces(text, 0, &[]);
+    let tags = tags(text, &pieces);
+    let is_verb = |at: &usize| {
+        let piece = pieces[*at];
+        piece.kind == Kind::Word
+            && (matches!(tags[*at], Tag::Copula | Tag::Gives)
+                || VERBS.contains(&&text[piece.start..piece.end]))
+    };
+    let is_number = |piece: &Piece| matches!(piece.kind, Kind::Number(_));
+    (1..pieces.len())
+        .find(is_verb)
+        .is_some_and(|verb| pieces[verb..].iter().any(is_number))
+}
+
 /// Whether the parser reads `text` as a value.
 fn is_value(text: &str) -> bool {
     let letters = !text.bytes().any(|byte| byte.is_ascii_digit()) && is_understood(text);

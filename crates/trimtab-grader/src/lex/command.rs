@@ -235,16 +235,29 @@ impl<'a> Lexer<'a, '_> {
             || self.tokens.len() > 1
                 && matches!(
                     self.tokens[self.tokens.len() - 2..],
-                    [Lexeme { token: Token::Op('^'), .. }, Lexeme { token: Token::Op('{'), .. }]
+                    [
+                        Lexeme {
+                            token: Token::Op('^'),
+                            ..
+                        },
+                        Lexeme {
+                            token: Token::Op('{'),
+                            ..
+                        }
+                    ]
                 );
         if matches!(words, "°" | "º" | "˚") || words == "o" && raised {
             self.push(Token::Op('°'));
             return Ok(());
         }
         // "(double root)"
-        if let Some(inner) = words.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'))
+        if let Some(inner) = words
+            .strip_prefix('(')
+            .and_then(|rest| rest.strip_suffix(')'))
             && inner.len() > 1
-            && inner.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b' ')
+            && inner
+                .bytes()
+                .all(|byte| byte.is_ascii_alphabetic() || byte == b' ')
         {
             self.spaced = true;
             self.operator('(');
@@ -263,6 +276,18 @@ impl<'a> Lexer<'a, '_> {
         {
             self.spaced = true;
             return self.push_meaning(words, meaning);
+        }
+        if words == "to" && self.after_value() {
+            self.push(Token::Op(':')); // "3 to 4"
+            return Ok(());
+        }
+        if self.after_value()
+            && let Some((length, meaning)) = vocabulary::foreign(words)
+            && length == words.len()
+        {
+            self.push_foreign(meaning);
+            self.spaced = true;
+            return Ok(());
         }
         let inline = words.split([' ', ',', '(', ')']).all(single)
             || words.contains(['$', '\\', '<', '>', '='])

@@ -3,7 +3,7 @@
 use super::{Lexeme, Lexer, Token};
 use crate::Reason;
 use crate::numeral;
-use crate::vocabulary;
+use crate::vocabulary::{self, Foreign};
 
 impl<'a> Lexer<'a, '_> {
     /// Whether the last token is a number, a group or a unit, so that a unit may follow.
@@ -70,7 +70,7 @@ impl<'a> Lexer<'a, '_> {
             self.push(Token::Currency("real"));
             return Ok(());
         }
-        if self.sign_in_words(word, &rest[length..]) {
+        if self.sign_in_words(word, &rest[length..]) || self.foreign_word() {
             return Ok(());
         }
         // "16 m2"
@@ -119,12 +119,18 @@ impl<'a> Lexer<'a, '_> {
             });
             return Ok(());
         }
+        if word == "to" && after_number && starts_amount(rest[length..].trim_start()) {
+            self.at += length;
+            self.push(Token::Op(':')); // "3 to 4"
+            return Ok(());
+        }
         let after_word = matches!(
             self.tokens.last().map(|last| last.token),
             Some(Token::Word(_))
         );
         let after_group = self.after_value();
-        let describes = after_number && self.spaced && self.is_plain && describes(word, &rest[length..]);
+        let describes =
+            after_number && self.spaced && self.is_plain && describes(word, &rest[length..]);
         let named = self.names_unit(word, after_number || after_word, after_group)
             || describes
             || after_word
@@ -154,6 +160,38 @@ impl<'a> Lexer<'a, '_> {
         Ok(())
     }
 
+    /// Reads a word of another language behind a value: a unit, a percent sign, "and" or "or".
+    pub(super) fn foreign_word(&mut self) -> bool {
+        let Some(last) = self.tokens.last().map(|lexeme| lexeme.token) else {
+            return false;
+        };
+        let after_value = self.after_value() || matches!(last, Token::Word(_));
+        if !after_value || !self.spaced {
+            return false;
+        }
+        let Some((length, meaning)) = vocabulary::foreign(self.rest()) else {
+            return false;
+        };
+        let behind = &self.rest()[length..];
+        let ends = match meaning {
+            Foreign::Joint(_) => behind.starts_with(' '),
+            Foreign::Word(_) | Foreign::Nothing => ends_unit(behind),
+        };
+        if ends {
+            self.at += length;
+            self.push_foreign(meaning);
+        }
+        ends
+    }
+
+    pub(super) fn push_foreign(&mut self, meaning: Foreign) {
+        match meaning {
+            Foreign::Word(word) => self.push(Token::Word(word)),
+            Foreign::Joint(operator) => self.push(Token::Op(operator)),
+            Foreign::Nothing => self.spaced = true,
+        }
+    }
+
     /// Reads a letter that stands alone, which may be a multiplication sign.
     fn single_letter(&mut self, word: &'a str, after_number: bool) {
         self.at += 1;
@@ -164,8 +202,6 @@ impl<'a> Lexer<'a, '_> {
         let between = after_number && spaced && next.starts_with(|c: char| c.is_ascii_digit());
         if word == "x" && (between || scientific) {
             self.push(Token::Op('*'));
-        } else if after_number && self.spaced && self.is_plain && is_unit_at_end(word, next) {
-            self.push(Token::Word(word));
         } else {
             self.push(Token::Symbol(word));
         }
@@ -216,20 +252,14 @@ fn describes(word: &str, after: &str) -> bool {
     word.len() > 2 && lower(word) == word.len() && lower(next) > 2
 }
 
-/// Whether a letter behind a number and a blank is a unit, because nothing but units follows:
-/// `2600 g`, `5 m/s`.
-fn is_unit_at_end(letter: &str, rest: &str) -> bool {
-    const LETTERS: [&str; 10] = ["m", "g", "s", "h", "l", "L", "N", "J", "W", "V"];
-    let known = |letter: &str| LETTERS.contains(&letter);
-    let below = rest.strip_prefix('/').unwrap_or(rest).trim_end_matches('.');
-    known(letter) && (below.is_empty() || below.len() < rest.len() && known(below))
-}
-
-/// The length of the name of a dollar with its state: `US-Dollar`, `U.S. dollars`.
+/// The length of the name of a dollar with its state: `US-Dollar`, `U.S. dollars`, `US$`.
 fn dollar_of_state(text: &str) -> Option<usize> {
     let rest = text
         .strip_prefix("US")
         .or_else(|| text.strip_prefix("U.S."))?;
+    if rest.starts_with('$') {
+        return Some(text.len() - rest.len() + 1);
+    }
     let name = rest.trim_start_matches([' ', '-', '~']);
     let dollar = name.get(..6)?;
     if name.len() == rest.len() || !dollar.eq_ignore_ascii_case("dollar") {

@@ -119,7 +119,10 @@ fn of_name(name: &str, mut conditions: Vec<Expr>) -> Expr {
         _ => None,
     };
     let sets: Vec<Option<String>> = conditions.iter().map(member).collect();
-    let parity = sets.iter().flatten().find(|set| matches!(set.as_str(), "even" | "odd"));
+    let parity = sets
+        .iter()
+        .flatten()
+        .find(|set| matches!(set.as_str(), "even" | "odd"));
     let whole = |set: &Option<String>| matches!(set.as_deref(), Some("Z" | "even" | "odd"));
     if let Some(parity) = parity
         && sets.iter().all(whole)

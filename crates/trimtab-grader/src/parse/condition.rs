@@ -334,6 +334,53 @@ fn kind_of(words: &str) -> Option<&'static str> {
     })
 }
 
+/// Replaces a list of whole numbers that goes on by what it says: `k = 0, 1, 2, \ldots` at the end
+/// is `k ≥ 0` and `k ∈ ℤ`, and `k = 0, \pm 1, \ldots` is `k ∈ ℤ`.
+pub(super) fn fold_range(items: &mut Vec<Expr>) {
+    let Some((Expr::Symbol(dots), before)) = items.split_last() else {
+        return;
+    };
+    let listed = |expr: &Expr| matches!(expr, Expr::Number { .. } | Expr::PlusMinus { .. });
+    let Some(at) = before.iter().rposition(|item| !listed(item)) else {
+        return;
+    };
+    let Expr::Relation(name, rest) = &before[at] else {
+        return;
+    };
+    let (Expr::Symbol(_), [('=', Expr::Number { value, .. })]) = (&**name, rest.as_slice()) else {
+        return;
+    };
+    let Some(first) = value
+        .as_i64()
+        .filter(|_| dots == "…" && at + 1 < before.len())
+    else {
+        return;
+    };
+    let mut following = before[at + 1..].iter().zip(1_i64..);
+    let whole = |expr: &Expr| match expr {
+        Expr::Number { value, .. } => value.as_i64(),
+        _ => None,
+    };
+    let counts_up = following
+        .clone()
+        .all(|(item, step)| whole(item) == first.checked_add(step));
+    let both_ways = first == 0
+        && following.all(|(item, step)| match item {
+            Expr::PlusMinus { term, .. } => whole(term) == Some(step),
+            _ => false,
+        });
+    if !counts_up && !both_ways {
+        return;
+    }
+    let relation = |sign, other| Expr::Relation(name.clone(), vec![(sign, other)]);
+    let mut range = vec![relation('∈', Expr::Symbol("mathbb Z".to_owned()))];
+    if counts_up {
+        range.push(relation('≥', Expr::integer(first)));
+    }
+    items.truncate(at);
+    items.append(&mut range);
+}
+
 /// Joins the conditions among the items of an answer with what they are about.
 pub(super) fn with_conditions(joint: Joint, mut items: Vec<Expr>) -> Expr {
     const MOST: usize = 32; // in longer lists nothing is a condition

@@ -47,6 +47,12 @@ impl<'a> Parser<'_, 'a, '_> {
                 };
                 with_unit(value, unit.to_owned())
             }
+            Some(Token::Symbol(letter)) if spaced && is_decimal(&value) => {
+                match self.lone_unit(letter) {
+                    Some(unit) => with_unit(value, unit),
+                    None => return Ok(Measured::Not(value)),
+                }
+            }
             Some(Token::Op('(') | Token::Construct("frac"))
                 if value.symbols().is_empty()
                     && !self.next_is_condition()
@@ -179,6 +185,30 @@ impl<'a> Parser<'_, 'a, '_> {
         let unit = unit::canonical(&spelling);
         if unit.is_none() {
             self.at = start;
+        }
+        unit
+    }
+
+    /// The letters behind a blank that end an answer, as a unit: `5 m`, `9.8 m/s^2`.
+    ///
+    /// `5m` is a product, and so are `5 m + 2` and the right side of `y = 5 m`.
+    fn lone_unit(&mut self, letter: &str) -> Option<String> {
+        let start = self.at;
+        let is_unit = self.depth == 0
+            && matches!(
+                letter,
+                "m" | "g" | "s" | "h" | "l" | "L" | "N" | "J" | "W" | "V"
+            );
+        self.at += 1;
+        let unit = is_unit.then(|| self.unit(letter)).flatten();
+        let ends = matches!(self.peek(), None | Some(Token::Op(',' | ';' | '∧' | '∨')));
+        let is_named = self.at == start + 1
+            && self.tokens[..start]
+                .iter()
+                .any(|lexeme| lexeme.token == Token::Op('='));
+        if unit.is_none() || !ends || is_named {
+            self.at = start;
+            return None;
         }
         unit
     }
@@ -445,6 +475,20 @@ fn is_number(value: &Expr) -> bool {
         Expr::Negative(inner) => is_number(inner),
         _ => false,
     }
+}
+
+/// Whether a value is written in digits only: `9.8`, `\frac{1}{2}`, `3 \cdot 10^8`.
+fn is_decimal(value: &Expr) -> bool {
+    !value.any(|part| {
+        !matches!(
+            part,
+            Expr::Number { .. }
+                | Expr::Negative(_)
+                | Expr::Product(_)
+                | Expr::Quotient(_)
+                | Expr::Power(_)
+        )
+    })
 }
 
 fn is_one(value: &Expr) -> bool {

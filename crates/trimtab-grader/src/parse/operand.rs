@@ -129,7 +129,9 @@ impl Parser<'_, '_, '_> {
 
     /// Whether a ring ends the angle here, and does not compose functions.
     fn ends_angle(&self) -> bool {
-        !self.peek_at(1).is_some_and(|next| self.starts_operand(next))
+        !self
+            .peek_at(1)
+            .is_some_and(|next| self.starts_operand(next))
     }
 
     /// Whether `{rd}` comes next.
@@ -333,19 +335,28 @@ impl Parser<'_, '_, '_> {
             self.at += 1;
             return Ok(Some(self.index()?));
         }
-        let opened = usize::from(self.next_is('(') || self.peek() == Some(Token::Op('∈')));
-        if self.peek_at(opened) != Some(Token::Word("base")) {
+        let opens = |token| matches!(token, Some(Token::Op('{' | '(' | '∈')));
+        let opened = (0..2).take_while(|at| opens(self.peek_at(*at))).count();
+        let said = matches!(
+            self.peek_at(opened),
+            Some(Token::Word("base") | Token::Text("base"))
+        );
+        if !said {
             return Ok(None);
         }
-        let (Token::Number(base) | Token::Word(base)) =
+        let start = self.at;
+        let (Token::Number(base) | Token::Word(base) | Token::Text(base)) =
             self.peek_at(opened + 1).ok_or(Reason::NotUnderstood)?
         else {
             return Err(Reason::NotUnderstood);
         };
-        let opened = self.next_is('(');
-        self.at += if opened || self.next_is('∈') { 3 } else { 2 };
-        if opened {
-            self.expect(')')?;
+        self.at += opened + 2;
+        for at in (start..start + opened).rev() {
+            match self.tokens[at].token {
+                Token::Op('{') => self.expect('}')?,
+                Token::Op('(') => self.expect(')')?,
+                _ => {}
+            }
         }
         Ok(Some(base.to_owned()))
     }
@@ -358,12 +369,16 @@ impl Parser<'_, '_, '_> {
         if matches!(before, Some(Token::Op('^' | '_'))) {
             return Ok(None);
         }
-        let (Some(Token::Number(digits)), Some(Token::Op(closing)), Some(Token::Op('_'))) =
-            (self.peek(), self.peek_at(1), self.peek_at(2))
+        let (
+            Some(Token::Number(digits) | Token::Text(digits)),
+            Some(Token::Op(closing)),
+            Some(Token::Op('_')),
+        ) = (self.peek(), self.peek_at(1), self.peek_at(2))
         else {
             return Ok(None);
         };
-        if closing != close {
+        let has_digit = digits.bytes().any(|byte| byte.is_ascii_digit());
+        if closing != close || !has_digit {
             return Ok(None);
         }
         self.at += 3;

@@ -8,7 +8,8 @@ use crate::lex::Token;
 
 /// Words that may stand before the name of a set.
 const LEADS: [&str; 15] = [
-    "all", "any", "every", "each", "the", "set", "of", "x", "is", "can", "be", "are", "a", "an", "both",
+    "all", "any", "every", "each", "the", "set", "of", "x", "is", "can", "be", "are", "a", "an",
+    "both",
 ];
 
 /// Words that may stand behind it.
@@ -16,8 +17,25 @@ const TRAILS: [&str; 7] = ["number", "numbers", "value", "values", "x", "of", "f
 
 /// Words before what does not belong to the set.
 const EXCEPT: [&str; 19] = [
-    "except", "excluding", "but", "besides", "without", "other", "than", "apart", "from", "different",
-    "not", "equal", "to", "for", "where", "with", "that", "such", "is",
+    "except",
+    "excluding",
+    "but",
+    "besides",
+    "without",
+    "other",
+    "than",
+    "apart",
+    "from",
+    "different",
+    "not",
+    "equal",
+    "to",
+    "for",
+    "where",
+    "with",
+    "that",
+    "such",
+    "is",
 ];
 
 /// The kind of the numbers of a set.
@@ -31,14 +49,18 @@ enum Kind {
 impl Parser<'_, '_, '_> {
     /// The set that the whole answer names in words.
     pub(super) fn worded_set(&mut self) -> Result<Option<Expr>, Reason> {
-        if !matches!(self.peek(), Some(Token::Word(_) | Token::Text(_) | Token::Symbol(_))) {
+        if !matches!(
+            self.peek(),
+            Some(Token::Word(_) | Token::Text(_) | Token::Symbol(_))
+        ) {
             return Ok(None);
         }
         let words = self.words();
         self.budget.spend(words.len() as u64)?;
         let mut rest = words.as_slice();
         let says = |rest: &[(String, usize)], known: &[&str]| {
-            rest.first().is_some_and(|(word, _)| known.contains(&word.as_str()))
+            rest.first()
+                .is_some_and(|(word, _)| known.contains(&word.as_str()))
         };
         while says(rest, &LEADS) {
             rest = &rest[1..];
@@ -129,7 +151,9 @@ impl Parser<'_, '_, '_> {
         }
         // "except x = 3": the name belongs to what follows
         if words.len() > 1
-            && words.last().is_some_and(|(word, end)| word.len() == 1 && *end < self.tokens.len())
+            && words
+                .last()
+                .is_some_and(|(word, end)| word.len() == 1 && *end < self.tokens.len())
         {
             words.pop();
         }
