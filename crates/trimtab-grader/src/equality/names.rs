@@ -79,7 +79,11 @@ fn is_name(expr: &Expr) -> bool {
     match expr {
         Expr::Symbol(_) | Expr::Opaque(..) | Expr::Text(_) => true,
         // A segment, an angle or a triangle by its points.
-        Expr::Product(factors) => factors.iter().all(is_of_points) || is_change(factors),
+        Expr::Product(factors) => {
+            let measure = matches!(factors.as_slice(), [Expr::Symbol(m), Expr::Symbol(angle), ..]
+                if m == "m" && matches!(angle.as_str(), "angle" | "measuredangle"));
+            factors[usize::from(measure)..].iter().all(is_of_points) || is_change(factors)
+        }
         Expr::Call("abs" | "norm", arguments) => arguments.iter().all(is_name),
         Expr::Tuple { items, .. } | Expr::Ratio(items) => items.iter().all(is_name),
         Expr::Quotient(parts) => is_name(&parts.0) && is_name(&parts.1),

@@ -360,6 +360,9 @@ fn mirrored(relation: char) -> char {
         '>' => '<',
         '≤' => '≥',
         '≥' => '≤',
+        // An arrow and a membership have a direction.
+        '→' => '←',
+        '∈' => '∋',
         other => other,
     }
 }

@@ -49,6 +49,18 @@ impl<'a> Lexer<'a, '_> {
             self.push(Token::Number(&rest[..length]));
             return Ok(());
         }
+        // "15h30"
+        let digits = |offset: usize| self.byte(offset).is_ascii_digit();
+        if after_number
+            && word == "h"
+            && !self.spaced
+            && (digits(1) && digits(2) && self.byte(1) < b'6')
+            && !self.byte(3).is_ascii_alphanumeric()
+        {
+            self.at += 1;
+            self.push(Token::Op(':'));
+            return Ok(());
+        }
         if after_number && self.ordinal_ending(word) {
             return Ok(());
         }
