@@ -138,7 +138,9 @@ fn same_texts((gold, gold_tokens): Side, (answer, answer_tokens): Side) -> Optio
         _ => false,
     };
     let same_digits = gold.eq_ignore_ascii_case(answer)
-        && gold_tokens.first().is_some_and(|first| in_base(first.token));
+        && gold_tokens
+            .first()
+            .is_some_and(|first| in_base(first.token));
     same_digits.then_some(Rule::SameValue)
 }
 
@@ -160,9 +162,7 @@ fn compare_dates(
         (Some(_), None) if has_no_word(answer_tokens) => {
             (Equality::Different, Some(Rule::OtherKind))
         }
-        (None, Some(_)) if has_no_word(gold_tokens) => {
-            (Equality::Different, Some(Rule::OtherKind))
-        }
+        (None, Some(_)) if has_no_word(gold_tokens) => (Equality::Different, Some(Rule::OtherKind)),
         // The name of a month is no unit: "5 May" is not 5.
         _ => (Reason::NotUnderstood.into(), None),
     })
@@ -242,7 +242,8 @@ impl Comparer<'_> {
             }
             self.because.truncate(differs);
         }
-        if let Some(outcome) = self.numerals((&gold_tree, gold_tokens), (&answer_tree, answer_tokens))
+        if let Some(outcome) =
+            self.numerals((&gold_tree, gold_tokens), (&answer_tree, answer_tokens))
         {
             return outcome;
         }

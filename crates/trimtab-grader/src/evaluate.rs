@@ -275,7 +275,8 @@ impl<'e> Evaluator<'e, '_> {
             term
         };
         let first = term(self, from)?;
-        let ratio = term(self, from.saturating_add(1))?.times(&first.inverse(self.budget)?, self.budget)?;
+        let ratio =
+            term(self, from.saturating_add(1))?.times(&first.inverse(self.budget)?, self.budget)?;
         for offset in LOOK {
             let at = from.saturating_add(offset);
             let expected = term(self, at)?.times(&ratio, self.budget)?;

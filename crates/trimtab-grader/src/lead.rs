@@ -2,11 +2,36 @@
 
 /// Words that lead to an answer, in lower case.
 const LEADS: [&str; 30] = [
-    "therefore", "thus", "hence", "so", "then", "finally", "let", "we have", "we get",
-    "we obtain", "there are", "there is", "there were", "there will be", "it is", "it's",
-    "this is", "that is", "the answer is", "answer is", "the final answer is", "the result is",
-    "the value is", "the solution is", "the solutions are", "the answers are", "answer:",
-    "final answer:", "i.e.", "namely",
+    "therefore",
+    "thus",
+    "hence",
+    "so",
+    "then",
+    "finally",
+    "let",
+    "we have",
+    "we get",
+    "we obtain",
+    "there are",
+    "there is",
+    "there were",
+    "there will be",
+    "it is",
+    "it's",
+    "this is",
+    "that is",
+    "the answer is",
+    "answer is",
+    "the final answer is",
+    "the result is",
+    "the value is",
+    "the solution is",
+    "the solutions are",
+    "the answers are",
+    "answer:",
+    "final answer:",
+    "i.e.",
+    "namely",
 ];
 
 /// The text without the words that lead to the answer: `Therefore, there are 12 ways`.
@@ -39,7 +64,10 @@ fn is_code(text: &str) -> bool {
 
 /// The answer before parentheses at its end, and what they hold: `13 (thirteen)`.
 pub(crate) fn with_remark(text: &str) -> Option<(&str, &str)> {
-    let (before, inner) = text.trim_end_matches('.').strip_suffix(')')?.rsplit_once('(')?;
+    let (before, inner) = text
+        .trim_end_matches('.')
+        .strip_suffix(')')?
+        .rsplit_once('(')?;
     let (before, inner) = (before.trim_end_matches([' ', '~', '\\']), inner.trim());
     let inner = ["i.e.,", "i.e.", "or", "that is,", "="]
         .iter()

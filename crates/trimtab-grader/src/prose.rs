@@ -173,9 +173,15 @@ pub(crate) fn roman(tokens: &[Lexeme]) -> Option<i64> {
     }
     let (mut rest, mut value, mut spelled) = (letters.as_str(), 0, 0);
     for (part, size) in PARTS {
-        let most = if part.len() == 2 || matches!(part, "D" | "L" | "V") { 1 } else { 3 };
+        let most = if part.len() == 2 || matches!(part, "D" | "L" | "V") {
+            1
+        } else {
+            3
+        };
         for _ in 0..most {
-            let Some(left) = rest.strip_prefix(part) else { break };
+            let Some(left) = rest.strip_prefix(part) else {
+                break;
+            };
             rest = left;
             value += size;
             spelled += part.len();

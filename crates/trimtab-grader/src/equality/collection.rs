@@ -28,7 +28,10 @@ impl Comparer<'_> {
             return Some(self.in_order(items.iter().zip(in_order_of_names(others))));
         }
         if let (Expr::List { items, .. }, Expr::List { items: others, .. }) = (gold, answer) {
-            let list = |items| Expr::List { joint: Joint::Comma, items };
+            let list = |items| Expr::List {
+                joint: Joint::Comma,
+                items,
+            };
             if let Some(items) = without_indices(items, others) {
                 return Some(self.compare(&list(items), answer));
             }

@@ -31,7 +31,10 @@ pub(super) fn with_same_constants(gold: &Expr, answer: &Expr) -> Option<(Expr, E
 fn in_plain_font(expr: &Expr, other: &Expr) -> Option<Expr> {
     let plain = |name: &str| {
         let (font, letter) = name.split_once(' ')?;
-        let is_font = matches!(font, "mathcal" | "mathscr" | "mathfrak" | "mathbb" | "mathds");
+        let is_font = matches!(
+            font,
+            "mathcal" | "mathscr" | "mathfrak" | "mathbb" | "mathds"
+        );
         (is_font && holds(other, letter) && !holds(expr, letter) && !holds(other, name))
             .then(|| letter.to_owned())
     };

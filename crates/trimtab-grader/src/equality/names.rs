@@ -305,7 +305,8 @@ impl Comparer<'_> {
                 .collect();
             let free = answer.value.symbols();
             // The argument of a probability or an expectation is no parameter.
-            let is_function = !matches!(name.as_str(), "E" | "P" | "D" | "V" | "Var" | "Cov" | "Pr");
+            let is_function =
+                !matches!(name.as_str(), "E" | "P" | "D" | "V" | "Var" | "Cov" | "Pr");
             if let Some(names) = names
                 && is_function
                 && names.iter().all(|(_, to)| {
@@ -337,7 +338,9 @@ pub(super) fn without_indices(equations: &[Expr], others: &[Expr]) -> Option<Vec
     let unindexed = |equation: &Expr| {
         let name = name(equation)?;
         let index = name.strip_prefix(plain.as_str())?.strip_prefix('_')?;
-        let Expr::Relation(_, rest) = equation else { return None };
+        let Expr::Relation(_, rest) = equation else {
+            return None;
+        };
         let whole = index.bytes().all(|byte| byte.is_ascii_digit());
         whole.then(|| Expr::Relation(Box::new(Expr::Symbol(plain.clone())), rest.clone()))
     };

@@ -218,12 +218,20 @@ impl Comparer<'_> {
             // The rest is a constant other than zero.
             !self.is_nonzero_constant(&left) || !self.is_nonzero_constant(&right)
         });
-        if vanishes { unknown } else { self.equal_by(Rule::SameEquation) }
+        if vanishes {
+            unknown
+        } else {
+            self.equal_by(Rule::SameEquation)
+        }
     }
 
     fn is_nonzero_constant(&mut self, expr: &Expr) -> bool {
         let at = |seed: u64, comparer: &mut Self| {
-            evaluate(expr, Point::new(comparer.seed.wrapping_add(seed)), comparer.budget)
+            evaluate(
+                expr,
+                Point::new(comparer.seed.wrapping_add(seed)),
+                comparer.budget,
+            )
         };
         let (Ok(first), Ok(second), Ok(third)) = (at(0, self), at(1, self), at(2, self)) else {
             return false;

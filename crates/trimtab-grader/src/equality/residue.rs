@@ -163,7 +163,9 @@ fn progression(expr: &Expr) -> Option<(&Expr, &str)> {
         value => value,
     };
     match (&**first, rest.as_slice()) {
-        (Expr::Symbol(name), [('∈', Expr::Symbol(set))]) if set == "mathbb Z" => Some((value, name)),
+        (Expr::Symbol(name), [('∈', Expr::Symbol(set))]) if set == "mathbb Z" => {
+            Some((value, name))
+        }
         _ => None,
     }
 }

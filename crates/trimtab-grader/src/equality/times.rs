@@ -109,7 +109,11 @@ impl Time {
         } else if !known(self) && !known(other) {
             self.parts[0] == other.parts[0]
         } else {
-            let (free, fixed) = if known(self) { (other, self) } else { (self, other) };
+            let (free, fixed) = if known(self) {
+                (other, self)
+            } else {
+                (self, other)
+            };
             // 15:30 is in the afternoon and 0:30 at night, and 3:30 may be either.
             if (1..=12).contains(&free.parts[0]) {
                 free.parts[0] % 12 == fixed.parts[0] % 12

@@ -104,7 +104,8 @@ fn push_words(pieces: &mut Vec<Piece>, text: &str) -> Option<()> {
     let is_sign = |(at, _): (usize, &str)| {
         let after = text[at..].chars().nth(1);
         let spaced = text[..at].ends_with(' ') || at == 0;
-        after.is_some_and(|c| c.is_ascii_digit()) || spaced && after.is_some_and(char::is_alphabetic)
+        after.is_some_and(|c| c.is_ascii_digit())
+            || spaced && after.is_some_and(char::is_alphabetic)
     };
     if text.match_indices(signs).any(is_sign) {
         return None;

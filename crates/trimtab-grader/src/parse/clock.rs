@@ -13,11 +13,19 @@ impl Parser<'_, '_, '_> {
     pub(super) fn worded_time(&mut self) -> Option<Expr> {
         let is_sign = |text: &str| {
             [
-                "noon", "midnight", "past", "clock", "quarter", "half", "morning", "afternoon",
-                "evening", "minutes",
+                "noon",
+                "midnight",
+                "past",
+                "clock",
+                "quarter",
+                "half",
+                "morning",
+                "afternoon",
+                "evening",
+                "minutes",
             ]
-                .iter()
-                .any(|word| text.ends_with(word) || text.starts_with(word))
+            .iter()
+            .any(|word| text.ends_with(word) || text.starts_with(word))
         };
         let found = self.tokens.len() <= 2 * MOST
             && self.tokens.iter().any(|lexeme| match lexeme.token {
@@ -38,7 +46,11 @@ impl Parser<'_, '_, '_> {
             [hour, "o", "clock"] | [hour, "oclock"] => (number(hour)?, 0),
             [hour, ":", minutes] if half_of_day.is_some() => (number(hour)?, number(minutes)?),
             [hour] if half_of_day.is_some() => (number(hour)?, 0),
-            [minutes @ .., direction @ ("past" | "after" | "to" | "before"), hour] => {
+            [
+                minutes @ ..,
+                direction @ ("past" | "after" | "to" | "before"),
+                hour,
+            ] => {
                 let minutes = match minutes {
                     ["half"] => 30,
                     ["quarter"] | ["a", "quarter"] => 15,
@@ -110,7 +122,9 @@ fn half_of_day(words: &mut Vec<&str>) -> Option<&'static str> {
 }
 
 fn number(word: &str) -> Option<i64> {
-    word.parse().ok().or_else(|| vocabulary::number_phrase(word))
+    word.parse()
+        .ok()
+        .or_else(|| vocabulary::number_phrase(word))
 }
 
 fn time(hour: i64, minutes: i64, half_of_day: Option<&str>) -> Expr {

@@ -79,7 +79,12 @@ impl Parser<'_, '_, '_> {
         let (Some(Token::Number(first)), Some(between)) = (self.peek(), self.peek_at(1)) else {
             return Ok(None);
         };
-        if self.tokens.len() > MOST || !matches!(between, Token::Text(_) | Token::Word(_) | Token::Symbol(_) | Token::Op('∈' | '{')) {
+        if self.tokens.len() > MOST
+            || !matches!(
+                between,
+                Token::Text(_) | Token::Word(_) | Token::Symbol(_) | Token::Op('∈' | '{')
+            )
+        {
             return Ok(None);
         }
         let Some(Token::Number(last)) = self.tokens.last().map(|lexeme| lexeme.token) else {

@@ -102,8 +102,18 @@ impl Parser<'_, '_, '_> {
         let says = matches!(
             texts.as_slice(),
             ["multiples", "of"]
-                | ["integer" | "integers" | "number" | "numbers" | "n", "divisible", "by"]
-                | ["integer" | "integers" | "n", "that", "are" | "is", "divisible", "by"]
+                | [
+                    "integer" | "integers" | "number" | "numbers" | "n",
+                    "divisible",
+                    "by"
+                ]
+                | [
+                    "integer" | "integers" | "n",
+                    "that",
+                    "are" | "is",
+                    "divisible",
+                    "by"
+                ]
         );
         let (_, end) = words.last()?;
         let [last] = self.tokens.get(*end..)? else {
@@ -112,7 +122,10 @@ impl Parser<'_, '_, '_> {
         let Token::Number(digits) = last.token else {
             return None;
         };
-        let number: i64 = digits.parse().ok().filter(|number| (2..10_000).contains(number))?;
+        let number: i64 = digits
+            .parse()
+            .ok()
+            .filter(|number| (2..10_000).contains(number))?;
         says.then(|| {
             self.at = self.tokens.len();
             multiples("k", number, 0)

@@ -22,94 +22,262 @@ enum Joint {
 const LANGUAGES: [Language; 7] = [
     Language {
         small: &[
-            "null", "eins|ein|eine", "zwei|zwo", "drei", "vier", "fünf|fuenf", "sechs", "sieben",
-            "acht", "neun", "zehn", "elf", "zwölf|zwoelf", "dreizehn", "vierzehn",
-            "fünfzehn|fuenfzehn", "sechzehn", "siebzehn", "achtzehn", "neunzehn",
+            "null",
+            "eins|ein|eine",
+            "zwei|zwo",
+            "drei",
+            "vier",
+            "fünf|fuenf",
+            "sechs",
+            "sieben",
+            "acht",
+            "neun",
+            "zehn",
+            "elf",
+            "zwölf|zwoelf",
+            "dreizehn",
+            "vierzehn",
+            "fünfzehn|fuenfzehn",
+            "sechzehn",
+            "siebzehn",
+            "achtzehn",
+            "neunzehn",
         ],
         tens: [
-            "zwanzig", "dreißig|dreissig", "vierzig", "fünfzig|fuenfzig", "sechzig", "siebzig",
-            "achtzig", "neunzig", "hundert|einhundert",
+            "zwanzig",
+            "dreißig|dreissig",
+            "vierzig",
+            "fünfzig|fuenfzig",
+            "sechzig",
+            "siebzig",
+            "achtzig",
+            "neunzig",
+            "hundert|einhundert",
         ],
         joint: Joint::OnesFirst(&["und"]),
         minus: "minus",
     },
     Language {
         small: &[
-            "nul", "een|één", "twee", "drie", "vier", "vijf", "zes", "zeven", "acht", "negen",
-            "tien", "elf", "twaalf", "dertien", "veertien", "vijftien", "zestien", "zeventien",
-            "achttien", "negentien",
+            "nul",
+            "een|één",
+            "twee",
+            "drie",
+            "vier",
+            "vijf",
+            "zes",
+            "zeven",
+            "acht",
+            "negen",
+            "tien",
+            "elf",
+            "twaalf",
+            "dertien",
+            "veertien",
+            "vijftien",
+            "zestien",
+            "zeventien",
+            "achttien",
+            "negentien",
         ],
         tens: [
-            "twintig", "dertig", "veertig", "vijftig", "zestig", "zeventig", "tachtig",
-            "negentig", "honderd",
+            "twintig", "dertig", "veertig", "vijftig", "zestig", "zeventig", "tachtig", "negentig",
+            "honderd",
         ],
         joint: Joint::OnesFirst(&["en", "ën"]),
         minus: "min|minus",
     },
     Language {
         small: &[
-            "zéro|zero", "un|une", "deux", "trois", "quatre", "cinq", "six", "sept", "huit",
-            "neuf", "dix", "onze", "douze", "treize", "quatorze", "quinze", "seize", "dix sept",
-            "dix huit", "dix neuf",
+            "zéro|zero",
+            "un|une",
+            "deux",
+            "trois",
+            "quatre",
+            "cinq",
+            "six",
+            "sept",
+            "huit",
+            "neuf",
+            "dix",
+            "onze",
+            "douze",
+            "treize",
+            "quatorze",
+            "quinze",
+            "seize",
+            "dix sept",
+            "dix huit",
+            "dix neuf",
         ],
         tens: [
-            "vingt", "trente", "quarante", "cinquante", "soixante", "septante",
-            "quatre vingt|quatre vingts|huitante|octante", "nonante", "cent",
+            "vingt",
+            "trente",
+            "quarante",
+            "cinquante",
+            "soixante",
+            "septante",
+            "quatre vingt|quatre vingts|huitante|octante",
+            "nonante",
+            "cent",
         ],
         joint: Joint::TensFirst("et"),
         minus: "moins",
     },
     Language {
         small: &[
-            "cero", "uno|un|una", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho",
-            "nueve", "diez", "once", "doce", "trece", "catorce", "quince", "dieciséis|dieciseis",
-            "diecisiete", "dieciocho", "diecinueve", "veinte", "veintiuno|veintiún|veintiun",
-            "veintidós|veintidos", "veintitrés|veintitres", "veinticuatro", "veinticinco",
-            "veintiséis|veintiseis", "veintisiete", "veintiocho", "veintinueve",
+            "cero",
+            "uno|un|una",
+            "dos",
+            "tres",
+            "cuatro",
+            "cinco",
+            "seis",
+            "siete",
+            "ocho",
+            "nueve",
+            "diez",
+            "once",
+            "doce",
+            "trece",
+            "catorce",
+            "quince",
+            "dieciséis|dieciseis",
+            "diecisiete",
+            "dieciocho",
+            "diecinueve",
+            "veinte",
+            "veintiuno|veintiún|veintiun",
+            "veintidós|veintidos",
+            "veintitrés|veintitres",
+            "veinticuatro",
+            "veinticinco",
+            "veintiséis|veintiseis",
+            "veintisiete",
+            "veintiocho",
+            "veintinueve",
         ],
         tens: [
-            "veinte", "treinta", "cuarenta", "cincuenta", "sesenta", "setenta", "ochenta",
-            "noventa", "cien|ciento",
+            "veinte",
+            "treinta",
+            "cuarenta",
+            "cincuenta",
+            "sesenta",
+            "setenta",
+            "ochenta",
+            "noventa",
+            "cien|ciento",
         ],
         joint: Joint::TensFirst("y"),
         minus: "menos",
     },
     Language {
         small: &[
-            "zero", "um|uma", "dois|duas", "três|tres", "quatro", "cinco", "seis", "sete", "oito",
-            "nove", "dez", "onze", "doze", "treze", "catorze|quatorze", "quinze",
-            "dezesseis|dezasseis", "dezessete|dezassete", "dezoito", "dezenove|dezanove",
+            "zero",
+            "um|uma",
+            "dois|duas",
+            "três|tres",
+            "quatro",
+            "cinco",
+            "seis",
+            "sete",
+            "oito",
+            "nove",
+            "dez",
+            "onze",
+            "doze",
+            "treze",
+            "catorze|quatorze",
+            "quinze",
+            "dezesseis|dezasseis",
+            "dezessete|dezassete",
+            "dezoito",
+            "dezenove|dezanove",
         ],
         tens: [
-            "vinte", "trinta", "quarenta", "cinquenta", "sessenta", "setenta", "oitenta",
-            "noventa", "cem|cento",
+            "vinte",
+            "trinta",
+            "quarenta",
+            "cinquenta",
+            "sessenta",
+            "setenta",
+            "oitenta",
+            "noventa",
+            "cem|cento",
         ],
         joint: Joint::TensFirst("e"),
         minus: "menos",
     },
     Language {
         small: &[
-            "zero", "uno|un|una", "due", "tre|tré", "quattro", "cinque", "sei", "sette", "otto",
-            "nove", "dieci", "undici", "dodici", "tredici", "quattordici", "quindici", "sedici",
-            "diciassette", "diciotto", "diciannove",
+            "zero",
+            "uno|un|una",
+            "due",
+            "tre|tré",
+            "quattro",
+            "cinque",
+            "sei",
+            "sette",
+            "otto",
+            "nove",
+            "dieci",
+            "undici",
+            "dodici",
+            "tredici",
+            "quattordici",
+            "quindici",
+            "sedici",
+            "diciassette",
+            "diciotto",
+            "diciannove",
         ],
         tens: [
-            "venti|vent", "trenta|trent", "quaranta|quarant", "cinquanta|cinquant",
-            "sessanta|sessant", "settanta|settant", "ottanta|ottant", "novanta|novant", "cento",
+            "venti|vent",
+            "trenta|trent",
+            "quaranta|quarant",
+            "cinquanta|cinquant",
+            "sessanta|sessant",
+            "settanta|settant",
+            "ottanta|ottant",
+            "novanta|novant",
+            "cento",
         ],
         joint: Joint::TensFirst(""),
         minus: "meno",
     },
     Language {
         small: &[
-            "ноль|нуль", "один|одна|одно", "два|две", "три", "четыре", "пять", "шесть", "семь",
-            "восемь", "девять", "десять", "одиннадцать", "двенадцать", "тринадцать",
-            "четырнадцать", "пятнадцать", "шестнадцать", "семнадцать", "восемнадцать",
+            "ноль|нуль",
+            "один|одна|одно",
+            "два|две",
+            "три",
+            "четыре",
+            "пять",
+            "шесть",
+            "семь",
+            "восемь",
+            "девять",
+            "десять",
+            "одиннадцать",
+            "двенадцать",
+            "тринадцать",
+            "четырнадцать",
+            "пятнадцать",
+            "шестнадцать",
+            "семнадцать",
+            "восемнадцать",
             "девятнадцать",
         ],
         tens: [
-            "двадцать", "тридцать", "сорок", "пятьдесят", "шестьдесят", "семьдесят",
-            "восемьдесят", "девяносто", "сто",
+            "двадцать",
+            "тридцать",
+            "сорок",
+            "пятьдесят",
+            "шестьдесят",
+            "семьдесят",
+            "восемьдесят",
+            "девяносто",
+            "сто",
         ],
         joint: Joint::TensFirst(""),
         minus: "минус",
@@ -168,7 +336,9 @@ impl Language {
             Joint::OnesFirst(joints) => {
                 let ones = text.strip_suffix(word)?;
                 let ones = joints.iter().find_map(|joint| ones.strip_suffix(joint))?;
-                let ones = self.below_twenty(ones).filter(|ones| (1..10).contains(ones))?;
+                let ones = self
+                    .below_twenty(ones)
+                    .filter(|ones| (1..10).contains(ones))?;
                 Some(tens + ones)
             }
             Joint::TensFirst(joint) => {
@@ -178,8 +348,14 @@ impl Language {
                     .and_then(|rest| rest.strip_prefix(' '))
                     .unwrap_or(rest);
                 // "soixante-dix" and "quatre-vingt-treize" count on to nineteen.
-                let most = if joint == "et" && matches!(tens, 60 | 80) { 20 } else { 10 };
-                let ones = self.below_twenty(ones).filter(|ones| (1..most).contains(ones))?;
+                let most = if joint == "et" && matches!(tens, 60 | 80) {
+                    20
+                } else {
+                    10
+                };
+                let ones = self
+                    .below_twenty(ones)
+                    .filter(|ones| (1..most).contains(ones))?;
                 Some(tens + ones)
             }
         }
@@ -187,7 +363,10 @@ impl Language {
 
     fn below_twenty(&self, text: &str) -> Option<i64> {
         let is_named = |words: &&str| words.split('|').any(|word| word == text);
-        self.small.iter().position(|words| is_named(&words)).map(|index| index as i64)
+        self.small
+            .iter()
+            .position(|words| is_named(&words))
+            .map(|index| index as i64)
     }
 }
 
@@ -267,7 +446,14 @@ mod tests {
         ] {
             assert_eq!(spoken_elsewhere(text), Some(expected), "{text}");
         }
-        for text in ["", "zwanzigund", "elfundzwanzig", "vingt onze", "二三", "hundertzwei x"] {
+        for text in [
+            "",
+            "zwanzigund",
+            "elfundzwanzig",
+            "vingt onze",
+            "二三",
+            "hundertzwei x",
+        ] {
             assert_eq!(spoken_elsewhere(text), None, "{text}");
         }
     }
