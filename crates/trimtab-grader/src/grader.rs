@@ -3,10 +3,10 @@
 use crate::answer::{MAX_BYTES, normalized, unwrapped};
 use crate::clean::clean;
 use crate::equality::{Equality, compare};
-use crate::extract::{AnswerSource, extract, gold_answer, labelled_boxes};
+use crate::extract::{AnswerSource, extract, gold_answer, labelled_boxes, said};
 use crate::identity::same_text;
 use crate::lead::{is_approximate, with_remark, without_lead};
-use crate::prose::choice_letter;
+use crate::prose::{choice_letter, undressed};
 use crate::rule::Rule;
 use crate::rules::{Expected, Rules};
 use crate::verdict::{Grade, Reason, Verdict};
@@ -27,9 +27,40 @@ use crate::verdict::{Grade, Reason, Verdict};
 /// assert_eq!(found.source, Some(AnswerSource::Phrase));
 /// ```
 pub fn grade(gold: &str, text: &str, rules: &Rules) -> Grade {
-    let choice = choice_letter(&gold_answer(gold));
-    let choice = choice.is_some() || rules.expected == Expected::Choice;
-    let Some(found) = extract(text, *rules, choice) else {
+    let gold_words = gold_answer(gold);
+    let choice = choice_letter(&gold_words).is_some() || rules.expected == Expected::Choice;
+    let grade = grade_found(gold, text, *rules, choice);
+    if grade.verdict.is_correct() || rules.boxed_only {
+        return grade;
+    }
+    let other = match grade.source {
+        Some(AnswerSource::Box) => labelled_boxes(text).map(|parts| {
+            let ordered = Rules {
+                any_order: false,
+                ..*rules
+            };
+            Grade {
+                source: grade.source,
+                ..grade_answer(gold, &parts, &ordered)
+            }
+        }),
+        None | Some(AnswerSource::Formula | AnswerSource::Number) if rules.fallback => {
+            said(text, undressed(&gold_words)).map(|words| Grade {
+                source: Some(AnswerSource::Phrase),
+                ..grade_answer(gold, words, rules)
+            })
+        }
+        _ => None,
+    };
+    match other {
+        Some(other) if other.verdict.is_correct() => other,
+        _ => grade,
+    }
+}
+
+/// Checks the answer that is found in the text.
+fn grade_found(gold: &str, text: &str, rules: Rules, choice: bool) -> Grade {
+    let Some(found) = extract(text, rules, choice) else {
         return Grade {
             verdict: Verdict::Wrong,
             because: vec![Rule::NoAnswer],
@@ -47,28 +78,10 @@ pub fn grade(gold: &str, text: &str, rules: &Rules) -> Grade {
             span: found.span,
         };
     }
-    let grade = grade_answer(gold, &found.answer, rules);
-    if !grade.verdict.is_correct()
-        && found.source == AnswerSource::Box
-        && !rules.boxed_only
-        && let Some(parts) = labelled_boxes(text)
-    {
-        let ordered = Rules {
-            any_order: false,
-            ..*rules
-        };
-        let of_parts = grade_answer(gold, &parts, &ordered);
-        if of_parts.verdict.is_correct() {
-            return Grade {
-                source: Some(found.source),
-                ..of_parts
-            };
-        }
-    }
     Grade {
         source: Some(found.source),
         span: found.span,
-        ..grade
+        ..grade_answer(gold, &found.answer, &rules)
     }
 }
 

@@ -48,6 +48,10 @@ pub(super) fn of_box(text: &str, whole: &Range<usize>) -> bool {
     let before = before(text, whole.start).trim_end();
     let after = after(text, whole.end).trim_start();
     let words = before.trim_end_matches(is_delimiter);
+    // A second guess: `\boxed{2} or possibly \boxed{3}`.
+    let guessed = ["or possibly", "or maybe", "or perhaps", "or even"]
+        .iter()
+        .any(|hedge| ends_with(words, hedge));
     let denied = DENIED_BEFORE.iter().any(|word| ends_with(words, word))
         || DENIED_AFTER
             .iter()
@@ -58,7 +62,7 @@ pub(super) fn of_box(text: &str, whole: &Range<usize>) -> bool {
     let is_raised = ["^", "\\cdot", "\\times", "}{"]
         .iter()
         .any(|sign| after.starts_with(sign));
-    denied || is_operand || is_raised || of_condition(text, whole.start)
+    denied || guessed || is_operand || is_raised || of_condition(text, whole.start)
 }
 
 /// Whether what stands at a position is the answer of one case only: "If it rains, 3; otherwise,
