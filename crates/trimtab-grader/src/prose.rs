@@ -45,14 +45,13 @@ pub(crate) fn prose(tokens: &[Lexeme]) -> Option<Prose> {
             Token::Op('∨') => letters.push_str("or"),
             Token::Op('∈') => letters.push_str("in"),
             Token::Op(',') if at + 1 < tokens.len() => letters.push(','),
-            Token::Op('&' | '⏎' | ',') => {}
             // A sign belongs to its number, and a colon may be that of a time.
             Token::Op(sign @ ('-' | '\'')) if number_behind => letters.push(sign),
             Token::Op('-') if at == 0 && tokens.get(1).is_some_and(|next| !next.spaced) => {
                 letters.push('-');
             }
             Token::Op(':') if number_before && number_behind => letters.push(':'),
-            Token::Op(':' | ';' | '\'' | '-' | '(' | ')' | '{' | '}')
+            Token::Op(':' | ';' | '\'' | '-' | '(' | ')' | '{' | '}' | '&' | '⏎' | ',')
             | Token::Begin(_)
             | Token::Construct("end") => {}
             _ => return None,

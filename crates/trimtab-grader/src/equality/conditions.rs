@@ -208,18 +208,19 @@ impl Conditions {
                 self.others
                     .extend(waiting.iter().map(|name| Expr::Text((*name).to_owned())));
             }
-            Expr::Relation(first, rest) => match declared(first, rest) {
-                Some((name, domain)) => self.restrict(name, &domain),
-                None => {
-                    // `t \ne 0` tells that t is a parameter.
-                    if let (Expr::Symbol(name), [('≠', _)]) = (&**first, rest.as_slice())
-                        && self.domain(name).is_none()
-                    {
-                        self.domains.push((name.clone(), Domain::default()));
-                    }
-                    self.others.push(condition.clone());
+            Expr::Relation(first, rest) => {
+                if let Some((name, domain)) = declared(first, rest) {
+                    self.restrict(name, &domain);
+                    return;
                 }
-            },
+                // `t \ne 0` tells that t is a parameter.
+                if let (Expr::Symbol(name), [('≠', _)]) = (&**first, rest.as_slice())
+                    && self.domain(name).is_none()
+                {
+                    self.domains.push((name.clone(), Domain::default()));
+                }
+                self.others.push(condition.clone());
+            }
             other => self.others.push(other.clone()),
         }
     }
