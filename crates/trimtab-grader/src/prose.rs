@@ -361,6 +361,10 @@ fn without_label(answer: &str) -> &str {
 /// Whether another choice follows the letter of one: `(A) or (B)`, `A, C`.
 fn offers_another(rest: &str) -> bool {
     let rest = rest.trim_start_matches([')', '}', ' ', '$']);
+    // "(A) (B) (C)"
+    if let [b'(', b'A'..=b'Z', b')', ..] = rest.as_bytes() {
+        return true;
+    }
     let Some(rest) = ["or ", "and ", ",", "&", "/", "\\text{ or", "\\text{ and"]
         .iter()
         .find_map(|joint| rest.strip_prefix(joint))
