@@ -41,6 +41,8 @@ pub(crate) fn prose(tokens: &[Lexeme]) -> Option<Prose> {
                 }
                 letters.push_str(text);
             }
+            // "Yes!", but not "5!"
+            Token::Op('!') if at > 0 && at + 1 == tokens.len() && !number_before => {}
             Token::Op('∧') => letters.push_str("and"),
             Token::Op('∨') => letters.push_str("or"),
             Token::Op('∈') => letters.push_str("in"),
