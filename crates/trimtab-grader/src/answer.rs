@@ -53,9 +53,21 @@ pub(crate) fn normalized(text: &str) -> Cow<'_, str> {
     if text.len() > MAX_BYTES {
         return Cow::Borrowed(text);
     }
-    match plain_spelling(text) {
-        Cow::Borrowed(text) => single_backslashes(text),
-        Cow::Owned(text) => Cow::Owned(single_backslashes(text.trim()).into_owned()),
+    match single_backslashes(text) {
+        Cow::Borrowed(text) => match plain_spelling(text) {
+            Cow::Borrowed(text) => Cow::Borrowed(text),
+            Cow::Owned(text) => Cow::Owned(trimmed(text)),
+        },
+        Cow::Owned(text) => Cow::Owned(trimmed(plain_spelling(&text).into_owned())),
+    }
+}
+
+fn trimmed(text: String) -> String {
+    let inner = text.trim();
+    if inner.len() == text.len() {
+        text
+    } else {
+        inner.to_owned()
     }
 }
 

@@ -1,5 +1,7 @@
 //! Dates in words: `May 5, 2021`, `5th of May 2021`, `2021-05-05`.
 
+use crate::vocabulary::{self, Meaning};
+
 /// A day of the year, with or without the year.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Date {
@@ -64,20 +66,38 @@ fn undressed(text: &str) -> String {
         rest = &rest[character.len_utf8()..];
         match character {
             '\\' => {
-                let name = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
-                rest = &rest[name..];
-                if name == 0 {
+                let length = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
+                let (name, behind) = rest.split_at(length);
+                rest = behind;
+                if name.is_empty() {
                     let skipped = rest.chars().next().map_or(0, char::len_utf8);
                     rest = &rest[skipped..];
                 }
+                let groups = match vocabulary::command(name) {
+                    Some(Meaning::NothingWithGroups(groups)) => groups,
+                    _ => u8::from(matches!(name, "begin" | "end")),
+                };
+                for _ in 0..groups {
+                    rest = without_group(rest, '{', '}');
+                }
+                rest = without_group(rest, '[', ']');
                 plain.push(' ');
             }
             '{' | '}' | '$' | '"' | '*' => {}
-            '~' | '\n' => plain.push(' '),
+            '~' | '&' => plain.push(' '),
+            character if character.is_whitespace() => plain.push(' '),
             character => plain.push(character),
         }
     }
     plain
+}
+
+/// The text without a group at its start: the color of `\color{red}`, the gap of `\\[4pt]`.
+fn without_group(text: &str, open: char, close: char) -> &str {
+    let inner = text.trim_start_matches(' ').strip_prefix(open);
+    inner
+        .and_then(|inner| inner.split_once(close))
+        .map_or(text, |(_, rest)| rest)
 }
 
 fn iso(text: &str) -> Option<Date> {

@@ -5,6 +5,7 @@ use crate::clean::clean;
 use crate::equality::{Equality, compare};
 use crate::extract::{AnswerSource, extract, gold_answer, labelled_boxes, said};
 use crate::identity::same_text;
+use crate::lead::{is_approximate, with_remark, without_lead};
 use crate::prose::{choice_letter, undressed};
 use crate::rule::Rule;
 use crate::rules::{Expected, Rules};
@@ -177,11 +178,39 @@ fn judge(gold: &str, answer: &str, rules: Rules, because: &mut Vec<Rule>) -> Ver
         because.clear();
         equality = compare(inner_gold, inner_answer, rules, because);
     }
+    if equality != Equality::Equal
+        && let Some(rule) = equal_in_other_words(inner_gold, inner_answer, rules)
+    {
+        because.clear();
+        because.extend(rule);
+        return Verdict::Correct;
+    }
     match equality {
         Equality::Equal => Verdict::Correct,
         Equality::Different => Verdict::Wrong,
         Equality::Unknown(reason) => Verdict::Undecided(reason),
     }
+}
+
+/// The rules by which two answers are equal without the words before them, or without remarks that
+/// repeat them. `None` if they are not.
+fn equal_in_other_words(gold: &str, answer: &str, rules: Rules) -> Option<Vec<Rule>> {
+    let equal = |gold: &str, answer: &str| {
+        let mut because = Vec::new();
+        (compare(gold, answer, rules, &mut because) == Equality::Equal).then_some(because)
+    };
+    let (short_gold, short_answer) = (without_lead(gold), without_lead(answer));
+    if short_gold.len() < gold.len() || short_answer.len() < answer.len() {
+        return equal(short_gold, short_answer);
+    }
+    let repeats = |value: &str, remark: &str| {
+        equal(value, remark).is_some() || is_approximate(remark) && equal(remark, value).is_some()
+    };
+    if let Some((value, remark)) = with_remark(answer) {
+        return equal(gold, value).filter(|_| repeats(gold, remark));
+    }
+    let (value, remark) = with_remark(gold)?;
+    equal(value, answer).filter(|_| repeats(value, remark))
 }
 
 /// Whether Markdown strikes the whole text out: `~~12~~`.

@@ -13,6 +13,7 @@
 mod brackets;
 mod builder;
 mod call;
+mod clock;
 mod combination;
 mod condition;
 mod construct;
@@ -20,6 +21,7 @@ mod environment;
 mod item;
 mod measure;
 mod operand;
+mod phrases;
 mod product;
 mod worded;
 
@@ -56,8 +58,15 @@ pub(crate) fn parse(
         bars: 0,
         budget,
     };
-    let answer = match parser.worded_set()? {
-        Some(set) => set,
+    let worded = match parser.worded_time() {
+        Some(time) => Some(time),
+        None => match parser.worded_ratio()? {
+            Some(ratio) => Some(ratio),
+            None => parser.worded_set()?,
+        },
+    };
+    let answer = match worded {
+        Some(answer) => answer,
         None => parser.list(&[])?,
     };
     if parser.at < tokens.len() {
@@ -190,7 +199,7 @@ impl<'a> Parser<'_, 'a, '_> {
         share_modulus(&mut items);
         condition::fold_range(&mut items);
         share_inequation(&mut items);
-        let answer = if closers.is_empty() {
+        let answer = if matches!(closers, [] | ['}']) {
             condition::with_conditions(joint, items)
         } else if items.len() == 1 {
             items.remove(0)
@@ -231,8 +240,12 @@ impl<'a> Parser<'_, 'a, '_> {
             return Ok(first);
         }
         let mut parts = vec![first];
+        let mut is_time = false;
         while self.eat(':') {
             self.budget.spend(1)?;
+            // "4:05"
+            is_time |= matches!(self.peek(), Some(Token::Number(digits))
+                if digits.len() == 2 && digits.starts_with('0'));
             parts.push(self.sum()?);
         }
         // "9:30 a.m."
@@ -242,7 +255,12 @@ impl<'a> Parser<'_, 'a, '_> {
             parts.push(*last);
             return Ok(Expr::Quantity(Box::new(Expr::Ratio(parts)), unit));
         }
-        Ok(Expr::Ratio(parts))
+        let parts = Expr::Ratio(parts);
+        Ok(if is_time {
+            Expr::Quantity(Box::new(parts), "clock".to_owned())
+        } else {
+            parts
+        })
     }
 
     /// Whether a word is a sign before a number in digits: `minus 0.1`.

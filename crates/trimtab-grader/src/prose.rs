@@ -142,6 +142,88 @@ fn says_none(letters: &str) -> bool {
     matches!(rest, "" | "exist" | "exists")
 }
 
+/// The value of a Roman numeral of two and more letters: `XIV`.
+pub(crate) fn roman(tokens: &[Lexeme]) -> Option<i64> {
+    const LONGEST: usize = 15;
+    const PARTS: [(&str, i64); 13] = [
+        ("M", 1000),
+        ("CM", 900),
+        ("D", 500),
+        ("CD", 400),
+        ("C", 100),
+        ("XC", 90),
+        ("L", 50),
+        ("XL", 40),
+        ("X", 10),
+        ("IX", 9),
+        ("V", 5),
+        ("IV", 4),
+        ("I", 1),
+    ];
+    let mut letters = String::new();
+    for (at, lexeme) in tokens.iter().enumerate() {
+        match lexeme.token {
+            Token::Symbol(letter) if at == 0 || !lexeme.spaced => letters.push_str(letter),
+            Token::Word(word) | Token::Text(word) if tokens.len() == 1 => letters.push_str(word),
+            _ => return None,
+        }
+        if letters.len() > LONGEST {
+            return None;
+        }
+    }
+    let (mut rest, mut value, mut spelled) = (letters.as_str(), 0, 0);
+    for (part, size) in PARTS {
+        let most = if part.len() == 2 || matches!(part, "D" | "L" | "V") {
+            1
+        } else {
+            3
+        };
+        for _ in 0..most {
+            let Some(left) = rest.strip_prefix(part) else {
+                break;
+            };
+            rest = left;
+            value += size;
+            spelled += part.len();
+        }
+    }
+    // Not "IVI" or "IXV".
+    let canonical = spelled == letters.len() && digits_of_roman(value) == letters.len();
+    (letters.len() > 1 && canonical).then_some(value)
+}
+
+/// The value of a number in the words of another language than English.
+pub(crate) fn number_elsewhere(tokens: &[Lexeme]) -> Option<i64> {
+    const LONGEST: usize = 12;
+    if tokens.len() > LONGEST {
+        return None;
+    }
+    let mut words = String::new();
+    for lexeme in tokens {
+        if lexeme.spaced && !words.is_empty() {
+            words.push(' ');
+        }
+        match lexeme.token {
+            Token::Word(word) | Token::Text(word) | Token::Symbol(word) => words.push_str(word),
+            Token::Op('-') => words.push(' '),
+            Token::Op('{' | '}') => {}
+            _ => return None,
+        }
+    }
+    vocabulary::spoken_elsewhere(&words.to_lowercase())
+}
+
+/// The number of letters of the Roman numeral of a value.
+fn digits_of_roman(value: i64) -> usize {
+    const LETTERS: [usize; 10] = [0, 1, 2, 3, 2, 1, 2, 3, 4, 2];
+    let (mut rest, mut letters) = (value, 0);
+    while rest > 0 {
+        letters += LETTERS[(rest % 10) as usize];
+        rest /= 10;
+    }
+    letters
+}
+
 /// Whether an answer consists of plain words, none of which is a number word.
 pub(crate) fn names_no_number(tokens: &[Lexeme]) -> bool {
     tokens.iter().all(|lexeme| match lexeme.token {
@@ -223,12 +305,14 @@ pub(crate) fn marked_letter(tokens: &[Lexeme]) -> Option<char> {
 
 /// Whether an answer starts with the letter of a choice.
 pub(crate) fn starts_with_choice(answer: &str) -> bool {
-    picks_choice('A', answer).is_some()
+    picks_choice('A', false, answer).is_some()
 }
 
 /// Whether the answer picks `letter`: it starts with a letter, and the text of the choice may
 /// follow. `None` if it does not start with the letter of a choice.
-pub(crate) fn picks_choice(letter: char, answer: &str) -> Option<Equality> {
+///
+/// A small letter counts in brackets, or if the gold answer is `marked` by them.
+pub(crate) fn picks_choice(letter: char, marked: bool, answer: &str) -> Option<Equality> {
     let answer = undressed(without_label(undressed(answer)));
     let bracketed = answer.starts_with('(');
     let answer = undressed(answer.trim_start_matches(['(', ' '])).trim_start_matches('(');
@@ -237,8 +321,8 @@ pub(crate) fn picks_choice(letter: char, answer: &str) -> Option<Equality> {
     let rest = characters.as_str();
     let first = if first.is_ascii_lowercase() {
         // "(b)" and "b)" are choices, "b" may be a variable.
-        let marked = rest == ")" || bracketed && rest.starts_with(')');
-        marked.then_some(first.to_ascii_uppercase())?
+        let chosen = rest == ")" || bracketed && rest.starts_with(')') || marked && rest.is_empty();
+        chosen.then_some(first.to_ascii_uppercase())?
     } else {
         first
     };

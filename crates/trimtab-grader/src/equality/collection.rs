@@ -1,6 +1,6 @@
 //! Lists and sets, whose items have no order.
 
-use super::names::in_order_of_names;
+use super::names::{in_order_of_names, without_indices};
 use super::{Comparer, Equality, has_sign};
 use crate::Reason;
 use crate::expr::{Expr, Joint};
@@ -26,6 +26,18 @@ impl Comparer<'_> {
         {
             // "x = 2, y = 3" is the point (2, 3).
             return Some(self.in_order(items.iter().zip(in_order_of_names(others))));
+        }
+        if let (Expr::List { items, .. }, Expr::List { items: others, .. }) = (gold, answer) {
+            let list = |items| Expr::List {
+                joint: Joint::Comma,
+                items,
+            };
+            if let Some(items) = without_indices(items, others) {
+                return Some(self.compare(&list(items), answer));
+            }
+            if let Some(others) = without_indices(others, items) {
+                return Some(self.compare(gold, &list(others)));
+            }
         }
         let (golds, answers) = (collection(gold), collection(answer));
         if golds.is_none() && answers.is_none() {

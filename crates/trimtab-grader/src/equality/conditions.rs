@@ -210,7 +210,15 @@ impl Conditions {
             }
             Expr::Relation(first, rest) => match declared(first, rest) {
                 Some((name, domain)) => self.restrict(name, &domain),
-                None => self.others.push(condition.clone()),
+                None => {
+                    // `t \ne 0` tells that t is a parameter.
+                    if let (Expr::Symbol(name), [('≠', _)]) = (&**first, rest.as_slice())
+                        && self.domain(name).is_none()
+                    {
+                        self.domains.push((name.clone(), Domain::default()));
+                    }
+                    self.others.push(condition.clone());
+                }
             },
             other => self.others.push(other.clone()),
         }

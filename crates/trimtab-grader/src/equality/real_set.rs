@@ -145,7 +145,7 @@ impl Comparer<'_> {
                 .all(|item| matches!(item, Expr::Tuple { .. } | Expr::SetOperation(..))),
             // "1 < x < 3, x ≠ 2"
             Joint::Comma if items.iter().filter(|item| !unequal(item)).count() <= 1 => true,
-            Joint::Comma => return Ok(None),
+            Joint::Comma => return self.disjoint(items, point),
         };
         let mut set = if both { all() } else { Vec::new() };
         for item in items {
@@ -159,6 +159,21 @@ impl Comparer<'_> {
             };
         }
         Ok(Some(set))
+    }
+
+    /// The union of regions between commas, if no number is in two of them: `x < 1, x > 2`.
+    fn disjoint(&mut self, items: &[Expr], point: Point) -> Result<Option<RealSet>, Fault> {
+        let mut union = Vec::new();
+        for item in items {
+            let Some(part) = self.real_set(item, point)? else {
+                return Ok(None);
+            };
+            if !is_region(item) || !self.intersection(&union, &part)?.is_empty() {
+                return Ok(None);
+            }
+            union = self.merged([union, part].concat())?;
+        }
+        Ok(Some(union))
     }
 
     /// The numbers that satisfy a relation.

@@ -16,6 +16,9 @@ const TERMINATES: i64 = 12;
 /// many decimals, from which any decimal stands for the exact value next to it.
 const MANY: u32 = 6;
 
+/// Significant digits from which an answer gives more digits of what a gold decimal rounds.
+const LONG: u32 = 8;
+
 /// Least significant digits and decimals of a floating-point number that is printed in full.
 const FLOAT: (u32, u32) = (16, 10);
 
@@ -29,6 +32,8 @@ struct Decimal {
     decimals: u32,
     /// The value of one unit of the last digit.
     unit: Rational,
+    /// Whether it has a power of ten.
+    scientific: bool,
 }
 
 impl Comparer<'_> {
@@ -87,7 +92,10 @@ impl Comparer<'_> {
             }
             Some(answer) => {
                 let longer = answer.unit.compare(&gold.unit, self.budget)?.is_lt();
-                Ok(longer && self.has_digits(gold, MANY)?)
+                // A measurement, or the first digits of a number without an end.
+                let rounds = gold.scientific || self.has_digits(answer, LONG)?;
+                Ok(longer
+                    && (self.has_digits(gold, MANY)? || rounds && self.has_digits(gold, FEW)?))
             }
         }
     }
@@ -154,6 +162,7 @@ impl Comparer<'_> {
                 value: value.clone(),
                 decimals: *decimals,
                 unit: Rational::integer(10).power(-i64::from(*decimals), self.budget)?,
+                scientific: false,
             }),
             Expr::Negative(inner) => self.decimal(inner)?.map(|decimal| Decimal {
                 value: decimal.value.negated(),
@@ -170,7 +179,10 @@ impl Comparer<'_> {
                 match (self.decimal(mantissa)?, power_of_ten(power)) {
                     (Some(decimal), Some(exponent)) => {
                         let factor = Rational::integer(10).power(exponent, self.budget)?;
-                        Some(self.scaled(&decimal, &factor)?)
+                        Some(Decimal {
+                            scientific: true,
+                            ..self.scaled(&decimal, &factor)?
+                        })
                     }
                     _ => None,
                 }
@@ -184,6 +196,7 @@ impl Comparer<'_> {
             value: decimal.value.times(factor, self.budget)?,
             decimals: decimal.decimals,
             unit: decimal.unit.times(factor, self.budget)?,
+            scientific: decimal.scientific,
         })
     }
 }

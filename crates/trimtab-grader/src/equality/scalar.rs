@@ -129,7 +129,7 @@ impl Comparer<'_> {
     }
 
     /// Compares the values at several points, or at one if there are no variables.
-    fn at_points(&mut self, gold: &Expr, answer: &Expr, decimal_log: bool) -> Equality {
+    pub(super) fn at_points(&mut self, gold: &Expr, answer: &Expr, decimal_log: bool) -> Equality {
         if let (
             Expr::Number {
                 value: Rational::Small(above, below),
@@ -310,6 +310,11 @@ fn needs_whole(expr: &Expr) -> bool {
                 | "gcd"
                 | "lcm"
         ),
+        // `(-1)^n`
+        Expr::Power(parts) => {
+            matches!(&parts.0, Expr::Negative(base) if matches!(**base, Expr::Number { .. }))
+                && !parts.1.symbols().is_empty()
+        }
         _ => selection(expr).is_some(),
     }
 }

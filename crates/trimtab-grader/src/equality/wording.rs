@@ -61,7 +61,15 @@ fn pieces(tokens: &[Lexeme]) -> Option<Vec<Piece>> {
     for lexeme in tokens {
         let joins = std::mem::take(&mut run) && !lexeme.spaced;
         match lexeme.token {
-            Token::Word(text) | Token::Text(text) => push_words(&mut pieces, text)?,
+            Token::Word(text) | Token::Text(text) => {
+                // `mW` is not `MW`.
+                let is_symbol = text.len() < 4 && ends_with_number(&pieces);
+                if is_symbol {
+                    pieces.push(Piece::Word(text.to_owned()));
+                } else {
+                    push_words(&mut pieces, text)?;
+                }
+            }
             Token::Number(text) => pieces.push(Piece::Word(text.to_owned())),
             Token::Symbol(letter) => {
                 let letter = letter.to_ascii_lowercase();
@@ -85,8 +93,23 @@ fn pieces(tokens: &[Lexeme]) -> Option<Vec<Piece>> {
     Some(pieces)
 }
 
+fn ends_with_number(pieces: &[Piece]) -> bool {
+    matches!(pieces.last(), Some(Piece::Word(word)) if word.ends_with(|c: char| c.is_ascii_digit()))
+}
+
 /// Adds the words of a text in lower case. `None` if it has signs that are no punctuation.
 fn push_words(pieces: &mut Vec<Piece>, text: &str) -> Option<()> {
+    // A sign before a name or a number is no hyphen.
+    let signs = ['-', '−', '–'];
+    let is_sign = |(at, _): (usize, &str)| {
+        let after = text[at..].chars().nth(1);
+        let spaced = text[..at].ends_with(' ') || at == 0;
+        after.is_some_and(|c| c.is_ascii_digit())
+            || spaced && after.is_some_and(char::is_alphabetic)
+    };
+    if text.match_indices(signs).any(is_sign) {
+        return None;
+    }
     let mut word = String::new();
     for character in text.chars().chain([' ']) {
         if character.is_alphanumeric() {

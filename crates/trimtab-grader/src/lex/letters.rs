@@ -49,6 +49,18 @@ impl<'a> Lexer<'a, '_> {
             self.push(Token::Number(&rest[..length]));
             return Ok(());
         }
+        // "15h30"
+        let digits = |offset: usize| self.byte(offset).is_ascii_digit();
+        if after_number
+            && word == "h"
+            && !self.spaced
+            && (digits(1) && digits(2) && self.byte(1) < b'6')
+            && !self.byte(3).is_ascii_alphanumeric()
+        {
+            self.at += 1;
+            self.push(Token::Op(':'));
+            return Ok(());
+        }
         if after_number && self.ordinal_ending(word) {
             return Ok(());
         }
@@ -102,6 +114,11 @@ impl<'a> Lexer<'a, '_> {
         if word == "choose" && !self.tokens.is_empty() {
             self.at += length;
             self.push(Token::Construct("choose"));
+            return Ok(());
+        }
+        if word == "is" && self.is_plain && self.spaced && rest[length..].starts_with(' ') {
+            self.at += length;
+            self.push(Token::Word(word));
             return Ok(());
         }
         if word == "in" {

@@ -63,6 +63,10 @@ impl Parser<'_, '_, '_> {
             return Ok(None);
         }
         let says_kind = match self.peek_at(1) {
+            Some(Token::Word("is")) => (2..5).any(|offset| match self.peek_at(offset) {
+                Some(Token::Text(words) | Token::Word(words)) => kind_of(words).is_some(),
+                _ => false,
+            }),
             Some(Token::Text(words) | Token::Word(words)) => kind_of(words).is_some(),
             Some(Token::Symbol("i")) => {
                 self.peek_at(2) == Some(Token::Symbol("s"))
@@ -142,18 +146,26 @@ impl Parser<'_, '_, '_> {
                 .any(|start| start.eq_ignore_ascii_case(first))
         });
         let mut depth = 0_usize;
-        let mut complete = false;
+        let (mut complete, mut relates) = (false, false);
         let mut offset = 0;
         while let Some(token) = self.peek_at(offset) {
             self.budget.spend(1)?;
             match token {
                 Token::Op(closer) if depth == 0 && closers.contains(&closer) => break,
                 Token::Construct("end") => break,
+                // "for some constants a, b"
+                Token::Op(',' | '∧')
+                    if depth == 0
+                        && !relates
+                        && offset > 0
+                        && self.lone_symbol(offset - 1, closers)
+                        && self.lone_symbol(offset + 1, closers) => {}
                 Token::Op(',' | ';' | '∧' | '∨') if depth == 0 && short && complete => break,
                 Token::Op('(' | '[' | '{' | '⦃') => depth += 1,
                 Token::Op(')' | ']' | '}' | '⦄') => depth = depth.saturating_sub(1),
                 Token::Op('∈' | '<' | '>' | '≤' | '≥' | '≠' | '=' | '≡') => {
                     complete = true;
+                    relates = true;
                 }
                 Token::Text(words) | Token::Word(words) => {
                     complete |= offset > 0 || words.contains(' ');
@@ -163,6 +175,16 @@ impl Parser<'_, '_, '_> {
             offset += 1;
         }
         Ok(self.at + offset)
+    }
+
+    /// Whether the token at `offset` is a symbol that no operator joins with what follows.
+    fn lone_symbol(&self, offset: usize, closers: &[char]) -> bool {
+        matches!(self.peek_at(offset), Some(Token::Symbol(_)))
+            && match self.peek_at(offset + 1) {
+                None | Some(Token::Op(',' | '∧')) => true,
+                Some(Token::Op(operator)) => closers.contains(&operator),
+                _ => false,
+            }
     }
 
     /// The condition in the tokens from `start` to `end`: relations, or words about symbols.

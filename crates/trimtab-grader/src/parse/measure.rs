@@ -60,6 +60,14 @@ impl<'a> Parser<'_, 'a, '_> {
             {
                 with_unit(value, unit)
             }
+            // "2 and a half hours", "2 hours and a half"
+            Some(Token::Op('∧'))
+                if (is_number(&value) || matches!(value, Expr::Quantity(..)))
+                    && matches!(self.peek_at(1), Some(Token::Symbol("a") | Token::Word(_)))
+                    && let Some(part) = self.and_a_part() =>
+            {
+                with_part(value, part)?
+            }
             Some(Token::Op('∧'))
                 if matches!(value, Expr::Quantity(..))
                     && let Some(quantity) = self.and_smaller_quantity(&value) =>
@@ -243,6 +251,28 @@ impl<'a> Parser<'_, 'a, '_> {
         Some(words)
     }
 
+    /// `and a half` after a number, with or without a unit.
+    fn and_a_part(&mut self) -> Option<Expr> {
+        let start = self.at;
+        self.at += 1;
+        let part = self.number_in_words().and_then(|part| match self.peek() {
+            Some(Token::Text(words) | Token::Word(words)) => {
+                self.at += 1;
+                self.unit(words).map(|unit| with_unit(part, unit))
+            }
+            _ => Some(part),
+        });
+        let is_part = part.as_ref().is_some_and(|part| match part {
+            Expr::Quotient(_) => true,
+            Expr::Quantity(inner, _) => matches!(**inner, Expr::Quotient(_)),
+            _ => false,
+        });
+        if !is_part {
+            self.at = start;
+        }
+        part.filter(|_| is_part)
+    }
+
     /// `and 27 minutes` after `1 hour`.
     pub(super) fn and_smaller_quantity(&mut self, value: &Expr) -> Option<Expr> {
         // Two lengths in metres may be two answers.
@@ -419,6 +449,17 @@ pub(super) fn with_unit(value: Expr, unit: String) -> Expr {
         }
         value => Expr::Quantity(Box::new(value), unit),
     }
+}
+
+/// A number and a part of one. One of them may have a unit, which both share.
+fn with_part(value: Expr, part: Expr) -> Result<Expr, Reason> {
+    let sum = |left: Expr, right: Expr| Box::new(Expr::Sum(vec![left, right]));
+    Ok(match (value, part) {
+        (Expr::Quantity(_, _), Expr::Quantity(_, _)) => return Err(Reason::NotUnderstood),
+        (Expr::Quantity(value, unit), part) => Expr::Quantity(sum(*value, part), unit),
+        (value, Expr::Quantity(part, unit)) => Expr::Quantity(sum(value, *part), unit),
+        (value, part) => *sum(value, part),
+    })
 }
 
 fn first_word(words: &str) -> &str {

@@ -226,6 +226,14 @@ impl Parser<'_, '_, '_> {
                     let number = self.operand()?;
                     return Ok(Expr::Call("conj", vec![number]));
                 }
+                // Marks that differ in width only.
+                let mark = match mark {
+                    "bar" | "widebar" => "overline",
+                    "widehat" => "hat",
+                    "widetilde" => "tilde",
+                    "overrightarrow" => "vec",
+                    mark => mark,
+                };
                 let mut name = format!("{mark} {}", self.index()?);
                 if matches!(mark, "overset" | "underset" | "stackrel") {
                     name.push_str(&self.index()?);

@@ -65,6 +65,9 @@ impl Parser<'_, '_, '_> {
         while says(rest, &LEADS) {
             rest = &rest[1..];
         }
+        if let Some(set) = self.multiples_of_number(rest) {
+            return Ok(Some(set));
+        }
         let Some(set) = named_set(&mut rest) else {
             return Ok(None);
         };
@@ -91,6 +94,42 @@ impl Parser<'_, '_, '_> {
             self.at = self.tokens.len();
             Expr::SetOperation('∖', Box::new((set, Expr::Set(items))))
         }))
+    }
+
+    /// `multiples of 3`, `integers divisible by 3`.
+    fn multiples_of_number(&mut self, words: &[(String, usize)]) -> Option<Expr> {
+        let texts: Vec<&str> = words.iter().map(|(word, _)| word.as_str()).collect();
+        let says = matches!(
+            texts.as_slice(),
+            ["multiples", "of"]
+                | [
+                    "integer" | "integers" | "number" | "numbers" | "n",
+                    "divisible",
+                    "by"
+                ]
+                | [
+                    "integer" | "integers" | "n",
+                    "that",
+                    "are" | "is",
+                    "divisible",
+                    "by"
+                ]
+        );
+        let (_, end) = words.last()?;
+        let [last] = self.tokens.get(*end..)? else {
+            return None;
+        };
+        let Token::Number(digits) = last.token else {
+            return None;
+        };
+        let number: i64 = digits
+            .parse()
+            .ok()
+            .filter(|number| (2..10_000).contains(number))?;
+        says.then(|| {
+            self.at = self.tokens.len();
+            multiples("k", number, 0)
+        })
     }
 
     /// The numbers in the tokens from `start`: `0`, `1 and -1`, `= 3`.
