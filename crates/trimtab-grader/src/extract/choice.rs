@@ -144,6 +144,7 @@ fn letters(text: &str) -> Vec<Letter<'_>> {
     let bytes = text.as_bytes();
     let mut letters: Vec<Letter> = Vec::new();
     let mut end = 0;
+    let mut reason = false;
     for at in 0..bytes.len() {
         if !bytes[at].is_ascii_uppercase() || letters.len() == MAX_LETTERS || !is_alone(text, at) {
             continue;
@@ -153,8 +154,10 @@ fn letters(text: &str) -> Vec<Letter<'_>> {
         if !enclosed && is_word(bytes[at], before, &text[at + 1..]) {
             continue;
         }
-        if end > 0 && gives_reason(&text[end..at]) {
-            break;
+        reason = end > 0 && (reason && !concludes(&text[end..at]) || gives_reason(&text[end..at]));
+        if reason {
+            end = at + 1;
+            continue;
         }
         let joined = end > 0 && is_joint(&text[end..at]);
         let mut stance = stance(before, &text[at + 1..], enclosed);
@@ -185,9 +188,28 @@ fn deny_joined(letters: &mut [Letter]) {
     }
 }
 
-/// Whether a reason begins between two letters: "B, since A is too small".
+/// Whether a reason begins between two letters and goes on: "B, since A is too small".
 fn gives_reason(between: &str) -> bool {
     const WORDS: [&str; 4] = [" since ", " because ", " as ", " given that "];
+    WORDS
+        .iter()
+        .filter_map(|word| between.rfind(word))
+        .max()
+        .is_some_and(|at| !concludes(&between[at..]))
+}
+
+/// Whether a conclusion begins between two letters.
+fn concludes(between: &str) -> bool {
+    const WORDS: [&str; 8] = [
+        " so ",
+        "therefore",
+        "thus",
+        "hence",
+        "leaves",
+        "leaving",
+        "which means",
+        "; ",
+    ];
     WORDS.iter().any(|word| between.contains(word))
 }
 

@@ -48,7 +48,22 @@ pub(super) fn whole(text: &str) -> Option<&str> {
     let one_line = !text.is_empty() && text.len() <= MAX_FORMULA && !text.contains('\n');
     // An approximation ends in the answer: "0.3333 * 100 ≈ 33%".
     let approximates = text.contains('≈') && !text.starts_with('≈');
-    (one_line && !approximates && !is_sentence(text) && is_formula(text)).then_some(text)
+    (one_line && !approximates && !is_derivation(text) && !is_sentence(text) && is_formula(text))
+        .then_some(text)
+}
+
+/// Whether a text without TeX is a chain of equations of which the first one does not name a value:
+/// "15 - 6 = 9, 9 / 3 = 3".
+fn is_derivation(text: &str) -> bool {
+    const JOINTS: [&str; 7] = [", ", "; ", " and ", " so ", "→", "⇒", "=>"];
+    let mut sides = text.split('=');
+    let left = sides.next().unwrap_or_default().trim();
+    let operates =
+        left.contains(['+', '-', '*', '/', '^']) || left.starts_with(|c: char| c.is_ascii_digit());
+    operates
+        && sides.count() > 1
+        && !text.contains(['\\', '$'])
+        && JOINTS.iter().any(|joint| text.contains(joint))
 }
 
 /// Whether a text has words that no formula has.
@@ -178,11 +193,23 @@ impl<'t> Reader<'t, '_> {
         let sentence = self.sentence;
         let spans = spans(sentence);
         let purpose = purpose(sentence);
-        if matches!(purpose, Purpose::Courtesy | Purpose::Check) {
+        let passes = match purpose {
+            Purpose::Courtesy | Purpose::Check => true,
+            Purpose::Remark => self.follows_text(),
+            _ => false,
+        };
+        if passes {
             return Step::Earlier;
         }
         let (span, says) = match outcome(sentence, &spans) {
-            Outcome::Value(span) => (span, purpose == Purpose::Statement),
+            Outcome::Value(span) => {
+                // "To find the sum, we add:", and the calculation on the next line.
+                let carries_out = purpose == Purpose::Plan
+                    && span.relation
+                    && span.first > 0
+                    && sentence.sign(span.first - 1) == Some(':');
+                (span, carries_out || purpose == Purpose::Statement)
+            }
             Outcome::Unclear(span) => (span, false),
             Outcome::Nothing => {
                 let concludes = sentence.tags.first() == Some(&Tag::Conclusion);
@@ -193,8 +220,27 @@ impl<'t> Reader<'t, '_> {
             }
         };
         let mut value = self.value(&span);
-        value.certain &= says && !later.doubt && !self.is_cut_off();
+        value.certain &= says && !later.doubt && !self.is_cut_off() && !self.describes_answer();
         Step::Found(value)
+    }
+
+    /// Whether the sentence says something about the answer, and not which one it is: "The answer has
+    /// 6 digits."
+    fn describes_answer(&self) -> bool {
+        const PRONOUNS: [&str; 6] = ["we", "I", "i", "you", "that", "he"];
+        let sentence = self.sentence;
+        (0..sentence.pieces.len()).any(|at| {
+            sentence.word(at).eq_ignore_ascii_case("answer")
+                && sentence.tag(at + 1) == Some(Tag::Plain)
+                && sentence.word(at + 1).is_ascii()
+                && !PRONOUNS.contains(&sentence.word(at + 1))
+        })
+    }
+
+    /// Whether words stand before the sentence.
+    fn follows_text(&self) -> bool {
+        let start = self.sentence.pieces.first().map_or(0, |piece| piece.start);
+        self.sentence.text[..start].contains(char::is_alphanumeric)
     }
 
     /// Whether the text ends within the sentence.
@@ -261,7 +307,9 @@ impl<'t> Reader<'t, '_> {
             };
         }
         // What the parser does not read at all can still be the same text.
-        let with_unit = self.written(span.value, span.end);
+        let with_unit = self
+            .measured(span)
+            .unwrap_or_else(|| self.written(span.value, span.end));
         let bare = || self.written(span.value, span.bare.max(span.value + 1));
         let text = if span.form == SpanForm::Date || is_value(&with_unit) {
             with_unit
@@ -277,6 +325,25 @@ impl<'t> Reader<'t, '_> {
         }
     }
 
+    /// A span with a unit that the parser would read as variables: `8 g/cm3`, `3Ω`.
+    fn measured(&self, span: &Span) -> Option<Cow<'t, str>> {
+        let sentence = self.sentence;
+        let unit = sentence.pieces.get(span.bare..span.end)?;
+        let (first, last) = (unit.first()?, unit.last()?);
+        let odd = (span.bare..span.end).any(|at| match sentence.kind(at) {
+            Some(Kind::Word) => sentence.word(at).chars().count() == 1 || !first.spaced,
+            Some(Kind::Sign(sign)) => matches!(sign, '/' | '^' | '*'),
+            Some(Kind::Raised | Kind::Number(_)) => true,
+            _ => false,
+        });
+        let plain = (span.bare..span.end).all(|at| sentence.tag(at) != Some(Tag::Per));
+        (odd && plain && span.value < span.bare).then(|| {
+            let number = self.written(span.value, span.bare);
+            let unit = &sentence.text[first.start..last.end];
+            Cow::Owned(format!("{number} \\text{{{unit}}}"))
+        })
+    }
+
     fn content(&self, piece: Piece) -> Range<usize> {
         let index = self
             .formulas
@@ -289,7 +356,13 @@ impl<'t> Reader<'t, '_> {
     /// The pieces `from..to` as the parser reads them.
     fn written(&self, mut from: usize, to: usize) -> Cow<'t, str> {
         let sentence = self.sentence;
-        while from + 1 < to && sentence.sign(from) == Some(CURRENCY) {
+        let is_word = |at| sentence.kind(at) == Some(Kind::Word);
+        while from + 1 < to
+            && (sentence.sign(from) == Some(CURRENCY)
+                || is_word(from)
+                    && sentence.sign(from + 1) == Some(CURRENCY)
+                    && sentence.glued(from + 1))
+        {
             from += 1;
         }
         let pieces = &sentence.pieces[from..to];
@@ -348,6 +421,10 @@ impl<'t> Reader<'t, '_> {
         match sentence.kind(at)? {
             Kind::Number(Form::Foreign) => Some(Cow::Owned(digits::normal(sentence.word(at)))),
             Kind::Sign(CURRENCY) => Some(Cow::Borrowed("")),
+            // "1.299 Euro"
+            Kind::Number(Form::Plain) if sentence.has_grouping_point(at) => {
+                Some(Cow::Owned(sentence.word(at).replace('.', "")))
+            }
             // "12,75 €"
             Kind::Number(Form::Plain) if self.has_decimal_comma(at) => {
                 Some(Cow::Owned(sentence.word(at).replace(',', ".")))
@@ -368,6 +445,21 @@ impl<'t> Reader<'t, '_> {
                 Tag::Currency => Some(Cow::Borrowed("")),
                 Tag::Per => Some(Cow::Borrowed("/")),
                 Tag::To => Some(Cow::Borrowed(":")),
+                Tag::Out => Some(Cow::Borrowed("/")),
+                Tag::Preposition if sentence.word(at) == "in" => Some(Cow::Borrowed("/")),
+                Tag::Of => Some(Cow::Borrowed("")),
+                Tag::Operation if sentence.word(at) == "root" => {
+                    let cube = at > 0 && sentence.word(at - 1) == "cube";
+                    Some(Cow::Borrowed(if cube { "\\sqrt[3] " } else { "\\sqrt " }))
+                }
+                Tag::Operation if sentence.root(at).is_some() => Some(Cow::Borrowed("")),
+                Tag::Letter if sentence.is_thousands(at) => {
+                    Some(Cow::Borrowed(if sentence.word(at) == "M" {
+                        "\\cdot 1000000"
+                    } else {
+                        "\\cdot 1000"
+                    }))
+                }
                 // A single letter would be a variable.
                 Tag::Letter if self.is_unit(at) => {
                     Some(Cow::Owned(format!("\\text{{{}}}", sentence.word(at))))

@@ -219,7 +219,9 @@ fn remark(line: &str) -> Option<usize> {
     line.match_indices(", which ").find_map(|(at, which)| {
         let rest = &line[at + which.len()..];
         let says_number = line[..at].contains(|c: char| c.is_ascii_digit());
-        (!says_number || !SAYS.iter().any(|verb| rest.starts_with(verb))).then_some(at)
+        let goes_on = !says_number && rest.contains(", ");
+        let says = says_number && SAYS.iter().any(|verb| rest.starts_with(verb));
+        (!says && !goes_on).then_some(at)
     })
 }
 

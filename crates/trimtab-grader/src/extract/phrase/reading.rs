@@ -152,7 +152,8 @@ fn restated<'a>(answer: &'a str, language: &Language) -> Option<Value<'a>> {
         return None;
     }
     let right = trimmed(without_fillers(after));
-    if !left.contains(char::is_numeric) && !left.contains('\\') && !is_formula(left) {
+    let has_value = left.contains(char::is_numeric) || left.contains('\\');
+    if !has_value && !(link == " (" && vocabulary::spoken(left).is_some()) {
         return None;
     }
     let is_value = |text| matches!(number_reading(text, 0, language), Clause::Value { ref value, .. } if value.certain);
