@@ -13,6 +13,7 @@ mod purpose;
 mod role;
 mod sentence;
 mod span;
+mod spoken;
 mod suffix;
 mod tag;
 mod value;
@@ -196,7 +197,15 @@ fn find_in(message: &str, rules: Rules, choice: bool) -> Option<Value<'_>> {
     if let Some(answer) = value::whole(rest) {
         return found(Cow::Borrowed(answer), AnswerSource::Whole);
     }
-    value::last(rest).filter(|_| rules.fallback)
+    if !rules.fallback {
+        return None;
+    }
+    let last = value::last(rest);
+    if last.is_none() {
+        let number = spoken::in_last_sentence(rest)?;
+        return found(Cow::Owned(number.to_string()), AnswerSource::Number);
+    }
+    last
 }
 
 /// The choice of a message whose box holds something else than the letter of a choice.
@@ -269,10 +278,34 @@ fn joined<'a>(text: &'a str, boxes: &[boxes::Boxed]) -> Option<Cow<'a, str>> {
     }
     let content = |found: &boxes::Boxed| &text[found.content.clone()];
     if first + 1 == boxes.len() {
+        first = first_part(text, boxes).unwrap_or(first);
+    }
+    if first + 1 == boxes.len() {
         return Some(Cow::Borrowed(content(last)));
     }
     let contents: Vec<&str> = boxes[first..].iter().map(content).collect();
     Some(Cow::Owned(contents.join(", ")))
+}
+
+/// The first of several boxes of which each answers the next part of a problem: `(a) \boxed{7}`,
+/// `(b) \boxed{8}`.
+fn first_part(text: &str, boxes: &[boxes::Boxed]) -> Option<usize> {
+    let mut wanted = None;
+    for index in (0..boxes.len()).rev() {
+        let start = index
+            .checked_sub(1)
+            .map_or(0, |before| boxes[before].whole.end);
+        let before = text.get(start..boxes[index].whole.start)?;
+        let part = boxes::part(before)?;
+        if wanted.is_some_and(|wanted| part != wanted) {
+            return None;
+        }
+        if part == 1 {
+            return Some(index);
+        }
+        wanted = Some(part - 1);
+    }
+    None
 }
 
 /// Whether the text between two formulas makes them one list: only a comma, "and" or "or".

@@ -215,7 +215,7 @@ impl Sentence<'_, '_> {
     }
 
     /// Whether a currency stands beside a number.
-    fn is_priced(&self, at: usize) -> bool {
+    pub(super) fn is_priced(&self, at: usize) -> bool {
         const NAMES: [&str; 14] = [
             "Euro",
             "euro",
@@ -235,6 +235,7 @@ impl Sentence<'_, '_> {
         let sign = |at: usize| self.sign(at) == Some(CURRENCY);
         at > 0 && (sign(at - 1) || self.word(at - 1) == "Rp")
             || sign(at + 1)
+            || self.tag(at + 1) == Some(Tag::Currency)
             || NAMES.contains(&self.word(at + 1))
     }
 

@@ -1,6 +1,6 @@
 //! Which value of a sentence is its result.
 
-use super::piece::{CURRENCY, Kind};
+use super::piece::{CURRENCY, Kind, is_unspaced};
 use super::sentence::Sentence;
 use super::span::{Span, SpanForm};
 use super::word::Tag;
@@ -232,6 +232,18 @@ fn clauses(sentence: Sentence, spans: &[Span]) -> Vec<Clause> {
             } else {
                 clause.next(sentence, at)
             };
+            // "18 days to finish 3 books"
+            let next = if ended > clause.first && has_purpose(sentence, at) {
+                Clause {
+                    number: clause.number + 1,
+                    subordinate: true,
+                    concludes: false,
+                    first: at + 1,
+                    ..clause
+                }
+            } else {
+                next
+            };
             match sentence.sign(at) {
                 Some('(') => {
                     outer = Some(clause);
@@ -252,6 +264,16 @@ fn clauses(sentence: Sentence, spans: &[Span]) -> Vec<Clause> {
         clauses.push(clause);
     }
     clauses
+}
+
+/// Whether the piece begins words for a purpose: "to finish 3 books".
+fn has_purpose(sentence: Sentence, at: usize) -> bool {
+    sentence.tag(at) == Some(Tag::To)
+        && sentence.tag(at + 1) == Some(Tag::Plain)
+        && !matches!(
+            sentence.word(at + 1),
+            "reach" | "have" | "be" | "hit" | "arrive" | "end" | "see" | "form" | "reveal"
+        )
 }
 
 /// The part that a span plays.
@@ -321,6 +343,14 @@ fn role(sentence: Sentence, spans: &[Span], index: usize, clause: Clause) -> Rol
     }
     if restates(sentence, spans, index, at) {
         return Role::Aside;
+    }
+    // "1日に", "1週間で"
+    if sentence.word(span.end).starts_with(is_unspaced)
+        && ["に", "で", "あたり", "ごと"]
+            .iter()
+            .any(|end| sentence.word(span.end).ends_with(end))
+    {
+        return Role::Known;
     }
     // "3 more than Tom", "5 years older"
     if counts || sentence.tag(span.end) == Some(Tag::More) {

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::AnswerSource;
 use super::digits::{self, Form};
 use super::formula::{self, Formula};
-use super::piece::{CURRENCY, Kind, Piece, pieces};
+use super::piece::{CURRENCY, Kind, Piece, is_unspaced, pieces};
 use super::purpose::{Purpose, purpose};
 use super::role::{Outcome, outcome};
 use super::sentence::{self, Sentence, is_relation, tags};
@@ -113,6 +113,10 @@ pub(super) fn starts_sentence(text: &str) -> bool {
 /// 12 dollars".
 pub(super) fn has_verb_and_number(text: &str) -> bool {
     const VERBS: [&str; 5] = ["will", "has", "have", "needs", "need"];
+    let unspaced = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    if unspaced.starts_with(is_unspaced) && unspaced.contains(|c: char| c.is_ascii_digit()) {
+        return true; // "1日に24回"
+    }
     let pieces = pieces(text, 0, &[]);
     let tags = tags(text, &pieces);
     let is_verb = |at: &usize| {
@@ -407,11 +411,9 @@ impl<'t> Reader<'t, '_> {
         let decimals = |(_, decimals): (&str, &str)| {
             decimals.len() != 3 && decimals.bytes().all(|byte| byte.is_ascii_digit())
         };
-        let currency = |at: usize| sentence.sign(at) == Some(CURRENCY);
         let measured = sentence.names_unit(at + 1)
-            || currency(at + 1)
             || sentence.sign(at + 1) == Some('%')
-            || at > 0 && currency(at - 1);
+            || sentence.is_priced(at);
         measured && sentence.word(at).split_once(',').is_some_and(decimals)
     }
 
