@@ -9,6 +9,7 @@ mod message;
 mod part;
 mod phrase;
 mod piece;
+mod predicate;
 mod purpose;
 mod role;
 mod sentence;
@@ -49,12 +50,14 @@ pub enum AnswerSource {
     Formula,
     /// The last number.
     Number,
+    /// What the last sentence says in words.
+    Words,
 }
 
 impl AnswerSource {
     /// Whether nothing announced the answer, and the last formula or number counted.
     pub fn is_fallback(self) -> bool {
-        matches!(self, Self::Formula | Self::Number)
+        matches!(self, Self::Formula | Self::Number | Self::Words)
     }
 
     /// Where the answer was found, as a phrase.
@@ -66,6 +69,7 @@ impl AnswerSource {
             Self::Whole => "the whole text",
             Self::Formula => "the last formula; nothing announces an answer",
             Self::Number => "the last number; nothing announces an answer",
+            Self::Words => "the words of the last sentence; nothing announces an answer",
         }
     }
 }
@@ -118,6 +122,25 @@ pub(crate) fn extract(text: &str, rules: Rules, choice: bool) -> Option<Found<'_
             })
         }
     }
+}
+
+/// What the last sentence of a text says in words.
+pub(crate) fn extract_words(text: &str) -> Option<String> {
+    let message = clean(final_message(text)?);
+    predicate::last(&message).map(str::to_owned)
+}
+
+/// The value that the words of a box say: 14 in `\text{The farmer has } 14 \text{ cows}`.
+pub(crate) fn said(content: &str) -> Option<String> {
+    const MAX_BYTES: usize = 512;
+    let words = content.contains("\\text") || content.contains(' ');
+    let has_number = content.contains(|c: char| c.is_ascii_digit());
+    if content.len() > MAX_BYTES || !words || !has_number {
+        return None;
+    }
+    let plain = choice::without_dress(content)?;
+    let value = phrase::tagged(&plain, false).filter(|value| value.certain)?;
+    Some(value.text.into_owned())
 }
 
 /// The answer in a message. It is not certain if it was cut out of a number.
@@ -201,7 +224,7 @@ fn find_in(message: &str, rules: Rules, choice: bool) -> Option<Value<'_>> {
         return None;
     }
     let last = value::last(rest);
-    if last.is_none() {
+    if last.is_none() && !choice {
         let number = spoken::in_last_sentence(rest)?;
         return found(Cow::Owned(number.to_string()), AnswerSource::Number);
     }

@@ -3,12 +3,14 @@
 use crate::answer::{MAX_BYTES, normalized, unwrapped};
 use crate::clean::clean;
 use crate::equality::{Equality, compare};
-use crate::extract::{extract, gold_answer};
+use crate::extract::{AnswerSource, extract, extract_words, gold_answer, said};
 use crate::identity::same_text;
 use crate::prose::choice_letter;
+use crate::reading;
 use crate::rule::Rule;
 use crate::rules::{Expected, Rules};
 use crate::verdict::{Grade, Reason, Verdict};
+use crate::vocabulary;
 
 /// Finds the answer in a text and checks it against the gold answer, as [`check`] does.
 ///
@@ -28,7 +30,23 @@ use crate::verdict::{Grade, Reason, Verdict};
 pub fn grade(gold: &str, text: &str, rules: &Rules) -> Grade {
     let choice = choice_letter(&gold_answer(gold));
     let choice = choice.is_some() || rules.expected == Expected::Choice;
-    let Some(found) = extract(text, *rules, choice) else {
+    let found = extract(text, *rules, choice);
+    let announced = found
+        .as_ref()
+        .is_some_and(|found| !found.source.is_fallback());
+    if !announced
+        && !choice
+        && rules.fallback
+        && !rules.boxed_only
+        && is_plain_words(gold)
+        && let Some(words) = extract_words(text)
+    {
+        return Grade {
+            source: Some(AnswerSource::Words),
+            ..grade_answer(gold, &words, rules)
+        };
+    }
+    let Some(found) = found else {
         return Grade {
             verdict: Verdict::Wrong,
             because: vec![Rule::NoAnswer],
@@ -46,11 +64,36 @@ pub fn grade(gold: &str, text: &str, rules: &Rules) -> Grade {
             span: found.span,
         };
     }
+    let grade = grade_answer(gold, &found.answer, rules);
+    let said = match found.source {
+        AnswerSource::Box if !grade.verdict.is_correct() && !choice => said(&found.answer),
+        _ => None,
+    };
+    let grade = match said.map(|said| grade_answer(gold, &said, rules)) {
+        Some(said) if said.verdict.is_correct() => said,
+        _ => grade,
+    };
     Grade {
         source: Some(found.source),
         span: found.span,
-        ..grade_answer(gold, &found.answer, rules)
+        ..grade
     }
+}
+
+/// Whether a gold answer is one or a few words, and no value: `\text{odd}`, `False`.
+fn is_plain_words(gold: &str) -> bool {
+    const MAX_BYTES: usize = 48;
+    let inner = gold.trim().trim_matches('$');
+    let inner = inner
+        .strip_prefix("\\text{")
+        .and_then(|inner| inner.strip_suffix('}'))
+        .unwrap_or(inner);
+    inner.len() <= MAX_BYTES
+        && inner.bytes().filter(u8::is_ascii_lowercase).count() > 1
+        && inner
+            .chars()
+            .all(|c| c.is_alphabetic() || matches!(c, ' ' | '-'))
+        && vocabulary::spoken(inner).is_none()
 }
 
 /// Checks an answer as [`check`] does, and says by which rules. There is nothing to find: the text
@@ -146,11 +189,30 @@ fn judge(gold: &str, answer: &str, rules: Rules, because: &mut Vec<Rule>) -> Ver
         because.clear();
         equality = compare(inner_gold, inner_answer, rules, because);
     }
+    if equality != Equality::Equal && equals_otherwise(inner_gold, inner_answer, rules, because) {
+        return Verdict::Correct;
+    }
     match equality {
         Equality::Equal => Verdict::Correct,
         Equality::Different => Verdict::Wrong,
         Equality::Unknown(reason) => Verdict::Undecided(reason),
     }
+}
+
+/// Whether another reading of the two answers makes them equal.
+fn equals_otherwise(gold: &str, answer: &str, rules: Rules, because: &mut Vec<Rule>) -> bool {
+    let readings = [
+        reading::without_label(gold, answer),
+        reading::result(answer).map(|result| (gold, result)),
+    ];
+    readings.into_iter().flatten().any(|(gold, answer)| {
+        let mut reasons = Vec::new();
+        let equal = compare(gold, answer, rules, &mut reasons) == Equality::Equal;
+        if equal {
+            *because = reasons;
+        }
+        equal
+    })
 }
 
 /// Whether Markdown strikes the whole text out: `~~12~~`.

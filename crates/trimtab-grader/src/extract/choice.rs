@@ -92,19 +92,10 @@ pub(super) fn boxed(content: &str) -> Pick<'static> {
     if content.len() > MAX_BYTES {
         return Pick::None;
     }
-    let mut words = String::with_capacity(content.len());
-    let mut rest = content;
-    while let Some(at) = rest.find('\\') {
-        words.push_str(&rest[..at]);
-        let command = &rest[at + 1..];
-        let name = command.bytes().take_while(u8::is_ascii_alphabetic).count();
-        if name > 0 && !is_dress(&command[..name]) {
-            return Pick::None;
-        }
-        rest = &command[name..];
-    }
-    words.push_str(rest);
-    match announced(words.replace(['{', '}'], "").trim()) {
+    let Some(words) = without_dress(content) else {
+        return Pick::None;
+    };
+    match announced(words.trim()) {
         Pick::Letter(letter) => {
             let index = usize::from(letter.as_bytes()[0] - b'A');
             Pick::Letter(&LETTERS[index..=index])
@@ -112,6 +103,24 @@ pub(super) fn boxed(content: &str) -> Pick<'static> {
         Pick::Undecided => Pick::Undecided,
         Pick::None => Pick::None,
     }
+}
+
+/// The words of TeX that has no commands other than those of text.
+pub(super) fn without_dress(content: &str) -> Option<String> {
+    let mut words = String::with_capacity(content.len());
+    let mut rest = content;
+    while let Some(at) = rest.find('\\') {
+        words.push_str(&rest[..at]);
+        let command = &rest[at + 1..];
+        let name = command.bytes().take_while(u8::is_ascii_alphabetic).count();
+        if name > 0 && !is_dress(&command[..name]) {
+            return None;
+        }
+        rest = &command[name..];
+    }
+    words.push_str(rest);
+    words.retain(|c| !matches!(c, '{' | '}'));
+    Some(words)
 }
 
 const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
