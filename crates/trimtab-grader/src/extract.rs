@@ -139,6 +139,9 @@ pub(crate) fn said(content: &str) -> Option<String> {
         return None;
     }
     let plain = choice::without_dress(content)?;
+    if doubt::of_clause(&plain) || plain.contains(" or ") {
+        return None;
+    }
     let value = phrase::tagged(&plain, false).filter(|value| value.certain)?;
     Some(value.text.into_owned())
 }

@@ -179,7 +179,10 @@ pub(super) fn unclosed(text: &str, content: usize) -> Option<&str> {
     let end = ENDS.iter().filter_map(|end| rest.find(end)).min()?;
     let content = rest[..end].trim();
     let count = |brace: u8| content.bytes().filter(|byte| *byte == brace).count();
-    let is_whole = !content.is_empty() && count(b'{') == count(b'}');
+    let opens = ["$", "\\(", "\\["]
+        .iter()
+        .any(|open| content.contains(open));
+    let is_whole = !content.is_empty() && !opens && count(b'{') == count(b'}');
     (is_whole && is_formula(content)).then_some(content)
 }
 

@@ -308,7 +308,9 @@ impl Sentence<'_, '_> {
         let piece = self.pieces.get(at)?;
         let glued_after = self.glued(at + 1);
         match piece.kind {
-            Kind::Sign('+' | '*' | '/' | '^' | '±' | '∓' | '−') => Some(at + 1),
+            Kind::Sign('+' | '*' | '/' | '^' | '±' | '∓' | '−' | '∪' | '∩') => {
+                Some(at + 1)
+            }
             Kind::Sign('-') => {
                 // A hyphen has blanks on both sides or on none, or is a sign.
                 if !piece.spaced && !glued_after {

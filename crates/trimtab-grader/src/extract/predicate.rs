@@ -8,7 +8,7 @@ const MAX_BYTES: usize = 1_024;
 pub(super) fn last(message: &str) -> Option<&str> {
     let message = message.trim();
     if is_short(message) {
-        return Some(trimmed(message));
+        return Some(core(message));
     }
     let body = message.trim_end_matches(is_mark);
     let start = body.ceil_char_boundary(body.len().saturating_sub(MAX_BYTES));
@@ -23,7 +23,7 @@ pub(super) fn last(message: &str) -> Option<&str> {
     }
     let sentence = trimmed(sentence);
     if is_short(sentence) {
-        return Some(trimmed(without_words(sentence, &OPENINGS)));
+        return Some(core(sentence));
     }
     opened(sentence)
         .or_else(|| predicate(sentence))
@@ -47,6 +47,14 @@ const OPEN: [&str; 20] = [
     "no", "cannot", "doubt", "unless", "isn't", "isn’t", "can't", "either", "should",
 ];
 
+/// A short text without conclusions and articles.
+fn core(text: &str) -> &str {
+    trimmed(without_words(
+        without_words(trimmed(text), &OPENINGS),
+        &["a", "an", "the"],
+    ))
+}
+
 fn is_mark(character: char) -> bool {
     character.is_whitespace()
         || matches!(
@@ -64,7 +72,7 @@ fn is_short(text: &str) -> bool {
     let text = without_words(trimmed(text), &OPENINGS);
     let words = text.split_whitespace().count();
     (1..=3).contains(&words)
-        && !text.contains(['\n', '=', '?', '.'])
+        && !text.contains(['\n', '=', '?', '.', ','])
         && !has_word(text, &OPEN)
         && !has_word(text, &VERBS)
 }

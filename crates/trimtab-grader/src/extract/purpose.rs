@@ -70,9 +70,10 @@ fn concludes(sentence: Sentence) -> bool {
 
 /// Whether a sentence says what something comes to.
 fn says_result(sentence: Sentence) -> bool {
-    concludes(sentence)
-        || (0..sentence.pieces.len())
-            .any(|at| matches!(sentence.tag(at), Some(Tag::Gives | Tag::Copula)))
+    (0..sentence.pieces.len()).any(|at| {
+        matches!(sentence.tag(at), Some(Tag::Gives | Tag::Copula))
+            || matches!(sentence.sign(at), Some('=' | '⇒'))
+    })
 }
 
 /// Words that take something back.
@@ -131,6 +132,8 @@ impl<'t> Opening<'t> {
         self.is(0, &starts)
             || self.is(0, &subjects) && announced
             || returns
+            || self.is(0, &["this", "that", "which"])
+                && self.is(1, &["matches", "agrees", "checks", "confirms"])
             || self.has(&["confirms", "verifies", "confirming", "verifying"])
     }
 
@@ -233,6 +236,9 @@ fn first_word(sentence: Sentence) -> usize {
             {
                 at += 2;
                 true
+            }
+            Some(Kind::Sign('-')) => {
+                sentence.sign(at + 1) == Some('-') || sentence.kind(at + 1) == Some(Kind::Word)
             }
             Some(Kind::Sign(sign)) => matches!(sign, '(' | '[' | ',' | '⇒' | ':'),
             _ => sentence.tag(at) == Some(Tag::Conclusion),

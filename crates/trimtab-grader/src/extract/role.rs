@@ -438,7 +438,8 @@ fn is_citation(sentence: Sentence, spans: &[Span], index: usize) -> bool {
         && sentence.sign(span.first) == Some('[')
         && sentence.is_number(span.first + 1)
         && sentence.word(span.first + 1).len() < 3;
-    marks && (index > 0 || span.first == 0 && span.parenthesized)
+    let alone = sentence.pieces.len() == 3 && sentence.pieces[0].start > 0;
+    marks && (index > 0 || alone)
 }
 
 /// Whether a word such as "sum of" comes before, in the same clause.

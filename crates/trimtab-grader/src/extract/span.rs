@@ -247,7 +247,9 @@ impl Sentence<'_, '_> {
         // "2x = 100, x = 50" is a derivation.
         let named = first.letters && first.operators == 0 && first.operands == 1;
         if span.relation && !(named && !self.is_number(span.first)) {
-            return false;
+            // "-2 < x < 1 or 2 < x < 6"
+            let or = self.tag(span.end) == Some(Tag::Or);
+            return or && self.part(span.end + 1, 0).is_some();
         }
         let mut compound = false;
         let mut end = span.end;
@@ -342,6 +344,11 @@ impl Sentence<'_, '_> {
             }
             _ => 0,
         };
+        // "x = 13 January"
+        if self.tag(at) == Some(Tag::Month) {
+            span.form = SpanForm::Unclear;
+            return;
+        }
         at += joint;
         if joint == 0 && !self.is_number(at) {
             return;

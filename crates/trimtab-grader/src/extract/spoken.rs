@@ -24,7 +24,7 @@ pub(super) fn leading(text: &str) -> Option<(i64, usize)> {
     let body = unsigned.map_or(text, str::trim_start);
     let skipped = text.len() - body.len();
     let sign = if unsigned.is_some() { -1 } else { 1 };
-    if let Some((number, length)) = chinese(body) {
+    if let Some((number, length)) = chinese(body, unsigned.is_some()) {
         return Some((sign * number, skipped + length));
     }
     let mut ends: Vec<usize> = body
@@ -104,8 +104,9 @@ fn strip<'a>(text: &'a str, words: &[(&str, i64)]) -> Option<(i64, &'a str)> {
         .find_map(|(word, value)| Some((*value, text.strip_prefix(word)?)))
 }
 
-/// A number in Chinese or Japanese, and the length of its characters. One digit alone is none.
-fn chinese(text: &str) -> Option<(i64, usize)> {
+/// A number in Chinese or Japanese, and the length of its characters. One digit alone
+/// is none unless it is signed.
+fn chinese(text: &str, signed: bool) -> Option<(i64, usize)> {
     let (mut total, mut section, mut digit): (i64, i64, Option<i64>) = (0, 0, None);
     let mut length = 0;
     let mut characters = 0;
@@ -141,7 +142,7 @@ fn chinese(text: &str) -> Option<(i64, usize)> {
             return None;
         }
     }
-    (characters > 1 || characters == 1 && section == 10)
+    (characters > 1 || characters == 1 && (signed || section == 10))
         .then_some((total + section + digit.unwrap_or(0), length))
 }
 

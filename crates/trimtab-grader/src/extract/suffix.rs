@@ -164,7 +164,7 @@ impl Sentence<'_, '_> {
 
     /// Whether a letter right after a number is a unit and no variable: "It takes 3h."
     pub(super) fn is_glued_unit(&self, at: usize) -> bool {
-        let is_word = |at: &usize| self.kind(*at) == Some(Kind::Word) && self.word(*at).len() > 2;
+        let is_word = |at: &usize| self.kind(*at) == Some(Kind::Word);
         matches!(
             self.word(at),
             "m" | "g" | "s" | "h" | "L" | "l" | "N" | "J" | "W" | "V" | "K" | "A"
@@ -173,7 +173,7 @@ impl Sentence<'_, '_> {
             && self.glued(at)
             && !self.glued(at + 1) | matches!(self.sign(at + 1), Some('.' | ',' | '!' | ';' | '?'))
             && !(0..self.pieces.len()).any(|at| self.sign(at) == Some('='))
-            && (0..self.pieces.len()).filter(is_word).count() > 1
+            && (0..self.pieces.len()).filter(is_word).count() > 2
     }
 
     /// The end of a unit with its powers and divisors: `square feet`, `m/s^2`, `km per hour`.

@@ -219,7 +219,7 @@ impl<'t> Reader<'t, '_> {
                 let concludes = sentence.tags.first() == Some(&Tag::Conclusion);
                 later.doubt |= concludes
                     || matches!(purpose, Purpose::Doubt | Purpose::Plan)
-                    || self.ends_open();
+                    || self.ends_open() && !self.goes_over_again();
                 return Step::Earlier;
             }
         };
@@ -238,6 +238,24 @@ impl<'t> Reader<'t, '_> {
                 && sentence.tag(at + 1) == Some(Tag::Plain)
                 && sentence.word(at + 1).is_ascii()
                 && !PRONOUNS.contains(&sentence.word(at + 1))
+        })
+    }
+
+    /// Whether the sentence begins a check or another way to the same result.
+    fn goes_over_again(&self) -> bool {
+        (0..self.sentence.pieces.len().min(4)).any(|at| {
+            matches!(
+                self.sentence.word(at),
+                "alternative"
+                    | "alternatively"
+                    | "Alternatively"
+                    | "another"
+                    | "Another"
+                    | "Let"
+                    | "check"
+                    | "verify"
+                    | "double"
+            )
         })
     }
 
@@ -288,7 +306,8 @@ impl<'t> Reader<'t, '_> {
     /// Whether the text ends in the sentence without a full stop.
     fn ends_open(&self) -> bool {
         let last = self.sentence.pieces.last().map(|piece| piece.kind);
-        self.is_last() && !matches!(last, Some(Kind::Sign('.' | '!' | '?' | '。' | '।' | '…')))
+        let says = (0..self.sentence.pieces.len()).any(|at| self.sentence.tag(at).is_some());
+        says && self.is_last() && !matches!(last, Some(Kind::Sign('.' | '!' | '?' | '。' | '।' | '…')))
     }
 
     /// The value of a span.
@@ -335,7 +354,10 @@ impl<'t> Reader<'t, '_> {
         let unit = sentence.pieces.get(span.bare..span.end)?;
         let (first, last) = (unit.first()?, unit.last()?);
         let odd = (span.bare..span.end).any(|at| match sentence.kind(at) {
-            Some(Kind::Word) => sentence.word(at).chars().count() == 1 || !first.spaced,
+            Some(Kind::Word) => {
+                let word = sentence.word(at);
+                !word.is_ascii() || word.len() == 1 || !first.spaced
+            }
             Some(Kind::Sign(sign)) => matches!(sign, '/' | '^' | '*'),
             Some(Kind::Raised | Kind::Number(_)) => true,
             _ => false,
