@@ -119,7 +119,7 @@ fn is_plain_words(gold: &str) -> bool {
         .and_then(|inner| inner.strip_suffix('}'))
         .unwrap_or(inner);
     inner.len() <= MAX_BYTES
-        && inner.bytes().filter(u8::is_ascii_lowercase).count() > 1
+        && inner.bytes().any(|byte| byte.is_ascii_lowercase())
         && inner
             .chars()
             .all(|c| c.is_alphabetic() || matches!(c, ' ' | '-'))
