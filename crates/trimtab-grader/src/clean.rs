@@ -44,7 +44,7 @@ pub(crate) fn clean(text: &str) -> Cow<'_, str> {
 /// The bytes at which something may have to be replaced.
 const CANDIDATES: [bool; 256] = {
     let mut table = [false; 256];
-    let bytes = b"~\x07\x08\t\n\x0b\x0c\r\x1b\\&<{\xc2\xe2\xef";
+    let bytes = b"~\x07\x08\t\n\x0b\x0c\r\x1b\\&<{\xc2\xcb\xe2\xef";
     let mut at = 0;
     while at < bytes.len() {
         table[bytes[at] as usize] = true;
@@ -79,7 +79,10 @@ fn replacement(text: &str, at: usize) -> Option<Replacement> {
             end: at,
             with: name.into(),
         }),
-        0xc2 | 0xe2 | 0xef => {
+        0xc2 | 0xcb | 0xe2 | 0xef => {
+            if let Some(length) = odd_minus(text, at) {
+                return Some(from_here((length, "-".into())));
+            }
             let invisible = text[at..].chars().next().filter(|c| is_invisible(*c))?;
             Some(from_here((invisible.len_utf8(), "".into())))
         }
@@ -100,6 +103,16 @@ fn struck_out(text: &str, at: usize) -> Option<usize> {
         && words.trim().len() == words.len()
         && !words.contains(['\n', '\\', '~']);
     (stands_alone && is_words && length < text.trim().len()).then_some(length)
+}
+
+/// The length of a sign that stands for a minus sign before a number: `⁻90`, `﹣90`.
+fn odd_minus(text: &str, at: usize) -> Option<usize> {
+    let sign = text[at..].chars().next()?;
+    let is_minus = matches!(sign, '⁻' | '˗' | '﹣' | '➖' | '⁃');
+    let opens = !text[..at].ends_with(|c: char| c.is_alphanumeric() || matches!(c, ')' | '}'));
+    let behind = text[at + sign.len_utf8()..].trim_start_matches(['$', '\\']);
+    (is_minus && opens && behind.starts_with(|c: char| c.is_ascii_digit() || c == '.'))
+        .then_some(sign.len_utf8())
 }
 
 /// Whether a character has no width and no meaning in an answer.

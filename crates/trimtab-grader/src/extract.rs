@@ -10,11 +10,12 @@ mod message;
 mod part;
 mod phrase;
 mod piece;
+mod predicate;
 mod purpose;
 mod role;
-mod said;
 mod sentence;
 mod span;
+mod spoken;
 mod suffix;
 mod tag;
 mod value;
@@ -29,7 +30,6 @@ use self::choice::Pick;
 pub(crate) use self::labelled::labelled_boxes;
 use self::message::final_message;
 use self::phrase::Announced;
-pub(crate) use self::said::said;
 use self::value::Value;
 use crate::clean::clean;
 use crate::prose::starts_with_choice;
@@ -52,12 +52,14 @@ pub enum AnswerSource {
     Formula,
     /// The last number.
     Number,
+    /// What the last sentence says in words.
+    Words,
 }
 
 impl AnswerSource {
     /// Whether nothing announced the answer, and the last formula or number counted.
     pub fn is_fallback(self) -> bool {
-        matches!(self, Self::Formula | Self::Number)
+        matches!(self, Self::Formula | Self::Number | Self::Words)
     }
 
     /// Where the answer was found, as a phrase.
@@ -69,6 +71,7 @@ impl AnswerSource {
             Self::Whole => "the whole text",
             Self::Formula => "the last formula; nothing announces an answer",
             Self::Number => "the last number; nothing announces an answer",
+            Self::Words => "the words of the last sentence; nothing announces an answer",
         }
     }
 }
@@ -121,6 +124,28 @@ pub(crate) fn extract(text: &str, rules: Rules, choice: bool) -> Option<Found<'_
             })
         }
     }
+}
+
+/// What the last sentence of a text says in words.
+pub(crate) fn extract_words(text: &str) -> Option<String> {
+    let message = clean(final_message(text)?);
+    predicate::last(&message).map(str::to_owned)
+}
+
+/// The value that the words of a box say: 14 in `\text{The farmer has } 14 \text{ cows}`.
+pub(crate) fn said(content: &str) -> Option<String> {
+    const MAX_BYTES: usize = 512;
+    let words = content.contains("\\text") || content.contains(' ');
+    let has_number = content.contains(|c: char| c.is_ascii_digit());
+    if content.len() > MAX_BYTES || !words || !has_number {
+        return None;
+    }
+    let plain = choice::without_dress(content)?;
+    if doubt::of_clause(&plain) || plain.contains(" or ") {
+        return None;
+    }
+    let value = phrase::tagged(&plain, false).filter(|value| value.certain)?;
+    Some(value.text.into_owned())
 }
 
 /// The answer in a message. It is not certain if it was cut out of a number.
@@ -200,7 +225,15 @@ fn find_in(message: &str, rules: Rules, choice: bool) -> Option<Value<'_>> {
     if let Some(answer) = value::whole(rest) {
         return found(Cow::Borrowed(answer), AnswerSource::Whole);
     }
-    value::last(rest).filter(|_| rules.fallback)
+    if !rules.fallback {
+        return None;
+    }
+    let last = value::last(rest);
+    if last.is_none() && !choice {
+        let number = spoken::in_last_sentence(rest)?;
+        return found(Cow::Owned(number.to_string()), AnswerSource::Number);
+    }
+    last
 }
 
 /// The choice of a message whose box holds something else than the letter of a choice.

@@ -46,6 +46,7 @@ mod number;
 mod numeral;
 mod parse;
 mod prose;
+mod reading;
 mod spelling;
 mod unit;
 mod vocabulary;

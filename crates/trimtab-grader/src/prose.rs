@@ -237,7 +237,7 @@ pub(crate) fn names_no_number(tokens: &[Lexeme]) -> bool {
 }
 
 /// The text without boxes, fonts and sizes before it and what closes them behind.
-pub(crate) fn undressed(text: &str) -> &str {
+fn undressed(text: &str) -> &str {
     let mut text = text.trim();
     loop {
         let before = text.len();

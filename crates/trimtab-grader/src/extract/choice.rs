@@ -92,19 +92,10 @@ pub(super) fn boxed(content: &str) -> Pick<'static> {
     if content.len() > MAX_BYTES {
         return Pick::None;
     }
-    let mut words = String::with_capacity(content.len());
-    let mut rest = content;
-    while let Some(at) = rest.find('\\') {
-        words.push_str(&rest[..at]);
-        let command = &rest[at + 1..];
-        let name = command.bytes().take_while(u8::is_ascii_alphabetic).count();
-        if name > 0 && !is_dress(&command[..name]) {
-            return Pick::None;
-        }
-        rest = &command[name..];
-    }
-    words.push_str(rest);
-    match announced(words.replace(['{', '}'], "").trim()) {
+    let Some(words) = without_dress(content) else {
+        return Pick::None;
+    };
+    match announced(words.trim()) {
         Pick::Letter(letter) => {
             let index = usize::from(letter.as_bytes()[0] - b'A');
             Pick::Letter(&LETTERS[index..=index])
@@ -112,6 +103,24 @@ pub(super) fn boxed(content: &str) -> Pick<'static> {
         Pick::Undecided => Pick::Undecided,
         Pick::None => Pick::None,
     }
+}
+
+/// The words of TeX that has no commands other than those of text.
+pub(super) fn without_dress(content: &str) -> Option<String> {
+    let mut words = String::with_capacity(content.len());
+    let mut rest = content;
+    while let Some(at) = rest.find('\\') {
+        words.push_str(&rest[..at]);
+        let command = &rest[at + 1..];
+        let name = command.bytes().take_while(u8::is_ascii_alphabetic).count();
+        if name > 0 && !is_dress(&command[..name]) {
+            return None;
+        }
+        rest = &command[name..];
+    }
+    words.push_str(rest);
+    words.retain(|c| !matches!(c, '{' | '}'));
+    Some(words)
 }
 
 const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -144,6 +153,7 @@ fn letters(text: &str) -> Vec<Letter<'_>> {
     let bytes = text.as_bytes();
     let mut letters: Vec<Letter> = Vec::new();
     let mut end = 0;
+    let mut reason = false;
     for at in 0..bytes.len() {
         if !bytes[at].is_ascii_uppercase() || letters.len() == MAX_LETTERS || !is_alone(text, at) {
             continue;
@@ -153,8 +163,10 @@ fn letters(text: &str) -> Vec<Letter<'_>> {
         if !enclosed && is_word(bytes[at], before, &text[at + 1..]) {
             continue;
         }
-        if end > 0 && gives_reason(&text[end..at]) {
-            break;
+        reason = end > 0 && (reason && !concludes(&text[end..at]) || gives_reason(&text[end..at]));
+        if reason {
+            end = at + 1;
+            continue;
         }
         let joined = end > 0 && is_joint(&text[end..at]);
         let mut stance = stance(before, &text[at + 1..], enclosed);
@@ -185,9 +197,28 @@ fn deny_joined(letters: &mut [Letter]) {
     }
 }
 
-/// Whether a reason begins between two letters: "B, since A is too small".
+/// Whether a reason begins between two letters and goes on: "B, since A is too small".
 fn gives_reason(between: &str) -> bool {
     const WORDS: [&str; 4] = [" since ", " because ", " as ", " given that "];
+    WORDS
+        .iter()
+        .filter_map(|word| between.rfind(word))
+        .max()
+        .is_some_and(|at| !concludes(&between[at..]))
+}
+
+/// Whether a conclusion begins between two letters.
+fn concludes(between: &str) -> bool {
+    const WORDS: [&str; 8] = [
+        " so ",
+        "therefore",
+        "thus",
+        "hence",
+        "leaves",
+        "leaving",
+        "which means",
+        "; ",
+    ];
     WORDS.iter().any(|word| between.contains(word))
 }
 

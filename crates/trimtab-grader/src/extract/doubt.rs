@@ -2,6 +2,10 @@
 
 use std::ops::Range;
 
+use super::value::is_formula;
+use crate::grader::check;
+use crate::rules::{Rounding, Rules};
+
 /// Longest text beside an answer that is read, in bytes.
 const MAX_BYTES: usize = 160;
 
@@ -178,20 +182,36 @@ pub(super) fn of_clause(clause: &str) -> bool {
         || DOUBTS.iter().any(|doubt| contains(clause, doubt))
 }
 
-/// Whether another whole number follows the end of a formula or quotation: "`5` or `6`".
-pub(super) fn of_alternative(rest: &str) -> bool {
+/// Whether another value than `answer` follows it: "`5` or `6`", "$2$ or -2".
+pub(super) fn of_alternative(answer: &str, rest: &str) -> bool {
+    const APPROXIMATE: [&str; 5] = ["about", "approximately", "roughly", "around", "exactly"];
     let rest = &rest[..rest.floor_char_boundary(MAX_BYTES)];
+    let closers = ["\\end{", "$", "\\)", "\\]"];
+    let mut rest = rest.trim_start();
+    while closers.iter().any(|closer| rest.starts_with(closer)) {
+        let braced = rest.starts_with("\\end{");
+        let end = if braced { rest.find('}') } else { Some(0) };
+        rest = rest[end.unwrap_or(0)..].trim_start_matches(|c: char| is_delimiter(c) || c == '}');
+    }
     let rest = rest.trim_start_matches(|c: char| is_delimiter(c) || matches!(c, ' ' | ',' | '\n'));
     let other = ["or ", "and/or "]
         .iter()
         .find_map(|word| rest.strip_prefix(word));
-    other.is_some_and(|other| {
-        let other = other.trim_start_matches(|c| is_delimiter(c) || matches!(c, '-' | '−'));
-        let digits = other.bytes().take_while(u8::is_ascii_digit).count();
-        // A decimal or a fraction may be the same value in another form.
-        let goes_on = other[digits..].trim_end_matches('.');
-        digits > 0 && !goes_on.starts_with(['.', '/', '%', '\\'])
-    })
+    let Some(other) = other else {
+        return false;
+    };
+    if APPROXIMATE.iter().any(|word| starts_with(other, word)) {
+        return false;
+    }
+    let end = other.find(['\n', ',', ';']).unwrap_or(other.len());
+    let other = other[..end].trim_end_matches(|c: char| is_delimiter(c) || c == '.');
+    let other =
+        other.trim_start_matches(|c: char| is_delimiter(c) && !matches!(c, '(' | '[' | '\\'));
+    let rules = Rules {
+        rounding: Rounding::Gold,
+        ..Rules::DEFAULT
+    };
+    is_formula(other) && !check(other, answer, &rules).is_correct()
 }
 
 /// The line before a position, up to the end of the sentence before.

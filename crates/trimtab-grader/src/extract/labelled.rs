@@ -1,6 +1,6 @@
 //! Boxes of the labelled parts of an answer: `(a) \boxed{1}` and `(b) \boxed{2}`.
 
-use super::boxes::{Boxed, Boxes, boxes, drop_placeholders};
+use super::boxes::{Boxed, Boxes, boxes, drop_placeholders, part};
 use super::message::final_message;
 use crate::clean::clean;
 
@@ -27,62 +27,19 @@ pub(crate) fn labelled_boxes(text: &str) -> Option<String> {
 }
 
 fn by_label(text: &str, boxes: &[Boxed]) -> Option<String> {
-    let series = SERIES.iter().find(|series| {
-        let mut end = 0;
-        boxes.iter().zip(series.iter()).all(|(found, label)| {
-            let before = text.get(end..found.whole.start).unwrap_or_default();
-            end = found.whole.end;
-            has_label(before, label)
-        })
-    });
-    series?;
+    let mut end = 0;
+    for (found, number) in boxes.iter().zip(1..) {
+        let before = text.get(end..found.whole.start)?;
+        end = found.whole.end;
+        if part(before) != Some(number) {
+            return None;
+        }
+    }
     let contents: Vec<&str> = boxes
         .iter()
         .map(|found| &text[found.content.clone()])
         .collect();
     Some(contents.join(", "))
-}
-
-/// The names of the parts of an answer.
-const SERIES: [[&str; MAX_PARTS]; 3] = [
-    ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"],
-    [
-        "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12",
-    ],
-    [
-        "i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii",
-    ],
-];
-
-/// Whether a text has the label of a part: `(a)`, `a)` at the start of a line, `Part 1`.
-///
-/// A number alone counts the steps of a solution.
-fn has_label(text: &str, label: &str) -> bool {
-    let is_number = label.starts_with(|c: char| c.is_ascii_digit());
-    text.match_indices(')').any(|(at, _)| {
-        let before = &text[..at];
-        let Some(start) = at.checked_sub(label.len()) else {
-            return false;
-        };
-        let is_label = before
-            .get(start..)
-            .is_some_and(|found| found.eq_ignore_ascii_case(label));
-        let opening = text[..start.min(at)].trim_end_matches(['*', '_', ' ']);
-        let starts_line = opening.is_empty() || opening.ends_with('\n');
-        is_label && (before[..start].ends_with('(') || starts_line && !is_number)
-    }) || NOUNS.iter().any(|noun| follows(text, noun, label))
-}
-
-const NOUNS: [&str; 4] = ["part", "question", "problem", "answer"];
-
-/// Whether `noun` and `label` stand next to each other, the label perhaps in parentheses.
-fn follows(text: &str, noun: &str, label: &str) -> bool {
-    let lower = text.to_ascii_lowercase();
-    lower.match_indices(noun).any(|(at, _)| {
-        let rest = lower[at + noun.len()..].trim_start_matches([' ', '(', '#']);
-        rest.strip_prefix(label)
-            .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric()))
-    })
 }
 
 fn by_name(text: &str, boxes: &[Boxed]) -> Option<String> {
@@ -137,7 +94,6 @@ mod tests {
         for text in [
             r"\boxed{1}",
             r"First \boxed{1}, then \boxed{2}",
-            "1. \\boxed{1}\n2. \\boxed{2}",
             "Step 1: \\boxed{1}\nStep 2: \\boxed{2}",
             r"(b) \boxed{1} (a) \boxed{2}",
             r"(a) \boxed{1} \boxed{2}",

@@ -68,7 +68,8 @@ pub(super) fn find(text: &str, choice: bool) -> Option<Announced<'_>> {
                     || doubt::of_condition(text, noun.start)
                     || is_hypothetical(&text[noun.end..at], &text[at..])
                     || rest.trim_start_matches('*').starts_with('?')
-                    || !choice && doubt::of_alternative(behind(&text[at..], &value, end));
+                    || !choice
+                        && doubt::of_alternative(&value.text, behind(&text[at..], &value, end));
                 let value = Value {
                     certain: value.certain && !doubted && !claim,
                     ..value

@@ -1,6 +1,6 @@
 //! Which value of a sentence is its result.
 
-use super::piece::{CURRENCY, Kind};
+use super::piece::{CURRENCY, Kind, is_unspaced};
 use super::sentence::Sentence;
 use super::span::{Span, SpanForm};
 use super::word::Tag;
@@ -44,7 +44,11 @@ struct Clause {
     subordinate: bool,
     /// It stands in parentheses.
     parenthesis: bool,
+    /// It is a verbal noun: "after giving 3 to Mary".
+    gerund: bool,
     first: usize,
+    /// The clause in which the conclusion begins.
+    conclusion: usize,
 }
 
 impl Clause {
@@ -55,12 +59,17 @@ impl Clause {
             concludes,
             subordinate,
             parenthesis: self.parenthesis,
+            gerund: false,
             first: at + 1,
+            conclusion: self.number + 1,
         };
         match sentence.sign(at) {
             Some(';' | '⇒') => return next(true, false),
             Some(',' | '—' | ':' | '=') => {
-                return next(self.concludes && !self.subordinate, false);
+                return Self {
+                    conclusion: self.conclusion,
+                    ..next(self.concludes && !self.subordinate, false)
+                };
             }
             Some('(' | ')') => return next(false, false),
             _ => {}
@@ -74,9 +83,27 @@ impl Clause {
                 next(comes_to, !comes_to)
             }
             Some(Tag::Subordinate) => next(false, true),
+            Some(Tag::Preposition) if is_gerund(sentence.word(at + 1)) => Self {
+                gerund: true,
+                ..next(false, true)
+            },
+            Some(Tag::Gives | Tag::Copula) if self.gerund && at > self.first => next(false, false),
+            Some(Tag::Plain) if compares(sentence.word(at)) => next(false, true),
             _ => self,
         }
     }
+}
+
+fn is_gerund(word: &str) -> bool {
+    word.len() > 4 && word.ends_with("ing") && !matches!(word, "thing" | "king" | "spring")
+}
+
+/// Whether what follows the word only supports a value: "agrees with 9^2".
+fn compares(word: &str) -> bool {
+    matches!(
+        word,
+        "agrees" | "matches" | "matching" | "confirms" | "confirming" | "verifies" | "consistent"
+    )
 }
 
 /// Finds the value that a sentence says.
@@ -108,8 +135,8 @@ pub(super) fn outcome(sentence: Sentence, spans: &[Span]) -> Outcome {
     }
     let concluding = rated
         .iter()
-        .filter(|(role, span)| *role > Role::Aside && clauses[span.first].concludes)
-        .map(|(_, span)| clauses[span.first].number)
+        .filter(|(role, span)| *role >= Role::Plain && clauses[span.first].concludes)
+        .map(|(_, span)| clauses[span.first].conclusion)
         .max();
     if let Some(number) = concluding {
         rated.retain(|(_, span)| clauses[span.first].number >= number);
@@ -129,15 +156,50 @@ pub(super) fn outcome(sentence: Sentence, spans: &[Span]) -> Outcome {
             strong
         }
     };
+    if let Some(subject) = identified(sentence, &strong) {
+        return settled(subject);
+    }
     let chosen = match strong[..] {
         [(_, only)] => only,
         [.., (Role::Said, last)] => last,
-        _ => return unclear,
+        _ => match said_before_adjuncts(sentence, &strong) {
+            Some(said) => return settled(said),
+            None => return unclear,
+        },
     };
     if is_subject(sentence, spans, chosen, &clauses) || concludes_otherwise(sentence, chosen) {
         return Outcome::Unclear(chosen.clone());
     }
     settled(chosen)
+}
+
+/// The only value of which the sentence says what it is: "34 dollars is what they pay for 5".
+fn identified<'s>(sentence: Sentence, rated: &[(Role, &'s Span)]) -> Option<&'s Span> {
+    let is_identified = |span: &Span| {
+        sentence.tag(span.end) == Some(Tag::Copula)
+            && matches!(
+                sentence.word(span.end + 1),
+                "what" | "how" | "the" | "our" | "her" | "his" | "their"
+            )
+            && !sentence.is_number(span.end + 2)
+    };
+    let mut found = rated.iter().filter(|(_, span)| is_identified(span));
+    let (role, span) = found.next()?;
+    (rated.len() > 1 && *role >= Role::Plain && found.next().is_none()).then_some(span)
+}
+
+/// The only value that is said, if prepositions govern all that follow it: "the cost is 14 dollars
+/// for 2 books".
+fn said_before_adjuncts<'s>(sentence: Sentence, rated: &[(Role, &'s Span)]) -> Option<&'s Span> {
+    let at = rated.iter().position(|(role, _)| *role == Role::Said)?;
+    let is_adjunct = |(role, span): &(Role, &Span)| {
+        let word = span.first.checked_sub(1).and_then(|at| sentence.tag(at));
+        *role != Role::Said && matches!(word, Some(Tag::Preposition | Tag::Per))
+    };
+    rated[at + 1..]
+        .iter()
+        .all(is_adjunct)
+        .then_some(rated[at].1)
 }
 
 fn settled(span: &Span) -> Outcome {
@@ -170,6 +232,18 @@ fn clauses(sentence: Sentence, spans: &[Span]) -> Vec<Clause> {
             } else {
                 clause.next(sentence, at)
             };
+            // "18 days to finish 3 books"
+            let next = if ended > clause.first && has_purpose(sentence, at) {
+                Clause {
+                    number: clause.number + 1,
+                    subordinate: true,
+                    concludes: false,
+                    first: at + 1,
+                    ..clause
+                }
+            } else {
+                next
+            };
             match sentence.sign(at) {
                 Some('(') => {
                     outer = Some(clause);
@@ -192,11 +266,21 @@ fn clauses(sentence: Sentence, spans: &[Span]) -> Vec<Clause> {
     clauses
 }
 
+/// Whether the piece begins words for a purpose: "to finish 3 books".
+fn has_purpose(sentence: Sentence, at: usize) -> bool {
+    sentence.tag(at) == Some(Tag::To)
+        && sentence.tag(at + 1) == Some(Tag::Plain)
+        && !matches!(
+            sentence.word(at + 1),
+            "reach" | "have" | "be" | "hit" | "arrive" | "end" | "see" | "form" | "reveal"
+        )
+}
+
 /// The part that a span plays.
 fn role(sentence: Sentence, spans: &[Span], index: usize, clause: Clause) -> Role {
     let span = &spans[index];
     let before = span.first;
-    if span.form == SpanForm::Label {
+    if span.form == SpanForm::Label || is_citation(sentence, spans, index) {
         return Role::Label;
     }
     if is_label(sentence, span) {
@@ -225,9 +309,13 @@ fn role(sentence: Sentence, spans: &[Span], index: usize, clause: Clause) -> Rol
         && at.checked_sub(2).and_then(|at| sentence.tag(at)) == Some(Tag::Not);
     let repeats = span.parenthesized && spans[..index].iter().any(|other| other.end == before);
     let counts = span.form == SpanForm::Ordinal && is_word(sentence, span.end);
+    let excepted = before > 0 && sentence.word(before - 1) == "but" && excepts(sentence, before);
+    let negated = word == Some(Tag::Of)
+        && at.checked_sub(2).and_then(|at| sentence.tag(at)) == Some(Tag::Negative);
     let qualifies = denied
         || repeats
-        || counts
+        || excepted
+        || negated
         || matches!(
             word,
             Some(Tag::Not | Tag::Than | Tag::Between | Tag::Operation | Tag::Hidden | Tag::Part)
@@ -256,6 +344,25 @@ fn role(sentence: Sentence, spans: &[Span], index: usize, clause: Clause) -> Rol
     if restates(sentence, spans, index, at) {
         return Role::Aside;
     }
+    // "1日に", "1週間で"
+    if sentence.word(span.end).starts_with(is_unspaced)
+        && ["に", "で", "あたり", "ごと"]
+            .iter()
+            .any(|end| sentence.word(span.end).ends_with(end))
+    {
+        return Role::Known;
+    }
+    // "3 more than Tom", "5 years older"
+    if counts || sentence.tag(span.end) == Some(Tag::More) {
+        return Role::Known;
+    }
+    // "14 students out of a class of 20"
+    let out_of = word == Some(Tag::Of)
+        && (at.saturating_sub(5)..at)
+            .any(|at| sentence.tag(at) == Some(Tag::Out) && sentence.tag(at + 1) == Some(Tag::Of));
+    if out_of {
+        return Role::Aside;
+    }
     // "18 out of 20", "6 of 30"
     let part_of = word == Some(Tag::Of)
         && spans[..index].iter().any(|other| {
@@ -275,6 +382,16 @@ fn role(sentence: Sentence, spans: &[Span], index: usize, clause: Clause) -> Rol
         || matches!(sign, Some('=' | ':' | '⇒'))
         || span.relation;
     if said { Role::Said } else { Role::Plain }
+}
+
+/// Whether "but" excepts something: "all but 7".
+fn excepts(sentence: Sentence, at: usize) -> bool {
+    (at.saturating_sub(5)..at).any(|at| {
+        matches!(
+            sentence.word(at),
+            "all" | "any" | "anything" | "every" | "everything" | "nothing" | "none"
+        )
+    })
 }
 
 fn is_word(sentence: Sentence, at: usize) -> bool {
@@ -312,6 +429,17 @@ fn is_label(sentence: Sentence, span: &Span) -> bool {
             }
             _ => false,
         }
+}
+
+/// Whether a span is the mark of a citation or a note: `14 feet [1]`.
+fn is_citation(sentence: Sentence, spans: &[Span], index: usize) -> bool {
+    let span = &spans[index];
+    let marks = span.end == span.first + 3
+        && sentence.sign(span.first) == Some('[')
+        && sentence.is_number(span.first + 1)
+        && sentence.word(span.first + 1).len() < 3;
+    let alone = sentence.pieces.len() == 3 && sentence.pieces[0].start > 0;
+    marks && (index > 0 || alone)
 }
 
 /// Whether a word such as "sum of" comes before, in the same clause.
@@ -370,7 +498,8 @@ fn is_time(sentence: Sentence, span: &Span, at: usize) -> bool {
 /// Whether a conclusion without a value follows: `The price rose by 5%, so it is higher.`
 fn concludes_otherwise(sentence: Sentence, span: &Span) -> bool {
     const MIN_WORDS: usize = 3;
-    let concludes = |at: &usize| sentence.tag(*at) == Some(Tag::Conclusion);
+    let concludes =
+        |at: &usize| sentence.tag(*at) == Some(Tag::Conclusion) && sentence.word(*at) != "i.e.";
     let words = (span.end..sentence.pieces.len())
         .skip_while(|at| !concludes(at))
         .filter(|at| is_word(sentence, *at));

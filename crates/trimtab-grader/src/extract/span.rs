@@ -76,6 +76,7 @@ impl Sentence<'_, '_> {
             relation: false,
             parenthesized: first_part.operands == 1
                 && first_part.operators == 0
+                && matches!(self.sign(first_part.bare - 1), Some(')' | ']'))
                 && self.sign(at) == Some('(')
                 && !(at..first_part.end).any(|at| self.sign(at) == Some(',')),
         };
@@ -123,6 +124,17 @@ impl Sentence<'_, '_> {
         let ordinal = |at: usize| {
             usize::from(self.glued(at) && matches!(self.word(at), "st" | "nd" | "rd" | "th"))
         };
+        if self.is_number(at) && self.word(at).len() == 4 && self.is_iso_date(at) {
+            return Some(Span {
+                first: at,
+                end: at + 5,
+                bare: at + 5,
+                value: at,
+                form: SpanForm::Date,
+                relation: false,
+                parenthesized: false,
+            });
+        }
         let mut end = if month(at) && (day(at + 1) || year(at + 1)) {
             at + 2 + ordinal(at + 2)
         } else if day(at) {
@@ -150,6 +162,15 @@ impl Sentence<'_, '_> {
             relation: false,
             parenthesized: false,
         })
+    }
+
+    /// Whether a date such as `2023-05-14` begins at the piece.
+    fn is_iso_date(&self, at: usize) -> bool {
+        (at + 1..at + 5).all(|at| self.glued(at))
+            && self.sign(at + 1) == Some('-')
+            && self.sign(at + 3) == Some('-')
+            && !(self.is_number(at + 5) && self.glued(at + 5))
+            && date::parse(&self.text[self.pieces[at].start..self.pieces[at + 4].end]).is_some()
     }
 
     /// Digits that belong to a name: `H2O`, `#12`, `GPT-4`, and addresses.
@@ -224,8 +245,11 @@ impl Sentence<'_, '_> {
     /// quantity in two units: `3 hours and 20 minutes`.
     fn lists(&self, span: &mut Span, first: &Part, last: &Part) -> bool {
         // "2x = 100, x = 50" is a derivation.
-        if span.relation && !(first.letters && first.operators == 0 && first.operands == 1) {
-            return false;
+        let named = first.letters && first.operators == 0 && first.operands == 1;
+        if span.relation && !(named && !self.is_number(span.first)) {
+            // "-2 < x < 1 or 2 < x < 6"
+            let or = self.tag(span.end) == Some(Tag::Or);
+            return or && self.part(span.end + 1, 0).is_some();
         }
         let mut compound = false;
         let mut end = span.end;
@@ -236,7 +260,7 @@ impl Sentence<'_, '_> {
             let mut at = end;
             let comma = matches!(self.sign(at), Some(',' | ';'));
             at += usize::from(comma);
-            let close = comma && self.glued(at);
+            let close = comma && (self.glued(at) || self.sign(at - 1) == Some(';'));
             let word = matches!(self.tag(at), Some(Tag::And | Tag::Or)) || self.is_and(at);
             at += usize::from(word);
             if !comma && !word || self.label(at).is_some() {
@@ -255,8 +279,12 @@ impl Sentence<'_, '_> {
             if part.unclear || item.relation != span.relation || part.names && !last.names {
                 break;
             }
-            compound |=
-                word && last.has_unit && part.has_unit && !self.same_unit(span, &item, part);
+            let differs = last.has_unit && part.has_unit && !self.same_unit(span, &item, part);
+            // "14 days, or 2 weeks" says one value twice.
+            if comma && differs && self.tag(at - 1) == Some(Tag::Or) {
+                break;
+            }
+            compound |= word && differs;
             end = item.end;
             bare = part.bare;
             items += 1;
@@ -308,9 +336,19 @@ impl Sentence<'_, '_> {
                 usize::from(self.word(at + 1).len() != 4)
             }
             Some(Tag::More) if self.tag(at + 1) == Some(Tag::Than) => 2,
-            Some(Tag::Out) if self.tag(at + 1) == Some(Tag::Of) => return,
+            Some(Tag::Out) if self.tag(at + 1) == Some(Tag::Of) => {
+                if !self.speaks_of(&CHANCES) {
+                    return;
+                }
+                2
+            }
             _ => 0,
         };
+        // "x = 13 January"
+        if self.tag(at) == Some(Tag::Month) {
+            span.form = SpanForm::Unclear;
+            return;
+        }
         at += joint;
         if joint == 0 && !self.is_number(at) {
             return;
@@ -319,7 +357,11 @@ impl Sentence<'_, '_> {
             at += 1;
         }
         if let Some(part) = self.part(at, 0) {
-            let ratio = self.tag(span.end) == Some(Tag::To) && self.speaks_of_ratio();
+            let ratio = match self.tag(span.end) {
+                Some(Tag::To) => self.speaks_of(&RATIOS),
+                Some(Tag::Out | Tag::Preposition) => self.speaks_of(&CHANCES),
+                _ => false,
+            };
             span.form = if ratio {
                 SpanForm::Value
             } else {
@@ -330,11 +372,24 @@ impl Sentence<'_, '_> {
         }
     }
 
-    fn speaks_of_ratio(&self) -> bool {
+    fn speaks_of(&self, words: &[&str]) -> bool {
         (0..self.pieces.len()).any(|at| {
-            ["ratio", "odds", "proportion", "scale"]
+            words
                 .iter()
                 .any(|word| word.eq_ignore_ascii_case(self.word(at)))
         })
     }
 }
+
+/// Words of sentences in which `3 to 5` is a ratio.
+const RATIOS: [&str; 4] = ["ratio", "odds", "proportion", "scale"];
+/// Words of sentences in which `1 in 6` and `9 out of 20` are fractions.
+const CHANCES: [&str; 7] = [
+    "probability",
+    "chance",
+    "chances",
+    "odds",
+    "likelihood",
+    "fraction",
+    "proportion",
+];

@@ -84,6 +84,63 @@ pub(super) enum Tag {
     Month,
 }
 
+/// Whether a word names a month in one of the larger European languages.
+pub(super) fn names_month(word: &str) -> bool {
+    const NAMES: [&str; 50] = [
+        "enero",
+        "febrero",
+        "marzo",
+        "abril",
+        "mayo",
+        "junio",
+        "julio",
+        "agosto",
+        "septiembre",
+        "octubre",
+        "noviembre",
+        "diciembre",
+        "janvier",
+        "février",
+        "mars",
+        "avril",
+        "mai",
+        "juin",
+        "juillet",
+        "août",
+        "septembre",
+        "octobre",
+        "novembre",
+        "décembre",
+        "januar",
+        "februar",
+        "märz",
+        "juni",
+        "juli",
+        "oktober",
+        "dezember",
+        "janeiro",
+        "fevereiro",
+        "março",
+        "maio",
+        "junho",
+        "julho",
+        "setembro",
+        "outubro",
+        "dezembro",
+        "gennaio",
+        "febbraio",
+        "aprile",
+        "maggio",
+        "giugno",
+        "luglio",
+        "settembre",
+        "ottobre",
+        "dicembre",
+        "мая",
+    ];
+    tag(word) == Tag::Month || NAMES.contains(&word.to_lowercase().as_str())
+}
+
 /// The tag of a word.
 pub(super) fn tag(word: &str) -> Tag {
     const MAX_BYTES: usize = 24;
@@ -166,8 +223,8 @@ fn english(word: &str) -> Option<Tag> {
             Tag::More
         }
         "between" | "from" => Tag::Between,
-        "usd" | "us" | "eur" | "gbp" | "inr" | "rs" | "rs." | "cad" | "aud" | "hk" | "nz"
-        | "nt" => Tag::Currency,
+        "usd" | "us" | "eur" | "gbp" | "inr" | "rs" | "rs." | "rp" | "cad" | "aud" | "hk"
+        | "nz" | "nt" => Tag::Currency,
         "a.m." | "a.m" | "p.m." | "p.m" | "am" | "pm" | "o'clock" => Tag::Daytime,
         "january" | "february" | "march" | "april" | "june" | "july" | "august" | "september"
         | "october" | "november" | "december" | "jan" | "feb" | "mar" | "apr" | "jun" | "jul"

@@ -9,6 +9,7 @@ use super::reading::{is_emoji, of_phrase, reading, trimmed, without_fillers};
 use super::retraction::corrected;
 use crate::extract::piece::is_unspaced;
 use crate::extract::value::{self, Value, is_formula};
+use crate::extract::word::names_month;
 use crate::extract::{choice, formula};
 
 /// What the announced words say.
@@ -37,16 +38,28 @@ pub(super) fn read<'a>(text: &'a str, language: &Language, choice: bool) -> Clau
         .strip_prefix("> ")
         .filter(|_| quoted_line)
         .unwrap_or(start);
+    let start = before_formula(start);
     let skipped = text.len() - start.len();
     if let Some(answer) = quoted(&text[..skipped], start) {
         return reading(answer, skipped + answer.len(), language, choice);
+    }
+    if choice
+        && let Some(answer) = formula::leading(start)
+        && let choice::Pick::Letter(letter) = choice::boxed(&answer)
+    {
+        let value = announced(Cow::Borrowed(letter));
+        return Clause::Value {
+            value,
+            end: skipped,
+        };
     }
     if let Some(answer) = formula::leading(start)
         && !choice
     {
         // The sentence may go on, but the answer is said.
         let formula = start[1..].find('$').map_or(0, |at| at + 2);
-        let end = skipped + formula + sentence(&start[formula..]).len();
+        let line = start[formula..].lines().next().unwrap_or_default();
+        let end = skipped + formula + sentence(line).len();
         let value = announced(answer);
         return Clause::Value { value, end };
     }
@@ -73,8 +86,34 @@ pub(super) fn read<'a>(text: &'a str, language: &Language, choice: bool) -> Clau
             }
             Clause::Denied(denied)
         }
-        Denial::Whole => Clause::Denied(denied),
+        Denial::Whole => Clause::Denied(end_of_denial(text, denied)),
     }
+}
+
+/// The formula that follows fillers at the start of a text: "simply", and a formula on the next
+/// line.
+fn before_formula(text: &str) -> &str {
+    let rest = without_fillers(text).trim_start();
+    let opens = ["$", "\\(", "\\[", "\\begin{"]
+        .iter()
+        .any(|opener| rest.starts_with(opener));
+    if opens { rest } else { text }
+}
+
+/// Where a denial ends whose formula begins on its line or on the next one: "not", and a formula.
+fn end_of_denial(text: &str, denied: usize) -> usize {
+    const MAX_BYTES: usize = 1_024;
+    let text = &text[..text.floor_char_boundary(MAX_BYTES)];
+    formula::formulas(text)
+        .iter()
+        .map(|formula| &formula.whole)
+        .find(|whole| {
+            whole.end > denied
+                && text
+                    .get(denied..whole.start.max(denied))
+                    .is_some_and(|gap| gap.trim().is_empty())
+        })
+        .map_or(denied, |whole| whole.end)
 }
 
 /// Whether several lines or sentences with numbers follow on a new line. They lead to the answer.
@@ -133,6 +172,7 @@ fn is_opening(character: char) -> bool {
             | '『'
             | '【'
             | '】'
+            | '}'
             | '→'
             | '⇒'
             | '➡'
@@ -205,7 +245,9 @@ fn full_stop(line: &str) -> Option<usize> {
         let before = &line[..*at];
         let word = before.rsplit([' ', ',', '(']).next().unwrap_or_default();
         let label = before.len() == 1 && before.starts_with(|c: char| c.is_ascii_uppercase());
+        let date = names_month(line[*at + 2..].split(' ').next().unwrap_or_default());
         !label
+            && !date
             && ![
                 "i.e", "e.g", "approx", "ca", "resp", "vs", "cf", "No", "Mr", "Mrs", "Dr", "Rp",
             ]
@@ -219,7 +261,9 @@ fn remark(line: &str) -> Option<usize> {
     line.match_indices(", which ").find_map(|(at, which)| {
         let rest = &line[at + which.len()..];
         let says_number = line[..at].contains(|c: char| c.is_ascii_digit());
-        (!says_number || !SAYS.iter().any(|verb| rest.starts_with(verb))).then_some(at)
+        let goes_on = !says_number && rest.contains(", ");
+        let says = says_number && SAYS.iter().any(|verb| rest.starts_with(verb));
+        (!says && !goes_on).then_some(at)
     })
 }
 
@@ -257,7 +301,7 @@ fn denial<'a>(text: &'a str, language: &Language) -> Denial<'a> {
     };
     let before = text[..at].trim_matches(|c: char| c.is_whitespace() || matches!(c, '(' | ','));
     let after = &text[at + length..];
-    let has_value = before.contains(|c: char| c.is_ascii_digit() || c == '$' || c.is_uppercase());
+    let has_value = before.contains(|c: char| c.is_numeric() || c == '$' || c.is_uppercase());
     if language.verb_last && has_value {
         let after = after.trim();
         return if after.contains(|c: char| c.is_numeric() || c.is_ascii_uppercase()) {
@@ -275,6 +319,10 @@ fn denial<'a>(text: &'a str, language: &Language) -> Denial<'a> {
             .rfind(' ')
             .filter(|space| JOINTS.contains(&&before[space + 1..]));
         let before = joint.map_or(before, |space| &before[..space]);
+        let before = [", it", ", and it", ", that"]
+            .iter()
+            .find_map(|subject| before.strip_suffix(subject))
+            .unwrap_or(before);
         return Denial::OfWhatFollows(before.trim_end_matches([',', ' ', '(']));
     }
     match find_word(after, language.but) {

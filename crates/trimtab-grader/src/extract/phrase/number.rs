@@ -1,6 +1,7 @@
 //! Numbers as languages with a decimal comma write them: "1.299 Euro", "9,00 $", "Rp1.500".
 
 use super::language::Language;
+use crate::extract::spoken;
 use crate::vocabulary;
 
 /// Signs and abbreviations of currencies, before or after a number.
@@ -47,8 +48,11 @@ const CURRENCIES: [&str; 36] = [
 /// the parser reads it. A currency is left out, a unit stays.
 pub(super) fn plain(text: &str, language: &Language) -> Option<String> {
     const MAX_BYTES: usize = 64;
-    if text.len() > MAX_BYTES || !text.contains([',', '.']) {
+    if text.len() > MAX_BYTES {
         return None;
+    }
+    if !text.contains([',', '.']) {
+        return spoken(text, language);
     }
     let (sign, rest) = match text.strip_prefix(['-', '−']) {
         Some(rest) => ("-", rest),
@@ -87,6 +91,19 @@ pub(super) fn plain(text: &str, language: &Language) -> Option<String> {
         _ => return None,
     };
     Some(format!("{sign}{plain}{unit}"))
+}
+
+/// The number that words of another language than English say, with a noun after it at most.
+fn spoken(text: &str, language: &Language) -> Option<String> {
+    let says = text
+        .chars()
+        .all(|c| c.is_alphabetic() || matches!(c, ' ' | '-'));
+    if !says || language.decimal_point && text.is_ascii() {
+        return None;
+    }
+    let (number, length) = spoken::leading(text)?;
+    let noun = text[length..].split_whitespace().count();
+    (noun < 2).then(|| number.to_string())
 }
 
 /// The currency before a number.

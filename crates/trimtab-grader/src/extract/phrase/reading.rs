@@ -8,6 +8,7 @@ use super::language::Language;
 use super::noun::word;
 use super::{list, number};
 use crate::extract::value::{self, Value, is_formula};
+use crate::extract::word::names_month;
 use crate::extract::{AnswerSource, choice};
 use crate::grader::check;
 use crate::prose::is_prose;
@@ -59,7 +60,7 @@ fn number_reading<'a>(answer: &'a str, end: usize, language: &Language) -> Claus
     if date::parse(answer).is_some() || answer.starts_with(is_relation) {
         return value(Cow::Borrowed(answer));
     }
-    if is_changed(answer) {
+    if is_changed(answer) || is_day(answer) {
         let leading = value::leading(answer);
         return leading.map_or(Clause::Text(Cow::Borrowed(answer)), |leading| {
             found(Value {
@@ -152,7 +153,8 @@ fn restated<'a>(answer: &'a str, language: &Language) -> Option<Value<'a>> {
         return None;
     }
     let right = trimmed(without_fillers(after));
-    if !left.contains(char::is_numeric) && !left.contains('\\') && !is_formula(left) {
+    let has_value = left.contains(char::is_numeric) || left.contains('\\');
+    if !has_value && !(link == " (" && vocabulary::spoken(left).is_some()) {
         return None;
     }
     let is_value = |text| matches!(number_reading(text, 0, language), Clause::Value { ref value, .. } if value.certain);
@@ -237,6 +239,19 @@ fn is_changed(answer: &str) -> bool {
     })
 }
 
+/// Whether a number is the day of a date: "13 de mayo", "13. Mai".
+fn is_day(answer: &str) -> bool {
+    let digits = answer.bytes().take_while(u8::is_ascii_digit).count();
+    let mut words = answer[digits..]
+        .split([' ', '.', ','])
+        .filter(|word| !word.is_empty());
+    let is_article = |word: &&str| matches!(*word, "de" | "di" | "of" | "st" | "nd" | "rd" | "th");
+    (1..=2).contains(&digits)
+        && words
+            .find(|word| !is_article(word))
+            .is_some_and(names_month)
+}
+
 /// Whether the words before the last number bound it or name another: "close to 6", "above 6",
 /// "everything but 6", "a number with 6 digits".
 fn is_bounded(answer: &str) -> bool {
@@ -298,7 +313,17 @@ fn is_bounded(answer: &str) -> bool {
         })
     });
     let after = answer[end + 1..].trim_start();
-    lead || word(answer, &["in", "within", "between", "among", "from"]).is_some()
+    lead || [
+        "in {",
+        "in [",
+        "in the set",
+        "in the range",
+        "in the interval",
+        "between ",
+        "among ",
+    ]
+    .iter()
+    .any(|words| answer.starts_with(words))
         || word(after, &["digits", "digit", "decimal", "decimals", "values"]).is_some()
 }
 
@@ -442,7 +467,9 @@ fn goes_on(text: &str) -> bool {
     is_number
         && (word(
             words,
-            &["times", "plus", "minus", "more", "less", "divided"],
+            &[
+                "times", "plus", "minus", "more", "less", "divided", "or", "and/or",
+            ],
         )
         .is_some()
             || joins && words.contains(|c: char| c.is_ascii_digit()) && !words.contains("between"))
