@@ -91,7 +91,7 @@ fn pieces(tokens: &[Lexeme]) -> Option<Vec<Piece>> {
             _ => return None,
         }
     }
-    Some(pieces)
+    (pieces.len() <= 4 * MOST).then_some(pieces)
 }
 
 fn ends_with_number(pieces: &[Piece]) -> bool {
