@@ -11,14 +11,18 @@ impl Comparer<'_> {
     pub(super) fn collections(&mut self, gold: &Expr, answer: &Expr) -> Option<Equality> {
         if let (
             Expr::Tuple {
-                open: '(', items, ..
+                open: '(',
+                close: ')',
+                items,
             },
             Expr::List { items: others, .. },
         )
         | (
             Expr::List { items: others, .. },
             Expr::Tuple {
-                open: '(', items, ..
+                open: '(',
+                close: ')',
+                items,
             },
         ) = (gold, answer)
             && items.len() == others.len()

@@ -147,6 +147,10 @@ pub(super) fn quantity_named(expr: &Expr) -> Option<&Expr> {
         Expr::Product(factors) => factors
             .iter()
             .any(|factor| matches!(factor, Expr::Number { .. })),
+        // A curve: `x/2 + y/3 = 1`, `(x - 1)^2 + y^2 = 9`.
+        Expr::Quotient(parts) => matches!(parts.1, Expr::Number { .. }),
+        Expr::Power(parts) => matches!(&parts.0, Expr::Sum(terms)
+            if terms.iter().any(|term| term.symbols().is_empty())),
         _ => false,
     });
     let is_zero = matches!(last, Expr::Number { value, .. } if value.is_zero());
