@@ -273,6 +273,10 @@ pub(crate) fn is_dress(name: &str) -> bool {
 
 /// The letter of a multiple-choice answer: `B`, `(B)`, `\text{(B)}`.
 pub(crate) fn choice_letter(gold: &str) -> Option<char> {
+    const LONGEST: usize = 80; // with its dress
+    if gold.len() > LONGEST || !gold.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return None;
+    }
     let inner = undressed(gold);
     let inner = inner.trim_matches(|c: char| matches!(c, '(' | ')' | '.' | ' ' | '$'));
     let mut letters = inner.chars();
