@@ -303,7 +303,7 @@ fn joined<'a>(text: &'a str, boxes: &[boxes::Boxed]) -> Option<Cow<'a, str>> {
         start = found.whole.start;
     }
     let content = |found: &boxes::Boxed| &text[found.content.clone()];
-    if first + 1 == boxes.len() {
+    if first > 0 && first + 1 == boxes.len() {
         first = first_part(text, boxes).unwrap_or(first);
     }
     if first + 1 == boxes.len() {

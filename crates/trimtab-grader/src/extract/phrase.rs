@@ -34,7 +34,7 @@ pub(super) fn find(text: &str, choice: bool) -> Option<Announced<'_>> {
     const MAX_NOUNS: usize = 64; // bounds the time
     let mut blocked = None;
     let mut claimed = None;
-    for noun in nouns(text).take(MAX_NOUNS) {
+    for noun in nouns(text, choice).take(MAX_NOUNS) {
         let (at, needs_value) = match link(text, &noun) {
             Link::Clause { at, needs_value } => (at, needs_value),
             Link::Before(at) => {

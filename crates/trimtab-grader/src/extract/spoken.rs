@@ -92,7 +92,8 @@ fn fitted(current: i64, value: i64, started: bool, joined: bool) -> Option<i64> 
     let fits = !started
         || current % 1000 == 0 && value < 1000
         || current % 100 == 0 && value < 100
-        || current % 10 == 0 && current % 100 >= 20 && value < 20
+        || current % 10 == 0 && current % 100 >= 20 && value < 10
+        || matches!(current % 100, 60 | 80) && value < 20
         || joined && current % 100 < 10 && value >= 20 && value < 100;
     fits.then_some(current + value)
 }

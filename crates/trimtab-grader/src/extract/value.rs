@@ -307,7 +307,8 @@ impl<'t> Reader<'t, '_> {
     fn ends_open(&self) -> bool {
         let last = self.sentence.pieces.last().map(|piece| piece.kind);
         let says = (0..self.sentence.pieces.len()).any(|at| self.sentence.tag(at).is_some());
-        says && self.is_last() && !matches!(last, Some(Kind::Sign('.' | '!' | '?' | '。' | '।' | '…')))
+        says && self.is_last()
+            && !matches!(last, Some(Kind::Sign('.' | '!' | '?' | '。' | '।' | '…')))
     }
 
     /// The value of a span.

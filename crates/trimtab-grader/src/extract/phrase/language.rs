@@ -53,19 +53,7 @@ const fn decimal_point(language: Language) -> Language {
 /// English first, then the others.
 pub(super) const LANGUAGES: &[Language] = &[
     decimal_point(language(
-        &[
-            "answer",
-            "ans",
-            "correct choice",
-            "correct option",
-            "right choice",
-            "right option",
-            "best choice",
-            "best option",
-            "correct alternative",
-            "\"choice\"",
-            "\"option\"",
-        ],
+        &["answer", "ans"],
         &["result", "solution"],
         &[
             "is",

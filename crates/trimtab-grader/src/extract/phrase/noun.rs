@@ -37,11 +37,25 @@ const MARKS: [&str; 6] = [
 ];
 const LABELS: [&str; 6] = ["a", "答", "ตอบ", "trả lời", "resp", "rep"];
 
-/// The nouns of a text, from its end to its start.
-pub(super) fn nouns(text: &str) -> impl Iterator<Item = Noun> {
+/// Nouns that announce the letter of a choice.
+const CHOICES: [&str; 9] = [
+    "correct choice",
+    "correct option",
+    "right choice",
+    "right option",
+    "best choice",
+    "best option",
+    "correct alternative",
+    "\"choice\"",
+    "\"option\"",
+];
+
+/// The nouns of a text, from its end to its start. `choice` says that the answer is the letter of a
+/// choice.
+pub(super) fn nouns(text: &str, choice: bool) -> impl Iterator<Item = Noun> {
     const MAX_BYTES: usize = 1 << 16; // bounds the time
     let bytes = text.as_bytes();
-    let known = &*KNOWN;
+    let known = if choice { &*KNOWN_OF_CHOICES } else { &*KNOWN };
     let start = bytes.len().saturating_sub(MAX_BYTES);
     (start..bytes.len()).rev().filter_map(move |at| {
         let candidates = &known[usize::from(bytes[at])];
@@ -62,7 +76,10 @@ struct Known {
 }
 
 /// The known nouns by the first bytes with which they may be written, the longest first.
-static KNOWN: LazyLock<Vec<Vec<Known>>> = LazyLock::new(|| {
+static KNOWN: LazyLock<Vec<Vec<Known>>> = LazyLock::new(|| known(&[]));
+static KNOWN_OF_CHOICES: LazyLock<Vec<Vec<Known>>> = LazyLock::new(|| known(&CHOICES));
+
+fn known(choices: &[&'static str]) -> Vec<Vec<Known>> {
     let mut known: Vec<Vec<Known>> = (0..256).map(|_| Vec::new()).collect();
     let mut add = |noun: &'static str, kind, language| {
         let first = noun.chars().next().map_or(' ', |first| first);
@@ -90,6 +107,9 @@ static KNOWN: LazyLock<Vec<Vec<Known>>> = LazyLock::new(|| {
             add(noun, Kind::Result, language);
         }
     }
+    for noun in choices {
+        add(noun, Kind::Answer, &LANGUAGES[0]);
+    }
     for mark in MARKS {
         add(mark, Kind::Mark, &LANGUAGES[0]);
     }
@@ -100,7 +120,7 @@ static KNOWN: LazyLock<Vec<Vec<Known>>> = LazyLock::new(|| {
         nouns.sort_by_key(|known| std::cmp::Reverse(known.noun.len()));
     }
     known
-});
+}
 
 impl Known {
     /// The noun at a position of a text, if it is there.

@@ -57,7 +57,8 @@ fn number_reading<'a>(answer: &'a str, end: usize, language: &Language) -> Claus
     {
         return value(Cow::Owned(plain));
     }
-    if date::parse(answer).is_some() || answer.starts_with(is_relation) {
+    let may_be_date = answer.contains('-') || answer.len() > 5 && answer.contains(' ');
+    if may_be_date && date::parse(answer).is_some() || answer.starts_with(is_relation) {
         return value(Cow::Borrowed(answer));
     }
     if is_changed(answer) || is_day(answer) {
