@@ -195,6 +195,13 @@ fn find_in(message: &str, rules: Rules, choice: bool) -> Option<Value<'_>> {
         }
         Boxes::Closed(mut boxes) => {
             boxes::drop_placeholders(message, &mut boxes);
+            while boxes.len() > 1
+                && boxes
+                    .last()
+                    .is_some_and(|last| doubt::of_other_box(message, &last.whole))
+            {
+                boxes.pop();
+            }
             let behind = boxes.last().map_or(message.len(), |last| last.whole.end);
             if let Some(value) = phrase::correction(&message[behind..], choice) {
                 return Some(value);

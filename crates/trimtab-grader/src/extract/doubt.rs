@@ -9,10 +9,25 @@ use crate::rules::{Rounding, Rules};
 /// Longest text beside an answer that is read, in bytes.
 const MAX_BYTES: usize = 160;
 
+/// Whether the words beside a box only say that it is not the answer.
+pub(super) fn of_other_box(text: &str, whole: &Range<usize>) -> bool {
+    let words = before(text, whole.start).trim_end_matches(is_delimiter);
+    let denied = ["not", "rather than", "instead of", "and not"]
+        .iter()
+        .any(|word| ends_with(words, word));
+    let after = after(text, whole.end).trim_start_matches(is_delimiter);
+    denied
+        || ["would be wrong", "is wrong", "is incorrect", "is not"]
+            .iter()
+            .any(|words| starts_with(after, words))
+}
+
 /// Whether the sentence around a box denies it, or its formula goes on: `not \boxed{5}`,
 /// `\boxed{5} is wrong`, `\sqrt{\boxed{5}}`.
 pub(super) fn of_box(text: &str, whole: &Range<usize>) -> bool {
-    const DENIED_BEFORE: [&str; 9] = [
+    const DENIED_BEFORE: [&str; 11] = [
+        "rather than",
+        "instead of",
         "not",
         "never",
         "n't",
@@ -49,8 +64,10 @@ pub(super) fn of_box(text: &str, whole: &Range<usize>) -> bool {
         "-", "−", "+", "/", "^", "\\cdot", "\\times", "\\div", "\\pm", "\\sqrt{", "\\frac{",
         "\\dfrac{", "^{",
     ];
-    let before = before(text, whole.start).trim_end();
-    let after = after(text, whole.end).trim_start();
+    let glued_before = before(text, whole.start);
+    let glued_after = after(text, whole.end);
+    let before = glued_before.trim_end();
+    let after = glued_after.trim_start();
     let words = before.trim_end_matches(is_delimiter);
     let denied = DENIED_BEFORE.iter().any(|word| ends_with(words, word))
         || DENIED_AFTER
@@ -62,7 +79,31 @@ pub(super) fn of_box(text: &str, whole: &Range<usize>) -> bool {
     let is_raised = ["^", "\\cdot", "\\times", "}{"]
         .iter()
         .any(|sign| after.starts_with(sign));
-    denied || is_operand || is_raised || of_condition(text, whole.start)
+    denied
+        || is_operand
+        || is_raised
+        || is_factor(glued_before, glued_after)
+        || after.starts_with('?')
+        || of_condition(text, whole.start)
+}
+
+/// Whether a number or an operator touches a box: `2\boxed{5}`, `\boxed{5}+1`, `\boxed{5}x`.
+fn is_factor(before: &str, after: &str) -> bool {
+    let mut next = after.chars();
+    let (first, second) = (next.next(), next.next());
+    let letter = |c: Option<char>| c.is_some_and(char::is_alphabetic);
+    let operates = match first {
+        Some('+' | '/' | '!' | '*') => second.is_some_and(|c| c != ' ' && c != '*'),
+        Some('.') => second.is_some_and(|c| c.is_ascii_digit()),
+        Some('x' | 'y' | 'z' | 'n' | 'k' | 'a' | 'b' | 't') => !letter(second),
+        Some('\\') => ["\\sqrt", "\\pi"]
+            .iter()
+            .any(|factor| after.starts_with(factor)),
+        _ => false,
+    };
+    operates
+        || after.starts_with('!')
+        || before.ends_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '−'))
 }
 
 /// Whether what stands at a position is the answer of one case only: "If it rains, 3; otherwise,
@@ -145,7 +186,9 @@ pub(super) fn of_claim(text: &str, noun: usize) -> bool {
 
 /// Whether an announced clause bounds, doubts or takes back its value, or gives another one too.
 pub(super) fn of_clause(clause: &str) -> bool {
-    const BOUNDS: [&str; 8] = [
+    const BOUNDS: [&str; 10] = [
+        "unlikely",
+        "improbable",
         "at least",
         "at most",
         "no more than",
@@ -155,7 +198,12 @@ pub(super) fn of_clause(clause: &str) -> bool {
         "somewhere",
         "between",
     ];
-    const DOUBTS: [&str; 14] = [
+    const DOUBTS: [&str; 19] = [
+        "this is wrong",
+        "that is wrong",
+        "this is incorrect",
+        "made a mistake",
+        "(wrong",
         "unless",
         "which is wrong",
         "which is incorrect",

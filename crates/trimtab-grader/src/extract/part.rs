@@ -41,12 +41,12 @@ impl Sentence<'_, '_> {
         let mut at = self.signs(at);
         loop {
             let mut next = part;
+            next.operators += usize::from(part.operands > 0);
             let Some(end) = self.operand(at, depth, &mut next) else {
                 // An operator without an operand after it is no operator.
                 return (part.operands > 0).then_some(part);
             };
             part = next;
-            part.operators += usize::from(part.operands > 0);
             part.operands += 1;
             part.end = self.suffixes(end, depth, &mut part);
             part.bare = end.max(part.bare);

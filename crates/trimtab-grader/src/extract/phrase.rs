@@ -43,6 +43,9 @@ pub(super) fn find(text: &str, choice: bool) -> Option<Announced<'_>> {
                 }
                 continue;
             }
+            Link::Beside(range) => {
+                return Some(Announced::Answer(announced(Cow::Borrowed(&text[range]))));
+            }
             Link::Question(end) => {
                 blocked = blocked.max(Some(end));
                 continue;
@@ -68,6 +71,7 @@ pub(super) fn find(text: &str, choice: bool) -> Option<Announced<'_>> {
                     || doubt::of_condition(text, noun.start)
                     || is_hypothetical(&text[noun.end..at], &text[at..])
                     || rest.trim_start_matches('*').starts_with('?')
+                    || text[at..at + end].trim_end().ends_with('?')
                     || !choice
                         && doubt::of_alternative(&value.text, behind(&text[at..], &value, end));
                 let value = Value {

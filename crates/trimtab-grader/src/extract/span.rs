@@ -276,6 +276,9 @@ impl Sentence<'_, '_> {
             };
             item.relation = false;
             part = self.relations(&mut item, part);
+            if self.is_ruled_out_at(item.end) {
+                break;
+            }
             if part.unclear || item.relation != span.relation || part.names && !last.names {
                 break;
             }
@@ -298,6 +301,30 @@ impl Sentence<'_, '_> {
             span.bare = bare;
         }
         compound
+    }
+
+    /// Whether the words at the piece rule out the value before them: "is impossible", "fails".
+    pub(super) fn is_ruled_out_at(&self, at: usize) -> bool {
+        match self.word(at) {
+            "fails" | "fail" => true,
+            "does" | "do" => self.tag(at + 1) == Some(Tag::Not),
+            "doesn't" | "don't" | "cannot" | "can't" => true,
+            _ if self.tag(at) == Some(Tag::Copula) => matches!(
+                self.word(at + 1),
+                "not"
+                    | "impossible"
+                    | "extraneous"
+                    | "rejected"
+                    | "excluded"
+                    | "invalid"
+                    | "wrong"
+                    | "incorrect"
+                    | "discarded"
+                    | "inadmissible"
+                    | "spurious"
+            ),
+            _ => false,
+        }
     }
 
     /// Whether the word is "and" in another language, and not a variable.
@@ -344,8 +371,22 @@ impl Sentence<'_, '_> {
             }
             _ => 0,
         };
-        // "x = 13 January"
-        if self.tag(at) == Some(Tag::Month) {
+        // "10.txt"
+        let file = self.sign(at) == Some('.')
+            && self.glued(at)
+            && self.glued(at + 1)
+            && self
+                .word(at + 1)
+                .starts_with(|c: char| c.is_ascii_lowercase());
+        if file {
+            span.form = SpanForm::Label;
+            span.end = at + 2;
+            return;
+        }
+        // "x = 13 January", "10 (base 2)", "45 hundredths"
+        let based = self.sign(at) == Some('(') && matches!(self.word(at + 1), "base" | "mod");
+        let part = matches!(self.word(at), "hundredths" | "thousandths");
+        if based || part || self.tag(at) == Some(Tag::Month) {
             span.form = SpanForm::Unclear;
             return;
         }
@@ -372,7 +413,7 @@ impl Sentence<'_, '_> {
         }
     }
 
-    fn speaks_of(&self, words: &[&str]) -> bool {
+    pub(super) fn speaks_of(&self, words: &[&str]) -> bool {
         (0..self.pieces.len()).any(|at| {
             words
                 .iter()

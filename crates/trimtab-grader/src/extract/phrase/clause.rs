@@ -206,7 +206,7 @@ fn quoted<'a>(opening: &str, text: &'a str) -> Option<&'a str> {
 
 /// The first sentence of a line.
 fn sentence(line: &str) -> &str {
-    const STOPS: [&str; 25] = [
+    const STOPS: [&str; 24] = [
         "? ",
         ", where ",
         ", given ",
@@ -214,7 +214,6 @@ fn sentence(line: &str) -> &str {
         ", although ",
         "。",
         "! ",
-        "; ",
         "；",
         "।",
         " because ",
@@ -235,8 +234,21 @@ fn sentence(line: &str) -> &str {
     ];
     // Formulas, which may contain full stops, have been handled before.
     let stops = STOPS.iter().filter_map(|stop| line.find(stop));
-    let end = stops.chain(full_stop(line)).chain(remark(line)).min();
+    let end = stops
+        .chain(semicolon(line))
+        .chain(full_stop(line))
+        .chain(remark(line))
+        .min();
     &line[..end.unwrap_or(line.len())]
+}
+
+/// The semicolon that ends the first part of a sentence: not that of "2; 5".
+fn semicolon(line: &str) -> Option<usize> {
+    let at = line.find("; ")?;
+    let rest = &line[at + 2..];
+    let lists = rest.starts_with(|c: char| c.is_ascii_digit() || c == '-')
+        && !rest.contains(|c: char| c.is_alphabetic() || "=+*/".contains(c));
+    (!lists).then_some(at)
 }
 
 /// The full stop that ends the first sentence of a line: not that of "i.e." or of "C. 14".
@@ -249,7 +261,8 @@ fn full_stop(line: &str) -> Option<usize> {
         !label
             && !date
             && ![
-                "i.e", "e.g", "approx", "ca", "resp", "vs", "cf", "No", "Mr", "Mrs", "Dr", "Rp",
+                "i.e", "e.g", "approx", "ca", "resp", "vs", "cf", "No", "Rs", "Mr", "Mrs", "Dr",
+                "Rp",
             ]
             .contains(&word)
     })

@@ -114,7 +114,9 @@ fn sentence_value(answer: &str) -> Option<Value<'_>> {
 /// The value of words that say it twice: "7/12, i.e. about 0.58", "3/5, or 0.6", "13 (thirteen)",
 /// "3 more than 5, that is 8".
 fn restated<'a>(answer: &'a str, language: &Language) -> Option<Value<'a>> {
-    const LINKS: [&str; 12] = [
+    const LINKS: [&str; 14] = [
+        ": ",
+        ", ",
         " (",
         ", i.e.",
         " i.e.",
@@ -172,6 +174,11 @@ fn restated<'a>(answer: &'a str, language: &Language) -> Option<Value<'a>> {
     }
     let same = || check(left, right, &Rules::DEFAULT).is_correct();
     match link {
+        ": " => read(left).filter(|value| value.certain && same()),
+        ", " => {
+            let remark = is_remark(after);
+            read(left).filter(|value| value.certain && remark)
+        }
         " — " => {
             let remark = after.starts_with(char::is_alphabetic);
             read(left).filter(|value| value.certain && remark)
@@ -184,6 +191,16 @@ fn restated<'a>(answer: &'a str, language: &Language) -> Option<Value<'a>> {
         _ if is_value(left) => read(left),
         _ => read(right).filter(|value| value.certain),
     }
+}
+
+/// Whether words after a comma say nothing about the value before it: "QED", "see [2]".
+fn is_remark(words: &str) -> bool {
+    let plain = words
+        .chars()
+        .all(|c| c.is_alphabetic() || matches!(c, ' ' | '\''));
+    word(words, &["see"]).is_some()
+        || words.starts_with('"')
+        || plain && words.chars().count() > 2 && vocabulary::spoken(words).is_none()
 }
 
 /// Longest words that are read as a restatement, in bytes.
@@ -220,6 +237,9 @@ fn is_changed(answer: &str) -> bool {
         "or more",
         "or less",
         "or fewer",
+        "short of",
+        "away from",
+        "shy of",
         "and above",
         "and up",
     ];
@@ -345,6 +365,7 @@ fn is_tex(text: &str) -> bool {
 /// A plain number with a unit or other words after it: "9 years old". A known unit stays.
 fn measured(text: &str) -> Option<Cow<'_, str>> {
     let (number, words) = text.split_once(' ')?;
+    let words = words.strip_prefix("US ").unwrap_or(words);
     let is_plain = number.starts_with(|c: char| c.is_ascii_digit())
         && number.ends_with(|c: char| c.is_ascii_digit())
         && number
@@ -458,11 +479,16 @@ fn goes_on_with_unit(words: &str) -> bool {
 
 /// Whether a number goes on with a word that makes it another, or with a second number.
 fn goes_on(text: &str) -> bool {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let signs = text[digits..].trim_start_matches(|c: char| c.is_ascii_punctuation() || c == ' ');
+    if digits > 0 && signs.len() + 1 < text[digits..].len() && signs.starts_with(char::is_numeric) {
+        return true; // "6 +/- 1", "6 ... 7"
+    }
     let Some((number, words)) = text.split_once(' ') else {
         return false;
     };
     let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
-    let joins = [" and ", " plus ", " minus ", " each "]
+    let joins = [" and ", " plus ", " minus ", " each ", " or "]
         .iter()
         .any(|word| words.contains(word));
     is_number
