@@ -350,9 +350,9 @@ fn joins(between: &str) -> bool {
     let mut rest = between.trim();
     let mut joined = false;
     while !rest.is_empty() {
-        const IGNORED: [&str; 12] = [
+        const IGNORED: [&str; 13] = [
             "$", "\\)", "\\(", "\\]", "\\[", "\\quad", "\\qquad", "\\ ", "\\,", "\\;", "}",
-            "\\text{",
+            "\\text{", "\\",
         ];
         const SEPARATORS: [&str; 5] = [",", ";", "and", "or", "&"];
         let strip = |pieces: &[&str]| pieces.iter().find_map(|piece| rest.strip_prefix(piece));

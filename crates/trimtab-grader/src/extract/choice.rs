@@ -383,7 +383,11 @@ fn is_joint(between: &str) -> bool {
             .all(|word| {
                 matches!(
                     word,
-                    "" | "and"
+                    "" | "\\text"
+                        | "\\textbf"
+                        | "\\mathbf"
+                        | "\\mathrm"
+                        | "and"
                         | "or"
                         | "nor"
                         | "et"

@@ -255,7 +255,8 @@ pub(super) fn of_alternative(answer: &str, rest: &str) -> bool {
         rounding: Rounding::Gold,
         ..Rules::DEFAULT
     };
-    is_formula(other) && !check(other, answer, &rules).is_correct()
+    let letter = other.len() == 1 && other.starts_with(|c: char| c.is_ascii_alphabetic());
+    (letter || is_formula(other)) && !check(other, answer, &rules).is_correct()
 }
 
 /// The line before a position, up to the end of the sentence before.

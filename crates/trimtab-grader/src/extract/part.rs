@@ -316,7 +316,11 @@ impl Sentence<'_, '_> {
                 if !piece.spaced && !glued_after {
                     return None;
                 }
-                part.range |= !piece.spaced && self.is_number(at - 1) && self.is_number(at + 1);
+                // "3-5", but not "1-2√2"
+                let goes_on = self.glued(at + 2)
+                    && matches!(self.sign(at + 2), Some('√' | '^' | '*' | '/' | '('));
+                part.range |=
+                    !piece.spaced && self.is_number(at - 1) && self.is_number(at + 1) && !goes_on;
                 Some(at + 1)
             }
             Kind::Sign(':') => (piece.spaced != glued_after).then_some(at + 1),
@@ -357,9 +361,33 @@ impl Sentence<'_, '_> {
 
 /// Whether a word is one of the most common English ones.
 fn is_english(word: &str) -> bool {
-    const WORDS: [&str; 20] = [
-        "the", "is", "are", "was", "were", "of", "he", "she", "it", "they", "to", "and", "so",
-        "has", "have", "had", "there", "that", "cost", "costs",
+    const WORDS: [&str; 26] = [
+        "thus",
+        "hence",
+        "therefore",
+        "we",
+        "total",
+        "which",
+        "the",
+        "is",
+        "are",
+        "was",
+        "were",
+        "of",
+        "he",
+        "she",
+        "it",
+        "they",
+        "to",
+        "and",
+        "so",
+        "has",
+        "have",
+        "had",
+        "there",
+        "that",
+        "cost",
+        "costs",
     ];
     WORDS.iter().any(|known| known.eq_ignore_ascii_case(word))
 }

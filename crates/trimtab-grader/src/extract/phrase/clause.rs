@@ -93,10 +93,13 @@ pub(super) fn read<'a>(text: &'a str, language: &Language, choice: bool) -> Clau
 /// The formula that follows fillers at the start of a text: "simply", and a formula on the next
 /// line.
 fn before_formula(text: &str) -> &str {
-    let rest = without_fillers(text).trim_start();
-    let opens = ["$", "\\(", "\\[", "\\begin{"]
-        .iter()
-        .any(|opener| rest.starts_with(opener));
+    let rest = without_fillers(text);
+    let next_line = rest.starts_with('\n');
+    let rest = rest.trim_start();
+    let opens = next_line
+        || ["$", "\\(", "\\[", "\\begin{"]
+            .iter()
+            .any(|opener| rest.starts_with(opener));
     if opens { rest } else { text }
 }
 
@@ -314,7 +317,8 @@ fn denial<'a>(text: &'a str, language: &Language) -> Denial<'a> {
     };
     let before = text[..at].trim_matches(|c: char| c.is_whitespace() || matches!(c, '(' | ','));
     let after = &text[at + length..];
-    let has_value = before.contains(|c: char| c.is_numeric() || c == '$' || c.is_uppercase());
+    let has_value = before.contains(|c: char| c.is_numeric() || c == '$' || c.is_uppercase())
+        || is_formula(before);
     if language.verb_last && has_value {
         let after = after.trim();
         return if after.contains(|c: char| c.is_numeric() || c.is_ascii_uppercase()) {

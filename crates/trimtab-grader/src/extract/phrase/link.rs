@@ -82,7 +82,7 @@ fn separator(rest: &str) -> Option<usize> {
     }
     // A dash, not a minus sign or a hyphen.
     let after_dash = after_markup.strip_prefix(['-', '–', '—'])?;
-    let spaced = after_markup.len() < rest.len() && after_dash.starts_with(' ');
+    let spaced = after_markup.len() < rest.len() && after_dash.starts_with([' ', '\u{a0}']);
     spaced.then_some(rest.len() - after_dash.len())
 }
 
