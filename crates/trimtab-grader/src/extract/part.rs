@@ -317,8 +317,8 @@ impl Sentence<'_, '_> {
                     return None;
                 }
                 // "3-5", but not "1-2√2"
-                let goes_on = self.glued(at + 2)
-                    && matches!(self.sign(at + 2), Some('√' | '^' | '*' | '/' | '('));
+                let goes_on =
+                    self.glued(at + 2) && matches!(self.sign(at + 2), Some('√' | '^' | '*' | '('));
                 part.range |=
                     !piece.spaced && self.is_number(at - 1) && self.is_number(at + 1) && !goes_on;
                 Some(at + 1)
@@ -361,12 +361,11 @@ impl Sentence<'_, '_> {
 
 /// Whether a word is one of the most common English ones.
 fn is_english(word: &str) -> bool {
-    const WORDS: [&str; 26] = [
+    const WORDS: [&str; 25] = [
         "thus",
         "hence",
         "therefore",
         "we",
-        "total",
         "which",
         "the",
         "is",
