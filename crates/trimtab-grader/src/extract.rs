@@ -5,6 +5,7 @@ mod choice;
 mod digits;
 mod doubt;
 mod formula;
+mod labelled;
 mod message;
 mod part;
 mod phrase;
@@ -26,6 +27,7 @@ use std::ops::Range;
 use self::boxes::Boxes;
 pub use self::boxes::last_boxed;
 use self::choice::Pick;
+pub(crate) use self::labelled::labelled_boxes;
 use self::message::final_message;
 use self::phrase::Announced;
 use self::value::Value;
@@ -310,35 +312,11 @@ fn joined<'a>(text: &'a str, boxes: &[boxes::Boxed]) -> Option<Cow<'a, str>> {
         start = found.whole.start;
     }
     let content = |found: &boxes::Boxed| &text[found.content.clone()];
-    if first > 0 && first + 1 == boxes.len() {
-        first = first_part(text, boxes).unwrap_or(first);
-    }
     if first + 1 == boxes.len() {
         return Some(Cow::Borrowed(content(last)));
     }
     let contents: Vec<&str> = boxes[first..].iter().map(content).collect();
     Some(Cow::Owned(contents.join(", ")))
-}
-
-/// The first of several boxes of which each answers the next part of a problem: `(a) \boxed{7}`,
-/// `(b) \boxed{8}`.
-fn first_part(text: &str, boxes: &[boxes::Boxed]) -> Option<usize> {
-    let mut wanted = None;
-    for index in (0..boxes.len()).rev() {
-        let start = index
-            .checked_sub(1)
-            .map_or(0, |before| boxes[before].whole.end);
-        let before = text.get(start..boxes[index].whole.start)?;
-        let part = boxes::part(before)?;
-        if wanted.is_some_and(|wanted| part != wanted) {
-            return None;
-        }
-        if part == 1 {
-            return Some(index);
-        }
-        wanted = Some(part - 1);
-    }
-    None
 }
 
 /// Whether the text between two formulas makes them one list: only a comma, "and" or "or".

@@ -3,8 +3,9 @@
 use crate::answer::{MAX_BYTES, normalized, unwrapped};
 use crate::clean::clean;
 use crate::equality::{Equality, compare};
-use crate::extract::{AnswerSource, extract, extract_words, gold_answer, said};
+use crate::extract::{AnswerSource, extract, extract_words, gold_answer, labelled_boxes, said};
 use crate::identity::same_text;
+use crate::lead::{is_approximate, with_remark, without_lead};
 use crate::prose::choice_letter;
 use crate::reading;
 use crate::rule::Rule;
@@ -30,23 +31,33 @@ use crate::vocabulary;
 pub fn grade(gold: &str, text: &str, rules: &Rules) -> Grade {
     let choice = choice_letter(&gold_answer(gold));
     let choice = choice.is_some() || rules.expected == Expected::Choice;
-    let found = extract(text, *rules, choice);
-    let announced = found
-        .as_ref()
-        .is_some_and(|found| !found.source.is_fallback());
-    if !announced
-        && !choice
-        && rules.fallback
-        && !rules.boxed_only
-        && is_plain_words(gold)
-        && let Some(words) = extract_words(text)
-    {
-        return Grade {
-            source: Some(AnswerSource::Words),
-            ..grade_answer(gold, &words, rules)
-        };
+    let grade = grade_found(gold, text, *rules, choice);
+    if grade.verdict.is_correct() || rules.boxed_only {
+        return grade;
     }
-    let Some(found) = found else {
+    match grade.source {
+        Some(AnswerSource::Box) => match box_otherwise(gold, text, &grade, rules, choice) {
+            Some(other) if other.verdict.is_correct() => other,
+            _ => grade,
+        },
+        None | Some(AnswerSource::Formula | AnswerSource::Number)
+            if rules.fallback && !choice && is_plain_words(gold) =>
+        {
+            match extract_words(text) {
+                Some(words) => Grade {
+                    source: Some(AnswerSource::Words),
+                    ..grade_answer(gold, &words, rules)
+                },
+                None => grade,
+            }
+        }
+        _ => grade,
+    }
+}
+
+/// Checks the answer that is found in the text.
+fn grade_found(gold: &str, text: &str, rules: Rules, choice: bool) -> Grade {
+    let Some(found) = extract(text, rules, choice) else {
         return Grade {
             verdict: Verdict::Wrong,
             because: vec![Rule::NoAnswer],
@@ -64,20 +75,39 @@ pub fn grade(gold: &str, text: &str, rules: &Rules) -> Grade {
             span: found.span,
         };
     }
-    let grade = grade_answer(gold, &found.answer, rules);
-    let said = match found.source {
-        AnswerSource::Box if !grade.verdict.is_correct() && !choice => said(&found.answer),
-        _ => None,
-    };
-    let grade = match said.map(|said| grade_answer(gold, &said, rules)) {
-        Some(said) if said.verdict.is_correct() => said,
-        _ => grade,
-    };
     Grade {
         source: Some(found.source),
         span: found.span,
-        ..grade
+        ..grade_answer(gold, &found.answer, &rules)
     }
+}
+
+/// Another reading of boxes: those of labelled parts as one list in its order, or what the words
+/// in the last box say.
+fn box_otherwise(
+    gold: &str,
+    text: &str,
+    grade: &Grade,
+    rules: &Rules,
+    choice: bool,
+) -> Option<Grade> {
+    if matches!(grade.verdict, Verdict::Undecided(Reason::UnclearValue)) {
+        return None;
+    }
+    let other = if let Some(parts) = labelled_boxes(text) {
+        let ordered = Rules {
+            any_order: false,
+            ..*rules
+        };
+        grade_answer(gold, &parts, &ordered)
+    } else {
+        let content = grade.extracted.as_deref().filter(|_| !choice)?;
+        grade_answer(gold, &said(content)?, rules)
+    };
+    Some(Grade {
+        source: grade.source,
+        ..other
+    })
 }
 
 /// Whether a gold answer is one or a few words, and no value: `\text{odd}`, `False`.
@@ -89,7 +119,7 @@ fn is_plain_words(gold: &str) -> bool {
         .and_then(|inner| inner.strip_suffix('}'))
         .unwrap_or(inner);
     inner.len() <= MAX_BYTES
-        && inner.bytes().filter(u8::is_ascii_lowercase).count() > 1
+        && inner.bytes().any(|byte| byte.is_ascii_lowercase())
         && inner
             .chars()
             .all(|c| c.is_alphabetic() || matches!(c, ' ' | '-'))
@@ -189,7 +219,11 @@ fn judge(gold: &str, answer: &str, rules: Rules, because: &mut Vec<Rule>) -> Ver
         because.clear();
         equality = compare(inner_gold, inner_answer, rules, because);
     }
-    if equality != Equality::Equal && equals_otherwise(inner_gold, inner_answer, rules, because) {
+    if equality != Equality::Equal
+        && let Some(rules) = equal_in_other_words(inner_gold, inner_answer, rules)
+            .or_else(|| equal_without_labels(inner_gold, inner_answer, rules))
+    {
+        *because = rules;
         return Verdict::Correct;
     }
     match equality {
@@ -199,19 +233,37 @@ fn judge(gold: &str, answer: &str, rules: Rules, because: &mut Vec<Rule>) -> Ver
     }
 }
 
-/// Whether another reading of the two answers makes them equal.
-fn equals_otherwise(gold: &str, answer: &str, rules: Rules, because: &mut Vec<Rule>) -> bool {
+/// The rules by which two answers are equal without the words before them, or without remarks that
+/// repeat them. `None` if they are not.
+fn equal_in_other_words(gold: &str, answer: &str, rules: Rules) -> Option<Vec<Rule>> {
+    let equal = |gold: &str, answer: &str| {
+        let mut because = Vec::new();
+        (compare(gold, answer, rules, &mut because) == Equality::Equal).then_some(because)
+    };
+    let (short_gold, short_answer) = (without_lead(gold), without_lead(answer));
+    if short_gold.len() < gold.len() || short_answer.len() < answer.len() {
+        return equal(short_gold, short_answer);
+    }
+    let repeats = |value: &str, remark: &str| {
+        equal(value, remark).is_some() || is_approximate(remark) && equal(remark, value).is_some()
+    };
+    if let Some((value, remark)) = with_remark(answer) {
+        return equal(gold, value).filter(|_| repeats(gold, remark));
+    }
+    let (value, remark) = with_remark(gold)?;
+    equal(value, answer).filter(|_| repeats(value, remark))
+}
+
+/// The rules by which two answers are equal without the labels of choices, or as the result behind
+/// an integral. `None` if they are not.
+fn equal_without_labels(gold: &str, answer: &str, rules: Rules) -> Option<Vec<Rule>> {
     let readings = [
         reading::without_label(gold, answer),
         reading::result(answer).map(|result| (gold, result)),
     ];
-    readings.into_iter().flatten().any(|(gold, answer)| {
-        let mut reasons = Vec::new();
-        let equal = compare(gold, answer, rules, &mut reasons) == Equality::Equal;
-        if equal {
-            *because = reasons;
-        }
-        equal
+    readings.into_iter().flatten().find_map(|(gold, answer)| {
+        let mut because = Vec::new();
+        (compare(gold, answer, rules, &mut because) == Equality::Equal).then_some(because)
     })
 }
 

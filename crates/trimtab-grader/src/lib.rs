@@ -40,6 +40,7 @@ mod answer;
 mod date;
 mod expr;
 mod identity;
+mod lead;
 mod lex;
 mod number;
 mod numeral;

@@ -44,7 +44,8 @@ pub(crate) fn prose(tokens: &[Lexeme]) -> Option<Prose> {
             Token::Op('∧') => letters.push_str("and"),
             Token::Op('∨') => letters.push_str("or"),
             Token::Op('∈') => letters.push_str("in"),
-            Token::Op(',') => letters.push(','),
+            Token::Op(',') if at + 1 < tokens.len() => letters.push(','),
+            Token::Op('&' | '⏎' | ',') => {}
             // A sign belongs to its number, and a colon may be that of a time.
             Token::Op(sign @ ('-' | '\'')) if number_behind => letters.push(sign),
             Token::Op('-') if at == 0 && tokens.get(1).is_some_and(|next| !next.spaced) => {
@@ -81,27 +82,146 @@ fn push_words(letters: &mut String, words: &str, keep_case: bool) {
     }
 }
 
-/// Whether an answer says that there is no solution: `no solutions`, `\emptyset`, `\{\}`.
+/// Whether an answer says that there is no solution: `no solutions`, `none`, `\emptyset`, `\{\}`.
 pub(crate) fn means_nothing(tokens: &[Lexeme]) -> bool {
-    const WORDS: [&str; 12] = [
-        "nosolution",
-        "nosolutions",
-        "norealsolution",
-        "norealsolutions",
-        "therearenosolutions",
-        "thereisnosolution",
-        "therearenorealsolutions",
-        "nosolutionexists",
-        "nosolutionsexist",
-        "emptyset",
-        "theemptyset",
-        "nullset",
-    ];
     match tokens {
-        [lexeme] if lexeme.token == Token::Op('∅') => true,
-        [open, close] if open.token == Token::Op('⦃') && close.token == Token::Op('⦄') => true,
-        _ => prose(tokens).is_some_and(|prose| WORDS.contains(&prose.letters.as_str())),
+        [lexeme] if lexeme.token == Token::Op('∅') => return true,
+        [
+            Lexeme {
+                token: Token::Symbol(_),
+                ..
+            },
+            inside,
+            lexeme,
+        ] if inside.token == Token::Op('∈') && lexeme.token == Token::Op('∅') => {
+            return true;
+        }
+        [open, close] if open.token == Token::Op('⦃') && close.token == Token::Op('⦄') => {
+            return true;
+        }
+        _ => {}
     }
+    let has_word = tokens
+        .iter()
+        .any(|lexeme| matches!(lexeme.token, Token::Word(_) | Token::Text(_)));
+    has_word && prose(tokens).is_some_and(|prose| says_none(&prose.letters))
+}
+
+/// Whether words without blanks between them say that nothing exists.
+fn says_none(letters: &str) -> bool {
+    const STARTS: [&str; 6] = [
+        "thereare",
+        "thereis",
+        "theequationhas",
+        "ithas",
+        "has",
+        "the",
+    ];
+    const NOTHING: [&str; 3] = ["emptyset", "nullset", "none"];
+    const KINDS: [&str; 4] = ["real", "such", "possible", "valid"];
+    const NOUNS: [&str; 5] = ["solution", "root", "value", "number", "zero"];
+    let after = |text: &'_ str, starts: &[&str]| -> usize {
+        let found = starts.iter().find(|start| text.starts_with(**start));
+        found.map_or(0, |start| start.len())
+    };
+    let rest = &letters[after(letters, &STARTS)..];
+    if NOTHING.contains(&rest) {
+        return true;
+    }
+    let Some(mut rest) = rest.strip_prefix("no") else {
+        return false;
+    };
+    for words in [&KINDS[..], &KINDS[..], &NOUNS[..]] {
+        let length = after(rest, words);
+        if length == 0 && words.len() == NOUNS.len() {
+            return false;
+        }
+        rest = &rest[length..];
+    }
+    let rest = rest.strip_prefix('s').unwrap_or(rest);
+    matches!(rest, "" | "exist" | "exists")
+}
+
+/// The value of a Roman numeral of two and more letters: `XIV`.
+pub(crate) fn roman(tokens: &[Lexeme]) -> Option<i64> {
+    const LONGEST: usize = 15;
+    const PARTS: [(&str, i64); 13] = [
+        ("M", 1000),
+        ("CM", 900),
+        ("D", 500),
+        ("CD", 400),
+        ("C", 100),
+        ("XC", 90),
+        ("L", 50),
+        ("XL", 40),
+        ("X", 10),
+        ("IX", 9),
+        ("V", 5),
+        ("IV", 4),
+        ("I", 1),
+    ];
+    let mut letters = String::new();
+    for (at, lexeme) in tokens.iter().enumerate() {
+        match lexeme.token {
+            Token::Symbol(letter) if at == 0 || !lexeme.spaced => letters.push_str(letter),
+            Token::Word(word) | Token::Text(word) if tokens.len() == 1 => letters.push_str(word),
+            _ => return None,
+        }
+        if letters.len() > LONGEST {
+            return None;
+        }
+    }
+    let (mut rest, mut value, mut spelled) = (letters.as_str(), 0, 0);
+    for (part, size) in PARTS {
+        let most = if part.len() == 2 || matches!(part, "D" | "L" | "V") {
+            1
+        } else {
+            3
+        };
+        for _ in 0..most {
+            let Some(left) = rest.strip_prefix(part) else {
+                break;
+            };
+            rest = left;
+            value += size;
+            spelled += part.len();
+        }
+    }
+    // Not "IVI" or "IXV".
+    let canonical = spelled == letters.len() && digits_of_roman(value) == letters.len();
+    (letters.len() > 1 && canonical).then_some(value)
+}
+
+/// The value of a number in the words of another language than English.
+pub(crate) fn number_elsewhere(tokens: &[Lexeme]) -> Option<i64> {
+    const LONGEST: usize = 12;
+    if tokens.len() > LONGEST {
+        return None;
+    }
+    let mut words = String::new();
+    for lexeme in tokens {
+        if lexeme.spaced && !words.is_empty() {
+            words.push(' ');
+        }
+        match lexeme.token {
+            Token::Word(word) | Token::Text(word) | Token::Symbol(word) => words.push_str(word),
+            Token::Op('-') => words.push(' '),
+            Token::Op('{' | '}') => {}
+            _ => return None,
+        }
+    }
+    vocabulary::spoken_elsewhere(&words.to_lowercase())
+}
+
+/// The number of letters of the Roman numeral of a value.
+fn digits_of_roman(value: i64) -> usize {
+    const LETTERS: [usize; 10] = [0, 1, 2, 3, 2, 1, 2, 3, 4, 2];
+    let (mut rest, mut letters) = (value, 0);
+    while rest > 0 {
+        letters += LETTERS[(rest % 10) as usize];
+        rest /= 10;
+    }
+    letters
 }
 
 /// Whether an answer consists of plain words, none of which is a number word.
@@ -153,26 +273,59 @@ pub(crate) fn is_dress(name: &str) -> bool {
 /// The letter of a multiple-choice answer: `B`, `(B)`, `\text{(B)}`.
 pub(crate) fn choice_letter(gold: &str) -> Option<char> {
     let inner = undressed(gold);
-    let inner = inner.trim_matches(|c: char| matches!(c, '(' | ')' | '.' | ' '));
+    let inner = inner.trim_matches(|c: char| matches!(c, '(' | ')' | '.' | ' ' | '$'));
     let mut letters = inner.chars();
     letters
         .next()
         .filter(|letter| letter.is_ascii_uppercase() && letters.next().is_none())
 }
 
+/// The letter of `A)` or `(A)` in any dress.
+pub(crate) fn marked_letter(tokens: &[Lexeme]) -> Option<char> {
+    let mut signs = tokens.iter().map(|lexeme| lexeme.token).filter(|token| {
+        !matches!(
+            token,
+            Token::Op('{' | '}' | '&' | '⏎') | Token::Begin(_) | Token::Construct("end")
+        )
+    });
+    let mut first = signs.next()?;
+    if first == Token::Op('(') {
+        first = signs.next()?;
+    }
+    let (Token::Symbol(letter) | Token::Text(letter)) = first else {
+        return None;
+    };
+    let closed = signs.next() == Some(Token::Op(')')) && signs.next().is_none();
+    let letter = letter
+        .chars()
+        .next()
+        .filter(|_| letter.len() == 1 && closed)?;
+    Some(letter.to_ascii_uppercase())
+}
+
 /// Whether an answer starts with the letter of a choice.
 pub(crate) fn starts_with_choice(answer: &str) -> bool {
-    picks_choice('A', answer).is_some()
+    picks_choice('A', false, answer).is_some()
 }
 
 /// Whether the answer picks `letter`: it starts with a letter, and the text of the choice may
 /// follow. `None` if it does not start with the letter of a choice.
-pub(crate) fn picks_choice(letter: char, answer: &str) -> Option<Equality> {
-    let answer = undressed(answer).trim_start_matches(['(', ' ']);
-    let answer = undressed(answer).trim_start_matches('(');
+///
+/// A small letter counts in brackets, or if the gold answer is `marked` by them.
+pub(crate) fn picks_choice(letter: char, marked: bool, answer: &str) -> Option<Equality> {
+    let answer = undressed(without_label(undressed(answer)));
+    let bracketed = answer.starts_with('(');
+    let answer = undressed(answer.trim_start_matches(['(', ' '])).trim_start_matches('(');
     let mut characters = answer.chars();
-    let first = characters.next().filter(char::is_ascii_uppercase)?;
+    let first = characters.next().filter(char::is_ascii_alphabetic)?;
     let rest = characters.as_str();
+    let first = if first.is_ascii_lowercase() {
+        // "(b)" and "b)" are choices, "b" may be a variable.
+        let chosen = rest == ")" || bracketed && rest.starts_with(')') || marked && rest.is_empty();
+        chosen.then_some(first.to_ascii_uppercase())?
+    } else {
+        first
+    };
     if offers_another(rest) {
         return None;
     }
@@ -188,6 +341,22 @@ pub(crate) fn picks_choice(letter: char, answer: &str) -> Option<Equality> {
     } else {
         Equality::Different
     })
+}
+
+/// The answer without the name of what it picks: `Choice (C)`, `Option C`.
+fn without_label(answer: &str) -> &str {
+    for label in ["choice", "option", "answer", "letter"] {
+        if let Some(start) = answer.get(..label.len())
+            && start.eq_ignore_ascii_case(label)
+        {
+            let rest = &answer[label.len()..];
+            let inner = rest.trim_start_matches([' ', ':', '~']);
+            if inner.len() < rest.len() || inner.starts_with('(') {
+                return inner;
+            }
+        }
+    }
+    answer
 }
 
 /// Whether another choice follows the letter of one: `(A) or (B)`, `A, C`.

@@ -69,6 +69,10 @@ pub(super) fn of_box(text: &str, whole: &Range<usize>) -> bool {
     let before = glued_before.trim_end();
     let after = glued_after.trim_start();
     let words = before.trim_end_matches(is_delimiter);
+    // A second guess: `\boxed{2} or possibly \boxed{3}`.
+    let guessed = ["or possibly", "or maybe", "or perhaps", "or even"]
+        .iter()
+        .any(|hedge| ends_with(words, hedge));
     let denied = DENIED_BEFORE.iter().any(|word| ends_with(words, word))
         || DENIED_AFTER
             .iter()
@@ -80,6 +84,7 @@ pub(super) fn of_box(text: &str, whole: &Range<usize>) -> bool {
         .iter()
         .any(|sign| after.starts_with(sign));
     denied
+        || guessed
         || is_operand
         || is_raised
         || is_factor(glued_before, glued_after)

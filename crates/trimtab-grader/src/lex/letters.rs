@@ -3,7 +3,7 @@
 use super::{Lexeme, Lexer, Token};
 use crate::Reason;
 use crate::numeral;
-use crate::vocabulary;
+use crate::vocabulary::{self, Foreign};
 
 impl<'a> Lexer<'a, '_> {
     /// Whether the last token is a number, a group or a unit, so that a unit may follow.
@@ -49,6 +49,18 @@ impl<'a> Lexer<'a, '_> {
             self.push(Token::Number(&rest[..length]));
             return Ok(());
         }
+        // "15h30"
+        let digits = |offset: usize| self.byte(offset).is_ascii_digit();
+        if after_number
+            && word == "h"
+            && !self.spaced
+            && (digits(1) && digits(2) && self.byte(1) < b'6')
+            && !self.byte(3).is_ascii_alphanumeric()
+        {
+            self.at += 1;
+            self.push(Token::Op(':'));
+            return Ok(());
+        }
         if after_number && self.ordinal_ending(word) {
             return Ok(());
         }
@@ -60,11 +72,21 @@ impl<'a> Lexer<'a, '_> {
             self.push(Token::Currency(currency));
             return Ok(());
         }
-        if self.sign_in_words(word, &rest[length..]) {
+        if let Some(length) = dollar_of_state(rest) {
+            self.at += length;
+            self.push(Token::Currency("dollar"));
+            return Ok(());
+        }
+        if word == "R" && self.money && rest[length..].starts_with('$') {
+            self.at += length + 1;
+            self.push(Token::Currency("real"));
+            return Ok(());
+        }
+        if self.sign_in_words(word, &rest[length..]) || self.foreign_word() {
             return Ok(());
         }
         // "16 m2"
-        let raised = after_number
+        let raised = (after_number || self.after_value())
             && matches!(self.byte(length), b'2' | b'3')
             && !self.byte(length + 1).is_ascii_alphanumeric();
         if raised && (word == "m" && self.spaced || vocabulary::unit(word).is_some()) {
@@ -89,6 +111,16 @@ impl<'a> Lexer<'a, '_> {
             self.at += length;
             return self.push_meaning(word, meaning);
         }
+        if word == "choose" && !self.tokens.is_empty() {
+            self.at += length;
+            self.push(Token::Construct("choose"));
+            return Ok(());
+        }
+        if word == "is" && self.is_plain && self.spaced && rest[length..].starts_with(' ') {
+            self.at += length;
+            self.push(Token::Word(word));
+            return Ok(());
+        }
         if word == "in" {
             let after = rest[length..].trim_start();
             self.at += length;
@@ -99,11 +131,24 @@ impl<'a> Lexer<'a, '_> {
             });
             return Ok(());
         }
+        if word == "to" && after_number && starts_amount(rest[length..].trim_start()) {
+            self.at += length;
+            self.push(Token::Op(':')); // "3 to 4"
+            return Ok(());
+        }
         let after_word = matches!(
             self.tokens.last().map(|last| last.token),
             Some(Token::Word(_))
         );
-        let named = self.names_unit(word, after_number || after_word)
+        let after_group = self.after_value();
+        let describes =
+            after_number && self.spaced && self.is_plain && describes(word, &rest[length..]);
+        let named = self.names_unit(word, after_number || after_word, after_group)
+            || describes
+            || after_word
+                && self.spaced
+                && self.is_plain
+                && word.bytes().all(|byte| byte.is_ascii_lowercase())
             || vocabulary::is_number_word(word)
             || matches!(word, "per" | "the")
             || matches!(word, "of" | "sq" | "cu") && self.spaced
@@ -125,6 +170,38 @@ impl<'a> Lexer<'a, '_> {
         }
         self.at += length;
         Ok(())
+    }
+
+    /// Reads a word of another language behind a value: a unit, a percent sign, "and" or "or".
+    pub(super) fn foreign_word(&mut self) -> bool {
+        let Some(last) = self.tokens.last().map(|lexeme| lexeme.token) else {
+            return false;
+        };
+        let after_value = self.after_value() || matches!(last, Token::Word(_));
+        if !after_value || !self.spaced {
+            return false;
+        }
+        let Some((length, meaning)) = vocabulary::foreign(self.rest()) else {
+            return false;
+        };
+        let behind = &self.rest()[length..];
+        let ends = match meaning {
+            Foreign::Joint(_) => behind.starts_with(' '),
+            Foreign::Word(_) | Foreign::Nothing => ends_unit(behind),
+        };
+        if ends {
+            self.at += length;
+            self.push_foreign(meaning);
+        }
+        ends
+    }
+
+    pub(super) fn push_foreign(&mut self, meaning: Foreign) {
+        match meaning {
+            Foreign::Word(word) => self.push(Token::Word(word)),
+            Foreign::Joint(operator) => self.push(Token::Op(operator)),
+            Foreign::Nothing => self.spaced = true,
+        }
     }
 
     /// Reads a letter that stands alone, which may be a multiplication sign.
@@ -164,17 +241,45 @@ impl<'a> Lexer<'a, '_> {
     }
 
     /// Whether a word is a unit and not a product of letters.
-    fn names_unit(&self, word: &str, after_number: bool) -> bool {
+    fn names_unit(&self, word: &str, after_number: bool, after_group: bool) -> bool {
         // Without a blank, `2mg` may be a weight.
         const SURE: [&str; 11] = [
             "cm", "mm", "km", "kg", "ft", "lb", "oz", "hr", "ml", "mL", "am",
         ];
         let possible = match word.len() {
-            2 => after_number && (self.spaced || SURE.contains(&word) || word == "pm"),
+            2 => {
+                after_number && (self.spaced || SURE.contains(&word) || word == "pm")
+                    || after_group && word != "am" && SURE.contains(&word)
+            }
             _ => true,
         };
         possible && vocabulary::unit(word).is_some()
     }
+}
+
+/// Whether a short word before another one is a word and no product of letters: `12 old men`.
+fn describes(word: &str, after: &str) -> bool {
+    let next = after.strip_prefix(' ').unwrap_or("");
+    let lower = |text: &str| text.bytes().take_while(u8::is_ascii_lowercase).count();
+    word.len() > 2 && lower(word) == word.len() && lower(next) > 2
+}
+
+/// The length of the name of a dollar with its state: `US-Dollar`, `U.S. dollars`, `US$`.
+fn dollar_of_state(text: &str) -> Option<usize> {
+    let rest = text
+        .strip_prefix("US")
+        .or_else(|| text.strip_prefix("U.S."))?;
+    if rest.starts_with('$') {
+        return Some(text.len() - rest.len() + 1);
+    }
+    let name = rest.trim_start_matches([' ', '-', '~']);
+    let dollar = name.get(..6)?;
+    if name.len() == rest.len() || !dollar.eq_ignore_ascii_case("dollar") {
+        return None;
+    }
+    let rest = name[6..].strip_prefix('s').unwrap_or(&name[6..]);
+    let ends = !rest.starts_with(|c: char| c.is_alphanumeric());
+    ends.then_some(text.len() - rest.len())
 }
 
 /// Whether a number comes next, perhaps after a dot and a currency sign: `Rs. 500`, `US$5`.

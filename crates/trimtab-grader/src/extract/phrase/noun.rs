@@ -59,7 +59,9 @@ pub(super) fn nouns(text: &str, choice: bool) -> impl Iterator<Item = Noun> {
     let start = bytes.len().saturating_sub(MAX_BYTES);
     (start..bytes.len()).rev().filter_map(move |at| {
         let candidates = &known[usize::from(bytes[at])];
-        if candidates.is_empty() || !text.is_char_boundary(at) {
+        let within_word =
+            at > 0 && bytes[at].is_ascii_alphabetic() && bytes[at - 1].is_ascii_alphanumeric();
+        if candidates.is_empty() || within_word || !text.is_char_boundary(at) {
             return None;
         }
         candidates
