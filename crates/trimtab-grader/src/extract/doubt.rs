@@ -137,7 +137,7 @@ pub(super) fn of_condition(text: &str, at: usize) -> bool {
     }
     let earlier = &line[..line.len() - clause.len()];
     starts_with(opens, "if")
-        && contains(earlier, "if")
+        && contains_one(earlier, &["if"])
         && earlier.contains(|c: char| c.is_ascii_digit())
 }
 
@@ -227,8 +227,7 @@ pub(super) fn of_clause(clause: &str) -> bool {
     let clause = &clause[..clause.floor_char_boundary(MAX_BYTES)];
     let clause = clause.lines().next().unwrap_or_default();
     let clause = clause.trim_start_matches(|c: char| c.is_whitespace() || is_delimiter(c));
-    BOUNDS.iter().any(|bound| starts_with(clause, bound))
-        || DOUBTS.iter().any(|doubt| contains(clause, doubt))
+    BOUNDS.iter().any(|bound| starts_with(clause, bound)) || contains_one(clause, &DOUBTS)
 }
 
 /// Whether another value than `answer` follows it: "`5` or `6`", "$2$ or -2".
@@ -308,7 +307,15 @@ fn starts_with(text: &str, words: &str) -> bool {
         && !text[words.len()..].starts_with(|c: char| c.is_ascii_alphanumeric())
 }
 
-fn contains(text: &str, words: &str) -> bool {
-    text.char_indices()
-        .any(|(at, _)| starts_with(&text[at..], words))
+/// Whether one of `words` stands in `text` in any case, as words of their own.
+fn contains_one(text: &str, words: &[&str]) -> bool {
+    let bytes = text.as_bytes();
+    (0..bytes.len()).any(|at| {
+        let starts = at == 0 || !bytes[at - 1].is_ascii_alphanumeric();
+        let first = bytes[at].to_ascii_lowercase();
+        starts
+            && words
+                .iter()
+                .any(|words| words.as_bytes()[0] == first && starts_with(&text[at..], words))
+    })
 }

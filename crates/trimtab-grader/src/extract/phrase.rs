@@ -8,6 +8,7 @@ mod noun;
 mod number;
 mod reading;
 mod retraction;
+mod sentence;
 
 use std::borrow::Cow;
 

@@ -127,6 +127,10 @@ fn known(choices: &[&'static str]) -> Vec<Vec<Known>> {
 impl Known {
     /// The noun at a position of a text, if it is there.
     fn at(&self, text: &str, at: usize) -> Option<Noun> {
+        let second = text.as_bytes().get(at + 1).map(u8::to_ascii_lowercase);
+        if self.noun.is_ascii() && self.noun.len() > 1 && second != Some(self.noun.as_bytes()[1]) {
+            return None;
+        }
         let length = prefix(&text[at..], self.noun)?;
         let end = at + length;
         let noun = |end| Noun {
@@ -186,7 +190,12 @@ pub(super) fn prefix(text: &str, word: &str) -> Option<usize> {
 
 /// The length of the first of `words` that starts `text` and ends there.
 pub(super) fn word(text: &str, words: &[&str]) -> Option<usize> {
+    let first = text.as_bytes().first()?.to_ascii_lowercase();
     words.iter().find_map(|word| {
+        // Most words start with another letter.
+        if word.as_bytes()[0] != first && first.is_ascii() {
+            return None;
+        }
         let length = prefix(text, word)?;
         let goes_on = text[length..]
             .chars()

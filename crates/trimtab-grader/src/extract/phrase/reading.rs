@@ -142,10 +142,13 @@ fn restated<'a>(answer: &'a str, language: &Language) -> Option<Value<'a>> {
     if !answer.contains([' ', '—']) || answer.len() > MAX_RESTATED {
         return None;
     }
-    let (at, link) = LINKS
-        .iter()
-        .filter_map(|link| Some((answer.find(link)?, *link)))
-        .min_by_key(|(at, link)| (*at, std::cmp::Reverse(link.len())))?;
+    let bytes = answer.as_bytes();
+    let (at, link) = (0..bytes.len())
+        .filter(|at| matches!(bytes[*at], b' ' | b',' | b':'))
+        .find_map(|at| {
+            let links = LINKS.iter().filter(|link| answer[at..].starts_with(*link));
+            Some((at, *links.max_by_key(|link| link.len())?))
+        })?;
     let left = trimmed(&answer[..at]);
     let after = answer[at + link.len()..].trim_start_matches([' ', ',', ':']);
     let after = match link {
