@@ -66,6 +66,9 @@ pub(super) fn last(text: &str) -> Option<&str> {
         if letters.is_empty() || sentence.trim_end().ends_with(['?', '？']) {
             continue;
         }
+        if lists_all(&letters) {
+            return None;
+        }
         let Some(last) = letters.iter().rfind(|letter| !letter.is_denied()) else {
             continue; // every letter is denied
         };
@@ -185,6 +188,15 @@ fn letters(text: &str) -> Vec<Letter<'_>> {
         end = at + 1;
     }
     letters
+}
+
+/// Whether letters list the options: (A), (B), (C), none of which is denied.
+fn lists_all(letters: &[Letter]) -> bool {
+    letters.len() > 2
+        && letters
+            .iter()
+            .zip(b'A'..)
+            .all(|(letter, expected)| letter.text.as_bytes()[0] == expected && !letter.is_denied())
 }
 
 /// Denies the last letters as far as they are joined: "A, B and C fail".

@@ -256,6 +256,7 @@ impl Sentence<'_, '_> {
         let mut bare = span.bare;
         let mut items = 1;
         let mut joined = false;
+        let (mut shared, mut spoken) = (false, false);
         loop {
             let mut at = end;
             let comma = matches!(self.sign(at), Some(',' | ';'));
@@ -279,9 +280,14 @@ impl Sentence<'_, '_> {
             if self.is_ruled_out_at(item.end) {
                 break;
             }
-            if part.unclear || item.relation != span.relation || part.names && !last.names {
+            // "x = 3, 1/3 or 4/3"
+            let shares_name = span.relation && !item.relation;
+            let differs = item.relation != span.relation && !shares_name;
+            if part.unclear || differs || part.names && !last.names {
                 break;
             }
+            shared |= shares_name;
+            spoken |= word;
             let differs = last.has_unit && part.has_unit && !self.same_unit(span, &item, part);
             // "14 days, or 2 weeks" says one value twice.
             if comma && differs && self.tag(at - 1) == Some(Tag::Or) {
@@ -293,7 +299,8 @@ impl Sentence<'_, '_> {
             items += 1;
             joined |= word || close;
         }
-        if items > 2 || joined || items == 2 && span.relation {
+        let joins = items > 2 || joined || items == 2 && span.relation;
+        if joins && (spoken || !shared) {
             if span.value != span.first && items > 1 {
                 span.value = span.first;
             }

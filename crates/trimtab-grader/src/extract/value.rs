@@ -452,6 +452,10 @@ impl<'t> Reader<'t, '_> {
     fn replacement(&self, at: usize) -> Option<Cow<'static, str>> {
         let sentence = self.sentence;
         match sentence.kind(at)? {
+            Kind::Formula if sentence.word(at).starts_with("\\begin") => {
+                let content = &sentence.text[self.content(sentence.pieces[at])];
+                Some(Cow::Owned(formula::result(content).into_owned()))
+            }
             Kind::Number(Form::Foreign) => Some(Cow::Owned(digits::normal(sentence.word(at)))),
             Kind::Sign(CURRENCY) => Some(Cow::Borrowed("")),
             // "1.299 Euro"

@@ -242,7 +242,8 @@ fn denial<'a>(text: &'a str, language: &Language) -> Denial<'a> {
     let before = text[..at].trim_matches(|c: char| c.is_whitespace() || matches!(c, '(' | ','));
     let after = &text[at + length..];
     let has_value = before.contains(|c: char| c.is_numeric() || c == '$' || c.is_uppercase())
-        || is_formula(before);
+        || is_formula(before)
+        || before.chars().count() == 1 && !before.is_ascii();
     if language.verb_last && has_value {
         let after = after.trim();
         return if after.contains(|c: char| c.is_numeric() || c.is_ascii_uppercase()) {

@@ -61,6 +61,9 @@ fn number_reading<'a>(answer: &'a str, end: usize, language: &Language) -> Claus
     if may_be_date && date::parse(answer).is_some() || answer.starts_with(is_relation) {
         return value(Cow::Borrowed(answer));
     }
+    if let Some(based) = in_base(answer) {
+        return value(Cow::Owned(based));
+    }
     if is_changed(answer) || is_day(answer) {
         let leading = value::leading(answer);
         return leading.map_or(Clause::Text(Cow::Borrowed(answer)), |leading| {
@@ -240,6 +243,9 @@ fn is_changed(answer: &str) -> bool {
         "or more",
         "or less",
         "or fewer",
+        "in base",
+        "base",
+        "(base",
         "short of",
         "away from",
         "shy of",
@@ -261,6 +267,16 @@ fn is_changed(answer: &str) -> bool {
         let rest = words[length..].trim();
         !rest.is_empty() || !words.starts_with("times")
     })
+}
+
+/// A number with the base that its words name: "40 in base 8".
+fn in_base(answer: &str) -> Option<String> {
+    let (number, base) = answer.split_once(' ')?;
+    let base = base
+        .strip_prefix("in base ")
+        .or_else(|| base.strip_prefix("base "))?;
+    let plain = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    (plain(number) && plain(base)).then(|| format!("{number}_{{{base}}}"))
 }
 
 /// Whether a number is the day of a date: "13 de mayo", "13. Mai".
