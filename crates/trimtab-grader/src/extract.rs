@@ -229,6 +229,9 @@ fn find_in(message: &str, rules: Rules, choice: bool) -> Option<Value<'_>> {
     if choice && let Some(letter) = choice::last(rest) {
         return found(Cow::Borrowed(letter), AnswerSource::Choice);
     }
+    if choice && choice::is_listing(rest) {
+        return None;
+    }
     if let Some(answer) = value::whole(rest) {
         return found(Cow::Borrowed(answer), AnswerSource::Whole);
     }

@@ -190,6 +190,12 @@ fn letters(text: &str) -> Vec<Letter<'_>> {
     letters
 }
 
+/// Whether a text lists the options without a word about them: `(A) 3 (B) 4 (C) 5`.
+pub(super) fn is_listing(text: &str) -> bool {
+    const MAX_BYTES: usize = 4_096;
+    text.len() <= MAX_BYTES && text.contains(['C', 'c']) && lists_all(&letters(text))
+}
+
 /// Whether letters list the options: (A), (B), (C), none of which is denied.
 fn lists_all(letters: &[Letter]) -> bool {
     letters.len() > 2

@@ -249,7 +249,12 @@ impl Sentence<'_, '_> {
         if span.relation && !(named && !self.is_number(span.first)) {
             // "-2 < x < 1 or 2 < x < 6"
             let or = self.tag(span.end) == Some(Tag::Or);
-            return or && self.part(span.end + 1, 0).is_some();
+            let Some(part) = self.part(span.end + 1, 0).filter(|_| or) else {
+                return false;
+            };
+            span.end = part.end;
+            self.relations(span, part);
+            return true;
         }
         let mut compound = false;
         let mut end = span.end;

@@ -57,7 +57,7 @@ fn number_reading<'a>(answer: &'a str, end: usize, language: &Language) -> Claus
     {
         return value(Cow::Owned(plain));
     }
-    let may_be_date = answer.contains('-') || answer.len() > 5 && answer.contains(' ');
+    let may_be_date = answer.contains('-') || answer.len() > 4 && answer.contains(' ');
     if may_be_date && date::parse(answer).is_some() || answer.starts_with(is_relation) {
         return value(Cow::Borrowed(answer));
     }
