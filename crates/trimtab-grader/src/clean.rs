@@ -83,6 +83,9 @@ fn replacement(text: &str, at: usize) -> Option<Replacement> {
             if let Some(length) = odd_minus(text, at) {
                 return Some(from_here((length, "-".into())));
             }
+            if let Some(letter) = wide_letter(text, at) {
+                return Some(from_here((3, letter.into())));
+            }
             let invisible = text[at..].chars().next().filter(|c| is_invisible(*c))?;
             Some(from_here((invisible.len_utf8(), "".into())))
         }
@@ -113,6 +116,18 @@ fn odd_minus(text: &str, at: usize) -> Option<usize> {
     let behind = text[at + sign.len_utf8()..].trim_start_matches(['$', '\\']);
     (is_minus && opens && behind.starts_with(|c: char| c.is_ascii_digit() || c == '.'))
         .then_some(sign.len_utf8())
+}
+
+/// The letter that a full-width one stands for: `Ｂ`.
+fn wide_letter(text: &str, at: usize) -> Option<&'static str> {
+    const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let letter = match text[at..].chars().next()? {
+        wide @ 'Ａ'..='Ｚ' => u32::from(wide) - u32::from('Ａ'),
+        wide @ 'ａ'..='ｚ' => u32::from(wide) - u32::from('ａ') + 26,
+        _ => return None,
+    };
+    let index = usize::try_from(letter).ok()?;
+    LETTERS.get(index..=index)
 }
 
 /// Whether a character has no width and no meaning in an answer.

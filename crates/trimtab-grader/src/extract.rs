@@ -197,6 +197,13 @@ fn find_in(message: &str, rules: Rules, choice: bool) -> Option<Value<'_>> {
         }
         Boxes::Closed(mut boxes) => {
             boxes::drop_placeholders(message, &mut boxes);
+            while boxes.len() > 1
+                && boxes
+                    .last()
+                    .is_some_and(|last| doubt::of_other_box(message, &last.whole))
+            {
+                boxes.pop();
+            }
             let behind = boxes.last().map_or(message.len(), |last| last.whole.end);
             if let Some(value) = phrase::correction(&message[behind..], choice) {
                 return Some(value);
@@ -221,6 +228,9 @@ fn find_in(message: &str, rules: Rules, choice: bool) -> Option<Value<'_>> {
     };
     if choice && let Some(letter) = choice::last(rest) {
         return found(Cow::Borrowed(letter), AnswerSource::Choice);
+    }
+    if choice && choice::is_listing(rest) {
+        return None;
     }
     if let Some(answer) = value::whole(rest) {
         return found(Cow::Borrowed(answer), AnswerSource::Whole);
@@ -321,9 +331,9 @@ fn joins(between: &str) -> bool {
     let mut rest = between.trim();
     let mut joined = false;
     while !rest.is_empty() {
-        const IGNORED: [&str; 12] = [
+        const IGNORED: [&str; 13] = [
             "$", "\\)", "\\(", "\\]", "\\[", "\\quad", "\\qquad", "\\ ", "\\,", "\\;", "}",
-            "\\text{",
+            "\\text{", "\\",
         ];
         const SEPARATORS: [&str; 5] = [",", ";", "and", "or", "&"];
         let strip = |pieces: &[&str]| pieces.iter().find_map(|piece| rest.strip_prefix(piece));

@@ -177,9 +177,12 @@ pub(super) fn unclosed(text: &str, content: usize) -> Option<&str> {
     let rest = &text[content..];
     let rest = &rest[..rest.floor_char_boundary(MAX_BYTES)];
     let end = ENDS.iter().filter_map(|end| rest.find(end)).min()?;
+    if rest[end..].starts_with('\n') && !rest[end..].contains(char::is_alphanumeric) {
+        return None;
+    }
     let content = rest[..end].trim();
     let count = |brace: u8| content.bytes().filter(|byte| *byte == brace).count();
-    let opens = ["$", "\\(", "\\["]
+    let opens = ["$", "\\(", "\\[", "\\begin"]
         .iter()
         .any(|open| content.contains(open));
     let is_whole = !content.is_empty() && !opens && count(b'{') == count(b'}');

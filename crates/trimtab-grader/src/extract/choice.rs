@@ -66,6 +66,9 @@ pub(super) fn last(text: &str) -> Option<&str> {
         if letters.is_empty() || sentence.trim_end().ends_with(['?', '？']) {
             continue;
         }
+        if lists_all(&letters) {
+            return None;
+        }
         let Some(last) = letters.iter().rfind(|letter| !letter.is_denied()) else {
             continue; // every letter is denied
         };
@@ -185,6 +188,21 @@ fn letters(text: &str) -> Vec<Letter<'_>> {
         end = at + 1;
     }
     letters
+}
+
+/// Whether a text lists the options without a word about them: `(A) 3 (B) 4 (C) 5`.
+pub(super) fn is_listing(text: &str) -> bool {
+    const MAX_BYTES: usize = 4_096;
+    text.len() <= MAX_BYTES && text.contains(['C', 'c']) && lists_all(&letters(text))
+}
+
+/// Whether letters list the options: (A), (B), (C), none of which is denied.
+fn lists_all(letters: &[Letter]) -> bool {
+    letters.len() > 2
+        && letters
+            .iter()
+            .zip(b'A'..)
+            .all(|(letter, expected)| letter.text.as_bytes()[0] == expected && !letter.is_denied())
 }
 
 /// Denies the last letters as far as they are joined: "A, B and C fail".
@@ -383,7 +401,11 @@ fn is_joint(between: &str) -> bool {
             .all(|word| {
                 matches!(
                     word,
-                    "" | "and"
+                    "" | "\\text"
+                        | "\\textbf"
+                        | "\\mathbf"
+                        | "\\mathrm"
+                        | "and"
                         | "or"
                         | "nor"
                         | "et"

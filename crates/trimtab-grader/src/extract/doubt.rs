@@ -9,10 +9,25 @@ use crate::rules::{Rounding, Rules};
 /// Longest text beside an answer that is read, in bytes.
 const MAX_BYTES: usize = 160;
 
+/// Whether the words beside a box only say that it is not the answer.
+pub(super) fn of_other_box(text: &str, whole: &Range<usize>) -> bool {
+    let words = before(text, whole.start).trim_end_matches(is_delimiter);
+    let denied = ["not", "rather than", "instead of", "and not"]
+        .iter()
+        .any(|word| ends_with(words, word));
+    let after = after(text, whole.end).trim_start_matches(is_delimiter);
+    denied
+        || ["would be wrong", "is wrong", "is incorrect", "is not"]
+            .iter()
+            .any(|words| starts_with(after, words))
+}
+
 /// Whether the sentence around a box denies it, or its formula goes on: `not \boxed{5}`,
 /// `\boxed{5} is wrong`, `\sqrt{\boxed{5}}`.
 pub(super) fn of_box(text: &str, whole: &Range<usize>) -> bool {
-    const DENIED_BEFORE: [&str; 9] = [
+    const DENIED_BEFORE: [&str; 11] = [
+        "rather than",
+        "instead of",
         "not",
         "never",
         "n't",
@@ -49,8 +64,10 @@ pub(super) fn of_box(text: &str, whole: &Range<usize>) -> bool {
         "-", "−", "+", "/", "^", "\\cdot", "\\times", "\\div", "\\pm", "\\sqrt{", "\\frac{",
         "\\dfrac{", "^{",
     ];
-    let before = before(text, whole.start).trim_end();
-    let after = after(text, whole.end).trim_start();
+    let glued_before = before(text, whole.start);
+    let glued_after = after(text, whole.end);
+    let before = glued_before.trim_end();
+    let after = glued_after.trim_start();
     let words = before.trim_end_matches(is_delimiter);
     // A second guess: `\boxed{2} or possibly \boxed{3}`.
     let guessed = ["or possibly", "or maybe", "or perhaps", "or even"]
@@ -66,7 +83,32 @@ pub(super) fn of_box(text: &str, whole: &Range<usize>) -> bool {
     let is_raised = ["^", "\\cdot", "\\times", "}{"]
         .iter()
         .any(|sign| after.starts_with(sign));
-    denied || guessed || is_operand || is_raised || of_condition(text, whole.start)
+    denied
+        || guessed
+        || is_operand
+        || is_raised
+        || is_factor(glued_before, glued_after)
+        || after.starts_with('?')
+        || of_condition(text, whole.start)
+}
+
+/// Whether a number or an operator touches a box: `2\boxed{5}`, `\boxed{5}+1`, `\boxed{5}x`.
+fn is_factor(before: &str, after: &str) -> bool {
+    let mut next = after.chars();
+    let (first, second) = (next.next(), next.next());
+    let letter = |c: Option<char>| c.is_some_and(char::is_alphabetic);
+    let operates = match first {
+        Some('+' | '/' | '!' | '*') => second.is_some_and(|c| c != ' ' && c != '*'),
+        Some('.') => second.is_some_and(|c| c.is_ascii_digit()),
+        Some('x' | 'y' | 'z' | 'n' | 'k' | 'a' | 'b' | 't') => !letter(second),
+        Some('\\') => ["\\sqrt", "\\pi"]
+            .iter()
+            .any(|factor| after.starts_with(factor)),
+        _ => false,
+    };
+    operates
+        || after.starts_with('!')
+        || before.ends_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '−'))
 }
 
 /// Whether what stands at a position is the answer of one case only: "If it rains, 3; otherwise,
@@ -95,7 +137,7 @@ pub(super) fn of_condition(text: &str, at: usize) -> bool {
     }
     let earlier = &line[..line.len() - clause.len()];
     starts_with(opens, "if")
-        && contains(earlier, "if")
+        && contains_one(earlier, &["if"])
         && earlier.contains(|c: char| c.is_ascii_digit())
 }
 
@@ -149,7 +191,9 @@ pub(super) fn of_claim(text: &str, noun: usize) -> bool {
 
 /// Whether an announced clause bounds, doubts or takes back its value, or gives another one too.
 pub(super) fn of_clause(clause: &str) -> bool {
-    const BOUNDS: [&str; 8] = [
+    const BOUNDS: [&str; 10] = [
+        "unlikely",
+        "improbable",
         "at least",
         "at most",
         "no more than",
@@ -159,7 +203,12 @@ pub(super) fn of_clause(clause: &str) -> bool {
         "somewhere",
         "between",
     ];
-    const DOUBTS: [&str; 14] = [
+    const DOUBTS: [&str; 19] = [
+        "this is wrong",
+        "that is wrong",
+        "this is incorrect",
+        "made a mistake",
+        "(wrong",
         "unless",
         "which is wrong",
         "which is incorrect",
@@ -178,8 +227,7 @@ pub(super) fn of_clause(clause: &str) -> bool {
     let clause = &clause[..clause.floor_char_boundary(MAX_BYTES)];
     let clause = clause.lines().next().unwrap_or_default();
     let clause = clause.trim_start_matches(|c: char| c.is_whitespace() || is_delimiter(c));
-    BOUNDS.iter().any(|bound| starts_with(clause, bound))
-        || DOUBTS.iter().any(|doubt| contains(clause, doubt))
+    BOUNDS.iter().any(|bound| starts_with(clause, bound)) || contains_one(clause, &DOUBTS)
 }
 
 /// Whether another value than `answer` follows it: "`5` or `6`", "$2$ or -2".
@@ -211,7 +259,8 @@ pub(super) fn of_alternative(answer: &str, rest: &str) -> bool {
         rounding: Rounding::Gold,
         ..Rules::DEFAULT
     };
-    is_formula(other) && !check(other, answer, &rules).is_correct()
+    let letter = other.len() == 1 && other.starts_with(|c: char| c.is_ascii_alphabetic());
+    (letter || is_formula(other)) && !check(other, answer, &rules).is_correct()
 }
 
 /// The line before a position, up to the end of the sentence before.
@@ -258,7 +307,15 @@ fn starts_with(text: &str, words: &str) -> bool {
         && !text[words.len()..].starts_with(|c: char| c.is_ascii_alphanumeric())
 }
 
-fn contains(text: &str, words: &str) -> bool {
-    text.char_indices()
-        .any(|(at, _)| starts_with(&text[at..], words))
+/// Whether one of `words` stands in `text` in any case, as words of their own.
+fn contains_one(text: &str, words: &[&str]) -> bool {
+    let bytes = text.as_bytes();
+    (0..bytes.len()).any(|at| {
+        let starts = at == 0 || !bytes[at - 1].is_ascii_alphanumeric();
+        let first = bytes[at].to_ascii_lowercase();
+        starts
+            && words
+                .iter()
+                .any(|words| words.as_bytes()[0] == first && starts_with(&text[at..], words))
+    })
 }

@@ -1,5 +1,7 @@
 //! Boxes of the labelled parts of an answer: `(a) \boxed{1}` and `(b) \boxed{2}`.
 
+use memchr::memmem;
+
 use super::boxes::{Boxed, Boxes, boxes, drop_placeholders, part};
 use super::message::final_message;
 use crate::clean::clean;
@@ -15,6 +17,7 @@ const MAX_PARTS: usize = 12;
 ///
 /// Each box has the label of its part before it, or the name of what it is: `x = \boxed{1}`.
 pub(crate) fn labelled_boxes(text: &str) -> Option<String> {
+    memmem::find_iter(text.as_bytes(), "ox").nth(1)?; // two boxes
     let message = clean(final_message(text)?);
     let Boxes::Closed(mut found) = boxes(&message) else {
         return None;

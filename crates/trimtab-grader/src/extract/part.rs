@@ -41,12 +41,12 @@ impl Sentence<'_, '_> {
         let mut at = self.signs(at);
         loop {
             let mut next = part;
+            next.operators += usize::from(part.operands > 0);
             let Some(end) = self.operand(at, depth, &mut next) else {
                 // An operator without an operand after it is no operator.
                 return (part.operands > 0).then_some(part);
             };
             part = next;
-            part.operators += usize::from(part.operands > 0);
             part.operands += 1;
             part.end = self.suffixes(end, depth, &mut part);
             part.bare = end.max(part.bare);
@@ -316,7 +316,11 @@ impl Sentence<'_, '_> {
                 if !piece.spaced && !glued_after {
                     return None;
                 }
-                part.range |= !piece.spaced && self.is_number(at - 1) && self.is_number(at + 1);
+                // "3-5", but not "1-2√2"
+                let goes_on =
+                    self.glued(at + 2) && matches!(self.sign(at + 2), Some('√' | '^' | '*' | '('));
+                part.range |=
+                    !piece.spaced && self.is_number(at - 1) && self.is_number(at + 1) && !goes_on;
                 Some(at + 1)
             }
             Kind::Sign(':') => (piece.spaced != glued_after).then_some(at + 1),
@@ -357,9 +361,32 @@ impl Sentence<'_, '_> {
 
 /// Whether a word is one of the most common English ones.
 fn is_english(word: &str) -> bool {
-    const WORDS: [&str; 20] = [
-        "the", "is", "are", "was", "were", "of", "he", "she", "it", "they", "to", "and", "so",
-        "has", "have", "had", "there", "that", "cost", "costs",
+    const WORDS: [&str; 25] = [
+        "thus",
+        "hence",
+        "therefore",
+        "we",
+        "which",
+        "the",
+        "is",
+        "are",
+        "was",
+        "were",
+        "of",
+        "he",
+        "she",
+        "it",
+        "they",
+        "to",
+        "and",
+        "so",
+        "has",
+        "have",
+        "had",
+        "there",
+        "that",
+        "cost",
+        "costs",
     ];
     WORDS.iter().any(|known| known.eq_ignore_ascii_case(word))
 }

@@ -8,6 +8,7 @@ mod noun;
 mod number;
 mod reading;
 mod retraction;
+mod sentence;
 
 use std::borrow::Cow;
 
@@ -34,7 +35,7 @@ pub(super) fn find(text: &str, choice: bool) -> Option<Announced<'_>> {
     const MAX_NOUNS: usize = 64; // bounds the time
     let mut blocked = None;
     let mut claimed = None;
-    for noun in nouns(text).take(MAX_NOUNS) {
+    for noun in nouns(text, choice).take(MAX_NOUNS) {
         let (at, needs_value) = match link(text, &noun) {
             Link::Clause { at, needs_value } => (at, needs_value),
             Link::Before(at) => {
@@ -42,6 +43,9 @@ pub(super) fn find(text: &str, choice: bool) -> Option<Announced<'_>> {
                     return Some(Announced::Answer(answer));
                 }
                 continue;
+            }
+            Link::Beside(range) => {
+                return Some(Announced::Answer(announced(Cow::Borrowed(&text[range]))));
             }
             Link::Question(end) => {
                 blocked = blocked.max(Some(end));
@@ -68,6 +72,7 @@ pub(super) fn find(text: &str, choice: bool) -> Option<Announced<'_>> {
                     || doubt::of_condition(text, noun.start)
                     || is_hypothetical(&text[noun.end..at], &text[at..])
                     || rest.trim_start_matches('*').starts_with('?')
+                    || text[at..at + end].trim_end().ends_with('?')
                     || !choice
                         && doubt::of_alternative(&value.text, behind(&text[at..], &value, end));
                 let value = Value {

@@ -50,6 +50,7 @@ pub(super) fn purpose(sentence: Sentence) -> Purpose {
     } else if opening.is_polite(asks)
         || sentence.sign(start + 1) == Some(':') && opening.is(0, &meta)
         || opening.reports()
+        || is_mark_of_points(sentence)
     {
         Purpose::Courtesy
     } else if asks {
@@ -59,6 +60,16 @@ pub(super) fn purpose(sentence: Sentence) -> Purpose {
     } else {
         Purpose::Statement
     }
+}
+
+/// Whether a sentence in brackets says how many points a problem is worth: `(3 points)`.
+fn is_mark_of_points(sentence: Sentence) -> bool {
+    matches!(sentence.sign(0), Some('(' | '['))
+        && sentence.pieces.len() < 6
+        && matches!(
+            sentence.word(2),
+            "points" | "point" | "marks" | "mark" | "pts"
+        )
 }
 
 /// Whether a sentence draws a conclusion or has an equation.
@@ -140,9 +151,9 @@ impl<'t> Opening<'t> {
     /// Whether the sentence tells what was assumed, or reminds of something.
     fn remarks(&self) -> bool {
         let starts = ["note", "notice", "remember", "n.b.", "disclaimer", "caveat"];
-        let subjects = ["this", "we", "i", "it", "here"];
+        let subjects = ["this", "that", "we", "i", "here"];
         let verbs = [
-            "assumes", "assume", "assumed", "assuming", "used", "because",
+            "assumes", "assume", "assumed", "assuming", "used", "because", "took", "takes",
         ];
         let supports = self.words.iter().take(4).any(|word| is_one(word, &verbs));
         self.is(0, &starts) || self.is(0, &subjects) && supports
@@ -158,7 +169,21 @@ impl<'t> Opening<'t> {
 
     /// Whether the sentence tells what to do: `Then multiply by 9.`
     fn instructs(&self) -> bool {
-        let joints = ["then", "next", "now", "afterwards", "and"];
+        let skipped = [
+            "then",
+            "next",
+            "now",
+            "afterwards",
+            "and",
+            "we",
+            "you",
+            "i",
+            "need",
+            "to",
+            "must",
+            "should",
+            "first",
+        ];
         let verbs = [
             "add",
             "subtract",
@@ -176,9 +201,10 @@ impl<'t> Opening<'t> {
             "apply",
             "take",
             "move",
+            "try",
         ];
-        let first = usize::from(self.is(0, &joints));
-        self.is(first, &verbs)
+        let first = self.words.iter().find(|word| !is_one(word, &skipped));
+        self.starts && first.is_some_and(|word| is_one(word, &verbs))
     }
 
     /// Whether the sentence talks to the reader. `asks` says that it is a question.

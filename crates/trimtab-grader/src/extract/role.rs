@@ -46,6 +46,8 @@ struct Clause {
     parenthesis: bool,
     /// It is a verbal noun: "after giving 3 to Mary".
     gerund: bool,
+    /// A verb has been read.
+    verb: bool,
     first: usize,
     /// The clause in which the conclusion begins.
     conclusion: usize,
@@ -60,11 +62,13 @@ impl Clause {
             subordinate,
             parenthesis: self.parenthesis,
             gerund: false,
+            verb: false,
             first: at + 1,
             conclusion: self.number + 1,
         };
         match sentence.sign(at) {
             Some(';' | '⇒') => return next(true, false),
+            Some(',') if sentence.word(at + 1) == "as" => return next(false, true),
             Some(',' | '—' | ':' | '=') => {
                 return Self {
                     conclusion: self.conclusion,
@@ -87,6 +91,9 @@ impl Clause {
                 gerund: true,
                 ..next(false, true)
             },
+            // "when 29 is divided by 15 is"
+            Some(Tag::Copula) if self.subordinate && self.verb => next(false, false),
+            Some(Tag::Copula) if self.subordinate && !self.gerund => Self { verb: true, ..self },
             Some(Tag::Gives | Tag::Copula) if self.gerund && at > self.first => next(false, false),
             Some(Tag::Plain) if compares(sentence.word(at)) => next(false, true),
             _ => self,
@@ -194,7 +201,11 @@ fn said_before_adjuncts<'s>(sentence: Sentence, rated: &[(Role, &'s Span)]) -> O
     let at = rated.iter().position(|(role, _)| *role == Role::Said)?;
     let is_adjunct = |(role, span): &(Role, &Span)| {
         let word = span.first.checked_sub(1).and_then(|at| sentence.tag(at));
-        *role != Role::Said && matches!(word, Some(Tag::Preposition | Tag::Per))
+        // "14, half of 28"
+        let explains = span.form == SpanForm::Unclear
+            && span.first > 0
+            && sentence.sign(span.first - 1) == Some(',');
+        *role != Role::Said && (explains || matches!(word, Some(Tag::Preposition | Tag::Per)))
     };
     rated[at + 1..]
         .iter()
@@ -225,6 +236,7 @@ fn clauses(sentence: Sentence, spans: &[Span]) -> Vec<Clause> {
         if !in_span {
             // A comma between two values does not start a clause.
             let joins = sentence.sign(at) == Some(',')
+                && !clause.subordinate
                 && inside.peek().is_some_and(|span| span.first == at + 1)
                 && ended == at;
             let next = if joins {
@@ -313,6 +325,9 @@ fn role(sentence: Sentence, spans: &[Span], index: usize, clause: Clause) -> Rol
     let negated = word == Some(Tag::Of)
         && at.checked_sub(2).and_then(|at| sentence.tag(at)) == Some(Tag::Negative);
     let qualifies = denied
+        || is_bounded(sentence, span)
+        || is_ruled_out(sentence, span)
+        || word == Some(Tag::Of) && at >= 2 && sentence.tag(at - 2) == Some(Tag::Not)
         || repeats
         || excepted
         || negated
@@ -371,6 +386,9 @@ fn role(sentence: Sentence, spans: &[Span], index: usize, clause: Clause) -> Rol
     if part_of || word == Some(Tag::Per) {
         return Role::Aside;
     }
+    if span.form == SpanForm::Date && word == Some(Tag::Preposition) {
+        return Role::Known;
+    }
     if span.form == SpanForm::Ordinal || is_time(sentence, span, at) {
         return Role::Known;
     }
@@ -382,6 +400,57 @@ fn role(sentence: Sentence, spans: &[Span], index: usize, clause: Clause) -> Rol
         || matches!(sign, Some('=' | ':' | '⇒'))
         || span.relation;
     if said { Role::Said } else { Role::Plain }
+}
+
+/// Whether words bound the value: "at least 5", "over 5", "5 or more".
+fn is_bounded(sentence: Sentence, span: &Span) -> bool {
+    let before = |back: usize| {
+        span.first
+            .checked_sub(back)
+            .map_or("", |at| sentence.word(at))
+    };
+    let bound = match before(1) {
+        "least" | "most" => before(2) == "at" || before(2) == "At",
+        "over" | "under" | "above" | "below" | "beyond" | "exceeds" | "exceed" | "exceeding"
+        | "within" => true,
+        "to" => {
+            before(2) == "up"
+                && span
+                    .first
+                    .checked_sub(3)
+                    .is_some_and(|at| sentence.tag(at) == Some(Tag::Copula))
+        }
+        _ => false,
+    };
+    let open = sentence.tag(span.end) == Some(Tag::Or)
+        && matches!(
+            sentence.word(span.end + 1),
+            "more" | "less" | "fewer" | "higher" | "lower" | "above"
+        );
+    bound || open
+}
+
+/// Whether words rule the value out: "we exclude 3", "x = 3 is impossible".
+fn is_ruled_out(sentence: Sentence, span: &Span) -> bool {
+    let before = span.first.checked_sub(1).map_or("", |at| sentence.word(at));
+    let verb = matches!(
+        before,
+        "exclude"
+            | "excludes"
+            | "excluding"
+            | "discard"
+            | "discards"
+            | "discarding"
+            | "reject"
+            | "rejects"
+            | "rejecting"
+            | "contradicts"
+            | "contradict"
+            | "try"
+            | "trying"
+    );
+    let rules_out = before == "out" && span.first > 1 && sentence.word(span.first - 2).len() < 7;
+    verb || rules_out || sentence.is_ruled_out_at(span.end)
 }
 
 /// Whether "but" excepts something: "all but 7".
@@ -450,7 +519,20 @@ fn follows_operation(sentence: Sentence, at: usize, first: usize) -> bool {
         match sentence.tag(back) {
             Some(Tag::Operation | Tag::Hidden | Tag::Part) => {
                 let article = back.checked_sub(1).and_then(|at| sentence.tag(at));
-                return article != Some(Tag::Article);
+                let relates = matches!(
+                    sentence.word(back),
+                    "multiple"
+                        | "multiples"
+                        | "divisor"
+                        | "divisors"
+                        | "power"
+                        | "powers"
+                        | "square"
+                        | "cube"
+                        | "root"
+                        | "divisible"
+                );
+                return relates || article != Some(Tag::Article);
             }
             Some(Tag::Copula | Tag::Gives) => return false,
             _ if sentence.sign(back) == Some('=') => return false,
@@ -465,8 +547,13 @@ fn follows_operation(sentence: Sentence, at: usize, first: usize) -> bool {
 fn opens_adjunct(sentence: Sentence, at: usize, clause: Clause) -> bool {
     const MAX_PIECES: usize = 12;
     let first = sentence.tag(clause.first) == Some(Tag::Preposition) && clause.first + 3 > at;
-    first
-        && (at..sentence.pieces.len().min(at + MAX_PIECES)).any(|at| sentence.sign(at) == Some(','))
+    const SUBJECTS: [&str; 8] = ["it", "he", "she", "they", "we", "there", "you", "I"];
+    let subject =
+        (at..sentence.pieces.len().min(at + 6)).any(|at| SUBJECTS.contains(&sentence.word(at)));
+    first && subject
+        || first
+            && (at..sentence.pieces.len().min(at + MAX_PIECES))
+                .any(|at| sentence.sign(at) == Some(','))
 }
 
 /// Whether a number says how often something is taken: `3 times as many`.

@@ -249,13 +249,19 @@ impl Sentence<'_, '_> {
         if span.relation && !(named && !self.is_number(span.first)) {
             // "-2 < x < 1 or 2 < x < 6"
             let or = self.tag(span.end) == Some(Tag::Or);
-            return or && self.part(span.end + 1, 0).is_some();
+            let Some(part) = self.part(span.end + 1, 0).filter(|_| or) else {
+                return false;
+            };
+            span.end = part.end;
+            self.relations(span, part);
+            return true;
         }
         let mut compound = false;
         let mut end = span.end;
         let mut bare = span.bare;
         let mut items = 1;
         let mut joined = false;
+        let (mut shared, mut spoken) = (false, false);
         loop {
             let mut at = end;
             let comma = matches!(self.sign(at), Some(',' | ';'));
@@ -276,9 +282,17 @@ impl Sentence<'_, '_> {
             };
             item.relation = false;
             part = self.relations(&mut item, part);
-            if part.unclear || item.relation != span.relation || part.names && !last.names {
+            if self.is_ruled_out_at(item.end) {
                 break;
             }
+            // "x = 3, 1/3 or 4/3"
+            let shares_name = span.relation && !item.relation;
+            let differs = item.relation != span.relation && !shares_name;
+            if part.unclear || differs || part.names && !last.names {
+                break;
+            }
+            shared |= shares_name;
+            spoken |= word;
             let differs = last.has_unit && part.has_unit && !self.same_unit(span, &item, part);
             // "14 days, or 2 weeks" says one value twice.
             if comma && differs && self.tag(at - 1) == Some(Tag::Or) {
@@ -290,7 +304,8 @@ impl Sentence<'_, '_> {
             items += 1;
             joined |= word || close;
         }
-        if items > 2 || joined || items == 2 && span.relation {
+        let joins = items > 2 || joined || items == 2 && span.relation;
+        if joins && (spoken || !shared) {
             if span.value != span.first && items > 1 {
                 span.value = span.first;
             }
@@ -298,6 +313,30 @@ impl Sentence<'_, '_> {
             span.bare = bare;
         }
         compound
+    }
+
+    /// Whether the words at the piece rule out the value before them: "is impossible", "fails".
+    pub(super) fn is_ruled_out_at(&self, at: usize) -> bool {
+        match self.word(at) {
+            "fails" | "fail" => true,
+            "does" | "do" => self.tag(at + 1) == Some(Tag::Not),
+            "doesn't" | "don't" | "cannot" | "can't" => true,
+            _ if self.tag(at) == Some(Tag::Copula) => matches!(
+                self.word(at + 1),
+                "not"
+                    | "impossible"
+                    | "extraneous"
+                    | "rejected"
+                    | "excluded"
+                    | "invalid"
+                    | "wrong"
+                    | "incorrect"
+                    | "discarded"
+                    | "inadmissible"
+                    | "spurious"
+            ),
+            _ => false,
+        }
     }
 
     /// Whether the word is "and" in another language, and not a variable.
@@ -344,8 +383,22 @@ impl Sentence<'_, '_> {
             }
             _ => 0,
         };
-        // "x = 13 January"
-        if self.tag(at) == Some(Tag::Month) {
+        // "10.txt"
+        let file = self.sign(at) == Some('.')
+            && self.glued(at)
+            && self.glued(at + 1)
+            && self
+                .word(at + 1)
+                .starts_with(|c: char| c.is_ascii_lowercase());
+        if file {
+            span.form = SpanForm::Label;
+            span.end = at + 2;
+            return;
+        }
+        // "x = 13 January", "10 (base 2)", "45 hundredths"
+        let based = self.sign(at) == Some('(') && matches!(self.word(at + 1), "base" | "mod");
+        let part = matches!(self.word(at), "hundredths" | "thousandths");
+        if based || part || self.tag(at) == Some(Tag::Month) {
             span.form = SpanForm::Unclear;
             return;
         }
@@ -372,7 +425,7 @@ impl Sentence<'_, '_> {
         }
     }
 
-    fn speaks_of(&self, words: &[&str]) -> bool {
+    pub(super) fn speaks_of(&self, words: &[&str]) -> bool {
         (0..self.pieces.len()).any(|at| {
             words
                 .iter()

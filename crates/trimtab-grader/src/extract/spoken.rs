@@ -1,6 +1,8 @@
 //! Numbers in words of other languages than English: "einundzwanzig", "quatre-vingt-douze",
 //! "三百零五".
 
+use std::sync::LazyLock;
+
 /// The words for numbers in a language, the longest first.
 struct Words {
     /// Words that are added.
@@ -24,6 +26,13 @@ pub(super) fn leading(text: &str) -> Option<(i64, usize)> {
     let body = unsigned.map_or(text, str::trim_start);
     let skipped = text.len() - body.len();
     let sign = if unsigned.is_some() { -1 } else { 1 };
+    if !body
+        .bytes()
+        .next()
+        .is_some_and(|byte| FIRST[usize::from(byte.to_ascii_lowercase())])
+    {
+        return None;
+    }
     if let Some((number, length)) = chinese(body, unsigned.is_some()) {
         return Some((sign * number, skipped + length));
     }
@@ -36,6 +45,18 @@ pub(super) fn leading(text: &str) -> Option<(i64, usize)> {
     if ends.len() < MAX_WORDS {
         ends.push(body.len());
     }
+    let word = body
+        .find(|c: char| !c.is_alphabetic())
+        .unwrap_or(body.len());
+    let starts = |language: &Words| {
+        let parts = language.parts.iter().chain(language.scales);
+        parts
+            .map(|(part, _)| *part)
+            .any(|part| is_prefix(part, &body[..word]))
+    };
+    if !LANGUAGES.iter().any(starts) {
+        return None;
+    }
     let lower = body.to_lowercase();
     if lower.len() != body.len() {
         return None;
@@ -47,6 +68,21 @@ pub(super) fn leading(text: &str) -> Option<(i64, usize)> {
         (!is_article).then_some((sign * number, skipped + end))
     })
 }
+
+/// The bytes with which the words for numbers start.
+static FIRST: LazyLock<[bool; 256]> = LazyLock::new(|| {
+    let mut table = [false; 256];
+    for language in &LANGUAGES {
+        for (word, _) in language.parts.iter().chain(language.scales) {
+            table[usize::from(word.as_bytes()[0])] = true;
+        }
+    }
+    // Letters in upper case, and digits of Chinese.
+    for byte in [0xc3, 0xd0, 0xd1, 0xe3, 0xe4, 0xe5, 0xe6, 0xe7, 0xe8, 0xe9] {
+        table[byte] = true;
+    }
+    table
+});
 
 impl Words {
     /// The number that a whole text in lower case is.
@@ -92,9 +128,22 @@ fn fitted(current: i64, value: i64, started: bool, joined: bool) -> Option<i64> 
     let fits = !started
         || current % 1000 == 0 && value < 1000
         || current % 100 == 0 && value < 100
-        || current % 10 == 0 && current % 100 >= 20 && value < 20
+        || current % 10 == 0 && current % 100 >= 20 && value < 10
+        || matches!(current % 100, 60 | 80) && value < 20
         || joined && current % 100 < 10 && value >= 20 && value < 100;
     fits.then_some(current + value)
+}
+
+/// Whether a text starts with a word in lower case, apart from the case of its first letter.
+fn is_prefix(word: &str, text: &str) -> bool {
+    let first = word.chars().next().map_or(0, char::len_utf8);
+    let start = text.chars().next().map_or(0, char::len_utf8);
+    first == start
+        && text[start..].starts_with(&word[first..])
+        && text
+            .chars()
+            .next()
+            .is_some_and(|c| c.to_lowercase().eq(word.chars().take(1)))
 }
 
 /// The longest of `words` at the start of `text`, and what follows it.

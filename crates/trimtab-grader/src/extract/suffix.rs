@@ -170,6 +170,7 @@ impl Sentence<'_, '_> {
             "m" | "g" | "s" | "h" | "L" | "l" | "N" | "J" | "W" | "V" | "K" | "A"
         ) && at > 0
             && self.is_number(at - 1)
+            && (self.word(at) != "A" || self.speaks_of(&["current"]))
             && self.glued(at)
             && !self.glued(at + 1) | matches!(self.sign(at + 1), Some('.' | ',' | '!' | ';' | '?'))
             && !(0..self.pieces.len()).any(|at| self.sign(at) == Some('='))
@@ -225,7 +226,9 @@ impl Sentence<'_, '_> {
 
     /// Whether the piece is a word that names a unit.
     pub(super) fn names_unit(&self, at: usize) -> bool {
-        self.kind(at) == Some(Kind::Word) && vocabulary::unit(self.word(at)).is_some()
+        self.kind(at) == Some(Kind::Word)
+            && self.word(at) != "has"
+            && vocabulary::unit(self.word(at)).is_some()
     }
 
     fn is_square(&self, at: usize) -> bool {

@@ -79,6 +79,10 @@ fn is_sentence(text: &str) -> bool {
             continue;
         }
         let word = &text[piece.start..piece.end];
+        let opens = piece.start == pieces[0].start && matches!(word::tag(word), Tag::Preposition);
+        if opens || matches!(word, "fails" | "fail" | "works" | "does") {
+            return true;
+        }
         let says = match word::tag(word) {
             Tag::Definite
             | Tag::Copula
@@ -88,7 +92,7 @@ fn is_sentence(text: &str) -> bool {
             | Tag::Subordinate
             | Tag::Not => true,
             // Words after a number may be its unit.
-            Tag::Plain | Tag::Label | Tag::Place | Tag::Adverb => {
+            Tag::Plain | Tag::Label | Tag::Place | Tag::Adverb | Tag::Operation => {
                 (!after_number || relates)
                     && word.len() > 2
                     && !word.bytes().all(|byte| byte.is_ascii_uppercase())
@@ -306,8 +310,12 @@ impl<'t> Reader<'t, '_> {
     /// Whether the text ends in the sentence without a full stop.
     fn ends_open(&self) -> bool {
         let last = self.sentence.pieces.last().map(|piece| piece.kind);
-        let says = (0..self.sentence.pieces.len()).any(|at| self.sentence.tag(at).is_some());
-        says && self.is_last()
+        let mut words = (0..self.sentence.pieces.len())
+            .filter(|at| self.sentence.tag(*at).is_some())
+            .map(|at| self.sentence.word(at));
+        let closes = words.all(|word| matches!(word, "QED" | "Q.E.D." | "Done"));
+        !closes
+            && self.is_last()
             && !matches!(last, Some(Kind::Sign('.' | '!' | '?' | '。' | '।' | '…')))
     }
 
@@ -444,6 +452,10 @@ impl<'t> Reader<'t, '_> {
     fn replacement(&self, at: usize) -> Option<Cow<'static, str>> {
         let sentence = self.sentence;
         match sentence.kind(at)? {
+            Kind::Formula if sentence.word(at).starts_with("\\begin") => {
+                let content = &sentence.text[self.content(sentence.pieces[at])];
+                Some(Cow::Owned(formula::result(content).into_owned()))
+            }
             Kind::Number(Form::Foreign) => Some(Cow::Owned(digits::normal(sentence.word(at)))),
             Kind::Sign(CURRENCY) => Some(Cow::Borrowed("")),
             // "1.299 Euro"

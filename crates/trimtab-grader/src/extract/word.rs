@@ -182,13 +182,13 @@ fn english(word: &str) -> Option<Tag> {
         | "those" | "original" | "remaining" | "other" | "first" | "last" | "next" | "another" => {
             Tag::Definite
         }
-        "step" | "figure" | "fig" | "equation" | "eq" | "eqn" | "page" | "pages" | "problem"
-        | "question" | "theorem" | "lemma" | "corollary" | "proposition" | "definition"
-        | "section" | "chapter" | "table" | "example" | "exercise" | "case" | "part" | "option"
-        | "method" | "version" | "appendix" | "line" | "row" | "column" | "item" | "note"
-        | "footnote" | "property" | "rule" | "axiom" | "scenario" | "no" | "number" | "volume"
-        | "hint" | "remark" | "steps" | "equations" | "approach" | "solution" | "statement"
-        | "condition" => Tag::Label,
+        "step" | "cell" | "figure" | "fig" | "equation" | "eq" | "eqn" | "page" | "pages"
+        | "problem" | "question" | "theorem" | "lemma" | "corollary" | "proposition"
+        | "definition" | "section" | "chapter" | "table" | "example" | "exercise" | "case"
+        | "part" | "option" | "method" | "version" | "appendix" | "line" | "row" | "column"
+        | "item" | "note" | "footnote" | "property" | "rule" | "axiom" | "scenario" | "no"
+        | "number" | "volume" | "hint" | "remark" | "steps" | "equations" | "approach"
+        | "solution" | "statement" | "condition" => Tag::Label,
         "day" | "room" | "year" | "level" | "grade" | "stop" | "week" | "month" | "round"
         | "game" | "team" | "player" | "group" | "house" | "floor" | "bus" | "lane" | "bin"
         | "box" | "door" | "channel" | "chapters" | "class" | "gate" | "platform" | "route" => {

@@ -7,9 +7,9 @@ use super::language::Language;
 use super::noun::word;
 use super::reading::{is_emoji, of_phrase, reading, trimmed, without_fillers};
 use super::retraction::corrected;
+use super::sentence::sentence;
 use crate::extract::piece::is_unspaced;
 use crate::extract::value::{self, Value, is_formula};
-use crate::extract::word::names_month;
 use crate::extract::{choice, formula};
 
 /// What the announced words say.
@@ -93,10 +93,13 @@ pub(super) fn read<'a>(text: &'a str, language: &Language, choice: bool) -> Clau
 /// The formula that follows fillers at the start of a text: "simply", and a formula on the next
 /// line.
 fn before_formula(text: &str) -> &str {
-    let rest = without_fillers(text).trim_start();
-    let opens = ["$", "\\(", "\\[", "\\begin{"]
-        .iter()
-        .any(|opener| rest.starts_with(opener));
+    let rest = without_fillers(text);
+    let next_line = rest.starts_with('\n');
+    let rest = rest.trim_start();
+    let opens = next_line
+        || ["$", "\\(", "\\[", "\\begin{"]
+            .iter()
+            .any(|opener| rest.starts_with(opener));
     if opens { rest } else { text }
 }
 
@@ -204,69 +207,6 @@ fn quoted<'a>(opening: &str, text: &'a str) -> Option<&'a str> {
         .filter(|content| !content.trim().is_empty())
 }
 
-/// The first sentence of a line.
-fn sentence(line: &str) -> &str {
-    const STOPS: [&str; 25] = [
-        "? ",
-        ", where ",
-        ", given ",
-        " as in ",
-        ", although ",
-        "。",
-        "! ",
-        "; ",
-        "；",
-        "।",
-        " because ",
-        " since ",
-        ", because",
-        ", since",
-        " I hope",
-        " so that ",
-        " (because",
-        ", as ",
-        ", weil ",
-        ", car ",
-        ", porque ",
-        ", потому",
-        "，因为",
-        ", т.к",
-        " as required",
-    ];
-    // Formulas, which may contain full stops, have been handled before.
-    let stops = STOPS.iter().filter_map(|stop| line.find(stop));
-    let end = stops.chain(full_stop(line)).chain(remark(line)).min();
-    &line[..end.unwrap_or(line.len())]
-}
-
-/// The full stop that ends the first sentence of a line: not that of "i.e." or of "C. 14".
-fn full_stop(line: &str) -> Option<usize> {
-    line.match_indices(". ").map(|(at, _)| at).find(|at| {
-        let before = &line[..*at];
-        let word = before.rsplit([' ', ',', '(']).next().unwrap_or_default();
-        let label = before.len() == 1 && before.starts_with(|c: char| c.is_ascii_uppercase());
-        let date = names_month(line[*at + 2..].split(' ').next().unwrap_or_default());
-        !label
-            && !date
-            && ![
-                "i.e", "e.g", "approx", "ca", "resp", "vs", "cf", "No", "Mr", "Mrs", "Dr", "Rp",
-            ]
-            .contains(&word)
-    })
-}
-
-/// Where a remark begins that does not say the answer once more: ", which proves it".
-fn remark(line: &str) -> Option<usize> {
-    const SAYS: [&str; 5] = ["is ", "equals ", "gives ", "comes to ", "makes "];
-    line.match_indices(", which ").find_map(|(at, which)| {
-        let rest = &line[at + which.len()..];
-        let says_number = line[..at].contains(|c: char| c.is_ascii_digit());
-        let goes_on = !says_number && rest.contains(", ");
-        let says = says_number && SAYS.iter().any(|verb| rest.starts_with(verb));
-        (!says && !goes_on).then_some(at)
-    })
-}
-
 /// What follows "but", if it holds a value: "40 without tax, but with tax it is 44".
 fn contrast(text: &str) -> Option<&str> {
     let (before, after) = text.split_once(", but ")?;
@@ -301,7 +241,9 @@ fn denial<'a>(text: &'a str, language: &Language) -> Denial<'a> {
     };
     let before = text[..at].trim_matches(|c: char| c.is_whitespace() || matches!(c, '(' | ','));
     let after = &text[at + length..];
-    let has_value = before.contains(|c: char| c.is_numeric() || c == '$' || c.is_uppercase());
+    let has_value = before.contains(|c: char| c.is_numeric() || c == '$' || c.is_uppercase())
+        || is_formula(before)
+        || before.chars().count() == 1 && !before.is_ascii();
     if language.verb_last && has_value {
         let after = after.trim();
         return if after.contains(|c: char| c.is_numeric() || c.is_ascii_uppercase()) {

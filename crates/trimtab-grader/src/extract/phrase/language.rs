@@ -53,19 +53,7 @@ const fn decimal_point(language: Language) -> Language {
 /// English first, then the others.
 pub(super) const LANGUAGES: &[Language] = &[
     decimal_point(language(
-        &[
-            "answer",
-            "ans",
-            "correct choice",
-            "correct option",
-            "right choice",
-            "right option",
-            "best choice",
-            "best option",
-            "correct alternative",
-            "\"choice\"",
-            "\"option\"",
-        ],
+        &["answer", "ans"],
         &["result", "solution"],
         &[
             "is",
@@ -89,6 +77,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             "becomes",
             "simplifies to",
             "is equal to",
+            "be",
             "isn't",
             "can't be",
             "cannot be",
@@ -117,6 +106,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             "should not be",
             "shouldn't be",
             "never",
+            "no longer",
             "neither",
             "nor",
             "rather than",

@@ -5,7 +5,12 @@ use crate::extract::spoken;
 use crate::vocabulary;
 
 /// Signs and abbreviations of currencies, before or after a number.
-const CURRENCIES: [&str; 36] = [
+const CURRENCIES: [&str; 41] = [
+    "Rs",
+    "Rs.",
+    "₹",
+    "INR",
+    "GBP",
     "€",
     "$",
     "£",
@@ -135,7 +140,8 @@ fn read(number: &str, is_local: bool, priced: bool, counted: bool) -> Option<Str
             decimals.len() != 3 && (is_local || priced && decimals.len() == 2)
                 || whole == "0" && is_local
         }
-        None => !rest.is_empty() && is_local && (counted || rest.len() > 1),
+        None if rest.is_empty() => priced,
+        None => is_local && (counted || rest.len() > 1),
     };
     fits.then(|| {
         let whole = groups.concat();

@@ -57,8 +57,12 @@ fn number_reading<'a>(answer: &'a str, end: usize, language: &Language) -> Claus
     {
         return value(Cow::Owned(plain));
     }
-    if date::parse(answer).is_some() || answer.starts_with(is_relation) {
+    let may_be_date = answer.contains('-') || answer.len() > 4 && answer.contains(' ');
+    if may_be_date && date::parse(answer).is_some() || answer.starts_with(is_relation) {
         return value(Cow::Borrowed(answer));
+    }
+    if let Some(based) = in_base(answer) {
+        return value(Cow::Owned(based));
     }
     if is_changed(answer) || is_day(answer) {
         let leading = value::leading(answer);
@@ -113,7 +117,9 @@ fn sentence_value(answer: &str) -> Option<Value<'_>> {
 /// The value of words that say it twice: "7/12, i.e. about 0.58", "3/5, or 0.6", "13 (thirteen)",
 /// "3 more than 5, that is 8".
 fn restated<'a>(answer: &'a str, language: &Language) -> Option<Value<'a>> {
-    const LINKS: [&str; 12] = [
+    const LINKS: [&str; 14] = [
+        ": ",
+        ", ",
         " (",
         ", i.e.",
         " i.e.",
@@ -139,10 +145,13 @@ fn restated<'a>(answer: &'a str, language: &Language) -> Option<Value<'a>> {
     if !answer.contains([' ', '—']) || answer.len() > MAX_RESTATED {
         return None;
     }
-    let (at, link) = LINKS
-        .iter()
-        .filter_map(|link| Some((answer.find(link)?, *link)))
-        .min_by_key(|(at, link)| (*at, std::cmp::Reverse(link.len())))?;
+    let bytes = answer.as_bytes();
+    let (at, link) = (0..bytes.len())
+        .filter(|at| matches!(bytes[*at], b' ' | b',' | b':'))
+        .find_map(|at| {
+            let links = LINKS.iter().filter(|link| answer[at..].starts_with(*link));
+            Some((at, *links.max_by_key(|link| link.len())?))
+        })?;
     let left = trimmed(&answer[..at]);
     let after = answer[at + link.len()..].trim_start_matches([' ', ',', ':']);
     let after = match link {
@@ -171,6 +180,11 @@ fn restated<'a>(answer: &'a str, language: &Language) -> Option<Value<'a>> {
     }
     let same = || check(left, right, &Rules::DEFAULT).is_correct();
     match link {
+        ": " => read(left).filter(|value| value.certain && same()),
+        ", " => {
+            let remark = is_remark(after);
+            read(left).filter(|value| value.certain && remark)
+        }
         " — " => {
             let remark = after.starts_with(char::is_alphabetic);
             read(left).filter(|value| value.certain && remark)
@@ -183,6 +197,16 @@ fn restated<'a>(answer: &'a str, language: &Language) -> Option<Value<'a>> {
         _ if is_value(left) => read(left),
         _ => read(right).filter(|value| value.certain),
     }
+}
+
+/// Whether words after a comma say nothing about the value before it: "QED", "see [2]".
+fn is_remark(words: &str) -> bool {
+    let plain = words
+        .chars()
+        .all(|c| c.is_alphabetic() || matches!(c, ' ' | '\''));
+    word(words, &["see"]).is_some()
+        || words.starts_with('"')
+        || plain && words.chars().count() > 2 && vocabulary::spoken(words).is_none()
 }
 
 /// Longest words that are read as a restatement, in bytes.
@@ -219,6 +243,12 @@ fn is_changed(answer: &str) -> bool {
         "or more",
         "or less",
         "or fewer",
+        "in base",
+        "base",
+        "(base",
+        "short of",
+        "away from",
+        "shy of",
         "and above",
         "and up",
     ];
@@ -237,6 +267,16 @@ fn is_changed(answer: &str) -> bool {
         let rest = words[length..].trim();
         !rest.is_empty() || !words.starts_with("times")
     })
+}
+
+/// A number with the base that its words name: "40 in base 8".
+fn in_base(answer: &str) -> Option<String> {
+    let (number, base) = answer.split_once(' ')?;
+    let base = base
+        .strip_prefix("in base ")
+        .or_else(|| base.strip_prefix("base "))?;
+    let plain = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    (plain(number) && plain(base)).then(|| format!("{number}_{{{base}}}"))
 }
 
 /// Whether a number is the day of a date: "13 de mayo", "13. Mai".
@@ -344,6 +384,7 @@ fn is_tex(text: &str) -> bool {
 /// A plain number with a unit or other words after it: "9 years old". A known unit stays.
 fn measured(text: &str) -> Option<Cow<'_, str>> {
     let (number, words) = text.split_once(' ')?;
+    let words = words.strip_prefix("US ").unwrap_or(words);
     let is_plain = number.starts_with(|c: char| c.is_ascii_digit())
         && number.ends_with(|c: char| c.is_ascii_digit())
         && number
@@ -457,11 +498,16 @@ fn goes_on_with_unit(words: &str) -> bool {
 
 /// Whether a number goes on with a word that makes it another, or with a second number.
 fn goes_on(text: &str) -> bool {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let signs = text[digits..].trim_start_matches(|c: char| c.is_ascii_punctuation() || c == ' ');
+    if digits > 0 && signs.len() + 1 < text[digits..].len() && signs.starts_with(char::is_numeric) {
+        return true; // "6 +/- 1", "6 ... 7"
+    }
     let Some((number, words)) = text.split_once(' ') else {
         return false;
     };
     let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
-    let joins = [" and ", " plus ", " minus ", " each "]
+    let joins = [" and ", " plus ", " minus ", " each ", " or "]
         .iter()
         .any(|word| words.contains(word));
     is_number

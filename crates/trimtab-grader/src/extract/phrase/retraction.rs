@@ -84,6 +84,15 @@ pub(super) fn retraction(text: &str) -> Option<usize> {
                 '.' | '*' | ',' | '!' | '?' | '(' | '"' | '-' | '—' | '。' | ';'
             )
     });
+    let adverb = word(start, &["however", "but", "yet", "and", "though"]);
+    let start = adverb.map_or(start, |length| {
+        let rest = start[length..].trim_start_matches([' ', ',']);
+        if word(rest, WORDS).is_some() {
+            rest
+        } else {
+            start
+        }
+    });
     let length = word(start, WORDS)?;
     Some(text.len() - start.len() + length)
 }
