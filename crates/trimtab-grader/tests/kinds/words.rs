@@ -138,6 +138,7 @@ fn numbers_of_other_languages() {
         ("28", "ventotto", true),
         ("63", "sessenta e três", true),
         ("45", "сорок пять", true),
+        ("58", "achtenvijftig", true),
         ("36", "三十六", true),
         ("36", "六十三", false),
         ("9", "IX", true),
