@@ -275,7 +275,12 @@ impl<'a> Parser<'_, 'a, '_> {
             || first && word.eq_ignore_ascii_case("negative");
         let number = matches!(
             self.peek_at(1),
-            Some(Token::Number(_) | Token::Construct("frac" | "sqrt") | Token::Currency(_))
+            Some(
+                Token::Number(_)
+                    | Token::Construct("frac" | "sqrt")
+                    | Token::Currency(_)
+                    | Token::Op('∞')
+            )
         );
         is_sign && number
     }

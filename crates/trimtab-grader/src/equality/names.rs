@@ -54,13 +54,20 @@ pub(super) fn named(expr: &Expr) -> Option<Named<'_>> {
             value: first,
         });
     };
-    if is_name(first) {
+    // `x^2 = x` is an equation.
+    let holds = |name: &Expr, value: &Expr| match name {
+        Expr::Symbol(name) => {
+            value.any(|part| matches!(part, Expr::Symbol(symbol) if symbol == name))
+        }
+        _ => false,
+    };
+    if is_name(first) && !holds(first, last) {
         return Some(Named {
             name: Some(first),
             value: last,
         });
     }
-    if is_name(last) && rest.len() == 1 {
+    if is_name(last) && rest.len() == 1 && !holds(last, first) {
         return Some(Named {
             name: Some(last),
             value: first,

@@ -89,7 +89,10 @@ fn nothing_in_words() {
         ("no solution", "no positive solution", false),
         ("none", "none of these", false),
         ("none", "0", false),
+        ("no", "no solution", false),
         (r"\emptyset", r"\{\emptyset\}", false),
+        (r"\infty", "negative infinity", false),
+        (r"-\infty", "negative infinity", true),
     ]);
 }
 
@@ -103,6 +106,8 @@ fn leads_and_remarks() {
         ("14", "14 (fourteen)", true),
         ("14", "14 (fifteen)", false),
         ("14", "14 (or 15)", false),
+        ("2/5 (0.4)", "0.16", false), // no product
+        ("2/5 (0.4)", "0.4", true),
         (r"3\sqrt2", r"3\sqrt2 (\approx 4.24)", true),
         (r"3\sqrt2", r"3\sqrt2 (\approx 4.34)", false),
     ]);
