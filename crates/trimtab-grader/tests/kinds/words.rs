@@ -149,6 +149,7 @@ fn numbers_of_other_languages() {
         ("9", "IX", true),
         ("11", "IX", false),
         ("40", "XXXX", false),
+        ("IX", "XI", false),
         ("10", "X", false), // a variable
     ]);
 }
