@@ -248,7 +248,7 @@ fn find_in(message: &str, rules: Rules, choice: bool) -> Option<Value<'_>> {
 
 /// The choice of a message whose box holds something else than the letter of a choice.
 fn choice_beside<'a>(message: &'a str, content: &str) -> Option<Value<'a>> {
-    if starts_with_choice(content) {
+    if starts_with_choice(content) || content.trim().is_empty() {
         return None;
     }
     let found = |text, source| {

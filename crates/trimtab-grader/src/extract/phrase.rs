@@ -92,6 +92,10 @@ pub(super) fn find(text: &str, choice: bool) -> Option<Announced<'_>> {
                 claimed.get_or_insert(value);
             }
             Clause::Text(answer) if !needs_value && noun.kind == Kind::Answer => {
+                let end = super::span(text, &answer).map_or(text.len(), |span| span.end);
+                if let Some(length) = retraction::retraction(&text[end..]) {
+                    return Some(Announced::Nothing(end + length));
+                }
                 return Some(Announced::Answer(announced(answer)));
             }
             Clause::Denied(end) => return Some(Announced::Nothing(at + end)),

@@ -326,6 +326,7 @@ fn role(sentence: Sentence, spans: &[Span], index: usize, clause: Clause) -> Rol
         && at.checked_sub(2).and_then(|at| sentence.tag(at)) == Some(Tag::Negative);
     let qualifies = denied
         || is_bounded(sentence, span)
+        || before > 0 && sentence.word(before - 1) == "base"
         || is_ruled_out(sentence, span)
         || word == Some(Tag::Of) && at >= 2 && sentence.tag(at - 2) == Some(Tag::Not)
         || repeats

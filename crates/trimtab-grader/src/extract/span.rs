@@ -396,7 +396,8 @@ impl Sentence<'_, '_> {
             return;
         }
         // "x = 13 January", "10 (base 2)", "45 hundredths"
-        let based = self.sign(at) == Some('(') && matches!(self.word(at + 1), "base" | "mod");
+        let opens = self.sign(at) == Some('(') || self.word(at) == "in";
+        let based = opens && matches!(self.word(at + 1), "base" | "mod");
         let part = matches!(self.word(at), "hundredths" | "thousandths");
         if based || part || self.tag(at) == Some(Tag::Month) {
             span.form = SpanForm::Unclear;

@@ -180,7 +180,11 @@ fn restated<'a>(answer: &'a str, language: &Language) -> Option<Value<'a>> {
     }
     let same = || check(left, right, &Rules::DEFAULT).is_correct();
     match link {
-        ": " => read(left).filter(|value| value.certain && same()),
+        ": " => {
+            let explains =
+                !answer[..at].ends_with(' ') && right.contains(['+', '*', '=', '/', '^']);
+            read(left).filter(|value| value.certain && explains && same())
+        }
         ", " => {
             let remark = is_remark(after);
             read(left).filter(|value| value.certain && remark)
@@ -272,6 +276,7 @@ fn is_changed(answer: &str) -> bool {
 /// A number with the base that its words name: "40 in base 8".
 fn in_base(answer: &str) -> Option<String> {
     let (number, base) = answer.split_once(' ')?;
+    let base = base.trim_matches(['(', ')']);
     let base = base
         .strip_prefix("in base ")
         .or_else(|| base.strip_prefix("base "))?;
@@ -601,6 +606,13 @@ pub(super) fn without_fillers(mut text: &str) -> &str {
         "equal to",
         "given by",
         "as follows",
+        "as expected,",
+        "as required,",
+        "as claimed,",
+        "as it turns out,",
+        "it turns out,",
+        "after all,",
+        "in the end,",
         "found to be",
         "going to be",
         "the number",
@@ -664,8 +676,9 @@ pub(super) fn trimmed(text: &str) -> &str {
 fn factorial<'a>(whole: &'a str, text: &str) -> Option<&'a str> {
     let operates = text.contains(['+', '*', '/', '^', '=']);
     let ends = text.ends_with(|c: char| c.is_ascii_digit() || c == ')');
-    let follows = whole[text.len()..].starts_with('!');
-    (operates && ends && follows).then(|| &whole[..=text.len()])
+    let behind = &whole[text.len()..];
+    let follows = behind.starts_with('!');
+    (ends && follows && (operates || behind.starts_with("!."))).then(|| &whole[..=text.len()])
 }
 
 /// `text` without a verb at its end, in languages where it comes last.
