@@ -319,7 +319,10 @@ pub(super) fn part(before: &str) -> Option<u32> {
     let starts = before
         .match_indices(['\n', ';', '.', ' '])
         .map(|(at, _)| at + 1);
-    starts.chain([0]).filter_map(|at| label(before, at)).last()
+    std::iter::once(0)
+        .chain(starts)
+        .filter_map(|at| label(before, at))
+        .next_back()
 }
 
 /// The number that a label at a position stands for.

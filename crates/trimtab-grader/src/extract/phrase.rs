@@ -1,5 +1,6 @@
 //! Answers after a phrase that announces them: "the answer is ...", "Answer: ...", `#### ...`.
 
+mod change;
 mod clause;
 mod language;
 mod link;
@@ -7,6 +8,7 @@ mod list;
 mod noun;
 mod number;
 mod reading;
+mod restated;
 mod retraction;
 mod sentence;
 

@@ -246,7 +246,8 @@ impl Sentence<'_, '_> {
     fn lists(&self, span: &mut Span, first: &Part, last: &Part) -> bool {
         // "2x = 100, x = 50" is a derivation.
         let named = first.letters && first.operators == 0 && first.operands == 1;
-        if span.relation && !(named && !self.is_number(span.first)) {
+        let derives = !named || self.is_number(span.first);
+        if span.relation && derives {
             // "-2 < x < 1 or 2 < x < 6"
             let or = self.tag(span.end) == Some(Tag::Or);
             let Some(part) = self.part(span.end + 1, 0).filter(|_| or) else {
@@ -318,9 +319,8 @@ impl Sentence<'_, '_> {
     /// Whether the words at the piece rule out the value before them: "is impossible", "fails".
     pub(super) fn is_ruled_out_at(&self, at: usize) -> bool {
         match self.word(at) {
-            "fails" | "fail" => true,
             "does" | "do" => self.tag(at + 1) == Some(Tag::Not),
-            "doesn't" | "don't" | "cannot" | "can't" => true,
+            "fails" | "fail" | "doesn't" | "don't" | "cannot" | "can't" => true,
             _ if self.tag(at) == Some(Tag::Copula) => matches!(
                 self.word(at + 1),
                 "not"

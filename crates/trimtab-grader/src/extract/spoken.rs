@@ -130,7 +130,7 @@ fn fitted(current: i64, value: i64, started: bool, joined: bool) -> Option<i64> 
         || current % 100 == 0 && value < 100
         || current % 10 == 0 && current % 100 >= 20 && value < 10
         || matches!(current % 100, 60 | 80) && value < 20
-        || joined && current % 100 < 10 && value >= 20 && value < 100;
+        || joined && current % 100 < 10 && (20..100).contains(&value);
     fits.then_some(current + value)
 }
 
