@@ -97,6 +97,7 @@ pub(crate) fn compare(gold: &str, answer: &str, rules: Rules, because: &mut Vec<
     }
     let mut comparer = Comparer {
         budget: &mut budget,
+        spare: Budget::new(),
         seed,
         rules,
         because,
@@ -197,6 +198,8 @@ fn compare_choices(
 /// Compares a gold answer with an answer as mathematics.
 struct Comparer<'b> {
     budget: &'b mut Budget,
+    /// For parts of values that are too large to be computed.
+    spare: Budget,
     /// Picks the points at which variables are evaluated. It depends on both texts, so that no
     /// answer can be written to equal the gold answer at these points only.
     seed: u64,

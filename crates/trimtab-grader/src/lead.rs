@@ -37,6 +37,10 @@ const LEADS: [&str; 30] = [
 /// The text without the words that lead to the answer: `Therefore, there are 12 ways`.
 pub(crate) fn without_lead(text: &str) -> &str {
     const MOST: usize = 4;
+    let is_worded = text.starts_with(|c: char| c.is_ascii_alphabetic());
+    if !is_worded || !text.contains([' ', '~', ':']) {
+        return text;
+    }
     let mut text = text;
     for _ in 0..MOST {
         let Some(rest) = LEADS.iter().find_map(|lead| after(text, lead)) else {

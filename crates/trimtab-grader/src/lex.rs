@@ -5,6 +5,7 @@ mod dress;
 mod french;
 mod letters;
 
+use self::dress::Markup;
 use crate::Reason;
 use crate::budget::Budget;
 use crate::numeral;
@@ -79,8 +80,7 @@ pub(crate) fn lex<'a>(
         semicolons: text.contains(';'),
         unit_group: None,
         dressed: 0,
-        money: dress::is_money(text),
-        is_plain: !text.contains(['\\', '$']),
+        markup: dress::markup(text),
         environments: 0,
         brackets: false,
         spaced: false,
@@ -113,10 +113,7 @@ struct Lexer<'a, 'b> {
     unit_group: Option<usize>,
     /// Commands of dress before the first token, whose braces may hold the whole answer.
     dressed: u8,
-    /// Whether a dollar sign is a currency and does not enclose mathematics.
-    money: bool,
-    /// Whether the text has no TeX, so that a blank separates words.
-    is_plain: bool,
+    markup: Markup,
     environments: usize,
     /// Whether there is a bracket that may point outwards: `]0,1[`.
     brackets: bool,
@@ -167,7 +164,7 @@ impl<'a> Lexer<'a, '_> {
     fn step(&mut self) -> Result<(), Reason> {
         let byte = self.byte(0);
         match byte {
-            b'$' if self.money => {
+            b'$' if self.markup == Markup::Money => {
                 self.at += 1;
                 self.push(Token::Currency("dollar"));
             }

@@ -41,18 +41,19 @@ pub(crate) fn prose(tokens: &[Lexeme]) -> Option<Prose> {
                 }
                 letters.push_str(text);
             }
+            // "Yes!", but not "5!"
+            Token::Op('!') if at > 0 && at + 1 == tokens.len() && !number_before => {}
             Token::Op('∧') => letters.push_str("and"),
             Token::Op('∨') => letters.push_str("or"),
             Token::Op('∈') => letters.push_str("in"),
             Token::Op(',') if at + 1 < tokens.len() => letters.push(','),
-            Token::Op('&' | '⏎' | ',') => {}
             // A sign belongs to its number, and a colon may be that of a time.
             Token::Op(sign @ ('-' | '\'')) if number_behind => letters.push(sign),
             Token::Op('-') if at == 0 && tokens.get(1).is_some_and(|next| !next.spaced) => {
                 letters.push('-');
             }
             Token::Op(':') if number_before && number_behind => letters.push(':'),
-            Token::Op(':' | ';' | '\'' | '-' | '(' | ')' | '{' | '}')
+            Token::Op(':' | ';' | '\'' | '-' | '(' | ')' | '{' | '}' | '&' | '⏎' | ',')
             | Token::Begin(_)
             | Token::Construct("end") => {}
             _ => return None,
@@ -362,6 +363,10 @@ fn without_label(answer: &str) -> &str {
 /// Whether another choice follows the letter of one: `(A) or (B)`, `A, C`.
 fn offers_another(rest: &str) -> bool {
     let rest = rest.trim_start_matches([')', '}', ' ', '$']);
+    // "(A) (B) (C)"
+    if let [b'(', b'A'..=b'Z', b')', ..] = rest.as_bytes() {
+        return true;
+    }
     let Some(rest) = ["or ", "and ", ",", "&", "/", "\\text{ or", "\\text{ and"]
         .iter()
         .find_map(|joint| rest.strip_prefix(joint))

@@ -129,6 +129,9 @@ struct Decimals {
 /// Looks at the commas of `3,5`, `0,111` or `14,00 $ - 5,00 $ = 9,00 $`. `None` if one of them is
 /// no decimal comma.
 fn decimals_behind_comma(text: &str) -> Option<Decimals> {
+    if !text.contains(',') {
+        return None;
+    }
     let count = |text: &mut dyn Iterator<Item = u8>| text.take_while(u8::is_ascii_digit).count();
     let price = text.contains(['$', '€', '£', '₽', '¥'])
         || ["USD", "EUR", "GBP", "euro", "Euro", "dollar", "Dollar"]

@@ -208,18 +208,19 @@ impl Conditions {
                 self.others
                     .extend(waiting.iter().map(|name| Expr::Text((*name).to_owned())));
             }
-            Expr::Relation(first, rest) => match declared(first, rest) {
-                Some((name, domain)) => self.restrict(name, &domain),
-                None => {
-                    // `t \ne 0` tells that t is a parameter.
-                    if let (Expr::Symbol(name), [('≠', _)]) = (&**first, rest.as_slice())
-                        && self.domain(name).is_none()
-                    {
-                        self.domains.push((name.clone(), Domain::default()));
-                    }
-                    self.others.push(condition.clone());
+            Expr::Relation(first, rest) => {
+                if let Some((name, domain)) = declared(first, rest) {
+                    self.restrict(name, &domain);
+                    return;
                 }
-            },
+                // `t \ne 0` tells that t is a parameter.
+                if let (Expr::Symbol(name), [('≠', _)]) = (&**first, rest.as_slice())
+                    && self.domain(name).is_none()
+                {
+                    self.domains.push((name.clone(), Domain::default()));
+                }
+                self.others.push(condition.clone());
+            }
             other => self.others.push(other.clone()),
         }
     }
@@ -336,7 +337,14 @@ impl Domain {
         };
         if answer.any(is_region) {
             // Of the solutions of an inequality, only the real ones are meant anyway.
-            return self.kind == Some(Kind::Real) && self.low.is_none() && self.high.is_none();
+            let usual = match self.kind {
+                Some(Kind::Real) => self.low.is_none(),
+                Some(Kind::Integer) => {
+                    is_usually_whole(name) && matches!(self.low, None | Some((0 | 1, _)))
+                }
+                _ => false,
+            };
+            return usual && self.high.is_none();
         }
         let low = matches!(self.low, None | Some((0 | 1, _)));
         occurs && low && self.high.is_none()

@@ -82,7 +82,11 @@ fn is_name(expr: &Expr) -> bool {
         Expr::Product(factors) => {
             let measure = matches!(factors.as_slice(), [Expr::Symbol(m), Expr::Symbol(angle), ..]
                 if m == "m" && matches!(angle.as_str(), "angle" | "measuredangle"));
-            factors[usize::from(measure)..].iter().all(is_of_points) || is_change(factors)
+            let worded = matches!(factors.first(), Some(Expr::Text(_)));
+            factors[usize::from(measure || worded)..]
+                .iter()
+                .all(is_of_points)
+                || is_change(factors)
         }
         Expr::Call("abs" | "norm", arguments) => arguments.iter().all(is_name),
         Expr::Tuple { items, .. } | Expr::Ratio(items) => items.iter().all(is_name),
@@ -331,7 +335,10 @@ pub(super) fn without_indices(equations: &[Expr], others: &[Expr]) -> Option<Vec
         _ => None,
     };
     let plain = name(others.first()?)?;
-    let same = |other: &Expr| name(other).is_some_and(|name| name == plain);
+    let same = |other: &Expr| match name(other) {
+        Some(name) => name == plain,
+        None => other.is_scalar(), // the second value of `x = 2, 3`
+    };
     if plain.contains('_') || others.len() != equations.len() || !others.iter().all(same) {
         return None;
     }
@@ -359,6 +366,33 @@ fn permutation(names: &[Expr], others: &[Expr]) -> Option<Vec<usize>> {
 pub(super) fn same_name(left: &Expr, right: &Expr) -> bool {
     match (left, right) {
         (Expr::Symbol(left), Expr::Symbol(right)) => left == right,
-        (left, right) => format!("{left:?}") == format!("{right:?}"),
+        (left, right) => match (segment(left), segment(right)) {
+            (Some(left), Some(right)) => left == right,
+            _ => format!("{left:?}") == format!("{right:?}"),
+        },
+    }
+}
+
+/// The ends of a segment in any of its notations: `AB`, `\overline{AB}`, `|AB|`.
+fn segment(name: &Expr) -> Option<String> {
+    match name {
+        Expr::Symbol(name) => {
+            let ends = name.strip_prefix("overline ")?;
+            (ends.len() == 2 && ends.bytes().all(|byte| byte.is_ascii_uppercase()))
+                .then(|| ends.to_owned())
+        }
+        Expr::Product(factors) => match factors.as_slice() {
+            [Expr::Symbol(first), Expr::Symbol(second)]
+                if is_of_points(&factors[0]) && is_of_points(&factors[1]) =>
+            {
+                Some(format!("{first}{second}"))
+            }
+            _ => None,
+        },
+        Expr::Call("abs", arguments) => match arguments.as_slice() {
+            [inner] => segment(inner),
+            _ => None,
+        },
+        _ => None,
     }
 }

@@ -202,6 +202,12 @@ impl Comparer<'_> {
         let Some(variable) = variable(expr) else {
             return Ok(None);
         };
+        // A name before a chain about it: `x = 1 \le x \le 2`.
+        let is_variable = |part: &Expr| matches!(part, Expr::Symbol(name) if name == variable);
+        let parts = std::iter::once(&**first).chain(rest.iter().map(|(_, part)| part));
+        if parts.filter(|part| is_variable(part)).count() > 1 {
+            return Ok(None);
+        }
         if let Some((of_size, inner)) = by_size(expr, variable) {
             let Some(sizes) = self.real_set(&of_size, point)? else {
                 return Ok(None);

@@ -43,6 +43,14 @@ impl Comparer<'_> {
         {
             return Some(self.unnamed(gold, value));
         }
+        // `\sin A = 3/5` names its value.
+        if answer.is_scalar()
+            && answer.symbols().is_empty()
+            && matches!(gold, Expr::Relation(first, _) if matches!(**first, Expr::Call(..)))
+            && let Some(value) = quantity_named(gold)
+        {
+            return Some(self.unnamed(value, answer));
+        }
         match (named(gold), named(answer)) {
             (Some(gold_named), Some(answer_named)) => {
                 let outcome = self.both_named(&gold_named, &answer_named);

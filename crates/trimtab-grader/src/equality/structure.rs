@@ -1,17 +1,16 @@
 //! Values that are too large to be computed, and that are equal part by part.
 
 use super::{Comparer, Equality};
-use crate::budget::Budget;
 use crate::expr::Expr;
 
 impl Comparer<'_> {
     /// Whether two values are built in the same way from equal parts: `7^{7^7}` and `7^{823543}`.
     ///
-    /// It has a budget of its own, for that of the comparison may be used up.
+    /// It spends from the spare budget, for that of the comparison may be used up.
     pub(super) fn same_structure(&mut self, gold: &Expr, answer: &Expr) -> bool {
-        let used = std::mem::replace(self.budget, Budget::new());
+        std::mem::swap(self.budget, &mut self.spare);
         let same = self.same_parts(gold, answer);
-        *self.budget = used;
+        std::mem::swap(self.budget, &mut self.spare);
         same
     }
 

@@ -85,12 +85,13 @@ fn pieces(tokens: &[Lexeme]) -> Option<Vec<Piece>> {
             Token::Op('(') => pieces.push(Piece::Open),
             Token::Op(')') => pieces.push(Piece::Close),
             Token::Op('-') if !pieces.is_empty() => {}
-            Token::Op(':' | '\'' | '{' | '}' | '⏎') | Token::Begin(_) | Token::Construct("end") =>
-                {}
+            // "can't"
+            Token::Op('\'') => run = joins,
+            Token::Op(':' | '{' | '}' | '⏎') | Token::Begin(_) | Token::Construct("end") => {}
             _ => return None,
         }
     }
-    Some(pieces)
+    (pieces.len() <= 4 * MOST).then_some(pieces)
 }
 
 fn ends_with_number(pieces: &[Piece]) -> bool {
@@ -169,26 +170,36 @@ fn statement(pieces: &[Piece]) -> Statement<'_> {
 
 /// Drops articles, and words before the answer that say nothing: "it is", "the answer is".
 fn simplify(item: &mut Vec<&str>) {
-    const LEADS: [&[&str]; 10] = [
-        &["it", "is"],
-        &["its"],
-        &["this", "is"],
-        &["that", "is"],
-        &["they", "are"],
-        &["answer", "is"],
-        &["statement", "is"],
-        &["claim", "is"],
-        &["only"],
-        &["is"],
+    const SUBJECTS: [&str; 16] = [
+        "it",
+        "this",
+        "that",
+        "they",
+        "answer",
+        "statement",
+        "claim",
+        "number",
+        "function",
+        "series",
+        "sequence",
+        "triangle",
+        "limit",
+        "integral",
+        "system",
+        "graph",
     ];
     let length = item.len();
     if length > 1 {
         item.retain(|word| !matches!(*word, "the" | "a" | "an"));
     }
-    for lead in LEADS {
-        if item.len() > lead.len() && item.starts_with(lead) {
-            item.drain(..lead.len());
-        }
+    let subject = item.len() > 1 && SUBJECTS.contains(&item[0]);
+    let verb = |word: &str| matches!(word, "is" | "are");
+    if subject && item.len() > 2 && verb(item[1]) {
+        item.drain(..2);
+    } else if subject && (item.len() == 2 || matches!(item[1], "cannot" | "can" | "cant" | "does"))
+        || item.len() > 1 && matches!(item[0], "its" | "only" | "is")
+    {
+        item.remove(0);
     }
 }
 
@@ -210,6 +221,19 @@ fn same_statement(gold: &Statement, answer: &Statement) -> bool {
 }
 
 fn same_item(gold: &[&str], answer: &[&str]) -> bool {
+    let (short, long) = if gold.len() < answer.len() {
+        (gold, answer)
+    } else {
+        (answer, gold)
+    };
+    // "isosceles" and "isosceles triangle"
+    if let Some((noun, long)) = long.split_last()
+        && !long.is_empty()
+        && is_class(noun)
+        && long == short
+    {
+        return true;
+    }
     let same_words = gold.len() == answer.len()
         && gold
             .iter()
@@ -218,9 +242,31 @@ fn same_item(gold: &[&str], answer: &[&str]) -> bool {
     same_words || meaning(gold).is_some_and(|gold| meaning(answer) == Some(gold))
 }
 
+/// Whether a noun only says of what kind something is.
+fn is_class(noun: &str) -> bool {
+    matches!(
+        noun,
+        "triangle"
+            | "function"
+            | "property"
+            | "number"
+            | "integer"
+            | "angle"
+            | "series"
+            | "sequence"
+            | "matrix"
+            | "distribution"
+            | "theorem"
+            | "law"
+    )
+}
+
 /// The common wording of phrases that mean the same.
 fn meaning(item: &[&str]) -> Option<&'static str> {
-    const PHRASES: [(&str, &str); 19] = [
+    const PHRASES: [(&str, &str); 22] = [
+        ("cannot be determined", "cannot be determined"),
+        ("cant be determined", "cannot be determined"),
+        ("can not be determined", "cannot be determined"),
         ("dne", "does not exist"),
         ("does not exist", "does not exist"),
         ("doesnt exist", "does not exist"),

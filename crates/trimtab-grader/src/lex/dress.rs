@@ -2,11 +2,31 @@
 
 use super::{Lexeme, Token};
 
+/// What the signs of a text say about it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Markup {
+    /// It has no TeX, so a blank separates words.
+    Plain,
+    /// Its dollar signs are a currency.
+    Money,
+    Tex,
+}
+
+pub(super) fn markup(text: &str) -> Markup {
+    if !text.contains(['\\', '$']) {
+        Markup::Plain
+    } else if is_money(text) {
+        Markup::Money
+    } else {
+        Markup::Tex
+    }
+}
+
 /// Whether the dollar signs of a text are a currency: a single one next to a number, or several
 /// with a number behind each.
 ///
 /// Otherwise they enclose mathematics.
-pub(super) fn is_money(text: &str) -> bool {
+fn is_money(text: &str) -> bool {
     let bytes = text.as_bytes();
     let is_sign = |at: usize| bytes[at] == b'$' && (at == 0 || bytes[at - 1] != b'\\');
     let mut signs = (0..bytes.len()).filter(|at| is_sign(*at));

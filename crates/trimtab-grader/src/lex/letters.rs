@@ -1,5 +1,6 @@
 //! Letters outside text groups: variables, words, functions and units.
 
+use super::dress::Markup;
 use super::{Lexeme, Lexer, Token};
 use crate::Reason;
 use crate::numeral;
@@ -39,60 +40,12 @@ impl<'a> Lexer<'a, '_> {
                 ..
             })
         );
-        if after_number && (rest.starts_with("a.m") || rest.starts_with("p.m")) {
-            self.at += "a.m".len();
-            self.push(Token::Word(if word == "a" { "am" } else { "pm" }));
-            return Ok(());
-        }
-        if let Some(length) = numeral::digits_in_base(rest) {
-            self.at += length;
-            self.push(Token::Number(&rest[..length]));
-            return Ok(());
-        }
-        // "15h30"
-        let digits = |offset: usize| self.byte(offset).is_ascii_digit();
-        if after_number
-            && word == "h"
-            && !self.spaced
-            && (digits(1) && digits(2) && self.byte(1) < b'6')
-            && !self.byte(3).is_ascii_alphanumeric()
+        if after_number && self.number_ending(word)
+            || self.digits_or_money(word, after_number)
+            || self.sign_in_words(word, &rest[length..])
+            || self.foreign_word()
+            || self.raised_unit(word, after_number)
         {
-            self.at += 1;
-            self.push(Token::Op(':'));
-            return Ok(());
-        }
-        if after_number && self.ordinal_ending(word) {
-            return Ok(());
-        }
-        if !after_number
-            && let Some(currency) = vocabulary::currency_code(word)
-            && starts_amount(&rest[length..])
-        {
-            self.at += length;
-            self.push(Token::Currency(currency));
-            return Ok(());
-        }
-        if let Some(length) = dollar_of_state(rest) {
-            self.at += length;
-            self.push(Token::Currency("dollar"));
-            return Ok(());
-        }
-        if word == "R" && self.money && rest[length..].starts_with('$') {
-            self.at += length + 1;
-            self.push(Token::Currency("real"));
-            return Ok(());
-        }
-        if self.sign_in_words(word, &rest[length..]) || self.foreign_word() {
-            return Ok(());
-        }
-        // "16 m2"
-        let raised = (after_number || self.after_value())
-            && matches!(self.byte(length), b'2' | b'3')
-            && !self.byte(length + 1).is_ascii_alphanumeric();
-        if raised && (word == "m" && self.spaced || vocabulary::unit(word).is_some()) {
-            self.at += length;
-            self.push(Token::Word(word));
-            self.push(Token::Op('^'));
             return Ok(());
         }
         if let Some((length, name)) = vocabulary::call(rest) {
@@ -111,50 +64,12 @@ impl<'a> Lexer<'a, '_> {
             self.at += length;
             return self.push_meaning(word, meaning);
         }
-        if word == "choose" && !self.tokens.is_empty() {
+        if let Some(token) = self.small_word(word, after_number) {
             self.at += length;
-            self.push(Token::Construct("choose"));
+            self.push(token);
             return Ok(());
         }
-        if word == "is" && self.is_plain && self.spaced && rest[length..].starts_with(' ') {
-            self.at += length;
-            self.push(Token::Word(word));
-            return Ok(());
-        }
-        if word == "in" {
-            let after = rest[length..].trim_start();
-            self.at += length;
-            self.push(if after_number && ends_unit(after) {
-                Token::Word(word)
-            } else {
-                Token::Op('∈')
-            });
-            return Ok(());
-        }
-        if word == "to" && after_number && starts_amount(rest[length..].trim_start()) {
-            self.at += length;
-            self.push(Token::Op(':')); // "3 to 4"
-            return Ok(());
-        }
-        let after_word = matches!(
-            self.tokens.last().map(|last| last.token),
-            Some(Token::Word(_))
-        );
-        let after_group = self.after_value();
-        let describes =
-            after_number && self.spaced && self.is_plain && describes(word, &rest[length..]);
-        let named = self.names_unit(word, after_number || after_word, after_group)
-            || describes
-            || after_word
-                && self.spaced
-                && self.is_plain
-                && word.bytes().all(|byte| byte.is_ascii_lowercase())
-            || vocabulary::is_number_word(word)
-            || matches!(word, "per" | "the")
-            || matches!(word, "of" | "sq" | "cu") && self.spaced
-            || word == "an" && after_word
-            || matches!(word, "for" | "if") && self.spaced && rest[length..].starts_with(' ');
-        if length >= 4 || named || word.eq_ignore_ascii_case("no") {
+        if length >= 4 || self.is_word(word, after_number) {
             // A function with its argument attached: `sinx`.
             if let Some(name) = vocabulary::function(&word[..length - 1]) {
                 self.at += length - 1;
@@ -170,6 +85,97 @@ impl<'a> Lexer<'a, '_> {
         }
         self.at += length;
         Ok(())
+    }
+
+    /// Reads what belongs to the number before: `a.m.`, the `h` of `15h30`, the `th` of `5th`.
+    fn number_ending(&mut self, word: &'a str) -> bool {
+        let rest = self.rest();
+        if rest.starts_with("a.m") || rest.starts_with("p.m") {
+            self.at += "a.m".len();
+            self.push(Token::Word(if word == "a" { "am" } else { "pm" }));
+            return true;
+        }
+        let minutes = (b'0'..b'6').contains(&self.byte(1)) && self.byte(2).is_ascii_digit();
+        if word == "h" && !self.spaced && minutes && !self.byte(3).is_ascii_alphanumeric() {
+            self.at += 1;
+            self.push(Token::Op(':'));
+            return true;
+        }
+        self.ordinal_ending(word)
+    }
+
+    /// Reads digits above nine, or the name of a currency before an amount.
+    fn digits_or_money(&mut self, word: &str, after_number: bool) -> bool {
+        let rest = self.rest();
+        let after = &rest[word.len()..];
+        let (length, token) = if let Some(length) = numeral::digits_in_base(rest) {
+            (length, Token::Number(&rest[..length]))
+        } else if !after_number
+            && let Some(currency) = vocabulary::currency_code(word)
+            && starts_amount(after)
+        {
+            (word.len(), Token::Currency(currency))
+        } else if let Some(length) = dollar_of_state(rest) {
+            (length, Token::Currency("dollar"))
+        } else if word == "R" && self.markup == Markup::Money && after.starts_with('$') {
+            (word.len() + 1, Token::Currency("real"))
+        } else {
+            return false;
+        };
+        self.at += length;
+        self.push(token);
+        true
+    }
+
+    /// Reads a unit with its exponent: `16 m2`.
+    fn raised_unit(&mut self, word: &'a str, after_number: bool) -> bool {
+        let length = word.len();
+        let raised = matches!(self.byte(length), b'2' | b'3')
+            && !self.byte(length + 1).is_ascii_alphanumeric()
+            && (after_number || self.after_value())
+            && (word == "m" && self.spaced || vocabulary::unit(word).is_some());
+        if raised {
+            self.at += length;
+            self.push(Token::Word(word));
+            self.push(Token::Op('^'));
+        }
+        raised
+    }
+
+    /// The meaning of a short word between two values.
+    fn small_word(&self, word: &'a str, after_number: bool) -> Option<Token<'a>> {
+        let after = &self.rest()[word.len()..];
+        let next = after.trim_start();
+        Some(match word {
+            "choose" if !self.tokens.is_empty() => Token::Construct("choose"),
+            "is" if self.markup == Markup::Plain && self.spaced && after.starts_with(' ') => {
+                Token::Word(word)
+            }
+            "in" if after_number && ends_unit(next) => Token::Word(word),
+            "in" => Token::Op('∈'),
+            "to" if after_number && starts_amount(next) => Token::Op(':'), // "3 to 4"
+            _ => return None,
+        })
+    }
+
+    /// Whether a short run of letters is a word and no product of letters.
+    fn is_word(&self, word: &str, after_number: bool) -> bool {
+        let after = &self.rest()[word.len()..];
+        let after_word = matches!(
+            self.tokens.last().map(|last| last.token),
+            Some(Token::Word(_))
+        );
+        let apart = self.spaced && self.markup == Markup::Plain;
+        let is_lower = || word.bytes().all(|byte| byte.is_ascii_lowercase());
+        self.names_unit(word, after_number || after_word, self.after_value())
+            || apart && after_number && describes(word, after)
+            || apart && after_word && is_lower()
+            || vocabulary::is_number_word(word)
+            || matches!(word, "per" | "the")
+            || matches!(word, "of" | "sq" | "cu") && self.spaced
+            || word == "an" && after_word
+            || matches!(word, "for" | "if") && self.spaced && after.starts_with(' ')
+            || word.eq_ignore_ascii_case("no")
     }
 
     /// Reads a word of another language behind a value: a unit, a percent sign, "and" or "or".

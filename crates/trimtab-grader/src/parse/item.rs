@@ -325,7 +325,14 @@ impl<'a> Parser<'_, 'a, '_> {
     }
 }
 
-fn relation(first: Expr, rest: Vec<(char, Expr)>) -> Expr {
+fn relation(first: Expr, mut rest: Vec<(char, Expr)>) -> Expr {
+    // The conditions of a value hold for the relation: `x = {2k, k \in \mathbb{Z}}`.
+    if let Some((sign, Expr::Given(parts))) =
+        rest.pop_if(|(_, last)| matches!(last, Expr::Given(_)))
+    {
+        rest.push((sign, parts.0));
+        return condition::given(relation(first, rest), vec![parts.1]);
+    }
     if rest.is_empty() {
         first
     } else if let [('≠', value)] = rest.as_slice()

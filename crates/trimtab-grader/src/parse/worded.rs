@@ -234,9 +234,8 @@ fn named_set(words: &mut &[(String, usize)]) -> Option<Expr> {
     *words = rest;
     match (kind, parity, sign) {
         (Kind::Integer, Some(odd), None) => Some(every_second("k", odd)),
-        (_, Some(_), _) => None,
+        (_, Some(_), _) | (Kind::Other(_), None, Some(_)) => None,
         (Kind::Other(set), None, None) => Some(Expr::Symbol(format!("mathbb {set}"))),
-        (Kind::Other(_), None, Some(_)) => None,
         (kind, None, sign) => signed(if kind == Kind::Real { "R" } else { "Z" }, sign),
     }
 }

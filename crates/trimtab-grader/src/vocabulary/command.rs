@@ -161,7 +161,8 @@ fn construct(name: &str) -> Option<Meaning> {
 }
 
 /// Commands that stand for one thing.
-const SYMBOLS: [&str; 18] = [
+const SYMBOLS: [&str; 19] = [
+    "Pr",
     "hbar",
     "ell",
     "angle",

@@ -77,7 +77,7 @@ const JOINTS: [(&str, char); 9] = [
 ];
 
 /// Words in lower case, in the order of their bytes, and what they are in English.
-const WORDS: [(&str, &str); 248] = [
+const WORDS: [(&str, &str); 251] = [
     ("anni", "year"),
     ("anno", "year"),
     ("année", "year"),
@@ -197,6 +197,7 @@ const WORDS: [(&str, &str); 248] = [
     ("mètres", "meter"),
     ("mês", "month"),
     ("par", "per"),
+    ("percento", "percent"),
     ("personas", "person"),
     ("persone", "person"),
     ("personen", "person"),
@@ -205,6 +206,8 @@ const WORDS: [(&str, &str); 248] = [
     ("por", "per"),
     ("porcentaje", "percent"),
     ("porcento", "percent"),
+    ("porciento", "percent"),
+    ("pourcent", "percent"),
     ("pro", "per"),
     ("proc", "percent"),
     ("procent", "percent"),

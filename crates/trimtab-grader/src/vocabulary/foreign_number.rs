@@ -365,7 +365,7 @@ impl Language {
         let is_named = |words: &&str| words.split('|').any(|word| word == text);
         self.small
             .iter()
-            .position(|words| is_named(&words))
+            .position(is_named)
             .map(|index| index as i64)
     }
 }
