@@ -129,6 +129,9 @@ pub(crate) fn extract(text: &str, rules: Rules, choice: bool) -> Option<Found<'_
 /// What the last sentence of a text says in words.
 pub(crate) fn extract_words(text: &str) -> Option<String> {
     let message = clean(final_message(text)?);
+    if matches!(boxes::boxes(&message), Boxes::CutOff(_)) {
+        return None;
+    }
     predicate::last(&message).map(str::to_owned)
 }
 

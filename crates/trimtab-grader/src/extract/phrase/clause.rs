@@ -48,10 +48,8 @@ pub(super) fn read<'a>(text: &'a str, language: &Language, choice: bool) -> Clau
         && let choice::Pick::Letter(letter) = choice::boxed(&answer)
     {
         let value = announced(Cow::Borrowed(letter));
-        return Clause::Value {
-            value,
-            end: skipped,
-        };
+        let end = skipped + formula::leading_length(start);
+        return Clause::Value { value, end };
     }
     if let Some(answer) = formula::leading(start)
         && !choice

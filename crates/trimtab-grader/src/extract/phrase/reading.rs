@@ -85,6 +85,9 @@ pub(super) fn number_reading<'a>(answer: &'a str, end: usize, language: &Languag
 
 /// The value that a sentence says.
 fn sentence_value(answer: &str) -> Option<Value<'_>> {
+    if answer.contains(" or ") && !answer.contains(char::is_numeric) {
+        return None; // "No or Yes"
+    }
     if let Some((_, said)) = answer.split_once(" equals ")
         && let Some(leading) = value::leading(said)
     {
