@@ -219,7 +219,13 @@ fn find_in(message: &str, rules: Rules, choice: bool) -> Option<Value<'_>> {
                 return Some(Value {
                     text: answer,
                     source: AnswerSource::Box,
-                    certain: !last.is_some_and(|last| doubt::of_box(message, &last.whole)),
+                    certain: !last.is_some_and(|last| {
+                        doubt::of_box(message, &last.whole)
+                            || doubt::of_alternative(
+                                &message[last.content.clone()],
+                                &message[last.whole.end..],
+                            )
+                    }),
                 });
             }
         }

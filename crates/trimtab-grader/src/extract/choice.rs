@@ -359,6 +359,8 @@ fn is_markup(character: char) -> bool {
             | '{'
             | '}'
             | ' '
+            | '\u{a0}'
+            | '\u{2009}'
             | '*'
             | '"'
             | '$'

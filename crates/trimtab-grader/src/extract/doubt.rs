@@ -271,8 +271,9 @@ pub(super) fn of_alternative(answer: &str, rest: &str) -> bool {
         rounding: Rounding::Gold,
         ..Rules::DEFAULT
     };
-    if !answer.contains(|c: char| c.is_numeric() || c == '\\') || answer.contains("\\text") {
-        return other.contains(char::is_alphabetic) && !other.eq_ignore_ascii_case(answer);
+    let in_words = !answer.contains(char::is_numeric) && other.contains(char::is_alphabetic);
+    if in_words && !answer.eq_ignore_ascii_case(other) {
+        return true;
     }
     let letter = other.len() == 1 && other.starts_with(|c: char| c.is_ascii_alphabetic());
     (letter || is_formula(other)) && !check(other, answer, &rules).is_correct()

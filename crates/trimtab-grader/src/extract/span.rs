@@ -306,7 +306,8 @@ impl Sentence<'_, '_> {
             joined |= word || close;
         }
         let joins = items > 2 || joined || items == 2 && span.relation;
-        if joins && (spoken || !shared) {
+        let ends = matches!(self.sign(end), Some('.')) || end == self.pieces.len();
+        if joins && (spoken || !shared) || shared && ends {
             if span.value != span.first && items > 1 {
                 span.value = span.first;
             }
@@ -399,7 +400,8 @@ impl Sentence<'_, '_> {
         let opens = self.sign(at) == Some('(') || self.word(at) == "in";
         let based = opens && matches!(self.word(at + 1), "base" | "mod");
         let part = matches!(self.word(at), "hundredths" | "thousandths");
-        if based || part || self.tag(at) == Some(Tag::Month) {
+        let month = at + usize::from(self.tag(at) == Some(Tag::Of));
+        if based || part || self.tag(month) == Some(Tag::Month) {
             span.form = SpanForm::Unclear;
             return;
         }
