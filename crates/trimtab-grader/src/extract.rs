@@ -130,6 +130,9 @@ pub(crate) fn extract(text: &str, rules: Rules, choice: bool) -> Option<Found<'_
 /// What the last sentence of a text says in words.
 pub(crate) fn extract_words(text: &str) -> Option<String> {
     let message = clean(final_message(text)?);
+    if matches!(boxes::boxes(&message), Boxes::CutOff(_)) {
+        return None;
+    }
     predicate::last(&message).map(str::to_owned)
 }
 
@@ -217,7 +220,13 @@ fn find_in(message: &str, rules: Rules, choice: bool) -> Option<Value<'_>> {
                 return Some(Value {
                     text: answer,
                     source: AnswerSource::Box,
-                    certain: !last.is_some_and(|last| doubt::of_box(message, &last.whole)),
+                    certain: !last.is_some_and(|last| {
+                        doubt::of_box(message, &last.whole)
+                            || doubt::of_alternative(
+                                &message[last.content.clone()],
+                                &message[last.whole.end..],
+                            )
+                    }),
                 });
             }
         }
@@ -249,7 +258,7 @@ fn find_in(message: &str, rules: Rules, choice: bool) -> Option<Value<'_>> {
 
 /// The choice of a message whose box holds something else than the letter of a choice.
 fn choice_beside<'a>(message: &'a str, content: &str) -> Option<Value<'a>> {
-    if starts_with_choice(content) {
+    if starts_with_choice(content) || content.trim().is_empty() {
         return None;
     }
     let found = |text, source| {

@@ -32,9 +32,10 @@ fn labelled(text: &str) -> Option<(char, &str)> {
     };
     let value = blanks(after);
     let count = |brace: char| value.matches(brace).count();
-    let value = match count('}') > count('{') {
-        true => value.trim_end().strip_suffix('}')?,
-        false => value,
+    let value = if count('}') > count('{') {
+        value.trim_end().strip_suffix('}')?
+    } else {
+        value
     };
     let starts = value.starts_with(|c: char| c.is_alphanumeric() || "\\$-−.([{".contains(c));
     starts.then_some((letter, value))

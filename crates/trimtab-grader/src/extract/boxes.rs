@@ -97,7 +97,9 @@ impl Scan {
     fn backslash(&mut self, bytes: &[u8], at: usize) -> usize {
         const BEGIN: &[u8] = b"\\begin{boxed}";
         let rest = &bytes[at..];
-        if let Some(length) = box_command(rest) {
+        // A coloured part of a box is no box of its own.
+        let is_part = !self.open.is_empty() && rest.starts_with(b"\\colorbox");
+        if let Some(length) = box_command(rest).filter(|_| !is_part) {
             self.open(at, length, None);
             self.depth += 1;
             return length;
@@ -319,7 +321,10 @@ pub(super) fn part(before: &str) -> Option<u32> {
     let starts = before
         .match_indices(['\n', ';', '.', ' '])
         .map(|(at, _)| at + 1);
-    starts.chain([0]).filter_map(|at| label(before, at)).last()
+    std::iter::once(0)
+        .chain(starts)
+        .filter_map(|at| label(before, at))
+        .next_back()
 }
 
 /// The number that a label at a position stands for.

@@ -196,6 +196,28 @@ pub(super) fn is_listing(text: &str) -> bool {
     text.len() <= MAX_BYTES && text.contains(['C', 'c']) && lists_all(&letters(text))
 }
 
+/// Whether another letter follows a letter that was announced: "$A$ or B".
+pub(super) fn offers_another(rest: &str) -> bool {
+    const MAX_BYTES: usize = 48;
+    let rest = &rest[..rest.floor_char_boundary(MAX_BYTES)];
+    let rest = rest.trim_start_matches(|c: char| is_markup(c) || matches!(c, '`' | '\\'));
+    let rest = match rest.strip_prefix("end{") {
+        Some(name) => name
+            .split_once('}')
+            .map_or("", |(_, rest)| rest.trim_start()),
+        None => rest,
+    };
+    let Some(other) = ["or ", "and/or "]
+        .iter()
+        .find_map(|word| rest.strip_prefix(word))
+    else {
+        return false;
+    };
+    letters(other)
+        .first()
+        .is_some_and(|letter| letter.text.as_ptr().addr() - other.as_ptr().addr() < 20)
+}
+
 /// Whether letters list the options: (A), (B), (C), none of which is denied.
 fn lists_all(letters: &[Letter]) -> bool {
     letters.len() > 2
@@ -245,7 +267,10 @@ fn is_alone(text: &str, at: usize) -> bool {
     if text[..at].ends_with('\'') && text[at + 1..].starts_with('\'') {
         return true;
     }
-    let before = text[..at].chars().next_back();
+    let before = text[..at]
+        .chars()
+        .next_back()
+        .filter(|_| !text[..at].ends_with("__"));
     let after = text[at + 1..].chars().next();
     let second = text[at + 1..].chars().nth(1);
     let is_letter = |c: char| c.is_alphanumeric() && !is_unspaced(c);
@@ -334,6 +359,8 @@ fn is_markup(character: char) -> bool {
             | '{'
             | '}'
             | ' '
+            | '\u{a0}'
+            | '\u{2009}'
             | '*'
             | '"'
             | '$'

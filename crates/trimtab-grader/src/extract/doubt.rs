@@ -79,7 +79,12 @@ pub(super) fn of_box(text: &str, whole: &Range<usize>) -> bool {
             .any(|words| starts_with(after.trim_start_matches(is_delimiter), words));
     // A dash that opens a line is a list's.
     let opens_line = before.trim_end_matches(['-', '*', '+', ' ']).is_empty();
-    let is_operand = OPERATORS.iter().any(|sign| before.ends_with(sign)) && !opens_line;
+    // "Answer - 5" has a dash as well.
+    let dashes = glued_before.ends_with(' ')
+        && before
+            .strip_suffix(['-', '−'])
+            .is_some_and(|word| word.ends_with(' ') && is_plain_word(word));
+    let is_operand = OPERATORS.iter().any(|sign| before.ends_with(sign)) && !opens_line && !dashes;
     let is_raised = ["^", "\\cdot", "\\times", "}{"]
         .iter()
         .any(|sign| after.starts_with(sign));
@@ -90,6 +95,13 @@ pub(super) fn of_box(text: &str, whole: &Range<usize>) -> bool {
         || is_factor(glued_before, glued_after)
         || after.starts_with('?')
         || of_condition(text, whole.start)
+}
+
+/// Whether a text ends with a word of three or more letters.
+fn is_plain_word(text: &str) -> bool {
+    let word = text.trim_end().rsplit(' ').next().unwrap_or_default();
+    let word = word.trim_matches(is_delimiter);
+    word.len() > 2 && word.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
 /// Whether a number or an operator touches a box: `2\boxed{5}`, `\boxed{5}+1`, `\boxed{5}x`.
@@ -259,6 +271,10 @@ pub(super) fn of_alternative(answer: &str, rest: &str) -> bool {
         rounding: Rounding::Gold,
         ..Rules::DEFAULT
     };
+    let in_words = !answer.contains(char::is_numeric) && other.contains(char::is_alphabetic);
+    if in_words && !answer.eq_ignore_ascii_case(other) {
+        return true;
+    }
     let letter = other.len() == 1 && other.starts_with(|c: char| c.is_ascii_alphabetic());
     (letter || is_formula(other)) && !check(other, answer, &rules).is_correct()
 }

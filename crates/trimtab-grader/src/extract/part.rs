@@ -317,8 +317,10 @@ impl Sentence<'_, '_> {
                     return None;
                 }
                 // "3-5", but not "1-2√2"
-                let goes_on =
-                    self.glued(at + 2) && matches!(self.sign(at + 2), Some('√' | '^' | '*' | '('));
+                let goes_on = self.glued(at + 2)
+                    && (matches!(self.sign(at + 2), Some('√' | '^' | '*' | '('))
+                        || self.word(at + 2) == "i"
+                        || self.tag(at + 2) == Some(Tag::Constant));
                 part.range |=
                     !piece.spaced && self.is_number(at - 1) && self.is_number(at + 1) && !goes_on;
                 Some(at + 1)

@@ -1,5 +1,6 @@
 //! Answers after a phrase that announces them: "the answer is ...", "Answer: ...", `#### ...`.
 
+mod change;
 mod clause;
 mod language;
 mod link;
@@ -7,6 +8,7 @@ mod list;
 mod noun;
 mod number;
 mod reading;
+mod restated;
 mod retraction;
 mod sentence;
 
@@ -17,8 +19,8 @@ use self::language::LANGUAGES;
 use self::link::{Link, link};
 use self::noun::{Kind, nouns};
 use super::AnswerSource;
-use super::doubt;
 use super::value::{self, Value};
+use super::{choice, doubt};
 
 /// What a text announces.
 pub(super) enum Announced<'a> {
@@ -73,8 +75,7 @@ pub(super) fn find(text: &str, choice: bool) -> Option<Announced<'_>> {
                     || is_hypothetical(&text[noun.end..at], &text[at..])
                     || rest.trim_start_matches('*').starts_with('?')
                     || text[at..at + end].trim_end().ends_with('?')
-                    || !choice
-                        && doubt::of_alternative(&value.text, behind(&text[at..], &value, end));
+                    || has_alternative(&text[at..], &value, end, choice);
                 let value = Value {
                     certain: value.certain && !doubted && !claim,
                     ..value
@@ -92,6 +93,10 @@ pub(super) fn find(text: &str, choice: bool) -> Option<Announced<'_>> {
                 claimed.get_or_insert(value);
             }
             Clause::Text(answer) if !needs_value && noun.kind == Kind::Answer => {
+                let end = super::span(text, &answer).map_or(text.len(), |span| span.end);
+                if let Some(length) = retraction::retraction(&text[end..]) {
+                    return Some(Announced::Nothing(end + length));
+                }
                 return Some(Announced::Answer(announced(answer)));
             }
             Clause::Denied(end) => return Some(Announced::Nothing(at + end)),
@@ -123,6 +128,16 @@ fn is_hypothetical(link: &str, clause: &str) -> bool {
     let sentence = clause.lines().next().unwrap_or_default();
     let sentence = sentence.split(". ").next().unwrap_or_default();
     link.contains("would") && sentence.contains(" if ")
+}
+
+/// Whether another answer follows a value: "`5` or `6`", "$A$ or B".
+fn has_alternative(text: &str, value: &Value, end: usize, choice: bool) -> bool {
+    let rest = behind(text, value, end);
+    if choice {
+        choice::offers_another(rest)
+    } else {
+        doubt::of_alternative(&value.text, rest)
+    }
 }
 
 /// The text behind a value, which ends at `end` if it is no part of the text.

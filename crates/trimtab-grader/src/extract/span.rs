@@ -246,7 +246,8 @@ impl Sentence<'_, '_> {
     fn lists(&self, span: &mut Span, first: &Part, last: &Part) -> bool {
         // "2x = 100, x = 50" is a derivation.
         let named = first.letters && first.operators == 0 && first.operands == 1;
-        if span.relation && !(named && !self.is_number(span.first)) {
+        let derives = !named || self.is_number(span.first);
+        if span.relation && derives {
             // "-2 < x < 1 or 2 < x < 6"
             let or = self.tag(span.end) == Some(Tag::Or);
             let Some(part) = self.part(span.end + 1, 0).filter(|_| or) else {
@@ -305,7 +306,8 @@ impl Sentence<'_, '_> {
             joined |= word || close;
         }
         let joins = items > 2 || joined || items == 2 && span.relation;
-        if joins && (spoken || !shared) {
+        let ends = matches!(self.sign(end), Some('.')) || end == self.pieces.len();
+        if joins && (spoken || !shared) || shared && ends {
             if span.value != span.first && items > 1 {
                 span.value = span.first;
             }
@@ -318,9 +320,8 @@ impl Sentence<'_, '_> {
     /// Whether the words at the piece rule out the value before them: "is impossible", "fails".
     pub(super) fn is_ruled_out_at(&self, at: usize) -> bool {
         match self.word(at) {
-            "fails" | "fail" => true,
             "does" | "do" => self.tag(at + 1) == Some(Tag::Not),
-            "doesn't" | "don't" | "cannot" | "can't" => true,
+            "fails" | "fail" | "doesn't" | "don't" | "cannot" | "can't" => true,
             _ if self.tag(at) == Some(Tag::Copula) => matches!(
                 self.word(at + 1),
                 "not"
@@ -396,9 +397,11 @@ impl Sentence<'_, '_> {
             return;
         }
         // "x = 13 January", "10 (base 2)", "45 hundredths"
-        let based = self.sign(at) == Some('(') && matches!(self.word(at + 1), "base" | "mod");
+        let opens = self.sign(at) == Some('(') || self.word(at) == "in";
+        let based = opens && matches!(self.word(at + 1), "base" | "mod");
         let part = matches!(self.word(at), "hundredths" | "thousandths");
-        if based || part || self.tag(at) == Some(Tag::Month) {
+        let month = at + usize::from(self.tag(at) == Some(Tag::Of));
+        if based || part || self.tag(month) == Some(Tag::Month) {
             span.form = SpanForm::Unclear;
             return;
         }

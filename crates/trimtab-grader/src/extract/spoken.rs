@@ -20,7 +20,7 @@ const MINUS: [&str; 7] = ["minus", "moins", "menos", "meno", "минус", "负"
 /// and "eine" alone are none.
 pub(crate) fn leading(text: &str) -> Option<(i64, usize)> {
     const MAX_BYTES: usize = 96;
-    const MAX_WORDS: usize = 8;
+    const MAX_WORDS: usize = 6;
     let text = &text[..text.floor_char_boundary(MAX_BYTES)];
     let unsigned = MINUS.iter().find_map(|word| text.strip_prefix(word));
     let body = unsigned.map_or(text, str::trim_start);
@@ -130,7 +130,7 @@ fn fitted(current: i64, value: i64, started: bool, joined: bool) -> Option<i64> 
         || current % 100 == 0 && value < 100
         || current % 10 == 0 && current % 100 >= 20 && value < 10
         || matches!(current % 100, 60 | 80) && value < 20
-        || joined && current % 100 < 10 && value >= 20 && value < 100;
+        || joined && current % 100 < 10 && (20..100).contains(&value);
     fits.then_some(current + value)
 }
 
@@ -197,7 +197,7 @@ fn chinese(text: &str, signed: bool) -> Option<(i64, usize)> {
 
 /// The only number in words that the last sentence of a text has.
 pub(super) fn in_last_sentence(text: &str) -> Option<i64> {
-    const MAX_SENTENCE: usize = 512;
+    const MAX_SENTENCE: usize = 256;
     let text = text.trim_end_matches(|c: char| !c.is_alphanumeric());
     let start = text.ceil_char_boundary(text.len().saturating_sub(MAX_SENTENCE));
     let stop = text[start..].rfind(['.', '\n', '。', '!', '?', '！', '？']);

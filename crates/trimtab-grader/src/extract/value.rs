@@ -479,12 +479,10 @@ impl<'t> Reader<'t, '_> {
             Kind::Word => match sentence.tags[at] {
                 Tag::Negative => Some(Cow::Borrowed("-")),
                 Tag::Operator if sentence.word(at) == "times" => Some(Cow::Borrowed("*")),
-                Tag::Currency => Some(Cow::Borrowed("")),
-                Tag::Per => Some(Cow::Borrowed("/")),
+                Tag::Currency | Tag::Of => Some(Cow::Borrowed("")),
+                Tag::Per | Tag::Out => Some(Cow::Borrowed("/")),
                 Tag::To => Some(Cow::Borrowed(":")),
-                Tag::Out => Some(Cow::Borrowed("/")),
                 Tag::Preposition if sentence.word(at) == "in" => Some(Cow::Borrowed("/")),
-                Tag::Of => Some(Cow::Borrowed("")),
                 Tag::Operation if sentence.word(at) == "root" => {
                     let cube = at > 0 && sentence.word(at - 1) == "cube";
                     Some(Cow::Borrowed(if cube { "\\sqrt[3] " } else { "\\sqrt " }))

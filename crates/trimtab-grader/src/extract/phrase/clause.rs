@@ -48,10 +48,8 @@ pub(super) fn read<'a>(text: &'a str, language: &Language, choice: bool) -> Clau
         && let choice::Pick::Letter(letter) = choice::boxed(&answer)
     {
         let value = announced(Cow::Borrowed(letter));
-        return Clause::Value {
-            value,
-            end: skipped,
-        };
+        let end = skipped + formula::leading_length(start);
+        return Clause::Value { value, end };
     }
     if let Some(answer) = formula::leading(start)
         && !choice
@@ -116,7 +114,16 @@ fn end_of_denial(text: &str, denied: usize) -> usize {
                     .get(denied..whole.start.max(denied))
                     .is_some_and(|gap| gap.trim().is_empty())
         })
-        .map_or(denied, |whole| whole.end)
+        .map_or_else(|| next_line(text, denied), |whole| whole.end)
+}
+
+/// The end of the line after `at`, if nothing is on the line before it: "not", and a number.
+fn next_line(text: &str, at: usize) -> usize {
+    let denies_here = text[..at].trim_end().ends_with(char::is_alphabetic);
+    match text[at..].strip_prefix('\n') {
+        Some(rest) if denies_here => at + 1 + rest.find('\n').unwrap_or(rest.len()),
+        _ => at,
+    }
 }
 
 /// Whether several lines or sentences with numbers follow on a new line. They lead to the answer.
@@ -239,7 +246,9 @@ fn denial<'a>(text: &'a str, language: &Language) -> Denial<'a> {
     let Some((at, length)) = find_word(text, language.not) else {
         return Denial::None;
     };
-    let before = text[..at].trim_matches(|c: char| c.is_whitespace() || matches!(c, '(' | ','));
+    let before = text[..at]
+        .trim_start_matches([' ', ','])
+        .trim_end_matches(|c: char| c.is_whitespace() || matches!(c, '(' | ','));
     let after = &text[at + length..];
     let has_value = before.contains(|c: char| c.is_numeric() || c == '$' || c.is_uppercase())
         || is_formula(before)

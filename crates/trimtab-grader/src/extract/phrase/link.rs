@@ -181,9 +181,10 @@ fn beside(between: &str) -> Option<Range<usize>> {
         .unwrap_or(inner);
     let start = between.len() - inner.len();
     let value = inner.trim_end_matches([' ', ',', '*']);
-    let value = match value.contains('(') {
-        true => value,
-        false => value.trim_end_matches(')'),
+    let value = if value.contains('(') {
+        value
+    } else {
+        value.trim_end_matches(')')
     };
     let plain = value
         .bytes()

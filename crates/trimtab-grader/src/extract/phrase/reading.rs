@@ -3,16 +3,14 @@
 use std::borrow::Cow;
 
 use super::announced;
+use super::change::{goes_on, goes_on_with_unit, in_base, is_bounded, is_changed, is_day};
 use super::clause::Clause;
 use super::language::Language;
 use super::noun::word;
+use super::restated::restated;
 use super::{list, number};
 use crate::extract::value::{self, Value, is_formula};
-use crate::extract::word::names_month;
 use crate::extract::{AnswerSource, choice};
-use crate::grader::check;
-use crate::prose::is_prose;
-use crate::rules::Rules;
 use crate::{date, vocabulary};
 
 /// Reads words that deny nothing.
@@ -47,7 +45,7 @@ pub(super) fn reading<'a>(
 }
 
 /// Reads words without a restatement.
-fn number_reading<'a>(answer: &'a str, end: usize, language: &Language) -> Clause<'a> {
+pub(super) fn number_reading<'a>(answer: &'a str, end: usize, language: &Language) -> Clause<'a> {
     let found = |value| Clause::Value {
         value: of_phrase(value),
         end,
@@ -87,6 +85,9 @@ fn number_reading<'a>(answer: &'a str, end: usize, language: &Language) -> Claus
 
 /// The value that a sentence says.
 fn sentence_value(answer: &str) -> Option<Value<'_>> {
+    if answer.contains(" or ") && !answer.contains(char::is_numeric) {
+        return None; // "No or Yes"
+    }
     if let Some((_, said)) = answer.split_once(" equals ")
         && let Some(leading) = value::leading(said)
     {
@@ -114,257 +115,9 @@ fn sentence_value(answer: &str) -> Option<Value<'_>> {
     })
 }
 
-/// The value of words that say it twice: "7/12, i.e. about 0.58", "3/5, or 0.6", "13 (thirteen)",
-/// "3 more than 5, that is 8".
-fn restated<'a>(answer: &'a str, language: &Language) -> Option<Value<'a>> {
-    const LINKS: [&str; 14] = [
-        ": ",
-        ", ",
-        " (",
-        ", i.e.",
-        " i.e.",
-        ", that is,",
-        ", that is ",
-        ", namely ",
-        ", which is ",
-        " which is ",
-        " which equals ",
-        ", or ",
-        " or ",
-        " — ",
-    ];
-    const APPROXIMATE: &[&str] = &[
-        "about",
-        "approximately",
-        "roughly",
-        "around",
-        "nearly",
-        "circa",
-    ];
-    const EXACT: &[&str] = &["exactly", "precisely"];
-    if !answer.contains([' ', '—']) || answer.len() > MAX_RESTATED {
-        return None;
-    }
-    let bytes = answer.as_bytes();
-    let (at, link) = (0..bytes.len())
-        .filter(|at| matches!(bytes[*at], b' ' | b',' | b':'))
-        .find_map(|at| {
-            let links = LINKS.iter().filter(|link| answer[at..].starts_with(*link));
-            Some((at, *links.max_by_key(|link| link.len())?))
-        })?;
-    let left = trimmed(&answer[..at]);
-    let after = answer[at + link.len()..].trim_start_matches([' ', ',', ':']);
-    let after = match link {
-        " (" => after.strip_suffix(')')?,
-        _ => after,
-    };
-    if left.is_empty() || word(after, &["or", "not", "and", "if", "maybe", "perhaps"]).is_some() {
-        return None;
-    }
-    let right = trimmed(without_fillers(after));
-    let has_value = left.contains(char::is_numeric) || left.contains('\\');
-    if !has_value && !(link == " (" && vocabulary::spoken(left).is_some()) {
-        return None;
-    }
-    let is_value = |text| matches!(number_reading(text, 0, language), Clause::Value { ref value, .. } if value.certain);
-    let read = |text: &'a str| match number_reading(text, 0, language) {
-        Clause::Value { value, .. } => Some(value),
-        _ => None,
-    };
-    let is_or = matches!(link, ", or " | " or ");
-    if word(after, APPROXIMATE).is_some() || after.starts_with(['≈', '~']) {
-        return read(left).filter(|value| value.certain);
-    }
-    if is_or && word(after, EXACT).is_some() {
-        return read(right).filter(|value| value.certain);
-    }
-    let same = || check(left, right, &Rules::DEFAULT).is_correct();
-    match link {
-        ": " => read(left).filter(|value| value.certain && same()),
-        ", " => {
-            let remark = is_remark(after);
-            read(left).filter(|value| value.certain && remark)
-        }
-        " — " => {
-            let remark = after.starts_with(char::is_alphabetic);
-            read(left).filter(|value| value.certain && remark)
-        }
-        " (" => {
-            let remark = is_prose(right) || same();
-            read(left).filter(|value| value.certain && remark)
-        }
-        _ if is_or => read(left).filter(|value| value.certain && same()),
-        _ if is_value(left) => read(left),
-        _ => read(right).filter(|value| value.certain),
-    }
-}
-
-/// Whether words after a comma say nothing about the value before it: "QED", "see [2]".
-fn is_remark(words: &str) -> bool {
-    let plain = words
-        .chars()
-        .all(|c| c.is_alphabetic() || matches!(c, ' ' | '\''));
-    word(words, &["see"]).is_some()
-        || words.starts_with('"')
-        || plain && words.chars().count() > 2 && vocabulary::spoken(words).is_none()
-}
-
-/// Longest words that are read as a restatement, in bytes.
-const MAX_RESTATED: usize = 256;
-
 /// Whether a sign is a relation with which an answer cannot start as a value.
 fn is_relation(sign: char) -> bool {
     matches!(sign, '<' | '>' | '≤' | '≥' | '≠')
-}
-
-/// Whether words after a number make it another, or say what kind of number the answer is:
-/// "7 choose 2", "7 over 2", "6 digits long", "5 times larger".
-fn is_changed(answer: &str) -> bool {
-    const CHANGES: &[&str] = &[
-        "over",
-        "choose",
-        "plus",
-        "minus",
-        "raised",
-        "to the",
-        "hundredths",
-        "tenths",
-        "thousandths",
-        "divided",
-        "multiplied",
-        "times",
-        "more than",
-        "less than",
-        "fewer than",
-        "digits long",
-        "digits in",
-        "decimal places",
-        "significant",
-        "or more",
-        "or less",
-        "or fewer",
-        "in base",
-        "base",
-        "(base",
-        "short of",
-        "away from",
-        "shy of",
-        "and above",
-        "and up",
-    ];
-    let number = answer
-        .find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | ',')))
-        .unwrap_or(answer.len());
-    let words = answer[number..].trim_start();
-    if number == 0 {
-        return false;
-    }
-    if words == "+" {
-        return true;
-    }
-    word(words, CHANGES).is_some_and(|length| {
-        // "10 times" says how often.
-        let rest = words[length..].trim();
-        !rest.is_empty() || !words.starts_with("times")
-    })
-}
-
-/// A number with the base that its words name: "40 in base 8".
-fn in_base(answer: &str) -> Option<String> {
-    let (number, base) = answer.split_once(' ')?;
-    let base = base
-        .strip_prefix("in base ")
-        .or_else(|| base.strip_prefix("base "))?;
-    let plain = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    (plain(number) && plain(base)).then(|| format!("{number}_{{{base}}}"))
-}
-
-/// Whether a number is the day of a date: "13 de mayo", "13. Mai".
-fn is_day(answer: &str) -> bool {
-    let digits = answer.bytes().take_while(u8::is_ascii_digit).count();
-    let mut words = answer[digits..]
-        .split([' ', '.', ','])
-        .filter(|word| !word.is_empty());
-    let is_article = |word: &&str| matches!(*word, "de" | "di" | "of" | "st" | "nd" | "rd" | "th");
-    (1..=2).contains(&digits)
-        && words
-            .find(|word| !is_article(word))
-            .is_some_and(names_month)
-}
-
-/// Whether the words before the last number bound it or name another: "close to 6", "above 6",
-/// "everything but 6", "a number with 6 digits".
-fn is_bounded(answer: &str) -> bool {
-    const BOUNDS: &[&str] = &[
-        "close to",
-        "closest to",
-        "rounded to",
-        "rounds to",
-        "next to",
-        "near to",
-        "nearest to",
-        "similar to",
-        "up to",
-        "above",
-        "below",
-        "near",
-        "from",
-        "than",
-        "but",
-        "except",
-        "beyond",
-        "under",
-        "over",
-        "exceeds",
-        "exceed",
-        "one of",
-        "some of",
-        "any of",
-        "negative of",
-        "opposite of",
-        "inverse of",
-        "reciprocal of",
-        "square of",
-        "multiple of",
-        "factor of",
-        "divisor of",
-        "power of",
-        "multiples of",
-        "factors of",
-        "divisors of",
-        "powers of",
-        "log of",
-        "logarithm of",
-        "for",
-        "until",
-        "before",
-        "after",
-    ];
-    let Some(end) = answer.rfind(|c: char| c.is_ascii_digit()) else {
-        return false;
-    };
-    let before = answer[..end].trim_end_matches(|c: char| {
-        c.is_ascii_digit() || matches!(c, '.' | ',' | '-' | '−' | '$' | ' ' | '*')
-    });
-    let lead = BOUNDS.iter().any(|bound| {
-        before.len().checked_sub(bound.len()).is_some_and(|at| {
-            before.as_bytes()[at..].eq_ignore_ascii_case(bound.as_bytes())
-                && !before[..at].ends_with(char::is_alphanumeric)
-        })
-    });
-    let after = answer[end + 1..].trim_start();
-    lead || [
-        "in {",
-        "in [",
-        "in the set",
-        "in the range",
-        "in the interval",
-        "between ",
-        "among ",
-    ]
-    .iter()
-    .any(|words| answer.starts_with(words))
-        || word(after, &["digits", "digit", "decimal", "decimals", "values"]).is_some()
 }
 
 /// Whether TeX is all there is: no blank stands outside of its groups.
@@ -406,119 +159,6 @@ fn measured(text: &str) -> Option<Cow<'_, str>> {
         None if first.chars().count() < 3 && is_formula(text) => return None,
         None => Cow::Borrowed(number),
     })
-}
-
-/// Whether no word changes the number before it.
-fn goes_on_with_unit(words: &str) -> bool {
-    const CHANGES: &[&str] = &[
-        "times",
-        "percent",
-        "per",
-        "plus",
-        "minus",
-        "over",
-        "and",
-        "or",
-        "to",
-        "of",
-        "divided",
-        "multiplied",
-        "more",
-        "less",
-        "half",
-        "halves",
-        "third",
-        "thirds",
-        "quarters",
-        "fourths",
-        "fifths",
-        "hundred",
-        "thousand",
-        "thousands",
-        "million",
-        "millions",
-        "billion",
-        "billions",
-        "trillion",
-        "dozen",
-        "dozens",
-        "score",
-        "squared",
-        "cubed",
-        "factorial",
-        "choose",
-        "mod",
-        "modulo",
-        "point",
-        "hundredths",
-        "tenths",
-        "thousandths",
-        "millions",
-        "pi",
-        "millones",
-        "mil",
-        "mille",
-        "millionen",
-        "tausend",
-        "тысяч",
-        "миллион",
-        "миллионов",
-        "тысячи",
-        "млн",
-        "if",
-        "when",
-        "where",
-        "for",
-        "but",
-        "not",
-        "is",
-        "are",
-        "was",
-        "with",
-        "out",
-        "pairs",
-        "pair",
-        "x",
-        "e",
-        "i",
-        "ou",
-        "oder",
-        "o",
-        "или",
-        "und",
-        "et",
-        "y",
-    ];
-    words.split([' ', '-', '.']).all(|word| {
-        !CHANGES
-            .iter()
-            .any(|change| word.eq_ignore_ascii_case(change))
-    })
-}
-
-/// Whether a number goes on with a word that makes it another, or with a second number.
-fn goes_on(text: &str) -> bool {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let signs = text[digits..].trim_start_matches(|c: char| c.is_ascii_punctuation() || c == ' ');
-    if digits > 0 && signs.len() + 1 < text[digits..].len() && signs.starts_with(char::is_numeric) {
-        return true; // "6 +/- 1", "6 ... 7"
-    }
-    let Some((number, words)) = text.split_once(' ') else {
-        return false;
-    };
-    let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
-    let joins = [" and ", " plus ", " minus ", " each ", " or "]
-        .iter()
-        .any(|word| words.contains(word));
-    is_number
-        && (word(
-            words,
-            &[
-                "times", "plus", "minus", "more", "less", "divided", "or", "and/or",
-            ],
-        )
-        .is_some()
-            || joins && words.contains(|c: char| c.is_ascii_digit()) && !words.contains("between"))
 }
 
 /// Whether words only say what goes here: "[insert the value here]".
@@ -601,6 +241,13 @@ pub(super) fn without_fillers(mut text: &str) -> &str {
         "equal to",
         "given by",
         "as follows",
+        "as expected,",
+        "as required,",
+        "as claimed,",
+        "as it turns out,",
+        "it turns out,",
+        "after all,",
+        "in the end,",
         "found to be",
         "going to be",
         "the number",
@@ -664,8 +311,9 @@ pub(super) fn trimmed(text: &str) -> &str {
 fn factorial<'a>(whole: &'a str, text: &str) -> Option<&'a str> {
     let operates = text.contains(['+', '*', '/', '^', '=']);
     let ends = text.ends_with(|c: char| c.is_ascii_digit() || c == ')');
-    let follows = whole[text.len()..].starts_with('!');
-    (operates && ends && follows).then(|| &whole[..=text.len()])
+    let behind = &whole[text.len()..];
+    let follows = behind.starts_with('!');
+    (ends && follows && (operates || behind.starts_with("!."))).then(|| &whole[..=text.len()])
 }
 
 /// `text` without a verb at its end, in languages where it comes last.

@@ -34,7 +34,9 @@ const STOPS: [&str; 23] = [
 /// contain full stops, has been handled before.
 pub(super) fn sentence(line: &str) -> &str {
     let bytes = line.as_bytes();
-    let end = (0..bytes.len()).find(|at| match bytes[*at] {
+    // Nothing ends before something has been said: ", as expected, 2".
+    let start = line.find(char::is_alphanumeric).unwrap_or(0);
+    let end = (start..bytes.len()).find(|at| match bytes[*at] {
         b'.' => ends_at_stop(line, *at),
         b';' => ends_at_semicolon(line, *at),
         b' ' => {
@@ -75,7 +77,7 @@ fn ends_at_stop(line: &str, at: usize) -> bool {
     let word = before.rsplit([' ', ',', '(']).next().unwrap_or_default();
     let label = before.len() == 1 && before.starts_with(|c: char| c.is_ascii_uppercase());
     let day = word.starts_with(|c: char| c.is_ascii_digit())
-        && names_month(rest.split(' ').next().unwrap_or_default());
+        && names_month(rest.split([' ', '.', ',']).next().unwrap_or_default());
     !label && !day && !ABBREVIATIONS.contains(&word)
 }
 
