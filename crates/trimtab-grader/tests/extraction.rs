@@ -257,6 +257,12 @@ fn a_gold_solution_gives_its_box() {
 }
 
 #[test]
+fn a_factorial_in_a_box_is_no_exclamation() {
+    assert_eq!(grade("24", r"\boxed{4 !}").verdict, Verdict::Correct);
+    assert_eq!(grade("4", r"\boxed{4 !}").verdict, Verdict::Wrong);
+}
+
+#[test]
 fn labelled_boxes_answer_the_parts_in_their_order() {
     for (gold, text, expected) in [
         ("1, 2", r"(a) \boxed{1} (b) \boxed{2}", Verdict::Correct),
