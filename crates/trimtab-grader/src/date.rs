@@ -48,12 +48,14 @@ fn may_be_date(text: &str) -> bool {
         } else {
             0
         };
-        month |= letters == 3 && {
-            let start = &text.as_bytes()[at - 2..=at];
-            MONTHS
-                .iter()
-                .any(|name| name.as_bytes()[..3].eq_ignore_ascii_case(start))
-        };
+        month |= letters == 3
+            && b"jfmasond".contains(&text.as_bytes()[at - 2].to_ascii_lowercase())
+            && {
+                let start = &text.as_bytes()[at - 2..=at];
+                MONTHS
+                    .iter()
+                    .any(|name| name.as_bytes()[..3].eq_ignore_ascii_case(start))
+            };
     }
     digit && (month || dashes > 1)
 }

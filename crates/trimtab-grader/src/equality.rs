@@ -76,6 +76,14 @@ pub(crate) fn compare(gold: &str, answer: &str, rules: Rules, because: &mut Vec<
         because.extend(rule);
         return equality;
     }
+    // As products, "VI" and "IV" are the same.
+    if let (Some(left), Some(right)) = (roman(&gold_tokens), roman(&answer_tokens))
+        && left != right
+        && left.max(right) < 40
+    {
+        because.push(Rule::OtherValue);
+        return Equality::Different;
+    }
     match rules.expected {
         Expected::Choice => {
             because.push(Rule::NotExpected);
@@ -97,7 +105,7 @@ pub(crate) fn compare(gold: &str, answer: &str, rules: Rules, because: &mut Vec<
     }
     let mut comparer = Comparer {
         budget: &mut budget,
-        spare: Budget::new(),
+        spare: Budget::small(),
         seed,
         rules,
         because,
@@ -245,9 +253,10 @@ impl Comparer<'_> {
             }
             self.because.truncate(differs);
         }
-        if let Some(outcome) =
-            self.numerals((&gold_tree, gold_tokens), (&answer_tree, answer_tokens))
-        {
+        if let Some(outcome) = self.numerals(
+            (&gold_tree, gold, gold_tokens),
+            (&answer_tree, answer, answer_tokens),
+        ) {
             return outcome;
         }
         // A number and a plain word are both understood, and they differ.
@@ -268,19 +277,23 @@ impl Comparer<'_> {
     /// `None` if the answers are not such a pair.
     fn numerals(
         &mut self,
-        (gold, gold_tokens): (&Result<Expr, Reason>, &[Lexeme]),
-        (answer, answer_tokens): (&Result<Expr, Reason>, &[Lexeme]),
+        (gold, gold_text, gold_tokens): (&Result<Expr, Reason>, &str, &[Lexeme]),
+        (answer, answer_text, answer_tokens): (&Result<Expr, Reason>, &str, &[Lexeme]),
     ) -> Option<Equality> {
         let is_number = |tree: &Result<Expr, Reason>| {
             tree.as_ref()
                 .is_ok_and(|tree| tree.is_scalar() && tree.symbols().is_empty())
         };
-        let (number, words) = match (gold, answer) {
-            (Ok(number), _) if is_number(gold) && !is_number(answer) => (number, answer_tokens),
-            (_, Ok(number)) if is_number(answer) && !is_number(gold) => (number, gold_tokens),
+        let (number, text, tokens) = match (gold, answer) {
+            (Ok(number), _) if is_number(gold) && !is_number(answer) => {
+                (number, answer_text, answer_tokens)
+            }
+            (_, Ok(number)) if is_number(answer) && !is_number(gold) => {
+                (number, gold_text, gold_tokens)
+            }
             _ => return None,
         };
-        let value = roman(words).or_else(|| number_elsewhere(words))?;
+        let value = roman(tokens).or_else(|| number_elsewhere(text))?;
         Some(self.values(number, &Expr::integer(value)))
     }
 

@@ -30,6 +30,7 @@ use self::choice::Pick;
 pub(crate) use self::labelled::labelled_boxes;
 use self::message::final_message;
 use self::phrase::Announced;
+pub(crate) use self::spoken::leading;
 use self::value::Value;
 use crate::clean::clean;
 use crate::prose::starts_with_choice;

@@ -213,8 +213,9 @@ fn judge(gold: &str, answer: &str, rules: Rules, because: &mut Vec<Rule>) -> Ver
     if gold.len() > MAX_BYTES || answer.len() > MAX_BYTES {
         return Verdict::Undecided(Reason::Budget);
     }
-    let mut equality = compare(&gold, &answer, rules, because);
-    let (inner_gold, inner_answer) = (unwrapped(&gold), unwrapped(&answer));
+    let (gold, answer) = (without_remark(&gold, rules), without_remark(&answer, rules));
+    let mut equality = compare(gold, answer, rules, because);
+    let (inner_gold, inner_answer) = (unwrapped(gold), unwrapped(answer));
     if equality != Equality::Equal && (inner_gold != gold || inner_answer != answer) {
         because.clear();
         equality = compare(inner_gold, inner_answer, rules, because);
@@ -233,8 +234,7 @@ fn judge(gold: &str, answer: &str, rules: Rules, because: &mut Vec<Rule>) -> Ver
     }
 }
 
-/// The rules by which two answers are equal without the words before them, or without remarks that
-/// repeat them. `None` if they are not.
+/// The rules by which two answers are equal without the words before them. `None` if they are not.
 fn equal_in_other_words(gold: &str, answer: &str, rules: Rules) -> Option<Vec<Rule>> {
     let equal = |gold: &str, answer: &str| {
         let mut because = Vec::new();
@@ -244,14 +244,18 @@ fn equal_in_other_words(gold: &str, answer: &str, rules: Rules) -> Option<Vec<Ru
     if short_gold.len() < gold.len() || short_answer.len() < answer.len() {
         return equal(short_gold, short_answer);
     }
-    let repeats = |value: &str, remark: &str| {
-        equal(value, remark).is_some() || is_approximate(remark) && equal(remark, value).is_some()
+    None
+}
+
+/// The text without a remark in parentheses that repeats it: `13 (thirteen)`, `2\sqrt3 (≈ 3.46)`.
+fn without_remark(text: &str, rules: Rules) -> &str {
+    let Some((value, remark)) = with_remark(text) else {
+        return text;
     };
-    if let Some((value, remark)) = with_remark(answer) {
-        return equal(gold, value).filter(|_| repeats(gold, remark));
-    }
-    let (value, remark) = with_remark(gold)?;
-    equal(value, answer).filter(|_| repeats(value, remark))
+    let equal =
+        |gold: &str, answer: &str| compare(gold, answer, rules, &mut Vec::new()) == Equality::Equal;
+    let repeats = equal(value, remark) || is_approximate(remark) && equal(remark, value);
+    if repeats { value } else { text }
 }
 
 /// The rules by which two answers are equal without the labels of choices, or as the result behind

@@ -72,13 +72,19 @@ pub(crate) fn with_remark(text: &str) -> Option<(&str, &str)> {
         .trim_end_matches('.')
         .strip_suffix(')')?
         .rsplit_once('(')?;
-    let (before, inner) = (before.trim_end_matches([' ', '~', '\\']), inner.trim());
+    let (apart, inner) = (before.trim_end_matches([' ', '~', '\\']), inner.trim());
+    // A factor or an argument is no remark.
+    let ends_value = apart.ends_with(|c: char| c.is_alphanumeric() || "})]%$°!".contains(c));
+    if apart.len() == before.len() || !ends_value {
+        return None;
+    }
+    let before = apart;
     let inner = ["i.e.,", "i.e.", "or", "that is,", "="]
         .iter()
         .find_map(|lead| inner.strip_prefix(lead))
         .unwrap_or(inner)
         .trim_start();
-    (!before.is_empty() && !inner.is_empty()).then_some((before, inner))
+    (!inner.is_empty()).then_some((before, inner))
 }
 
 /// Whether a remark says that it is rounded: `≈ 3.46`.

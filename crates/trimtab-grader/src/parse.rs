@@ -240,12 +240,11 @@ impl<'a> Parser<'_, 'a, '_> {
             return Ok(first);
         }
         let mut parts = vec![first];
-        let mut is_time = false;
+        let mut is_time = self.at == 1 && self.is_two_digits_with_zero(0);
         while self.eat(':') {
             self.budget.spend(1)?;
             // "4:05"
-            is_time |= matches!(self.peek(), Some(Token::Number(digits))
-                if digits.len() == 2 && digits.starts_with('0'));
+            is_time |= self.is_two_digits_with_zero(self.at);
             parts.push(self.sum()?);
         }
         // "9:30 a.m."
@@ -263,6 +262,12 @@ impl<'a> Parser<'_, 'a, '_> {
         })
     }
 
+    /// Whether the number at a place is one of a clock: `05`.
+    fn is_two_digits_with_zero(&self, at: usize) -> bool {
+        matches!(self.tokens.get(at).map(|lexeme| lexeme.token), Some(Token::Number(digits))
+            if digits.len() == 2 && digits.starts_with('0'))
+    }
+
     /// Whether a word is a sign before a number in digits: `minus 0.1`.
     fn says_sign(&self, word: &str, first: bool) -> bool {
         let is_sign = word.eq_ignore_ascii_case("minus")
@@ -270,7 +275,12 @@ impl<'a> Parser<'_, 'a, '_> {
             || first && word.eq_ignore_ascii_case("negative");
         let number = matches!(
             self.peek_at(1),
-            Some(Token::Number(_) | Token::Construct("frac" | "sqrt") | Token::Currency(_))
+            Some(
+                Token::Number(_)
+                    | Token::Construct("frac" | "sqrt")
+                    | Token::Currency(_)
+                    | Token::Op('∞')
+            )
         );
         is_sign && number
     }

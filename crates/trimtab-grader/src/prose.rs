@@ -1,6 +1,7 @@
 //! Answers in words, and letters of multiple-choice answers.
 
 use crate::equality::Equality;
+use crate::extract::leading;
 use crate::lex::{Lexeme, Token};
 use crate::vocabulary;
 
@@ -193,25 +194,11 @@ pub(crate) fn roman(tokens: &[Lexeme]) -> Option<i64> {
     (letters.len() > 1 && canonical).then_some(value)
 }
 
-/// The value of a number in the words of another language than English.
-pub(crate) fn number_elsewhere(tokens: &[Lexeme]) -> Option<i64> {
-    const LONGEST: usize = 12;
-    if tokens.len() > LONGEST {
-        return None;
-    }
-    let mut words = String::new();
-    for lexeme in tokens {
-        if lexeme.spaced && !words.is_empty() {
-            words.push(' ');
-        }
-        match lexeme.token {
-            Token::Word(word) | Token::Text(word) | Token::Symbol(word) => words.push_str(word),
-            Token::Op('-') => words.push(' '),
-            Token::Op('{' | '}') => {}
-            _ => return None,
-        }
-    }
-    vocabulary::spoken_elsewhere(&words.to_lowercase())
+/// The value of an answer that is a number in the words of another language than English.
+pub(crate) fn number_elsewhere(answer: &str) -> Option<i64> {
+    let answer = undressed(answer);
+    let (value, length) = leading(answer)?;
+    (length == answer.len()).then_some(value)
 }
 
 /// The number of letters of the Roman numeral of a value.
@@ -273,6 +260,10 @@ pub(crate) fn is_dress(name: &str) -> bool {
 
 /// The letter of a multiple-choice answer: `B`, `(B)`, `\text{(B)}`.
 pub(crate) fn choice_letter(gold: &str) -> Option<char> {
+    const LONGEST: usize = 80; // with its dress
+    if gold.len() > LONGEST || !gold.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return None;
+    }
     let inner = undressed(gold);
     let inner = inner.trim_matches(|c: char| matches!(c, '(' | ')' | '.' | ' ' | '$'));
     let mut letters = inner.chars();

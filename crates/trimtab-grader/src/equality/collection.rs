@@ -1,6 +1,6 @@
 //! Lists and sets, whose items have no order.
 
-use super::names::{in_order_of_names, without_indices};
+use super::names::{in_order_of_names, same_name, without_indices};
 use super::{Comparer, Equality, has_sign};
 use crate::Reason;
 use crate::expr::{Expr, Joint};
@@ -11,18 +11,23 @@ impl Comparer<'_> {
     pub(super) fn collections(&mut self, gold: &Expr, answer: &Expr) -> Option<Equality> {
         if let (
             Expr::Tuple {
-                open: '(', items, ..
+                open: '(',
+                close: ')',
+                items,
             },
             Expr::List { items: others, .. },
         )
         | (
             Expr::List { items: others, .. },
             Expr::Tuple {
-                open: '(', items, ..
+                open: '(',
+                close: ')',
+                items,
             },
         ) = (gold, answer)
             && items.len() == others.len()
             && others.iter().all(|item| matches!(item, Expr::Relation(..)))
+            && !share_name(others)
         {
             // "x = 2, y = 3" is the point (2, 3).
             return Some(self.in_order(items.iter().zip(in_order_of_names(others))));
@@ -116,6 +121,14 @@ impl Comparer<'_> {
             }
         }
         Equality::Equal
+    }
+}
+
+/// Whether the first two equations are about the same name: `x = -3, x = 3` is no point.
+fn share_name(equations: &[Expr]) -> bool {
+    match equations {
+        [Expr::Relation(first, _), Expr::Relation(second, _), ..] => same_name(first, second),
+        _ => false,
     }
 }
 

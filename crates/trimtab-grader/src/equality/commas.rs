@@ -16,7 +16,7 @@ pub(super) fn other_commas(
     comparer: &mut Comparer,
 ) -> Option<Equality> {
     let language = comparer.rules.language;
-    if language == Language::DecimalComma {
+    if language == Language::DecimalComma || !gold.contains(',') && !answer.contains(',') {
         return None;
     }
     let reread = |text: &str, commas: Commas, comparer: &mut Comparer| {

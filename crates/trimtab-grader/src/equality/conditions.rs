@@ -337,14 +337,7 @@ impl Domain {
         };
         if answer.any(is_region) {
             // Of the solutions of an inequality, only the real ones are meant anyway.
-            let usual = match self.kind {
-                Some(Kind::Real) => self.low.is_none(),
-                Some(Kind::Integer) => {
-                    is_usually_whole(name) && matches!(self.low, None | Some((0 | 1, _)))
-                }
-                _ => false,
-            };
-            return usual && self.high.is_none();
+            return self.kind == Some(Kind::Real) && self.low.is_none() && self.high.is_none();
         }
         let low = matches!(self.low, None | Some((0 | 1, _)));
         occurs && low && self.high.is_none()

@@ -54,13 +54,20 @@ pub(super) fn named(expr: &Expr) -> Option<Named<'_>> {
             value: first,
         });
     };
-    if is_name(first) {
+    // `x^2 = x` is an equation.
+    let holds = |name: &Expr, value: &Expr| match name {
+        Expr::Symbol(name) => {
+            value.any(|part| matches!(part, Expr::Symbol(symbol) if symbol == name))
+        }
+        _ => false,
+    };
+    if is_name(first) && !holds(first, last) {
         return Some(Named {
             name: Some(first),
             value: last,
         });
     }
-    if is_name(last) && rest.len() == 1 {
+    if is_name(last) && rest.len() == 1 && !holds(last, first) {
         return Some(Named {
             name: Some(last),
             value: first,
@@ -147,6 +154,10 @@ pub(super) fn quantity_named(expr: &Expr) -> Option<&Expr> {
         Expr::Product(factors) => factors
             .iter()
             .any(|factor| matches!(factor, Expr::Number { .. })),
+        // A curve: `x/2 + y/3 = 1`, `(x - 1)^2 + y^2 = 9`.
+        Expr::Quotient(parts) => matches!(parts.1, Expr::Number { .. }),
+        Expr::Power(parts) => matches!(&parts.0, Expr::Sum(terms)
+            if terms.iter().any(|term| term.symbols().is_empty())),
         _ => false,
     });
     let is_zero = matches!(last, Expr::Number { value, .. } if value.is_zero());

@@ -8,6 +8,9 @@ impl Comparer<'_> {
     ///
     /// It spends from the spare budget, for that of the comparison may be used up.
     pub(super) fn same_structure(&mut self, gold: &Expr, answer: &Expr) -> bool {
+        if std::mem::discriminant(gold) != std::mem::discriminant(answer) {
+            return false;
+        }
         std::mem::swap(self.budget, &mut self.spare);
         let same = self.same_parts(gold, answer);
         std::mem::swap(self.budget, &mut self.spare);

@@ -69,7 +69,9 @@ impl Comparer<'_> {
         let (Expr::Ratio(golds), Expr::Ratio(answers)) = (gold, answer) else {
             return None;
         };
-        if left.equals(right) || !left.looks_like_time() || !right.looks_like_time() {
+        // Nobody asks for the proportion 15:30, but it may be the answer 1:2.
+        let unclear = left.is_not_reduced() || left.looks_like_time() && right.looks_like_time();
+        if left.equals(right) || !unclear {
             return None;
         }
         Some(match self.ratios(golds, answers) {

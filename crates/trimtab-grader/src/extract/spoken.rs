@@ -18,7 +18,7 @@ const MINUS: [&str; 7] = ["minus", "moins", "menos", "meno", "минус", "负"
 
 /// The number that a text in words starts with, and the length of its words. Articles such as "un"
 /// and "eine" alone are none.
-pub(super) fn leading(text: &str) -> Option<(i64, usize)> {
+pub(crate) fn leading(text: &str) -> Option<(i64, usize)> {
     const MAX_BYTES: usize = 96;
     const MAX_WORDS: usize = 6;
     let text = &text[..text.floor_char_boundary(MAX_BYTES)];
@@ -243,7 +243,41 @@ fn ends_word(rest: &str) -> bool {
     !rest.starts_with(char::is_alphabetic)
 }
 
-static LANGUAGES: [Words; 6] = [
+static LANGUAGES: [Words; 7] = [
+    Words {
+        parts: &[
+            ("zeventien", 17),
+            ("negentien", 19),
+            ("veertien", 14),
+            ("achttien", 18),
+            ("zeventig", 70),
+            ("negentig", 90),
+            ("dertien", 13),
+            ("vijftien", 15),
+            ("zestien", 16),
+            ("twintig", 20),
+            ("veertig", 40),
+            ("vijftig", 50),
+            ("tachtig", 80),
+            ("dertig", 30),
+            ("zestig", 60),
+            ("twaalf", 12),
+            ("negen", 9),
+            ("zeven", 7),
+            ("twee", 2),
+            ("drie", 3),
+            ("vier", 4),
+            ("vijf", 5),
+            ("acht", 8),
+            ("tien", 10),
+            ("nul", 0),
+            ("zes", 6),
+            ("elf", 11),
+            ("een", 1),
+        ],
+        scales: &[("honderd", 100), ("duizend", 1000)],
+        joint: "en",
+    },
     Words {
         parts: &[
             ("fünfzehn", 15),

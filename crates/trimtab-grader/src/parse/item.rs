@@ -139,6 +139,11 @@ impl<'a> Parser<'_, 'a, '_> {
 
     /// Skips words after an answer that do not change it: `x = 2 (double root)`.
     fn skip_remark(&mut self) {
+        // "no solution" is not "no".
+        let before = self.at.checked_sub(1).map(|at| self.tokens[at].token);
+        if matches!(before, Some(Token::Word(_) | Token::Text(_))) {
+            return;
+        }
         self.at += self.remark_length();
     }
 

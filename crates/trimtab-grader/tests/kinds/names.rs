@@ -102,6 +102,8 @@ fn names_in_another_order_or_font() {
         (r"\max=9, \min=2", r"\min=2, \max=9", true),
         (r"\max=9, \min=2", r"\min=9, \max=2", false),
         (r"\overline{w}", r"\bar{w}", true),
+        ("t^2", "t^2 = t", false),
+        ("(-6,6)", "t=-6, t=6", false),
         (r"\binom{m}{j}_q", r"{m \choose j}_q", true),
         (r"\binom{m}{j}_q", r"\binom{m}{j}", false),
     ]);

@@ -206,5 +206,8 @@ fn inequations() {
         (r"(b,\infty)", "x > c", false),
         (r"(-\infty,2)\cup(5,\infty)", "x<2, x>5", true),
         (r"p \to q", r"q \to p", false),
+        ("p < q < r", r"\emptyset", false),
+        ("(4,7]", "u=4, v=7", false),
+        ("(4,7)", "u=4, v=7", true),
     ]);
 }

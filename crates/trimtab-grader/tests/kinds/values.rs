@@ -67,6 +67,8 @@ fn curves_times_a_variable() {
         ("x^2=x", "x=1", false),
         ("0", "x-y=0", false),
         ("9", "x-y=9", true),
+        ("1", r"\frac{x}{5}+\frac{y}{7}=1", false),
+        ("4", "(x-2)^2+(y-3)^2=4", false),
     ]);
 }
 

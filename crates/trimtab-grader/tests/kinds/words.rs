@@ -89,7 +89,10 @@ fn nothing_in_words() {
         ("no solution", "no positive solution", false),
         ("none", "none of these", false),
         ("none", "0", false),
+        ("no", "no solution", false),
         (r"\emptyset", r"\{\emptyset\}", false),
+        (r"\infty", "negative infinity", false),
+        (r"-\infty", "negative infinity", true),
     ]);
 }
 
@@ -103,6 +106,8 @@ fn leads_and_remarks() {
         ("14", "14 (fourteen)", true),
         ("14", "14 (fifteen)", false),
         ("14", "14 (or 15)", false),
+        ("2/5 (0.4)", "0.16", false), // no product
+        ("2/5 (0.4)", "0.4", true),
         (r"3\sqrt2", r"3\sqrt2 (\approx 4.24)", true),
         (r"3\sqrt2", r"3\sqrt2 (\approx 4.34)", false),
     ]);
@@ -138,11 +143,13 @@ fn numbers_of_other_languages() {
         ("28", "ventotto", true),
         ("63", "sessenta e três", true),
         ("45", "сорок пять", true),
+        ("58", "achtenvijftig", true),
         ("36", "三十六", true),
         ("36", "六十三", false),
         ("9", "IX", true),
         ("11", "IX", false),
         ("40", "XXXX", false),
+        ("IX", "XI", false),
         ("10", "X", false), // a variable
     ]);
 }
