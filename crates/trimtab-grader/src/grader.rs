@@ -36,7 +36,7 @@ pub fn grade(gold: &str, text: &str, rules: &Rules) -> Grade {
         return grade;
     }
     match grade.source {
-        Some(AnswerSource::Box) => match box_otherwise(gold, text, &grade, rules, choice) {
+        Some(AnswerSource::Box) => match box_otherwise(gold, text, &grade, *rules, choice) {
             Some(other) if other.verdict.is_correct() => other,
             _ => grade,
         },
@@ -88,7 +88,7 @@ fn box_otherwise(
     gold: &str,
     text: &str,
     grade: &Grade,
-    rules: &Rules,
+    rules: Rules,
     choice: bool,
 ) -> Option<Grade> {
     if matches!(grade.verdict, Verdict::Undecided(Reason::UnclearValue)) {
@@ -97,12 +97,12 @@ fn box_otherwise(
     let other = if let Some(parts) = labelled_boxes(text) {
         let ordered = Rules {
             any_order: false,
-            ..*rules
+            ..rules
         };
         grade_answer(gold, &parts, &ordered)
     } else {
         let content = grade.extracted.as_deref().filter(|_| !choice)?;
-        grade_answer(gold, &said(content)?, rules)
+        grade_answer(gold, &said(content)?, &rules)
     };
     Some(Grade {
         source: grade.source,

@@ -97,7 +97,11 @@ pub(super) fn find(text: &str, choice: bool) -> Option<Announced<'_>> {
                 if let Some(length) = retraction::retraction(&text[end..]) {
                     return Some(Announced::Nothing(end + length));
                 }
-                return Some(Announced::Answer(announced(answer)));
+                let certain = choice || !doubt::of_alternative(&answer, &text[end..]);
+                return Some(Announced::Answer(Value {
+                    certain,
+                    ..announced(answer)
+                }));
             }
             Clause::Denied(end) => return Some(Announced::Nothing(at + end)),
             Clause::Empty if !needs_value && noun.kind == Kind::Answer => {
