@@ -53,9 +53,21 @@ pub(crate) fn normalized(text: &str) -> Cow<'_, str> {
     if text.len() > MAX_BYTES {
         return Cow::Borrowed(text);
     }
-    match plain_spelling(text) {
-        Cow::Borrowed(text) => single_backslashes(text),
-        Cow::Owned(text) => Cow::Owned(single_backslashes(text.trim()).into_owned()),
+    match single_backslashes(text) {
+        Cow::Borrowed(text) => match plain_spelling(text) {
+            Cow::Borrowed(text) => Cow::Borrowed(text),
+            Cow::Owned(text) => Cow::Owned(trimmed(text)),
+        },
+        Cow::Owned(text) => Cow::Owned(trimmed(plain_spelling(&text).into_owned())),
+    }
+}
+
+fn trimmed(text: String) -> String {
+    let inner = text.trim();
+    if inner.len() == text.len() {
+        text
+    } else {
+        inner.to_owned()
     }
 }
 
@@ -88,12 +100,13 @@ fn single_backslashes(text: &str) -> Cow<'_, str> {
     let doubled = text.contains("\\\\") && {
         let mut rest = text;
         let mut all = true;
-        let mut commands = false;
+        let mut commands = text.contains("\\\\(") && text.contains("\\\\)")
+            || text.contains("\\\\[") && text.contains("\\\\]");
         while let Some(at) = rest.find('\\') {
             let run = rest[at..].bytes().take_while(|byte| *byte == b'\\').count();
             let next = rest[at + run..].bytes().next();
             commands |= run == 2
-                && next.is_some_and(|next| next.is_ascii_alphabetic() || b"{}".contains(&next));
+                && next.is_some_and(|next| next.is_ascii_alphabetic() || b"{}!,;:".contains(&next));
             all &= run % 2 == 0;
             rest = &rest[at + run..];
         }

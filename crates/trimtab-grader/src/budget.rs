@@ -19,6 +19,11 @@ impl Budget {
         Self { left: WORK }
     }
 
+    /// An eighth of the work of a comparison, for a second look.
+    pub(crate) fn small() -> Self {
+        Self { left: WORK / 8 }
+    }
+
     /// Takes `work` units. Once they are used up, this and every later call fails.
     pub(crate) fn spend(&mut self, work: u64) -> Result<(), Reason> {
         let enough = self.left >= work;

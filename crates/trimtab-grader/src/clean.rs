@@ -44,7 +44,7 @@ pub(crate) fn clean(text: &str) -> Cow<'_, str> {
 /// The bytes at which something may have to be replaced.
 const CANDIDATES: [bool; 256] = {
     let mut table = [false; 256];
-    let bytes = b"\x07\x08\t\n\x0b\x0c\r\x1b\\&<{\xc2\xe2\xef";
+    let bytes = b"~\x07\x08\t\n\x0b\x0c\r\x1b\\&<{\xc2\xcb\xe2\xef";
     let mut at = 0;
     while at < bytes.len() {
         table[bytes[at] as usize] = true;
@@ -70,6 +70,7 @@ fn replacement(text: &str, at: usize) -> Option<Replacement> {
     match text.as_bytes()[at] {
         b'&' => html::entity(&text[at..]).map(from_here),
         b'<' => html::tag(&text[at..]).map(from_here),
+        b'~' => struck_out(text, at).map(|length| from_here((length, "".into()))),
         b'\\' => {
             escapes::escaped_backslash(&text[at..]).map(|length| from_here((length, "\\".into())))
         }
@@ -78,12 +79,55 @@ fn replacement(text: &str, at: usize) -> Option<Replacement> {
             end: at,
             with: name.into(),
         }),
-        0xc2 | 0xe2 | 0xef => {
+        0xc2 | 0xcb | 0xe2 | 0xef => {
+            if let Some(length) = odd_minus(text, at) {
+                return Some(from_here((length, "-".into())));
+            }
+            if let Some(letter) = wide_letter(text, at) {
+                return Some(from_here((3, letter.into())));
+            }
             let invisible = text[at..].chars().next().filter(|c| is_invisible(*c))?;
             Some(from_here((invisible.len_utf8(), "".into())))
         }
         _ => escapes::eaten(text, at).map(|letter| from_here((1, letter.into()))),
     }
+}
+
+/// The length of words that Markdown strikes out at `at`, beside others: `~~6~~ 7`.
+fn struck_out(text: &str, at: usize) -> Option<usize> {
+    const MAX_BYTES: usize = 128;
+    let rest = text[at..].strip_prefix("~~")?;
+    let inside = &rest[..rest.floor_char_boundary(MAX_BYTES)];
+    let words = &inside[..inside.find("~~")?];
+    let length = words.len() + 4;
+    let stands_alone = (at == 0 || text[..at].ends_with([' ', '\n', '*', '(', ':']))
+        && !text[at + length..].starts_with(|c: char| c.is_alphanumeric() || c == '~');
+    let is_words = !words.is_empty()
+        && words.trim().len() == words.len()
+        && !words.contains(['\n', '\\', '~']);
+    (stands_alone && is_words && length < text.trim().len()).then_some(length)
+}
+
+/// The length of a sign that stands for a minus sign before a number: `⁻90`, `﹣90`.
+fn odd_minus(text: &str, at: usize) -> Option<usize> {
+    let sign = text[at..].chars().next()?;
+    let is_minus = matches!(sign, '⁻' | '˗' | '﹣' | '➖' | '⁃');
+    let opens = !text[..at].ends_with(|c: char| c.is_alphanumeric() || matches!(c, ')' | '}'));
+    let behind = text[at + sign.len_utf8()..].trim_start_matches(['$', '\\']);
+    (is_minus && opens && behind.starts_with(|c: char| c.is_ascii_digit() || c == '.'))
+        .then_some(sign.len_utf8())
+}
+
+/// The letter that a full-width one stands for: `Ｂ`.
+fn wide_letter(text: &str, at: usize) -> Option<&'static str> {
+    const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let letter = match text[at..].chars().next()? {
+        wide @ 'Ａ'..='Ｚ' => u32::from(wide) - u32::from('Ａ'),
+        wide @ 'ａ'..='ｚ' => u32::from(wide) - u32::from('ａ') + 26,
+        _ => return None,
+    };
+    let index = usize::try_from(letter).ok()?;
+    LETTERS.get(index..=index)
 }
 
 /// Whether a character has no width and no meaning in an answer.
@@ -147,6 +191,7 @@ mod tests {
     fn markup_is_replaced() {
         for (text, expected) in [
             ("<b>7</b> <strong>8</strong>", "7 8"),
+            ("~~6~~ 7, ~~six~~ **seven**", " 7,  **seven**"),
             ("x<sup>2</sup> + a<sub>1</sub>", "x^{2} + a_{1}"),
             ("7<br>8<br/>9<BR />", "7\n8\n9\n"),
             ("<span style=\"color: red\">7</span>", "7"),
@@ -167,6 +212,9 @@ mod tests {
             "<answer>7</answer> <think>",
             "x < 7 > y",
             "− é ½ 「７」",
+            "~~7~~",
+            "x~~=~~7, 5~~\\text{cm}~~",
+            "~~7 8",
         ] {
             assert_eq!(clean(text), text, "{text:?}");
         }

@@ -1,5 +1,7 @@
 //! Dates in words: `May 5, 2021`, `5th of May 2021`, `2021-05-05`.
 
+use crate::vocabulary::{self, Meaning};
+
 /// A day of the year, with or without the year.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Date {
@@ -8,15 +10,54 @@ pub(crate) struct Date {
     year: Option<u32>,
 }
 
+const MONTHS: [&str; 12] = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+];
+
 /// Reads a text that is a date.
 pub(crate) fn parse(text: &str) -> Option<Date> {
     const MAX_BYTES: usize = 96;
-    if text.len() > MAX_BYTES || !text.bytes().any(|byte| byte.is_ascii_digit()) {
+    if text.len() > MAX_BYTES || !may_be_date(text) {
         return None;
     }
     let text = undressed(text);
     let text = text.trim();
     iso(text).or_else(|| worded(text))
+}
+
+/// Whether a text has a digit, and either the start of a month's name or two dashes.
+fn may_be_date(text: &str) -> bool {
+    let (mut digit, mut month, mut dashes) = (false, false, 0);
+    let mut letters = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        digit |= byte.is_ascii_digit();
+        dashes += usize::from(byte == b'-');
+        letters = if byte.is_ascii_alphabetic() {
+            letters + 1
+        } else {
+            0
+        };
+        month |= letters == 3
+            && b"jfmasond".contains(&text.as_bytes()[at - 2].to_ascii_lowercase())
+            && {
+                let start = &text.as_bytes()[at - 2..=at];
+                MONTHS
+                    .iter()
+                    .any(|name| name.as_bytes()[..3].eq_ignore_ascii_case(start))
+            };
+    }
+    digit && (month || dashes > 1)
 }
 
 /// The text without commands of LaTeX, braces and quotation marks.
@@ -27,20 +68,38 @@ fn undressed(text: &str) -> String {
         rest = &rest[character.len_utf8()..];
         match character {
             '\\' => {
-                let name = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
-                rest = &rest[name..];
-                if name == 0 {
+                let length = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
+                let (name, behind) = rest.split_at(length);
+                rest = behind;
+                if name.is_empty() {
                     let skipped = rest.chars().next().map_or(0, char::len_utf8);
                     rest = &rest[skipped..];
                 }
+                let groups = match vocabulary::command(name) {
+                    Some(Meaning::NothingWithGroups(groups)) => groups,
+                    _ => u8::from(matches!(name, "begin" | "end")),
+                };
+                for _ in 0..groups {
+                    rest = without_group(rest, '{', '}');
+                }
+                rest = without_group(rest, '[', ']');
                 plain.push(' ');
             }
             '{' | '}' | '$' | '"' | '*' => {}
-            '~' | '\n' => plain.push(' '),
+            '~' | '&' => plain.push(' '),
+            character if character.is_whitespace() => plain.push(' '),
             character => plain.push(character),
         }
     }
     plain
+}
+
+/// The text without a group at its start: the color of `\color{red}`, the gap of `\\[4pt]`.
+fn without_group(text: &str, open: char, close: char) -> &str {
+    let inner = text.trim_start_matches(' ').strip_prefix(open);
+    inner
+        .and_then(|inner| inner.split_once(close))
+        .map_or(text, |(_, rest)| rest)
 }
 
 fn iso(text: &str) -> Option<Date> {
@@ -87,20 +146,6 @@ fn valid(month: u32, day: u32, year: Option<u32>) -> Option<Date> {
 }
 
 fn month_named(word: &str) -> Option<u32> {
-    const MONTHS: [&str; 12] = [
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ];
     let word = word.to_ascii_lowercase();
     let index = MONTHS
         .iter()

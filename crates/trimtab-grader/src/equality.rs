@@ -9,24 +9,33 @@ mod expected;
 mod intervals;
 mod matrix;
 mod names;
+mod number_sets;
+mod quadratic;
 mod quantity;
 mod real_set;
 mod relation;
 mod residue;
 mod rounding;
 mod scalar;
+mod structure;
 mod times;
 mod unit_vectors;
+mod wording;
 
 use self::commas::other_commas;
+use self::wording::{same_choices, same_wording};
 use crate::budget::Budget;
 use crate::date;
 use crate::expr::Expr;
 use crate::lex::{Commas, Lexeme, Token, lex};
+use crate::numeral::digits_in_base;
 use crate::parse::{is_number_set, parse};
-use crate::prose::{choice_letter, means_nothing, names_no_number, picks_choice, prose};
+use crate::prose::{
+    choice_letter, marked_letter, means_nothing, names_no_number, number_elsewhere, picks_choice,
+    prose, roman,
+};
 use crate::rule::Rule;
-use crate::rules::{Expected, Rules};
+use crate::rules::{Expected, Rounding, Rules};
 use crate::verdict::Reason;
 
 /// The result of a comparison.
@@ -58,13 +67,22 @@ pub(crate) fn compare(gold: &str, answer: &str, rules: Rules, because: &mut Vec<
         (Ok(gold), Ok(answer)) => (gold, answer),
         (Err(reason), _) | (_, Err(reason)) => return reason.into(),
     };
-    if let Some((equality, rule)) = compare_texts((gold, &gold_tokens), (answer, &answer_tokens)) {
-        because.push(rule);
+    let (gold_side, answer_side) = ((gold, &*gold_tokens), (answer, &*answer_tokens));
+    let decided = same_texts(gold_side, answer_side)
+        .map(|rule| (Equality::Equal, Some(rule)))
+        .or_else(|| compare_dates(gold_side, answer_side))
+        .or_else(|| compare_choices(gold_side, answer_side));
+    if let Some((equality, rule)) = decided {
+        because.extend(rule);
         return equality;
     }
-    // The name of a month is no unit: "5 May" is not 5.
-    if date::parse(gold).is_some() != date::parse(answer).is_some() {
-        return Reason::NotUnderstood.into();
+    // As products, "VI" and "IV" are the same.
+    if let (Some(left), Some(right)) = (roman(&gold_tokens), roman(&answer_tokens))
+        && left != right
+        && left.max(right) < 40
+    {
+        because.push(Rule::OtherValue);
+        return Equality::Different;
     }
     match rules.expected {
         Expected::Choice => {
@@ -78,8 +96,16 @@ pub(crate) fn compare(gold: &str, answer: &str, rules: Rules, because: &mut Vec<
     let seed = bytes.fold(0_u64, |sum, byte| {
         sum.wrapping_mul(31).wrapping_add(byte.into())
     });
+    // A gold answer that says that it is rounded.
+    let approximate = matches!(gold_tokens.first(), Some(first)
+        if matches!(first.token, Token::Op('≈' | '∼') | Token::Word("about" | "approximately")));
+    let mut rules = rules;
+    if approximate && rules.rounding == Rounding::Long {
+        rules.rounding = Rounding::Gold;
+    }
     let mut comparer = Comparer {
         budget: &mut budget,
+        spare: Budget::small(),
         seed,
         rules,
         because,
@@ -91,64 +117,97 @@ pub(crate) fn compare(gold: &str, answer: &str, rules: Rules, because: &mut Vec<
     equality
 }
 
-/// Compares tokens, words, dates and letters of choices. `None` if the answers have to be compared
-/// as mathematics.
-fn compare_texts(
-    (gold, gold_tokens): (&str, &[Lexeme]),
-    (answer, answer_tokens): (&str, &[Lexeme]),
-) -> Option<(Equality, Rule)> {
+/// The text of an answer and its tokens.
+type Side<'s> = (&'s str, &'s [Lexeme<'s>]);
+
+/// Whether two answers are the same tokens or the same words, and by which rule.
+fn same_texts((gold, gold_tokens): Side, (answer, answer_tokens): Side) -> Option<Rule> {
     if gold_tokens
         .iter()
         .map(|lexeme| lexeme.token)
         .eq(answer_tokens.iter().map(|lexeme| lexeme.token))
     {
-        return Some((Equality::Equal, Rule::SameText));
+        return Some(Rule::SameText);
     }
     if let (Some(gold), Some(answer)) = (prose(gold_tokens), prose(answer_tokens))
         && (gold.is_text || answer.is_text)
-        && gold.letters == answer.letters
+        && (gold.letters == answer.letters || same_wording(gold_tokens, answer_tokens))
     {
-        return Some((Equality::Equal, Rule::SameWords));
+        return Some(Rule::SameWords);
     }
     if means_nothing(gold_tokens) && means_nothing(answer_tokens) {
-        return Some((Equality::Equal, Rule::SameWords));
+        return Some(Rule::SameWords);
     }
+    if same_choices(gold_tokens, answer_tokens) {
+        return Some(Rule::SameChoice);
+    }
+    // "2a_{16}" has the digits of "2A_{16}".
+    let in_base = |token: Token| match token {
+        Token::Number(digits) => digits_in_base(gold) == Some(digits.len()),
+        _ => false,
+    };
+    let same_digits = gold.eq_ignore_ascii_case(answer)
+        && gold_tokens
+            .first()
+            .is_some_and(|first| in_base(first.token));
+    same_digits.then_some(Rule::SameValue)
+}
+
+/// Compares two answers of which at least one is a date. `None` if none is.
+fn compare_dates(
+    (gold, gold_tokens): Side,
+    (answer, answer_tokens): Side,
+) -> Option<(Equality, Option<Rule>)> {
     let has_no_word = |tokens: &[Lexeme]| {
         !tokens
             .iter()
             .any(|lexeme| matches!(lexeme.token, Token::Word(_) | Token::Text(_)))
     };
-    match (date::parse(gold), date::parse(answer)) {
-        (Some(gold), Some(answer)) if gold == answer => {
-            return Some((Equality::Equal, Rule::SameDate));
-        }
-        (Some(_), Some(_)) => return Some((Equality::Different, Rule::OtherValue)),
+    Some(match (date::parse(gold), date::parse(answer)) {
+        (None, None) => return None,
+        (Some(gold), Some(answer)) if gold == answer => (Equality::Equal, Some(Rule::SameDate)),
+        (Some(_), Some(_)) => (Equality::Different, Some(Rule::OtherValue)),
         // The day alone is not the date.
         (Some(_), None) if has_no_word(answer_tokens) => {
-            return Some((Equality::Different, Rule::OtherKind));
+            (Equality::Different, Some(Rule::OtherKind))
         }
-        (None, Some(_)) if has_no_word(gold_tokens) => {
-            return Some((Equality::Different, Rule::OtherKind));
+        (None, Some(_)) if has_no_word(gold_tokens) => (Equality::Different, Some(Rule::OtherKind)),
+        // The name of a month is no unit: "5 May" is not 5.
+        _ => (Reason::NotUnderstood.into(), None),
+    })
+}
+
+/// Compares two answers if the gold answer is the letter of a choice and the answer picks one, or
+/// the other way round. `None` if they are not such a pair.
+fn compare_choices(
+    (gold, _): Side,
+    (answer, answer_tokens): Side,
+) -> Option<(Equality, Option<Rule>)> {
+    if let Some(letter) = choice_letter(gold) {
+        let picked = picks_choice(letter, gold.contains('('), answer).or_else(|| {
+            let picked = marked_letter(answer_tokens)?;
+            Some(if picked == letter {
+                Equality::Equal
+            } else {
+                Equality::Different
+            })
+        });
+        match picked {
+            Some(Equality::Equal) => return Some((Equality::Equal, Some(Rule::SameChoice))),
+            Some(other) => return Some((other, Some(Rule::OtherChoice))),
+            None => {}
         }
-        _ => {}
-    }
-    if let Some(letter) = choice_letter(gold)
-        && let Some(equality) = picks_choice(letter, answer)
-    {
-        let rule = match equality {
-            Equality::Equal => Rule::SameChoice,
-            _ => Rule::OtherChoice,
-        };
-        return Some((equality, rule));
     }
     let letter = choice_letter(answer)?;
-    (picks_choice(letter, gold) == Some(Equality::Equal))
-        .then_some((Equality::Equal, Rule::SameChoice))
+    (picks_choice(letter, false, gold) == Some(Equality::Equal))
+        .then_some((Equality::Equal, Some(Rule::SameChoice)))
 }
 
 /// Compares a gold answer with an answer as mathematics.
 struct Comparer<'b> {
     budget: &'b mut Budget,
+    /// For parts of values that are too large to be computed.
+    spare: Budget,
     /// Picks the points at which variables are evaluated. It depends on both texts, so that no
     /// answer can be written to equal the gold answer at these points only.
     seed: u64,
@@ -173,6 +232,10 @@ impl Comparer<'_> {
             _ => Equality::Unknown(Reason::NotUnderstood),
         };
         if equality == Equality::Equal {
+            // `110100` may be a number in Indian groups, or the three numbers of a list.
+            if commas::may_be_list(gold) && !answer.contains(',') {
+                return Reason::NotUnderstood.into();
+            }
             return equality;
         }
         let differs = self.because.len();
@@ -190,6 +253,12 @@ impl Comparer<'_> {
             }
             self.because.truncate(differs);
         }
+        if let Some(outcome) = self.numerals(
+            (&gold_tree, gold, gold_tokens),
+            (&answer_tree, answer, answer_tokens),
+        ) {
+            return outcome;
+        }
         // A number and a plain word are both understood, and they differ.
         let is_number = |tree: &Result<Expr, Reason>| {
             tree.as_ref()
@@ -202,6 +271,30 @@ impl Comparer<'_> {
             return self.different_by(Rule::OtherKind);
         }
         equality
+    }
+
+    /// Compares a number with a Roman numeral, or with a number in the words of another language.
+    /// `None` if the answers are not such a pair.
+    fn numerals(
+        &mut self,
+        (gold, gold_text, gold_tokens): (&Result<Expr, Reason>, &str, &[Lexeme]),
+        (answer, answer_text, answer_tokens): (&Result<Expr, Reason>, &str, &[Lexeme]),
+    ) -> Option<Equality> {
+        let is_number = |tree: &Result<Expr, Reason>| {
+            tree.as_ref()
+                .is_ok_and(|tree| tree.is_scalar() && tree.symbols().is_empty())
+        };
+        let (number, text, tokens) = match (gold, answer) {
+            (Ok(number), _) if is_number(gold) && !is_number(answer) => {
+                (number, answer_text, answer_tokens)
+            }
+            (_, Ok(number)) if is_number(answer) && !is_number(gold) => {
+                (number, gold_text, gold_tokens)
+            }
+            _ => return None,
+        };
+        let value = roman(tokens).or_else(|| number_elsewhere(text))?;
+        Some(self.values(number, &Expr::integer(value)))
     }
 
     /// Equal, by this rule too.
@@ -252,6 +345,9 @@ impl Comparer<'_> {
         if let Err(reason) = self.budget.spend(2) {
             return reason.into();
         }
+        if let (Expr::Number { .. }, Expr::Number { .. }) = (gold, answer) {
+            return self.values(gold, answer);
+        }
         if let Some(outcome) = self.residues(gold, answer) {
             return outcome;
         }
@@ -275,7 +371,14 @@ impl Comparer<'_> {
                 && names::point(expr).is_none()
         };
         if is_value(gold) && is_value(answer) {
-            return self.scalars(gold, answer);
+            return match self.scalars(gold, answer) {
+                Equality::Unknown(Reason::Budget | Reason::Precision)
+                    if self.same_structure(gold, answer) =>
+                {
+                    self.equal_by(Rule::SameValue)
+                }
+                outcome => outcome,
+            };
         }
         if let Some(outcome) = self.given(gold, answer) {
             return outcome;
@@ -322,6 +425,10 @@ impl Comparer<'_> {
             (Expr::Ratio(_), Expr::Quantity(..)) | (Expr::Quantity(..), Expr::Ratio(_)) => {
                 Reason::Units.into()
             }
+            // "1 to 5" may be a range.
+            (Expr::Ratio(_), Expr::Tuple { .. }) | (Expr::Tuple { .. }, Expr::Ratio(_)) => {
+                Reason::NotUnderstood.into()
+            }
             (Expr::Ratio(parts), other) if parts.len() == 2 && other.is_scalar() => {
                 self.scalars(gold, other)
             }
@@ -354,7 +461,7 @@ impl Comparer<'_> {
 }
 
 fn has_sign(expr: &Expr) -> bool {
-    expr.any(|part| matches!(part, Expr::PlusMinus { .. }))
+    expr.has_sign()
 }
 
 /// The shape of a delimiter: square brackets differ from parentheses and angle brackets.

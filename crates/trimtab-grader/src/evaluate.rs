@@ -234,6 +234,11 @@ impl<'e> Evaluator<'e, '_> {
 
     fn series(&mut self, series: &'e Series) -> Result<Value, Fault> {
         let (from, to) = (self.value(&series.from)?, self.value(&series.to)?);
+        if let (Some(from), Value::Infinite { negative: false }, false) =
+            (from.as_i64(), &to, series.product)
+        {
+            return self.geometric(series, from);
+        }
         let (Some(from), Some(to)) = (from.as_i64(), to.as_i64()) else {
             return Err(Fault::Undefined);
         };
@@ -256,6 +261,36 @@ impl<'e> Evaluator<'e, '_> {
             };
         }
         Ok(total)
+    }
+
+    /// The sum of an infinite geometric series. Other series have no value here.
+    fn geometric(&mut self, series: &'e Series, from: i64) -> Result<Value, Fault> {
+        const LOOK: [i64; 5] = [1, 2, 5, 12, 21];
+        let unknown = Fault::Stop(Reason::Precision);
+        let term = |evaluator: &mut Self, index: i64| {
+            let index = Value::Exact(Rational::integer(index));
+            evaluator.bound.push((&series.index, index));
+            let term = evaluator.value(&series.body);
+            evaluator.bound.pop();
+            term
+        };
+        let first = term(self, from)?;
+        let ratio =
+            term(self, from.saturating_add(1))?.times(&first.inverse(self.budget)?, self.budget)?;
+        for offset in LOOK {
+            let at = from.saturating_add(offset);
+            let expected = term(self, at)?.times(&ratio, self.budget)?;
+            let next = term(self, at.saturating_add(1))?;
+            if sameness(&next, &expected, self.budget)? != Sameness::Same {
+                return Err(unknown);
+            }
+        }
+        let size = ratio.times(&ratio, self.budget)?;
+        if size.order(&Value::ONE, self.budget)? != Some(std::cmp::Ordering::Less) {
+            return Err(unknown);
+        }
+        let rest = Value::ONE.plus(&ratio.negated(), self.budget)?;
+        first.times(&rest.inverse(self.budget)?, self.budget)
     }
 
     /// The integral of a polynomial. Other integrals are not understood.

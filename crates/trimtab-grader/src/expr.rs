@@ -254,6 +254,20 @@ impl Expr {
         found
     }
 
+    /// Whether there is a `±` in it.
+    pub(crate) fn has_sign(&self) -> bool {
+        self.any(|part| matches!(part, Self::PlusMinus { .. }))
+    }
+
+    /// The expression with every `±` replaced by plus, or by minus.
+    pub(crate) fn with_sign(&self, minus: bool) -> Self {
+        self.rewritten(&|part| match part {
+            Self::PlusMinus { term, flipped } if minus == *flipped => Some(term.with_sign(minus)),
+            Self::PlusMinus { term, .. } => Some(Self::Negative(Box::new(term.with_sign(minus)))),
+            _ => None,
+        })
+    }
+
     /// The names of its variables, including bound ones, sorted and without duplicates.
     pub(crate) fn symbols(&self) -> Vec<&str> {
         let mut names = Vec::new();

@@ -5,14 +5,17 @@ mod choice;
 mod digits;
 mod doubt;
 mod formula;
+mod labelled;
 mod message;
 mod part;
 mod phrase;
 mod piece;
+mod predicate;
 mod purpose;
 mod role;
 mod sentence;
 mod span;
+mod spoken;
 mod suffix;
 mod tag;
 mod value;
@@ -23,10 +26,14 @@ use std::ops::Range;
 
 use self::boxes::Boxes;
 pub use self::boxes::last_boxed;
+use self::choice::Pick;
+pub(crate) use self::labelled::labelled_boxes;
 use self::message::final_message;
 use self::phrase::Announced;
+pub(crate) use self::spoken::leading;
 use self::value::Value;
 use crate::clean::clean;
+use crate::prose::starts_with_choice;
 use crate::rules::Rules;
 
 /// Where an answer was found.
@@ -46,12 +53,14 @@ pub enum AnswerSource {
     Formula,
     /// The last number.
     Number,
+    /// What the last sentence says in words.
+    Words,
 }
 
 impl AnswerSource {
     /// Whether nothing announced the answer, and the last formula or number counted.
     pub fn is_fallback(self) -> bool {
-        matches!(self, Self::Formula | Self::Number)
+        matches!(self, Self::Formula | Self::Number | Self::Words)
     }
 
     /// Where the answer was found, as a phrase.
@@ -63,6 +72,7 @@ impl AnswerSource {
             Self::Whole => "the whole text",
             Self::Formula => "the last formula; nothing announces an answer",
             Self::Number => "the last number; nothing announces an answer",
+            Self::Words => "the words of the last sentence; nothing announces an answer",
         }
     }
 }
@@ -117,6 +127,35 @@ pub(crate) fn extract(text: &str, rules: Rules, choice: bool) -> Option<Found<'_
     }
 }
 
+/// What the last sentence of a text says in words.
+pub(crate) fn extract_words(text: &str) -> Option<String> {
+    let message = clean(final_message(text)?);
+    if matches!(boxes::boxes(&message), Boxes::CutOff(_)) {
+        return None;
+    }
+    predicate::last(&message).map(str::to_owned)
+}
+
+/// The value that the words of a box say: 14 in `\text{The farmer has } 14 \text{ cows}`.
+pub(crate) fn said(content: &str) -> Option<String> {
+    const MAX_BYTES: usize = 512;
+    let words = content.contains("\\text") || content.contains(' ');
+    let has_number = content.contains(|c: char| c.is_ascii_digit());
+    if content.len() > MAX_BYTES || !words || !has_number {
+        return None;
+    }
+    let plain = choice::without_dress(content)?;
+    let is_word = |word: &str| word.chars().filter(|c| c.is_alphabetic()).count() > 1;
+    if !plain.split_whitespace().any(is_word) {
+        return None; // `4 !` is a factorial
+    }
+    if doubt::of_clause(&plain) || plain.contains(" or ") {
+        return None;
+    }
+    let value = phrase::tagged(&plain, false).filter(|value| value.certain)?;
+    Some(value.text.into_owned())
+}
+
 /// The answer in a message. It is not certain if it was cut out of a number.
 fn find(message: &str, rules: Rules, choice: bool) -> Option<Value<'_>> {
     let value = find_in_tags(message, rules, choice)?;
@@ -166,16 +205,32 @@ fn find_in(message: &str, rules: Rules, choice: bool) -> Option<Value<'_>> {
         }
         Boxes::Closed(mut boxes) => {
             boxes::drop_placeholders(message, &mut boxes);
+            while boxes.len() > 1
+                && boxes
+                    .last()
+                    .is_some_and(|last| doubt::of_other_box(message, &last.whole))
+            {
+                boxes.pop();
+            }
             let behind = boxes.last().map_or(message.len(), |last| last.whole.end);
             if let Some(value) = phrase::correction(&message[behind..], choice) {
                 return Some(value);
             }
             if let Some(answer) = boxed(message, &boxes) {
+                if choice && let Some(value) = choice_beside(message, &answer) {
+                    return Some(value);
+                }
                 let last = boxes.last();
                 return Some(Value {
                     text: answer,
                     source: AnswerSource::Box,
-                    certain: !last.is_some_and(|last| doubt::of_box(message, &last.whole)),
+                    certain: !last.is_some_and(|last| {
+                        doubt::of_box(message, &last.whole)
+                            || doubt::of_alternative(
+                                &message[last.content.clone()],
+                                &message[last.whole.end..],
+                            )
+                    }),
                 });
             }
         }
@@ -188,10 +243,45 @@ fn find_in(message: &str, rules: Rules, choice: bool) -> Option<Value<'_>> {
     if choice && let Some(letter) = choice::last(rest) {
         return found(Cow::Borrowed(letter), AnswerSource::Choice);
     }
+    if choice && choice::is_listing(rest) {
+        return None;
+    }
     if let Some(answer) = value::whole(rest) {
         return found(Cow::Borrowed(answer), AnswerSource::Whole);
     }
-    value::last(rest).filter(|_| rules.fallback)
+    if !rules.fallback {
+        return None;
+    }
+    let last = value::last(rest);
+    if last.is_none() && !choice {
+        let number = spoken::in_last_sentence(rest)?;
+        return found(Cow::Owned(number.to_string()), AnswerSource::Number);
+    }
+    last
+}
+
+/// The choice of a message whose box holds something else than the letter of a choice.
+fn choice_beside<'a>(message: &'a str, content: &str) -> Option<Value<'a>> {
+    if starts_with_choice(content) || content.trim().is_empty() {
+        return None;
+    }
+    let found = |text, source| {
+        Some(Value {
+            text,
+            source,
+            certain: true,
+        })
+    };
+    match choice::boxed(content) {
+        Pick::Letter(letter) => return found(Cow::Borrowed(letter), AnswerSource::Box),
+        Pick::Undecided => return None,
+        Pick::None => {}
+    }
+    match phrase::find(message, true) {
+        Some(Announced::Answer(value)) => Some(value),
+        Some(Announced::Nothing(_)) => None,
+        None => choice::last(message).and_then(|it| found(Cow::Borrowed(it), AnswerSource::Choice)),
+    }
 }
 
 /// The bytes of `text` that `answer` is. `None` if it is no part of it.
@@ -255,9 +345,9 @@ fn joins(between: &str) -> bool {
     let mut rest = between.trim();
     let mut joined = false;
     while !rest.is_empty() {
-        const IGNORED: [&str; 12] = [
+        const IGNORED: [&str; 13] = [
             "$", "\\)", "\\(", "\\]", "\\[", "\\quad", "\\qquad", "\\ ", "\\,", "\\;", "}",
-            "\\text{",
+            "\\text{", "\\",
         ];
         const SEPARATORS: [&str; 5] = [",", ";", "and", "or", "&"];
         let strip = |pieces: &[&str]| pieces.iter().find_map(|piece| rest.strip_prefix(piece));

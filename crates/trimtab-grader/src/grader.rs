@@ -3,12 +3,15 @@
 use crate::answer::{MAX_BYTES, normalized, unwrapped};
 use crate::clean::clean;
 use crate::equality::{Equality, compare};
-use crate::extract::{extract, gold_answer};
+use crate::extract::{AnswerSource, extract, extract_words, gold_answer, labelled_boxes, said};
 use crate::identity::same_text;
+use crate::lead::{is_approximate, with_remark, without_lead};
 use crate::prose::choice_letter;
+use crate::reading;
 use crate::rule::Rule;
 use crate::rules::{Expected, Rules};
 use crate::verdict::{Grade, Reason, Verdict};
+use crate::vocabulary;
 
 /// Finds the answer in a text and checks it against the gold answer, as [`check`] does.
 ///
@@ -28,7 +31,33 @@ use crate::verdict::{Grade, Reason, Verdict};
 pub fn grade(gold: &str, text: &str, rules: &Rules) -> Grade {
     let choice = choice_letter(&gold_answer(gold));
     let choice = choice.is_some() || rules.expected == Expected::Choice;
-    let Some(found) = extract(text, *rules, choice) else {
+    let grade = grade_found(gold, text, *rules, choice);
+    if grade.verdict.is_correct() || rules.boxed_only {
+        return grade;
+    }
+    match grade.source {
+        Some(AnswerSource::Box) => match box_otherwise(gold, text, &grade, *rules, choice) {
+            Some(other) if other.verdict.is_correct() => other,
+            _ => grade,
+        },
+        None | Some(AnswerSource::Formula | AnswerSource::Number)
+            if rules.fallback && !choice && is_plain_words(gold) =>
+        {
+            match extract_words(text) {
+                Some(words) => Grade {
+                    source: Some(AnswerSource::Words),
+                    ..grade_answer(gold, &words, rules)
+                },
+                None => grade,
+            }
+        }
+        _ => grade,
+    }
+}
+
+/// Checks the answer that is found in the text.
+fn grade_found(gold: &str, text: &str, rules: Rules, choice: bool) -> Grade {
+    let Some(found) = extract(text, rules, choice) else {
         return Grade {
             verdict: Verdict::Wrong,
             because: vec![Rule::NoAnswer],
@@ -49,8 +78,52 @@ pub fn grade(gold: &str, text: &str, rules: &Rules) -> Grade {
     Grade {
         source: Some(found.source),
         span: found.span,
-        ..grade_answer(gold, &found.answer, rules)
+        ..grade_answer(gold, &found.answer, &rules)
     }
+}
+
+/// Another reading of boxes: those of labelled parts as one list in its order, or what the words
+/// in the last box say.
+fn box_otherwise(
+    gold: &str,
+    text: &str,
+    grade: &Grade,
+    rules: Rules,
+    choice: bool,
+) -> Option<Grade> {
+    if matches!(grade.verdict, Verdict::Undecided(Reason::UnclearValue)) {
+        return None;
+    }
+    let other = if let Some(parts) = labelled_boxes(text) {
+        let ordered = Rules {
+            any_order: false,
+            ..rules
+        };
+        grade_answer(gold, &parts, &ordered)
+    } else {
+        let content = grade.extracted.as_deref().filter(|_| !choice)?;
+        grade_answer(gold, &said(content)?, &rules)
+    };
+    Some(Grade {
+        source: grade.source,
+        ..other
+    })
+}
+
+/// Whether a gold answer is one or a few words, and no value: `\text{odd}`, `False`.
+fn is_plain_words(gold: &str) -> bool {
+    const MAX_BYTES: usize = 48;
+    let inner = gold.trim().trim_matches('$');
+    let inner = inner
+        .strip_prefix("\\text{")
+        .and_then(|inner| inner.strip_suffix('}'))
+        .unwrap_or(inner);
+    inner.len() <= MAX_BYTES
+        && inner.bytes().any(|byte| byte.is_ascii_lowercase())
+        && inner
+            .chars()
+            .all(|c| c.is_alphabetic() || matches!(c, ' ' | '-'))
+        && vocabulary::spoken(inner).is_none()
 }
 
 /// Checks an answer as [`check`] does, and says by which rules. There is nothing to find: the text
@@ -140,17 +213,62 @@ fn judge(gold: &str, answer: &str, rules: Rules, because: &mut Vec<Rule>) -> Ver
     if gold.len() > MAX_BYTES || answer.len() > MAX_BYTES {
         return Verdict::Undecided(Reason::Budget);
     }
-    let mut equality = compare(&gold, &answer, rules, because);
-    let (inner_gold, inner_answer) = (unwrapped(&gold), unwrapped(&answer));
+    let (gold, answer) = (without_remark(&gold, rules), without_remark(&answer, rules));
+    let mut equality = compare(gold, answer, rules, because);
+    let (inner_gold, inner_answer) = (unwrapped(gold), unwrapped(answer));
     if equality != Equality::Equal && (inner_gold != gold || inner_answer != answer) {
         because.clear();
         equality = compare(inner_gold, inner_answer, rules, because);
+    }
+    if equality != Equality::Equal
+        && let Some(rules) = equal_in_other_words(inner_gold, inner_answer, rules)
+            .or_else(|| equal_without_labels(inner_gold, inner_answer, rules))
+    {
+        *because = rules;
+        return Verdict::Correct;
     }
     match equality {
         Equality::Equal => Verdict::Correct,
         Equality::Different => Verdict::Wrong,
         Equality::Unknown(reason) => Verdict::Undecided(reason),
     }
+}
+
+/// The rules by which two answers are equal without the words before them. `None` if they are not.
+fn equal_in_other_words(gold: &str, answer: &str, rules: Rules) -> Option<Vec<Rule>> {
+    let equal = |gold: &str, answer: &str| {
+        let mut because = Vec::new();
+        (compare(gold, answer, rules, &mut because) == Equality::Equal).then_some(because)
+    };
+    let (short_gold, short_answer) = (without_lead(gold), without_lead(answer));
+    if short_gold.len() < gold.len() || short_answer.len() < answer.len() {
+        return equal(short_gold, short_answer);
+    }
+    None
+}
+
+/// The text without a remark in parentheses that repeats it: `13 (thirteen)`, `2\sqrt3 (≈ 3.46)`.
+fn without_remark(text: &str, rules: Rules) -> &str {
+    let Some((value, remark)) = with_remark(text) else {
+        return text;
+    };
+    let equal =
+        |gold: &str, answer: &str| compare(gold, answer, rules, &mut Vec::new()) == Equality::Equal;
+    let repeats = equal(value, remark) || is_approximate(remark) && equal(remark, value);
+    if repeats { value } else { text }
+}
+
+/// The rules by which two answers are equal without the labels of choices, or as the result behind
+/// an integral. `None` if they are not.
+fn equal_without_labels(gold: &str, answer: &str, rules: Rules) -> Option<Vec<Rule>> {
+    let readings = [
+        reading::without_label(gold, answer),
+        reading::result(answer).map(|result| (gold, result)),
+    ];
+    readings.into_iter().flatten().find_map(|(gold, answer)| {
+        let mut because = Vec::new();
+        (compare(gold, answer, rules, &mut because) == Equality::Equal).then_some(because)
+    })
 }
 
 /// Whether Markdown strikes the whole text out: `~~12~~`.

@@ -2,6 +2,8 @@
 
 use std::str::Chars;
 
+use memchr::memchr2_iter;
+
 use crate::vocabulary::{self, Meaning};
 
 /// Whether two texts are the same apart from dress.
@@ -53,12 +55,13 @@ struct Brace {
 
 impl<'a> Pieces<'a> {
     fn new(text: &'a str) -> Self {
-        // Not behind a backslash, with which it would end a row.
-        let opens = |delimiter| {
-            let mut found = text.match_indices(delimiter);
-            found.any(|(at, _)| !text[..at].ends_with('\\'))
-        };
-        let has_formulas = text.contains('$') || opens("\\(") || opens("\\[");
+        let bytes = text.as_bytes();
+        let has_formulas = memchr2_iter(b'$', b'\\', bytes).any(|at| {
+            // Not behind a backslash, with which it would end a row.
+            bytes[at] == b'$'
+                || matches!(bytes.get(at + 1), Some(b'(' | b'['))
+                    && (at == 0 || bytes[at - 1] != b'\\')
+        });
         Self {
             text,
             at: 0,

@@ -1,9 +1,11 @@
 //! From the text of an answer to tokens, in one pass over LaTeX or plain text.
 
 mod command;
+mod dress;
 mod french;
 mod letters;
 
+use self::dress::Markup;
 use crate::Reason;
 use crate::budget::Budget;
 use crate::numeral;
@@ -77,6 +79,8 @@ pub(crate) fn lex<'a>(
         depth: 0,
         semicolons: text.contains(';'),
         unit_group: None,
+        dressed: 0,
+        markup: dress::markup(text),
         environments: 0,
         brackets: false,
         spaced: false,
@@ -89,6 +93,9 @@ pub(crate) fn lex<'a>(
     }
     let brackets = lexer.brackets;
     let mut tokens = lexer.tokens;
+    for _ in 0..lexer.dressed {
+        dress::undress(&mut tokens);
+    }
     if brackets {
         french::mark_outward_brackets(&mut tokens);
     }
@@ -104,6 +111,9 @@ struct Lexer<'a, 'b> {
     semicolons: bool,
     /// Where a group is a unit: the second one of `\qty{12}{kg}`.
     unit_group: Option<usize>,
+    /// Commands of dress before the first token, whose braces may hold the whole answer.
+    dressed: u8,
+    markup: Markup,
     environments: usize,
     /// Whether there is a bracket that may point outwards: `]0,1[`.
     brackets: bool,
@@ -154,6 +164,10 @@ impl<'a> Lexer<'a, '_> {
     fn step(&mut self) -> Result<(), Reason> {
         let byte = self.byte(0);
         match byte {
+            b'$' if self.markup == Markup::Money => {
+                self.at += 1;
+                self.push(Token::Currency("dollar"));
+            }
             b' ' | b'\t' | b'\n' | b'\r' | b'~' | b'$' => {
                 self.spaced = true;
                 self.at += 1;
@@ -214,6 +228,9 @@ impl<'a> Lexer<'a, '_> {
         } else if let Some(operator) = vocabulary::operator(character) {
             self.at += length;
             self.operator(operator);
+        } else if character == 'Ω' && self.after_value() {
+            self.at += length;
+            self.push(Token::Word("Ω"));
         } else if let Some(name) = vocabulary::greek(character) {
             self.at += length;
             self.push(Token::Symbol(name));
@@ -226,6 +243,9 @@ impl<'a> Lexer<'a, '_> {
             self.spaced = true;
             self.at += length;
         } else if character.is_alphabetic() {
+            if self.foreign_word() {
+                return Ok(());
+            }
             let end = rest
                 .find(|c: char| !c.is_alphabetic())
                 .unwrap_or(rest.len());

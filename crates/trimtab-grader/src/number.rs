@@ -10,6 +10,13 @@ use crate::vocabulary;
 
 /// The value of a number token: see [`numeral`].
 pub(crate) fn parse(text: &str, commas: Commas, budget: &mut Budget) -> Result<Expr, Reason> {
+    const MAX_DIGITS: usize = 18;
+    if text.len() <= MAX_DIGITS
+        && text.bytes().all(|byte| byte.is_ascii_digit())
+        && let Ok(number) = text.parse()
+    {
+        return Ok(Expr::integer(number));
+    }
     let numeral = numeral::read(text, commas, false);
     // "3./2"
     if !matches!(&text[numeral.length..], "" | ".") {

@@ -235,10 +235,10 @@ fn braced_comma(text: &str) -> Option<usize> {
 /// The length of the decimal point at the start of `text`.
 fn decimal_point(text: &str, commas: Commas, nested: bool) -> Option<usize> {
     match text.as_bytes().first()? {
-        // The last character of a sentence is not a decimal point.
+        // A full stop is not a decimal point.
         b'.' => {
-            let ends = text[1..].starts_with(|c: char| c == '.' || c.is_whitespace());
-            (!ends && text.len() > 1).then_some(1)
+            let next = text.as_bytes().get(1)?;
+            (next.is_ascii_digit() || matches!(next, b'\\' | b'(' | b'e' | b'E')).then_some(1)
         }
         b',' if !nested => {
             let decimals = commas == Commas::Decimals

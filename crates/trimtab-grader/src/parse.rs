@@ -11,7 +11,9 @@
 //! ```
 
 mod brackets;
+mod builder;
 mod call;
+mod clock;
 mod combination;
 mod condition;
 mod construct;
@@ -19,7 +21,9 @@ mod environment;
 mod item;
 mod measure;
 mod operand;
+mod phrases;
 mod product;
+mod worded;
 
 pub(crate) use operand::is_transpose;
 
@@ -54,7 +58,17 @@ pub(crate) fn parse(
         bars: 0,
         budget,
     };
-    let answer = parser.list(&[])?;
+    let worded = match parser.worded_time() {
+        Some(time) => Some(time),
+        None => match parser.worded_ratio()? {
+            Some(ratio) => Some(ratio),
+            None => parser.worded_set()?,
+        },
+    };
+    let answer = match worded {
+        Some(answer) => answer,
+        None => parser.list(&[])?,
+    };
     if parser.at < tokens.len() {
         return Err(Reason::NotUnderstood);
     }
@@ -145,59 +159,47 @@ impl<'a> Parser<'_, 'a, '_> {
 
     /// Items and their separators. A single item is returned as itself.
     fn list(&mut self, closers: &[char]) -> Result<Expr, Reason> {
-        let mut groups: Vec<Vec<Expr>> = vec![Vec::new()];
+        let mut items = Vec::new();
+        // Where a semicolon stands between the items.
+        let mut semicolons = Vec::new();
         let mut joint = Joint::Comma;
-        let (mut commas, mut semicolons) = (false, false);
+        let mut commas = false;
         let mut conditions = Vec::new();
         loop {
             // Several separators may follow each other: "1, and 2", "1, 2,".
             while let Some(Token::Op(separator @ (',' | ';' | '∧' | '∨'))) = self.peek() {
                 self.at += 1;
                 match separator {
-                    ';' => {
-                        semicolons = true;
-                        groups.push(Vec::new());
-                    }
+                    ';' => semicolons.push(items.len()),
                     '∧' => joint = Joint::And,
                     '∨' => joint = Joint::Or,
                     _ => commas = true,
                 }
             }
-            if groups.iter().any(|group| !group.is_empty()) {
+            if !items.is_empty() {
                 conditions.extend(self.trailing_condition(closers)?);
             }
             if self.at_end(closers) {
                 break;
             }
             self.budget.spend(1)?;
-            let item = self.item(closers)?;
-            if let Some(group) = groups.last_mut() {
-                group.push(item);
-            }
+            items.push(self.item(closers)?);
             if !matches!(self.peek(), Some(Token::Op(',' | ';' | '∧' | '∨')))
                 && !self.at_end(closers)
             {
                 return Err(Reason::NotUnderstood);
             }
         }
-        groups.retain(|group| !group.is_empty());
-        let tuples = semicolons && commas && groups.len() > 1;
-        let mut items = if tuples {
-            // "1,2; 3,4" is two pairs.
-            let pair = |items| Expr::Tuple {
-                open: '(',
-                close: ')',
-                items,
-            };
-            groups.into_iter().map(pair).collect()
-        } else {
-            groups.concat()
-        };
+        if commas {
+            items = tuples(items, &semicolons);
+        }
         if items.is_empty() {
             return Err(Reason::NotUnderstood);
         }
         share_modulus(&mut items);
-        let answer = if closers.is_empty() {
+        condition::fold_range(&mut items);
+        share_inequation(&mut items);
+        let answer = if matches!(closers, [] | ['}']) {
             condition::with_conditions(joint, items)
         } else if items.len() == 1 {
             items.remove(0)
@@ -238,8 +240,11 @@ impl<'a> Parser<'_, 'a, '_> {
             return Ok(first);
         }
         let mut parts = vec![first];
+        let mut is_time = self.at == 1 && self.is_two_digits_with_zero(0);
         while self.eat(':') {
             self.budget.spend(1)?;
+            // "4:05"
+            is_time |= self.is_two_digits_with_zero(self.at);
             parts.push(self.sum()?);
         }
         // "9:30 a.m."
@@ -249,7 +254,18 @@ impl<'a> Parser<'_, 'a, '_> {
             parts.push(*last);
             return Ok(Expr::Quantity(Box::new(Expr::Ratio(parts)), unit));
         }
-        Ok(Expr::Ratio(parts))
+        let parts = Expr::Ratio(parts);
+        Ok(if is_time {
+            Expr::Quantity(Box::new(parts), "clock".to_owned())
+        } else {
+            parts
+        })
+    }
+
+    /// Whether the number at a place is one of a clock: `05`.
+    fn is_two_digits_with_zero(&self, at: usize) -> bool {
+        matches!(self.tokens.get(at).map(|lexeme| lexeme.token), Some(Token::Number(digits))
+            if digits.len() == 2 && digits.starts_with('0'))
     }
 
     /// Whether a word is a sign before a number in digits: `minus 0.1`.
@@ -259,54 +275,32 @@ impl<'a> Parser<'_, 'a, '_> {
             || first && word.eq_ignore_ascii_case("negative");
         let number = matches!(
             self.peek_at(1),
-            Some(Token::Number(_) | Token::Construct("frac" | "sqrt") | Token::Currency(_))
+            Some(
+                Token::Number(_)
+                    | Token::Construct("frac" | "sqrt")
+                    | Token::Currency(_)
+                    | Token::Op('∞')
+            )
         );
         is_sign && number
     }
 
     fn sum(&mut self) -> Result<Expr, Reason> {
-        let mut terms = Vec::new();
+        let sign = self.sign(true).unwrap_or('+');
+        let first = self.term(sign)?;
+        let Some(mut sign) = self.sign(false) else {
+            return self.over_next(first);
+        };
+        let mut terms = vec![first];
         loop {
-            let sign = match self.peek() {
-                Some(Token::Op(sign @ ('+' | '-' | '±' | '∓'))) => {
-                    self.at += 1;
-                    sign
-                }
-                Some(Token::Word(word)) if self.says_sign(word, terms.is_empty()) => {
-                    self.at += 1;
-                    if word.eq_ignore_ascii_case("plus") {
-                        '+'
-                    } else {
-                        '-'
-                    }
-                }
-                _ if terms.is_empty() => '+',
-                _ => break,
-            };
-            self.budget.spend(1)?;
-            let term = self.product()?;
-            terms.push(match sign {
-                '-' => negative(term),
-                '±' | '∓' => Expr::PlusMinus {
-                    term: Box::new(term),
-                    flipped: sign == '∓',
-                },
-                _ => term,
-            });
-        }
-        if let Some(Token::Construct("choose" | "over")) = self.peek() {
-            let over = self.peek() == Some(Token::Construct("over"));
-            self.at += 1;
-            let (above, below) = (single(terms, Expr::Sum)?, self.nested(Self::sum)?);
-            return Ok(if over {
-                Expr::Quotient(Box::new((above, below)))
-            } else {
-                Expr::Call("binom", vec![above, below])
-            });
+            terms.push(self.term(sign)?);
+            match self.sign(false) {
+                Some(next) => sign = next,
+                None => break,
+            }
         }
         // A unit after the last term belongs to the whole sum.
-        if terms.len() > 1
-            && let Some(Expr::Quantity(..)) = terms.last()
+        if let Some(Expr::Quantity(..)) = terms.last()
             && !terms[..terms.len() - 1]
                 .iter()
                 .any(|term| term.any(|part| matches!(part, Expr::Quantity(..))))
@@ -315,8 +309,74 @@ impl<'a> Parser<'_, 'a, '_> {
             terms.push(*last);
             return Ok(Expr::Quantity(Box::new(Expr::Sum(terms)), unit));
         }
-        single(terms, Expr::Sum)
+        self.over_next(Expr::Sum(terms))
     }
+
+    /// Takes the sign of a term. Words are signs too: "5 plus 3".
+    fn sign(&mut self, first: bool) -> Option<char> {
+        let sign = match self.peek()? {
+            Token::Op(sign @ ('+' | '-' | '±' | '∓')) => sign,
+            Token::Word(word) if self.says_sign(word, first) => {
+                if word.eq_ignore_ascii_case("plus") {
+                    '+'
+                } else {
+                    '-'
+                }
+            }
+            _ => return None,
+        };
+        self.at += 1;
+        Some(sign)
+    }
+
+    /// A term of a sum, with its sign.
+    fn term(&mut self, sign: char) -> Result<Expr, Reason> {
+        self.budget.spend(1)?;
+        let term = self.product()?;
+        Ok(match sign {
+            '-' => negative(term),
+            '±' | '∓' => Expr::PlusMinus {
+                term: Box::new(term),
+                flipped: sign == '∓',
+            },
+            _ => term,
+        })
+    }
+
+    /// The sum that was read, and what it stands over: `n \choose k`, `a \over b`.
+    fn over_next(&mut self, above: Expr) -> Result<Expr, Reason> {
+        let Some(Token::Construct(name @ ("choose" | "over"))) = self.peek() else {
+            return Ok(above);
+        };
+        self.at += 1;
+        let below = self.nested(Self::sum)?;
+        Ok(if name == "over" {
+            Expr::Quotient(Box::new((above, below)))
+        } else {
+            Expr::Call("binom", vec![above, below])
+        })
+    }
+}
+
+/// Groups the items between semicolons: `1,2; 3,4` is two pairs.
+fn tuples(items: Vec<Expr>, semicolons: &[usize]) -> Vec<Expr> {
+    let mut rest = items;
+    let mut groups = Vec::new();
+    for &at in semicolons.iter().rev() {
+        groups.push(rest.split_off(at));
+    }
+    groups.push(rest);
+    groups.retain(|group| !group.is_empty());
+    groups.reverse();
+    if groups.len() < 2 {
+        return groups.into_iter().flatten().collect();
+    }
+    let tuple = |items| Expr::Tuple {
+        open: '(',
+        close: ')',
+        items,
+    };
+    groups.into_iter().map(tuple).collect()
 }
 
 /// The only item, or all items joined.
@@ -356,6 +416,24 @@ fn share_modulus(items: &mut [Expr]) {
         };
         let inner = std::mem::replace(value, Expr::Pi);
         *value = Expr::Call("residue", vec![inner, modulus.clone()]);
+    }
+}
+
+/// Gives what is not equal to the first item to those behind it: `x \ne 2, -2`.
+fn share_inequation(items: &mut [Expr]) {
+    let Some((Expr::Relation(first, rest), others)) = items.split_first_mut() else {
+        return;
+    };
+    if !matches!(rest.as_slice(), [('≠', _)])
+        || !others
+            .iter()
+            .all(|item| item.is_scalar() && item.symbols().is_empty())
+    {
+        return;
+    }
+    for item in others {
+        let value = std::mem::replace(item, Expr::Pi);
+        *item = Expr::Relation(first.clone(), vec![('≠', value)]);
     }
 }
 

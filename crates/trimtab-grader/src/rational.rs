@@ -345,11 +345,16 @@ fn from_wide(numerator: i128, denominator: i128) -> Option<Rational> {
     if denominator == 0 {
         return None;
     }
-    let divisor = if denominator.abs() == 1 {
-        1
-    } else {
-        gcd_wide(numerator.unsigned_abs(), denominator.unsigned_abs())
-    };
+    // Most are small, and the division of words is fast.
+    if let (Ok(numerator), Ok(denominator)) = (i64::try_from(numerator), i64::try_from(denominator))
+        && numerator != i64::MIN
+        && denominator != i64::MIN
+    {
+        let divisor = gcd_word(numerator.unsigned_abs(), denominator.unsigned_abs()) as i64;
+        let divisor = divisor * denominator.signum();
+        return Some(Rational::Small(numerator / divisor, denominator / divisor));
+    }
+    let divisor = gcd_wide(numerator.unsigned_abs(), denominator.unsigned_abs());
     let divisor = i128::try_from(divisor).ok()? * denominator.signum();
     let numerator = i64::try_from(numerator / divisor).ok()?;
     let denominator = i64::try_from(denominator / divisor).ok()?;
@@ -367,6 +372,9 @@ fn gcd_wide(mut left: u128, mut right: u128) -> u128 {
 }
 
 fn gcd_word(mut left: u64, mut right: u64) -> u64 {
+    if right == 1 {
+        return 1;
+    }
     while right != 0 {
         (left, right) = (right, left % right);
     }

@@ -2,12 +2,14 @@
 
 mod call;
 mod command;
+mod foreign;
 mod number_word;
 mod symbol;
 mod unit;
 
 pub(crate) use call::call;
 pub(crate) use command::command;
+pub(crate) use foreign::{Foreign, foreign};
 pub(crate) use number_word::{denominator, is_number_word, number_phrase, scale, spoken};
 pub(crate) use symbol::{currency_code, currency_sign, greek, is_greek, operator};
 pub(crate) use unit::{PREFIXES, takes_prefix, unit, unit_letter};

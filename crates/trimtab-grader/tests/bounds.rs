@@ -18,8 +18,8 @@ static ALLOCATOR: PeakAlloc = PeakAlloc;
 
 const MEGABYTE: usize = 1 << 20;
 
-/// An optimised build on an idle machine needs at most ten milliseconds. Tests run unoptimised and
-/// side by side.
+/// An optimised build on an idle machine needs at most fifty milliseconds. Tests run unoptimised
+/// and side by side.
 const LONGEST: Duration = Duration::from_secs(1);
 
 /// Pieces that are repeated up to one megabyte.

@@ -257,6 +257,31 @@ fn a_gold_solution_gives_its_box() {
 }
 
 #[test]
+fn a_factorial_in_a_box_is_no_exclamation() {
+    assert_eq!(grade("24", r"\boxed{4 !}").verdict, Verdict::Correct);
+    assert_eq!(grade("4", r"\boxed{4 !}").verdict, Verdict::Wrong);
+}
+
+#[test]
+fn labelled_boxes_answer_the_parts_in_their_order() {
+    for (gold, text, expected) in [
+        ("1, 2", r"(a) \boxed{1} (b) \boxed{2}", Verdict::Correct),
+        ("2, 1", r"(a) \boxed{1} (b) \boxed{2}", Verdict::Wrong),
+        ("1, 3", r"(a) \boxed{1} (b) \boxed{2}", Verdict::Wrong),
+        ("2", r"(a) \boxed{1} (b) \boxed{2}", Verdict::Correct),
+        ("1", r"(a) \boxed{1} (b) \boxed{2}", Verdict::Wrong),
+        (
+            "(1, 2)",
+            r"$x = \boxed{1}$, $y = \boxed{2}$",
+            Verdict::Correct,
+        ),
+        ("1, 2", r"First \boxed{1}, then \boxed{2}", Verdict::Wrong),
+    ] {
+        assert_eq!(grade(gold, text).verdict, expected, "{gold}, {text}");
+    }
+}
+
+#[test]
 fn a_rounded_gold_stands_for_what_rounds_to_it() {
     let rounded = Rules {
         rounding: Rounding::Gold,
@@ -343,4 +368,34 @@ fn a_long_number_is_not_cut() {
     }
     let (gold, text) = ("1".repeat(2_048), "1".repeat(9_000));
     assert!(!grade(&gold, &text).verdict.is_correct());
+}
+
+#[test]
+fn a_sentence_may_say_an_answer_in_words() {
+    for (gold, text, expected) in [
+        ("No", "No, it is not.", Verdict::Correct),
+        (r"\text{Yes}", "Yes, because 4 is even.", Verdict::Correct),
+        (
+            "odd",
+            "We add 3 and 4. The number is odd.",
+            Verdict::Correct,
+        ),
+        ("No", "Yes, because 4 is even.", Verdict::Wrong),
+        ("odd", "The number is not odd.", Verdict::Wrong),
+        ("odd", "The number is odd or even.", Verdict::Wrong),
+        ("True", "The statement is not true.", Verdict::Wrong),
+    ] {
+        let found = grade(gold, text).verdict;
+        assert_eq!(
+            found.is_correct(),
+            expected.is_correct(),
+            "{gold}, {text}: {found:?}"
+        );
+    }
+    let no_fallback = Rules {
+        fallback: false,
+        ..Rules::DEFAULT
+    };
+    let found = trimtab_grader::grade("odd", "The number is odd.", &no_fallback);
+    assert_eq!(found.verdict, Verdict::Wrong);
 }

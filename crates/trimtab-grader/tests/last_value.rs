@@ -318,3 +318,25 @@ fn an_unclear_value_is_undecided() {
         }
     }
 }
+
+/// A calculation on a line of its own is a sentence, whatever the line before it plans.
+#[test]
+fn calculations_behind_a_colon() {
+    gives(&[
+        (
+            "Finally, let's calculate the savings:\n\nSavings = $15 - $9 = $6",
+            &["6"],
+            &["9", "15"],
+        ),
+        (
+            "We can find the total:\n\n46 + 36 + 40 = 122",
+            &["122"],
+            &["40"],
+        ),
+        (
+            "First, we assume that the speed is:\n\nv = 60",
+            &[],
+            &["61"],
+        ),
+    ]);
+}

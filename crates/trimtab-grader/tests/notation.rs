@@ -567,3 +567,37 @@ fn calculus() {
     ]);
     equal(&[(r"\neg(p \wedge q)", r"\lnot (p \land q)")]);
 }
+
+#[test]
+fn bases_and_proportions_in_words() {
+    equal(&[
+        ("321_5", r"321 \text{ (base 5)}"),
+        ("321_5", r"321 \text{ base } 5"),
+        ("321_5", "321 (base 5)"),
+        ("86", "321 in base 5"),
+        ("5:3", "5 to 3"),
+        (r"\frac{5}{3}", r"5 \text{ to } 3"),
+    ]);
+    unequal(&[
+        ("321_5", r"321 \text{ (base 6)}"),
+        ("321_5", "321"),
+        ("5:3", "3 to 5"),
+    ]);
+}
+
+#[test]
+fn a_range_may_be_listed() {
+    equal(&[
+        ("n=4k+1", r"n=4k+1,\ k=0,1,2,\ldots"),
+        (r"n=4k+1, k\geq 0", r"n=4k+1,\ k=0,1,2,\ldots"),
+        (r"2k\pi, k\in\mathbb{Z}", r"2k\pi, k=0,\pm1,\pm2,\ldots"),
+        (
+            r"\begin{pmatrix}1&0\\2&5\end{pmatrix}",
+            r"\begin{pmatrix}1 & 0 \cr 2 & 5\end{pmatrix}",
+        ),
+    ]);
+    unequal(&[
+        ("n=4k+1", r"n=4k+3,\ k=0,1,2,\ldots"),
+        (r"n=4k+1, k\geq 0", r"n=4k+1,\ k=1,2,3,\ldots"),
+    ]);
+}

@@ -1,9 +1,9 @@
 //! Lists and sets, whose items have no order.
 
-use super::names::in_order_of_names;
+use super::names::{in_order_of_names, same_name, without_indices};
 use super::{Comparer, Equality, has_sign};
 use crate::Reason;
-use crate::expr::Expr;
+use crate::expr::{Expr, Joint};
 use crate::rule::Rule;
 
 impl Comparer<'_> {
@@ -11,21 +11,38 @@ impl Comparer<'_> {
     pub(super) fn collections(&mut self, gold: &Expr, answer: &Expr) -> Option<Equality> {
         if let (
             Expr::Tuple {
-                open: '(', items, ..
+                open: '(',
+                close: ')',
+                items,
             },
             Expr::List { items: others, .. },
         )
         | (
             Expr::List { items: others, .. },
             Expr::Tuple {
-                open: '(', items, ..
+                open: '(',
+                close: ')',
+                items,
             },
         ) = (gold, answer)
             && items.len() == others.len()
             && others.iter().all(|item| matches!(item, Expr::Relation(..)))
+            && !share_name(others)
         {
             // "x = 2, y = 3" is the point (2, 3).
             return Some(self.in_order(items.iter().zip(in_order_of_names(others))));
+        }
+        if let (Expr::List { items, .. }, Expr::List { items: others, .. }) = (gold, answer) {
+            let list = |items| Expr::List {
+                joint: Joint::Comma,
+                items,
+            };
+            if let Some(items) = without_indices(items, others) {
+                return Some(self.compare(&list(items), answer));
+            }
+            if let Some(others) = without_indices(others, items) {
+                return Some(self.compare(gold, &list(others)));
+            }
         }
         let (golds, answers) = (collection(gold), collection(answer));
         if golds.is_none() && answers.is_none() {
@@ -41,6 +58,18 @@ impl Comparer<'_> {
             } else {
                 self.different_by(Rule::OtherItems)
             });
+        }
+        // "red or blue" is not "red and blue".
+        if let (Expr::List { joint, items }, Expr::List { joint: other, .. }) = (gold, answer)
+            && matches!(
+                (joint, other),
+                (Joint::And, Joint::Or) | (Joint::Or, Joint::And)
+            )
+            && !items
+                .iter()
+                .any(|item| item.any(|part| matches!(part, Expr::Number { .. })))
+        {
+            return Some(Equality::Unknown(Reason::NotUnderstood));
         }
         let items = |found: Option<Vec<Expr>>, whole: &Expr| match found {
             Some(items) => items,
@@ -73,6 +102,10 @@ impl Comparer<'_> {
                 .filter(|(at, _)| *at != index)
                 .map(|(_, other)| other);
             for other in others.get(index).into_iter().chain(rest) {
+                // `\{1\}` is no item of `\{1, 2\}`.
+                if matches!(item, Expr::Set(_)) != matches!(other, Expr::Set(_)) {
+                    continue;
+                }
                 match self.compare(item, other) {
                     Equality::Equal => {
                         outcome = Equality::Equal;
@@ -88,6 +121,14 @@ impl Comparer<'_> {
             }
         }
         Equality::Equal
+    }
+}
+
+/// Whether the first two equations are about the same name: `x = -3, x = 3` is no point.
+fn share_name(equations: &[Expr]) -> bool {
+    match equations {
+        [Expr::Relation(first, _), Expr::Relation(second, _), ..] => same_name(first, second),
+        _ => false,
     }
 }
 
@@ -110,20 +151,11 @@ fn both_signs(items: &[Expr]) -> Vec<Expr> {
     let mut all = Vec::with_capacity(items.len());
     for item in items {
         if has_sign(item) {
-            all.push(with_sign(item, false));
-            all.push(with_sign(item, true));
+            all.push(item.with_sign(false));
+            all.push(item.with_sign(true));
         } else {
             all.push(item.clone());
         }
     }
     all
-}
-
-/// The expression with every `±` replaced by plus, or by minus.
-fn with_sign(expr: &Expr, minus: bool) -> Expr {
-    expr.rewritten(&|part| match part {
-        Expr::PlusMinus { term, flipped } if minus == *flipped => Some(with_sign(term, minus)),
-        Expr::PlusMinus { term, .. } => Some(Expr::Negative(Box::new(with_sign(term, minus)))),
-        _ => None,
-    })
 }

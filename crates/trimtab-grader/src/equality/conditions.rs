@@ -1,8 +1,9 @@
 //! Answers under conditions: families with a parameter, domains of variables.
 
+use super::real_set::{is_region, variable};
 use super::{Comparer, Equality};
 use crate::Reason;
-use crate::expr::Expr;
+use crate::expr::{Expr, Joint};
 use crate::rule::Rule;
 
 /// Most parameters that may have other names on the other side.
@@ -13,7 +14,7 @@ const MAX_SHIFT: i64 = 4;
 
 /// The kind of the numbers in a domain.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Kind {
+pub(super) enum Kind {
     Integer,
     Rational,
     Real,
@@ -22,13 +23,13 @@ enum Kind {
 
 /// The domain of a parameter, as far as it is declared.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Domain {
-    kind: Option<Kind>,
+pub(super) struct Domain {
+    pub(super) kind: Option<Kind>,
     /// The least whole number, or a bound of the reals and whether it belongs to the domain.
-    low: Option<(i64, bool)>,
-    high: Option<(i64, bool)>,
+    pub(super) low: Option<(i64, bool)>,
+    pub(super) high: Option<(i64, bool)>,
     /// Natural numbers, which start at zero or at one.
-    natural: bool,
+    pub(super) natural: bool,
 }
 
 /// Conditions, sorted.
@@ -46,6 +47,9 @@ impl Comparer<'_> {
     pub(super) fn given(&mut self, gold: &Expr, answer: &Expr) -> Option<Equality> {
         if !matches!(gold, Expr::Given(_)) && !matches!(answer, Expr::Given(_)) {
             return None;
+        }
+        if let (Some(gold), Some(answer)) = (as_builder(gold), as_builder(answer)) {
+            return self.real_sets(&gold, &answer);
         }
         let ((gold, of_gold), (answer, of_answer)) = (split(gold), split(answer));
         if of_gold.unclear || of_answer.unclear {
@@ -204,10 +208,19 @@ impl Conditions {
                 self.others
                     .extend(waiting.iter().map(|name| Expr::Text((*name).to_owned())));
             }
-            Expr::Relation(first, rest) => match declared(first, rest) {
-                Some((name, domain)) => self.restrict(name, &domain),
-                None => self.others.push(condition.clone()),
-            },
+            Expr::Relation(first, rest) => {
+                if let Some((name, domain)) = declared(first, rest) {
+                    self.restrict(name, &domain);
+                    return;
+                }
+                // `t \ne 0` tells that t is a parameter.
+                if let (Expr::Symbol(name), [('≠', _)]) = (&**first, rest.as_slice())
+                    && self.domain(name).is_none()
+                {
+                    self.domains.push((name.clone(), Domain::default()));
+                }
+                self.others.push(condition.clone());
+            }
             other => self.others.push(other.clone()),
         }
     }
@@ -331,6 +344,29 @@ impl Domain {
     }
 }
 
+/// Whole numbers in a region as a set: `1 \le n \le 4, n \in \mathbb{Z}`. Sets stay as they are.
+fn as_builder(expr: &Expr) -> Option<Expr> {
+    let Expr::Given(parts) = expr else {
+        return (matches!(expr, Expr::SetOf(_) | Expr::Set(_) | Expr::SetOperation(..)))
+            .then(|| expr.clone());
+    };
+    let (region, condition) = (&parts.0, &parts.1);
+    let Expr::Relation(first, rest) = condition else {
+        return None;
+    };
+    let (Expr::Symbol(name), [('∈', set)]) = (&**first, rest.as_slice()) else {
+        return None;
+    };
+    let whole = number_set(set)?.kind == Some(Kind::Integer);
+    let about = is_region(region) && variable(region) == Some(name);
+    (whole && about).then(|| {
+        Expr::SetOf(Box::new(Expr::List {
+            joint: Joint::And,
+            items: vec![condition.clone(), region.clone()],
+        }))
+    })
+}
+
 /// The answer and its conditions.
 fn split(expr: &Expr) -> (&Expr, Conditions) {
     let mut conditions = Conditions::default();
@@ -392,7 +428,7 @@ fn declared<'e>(first: &'e Expr, rest: &'e [(char, Expr)]) -> Option<(&'e str, D
 }
 
 /// The domain that the symbol of a set of numbers stands for.
-fn number_set(set: &Expr) -> Option<Domain> {
+pub(super) fn number_set(set: &Expr) -> Option<Domain> {
     let Expr::Symbol(name) = set else {
         return None;
     };

@@ -6,14 +6,44 @@ use crate::expr::Expr;
 
 /// The two answers with the same letters for the same constants. `None` if no letter changes.
 pub(super) fn with_same_constants(gold: &Expr, answer: &Expr) -> Option<(Expr, Expr)> {
-    let pair = (plain_constants(gold, answer), plain_constants(answer, gold));
-    let changed = pair.0.is_some() || pair.1.is_some();
-    let gold = pair.0.unwrap_or_else(|| gold.clone());
-    let answer = pair.1.unwrap_or_else(|| answer.clone());
-    match same_constant(&gold, &answer) {
-        Some(renamed) => Some(renamed),
-        None => changed.then_some((gold, answer)),
+    let has_letters = |expr: &Expr| expr.any(|part| matches!(part, Expr::Symbol(_)));
+    if !has_letters(gold) && !has_letters(answer) {
+        return None;
     }
+    if let Some(plain) = in_plain_font(answer, gold) {
+        return Some((gold.clone(), plain));
+    }
+    if let Some(plain) = in_plain_font(gold, answer) {
+        return Some((plain, answer.clone()));
+    }
+    match (plain_constants(gold, answer), plain_constants(answer, gold)) {
+        (None, None) => same_constant(gold, answer),
+        (gold_changed, answer_changed) => {
+            let gold = gold_changed.unwrap_or_else(|| gold.clone());
+            let answer = answer_changed.unwrap_or_else(|| answer.clone());
+            same_constant(&gold, &answer).or(Some((gold, answer)))
+        }
+    }
+}
+
+/// The expression with plain letters for those in another font, if the other one has them:
+/// `\mathcal{O}(n)` and `O(n)`. `None` if no letter changes.
+fn in_plain_font(expr: &Expr, other: &Expr) -> Option<Expr> {
+    let plain = |name: &str| {
+        let (font, letter) = name.split_once(' ')?;
+        let is_font = matches!(
+            font,
+            "mathcal" | "mathscr" | "mathfrak" | "mathbb" | "mathds"
+        );
+        (is_font && holds(other, letter) && !holds(expr, letter) && !holds(other, name))
+            .then(|| letter.to_owned())
+    };
+    let changes = |part: &Expr| match part {
+        Expr::Symbol(name) => plain(name).map(Expr::Symbol),
+        _ => None,
+    };
+    expr.any(|part| changes(part).is_some())
+        .then(|| expr.rewritten(&changes))
 }
 
 /// The expression with `i` and `e` for the letters that program code and engineers use, if the

@@ -45,6 +45,7 @@ impl Comparer<'_> {
     }
 
     pub(super) fn ordered(&mut self, left: &Value, right: &Value) -> Result<Ordering, Fault> {
+        self.budget.spend(1)?;
         left.order(right, self.budget)?.ok_or(Fault::Undefined)
     }
 

@@ -54,13 +54,20 @@ pub(super) fn named(expr: &Expr) -> Option<Named<'_>> {
             value: first,
         });
     };
-    if is_name(first) {
+    // `x^2 = x` is an equation.
+    let holds = |name: &Expr, value: &Expr| match name {
+        Expr::Symbol(name) => {
+            value.any(|part| matches!(part, Expr::Symbol(symbol) if symbol == name))
+        }
+        _ => false,
+    };
+    if is_name(first) && !holds(first, last) {
         return Some(Named {
             name: Some(first),
             value: last,
         });
     }
-    if is_name(last) && rest.len() == 1 {
+    if is_name(last) && rest.len() == 1 && !holds(last, first) {
         return Some(Named {
             name: Some(last),
             value: first,
@@ -79,7 +86,15 @@ fn is_name(expr: &Expr) -> bool {
     match expr {
         Expr::Symbol(_) | Expr::Opaque(..) | Expr::Text(_) => true,
         // A segment, an angle or a triangle by its points.
-        Expr::Product(factors) => factors.iter().all(is_of_points) || is_change(factors),
+        Expr::Product(factors) => {
+            let measure = matches!(factors.as_slice(), [Expr::Symbol(m), Expr::Symbol(angle), ..]
+                if m == "m" && matches!(angle.as_str(), "angle" | "measuredangle"));
+            let worded = matches!(factors.first(), Some(Expr::Text(_)));
+            factors[usize::from(measure || worded)..]
+                .iter()
+                .all(is_of_points)
+                || is_change(factors)
+        }
         Expr::Call("abs" | "norm", arguments) => arguments.iter().all(is_name),
         Expr::Tuple { items, .. } | Expr::Ratio(items) => items.iter().all(is_name),
         Expr::Quotient(parts) => is_name(&parts.0) && is_name(&parts.1),
@@ -125,7 +140,7 @@ pub(super) fn point(expr: &Expr) -> Option<(&Expr, &Expr)> {
 }
 
 /// The value of a quantity that several variables or a function make up: `a + b = 5`,
-/// `\tan\theta = 2`. An equation in one variable is none.
+/// `\tan\theta = 2`. An equation in one variable is none, and neither is one that ends in zero.
 pub(super) fn quantity_named(expr: &Expr) -> Option<&Expr> {
     let Expr::Relation(first, rest) = expr else {
         return None;
@@ -139,9 +154,15 @@ pub(super) fn quantity_named(expr: &Expr) -> Option<&Expr> {
         Expr::Product(factors) => factors
             .iter()
             .any(|factor| matches!(factor, Expr::Number { .. })),
+        // A curve: `x/2 + y/3 = 1`, `(x - 1)^2 + y^2 = 9`.
+        Expr::Quotient(parts) => matches!(parts.1, Expr::Number { .. }),
+        Expr::Power(parts) => matches!(&parts.0, Expr::Sum(terms)
+            if terms.iter().any(|term| term.symbols().is_empty())),
         _ => false,
     });
-    let named = symbols > 1 && !scaled || symbols == 1 && matches!(first.as_ref(), Expr::Call(..));
+    let is_zero = matches!(last, Expr::Number { value, .. } if value.is_zero());
+    let named = !is_zero
+        && (symbols > 1 && !scaled || symbols == 1 && matches!(first.as_ref(), Expr::Call(..)));
     (named && first.is_scalar() && last.is_scalar() && last.symbols().is_empty()).then_some(last)
 }
 
@@ -201,6 +222,11 @@ impl Comparer<'_> {
     /// Compares a tuple with names with a list: of equations in any order, or of values in the
     /// order of the tuple. `None` if the answers are not such a pair.
     pub(super) fn tuples_of_names(&mut self, gold: &Expr, answer: &Expr) -> Option<Equality> {
+        if let (Some(golds), Some(answers)) = (tuple_of_names(gold), tuple_of_names(answer))
+            && golds.0.len() == answers.0.len()
+        {
+            return self.by_name(golds, answers);
+        }
         let (names, values, items) = match (gold, answer) {
             (tuple, Expr::List { items, .. }) | (Expr::List { items, .. }, tuple) => {
                 let (names, values) = tuple_of_names(tuple)?;
@@ -227,6 +253,17 @@ impl Comparer<'_> {
         })
     }
 
+    /// Compares the values of the same names, which may stand in another order: `(b, a) = (2, 1)`.
+    /// `None` if the names differ, or stand in the same order.
+    fn by_name(
+        &mut self,
+        (names, values): (&[Expr], &[Expr]),
+        (other_names, others): (&[Expr], &[Expr]),
+    ) -> Option<Equality> {
+        let order = permutation(names, other_names).filter(|order| !order.is_sorted())?;
+        Some(self.in_order(values.iter().zip(order.iter().map(|at| &others[*at]))))
+    }
+
     /// Compares two values with names. Arguments of a function are names that it binds, and `y`
     /// is `f(x)`.
     pub(super) fn both_named(&mut self, gold: &Named, answer: &Named) -> Equality {
@@ -235,6 +272,15 @@ impl Comparer<'_> {
         };
         if same_name(gold_name, answer_name) {
             return self.compare(gold.value, answer.value);
+        }
+        if let (Expr::Ratio(names), Expr::Ratio(others)) = (gold_name, answer_name)
+            && let (Expr::Ratio(values), Expr::Ratio(parts)) = (gold.value, answer.value)
+            && names.len() == values.len()
+            && others.len() == parts.len()
+            && let Some(order) = permutation(names, others)
+        {
+            let parts: Vec<Expr> = order.iter().map(|at| parts[*at].clone()).collect();
+            return self.ratios(values, &parts);
         }
         let function = |name: &Expr| match name {
             Expr::Opaque(name, arguments) => {
@@ -273,7 +319,11 @@ impl Comparer<'_> {
                 .map(|(from, to)| Some((symbol(from)?, symbol(to)?)))
                 .collect();
             let free = answer.value.symbols();
+            // The argument of a probability or an expectation is no parameter.
+            let is_function =
+                !matches!(name.as_str(), "E" | "P" | "D" | "V" | "Var" | "Cov" | "Pr");
             if let Some(names) = names
+                && is_function
                 && names.iter().all(|(_, to)| {
                     !free.contains(&to.as_str()) || names.iter().any(|(from, _)| from == to)
                 })
@@ -285,10 +335,75 @@ impl Comparer<'_> {
     }
 }
 
+/// Equations of one letter without its indices: `x = 2, x = 3` for `x_1 = 2, x_2 = 3`. `None`
+/// unless the other list has the letter without an index.
+pub(super) fn without_indices(equations: &[Expr], others: &[Expr]) -> Option<Vec<Expr>> {
+    let name = |equation: &Expr| match equation {
+        Expr::Relation(first, rest) if matches!(rest.as_slice(), [('=', _)]) => match &**first {
+            Expr::Symbol(name) => Some(name.clone()),
+            _ => None,
+        },
+        _ => None,
+    };
+    let plain = name(others.first()?)?;
+    let same = |other: &Expr| match name(other) {
+        Some(name) => name == plain,
+        None => other.is_scalar(), // the second value of `x = 2, 3`
+    };
+    if plain.contains('_') || others.len() != equations.len() || !others.iter().all(same) {
+        return None;
+    }
+    let unindexed = |equation: &Expr| {
+        let name = name(equation)?;
+        let index = name.strip_prefix(plain.as_str())?.strip_prefix('_')?;
+        let Expr::Relation(_, rest) = equation else {
+            return None;
+        };
+        let whole = index.bytes().all(|byte| byte.is_ascii_digit());
+        whole.then(|| Expr::Relation(Box::new(Expr::Symbol(plain.clone())), rest.clone()))
+    };
+    equations.iter().map(unindexed).collect()
+}
+
+/// Where each name stands among the others. `None` if the names are not the same.
+fn permutation(names: &[Expr], others: &[Expr]) -> Option<Vec<usize>> {
+    let at = |name| others.iter().position(|other| same_name(name, other));
+    let order: Vec<usize> = names.iter().map(at).collect::<Option<_>>()?;
+    let distinct = (0..others.len()).all(|index| order.contains(&index));
+    (names.len() == others.len() && distinct).then_some(order)
+}
+
 /// Whether two names are the same.
 pub(super) fn same_name(left: &Expr, right: &Expr) -> bool {
     match (left, right) {
         (Expr::Symbol(left), Expr::Symbol(right)) => left == right,
-        (left, right) => format!("{left:?}") == format!("{right:?}"),
+        (left, right) => match (segment(left), segment(right)) {
+            (Some(left), Some(right)) => left == right,
+            _ => format!("{left:?}") == format!("{right:?}"),
+        },
+    }
+}
+
+/// The ends of a segment in any of its notations: `AB`, `\overline{AB}`, `|AB|`.
+fn segment(name: &Expr) -> Option<String> {
+    match name {
+        Expr::Symbol(name) => {
+            let ends = name.strip_prefix("overline ")?;
+            (ends.len() == 2 && ends.bytes().all(|byte| byte.is_ascii_uppercase()))
+                .then(|| ends.to_owned())
+        }
+        Expr::Product(factors) => match factors.as_slice() {
+            [Expr::Symbol(first), Expr::Symbol(second)]
+                if is_of_points(&factors[0]) && is_of_points(&factors[1]) =>
+            {
+                Some(format!("{first}{second}"))
+            }
+            _ => None,
+        },
+        Expr::Call("abs", arguments) => match arguments.as_slice() {
+            [inner] => segment(inner),
+            _ => None,
+        },
+        _ => None,
     }
 }

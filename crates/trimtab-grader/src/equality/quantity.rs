@@ -82,7 +82,11 @@ fn in_letters(expr: &Expr, wanted: &str) -> Option<(Expr, String)> {
 fn split(expr: &Expr, sign: i32, value: &mut Vec<Expr>, letters: &mut String) -> Option<()> {
     match expr {
         Expr::Symbol(name) => {
-            let letter = if name == "mu" { "μ" } else { name };
+            let letter = match name.as_str() {
+                "mu" => "μ",
+                "Omega" => "Ω",
+                name => name,
+            };
             if vocabulary::unit_letter(letter).is_none() && !"kcdMGnμp".contains(letter) {
                 return None;
             }
@@ -92,6 +96,8 @@ fn split(expr: &Expr, sign: i32, value: &mut Vec<Expr>, letters: &mut String) ->
                 letters.push_str("^-1");
             }
         }
+        // `4mi`
+        Expr::I if sign > 0 => letters.push_str(" i"),
         Expr::Power(parts) if matches!(parts.0, Expr::Symbol(_)) => {
             let Expr::Symbol(name) = &parts.0 else {
                 return None;

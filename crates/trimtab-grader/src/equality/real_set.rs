@@ -22,6 +22,7 @@ impl Comparer<'_> {
             return None;
         }
         let (gold, answer) = (&without_functions(gold), &without_functions(answer));
+        let (gold_expr, answer_expr) = (gold, answer);
         let binds = |expr: &Expr| matches!(expr, Expr::SetOf(_));
         if let (Some(left), Some(right)) = (variable(gold), variable(answer))
             && left != right
@@ -34,7 +35,7 @@ impl Comparer<'_> {
         let mut outcome = Equality::Equal;
         for round in 0..3 {
             let point = Point::new(self.seed.wrapping_add(round));
-            let sets = (self.real_set(gold, point), self.real_set(answer, point));
+            let sets = (self.numbers(gold, point), self.numbers(answer, point));
             let (gold, answer) = match sets {
                 (Ok(Some(gold)), Ok(Some(answer))) => (gold, answer),
                 (Err(Fault::Stop(reason)), _) | (_, Err(Fault::Stop(reason))) => {
@@ -46,9 +47,16 @@ impl Comparer<'_> {
                 }
                 _ => return None,
             };
-            match self.same_intervals(&gold, &answer) {
-                Ok(true) => {}
-                Ok(false) => return Some(self.different_by(Rule::OtherItems)),
+            // `a < b < c` has no solution only at points where a exceeds c.
+            let empty_here =
+                |set: &RealSet, expr: &Expr| set.is_empty() && expr.symbols().len() > 1;
+            if empty_here(&gold.set, gold_expr) || empty_here(&answer.set, answer_expr) {
+                outcome = Equality::Unknown(Reason::Precision);
+                continue;
+            }
+            match self.same_intervals(&gold.set, &answer.set) {
+                Ok(true) if gold.whole == answer.whole => {}
+                Ok(_) => return Some(self.different_by(Rule::OtherItems)),
                 Err(Fault::Undefined) => outcome = Equality::Unknown(Reason::Precision),
                 Err(Fault::Stop(reason)) => return Some(reason.into()),
             }
@@ -145,7 +153,7 @@ impl Comparer<'_> {
                 .all(|item| matches!(item, Expr::Tuple { .. } | Expr::SetOperation(..))),
             // "1 < x < 3, x ≠ 2"
             Joint::Comma if items.iter().filter(|item| !unequal(item)).count() <= 1 => true,
-            Joint::Comma => return Ok(None),
+            Joint::Comma => return self.disjoint(items, point),
         };
         let mut set = if both { all() } else { Vec::new() };
         for item in items {
@@ -161,6 +169,21 @@ impl Comparer<'_> {
         Ok(Some(set))
     }
 
+    /// The union of regions between commas, if no number is in two of them: `x < 1, x > 2`.
+    fn disjoint(&mut self, items: &[Expr], point: Point) -> Result<Option<RealSet>, Fault> {
+        let mut union = Vec::new();
+        for item in items {
+            let Some(part) = self.real_set(item, point)? else {
+                return Ok(None);
+            };
+            if !is_region(item) || !self.intersection(&union, &part)?.is_empty() {
+                return Ok(None);
+            }
+            union = self.merged([union, part].concat())?;
+        }
+        Ok(Some(union))
+    }
+
     /// The numbers that satisfy a relation.
     fn related(&mut self, expr: &Expr, point: Point) -> Result<Option<RealSet>, Fault> {
         let Expr::Relation(first, rest) = expr else {
@@ -171,6 +194,9 @@ impl Comparer<'_> {
         {
             if matches!(found.name, Some(Expr::Tuple { .. })) || names_number_set(found.value) {
                 return Ok(None); // a point, or numbers of a kind
+            }
+            if matches!(found.value, Expr::Symbol(name) if name == "mathbb R") {
+                return Ok(Some(all()));
             }
             if !found.value.is_scalar() {
                 return self.real_set(found.value, point);
@@ -184,6 +210,12 @@ impl Comparer<'_> {
         let Some(variable) = variable(expr) else {
             return Ok(None);
         };
+        // A name before a chain about it: `x = 1 \le x \le 2`.
+        let is_variable = |part: &Expr| matches!(part, Expr::Symbol(name) if name == variable);
+        let parts = std::iter::once(&**first).chain(rest.iter().map(|(_, part)| part));
+        if parts.filter(|part| is_variable(part)).count() > 1 {
+            return Ok(None);
+        }
         if let Some((of_size, inner)) = by_size(expr, variable) {
             let Some(sizes) = self.real_set(&of_size, point)? else {
                 return Ok(None);
@@ -287,13 +319,14 @@ impl Comparer<'_> {
             let right = evaluate_with(right, point, &bound, self.budget)?;
             left.plus(&right.negated(), self.budget)
         };
-        let (start, one, three) = (at(0)?, at(1)?, at(3)?);
+        let (start, one, three, minus_one) = (at(0)?, at(1)?, at(3)?, at(-1));
         let three_times = Value::Exact(Rational::integer(3));
         let slope = one.plus(&start.clone().negated(), self.budget)?;
         let rise = three.plus(&start.clone().negated(), self.budget)?;
         if sameness(&slope.times(&three_times, self.budget)?, &rise, self.budget)? != Sameness::Same
         {
-            return Ok(None);
+            let values = [start, one, minus_one?, three];
+            return self.quadratic(&values, relation);
         }
         let rising = match slope.order(&Value::ZERO, self.budget)? {
             Some(Ordering::Greater) => true,
@@ -389,7 +422,7 @@ fn names_number_set(expr: &Expr) -> bool {
 pub(super) fn is_region(expr: &Expr) -> bool {
     match expr {
         Expr::SetOf(_) | Expr::SetOperation(..) => true,
-        Expr::Symbol(name) => name == "mathbb R",
+        Expr::Symbol(name) => name == "mathbb R" || names_number_set(expr),
         Expr::Relation(_, rest) => rest
             .iter()
             .any(|(relation, _)| matches!(relation, '<' | '>' | '≤' | '≥' | '≠' | '∈')),
@@ -416,6 +449,14 @@ pub(super) fn variable(expr: &Expr) -> Option<&str> {
             let part = match rest.as_slice() {
                 [('∈', _)] => first.as_ref(),
                 [(_, middle), _] if alone(middle) => middle,
+                // A variable and a constant: `x > a`.
+                [(_, right)] if alone(first) && alone(right) => {
+                    if is_usual(first) || !is_usual(right) {
+                        first.as_ref()
+                    } else {
+                        right
+                    }
+                }
                 [(_, right)] if alone(first) != alone(right) => {
                     if alone(first) {
                         first.as_ref()
@@ -432,4 +473,9 @@ pub(super) fn variable(expr: &Expr) -> Option<&str> {
         }
         _ => None,
     }
+}
+
+/// Whether a symbol usually is a variable and no constant.
+fn is_usual(expr: &Expr) -> bool {
+    matches!(expr, Expr::Symbol(name) if matches!(name.as_str(), "x" | "y" | "z" | "t" | "theta"))
 }

@@ -43,6 +43,14 @@ impl Comparer<'_> {
         {
             return Some(self.unnamed(gold, value));
         }
+        // `\sin A = 3/5` names its value.
+        if answer.is_scalar()
+            && answer.symbols().is_empty()
+            && matches!(gold, Expr::Relation(first, _) if matches!(**first, Expr::Call(..)))
+            && let Some(value) = quantity_named(gold)
+        {
+            return Some(self.unnamed(value, answer));
+        }
         match (named(gold), named(answer)) {
             (Some(gold_named), Some(answer_named)) => {
                 let outcome = self.both_named(&gold_named, &answer_named);
@@ -139,7 +147,6 @@ impl Comparer<'_> {
 
     /// Whether two equations or two inequalities are equal up to a factor.
     fn equations(&mut self, gold: &Expr, answer: &Expr) -> Equality {
-        const POINTS: usize = 3;
         let (Some((gold, gold_relation)), Some((answer, answer_relation))) =
             (difference(gold), difference(answer))
         else {
@@ -149,13 +156,19 @@ impl Comparer<'_> {
             return Equality::Unknown(Reason::NotUnderstood);
         }
         let directed = !matches!(gold_relation, '=' | '≠' | '≡');
+        self.proportionals(&gold, &answer, directed)
+    }
+
+    /// Whether two expressions are equal up to a constant factor.
+    fn proportionals(&mut self, gold: &Expr, answer: &Expr, directed: bool) -> Equality {
+        const POINTS: usize = 3;
         let mut reference: Option<(Value, Value)> = None;
         let mut agreed = 0;
         for round in 0..10 {
             let point = Point::new(self.seed.wrapping_add(round));
             let values = (
-                evaluate(&gold, point, self.budget),
-                evaluate(&answer, point, self.budget),
+                evaluate(gold, point, self.budget),
+                evaluate(answer, point, self.budget),
             );
             let (left, right) = match values {
                 (Ok(left), Ok(right)) => (left, right),
@@ -173,6 +186,9 @@ impl Comparer<'_> {
             };
             match step {
                 Ok(true) => agreed += 1,
+                Ok(false) if !directed && (divides(gold) || divides(answer)) => {
+                    return self.without_divisors(gold, answer);
+                }
                 Ok(false) => return Equality::Different,
                 Err(Fault::Undefined) => {}
                 Err(Fault::Stop(reason)) => return reason.into(),
@@ -182,6 +198,58 @@ impl Comparer<'_> {
             }
         }
         Equality::Unknown(Reason::Precision)
+    }
+
+    /// Compares two equations that differ by a variable factor, if it cannot vanish where they
+    /// hold: `xy = 6` is `y = 6/x`, for `x = 0` solves neither.
+    fn without_divisors(&mut self, gold: &Expr, answer: &Expr) -> Equality {
+        let unknown = Equality::Unknown(Reason::NotUnderstood);
+        let (Some((plain_gold, by_gold)), Some((plain_answer, by_answer))) =
+            (multiplied(gold), multiplied(answer))
+        else {
+            return unknown;
+        };
+        if divides(&plain_gold)
+            || divides(&plain_answer)
+            || self.proportionals(&plain_gold, &plain_answer, false) != Equality::Equal
+        {
+            return unknown;
+        }
+        let vanishes = by_gold.iter().chain(&by_answer).any(|name| {
+            let at_zero = |expr: &Expr| {
+                expr.rewritten(&|part| match part {
+                    Expr::Symbol(symbol) if symbol == name => Some(Expr::integer(0)),
+                    _ => None,
+                })
+            };
+            let (left, right) = (at_zero(&plain_gold), at_zero(&plain_answer));
+            // The rest is a constant other than zero.
+            !self.is_nonzero_constant(&left) || !self.is_nonzero_constant(&right)
+        });
+        if vanishes {
+            unknown
+        } else {
+            self.equal_by(Rule::SameEquation)
+        }
+    }
+
+    fn is_nonzero_constant(&mut self, expr: &Expr) -> bool {
+        let at = |seed: u64, comparer: &mut Self| {
+            evaluate(
+                expr,
+                Point::new(comparer.seed.wrapping_add(seed)),
+                comparer.budget,
+            )
+        };
+        let (Ok(first), Ok(second), Ok(third)) = (at(0, self), at(1, self), at(2, self)) else {
+            return false;
+        };
+        let same = |left: &Value, right: &Value, comparer: &mut Self| {
+            sameness(left, right, comparer.budget)
+        };
+        same(&first, &second, self) == Ok(Sameness::Same)
+            && same(&first, &third, self) == Ok(Sameness::Same)
+            && same(&first, &Value::ZERO, self) == Ok(Sameness::Different)
     }
 
     /// The first pair of nonzero values. `None` if only one value is zero, or if the signs differ
@@ -245,12 +313,72 @@ fn difference(expr: &Expr) -> Option<(Expr, char)> {
     })
 }
 
+/// Whether an expression divides by a variable.
+fn divides(expr: &Expr) -> bool {
+    expr.any(|part| matches!(part, Expr::Quotient(parts) if !parts.1.symbols().is_empty()))
+}
+
+/// A sum times the variables by which its terms are divided, and those variables. `None` if a term
+/// is divided by anything else.
+fn multiplied(expr: &Expr) -> Option<(Expr, Vec<String>)> {
+    const MOST: usize = 3;
+    let mut names: Vec<String> = Vec::new();
+    let mut simple = true;
+    expr.walk(&mut |part| {
+        if let Expr::Quotient(parts) = part {
+            match &parts.1 {
+                Expr::Symbol(name) if !names.contains(name) => names.push(name.clone()),
+                below => simple &= below.symbols().is_empty() || matches!(below, Expr::Symbol(_)),
+            }
+        }
+    });
+    if !simple || names.len() > MOST {
+        return None;
+    }
+    let Expr::Sum(terms) = expr else { return None };
+    let mut all = Vec::with_capacity(terms.len());
+    for term in terms {
+        all.push(times_all(term, &names)?);
+    }
+    Some((Expr::Sum(all), names))
+}
+
+/// A term times all these variables, of which one may be its divisor.
+fn times_all(term: &Expr, names: &[String]) -> Option<Expr> {
+    let symbol = |name: &String| Expr::Symbol(name.clone());
+    Some(match term {
+        Expr::Negative(inner) => Expr::Negative(Box::new(times_all(inner, names)?)),
+        Expr::Quotient(parts) => match &parts.1 {
+            Expr::Symbol(divisor) => {
+                let mut factors = vec![parts.0.clone()];
+                factors.extend(names.iter().filter(|name| *name != divisor).map(symbol));
+                Expr::Product(factors)
+            }
+            _ => term_times(term, names),
+        },
+        Expr::Sum(_) => multiplied(term)
+            .filter(|(_, found)| found.is_empty() && !divides(term))
+            .map(|_| term_times(term, names))?,
+        other if divides(other) => return None,
+        other => term_times(other, names),
+    })
+}
+
+fn term_times(term: &Expr, names: &[String]) -> Expr {
+    let mut factors = vec![term.clone()];
+    factors.extend(names.iter().map(|name| Expr::Symbol(name.clone())));
+    Expr::Product(factors)
+}
+
 fn mirrored(relation: char) -> char {
     match relation {
         '<' => '>',
         '>' => '<',
         '≤' => '≥',
         '≥' => '≤',
+        // An arrow and a membership have a direction.
+        '→' => '←',
+        '∈' => '∋',
         other => other,
     }
 }

@@ -15,6 +15,19 @@ impl Comparer<'_> {
         if has_sign(gold) || has_sign(answer) {
             return None;
         }
+        // Two remainders of different moduli may be two classes.
+        if let (Expr::Call("mod", left), Expr::Call("mod", right)) = (gold, answer)
+            && let ([_, modulus], [_, other]) = (left.as_slice(), right.as_slice())
+            && self.compare(modulus, other) != Equality::Equal
+        {
+            return Some(Equality::Unknown(Reason::NotUnderstood));
+        }
+        if let (Some(class), Some(family)) = (class(gold), progression(answer)) {
+            return Some(self.progression(class, family));
+        }
+        if let (Some(family), Some(class)) = (progression(gold), class(answer)) {
+            return Some(self.progression(class, family));
+        }
         Some(match (residue(gold), residue(answer)) {
             (Some((gold, modulus)), Some((answer, other))) => match self.compare(modulus, other) {
                 Equality::Equal => self.congruent(gold, answer, modulus),
@@ -28,6 +41,53 @@ impl Comparer<'_> {
             }
             _ => return None,
         })
+    }
+
+    /// Compares a residue class with a family of whole numbers: `x \equiv 3 \pmod 5` and
+    /// `5k + 3, k \in \mathbb{Z}`.
+    fn progression(
+        &mut self,
+        (class, modulus): (&Expr, &Expr),
+        (value, name): (&Expr, &str),
+    ) -> Equality {
+        let mut at = |whole: i64| {
+            let expr = value.rewritten(&|part| match part {
+                Expr::Symbol(symbol) if symbol == name => Some(Expr::integer(whole)),
+                _ => None,
+            });
+            if expr.symbols().is_empty() {
+                self.constant(&expr).ok()?.as_i64()
+            } else {
+                None
+            }
+        };
+        let (Some(zero), Some(one), Some(seven)) = (at(0), at(1), at(7)) else {
+            return Equality::Unknown(Reason::NotUnderstood);
+        };
+        let wanted = |expr: &Expr, comparer: &mut Self| {
+            if expr.symbols().is_empty() {
+                comparer.constant(expr).ok()?.as_i64()
+            } else {
+                None
+            }
+        };
+        let (Some(rest), Some(modulus)) = (wanted(class, self), wanted(modulus, self)) else {
+            return Equality::Unknown(Reason::NotUnderstood);
+        };
+        let step = one.checked_sub(zero);
+        let linear = step
+            .and_then(|step| step.checked_mul(7))
+            .and_then(|rise| rise.checked_add(zero));
+        match (step, zero.checked_sub(rest)) {
+            (Some(step), Some(distance)) if linear == Some(seven) && modulus > 0 => {
+                if step.abs() == modulus && distance % modulus == 0 {
+                    self.equal_by(Rule::SameValue)
+                } else {
+                    self.different_by(Rule::OtherValue)
+                }
+            }
+            _ => Equality::Unknown(Reason::NotUnderstood),
+        }
     }
 
     fn congruent(&mut self, gold: &Expr, answer: &Expr, modulus: &Expr) -> Equality {
@@ -72,6 +132,40 @@ fn residue(expr: &Expr) -> Option<(&Expr, &Expr)> {
             [value, modulus] => Some((value, modulus)),
             _ => None,
         },
+        _ => None,
+    }
+}
+
+/// The value and the modulus of a residue class with or without a name.
+fn class(expr: &Expr) -> Option<(&Expr, &Expr)> {
+    match expr {
+        Expr::Relation(first, rest) => match (&**first, rest.as_slice()) {
+            (Expr::Symbol(_), [('≡' | '=', class)]) => residue(class),
+            _ => None,
+        },
+        expr => residue(expr),
+    }
+}
+
+/// The value and the parameter of a family of whole numbers: `5k + 3, k \in \mathbb{Z}`.
+fn progression(expr: &Expr) -> Option<(&Expr, &str)> {
+    let Expr::Given(parts) = expr else {
+        return None;
+    };
+    let Expr::Relation(first, rest) = &parts.1 else {
+        return None;
+    };
+    let value = match &parts.0 {
+        Expr::Relation(name, rest) => match (&**name, rest.as_slice()) {
+            (Expr::Symbol(_), [('=', value)]) => value,
+            _ => return None,
+        },
+        value => value,
+    };
+    match (&**first, rest.as_slice()) {
+        (Expr::Symbol(name), [('∈', Expr::Symbol(set))]) if set == "mathbb Z" => {
+            Some((value, name))
+        }
         _ => None,
     }
 }

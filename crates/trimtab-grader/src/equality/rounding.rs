@@ -16,8 +16,14 @@ const TERMINATES: i64 = 12;
 /// many decimals, from which any decimal stands for the exact value next to it.
 const MANY: u32 = 6;
 
-/// Significant digits and decimals of a printed floating-point number.
+/// Significant digits from which an answer gives more digits of what a gold decimal rounds.
+const LONG: u32 = 8;
+
+/// Least significant digits and decimals of a floating-point number that is printed in full.
 const FLOAT: (u32, u32) = (16, 10);
+
+/// Most significant digits of such a number.
+const LONGEST_FLOAT: u32 = 17;
 
 /// A number with decimals, as written.
 struct Decimal {
@@ -26,6 +32,8 @@ struct Decimal {
     decimals: u32,
     /// The value of one unit of the last digit.
     unit: Rational,
+    /// Whether it has a power of ten.
+    scientific: bool,
 }
 
 impl Comparer<'_> {
@@ -48,7 +56,9 @@ impl Comparer<'_> {
         let (decimal, exact) = match (&of_gold, &of_answer) {
             (Some(decimal), None) => (decimal, &answer),
             (None, Some(decimal)) => (decimal, &gold),
-            (_, Some(decimal)) => return self.is_printed(decimal, &gold),
+            (Some(of_gold), Some(of_answer)) => {
+                return Ok(self.is_printed(of_answer, &gold)? || self.is_printed(of_gold, &answer)?);
+            }
             (None, None) => return Ok(false),
         };
         // A long decimal is off by up to one unit of the last digit: it may be cut or a float.
@@ -82,7 +92,10 @@ impl Comparer<'_> {
             }
             Some(answer) => {
                 let longer = answer.unit.compare(&gold.unit, self.budget)?.is_lt();
-                Ok(longer && self.has_digits(gold, MANY)?)
+                // A measurement, or the first digits of a number without an end.
+                let rounds = gold.scientific || self.has_digits(answer, LONG)?;
+                Ok(longer
+                    && (self.has_digits(gold, MANY)? || rounds && self.has_digits(gold, FEW)?))
             }
         }
     }
@@ -90,7 +103,10 @@ impl Comparer<'_> {
     /// Whether a decimal is a floating-point number printed in full, next to the value.
     fn is_printed(&mut self, decimal: &Decimal, value: &Value) -> Result<bool, Fault> {
         let (digits, decimals) = FLOAT;
-        if decimal.decimals < decimals || !self.has_digits(decimal, digits)? {
+        let printed = decimal.decimals >= decimals
+            && self.has_digits(decimal, digits)?
+            && !self.has_digits(decimal, LONGEST_FLOAT + 1)?;
+        if !printed {
             return Ok(false);
         }
         let size = magnitude(&decimal.value);
@@ -146,6 +162,7 @@ impl Comparer<'_> {
                 value: value.clone(),
                 decimals: *decimals,
                 unit: Rational::integer(10).power(-i64::from(*decimals), self.budget)?,
+                scientific: false,
             }),
             Expr::Negative(inner) => self.decimal(inner)?.map(|decimal| Decimal {
                 value: decimal.value.negated(),
@@ -162,7 +179,10 @@ impl Comparer<'_> {
                 match (self.decimal(mantissa)?, power_of_ten(power)) {
                     (Some(decimal), Some(exponent)) => {
                         let factor = Rational::integer(10).power(exponent, self.budget)?;
-                        Some(self.scaled(&decimal, &factor)?)
+                        Some(Decimal {
+                            scientific: true,
+                            ..self.scaled(&decimal, &factor)?
+                        })
                     }
                     _ => None,
                 }
@@ -176,6 +196,7 @@ impl Comparer<'_> {
             value: decimal.value.times(factor, self.budget)?,
             decimals: decimal.decimals,
             unit: decimal.unit.times(factor, self.budget)?,
+            scientific: decimal.scientific,
         })
     }
 }

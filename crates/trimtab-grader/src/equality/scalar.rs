@@ -4,6 +4,7 @@ use super::{Comparer, Equality};
 use crate::Reason;
 use crate::evaluate::{Fault, Point, Sameness, Value, Variables, evaluate, sameness, selection};
 use crate::expr::Expr;
+use crate::rational::Rational;
 use crate::rule::Rule;
 use crate::unit;
 
@@ -128,7 +129,24 @@ impl Comparer<'_> {
     }
 
     /// Compares the values at several points, or at one if there are no variables.
-    fn at_points(&mut self, gold: &Expr, answer: &Expr, decimal_log: bool) -> Equality {
+    pub(super) fn at_points(&mut self, gold: &Expr, answer: &Expr, decimal_log: bool) -> Equality {
+        if let (
+            Expr::Number {
+                value: Rational::Small(above, below),
+                ..
+            },
+            Expr::Number {
+                value: Rational::Small(other_above, other_below),
+                ..
+            },
+        ) = (gold, answer)
+        {
+            return if (above, below) == (other_above, other_below) {
+                Equality::Equal
+            } else {
+                Equality::Different
+            };
+        }
         let has = |wanted: fn(&Expr) -> bool| gold.any(wanted) || answer.any(wanted);
         let varies = has(|part| matches!(part, Expr::Symbol(_) | Expr::Opaque(..)));
         let whole = has(needs_whole);
@@ -169,6 +187,10 @@ impl Comparer<'_> {
                     };
                     match self.at_point(gold, answer, point) {
                         Ok(Some(Sameness::Different)) => return Equality::Different,
+                        // One has a value where the other has none: `\ln|x|` and `\ln x`.
+                        Ok(None) if self.defined(gold, point) != self.defined(answer, point) => {
+                            return Equality::Unknown(Reason::Precision);
+                        }
                         Ok(_) => {}
                         Err(reason) => return reason.into(),
                     }
@@ -195,6 +217,10 @@ impl Comparer<'_> {
             Err(Fault::Undefined) => Ok(None),
             Err(Fault::Stop(reason)) => Err(reason),
         }
+    }
+
+    fn defined(&mut self, expr: &Expr, point: Point) -> bool {
+        evaluate(expr, point, self.budget).is_ok()
     }
 
     pub(super) fn constant(&mut self, expr: &Expr) -> Result<Value, Fault> {
@@ -284,6 +310,11 @@ fn needs_whole(expr: &Expr) -> bool {
                 | "gcd"
                 | "lcm"
         ),
+        // `(-1)^n`
+        Expr::Power(parts) => {
+            matches!(&parts.0, Expr::Negative(base) if matches!(**base, Expr::Number { .. }))
+                && !parts.1.symbols().is_empty()
+        }
         _ => selection(expr).is_some(),
     }
 }

@@ -50,7 +50,7 @@ pub(super) fn boxes(text: &str) -> Boxes {
     const LONGEST_OPENING: usize = 32;
     let bytes = text.as_bytes();
     // Skip to the first box: most texts have one, at the end.
-    let Some(first) = memmem::find(bytes, b"box") else {
+    let Some(first) = memmem::find(bytes, b"ox") else {
         return Boxes::Closed(Vec::new());
     };
     let mut scan = Scan::default();
@@ -97,7 +97,9 @@ impl Scan {
     fn backslash(&mut self, bytes: &[u8], at: usize) -> usize {
         const BEGIN: &[u8] = b"\\begin{boxed}";
         let rest = &bytes[at..];
-        if let Some(length) = box_command(rest) {
+        // A coloured part of a box is no box of its own.
+        let is_part = !self.open.is_empty() && rest.starts_with(b"\\colorbox");
+        if let Some(length) = box_command(rest).filter(|_| !is_part) {
             self.open(at, length, None);
             self.depth += 1;
             return length;
@@ -177,9 +179,15 @@ pub(super) fn unclosed(text: &str, content: usize) -> Option<&str> {
     let rest = &text[content..];
     let rest = &rest[..rest.floor_char_boundary(MAX_BYTES)];
     let end = ENDS.iter().filter_map(|end| rest.find(end)).min()?;
+    if rest[end..].starts_with('\n') && !rest[end..].contains(char::is_alphanumeric) {
+        return None;
+    }
     let content = rest[..end].trim();
     let count = |brace: u8| content.bytes().filter(|byte| *byte == brace).count();
-    let is_whole = !content.is_empty() && count(b'{') == count(b'}');
+    let opens = ["$", "\\(", "\\[", "\\begin"]
+        .iter()
+        .any(|open| content.contains(open));
+    let is_whole = !content.is_empty() && !opens && count(b'{') == count(b'}');
     (is_whole && is_formula(content)).then_some(content)
 }
 
@@ -214,7 +222,11 @@ pub(super) fn drop_placeholders(text: &str, boxes: &mut Vec<Boxed>) {
 
 /// Whether a box only shows where an answer goes: `\boxed{}`, `\boxed{...}`, `\boxed{answer}`.
 fn is_placeholder(content: &str) -> bool {
-    const PLACEHOLDERS: [&str; 10] = [
+    const PLACEHOLDERS: [&str; 14] = [
+        "number",
+        "result",
+        "your result",
+        "your number",
         "answer",
         "your answer",
         "your answer here",
@@ -299,6 +311,57 @@ fn opening_brace(bytes: &[u8], at: usize) -> Option<usize> {
 fn group(bytes: &[u8], close: u8) -> Option<usize> {
     const MAX_OPTIONS: usize = 32;
     memchr::memchr(close, &bytes[..bytes.len().min(MAX_OPTIONS)]).map(|at| at + 1)
+}
+
+/// The number of the part of a problem that a box answers, if the text before the box starts a line
+/// or sentence with its label: `(b)`, `ii)`, `Part 2:`.
+pub(super) fn part(before: &str) -> Option<u32> {
+    const MAX_BYTES: usize = 1_024;
+    let before = &before[before.ceil_char_boundary(before.len().saturating_sub(MAX_BYTES))..];
+    let starts = before
+        .match_indices(['\n', ';', '.', ' '])
+        .map(|(at, _)| at + 1);
+    std::iter::once(0)
+        .chain(starts)
+        .filter_map(|at| label(before, at))
+        .next_back()
+}
+
+/// The number that a label at a position stands for.
+fn label(text: &str, at: usize) -> Option<u32> {
+    const NOUNS: [&str; 6] = ["part", "question", "problem", "task", "teil", "partie"];
+    let opens = text[..at].trim_end_matches([' ', '*', '#', '$', '-']);
+    let opens_line = opens.is_empty() || opens.ends_with(['\n', ';', '.', '}', ':']);
+    let line = text[at..].trim_start_matches([' ', '*', '#', '-', '$']);
+    let noun = NOUNS.iter().find_map(|noun| {
+        let start = line.get(..noun.len())?;
+        start
+            .eq_ignore_ascii_case(noun)
+            .then(|| line[noun.len()..].trim_start())
+    });
+    let label = noun.unwrap_or(line);
+    let inner = label.trim_start_matches('(');
+    let length = inner.bytes().take_while(u8::is_ascii_alphanumeric).count();
+    let after = &inner[length..];
+    let is_label = opens_line && (noun.is_some() || after.starts_with(')') && length < 4)
+        || inner.len() < label.len() && after.starts_with(')') && length < 4;
+    let plain = after.trim_start_matches([')', '.', ':', ' ', '*', '$', '\\', '[', '(']);
+    // "1. \boxed{7}"
+    let alone = opens_line && after.starts_with('.') && plain.is_empty();
+    (is_label || alone).then(|| ordinal(&inner[..length]))?
+}
+
+fn ordinal(label: &str) -> Option<u32> {
+    const ROMAN: [&str; 6] = ["i", "ii", "iii", "iv", "v", "vi"];
+    if let Some(at) = ROMAN.iter().position(|roman| *roman == label) {
+        return u32::try_from(at + 1).ok();
+    }
+    match label.as_bytes() {
+        [letter @ b'a'..=b'h'] => Some(u32::from(letter - b'a') + 1),
+        [letter @ b'A'..=b'H'] => Some(u32::from(letter - b'A') + 1),
+        [b'1'..=b'9'] => label.parse().ok(),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
 //! The letter of a choice in a text.
 
+mod stance;
+
+use self::stance::{Stance, is_cued, stance};
 use super::piece::is_unspaced;
+use crate::prose::is_dress;
 
 /// What announced words pick.
 #[derive(Debug, Eq, PartialEq)]
@@ -62,6 +66,9 @@ pub(super) fn last(text: &str) -> Option<&str> {
         if letters.is_empty() || sentence.trim_end().ends_with(['?', '？']) {
             continue;
         }
+        if lists_all(&letters) {
+            return None;
+        }
         let Some(last) = letters.iter().rfind(|letter| !letter.is_denied()) else {
             continue; // every letter is denied
         };
@@ -76,8 +83,50 @@ pub(super) fn last(text: &str) -> Option<&str> {
     }
     let head = letters(&text[..text.floor_char_boundary(MAX_HEAD)]);
     let first = head.first()?;
-    (first.leads && first.closed && !text.contains("\nB")).then_some(first.text)
+    let picks = first.leads && first.closed && !first.is_denied();
+    (picks && !text.contains("\nB")).then_some(first.text)
 }
+
+/// What the content of a box picks, apart from the commands of TeX in it: `\text{Option B}`.
+///
+/// Other commands than those of text make it a formula, which picks nothing.
+pub(super) fn boxed(content: &str) -> Pick<'static> {
+    const MAX_BYTES: usize = 256;
+    if content.len() > MAX_BYTES {
+        return Pick::None;
+    }
+    let Some(words) = without_dress(content) else {
+        return Pick::None;
+    };
+    match announced(words.trim()) {
+        Pick::Letter(letter) => {
+            let index = usize::from(letter.as_bytes()[0] - b'A');
+            Pick::Letter(&LETTERS[index..=index])
+        }
+        Pick::Undecided => Pick::Undecided,
+        Pick::None => Pick::None,
+    }
+}
+
+/// The words of TeX that has no commands other than those of text.
+pub(super) fn without_dress(content: &str) -> Option<String> {
+    let mut words = String::with_capacity(content.len());
+    let mut rest = content;
+    while let Some(at) = rest.find('\\') {
+        words.push_str(&rest[..at]);
+        let command = &rest[at + 1..];
+        let name = command.bytes().take_while(u8::is_ascii_alphabetic).count();
+        if name > 0 && !is_dress(&command[..name]) {
+            return None;
+        }
+        rest = &command[name..];
+    }
+    words.push_str(rest);
+    words.retain(|c| !matches!(c, '{' | '}'));
+    Some(words)
+}
+
+const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 /// A capital letter that stands alone.
 struct Letter<'a> {
@@ -89,16 +138,6 @@ struct Letter<'a> {
     stance: Stance,
     /// Only a comma, "and" or "or" separates it from the letter before.
     joined: bool,
-}
-
-/// What the words beside a letter say.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Stance {
-    /// Words such as "not" or "is wrong".
-    Denied,
-    /// Words such as "so", or parentheses.
-    Picked,
-    Named,
 }
 
 impl Letter<'_> {
@@ -117,26 +156,28 @@ fn letters(text: &str) -> Vec<Letter<'_>> {
     let bytes = text.as_bytes();
     let mut letters: Vec<Letter> = Vec::new();
     let mut end = 0;
+    let mut reason = false;
     for at in 0..bytes.len() {
         if !bytes[at].is_ascii_uppercase() || letters.len() == MAX_LETTERS || !is_alone(text, at) {
             continue;
         }
         let before = before(&text[..at]);
-        let after = text[at + 1..].trim_start_matches(is_markup);
         let enclosed = is_enclosed(text, at);
         if !enclosed && is_word(bytes[at], before, &text[at + 1..]) {
             continue;
         }
+        reason = end > 0 && (reason && !concludes(&text[end..at]) || gives_reason(&text[end..at]));
+        if reason {
+            end = at + 1;
+            continue;
+        }
         let joined = end > 0 && is_joint(&text[end..at]);
-        let denied =
-            is_denied(before, after) || joined && letters.last().is_some_and(Letter::is_denied);
-        let stance = if denied {
-            Stance::Denied
-        } else if enclosed || is_cued(before) || is_affirmed(after) {
-            Stance::Picked
-        } else {
-            Stance::Named
-        };
+        let mut stance = stance(before, &text[at + 1..], enclosed);
+        if joined && letters.last().is_some_and(Letter::is_denied) {
+            stance = Stance::Denied;
+        } else if joined && stance == Stance::Denied {
+            deny_joined(&mut letters);
+        }
         letters.push(Letter {
             text: &text[at..=at],
             leads: before.is_empty(),
@@ -149,9 +190,87 @@ fn letters(text: &str) -> Vec<Letter<'_>> {
     letters
 }
 
+/// Whether a text lists the options without a word about them: `(A) 3 (B) 4 (C) 5`.
+pub(super) fn is_listing(text: &str) -> bool {
+    const MAX_BYTES: usize = 4_096;
+    text.len() <= MAX_BYTES && text.contains(['C', 'c']) && lists_all(&letters(text))
+}
+
+/// Whether another letter follows a letter that was announced: "$A$ or B".
+pub(super) fn offers_another(rest: &str) -> bool {
+    const MAX_BYTES: usize = 48;
+    let rest = &rest[..rest.floor_char_boundary(MAX_BYTES)];
+    let rest = rest.trim_start_matches(|c: char| is_markup(c) || matches!(c, '`' | '\\'));
+    let rest = match rest.strip_prefix("end{") {
+        Some(name) => name
+            .split_once('}')
+            .map_or("", |(_, rest)| rest.trim_start()),
+        None => rest,
+    };
+    let Some(other) = ["or ", "and/or "]
+        .iter()
+        .find_map(|word| rest.strip_prefix(word))
+    else {
+        return false;
+    };
+    letters(other)
+        .first()
+        .is_some_and(|letter| letter.text.as_ptr().addr() - other.as_ptr().addr() < 20)
+}
+
+/// Whether letters list the options: (A), (B), (C), none of which is denied.
+fn lists_all(letters: &[Letter]) -> bool {
+    letters.len() > 2
+        && letters
+            .iter()
+            .zip(b'A'..)
+            .all(|(letter, expected)| letter.text.as_bytes()[0] == expected && !letter.is_denied())
+}
+
+/// Denies the last letters as far as they are joined: "A, B and C fail".
+fn deny_joined(letters: &mut [Letter]) {
+    for letter in letters.iter_mut().rev() {
+        letter.stance = Stance::Denied;
+        if !letter.joined {
+            break;
+        }
+    }
+}
+
+/// Whether a reason begins between two letters and goes on: "B, since A is too small".
+fn gives_reason(between: &str) -> bool {
+    const WORDS: [&str; 4] = [" since ", " because ", " as ", " given that "];
+    WORDS
+        .iter()
+        .filter_map(|word| between.rfind(word))
+        .max()
+        .is_some_and(|at| !concludes(&between[at..]))
+}
+
+/// Whether a conclusion begins between two letters.
+fn concludes(between: &str) -> bool {
+    const WORDS: [&str; 8] = [
+        " so ",
+        "therefore",
+        "thus",
+        "hence",
+        "leaves",
+        "leaving",
+        "which means",
+        "; ",
+    ];
+    WORDS.iter().any(|word| between.contains(word))
+}
+
 /// Whether a letter is no part of a word, name or formula.
 fn is_alone(text: &str, at: usize) -> bool {
-    let before = text[..at].chars().next_back();
+    if text[..at].ends_with('\'') && text[at + 1..].starts_with('\'') {
+        return true;
+    }
+    let before = text[..at]
+        .chars()
+        .next_back()
+        .filter(|_| !text[..at].ends_with("__"));
     let after = text[at + 1..].chars().next();
     let second = text[at + 1..].chars().nth(1);
     let is_letter = |c: char| c.is_alphanumeric() && !is_unspaced(c);
@@ -189,7 +308,9 @@ fn is_word(letter: u8, before: &str, after: &str) -> bool {
 
 /// Whether brackets or emphasis enclose the letter.
 fn is_enclosed(text: &str, at: usize) -> bool {
-    const PAIRS: [(&str, &str); 10] = [
+    const PAIRS: [(&str, &str); 12] = [
+        ("'", "'"),
+        ("‘", "’"),
         ("(", ")"),
         ("[", "]"),
         ("**", "**"),
@@ -238,6 +359,8 @@ fn is_markup(character: char) -> bool {
             | '{'
             | '}'
             | ' '
+            | '\u{a0}'
+            | '\u{2009}'
             | '*'
             | '"'
             | '$'
@@ -248,12 +371,15 @@ fn is_markup(character: char) -> bool {
             | '_'
             | '#'
             | '>'
+            | '\''
+            | '‘'
+            | '’'
     )
 }
 
 /// The words before a letter, without markup and nouns such as "option".
 fn before(text: &str) -> &str {
-    const NOUNS: [&str; 23] = [
+    const NOUNS: [&str; 24] = [
         "option",
         "options",
         "choice",
@@ -275,6 +401,7 @@ fn before(text: &str) -> &str {
         "Choice",
         "Letter",
         "选项",
+        "đáp án",
         "\\text",
         "a",
     ];
@@ -292,170 +419,6 @@ fn ends_with_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
     (!goes_on || word.starts_with(is_unspaced)).then_some(rest)
 }
 
-/// Whether the words before a letter pick it.
-fn is_cued(before: &str) -> bool {
-    const CUES: [&str; 52] = [
-        "is",
-        "be",
-        "are",
-        "so",
-        "So",
-        "pick",
-        "picked",
-        "choose",
-        "chose",
-        "choosing",
-        "select",
-        "selected",
-        "selecting",
-        "with",
-        "for",
-        "towards",
-        "toward",
-        "leaves",
-        "leaving",
-        "hence",
-        "Hence",
-        "thus",
-        "Thus",
-        "therefore",
-        "Therefore",
-        "only",
-        "Only",
-        "surely",
-        "Surely",
-        "definitely",
-        "clearly",
-        "probably",
-        "est",
-        "ist",
-        "es",
-        "é",
-        "è",
-        "donc",
-        "also",
-        "選",
-        "选",
-        "是",
-        "は",
-        "为",
-        "Answer",
-        "to",
-        "just",
-        "chosen",
-        "it's",
-        "It's",
-        "it’s",
-        "It’s",
-    ];
-    const SIGNS: [&str; 12] = [
-        ":",
-        "：",
-        "→",
-        "=>",
-        "no,",
-        "No,",
-        "so,",
-        "Therefore,",
-        "Thus,",
-        "Hence,",
-        "So,",
-        "-",
-    ];
-    // The noun was cut off: "option C".
-    CUES.iter().any(|cue| ends_with_word(before, cue).is_some())
-        || SIGNS.iter().any(|sign| before.ends_with(sign))
-}
-
-/// Whether the words after a letter pick it.
-fn is_affirmed(after: &str) -> bool {
-    const WORDS: [&str; 14] = [
-        "is our answer",
-        "is the answer",
-        "is the correct",
-        "is correct",
-        "is right",
-        "is true",
-        "fits",
-        "holds",
-        "is the right",
-        "is my answer",
-        "it is",
-        "is the only",
-        "is valid",
-        "works",
-    ];
-    WORDS.iter().any(|word| after.starts_with(word))
-}
-
-/// Whether the words beside a letter deny it.
-fn is_denied(before: &str, after: &str) -> bool {
-    const BEFORE: [&str; 30] = [
-        "not",
-        "isn't",
-        "isn’t",
-        "n't be",
-        "n’t be",
-        "cannot be",
-        "not be",
-        "neither",
-        "Neither",
-        "nor",
-        "non",
-        "nicht",
-        "不是",
-        "而非",
-        "rule out",
-        "ruled out",
-        "eliminate",
-        "eliminates",
-        "exclude",
-        "excludes",
-        "discard",
-        "instead of",
-        "rather than",
-        "unlike",
-        "pas",
-        "because of",
-        "between",
-        "Between",
-        "than",
-        "non è",
-    ];
-    const AFTER: [&str; 26] = [
-        "is wrong",
-        "is incorrect",
-        "is false",
-        "is not",
-        "isn't",
-        "isn’t",
-        "is out",
-        "is eliminated",
-        "is too",
-        "are wrong",
-        "are incorrect",
-        "was wrong",
-        "cannot",
-        "can't",
-        "can’t",
-        "contradicts",
-        "fails",
-        "violates",
-        "does not",
-        "doesn't",
-        "would make",
-        "would give",
-        "不对",
-        "是错",
-        "は誤り",
-        "is invalid",
-    ];
-    BEFORE
-        .iter()
-        .any(|word| ends_with_word(before, word).is_some())
-        || AFTER.iter().any(|word| after.starts_with(word))
-}
-
 /// Whether only separators stand between two letters.
 fn is_joint(between: &str) -> bool {
     const MAX_BYTES: usize = 24;
@@ -465,7 +428,11 @@ fn is_joint(between: &str) -> bool {
             .all(|word| {
                 matches!(
                     word,
-                    "" | "and"
+                    "" | "\\text"
+                        | "\\textbf"
+                        | "\\mathbf"
+                        | "\\mathrm"
+                        | "and"
                         | "or"
                         | "nor"
                         | "et"
@@ -507,7 +474,6 @@ fn lists_options(text: &str, letter: &str) -> bool {
 
 /// The letter of a text that is one letter in lower case, or starts with one in parentheses.
 fn lower_case(text: &str) -> Option<&'static str> {
-    const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
     let text = text.trim();
     let inner = ["option ", "choice ", "letter ", "Option ", "Choice "]
         .iter()

@@ -228,8 +228,22 @@ fn separator(text: &str) -> Option<(char, usize)> {
     Some((found.0, found.1 + more))
 }
 
+/// Words for ten thousand and a hundred million.
+const MYRIADS: [char; 4] = ['万', '萬', '亿', '億'];
+
+/// Whether a number goes on after its first scale: `3万5千`.
+fn goes_on(text: &str) -> bool {
+    text.chars()
+        .nth(1)
+        .is_some_and(|next| digit(next).is_some() || MYRIADS.contains(&next))
+}
+
 /// The length of the exponent at the start of `text`: `e3`, `E-3`.
 fn exponent(text: &str) -> usize {
+    let unspaced = text.trim_start_matches(' ');
+    if unspaced.starts_with(MYRIADS) && !goes_on(unspaced) {
+        return text.len() - unspaced.len() + '万'.len_utf8();
+    }
     let Some(rest) = text.strip_prefix(['e', 'E']) else {
         return 0;
     };
@@ -244,8 +258,16 @@ fn exponent(text: &str) -> usize {
 
 /// A number as the parser reads it: ASCII digits, a decimal point, no separators.
 pub(super) fn normal(number: &str) -> String {
-    let mantissa_end = number.find(['e', 'E']).unwrap_or(number.len());
+    let mantissa_end = number
+        .find(['e', 'E', '万', '萬', '亿', '億'])
+        .unwrap_or(number.len());
     let (mantissa, exponent) = number.split_at(mantissa_end);
+    let exponent = match exponent {
+        "万" | "萬" => "e4",
+        "亿" | "億" => "e8",
+        exponent => exponent,
+    };
+    let mantissa = mantissa.trim_end();
     // The last separator is a decimal one if it is there once and is no group of thousands.
     let last = mantissa.rfind(['.', ',', '٫', '．']);
     let decimal = last.filter(|at| {

@@ -2,13 +2,32 @@
 
 use std::ops::Range;
 
+use super::value::is_formula;
+use crate::grader::check;
+use crate::rules::{Rounding, Rules};
+
 /// Longest text beside an answer that is read, in bytes.
 const MAX_BYTES: usize = 160;
+
+/// Whether the words beside a box only say that it is not the answer.
+pub(super) fn of_other_box(text: &str, whole: &Range<usize>) -> bool {
+    let words = before(text, whole.start).trim_end_matches(is_delimiter);
+    let denied = ["not", "rather than", "instead of", "and not"]
+        .iter()
+        .any(|word| ends_with(words, word));
+    let after = after(text, whole.end).trim_start_matches(is_delimiter);
+    denied
+        || ["would be wrong", "is wrong", "is incorrect", "is not"]
+            .iter()
+            .any(|words| starts_with(after, words))
+}
 
 /// Whether the sentence around a box denies it, or its formula goes on: `not \boxed{5}`,
 /// `\boxed{5} is wrong`, `\sqrt{\boxed{5}}`.
 pub(super) fn of_box(text: &str, whole: &Range<usize>) -> bool {
-    const DENIED_BEFORE: [&str; 9] = [
+    const DENIED_BEFORE: [&str; 11] = [
+        "rather than",
+        "instead of",
         "not",
         "never",
         "n't",
@@ -19,7 +38,15 @@ pub(super) fn of_box(text: &str, whole: &Range<usize>) -> bool {
         "pas",
         "не",
     ];
-    const DENIED_AFTER: [&str; 12] = [
+    const DENIED_AFTER: [&str; 20] = [
+        "was my",
+        "was our",
+        "was wrong",
+        "was incorrect",
+        "was a mistake",
+        "is what i first",
+        "is what i initially",
+        "is what i got at first",
         "is not",
         "isn't",
         "isn’t",
@@ -37,20 +64,93 @@ pub(super) fn of_box(text: &str, whole: &Range<usize>) -> bool {
         "-", "−", "+", "/", "^", "\\cdot", "\\times", "\\div", "\\pm", "\\sqrt{", "\\frac{",
         "\\dfrac{", "^{",
     ];
-    let before = before(text, whole.start).trim_end();
-    let after = after(text, whole.end).trim_start();
+    let glued_before = before(text, whole.start);
+    let glued_after = after(text, whole.end);
+    let before = glued_before.trim_end();
+    let after = glued_after.trim_start();
     let words = before.trim_end_matches(is_delimiter);
+    // A second guess: `\boxed{2} or possibly \boxed{3}`.
+    let guessed = ["or possibly", "or maybe", "or perhaps", "or even"]
+        .iter()
+        .any(|hedge| ends_with(words, hedge));
     let denied = DENIED_BEFORE.iter().any(|word| ends_with(words, word))
         || DENIED_AFTER
             .iter()
             .any(|words| starts_with(after.trim_start_matches(is_delimiter), words));
     // A dash that opens a line is a list's.
     let opens_line = before.trim_end_matches(['-', '*', '+', ' ']).is_empty();
-    let is_operand = OPERATORS.iter().any(|sign| before.ends_with(sign)) && !opens_line;
+    // "Answer - 5" has a dash as well.
+    let dashes = glued_before.ends_with(' ')
+        && before
+            .strip_suffix(['-', '−'])
+            .is_some_and(|word| word.ends_with(' ') && is_plain_word(word));
+    let is_operand = OPERATORS.iter().any(|sign| before.ends_with(sign)) && !opens_line && !dashes;
     let is_raised = ["^", "\\cdot", "\\times", "}{"]
         .iter()
         .any(|sign| after.starts_with(sign));
-    denied || is_operand || is_raised
+    denied
+        || guessed
+        || is_operand
+        || is_raised
+        || is_factor(glued_before, glued_after)
+        || after.starts_with('?')
+        || of_condition(text, whole.start)
+}
+
+/// Whether a text ends with a word of three or more letters.
+fn is_plain_word(text: &str) -> bool {
+    let word = text.trim_end().rsplit(' ').next().unwrap_or_default();
+    let word = word.trim_matches(is_delimiter);
+    word.len() > 2 && word.bytes().all(|byte| byte.is_ascii_alphabetic())
+}
+
+/// Whether a number or an operator touches a box: `2\boxed{5}`, `\boxed{5}+1`, `\boxed{5}x`.
+fn is_factor(before: &str, after: &str) -> bool {
+    let mut next = after.chars();
+    let (first, second) = (next.next(), next.next());
+    let letter = |c: Option<char>| c.is_some_and(char::is_alphabetic);
+    let operates = match first {
+        Some('+' | '/' | '!' | '*') => second.is_some_and(|c| c != ' ' && c != '*'),
+        Some('.') => second.is_some_and(|c| c.is_ascii_digit()),
+        Some('x' | 'y' | 'z' | 'n' | 'k' | 'a' | 'b' | 't') => !letter(second),
+        Some('\\') => ["\\sqrt", "\\pi"]
+            .iter()
+            .any(|factor| after.starts_with(factor)),
+        _ => false,
+    };
+    operates
+        || after.starts_with('!')
+        || before.ends_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '−'))
+}
+
+/// Whether what stands at a position is the answer of one case only: "If it rains, 3; otherwise,
+/// 4".
+pub(super) fn of_condition(text: &str, at: usize) -> bool {
+    const ELSE: [&str; 5] = [
+        "otherwise",
+        "else",
+        "if not",
+        "or else",
+        "in the other case",
+    ];
+    let start = text.floor_char_boundary(at.saturating_sub(MAX_BYTES));
+    let line = &text[start..at];
+    let clause = line
+        .rfind(['\n', ';'])
+        .max(line.rfind(". ").map(|end| end + 1))
+        .map_or(line, |end| &line[end + 1..]);
+    let opens = clause.trim_start_matches(|c: char| is_delimiter(c) || c == '-');
+    let opens = ["but ", "and "]
+        .iter()
+        .find_map(|word| opens.strip_prefix(word))
+        .unwrap_or(opens);
+    if ELSE.iter().any(|word| starts_with(opens, word)) {
+        return true;
+    }
+    let earlier = &line[..line.len() - clause.len()];
+    starts_with(opens, "if")
+        && contains_one(earlier, &["if"])
+        && earlier.contains(|c: char| c.is_ascii_digit())
 }
 
 /// Whether a number goes on beyond an answer, which was cut out of it.
@@ -63,7 +163,22 @@ pub(super) fn of_cut(text: &str, answer: &Range<usize>) -> bool {
 
 /// Whether the words before "answer is" leave open whether it is: "I doubt that the answer is".
 pub(super) fn of_claim(text: &str, noun: usize) -> bool {
-    const DOUBTS: [&str; 12] = [
+    const DOUBTS: [&str; 27] = [
+        "people say",
+        "some say",
+        "many say",
+        "others say",
+        "they say",
+        "might say",
+        "might think",
+        "may think",
+        "would think",
+        "people think",
+        "some think",
+        "many think",
+        "naive",
+        "tempting",
+        "first guess",
         "false that",
         "not true that",
         "doubt that",
@@ -88,7 +203,9 @@ pub(super) fn of_claim(text: &str, noun: usize) -> bool {
 
 /// Whether an announced clause bounds, doubts or takes back its value, or gives another one too.
 pub(super) fn of_clause(clause: &str) -> bool {
-    const BOUNDS: [&str; 8] = [
+    const BOUNDS: [&str; 10] = [
+        "unlikely",
+        "improbable",
         "at least",
         "at most",
         "no more than",
@@ -98,7 +215,17 @@ pub(super) fn of_clause(clause: &str) -> bool {
         "somewhere",
         "between",
     ];
-    const DOUBTS: [&str; 9] = [
+    const DOUBTS: [&str; 19] = [
+        "this is wrong",
+        "that is wrong",
+        "this is incorrect",
+        "made a mistake",
+        "(wrong",
+        "unless",
+        "which is wrong",
+        "which is incorrect",
+        "which is not",
+        "which was wrong",
         "no wait",
         "no, wait",
         ", wait",
@@ -112,24 +239,44 @@ pub(super) fn of_clause(clause: &str) -> bool {
     let clause = &clause[..clause.floor_char_boundary(MAX_BYTES)];
     let clause = clause.lines().next().unwrap_or_default();
     let clause = clause.trim_start_matches(|c: char| c.is_whitespace() || is_delimiter(c));
-    BOUNDS.iter().any(|bound| starts_with(clause, bound))
-        || DOUBTS.iter().any(|doubt| contains(clause, doubt))
+    BOUNDS.iter().any(|bound| starts_with(clause, bound)) || contains_one(clause, &DOUBTS)
 }
 
-/// Whether another whole number follows the end of a formula or quotation: "`5` or `6`".
-pub(super) fn of_alternative(rest: &str) -> bool {
+/// Whether another value than `answer` follows it: "`5` or `6`", "$2$ or -2".
+pub(super) fn of_alternative(answer: &str, rest: &str) -> bool {
+    const APPROXIMATE: [&str; 5] = ["about", "approximately", "roughly", "around", "exactly"];
     let rest = &rest[..rest.floor_char_boundary(MAX_BYTES)];
-    let rest = rest.trim_start_matches(|c: char| is_delimiter(c) || matches!(c, ' ' | ','));
+    let closers = ["\\end{", "$", "\\)", "\\]"];
+    let mut rest = rest.trim_start();
+    while closers.iter().any(|closer| rest.starts_with(closer)) {
+        let braced = rest.starts_with("\\end{");
+        let end = if braced { rest.find('}') } else { Some(0) };
+        rest = rest[end.unwrap_or(0)..].trim_start_matches(|c: char| is_delimiter(c) || c == '}');
+    }
+    let rest = rest.trim_start_matches(|c: char| is_delimiter(c) || matches!(c, ' ' | ',' | '\n'));
     let other = ["or ", "and/or "]
         .iter()
         .find_map(|word| rest.strip_prefix(word));
-    other.is_some_and(|other| {
-        let other = other.trim_start_matches(|c| is_delimiter(c) || matches!(c, '-' | '−'));
-        let digits = other.bytes().take_while(u8::is_ascii_digit).count();
-        // A decimal or a fraction may be the same value in another form.
-        let goes_on = other[digits..].trim_end_matches('.');
-        digits > 0 && !goes_on.starts_with(['.', '/', '%', '\\'])
-    })
+    let Some(other) = other else {
+        return false;
+    };
+    if APPROXIMATE.iter().any(|word| starts_with(other, word)) {
+        return false;
+    }
+    let end = other.find(['\n', ',', ';']).unwrap_or(other.len());
+    let other = other[..end].trim_end_matches(|c: char| is_delimiter(c) || c == '.');
+    let other =
+        other.trim_start_matches(|c: char| is_delimiter(c) && !matches!(c, '(' | '[' | '\\'));
+    let rules = Rules {
+        rounding: Rounding::Gold,
+        ..Rules::DEFAULT
+    };
+    let in_words = !answer.contains(char::is_numeric) && other.contains(char::is_alphabetic);
+    if in_words && !answer.eq_ignore_ascii_case(other) {
+        return true;
+    }
+    let letter = other.len() == 1 && other.starts_with(|c: char| c.is_ascii_alphabetic());
+    (letter || is_formula(other)) && !check(other, answer, &rules).is_correct()
 }
 
 /// The line before a position, up to the end of the sentence before.
@@ -176,7 +323,15 @@ fn starts_with(text: &str, words: &str) -> bool {
         && !text[words.len()..].starts_with(|c: char| c.is_ascii_alphanumeric())
 }
 
-fn contains(text: &str, words: &str) -> bool {
-    text.char_indices()
-        .any(|(at, _)| starts_with(&text[at..], words))
+/// Whether one of `words` stands in `text` in any case, as words of their own.
+fn contains_one(text: &str, words: &[&str]) -> bool {
+    let bytes = text.as_bytes();
+    (0..bytes.len()).any(|at| {
+        let starts = at == 0 || !bytes[at - 1].is_ascii_alphanumeric();
+        let first = bytes[at].to_ascii_lowercase();
+        starts
+            && words
+                .iter()
+                .any(|words| words.as_bytes()[0] == first && starts_with(&text[at..], words))
+    })
 }

@@ -181,6 +181,13 @@ pub(super) fn leading(text: &str) -> Option<Cow<'_, str>> {
     Some(list(text, &formulas[..=joined]))
 }
 
+/// The length of the formula at the start of `text`, with its delimiters.
+pub(super) fn leading_length(text: &str) -> usize {
+    const MAX_BYTES: usize = 512;
+    let text = &text[..text.floor_char_boundary(MAX_BYTES)];
+    formulas(text).first().map_or(0, |first| first.whole.end)
+}
+
 /// The contents of formulas as a list.
 pub(super) fn list<'a>(text: &'a str, formulas: &[Formula]) -> Cow<'a, str> {
     match formulas {

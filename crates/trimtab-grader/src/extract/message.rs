@@ -58,8 +58,9 @@ fn turn(text: &str) -> Option<&str> {
 fn without_partial_token(text: &str) -> &str {
     const MAX_TOKEN: usize = 32;
     let end = text.trim_end();
-    match end.rfind("<|") {
-        Some(at) if end.len() - at < MAX_TOKEN && is_name(&end[at + 2..]) => &end[..at],
+    let tail = end.ceil_char_boundary(end.len().saturating_sub(MAX_TOKEN - 1));
+    match end[tail..].rfind("<|") {
+        Some(at) if is_name(&end[tail + at + 2..]) => &end[..tail + at],
         _ => text,
     }
 }

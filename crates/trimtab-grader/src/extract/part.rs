@@ -41,12 +41,12 @@ impl Sentence<'_, '_> {
         let mut at = self.signs(at);
         loop {
             let mut next = part;
+            next.operators += usize::from(part.operands > 0);
             let Some(end) = self.operand(at, depth, &mut next) else {
                 // An operator without an operand after it is no operator.
                 return (part.operands > 0).then_some(part);
             };
             part = next;
-            part.operators += usize::from(part.operands > 0);
             part.operands += 1;
             part.end = self.suffixes(end, depth, &mut part);
             part.bare = end.max(part.bare);
@@ -133,9 +133,21 @@ impl Sentence<'_, '_> {
                 Some(at + 1)
             }
             Tag::Function => {
-                let argument = at + 1 + 2 * usize::from(next == Some('^'));
+                let argument = match self.kind(at + 1) {
+                    Some(Kind::Sign('^')) => at + 3,
+                    // `log_2 9`
+                    Some(Kind::Sign('_')) => self.script(at + 2),
+                    Some(Kind::Raised) if self.glued(at + 1) => at + 2,
+                    Some(Kind::Number(_)) if self.word(at) == "det" => return None,
+                    _ => at + 1,
+                };
                 part.names = false;
                 self.operand(self.signs(argument), depth + 1, part)
+            }
+            Tag::Operation => {
+                let argument = self.root(at)?;
+                part.names = false;
+                self.operand(argument, depth + 1, part)
             }
             Tag::Number | Tag::Part => self.number_words(at, part),
             Tag::One => {
@@ -177,6 +189,18 @@ impl Sentence<'_, '_> {
         }
     }
 
+    /// Where the argument of `root 7` or `square root of 7` begins.
+    pub(super) fn root(&self, at: usize) -> Option<usize> {
+        let root = at + usize::from(matches!(self.word(at), "square" | "cube"));
+        let of = self.tag(root + 1) == Some(Tag::Of);
+        let argument = root + 1 + usize::from(of);
+        let has_argument = matches!(
+            self.kind(argument),
+            Some(Kind::Number(_) | Kind::Formula | Kind::Command)
+        );
+        (self.word(root) == "root" && has_argument).then_some(argument)
+    }
+
     /// Whether the point of a number may separate thousands, as in German: `18.000 Euro`.
     fn may_group(&self, at: usize) -> bool {
         let number = self.word(at);
@@ -185,8 +209,45 @@ impl Sentence<'_, '_> {
         });
         let words = |at: &usize| self.kind(*at) == Some(Kind::Word);
         grouped
+            && !self.is_priced(at)
             && (0..self.pieces.len()).filter(words).count() > 1
             && !(0..self.pieces.len()).any(|at| is_english(self.word(at)))
+    }
+
+    /// Whether a currency stands beside a number.
+    pub(super) fn is_priced(&self, at: usize) -> bool {
+        const NAMES: [&str; 14] = [
+            "Euro",
+            "euro",
+            "euros",
+            "Euros",
+            "EUR",
+            "pesos",
+            "reais",
+            "đồng",
+            "rupiah",
+            "рублей",
+            "kr",
+            "zł",
+            "dólares",
+            "Franken",
+        ];
+        let sign = |at: usize| self.sign(at) == Some(CURRENCY);
+        at > 0 && (sign(at - 1) || self.word(at - 1) == "Rp")
+            || sign(at + 1)
+            || self.tag(at + 1) == Some(Tag::Currency)
+            || NAMES.contains(&self.word(at + 1))
+    }
+
+    /// Whether a number is a price with a point between its groups: `1.299 Euro`.
+    pub(super) fn has_grouping_point(&self, at: usize) -> bool {
+        let grouped = self.word(at).split_once('.').is_some_and(|(whole, group)| {
+            (1..=3).contains(&whole.len()) && !whole.starts_with('0') && group.len() == 3
+        });
+        grouped
+            && self.is_priced(at)
+            && !(0..self.pieces.len()).any(|at| is_english(self.word(at)))
+            && (0..self.pieces.len()).any(|at| self.kind(at) == Some(Kind::Word))
     }
 
     /// The end of a number in words, if the parser reads one.
@@ -247,13 +308,21 @@ impl Sentence<'_, '_> {
         let piece = self.pieces.get(at)?;
         let glued_after = self.glued(at + 1);
         match piece.kind {
-            Kind::Sign('+' | '*' | '/' | '^' | '±' | '∓' | '−') => Some(at + 1),
+            Kind::Sign('+' | '*' | '/' | '^' | '±' | '∓' | '−' | '∪' | '∩') => {
+                Some(at + 1)
+            }
             Kind::Sign('-') => {
                 // A hyphen has blanks on both sides or on none, or is a sign.
                 if !piece.spaced && !glued_after {
                     return None;
                 }
-                part.range |= !piece.spaced && self.is_number(at - 1) && self.is_number(at + 1);
+                // "3-5", but not "1-2√2"
+                let goes_on = self.glued(at + 2)
+                    && (matches!(self.sign(at + 2), Some('√' | '^' | '*' | '('))
+                        || self.word(at + 2) == "i"
+                        || self.tag(at + 2) == Some(Tag::Constant));
+                part.range |=
+                    !piece.spaced && self.is_number(at - 1) && self.is_number(at + 1) && !goes_on;
                 Some(at + 1)
             }
             Kind::Sign(':') => (piece.spaced != glued_after).then_some(at + 1),
@@ -286,6 +355,7 @@ impl Sentence<'_, '_> {
             Tag::Letter if matches!(self.word(at), "x" | "X") && number_after => Some(at + 1),
             Tag::Letter if self.glued(at) && self.is_number(at - 1) => Some(at),
             Tag::Constant | Tag::Function => Some(at),
+            Tag::Operation if self.root(at).is_some() => Some(at),
             _ => None,
         }
     }
@@ -293,9 +363,32 @@ impl Sentence<'_, '_> {
 
 /// Whether a word is one of the most common English ones.
 fn is_english(word: &str) -> bool {
-    const WORDS: [&str; 20] = [
-        "the", "is", "are", "was", "were", "of", "he", "she", "it", "they", "to", "and", "so",
-        "has", "have", "had", "there", "that", "cost", "costs",
+    const WORDS: [&str; 25] = [
+        "thus",
+        "hence",
+        "therefore",
+        "we",
+        "which",
+        "the",
+        "is",
+        "are",
+        "was",
+        "were",
+        "of",
+        "he",
+        "she",
+        "it",
+        "they",
+        "to",
+        "and",
+        "so",
+        "has",
+        "have",
+        "had",
+        "there",
+        "that",
+        "cost",
+        "costs",
     ];
     WORDS.iter().any(|known| known.eq_ignore_ascii_case(word))
 }

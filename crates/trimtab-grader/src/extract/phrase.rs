@@ -1,9 +1,16 @@
 //! Answers after a phrase that announces them: "the answer is ...", "Answer: ...", `#### ...`.
 
+mod change;
 mod clause;
 mod language;
 mod link;
+mod list;
 mod noun;
+mod number;
+mod reading;
+mod restated;
+mod retraction;
+mod sentence;
 
 use std::borrow::Cow;
 
@@ -12,8 +19,8 @@ use self::language::LANGUAGES;
 use self::link::{Link, link};
 use self::noun::{Kind, nouns};
 use super::AnswerSource;
-use super::doubt;
 use super::value::{self, Value};
+use super::{choice, doubt};
 
 /// What a text announces.
 pub(super) enum Announced<'a> {
@@ -29,7 +36,8 @@ pub(super) enum Announced<'a> {
 pub(super) fn find(text: &str, choice: bool) -> Option<Announced<'_>> {
     const MAX_NOUNS: usize = 64; // bounds the time
     let mut blocked = None;
-    for noun in nouns(text).take(MAX_NOUNS) {
+    let mut claimed = None;
+    for noun in nouns(text, choice).take(MAX_NOUNS) {
         let (at, needs_value) = match link(text, &noun) {
             Link::Clause { at, needs_value } => (at, needs_value),
             Link::Before(at) => {
@@ -37,6 +45,9 @@ pub(super) fn find(text: &str, choice: bool) -> Option<Announced<'_>> {
                     return Some(Announced::Answer(answer));
                 }
                 continue;
+            }
+            Link::Beside(range) => {
+                return Some(Announced::Answer(announced(Cow::Borrowed(&text[range]))));
             }
             Link::Question(end) => {
                 blocked = blocked.max(Some(end));
@@ -57,20 +68,40 @@ pub(super) fn find(text: &str, choice: bool) -> Option<Announced<'_>> {
                 if noun.kind == Kind::Result && rest.contains(|c: char| c.is_ascii_digit()) {
                     continue;
                 }
-                let doubted = doubt::of_clause(&text[at..])
-                    || doubt::of_claim(text, noun.start)
+                let corrected = clause::is_corrected(&text[at..at + end]);
+                let claim = !corrected && doubt::of_claim(text, noun.start);
+                let doubted = !corrected && doubt::of_clause(&text[at..])
+                    || doubt::of_condition(text, noun.start)
                     || is_hypothetical(&text[noun.end..at], &text[at..])
-                    || !choice && doubt::of_alternative(behind(&text[at..], &value, end));
-                return Some(match clause::retraction(rest) {
-                    Some(length) => Announced::Nothing(at + end + length),
-                    None => Announced::Answer(Value {
-                        certain: value.certain && !doubted,
-                        ..value
-                    }),
-                });
+                    || rest.trim_start_matches('*').starts_with('?')
+                    || text[at..at + end].trim_end().ends_with('?')
+                    || has_alternative(&text[at..], &value, end, choice);
+                let value = Value {
+                    certain: value.certain && !doubted && !claim,
+                    ..value
+                };
+                if let Some(length) = retraction::retraction(rest) {
+                    return Some(Announced::Nothing(at + end + length));
+                }
+                if !claim {
+                    return Some(Announced::Answer(value));
+                }
+                // What others say is the answer only if nothing else is.
+                if settles(rest) {
+                    return Some(Announced::Nothing(at + end));
+                }
+                claimed.get_or_insert(value);
             }
             Clause::Text(answer) if !needs_value && noun.kind == Kind::Answer => {
-                return Some(Announced::Answer(announced(answer)));
+                let end = super::span(text, &answer).map_or(text.len(), |span| span.end);
+                if let Some(length) = retraction::retraction(&text[end..]) {
+                    return Some(Announced::Nothing(end + length));
+                }
+                let certain = choice || !doubt::of_alternative(&answer, &text[end..]);
+                return Some(Announced::Answer(Value {
+                    certain,
+                    ..announced(answer)
+                }));
             }
             Clause::Denied(end) => return Some(Announced::Nothing(at + end)),
             Clause::Empty if !needs_value && noun.kind == Kind::Answer => {
@@ -79,7 +110,21 @@ pub(super) fn find(text: &str, choice: bool) -> Option<Announced<'_>> {
             Clause::Text(_) | Clause::Empty => {}
         }
     }
-    blocked.map(Announced::Nothing)
+    match claimed {
+        Some(value) => Some(Announced::Answer(value)),
+        None => blocked.map(Announced::Nothing),
+    }
+}
+
+/// Whether what follows a claim says that something else holds: "but that is a misprint; the
+/// correct value is 5".
+fn settles(rest: &str) -> bool {
+    const MAX_BYTES: usize = 256;
+    const WORDS: [&str; 8] = [
+        "actual", "correct", "really", "right", " but ", "however", "in fact", "true",
+    ];
+    let rest = &rest[..rest.floor_char_boundary(MAX_BYTES)];
+    rest.contains(|c: char| c.is_ascii_digit()) && WORDS.iter().any(|word| rest.contains(word))
 }
 
 /// Whether an answer depends on a condition: "would be 5 if we ignored friction".
@@ -87,6 +132,16 @@ fn is_hypothetical(link: &str, clause: &str) -> bool {
     let sentence = clause.lines().next().unwrap_or_default();
     let sentence = sentence.split(". ").next().unwrap_or_default();
     link.contains("would") && sentence.contains(" if ")
+}
+
+/// Whether another answer follows a value: "`5` or `6`", "$A$ or B".
+fn has_alternative(text: &str, value: &Value, end: usize, choice: bool) -> bool {
+    let rest = behind(text, value, end);
+    if choice {
+        choice::offers_another(rest)
+    } else {
+        doubt::of_alternative(&value.text, rest)
+    }
 }
 
 /// The text behind a value, which ends at `end` if it is no part of the text.
@@ -102,7 +157,7 @@ pub(super) fn correction(text: &str, choice: bool) -> Option<Value<'_>> {
     let text = &text[start..];
     let takes_back = text
         .split_inclusive(['.', '\n', '!'])
-        .any(|sentence| clause::retraction(sentence).is_some());
+        .any(|sentence| retraction::retraction(sentence).is_some());
     if !takes_back {
         return None;
     }

@@ -149,11 +149,23 @@ impl<'a> Reader<'a> {
         };
         let after = &rest[marker..];
         let line = after.lines().next().unwrap_or("");
-        // "42." alone is not a label.
-        if line.starts_with([' ', '\t']) && !line.trim().is_empty() {
+        // "42." alone is not a label, unless the list before it has come to 41.
+        let labels = match after.trim() {
+            "" => self.follows_marker(&rest[..marker]),
+            _ => line.starts_with([' ', '\t']) && !line.trim().is_empty(),
+        };
+        if labels {
             self.blank(indent);
             self.push(Kind::Marker, marker);
         }
+    }
+
+    /// Whether the last label of the list is the one before `marker`: `2.` before `3.`
+    fn follows_marker(&self, marker: &str) -> bool {
+        let number = |label: &str| label[..label.len() - 1].parse::<u32>().ok();
+        let last = self.pieces.iter().rfind(|piece| piece.kind == Kind::Marker);
+        let last = last.and_then(|piece| number(&self.text[piece.start..piece.end]));
+        last.is_some_and(|last| number(marker) == Some(last + 1))
     }
 
     fn number(&mut self) {
@@ -183,6 +195,13 @@ impl<'a> Reader<'a> {
             return;
         }
         let mut end = 0;
+        if let Some(unit) = rest.strip_prefix(['µ', 'μ'])
+            && unit.starts_with(|c: char| c.is_ascii_alphabetic())
+        {
+            let letters = unit.bytes().take_while(u8::is_ascii_alphabetic).count();
+            self.push(Kind::Word, rest.len() - unit.len() + letters);
+            return;
+        }
         for (at, character) in rest.char_indices() {
             let apostrophe = matches!(character, '\'' | '’')
                 && rest[at + character.len_utf8()..].starts_with(char::is_alphabetic);
@@ -352,6 +371,7 @@ impl<'a> Reader<'a> {
                 let end = rest.find(|c| !raised(c)).unwrap_or(rest.len());
                 return self.push(Kind::Raised, end);
             }
+            'µ' | 'μ' => return self.word(),
             _ if vocabulary::greek(first).is_some() => return self.push(Kind::Word, length),
             _ => match vocabulary::operator(first) {
                 Some(operator) => operator,

@@ -13,6 +13,8 @@ pub(super) enum Purpose {
     Courtesy,
     /// It checks a result.
     Check,
+    /// It adds a remark, which says no result: `Note: a month has 30 days.`
+    Remark,
     /// It plans or assumes: `Let x be ...`, `First, ...`
     Plan,
     /// It asks.
@@ -29,22 +31,60 @@ pub(super) fn purpose(sentence: Sentence) -> Purpose {
         sentence.sign(sentence.pieces.len().saturating_sub(1)),
         Some('?' | '？' | '؟')
     );
-    let meta = ["difficulty", "confidence", "rating", "source"];
+    let meta = [
+        "difficulty",
+        "confidence",
+        "rating",
+        "source",
+        "tokens",
+        "time",
+        "date",
+        "model",
+    ];
     if opening.has(&DOUBTS) || opening.is(0, &["wait", "hmm", "oops"]) {
         Purpose::Doubt
     } else if opening.checks() {
         Purpose::Check
+    } else if opening.remarks() && !concludes(sentence) {
+        Purpose::Remark
     } else if opening.is_polite(asks)
         || sentence.sign(start + 1) == Some(':') && opening.is(0, &meta)
+        || opening.reports()
+        || is_mark_of_points(sentence)
     {
         Purpose::Courtesy
     } else if asks {
         Purpose::Question
-    } else if opening.plans() {
+    } else if opening.plans() || opening.instructs() && !says_result(sentence) {
         Purpose::Plan
     } else {
         Purpose::Statement
     }
+}
+
+/// Whether a sentence in brackets says how many points a problem is worth: `(3 points)`.
+fn is_mark_of_points(sentence: Sentence) -> bool {
+    matches!(sentence.sign(0), Some('(' | '['))
+        && sentence.pieces.len() < 6
+        && matches!(
+            sentence.word(2),
+            "points" | "point" | "marks" | "mark" | "pts"
+        )
+}
+
+/// Whether a sentence draws a conclusion or has an equation.
+fn concludes(sentence: Sentence) -> bool {
+    (0..sentence.pieces.len()).any(|at| {
+        sentence.tag(at) == Some(Tag::Conclusion) || matches!(sentence.sign(at), Some('=' | '⇒'))
+    })
+}
+
+/// Whether a sentence says what something comes to.
+fn says_result(sentence: Sentence) -> bool {
+    (0..sentence.pieces.len()).any(|at| {
+        matches!(sentence.tag(at), Some(Tag::Gives | Tag::Copula))
+            || matches!(sentence.sign(at), Some('=' | '⇒'))
+    })
 }
 
 /// Words that take something back.
@@ -99,7 +139,72 @@ impl<'t> Opening<'t> {
         let verbs = ["check", "verify", "confirm"];
         let subjects = ["let's", "let", "we", "to", "double", "sanity", "i", "now"];
         let announced = self.words.iter().take(5).any(|word| is_one(word, &verbs));
-        self.is(0, &starts) || self.is(0, &subjects) && announced
+        let returns = self.is(0, &["substituting", "plugging", "putting"]) && self.has(&["back"]);
+        self.is(0, &starts)
+            || self.is(0, &subjects) && announced
+            || returns
+            || self.is(0, &["this", "that", "which"])
+                && self.is(1, &["matches", "agrees", "checks", "confirms"])
+            || self.has(&["confirms", "verifies", "confirming", "verifying"])
+    }
+
+    /// Whether the sentence tells what was assumed, or reminds of something.
+    fn remarks(&self) -> bool {
+        let starts = ["note", "notice", "remember", "n.b.", "disclaimer", "caveat"];
+        let subjects = ["this", "that", "we", "i", "here"];
+        let verbs = [
+            "assumes", "assume", "assumed", "assuming", "used", "because", "took", "takes",
+        ];
+        let supports = self.words.iter().take(4).any(|word| is_one(word, &verbs));
+        self.is(0, &starts) || self.is(0, &subjects) && supports
+    }
+
+    /// Whether the sentence reports on the text itself: its length, its author, its certainty.
+    fn reports(&self) -> bool {
+        self.has(&["confident"]) && self.is(0, &["i", "i'm", "we"])
+            || self.has(&["generated"]) && self.has(&["tokens", "model", "by"])
+            || self.is(0, &["word", "token"]) && self.is(1, &["count"])
+            || self.is(0, &["total"]) && self.is(1, &["tokens"])
+    }
+
+    /// Whether the sentence tells what to do: `Then multiply by 9.`
+    fn instructs(&self) -> bool {
+        let skipped = [
+            "then",
+            "next",
+            "now",
+            "afterwards",
+            "and",
+            "we",
+            "you",
+            "i",
+            "need",
+            "to",
+            "must",
+            "should",
+            "first",
+        ];
+        let verbs = [
+            "add",
+            "subtract",
+            "multiply",
+            "divide",
+            "find",
+            "compute",
+            "calculate",
+            "determine",
+            "solve",
+            "substitute",
+            "simplify",
+            "convert",
+            "count",
+            "apply",
+            "take",
+            "move",
+            "try",
+        ];
+        let first = self.words.iter().find(|word| !is_one(word, &skipped));
+        self.starts && first.is_some_and(|word| is_one(word, &verbs))
     }
 
     /// Whether the sentence talks to the reader. `asks` says that it is a question.
@@ -149,6 +254,18 @@ fn first_word(sentence: Sentence) -> usize {
     while at < sentence.pieces.len() {
         let skips = match sentence.kind(at) {
             Some(Kind::Marker | Kind::Other) => true,
+            // "Step 3:"
+            Some(Kind::Word)
+                if sentence.tag(at) == Some(Tag::Label)
+                    && sentence.is_number(at + 1)
+                    && sentence.sign(at + 2) == Some(':') =>
+            {
+                at += 2;
+                true
+            }
+            Some(Kind::Sign('-')) => {
+                sentence.sign(at + 1) == Some('-') || sentence.kind(at + 1) == Some(Kind::Word)
+            }
             Some(Kind::Sign(sign)) => matches!(sign, '(' | '[' | ',' | '⇒' | ':'),
             _ => sentence.tag(at) == Some(Tag::Conclusion),
         };

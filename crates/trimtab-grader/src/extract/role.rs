@@ -1,5 +1,10 @@
 //! Which value of a sentence is its result.
 
+mod aside;
+mod clause;
+
+use self::aside::Place;
+use self::clause::{Clause, clauses};
 use super::piece::{CURRENCY, Kind};
 use super::sentence::Sentence;
 use super::span::{Span, SpanForm};
@@ -34,51 +39,6 @@ pub(super) enum Outcome {
     Value(Span),
 }
 
-/// A clause of a sentence.
-#[derive(Clone, Copy, Default)]
-struct Clause {
-    number: usize,
-    /// It starts with "so" or the like.
-    concludes: bool,
-    /// It gives reasons, conditions or remarks.
-    subordinate: bool,
-    /// It stands in parentheses.
-    parenthesis: bool,
-    first: usize,
-}
-
-impl Clause {
-    /// The clause that begins with the piece, or the same one.
-    fn next(self, sentence: Sentence, at: usize) -> Self {
-        let next = |concludes, subordinate| Self {
-            number: self.number + 1,
-            concludes,
-            subordinate,
-            parenthesis: self.parenthesis,
-            first: at + 1,
-        };
-        match sentence.sign(at) {
-            Some(';' | '⇒') => return next(true, false),
-            Some(',' | '—' | ':' | '=') => {
-                return next(self.concludes && !self.subordinate, false);
-            }
-            Some('(' | ')') => return next(false, false),
-            _ => {}
-        }
-        match sentence.tag(at) {
-            Some(Tag::Conclusion) => next(true, false),
-            Some(Tag::Which) => {
-                let comes_to = sentence.word(at) == "leaving"
-                    || sentence.word(at + 1) == "means"
-                    || matches!(sentence.tag(at + 1), Some(Tag::Gives | Tag::Copula));
-                next(comes_to, !comes_to)
-            }
-            Some(Tag::Subordinate) => next(false, true),
-            _ => self,
-        }
-    }
-}
-
 /// Finds the value that a sentence says.
 pub(super) fn outcome(sentence: Sentence, spans: &[Span]) -> Outcome {
     let clauses = clauses(sentence, spans);
@@ -108,8 +68,8 @@ pub(super) fn outcome(sentence: Sentence, spans: &[Span]) -> Outcome {
     }
     let concluding = rated
         .iter()
-        .filter(|(role, span)| *role > Role::Aside && clauses[span.first].concludes)
-        .map(|(_, span)| clauses[span.first].number)
+        .filter(|(role, span)| *role >= Role::Plain && clauses[span.first].concludes)
+        .map(|(_, span)| clauses[span.first].conclusion)
         .max();
     if let Some(number) = concluding {
         rated.retain(|(_, span)| clauses[span.first].number >= number);
@@ -129,15 +89,54 @@ pub(super) fn outcome(sentence: Sentence, spans: &[Span]) -> Outcome {
             strong
         }
     };
+    if let Some(subject) = identified(sentence, &strong) {
+        return settled(subject);
+    }
     let chosen = match strong[..] {
         [(_, only)] => only,
         [.., (Role::Said, last)] => last,
-        _ => return unclear,
+        _ => match said_before_adjuncts(sentence, &strong) {
+            Some(said) => return settled(said),
+            None => return unclear,
+        },
     };
     if is_subject(sentence, spans, chosen, &clauses) || concludes_otherwise(sentence, chosen) {
         return Outcome::Unclear(chosen.clone());
     }
     settled(chosen)
+}
+
+/// The only value of which the sentence says what it is: "34 dollars is what they pay for 5".
+fn identified<'s>(sentence: Sentence, rated: &[(Role, &'s Span)]) -> Option<&'s Span> {
+    let is_identified = |span: &Span| {
+        sentence.tag(span.end) == Some(Tag::Copula)
+            && matches!(
+                sentence.word(span.end + 1),
+                "what" | "how" | "the" | "our" | "her" | "his" | "their"
+            )
+            && !sentence.is_number(span.end + 2)
+    };
+    let mut found = rated.iter().filter(|(_, span)| is_identified(span));
+    let (role, span) = found.next()?;
+    (rated.len() > 1 && *role >= Role::Plain && found.next().is_none()).then_some(span)
+}
+
+/// The only value that is said, if prepositions govern all that follow it: "the cost is 14 dollars
+/// for 2 books".
+fn said_before_adjuncts<'s>(sentence: Sentence, rated: &[(Role, &'s Span)]) -> Option<&'s Span> {
+    let at = rated.iter().position(|(role, _)| *role == Role::Said)?;
+    let is_adjunct = |(role, span): &(Role, &Span)| {
+        let word = span.first.checked_sub(1).and_then(|at| sentence.tag(at));
+        // "14, half of 28"
+        let explains = span.form == SpanForm::Unclear
+            && span.first > 0
+            && sentence.sign(span.first - 1) == Some(',');
+        *role != Role::Said && (explains || matches!(word, Some(Tag::Preposition | Tag::Per)))
+    };
+    rated[at + 1..]
+        .iter()
+        .all(is_adjunct)
+        .then_some(rated[at].1)
 }
 
 fn settled(span: &Span) -> Outcome {
@@ -148,55 +147,11 @@ fn settled(span: &Span) -> Outcome {
     }
 }
 
-/// The clause of every piece.
-fn clauses(sentence: Sentence, spans: &[Span]) -> Vec<Clause> {
-    let mut clause = Clause::default();
-    let mut clauses = Vec::with_capacity(sentence.pieces.len());
-    let mut inside = spans.iter().peekable();
-    let mut outer = None;
-    let mut ended = 0;
-    for at in 0..sentence.pieces.len() {
-        while inside.peek().is_some_and(|span| span.end <= at) {
-            ended = inside.next().map_or(0, |span| span.end);
-        }
-        let in_span = inside.peek().is_some_and(|span| span.first <= at);
-        if !in_span {
-            // A comma between two values does not start a clause.
-            let joins = sentence.sign(at) == Some(',')
-                && inside.peek().is_some_and(|span| span.first == at + 1)
-                && ended == at;
-            let next = if joins {
-                clause
-            } else {
-                clause.next(sentence, at)
-            };
-            match sentence.sign(at) {
-                Some('(') => {
-                    outer = Some(clause);
-                    clause = Clause {
-                        parenthesis: true,
-                        ..next
-                    };
-                }
-                Some(')') if clause.parenthesis => {
-                    clause = Clause {
-                        number: next.number,
-                        ..outer.unwrap_or_default()
-                    };
-                }
-                _ => clause = next,
-            }
-        }
-        clauses.push(clause);
-    }
-    clauses
-}
-
 /// The part that a span plays.
 fn role(sentence: Sentence, spans: &[Span], index: usize, clause: Clause) -> Role {
     let span = &spans[index];
     let before = span.first;
-    if span.form == SpanForm::Label {
+    if span.form == SpanForm::Label || is_citation(sentence, spans, index) {
         return Role::Label;
     }
     if is_label(sentence, span) {
@@ -220,51 +175,17 @@ fn role(sentence: Sentence, spans: &[Span], index: usize, clause: Clause) -> Rol
     }
     let word = at.checked_sub(1).and_then(|at| sentence.tag(at));
     let sign = at.checked_sub(1).and_then(|at| sentence.sign(at));
-    // "it can't be 5", "25% (1/4)"
-    let denied = matches!(word, Some(Tag::Copula))
-        && at.checked_sub(2).and_then(|at| sentence.tag(at)) == Some(Tag::Not);
-    let repeats = span.parenthesized && spans[..index].iter().any(|other| other.end == before);
-    let counts = span.form == SpanForm::Ordinal && is_word(sentence, span.end);
-    let qualifies = denied
-        || repeats
-        || counts
-        || matches!(
-            word,
-            Some(Tag::Not | Tag::Than | Tag::Between | Tag::Operation | Tag::Hidden | Tag::Part)
-        );
-    if qualifies {
+    let place = Place {
+        sentence,
+        spans,
+        index,
+        at,
+        clause,
+    };
+    if place.is_aside() {
         return Role::Aside;
     }
-    if follows_operation(sentence, at, clause.first) || is_multiplier(sentence, span) {
-        return Role::Aside;
-    }
-    // "for n = 3 the value is"
-    if span.relation && span.value == span.first && word == Some(Tag::Preposition) {
-        return Role::Aside;
-    }
-    if opens_adjunct(sentence, at, clause) {
-        return Role::Known;
-    }
-    // "the interval (-2, 3)"
-    let named = word == Some(Tag::Plain)
-        && at >= 2
-        && sentence.tag(at - 2) == Some(Tag::Definite)
-        && !span.relation;
-    if word == Some(Tag::Definite) || named {
-        return Role::Known;
-    }
-    if restates(sentence, spans, index, at) {
-        return Role::Aside;
-    }
-    // "18 out of 20", "6 of 30"
-    let part_of = word == Some(Tag::Of)
-        && spans[..index].iter().any(|other| {
-            other.end + 1 == at || other.end + 2 == at && sentence.tag(other.end) == Some(Tag::Out)
-        });
-    if part_of || word == Some(Tag::Per) {
-        return Role::Aside;
-    }
-    if span.form == SpanForm::Ordinal || is_time(sentence, span, at) {
+    if place.is_known() {
         return Role::Known;
     }
     // "a total of 12"
@@ -279,17 +200,6 @@ fn role(sentence: Sentence, spans: &[Span], index: usize, clause: Clause) -> Rol
 
 fn is_word(sentence: Sentence, at: usize) -> bool {
     sentence.kind(at) == Some(Kind::Word)
-}
-
-/// Whether a span says an earlier one in another unit: `87 minutes, or 1 hour and 27 minutes`.
-fn restates(sentence: Sentence, spans: &[Span], index: usize, at: usize) -> bool {
-    let Some(before) = index.checked_sub(1).map(|index| &spans[index]) else {
-        return false;
-    };
-    let or = at.checked_sub(1).and_then(|at| sentence.tag(at)) == Some(Tag::Or);
-    let comma = at >= 2 && sentence.sign(at - 2) == Some(',') && before.end == at - 2;
-    let unit = |span: &Span| sentence.word(span.bare.min(span.end - 1));
-    or && comma && before.bare < before.end && unit(before) != unit(&spans[index])
 }
 
 /// Whether a number is a label: `step 2`, `equation (3)`.
@@ -314,63 +224,22 @@ fn is_label(sentence: Sentence, span: &Span) -> bool {
         }
 }
 
-/// Whether a word such as "sum of" comes before, in the same clause.
-fn follows_operation(sentence: Sentence, at: usize, first: usize) -> bool {
-    let mut back = at;
-    while back > first && back + 6 > at {
-        back -= 1;
-        match sentence.tag(back) {
-            Some(Tag::Operation | Tag::Hidden | Tag::Part) => {
-                let article = back.checked_sub(1).and_then(|at| sentence.tag(at));
-                return article != Some(Tag::Article);
-            }
-            Some(Tag::Copula | Tag::Gives) => return false,
-            _ if sentence.sign(back) == Some('=') => return false,
-            _ => {}
-        }
-    }
-    false
-}
-
-/// Whether the clause begins with a preposition before the number and a comma ends it:
-/// `After 12 months, ...`
-fn opens_adjunct(sentence: Sentence, at: usize, clause: Clause) -> bool {
-    const MAX_PIECES: usize = 12;
-    let first = sentence.tag(clause.first) == Some(Tag::Preposition) && clause.first + 3 > at;
-    first
-        && (at..sentence.pieces.len().min(at + MAX_PIECES)).any(|at| sentence.sign(at) == Some(','))
-}
-
-/// Whether a number says how often something is taken: `3 times as many`.
-fn is_multiplier(sentence: Sentence, span: &Span) -> bool {
-    let times = (span.bare..=span.end).find(|at| sentence.word(*at) == "times");
-    times.is_some_and(|at| {
-        matches!(
-            sentence.tag(at + 1),
-            Some(Tag::Than | Tag::More | Tag::Definite | Tag::Number)
-        )
-    })
-}
-
-/// Whether a number is a year or a time of day that says when something happens.
-fn is_time(sentence: Sentence, span: &Span, at: usize) -> bool {
-    let preposition = matches!(
-        at.checked_sub(1).and_then(|at| sentence.tag(at)),
-        Some(Tag::Preposition | Tag::Of | Tag::Subordinate)
-    );
-    let text = sentence.word(span.first);
-    let year = span.end == span.first + 1
-        && text.len() == 4
-        && text.starts_with(['1', '2'])
-        && text.bytes().all(|byte| byte.is_ascii_digit());
-    let daytime = (span.first..span.end).any(|at| sentence.tag(at) == Some(Tag::Daytime));
-    preposition && (year || daytime)
+/// Whether a span is the mark of a citation or a note: `14 feet [1]`.
+fn is_citation(sentence: Sentence, spans: &[Span], index: usize) -> bool {
+    let span = &spans[index];
+    let marks = span.end == span.first + 3
+        && sentence.sign(span.first) == Some('[')
+        && sentence.is_number(span.first + 1)
+        && sentence.word(span.first + 1).len() < 3;
+    let alone = sentence.pieces.len() == 3 && sentence.pieces[0].start > 0;
+    marks && (index > 0 || alone)
 }
 
 /// Whether a conclusion without a value follows: `The price rose by 5%, so it is higher.`
 fn concludes_otherwise(sentence: Sentence, span: &Span) -> bool {
     const MIN_WORDS: usize = 3;
-    let concludes = |at: &usize| sentence.tag(*at) == Some(Tag::Conclusion);
+    let concludes =
+        |at: &usize| sentence.tag(*at) == Some(Tag::Conclusion) && sentence.word(*at) != "i.e.";
     let words = (span.end..sentence.pieces.len())
         .skip_while(|at| !concludes(at))
         .filter(|at| is_word(sentence, *at));

@@ -96,6 +96,9 @@ fn ends_before(text: &str, pieces: &[Piece], at: usize) -> bool {
     if piece.kind == Kind::Marker {
         return true;
     }
+    if before.kind == Kind::Sign(':') && starts_calculation(&pieces[at..]) {
+        return true;
+    }
     // A line goes on after a colon, an operator or a word, and before an operator.
     let open = match before.kind {
         Kind::Sign(sign) => {
@@ -117,6 +120,21 @@ fn ends_before(text: &str, pieces: &[Piece], at: usize) -> bool {
         _ => false,
     };
     !(open || continued)
+}
+
+/// Whether a line starts with these pieces that says what a calculation comes to: `15 - 9 = 6`.
+fn starts_calculation(pieces: &[Piece]) -> bool {
+    let goes_on = pieces.iter().skip(1).take_while(|piece| piece.lines == 0);
+    let line = pieces.iter().take(1).chain(goes_on);
+    let mut operates = false;
+    for piece in line {
+        match piece.kind {
+            Kind::Sign('+' | '-' | '−' | '*' | '×' | '/' | '÷') => operates = true,
+            Kind::Sign('=' | '≈') if operates => return true,
+            _ => {}
+        }
+    }
+    false
 }
 
 /// Whether a full stop after the word does not end a sentence.

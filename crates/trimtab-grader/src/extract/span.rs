@@ -76,6 +76,7 @@ impl Sentence<'_, '_> {
             relation: false,
             parenthesized: first_part.operands == 1
                 && first_part.operators == 0
+                && matches!(self.sign(first_part.bare - 1), Some(')' | ']'))
                 && self.sign(at) == Some('(')
                 && !(at..first_part.end).any(|at| self.sign(at) == Some(',')),
         };
@@ -123,6 +124,17 @@ impl Sentence<'_, '_> {
         let ordinal = |at: usize| {
             usize::from(self.glued(at) && matches!(self.word(at), "st" | "nd" | "rd" | "th"))
         };
+        if self.is_number(at) && self.word(at).len() == 4 && self.is_iso_date(at) {
+            return Some(Span {
+                first: at,
+                end: at + 5,
+                bare: at + 5,
+                value: at,
+                form: SpanForm::Date,
+                relation: false,
+                parenthesized: false,
+            });
+        }
         let mut end = if month(at) && (day(at + 1) || year(at + 1)) {
             at + 2 + ordinal(at + 2)
         } else if day(at) {
@@ -150,6 +162,15 @@ impl Sentence<'_, '_> {
             relation: false,
             parenthesized: false,
         })
+    }
+
+    /// Whether a date such as `2023-05-14` begins at the piece.
+    fn is_iso_date(&self, at: usize) -> bool {
+        (at + 1..at + 5).all(|at| self.glued(at))
+            && self.sign(at + 1) == Some('-')
+            && self.sign(at + 3) == Some('-')
+            && !(self.is_number(at + 5) && self.glued(at + 5))
+            && date::parse(&self.text[self.pieces[at].start..self.pieces[at + 4].end]).is_some()
     }
 
     /// Digits that belong to a name: `H2O`, `#12`, `GPT-4`, and addresses.
@@ -224,19 +245,29 @@ impl Sentence<'_, '_> {
     /// quantity in two units: `3 hours and 20 minutes`.
     fn lists(&self, span: &mut Span, first: &Part, last: &Part) -> bool {
         // "2x = 100, x = 50" is a derivation.
-        if span.relation && !(first.letters && first.operators == 0 && first.operands == 1) {
-            return false;
+        let named = first.letters && first.operators == 0 && first.operands == 1;
+        let derives = !named || self.is_number(span.first);
+        if span.relation && derives {
+            // "-2 < x < 1 or 2 < x < 6"
+            let or = self.tag(span.end) == Some(Tag::Or);
+            let Some(part) = self.part(span.end + 1, 0).filter(|_| or) else {
+                return false;
+            };
+            span.end = part.end;
+            self.relations(span, part);
+            return true;
         }
         let mut compound = false;
         let mut end = span.end;
         let mut bare = span.bare;
         let mut items = 1;
         let mut joined = false;
+        let (mut shared, mut spoken) = (false, false);
         loop {
             let mut at = end;
             let comma = matches!(self.sign(at), Some(',' | ';'));
             at += usize::from(comma);
-            let close = comma && self.glued(at);
+            let close = comma && (self.glued(at) || self.sign(at - 1) == Some(';'));
             let word = matches!(self.tag(at), Some(Tag::And | Tag::Or)) || self.is_and(at);
             at += usize::from(word);
             if !comma && !word || self.label(at).is_some() {
@@ -252,17 +283,31 @@ impl Sentence<'_, '_> {
             };
             item.relation = false;
             part = self.relations(&mut item, part);
-            if part.unclear || item.relation != span.relation || part.names && !last.names {
+            if self.is_ruled_out_at(item.end) {
                 break;
             }
-            compound |=
-                word && last.has_unit && part.has_unit && !self.same_unit(span, &item, part);
+            // "x = 3, 1/3 or 4/3"
+            let shares_name = span.relation && !item.relation;
+            let differs = item.relation != span.relation && !shares_name;
+            if part.unclear || differs || part.names && !last.names {
+                break;
+            }
+            shared |= shares_name;
+            spoken |= word;
+            let differs = last.has_unit && part.has_unit && !self.same_unit(span, &item, part);
+            // "14 days, or 2 weeks" says one value twice.
+            if comma && differs && self.tag(at - 1) == Some(Tag::Or) {
+                break;
+            }
+            compound |= word && differs;
             end = item.end;
             bare = part.bare;
             items += 1;
             joined |= word || close;
         }
-        if items > 2 || joined || items == 2 && span.relation {
+        let joins = items > 2 || joined || items == 2 && span.relation;
+        let ends = matches!(self.sign(end), Some('.')) || end == self.pieces.len();
+        if joins && (spoken || !shared) || shared && ends {
             if span.value != span.first && items > 1 {
                 span.value = span.first;
             }
@@ -270,6 +315,29 @@ impl Sentence<'_, '_> {
             span.bare = bare;
         }
         compound
+    }
+
+    /// Whether the words at the piece rule out the value before them: "is impossible", "fails".
+    pub(super) fn is_ruled_out_at(&self, at: usize) -> bool {
+        match self.word(at) {
+            "does" | "do" => self.tag(at + 1) == Some(Tag::Not),
+            "fails" | "fail" | "doesn't" | "don't" | "cannot" | "can't" => true,
+            _ if self.tag(at) == Some(Tag::Copula) => matches!(
+                self.word(at + 1),
+                "not"
+                    | "impossible"
+                    | "extraneous"
+                    | "rejected"
+                    | "excluded"
+                    | "invalid"
+                    | "wrong"
+                    | "incorrect"
+                    | "discarded"
+                    | "inadmissible"
+                    | "spurious"
+            ),
+            _ => false,
+        }
     }
 
     /// Whether the word is "and" in another language, and not a variable.
@@ -308,9 +376,35 @@ impl Sentence<'_, '_> {
                 usize::from(self.word(at + 1).len() != 4)
             }
             Some(Tag::More) if self.tag(at + 1) == Some(Tag::Than) => 2,
-            Some(Tag::Out) if self.tag(at + 1) == Some(Tag::Of) => return,
+            Some(Tag::Out) if self.tag(at + 1) == Some(Tag::Of) => {
+                if !self.speaks_of(&CHANCES) {
+                    return;
+                }
+                2
+            }
             _ => 0,
         };
+        // "10.txt"
+        let file = self.sign(at) == Some('.')
+            && self.glued(at)
+            && self.glued(at + 1)
+            && self
+                .word(at + 1)
+                .starts_with(|c: char| c.is_ascii_lowercase());
+        if file {
+            span.form = SpanForm::Label;
+            span.end = at + 2;
+            return;
+        }
+        // "x = 13 January", "10 (base 2)", "45 hundredths"
+        let opens = self.sign(at) == Some('(') || self.word(at) == "in";
+        let based = opens && matches!(self.word(at + 1), "base" | "mod");
+        let part = matches!(self.word(at), "hundredths" | "thousandths");
+        let month = at + usize::from(self.tag(at) == Some(Tag::Of));
+        if based || part || self.tag(month) == Some(Tag::Month) {
+            span.form = SpanForm::Unclear;
+            return;
+        }
         at += joint;
         if joint == 0 && !self.is_number(at) {
             return;
@@ -319,7 +413,11 @@ impl Sentence<'_, '_> {
             at += 1;
         }
         if let Some(part) = self.part(at, 0) {
-            let ratio = self.tag(span.end) == Some(Tag::To) && self.speaks_of_ratio();
+            let ratio = match self.tag(span.end) {
+                Some(Tag::To) => self.speaks_of(&RATIOS),
+                Some(Tag::Out | Tag::Preposition) => self.speaks_of(&CHANCES),
+                _ => false,
+            };
             span.form = if ratio {
                 SpanForm::Value
             } else {
@@ -330,11 +428,24 @@ impl Sentence<'_, '_> {
         }
     }
 
-    fn speaks_of_ratio(&self) -> bool {
+    pub(super) fn speaks_of(&self, words: &[&str]) -> bool {
         (0..self.pieces.len()).any(|at| {
-            ["ratio", "odds", "proportion", "scale"]
+            words
                 .iter()
                 .any(|word| word.eq_ignore_ascii_case(self.word(at)))
         })
     }
 }
+
+/// Words of sentences in which `3 to 5` is a ratio.
+const RATIOS: [&str; 4] = ["ratio", "odds", "proportion", "scale"];
+/// Words of sentences in which `1 in 6` and `9 out of 20` are fractions.
+const CHANCES: [&str; 7] = [
+    "probability",
+    "chance",
+    "chances",
+    "odds",
+    "likelihood",
+    "fraction",
+    "proportion",
+];

@@ -71,7 +71,7 @@ impl Sentence<'_, '_> {
     }
 
     /// A subscript: a number, a word or a group.
-    fn script(&self, at: usize) -> usize {
+    pub(super) fn script(&self, at: usize) -> usize {
         match self.kind(at) {
             Some(Kind::Sign('{' | '(')) => {
                 let closes = |at: &usize| matches!(self.sign(*at), Some('}' | ')'));
@@ -95,6 +95,14 @@ impl Sentence<'_, '_> {
                 part.ordinal = true;
                 return (at + 1, at + 1);
             }
+            if self.is_thousands(at) {
+                return (at + 1, at + 1);
+            }
+            if self.is_glued_unit(at) {
+                part.has_unit = true;
+                part.measured = true;
+                return (at + 1, at);
+            }
             if self.tags[at] == Tag::Letter {
                 if matches!(word, "x" | "X") && self.is_number(at + 1) {
                     part.unclear |= self.word(at - 1) == "0"; // "0x1F"
@@ -111,10 +119,13 @@ impl Sentence<'_, '_> {
                 };
                 return (end, end);
             }
-            if !matches!(
-                self.tags[at],
-                Tag::Daytime | Tag::Sign | Tag::Constant | Tag::Function
-            ) && !self.names_unit(at)
+            let known = self.unit(at, after_digits) > at;
+            if !known
+                && !matches!(
+                    self.tags[at],
+                    Tag::Daytime | Tag::Sign | Tag::Constant | Tag::Function
+                )
+                && !self.names_unit(at)
             {
                 part.unclear = true;
                 return (at + 1, at + 1);
@@ -127,6 +138,7 @@ impl Sentence<'_, '_> {
                 let end = at + 1;
                 (end, end)
             }
+            Tag::Number if matches!(word, "thousand" | "hundred") => (at + 1, at + 1),
             Tag::Daytime => (at + 1, at + 1),
             _ => match self.unit(at, after_digits) {
                 end if end > at => {
@@ -137,6 +149,32 @@ impl Sentence<'_, '_> {
                 _ => (at, at),
             },
         }
+    }
+
+    /// Whether a letter multiplies the price before it: `$5k`, `2M dollars`.
+    pub(super) fn is_thousands(&self, at: usize) -> bool {
+        let priced = at > 1 && self.sign(at - 2) == Some(CURRENCY)
+            || matches!(self.word(at + 1), "dollars" | "euros" | "pounds");
+        matches!(self.word(at), "k" | "K" | "M")
+            && self.glued(at)
+            && at > 0
+            && self.is_number(at - 1)
+            && priced
+    }
+
+    /// Whether a letter right after a number is a unit and no variable: "It takes 3h."
+    pub(super) fn is_glued_unit(&self, at: usize) -> bool {
+        let is_word = |at: &usize| self.kind(*at) == Some(Kind::Word);
+        matches!(
+            self.word(at),
+            "m" | "g" | "s" | "h" | "L" | "l" | "N" | "J" | "W" | "V" | "K" | "A"
+        ) && at > 0
+            && self.is_number(at - 1)
+            && (self.word(at) != "A" || self.speaks_of(&["current"]))
+            && self.glued(at)
+            && !self.glued(at + 1) | matches!(self.sign(at + 1), Some('.' | ',' | '!' | ';' | '?'))
+            && !(0..self.pieces.len()).any(|at| self.sign(at) == Some('='))
+            && (0..self.pieces.len()).filter(is_word).count() > 2
     }
 
     /// The end of a unit with its powers and divisors: `square feet`, `m/s^2`, `km per hour`.
@@ -151,7 +189,25 @@ impl Sentence<'_, '_> {
                 self.word(end),
                 "m" | "g" | "s" | "h" | "L" | "l" | "N" | "J" | "W" | "V" | "K"
             );
-        let symbol = single || matches!(self.word(end), "kΩ" | "Ω" | "kW" | "kWh" | "Hz");
+        let symbol = single
+            || self.word(end).starts_with(['µ', 'μ']) && self.word(end).len() > 2
+            || matches!(
+                self.word(end),
+                "kΩ" | "Ω"
+                    | "kW"
+                    | "kWh"
+                    | "Hz"
+                    | "GB"
+                    | "MB"
+                    | "KB"
+                    | "TB"
+                    | "mA"
+                    | "kHz"
+                    | "MHz"
+                    | "GHz"
+                    | "dB"
+                    | "kPa"
+            );
         if !(self.names_unit(end) || symbol && self.kind(end) == Some(Kind::Word)) {
             return at;
         }
@@ -170,7 +226,9 @@ impl Sentence<'_, '_> {
 
     /// Whether the piece is a word that names a unit.
     pub(super) fn names_unit(&self, at: usize) -> bool {
-        self.kind(at) == Some(Kind::Word) && vocabulary::unit(self.word(at)).is_some()
+        self.kind(at) == Some(Kind::Word)
+            && self.word(at) != "has"
+            && vocabulary::unit(self.word(at)).is_some()
     }
 
     fn is_square(&self, at: usize) -> bool {

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::AnswerSource;
 use super::digits::{self, Form};
 use super::formula::{self, Formula};
-use super::piece::{CURRENCY, Kind, Piece, pieces};
+use super::piece::{CURRENCY, Kind, Piece, is_unspaced, pieces};
 use super::purpose::{Purpose, purpose};
 use super::role::{Outcome, outcome};
 use super::sentence::{self, Sentence, is_relation, tags};
@@ -48,7 +48,22 @@ pub(super) fn whole(text: &str) -> Option<&str> {
     let one_line = !text.is_empty() && text.len() <= MAX_FORMULA && !text.contains('\n');
     // An approximation ends in the answer: "0.3333 * 100 ≈ 33%".
     let approximates = text.contains('≈') && !text.starts_with('≈');
-    (one_line && !approximates && !is_sentence(text) && is_formula(text)).then_some(text)
+    (one_line && !approximates && !is_derivation(text) && !is_sentence(text) && is_formula(text))
+        .then_some(text)
+}
+
+/// Whether a text without TeX is a chain of equations of which the first one does not name a value:
+/// "15 - 6 = 9, 9 / 3 = 3".
+fn is_derivation(text: &str) -> bool {
+    const JOINTS: [&str; 7] = [", ", "; ", " and ", " so ", "→", "⇒", "=>"];
+    let mut sides = text.split('=');
+    let left = sides.next().unwrap_or_default().trim();
+    let operates =
+        left.contains(['+', '-', '*', '/', '^']) || left.starts_with(|c: char| c.is_ascii_digit());
+    operates
+        && sides.count() > 1
+        && !text.contains(['\\', '$'])
+        && JOINTS.iter().any(|joint| text.contains(joint))
 }
 
 /// Whether a text has words that no formula has.
@@ -64,6 +79,10 @@ fn is_sentence(text: &str) -> bool {
             continue;
         }
         let word = &text[piece.start..piece.end];
+        let opens = piece.start == pieces[0].start && matches!(word::tag(word), Tag::Preposition);
+        if opens || matches!(word, "fails" | "fail" | "works" | "does") {
+            return true;
+        }
         let says = match word::tag(word) {
             Tag::Definite
             | Tag::Copula
@@ -73,7 +92,7 @@ fn is_sentence(text: &str) -> bool {
             | Tag::Subordinate
             | Tag::Not => true,
             // Words after a number may be its unit.
-            Tag::Plain | Tag::Label | Tag::Place | Tag::Adverb => {
+            Tag::Plain | Tag::Label | Tag::Place | Tag::Adverb | Tag::Operation => {
                 (!after_number || relates)
                     && word.len() > 2
                     && !word.bytes().all(|byte| byte.is_ascii_uppercase())
@@ -85,6 +104,35 @@ fn is_sentence(text: &str) -> bool {
         }
     }
     false
+}
+
+/// Whether a text with a number starts with words that no formula has.
+pub(super) fn starts_sentence(text: &str) -> bool {
+    let word = text.bytes().take_while(u8::is_ascii_alphabetic).count();
+    let starts = word > 1 || text.starts_with(|c: char| c.is_alphabetic() && !c.is_ascii());
+    starts && text.contains(|c: char| c.is_ascii_digit()) && is_sentence(text)
+}
+
+/// Whether a text that starts with a number goes on with a verb and another number: "8 pens cost
+/// 12 dollars".
+pub(super) fn has_verb_and_number(text: &str) -> bool {
+    const VERBS: [&str; 5] = ["will", "has", "have", "needs", "need"];
+    let unspaced = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    if unspaced.starts_with(is_unspaced) && unspaced.contains(|c: char| c.is_ascii_digit()) {
+        return true; // "1日に24回"
+    }
+    let pieces = pieces(text, 0, &[]);
+    let tags = tags(text, &pieces);
+    let is_verb = |at: &usize| {
+        let piece = pieces[*at];
+        piece.kind == Kind::Word
+            && (matches!(tags[*at], Tag::Copula | Tag::Gives)
+                || VERBS.contains(&&text[piece.start..piece.end]))
+    };
+    let is_number = |piece: &Piece| matches!(piece.kind, Kind::Number(_));
+    (1..pieces.len())
+        .find(is_verb)
+        .is_some_and(|verb| pieces[verb..].iter().any(is_number))
 }
 
 /// Whether the parser reads `text` as a value.
@@ -153,23 +201,72 @@ impl<'t> Reader<'t, '_> {
         let sentence = self.sentence;
         let spans = spans(sentence);
         let purpose = purpose(sentence);
-        if matches!(purpose, Purpose::Courtesy | Purpose::Check) {
+        let passes = match purpose {
+            Purpose::Courtesy | Purpose::Check => true,
+            Purpose::Remark => self.follows_text(),
+            _ => false,
+        };
+        if passes {
             return Step::Earlier;
         }
         let (span, says) = match outcome(sentence, &spans) {
-            Outcome::Value(span) => (span, purpose == Purpose::Statement),
+            Outcome::Value(span) => {
+                // "To find the sum, we add:", and the calculation on the next line.
+                let carries_out = purpose == Purpose::Plan
+                    && span.relation
+                    && span.first > 0
+                    && sentence.sign(span.first - 1) == Some(':');
+                (span, carries_out || purpose == Purpose::Statement)
+            }
             Outcome::Unclear(span) => (span, false),
             Outcome::Nothing => {
                 let concludes = sentence.tags.first() == Some(&Tag::Conclusion);
                 later.doubt |= concludes
                     || matches!(purpose, Purpose::Doubt | Purpose::Plan)
-                    || self.ends_open();
+                    || self.ends_open() && !self.goes_over_again();
                 return Step::Earlier;
             }
         };
         let mut value = self.value(&span);
-        value.certain &= says && !later.doubt && !self.is_cut_off();
+        value.certain &= says && !later.doubt && !self.is_cut_off() && !self.describes_answer();
         Step::Found(value)
+    }
+
+    /// Whether the sentence says something about the answer, and not which one it is: "The answer has
+    /// 6 digits."
+    fn describes_answer(&self) -> bool {
+        const PRONOUNS: [&str; 6] = ["we", "I", "i", "you", "that", "he"];
+        let sentence = self.sentence;
+        (0..sentence.pieces.len()).any(|at| {
+            sentence.word(at).eq_ignore_ascii_case("answer")
+                && sentence.tag(at + 1) == Some(Tag::Plain)
+                && sentence.word(at + 1).is_ascii()
+                && !PRONOUNS.contains(&sentence.word(at + 1))
+        })
+    }
+
+    /// Whether the sentence begins a check or another way to the same result.
+    fn goes_over_again(&self) -> bool {
+        (0..self.sentence.pieces.len().min(4)).any(|at| {
+            matches!(
+                self.sentence.word(at),
+                "alternative"
+                    | "alternatively"
+                    | "Alternatively"
+                    | "another"
+                    | "Another"
+                    | "Let"
+                    | "check"
+                    | "verify"
+                    | "double"
+            )
+        })
+    }
+
+    /// Whether words stand before the sentence.
+    fn follows_text(&self) -> bool {
+        let start = self.sentence.pieces.first().map_or(0, |piece| piece.start);
+        self.sentence.text[..start].contains(char::is_alphanumeric)
     }
 
     /// Whether the text ends within the sentence.
@@ -213,7 +310,13 @@ impl<'t> Reader<'t, '_> {
     /// Whether the text ends in the sentence without a full stop.
     fn ends_open(&self) -> bool {
         let last = self.sentence.pieces.last().map(|piece| piece.kind);
-        self.is_last() && !matches!(last, Some(Kind::Sign('.' | '!' | '?' | '。' | '।' | '…')))
+        let mut words = (0..self.sentence.pieces.len())
+            .filter(|at| self.sentence.tag(*at).is_some())
+            .map(|at| self.sentence.word(at));
+        let closes = words.all(|word| matches!(word, "QED" | "Q.E.D." | "Done"));
+        !closes
+            && self.is_last()
+            && !matches!(last, Some(Kind::Sign('.' | '!' | '?' | '。' | '।' | '…')))
     }
 
     /// The value of a span.
@@ -236,7 +339,9 @@ impl<'t> Reader<'t, '_> {
             };
         }
         // What the parser does not read at all can still be the same text.
-        let with_unit = self.written(span.value, span.end);
+        let with_unit = self
+            .measured(span)
+            .unwrap_or_else(|| self.written(span.value, span.end));
         let bare = || self.written(span.value, span.bare.max(span.value + 1));
         let text = if span.form == SpanForm::Date || is_value(&with_unit) {
             with_unit
@@ -252,6 +357,28 @@ impl<'t> Reader<'t, '_> {
         }
     }
 
+    /// A span with a unit that the parser would read as variables: `8 g/cm3`, `3Ω`.
+    fn measured(&self, span: &Span) -> Option<Cow<'t, str>> {
+        let sentence = self.sentence;
+        let unit = sentence.pieces.get(span.bare..span.end)?;
+        let (first, last) = (unit.first()?, unit.last()?);
+        let odd = (span.bare..span.end).any(|at| match sentence.kind(at) {
+            Some(Kind::Word) => {
+                let word = sentence.word(at);
+                !word.is_ascii() || word.len() == 1 || !first.spaced
+            }
+            Some(Kind::Sign(sign)) => matches!(sign, '/' | '^' | '*'),
+            Some(Kind::Raised | Kind::Number(_)) => true,
+            _ => false,
+        });
+        let plain = (span.bare..span.end).all(|at| sentence.tag(at) != Some(Tag::Per));
+        (odd && plain && span.value < span.bare).then(|| {
+            let number = self.written(span.value, span.bare);
+            let unit = &sentence.text[first.start..last.end];
+            Cow::Owned(format!("{number} \\text{{{unit}}}"))
+        })
+    }
+
     fn content(&self, piece: Piece) -> Range<usize> {
         let index = self
             .formulas
@@ -264,7 +391,13 @@ impl<'t> Reader<'t, '_> {
     /// The pieces `from..to` as the parser reads them.
     fn written(&self, mut from: usize, to: usize) -> Cow<'t, str> {
         let sentence = self.sentence;
-        while from + 1 < to && sentence.sign(from) == Some(CURRENCY) {
+        let is_word = |at| sentence.kind(at) == Some(Kind::Word);
+        while from + 1 < to
+            && (sentence.sign(from) == Some(CURRENCY)
+                || is_word(from)
+                    && sentence.sign(from + 1) == Some(CURRENCY)
+                    && sentence.glued(from + 1))
+        {
             from += 1;
         }
         let pieces = &sentence.pieces[from..to];
@@ -309,11 +442,9 @@ impl<'t> Reader<'t, '_> {
         let decimals = |(_, decimals): (&str, &str)| {
             decimals.len() != 3 && decimals.bytes().all(|byte| byte.is_ascii_digit())
         };
-        let currency = |at: usize| sentence.sign(at) == Some(CURRENCY);
         let measured = sentence.names_unit(at + 1)
-            || currency(at + 1)
             || sentence.sign(at + 1) == Some('%')
-            || at > 0 && currency(at - 1);
+            || sentence.is_priced(at);
         measured && sentence.word(at).split_once(',').is_some_and(decimals)
     }
 
@@ -321,8 +452,16 @@ impl<'t> Reader<'t, '_> {
     fn replacement(&self, at: usize) -> Option<Cow<'static, str>> {
         let sentence = self.sentence;
         match sentence.kind(at)? {
+            Kind::Formula if sentence.word(at).starts_with("\\begin") => {
+                let content = &sentence.text[self.content(sentence.pieces[at])];
+                Some(Cow::Owned(formula::result(content).into_owned()))
+            }
             Kind::Number(Form::Foreign) => Some(Cow::Owned(digits::normal(sentence.word(at)))),
             Kind::Sign(CURRENCY) => Some(Cow::Borrowed("")),
+            // "1.299 Euro"
+            Kind::Number(Form::Plain) if sentence.has_grouping_point(at) => {
+                Some(Cow::Owned(sentence.word(at).replace('.', "")))
+            }
             // "12,75 €"
             Kind::Number(Form::Plain) if self.has_decimal_comma(at) => {
                 Some(Cow::Owned(sentence.word(at).replace(',', ".")))
@@ -340,9 +479,22 @@ impl<'t> Reader<'t, '_> {
             Kind::Word => match sentence.tags[at] {
                 Tag::Negative => Some(Cow::Borrowed("-")),
                 Tag::Operator if sentence.word(at) == "times" => Some(Cow::Borrowed("*")),
-                Tag::Currency => Some(Cow::Borrowed("")),
-                Tag::Per => Some(Cow::Borrowed("/")),
+                Tag::Currency | Tag::Of => Some(Cow::Borrowed("")),
+                Tag::Per | Tag::Out => Some(Cow::Borrowed("/")),
                 Tag::To => Some(Cow::Borrowed(":")),
+                Tag::Preposition if sentence.word(at) == "in" => Some(Cow::Borrowed("/")),
+                Tag::Operation if sentence.word(at) == "root" => {
+                    let cube = at > 0 && sentence.word(at - 1) == "cube";
+                    Some(Cow::Borrowed(if cube { "\\sqrt[3] " } else { "\\sqrt " }))
+                }
+                Tag::Operation if sentence.root(at).is_some() => Some(Cow::Borrowed("")),
+                Tag::Letter if sentence.is_thousands(at) => {
+                    Some(Cow::Borrowed(if sentence.word(at) == "M" {
+                        "\\cdot 1000000"
+                    } else {
+                        "\\cdot 1000"
+                    }))
+                }
                 // A single letter would be a variable.
                 Tag::Letter if self.is_unit(at) => {
                     Some(Cow::Owned(format!("\\text{{{}}}", sentence.word(at))))

@@ -84,6 +84,63 @@ pub(super) enum Tag {
     Month,
 }
 
+/// Whether a word names a month in one of the larger European languages.
+pub(super) fn names_month(word: &str) -> bool {
+    const NAMES: [&str; 50] = [
+        "enero",
+        "febrero",
+        "marzo",
+        "abril",
+        "mayo",
+        "junio",
+        "julio",
+        "agosto",
+        "septiembre",
+        "octubre",
+        "noviembre",
+        "diciembre",
+        "janvier",
+        "février",
+        "mars",
+        "avril",
+        "mai",
+        "juin",
+        "juillet",
+        "août",
+        "septembre",
+        "octobre",
+        "novembre",
+        "décembre",
+        "januar",
+        "februar",
+        "märz",
+        "juni",
+        "juli",
+        "oktober",
+        "dezember",
+        "janeiro",
+        "fevereiro",
+        "março",
+        "maio",
+        "junho",
+        "julho",
+        "setembro",
+        "outubro",
+        "dezembro",
+        "gennaio",
+        "febbraio",
+        "aprile",
+        "maggio",
+        "giugno",
+        "luglio",
+        "settembre",
+        "ottobre",
+        "dicembre",
+        "мая",
+    ];
+    tag(word) == Tag::Month || NAMES.contains(&word.to_lowercase().as_str())
+}
+
 /// The tag of a word.
 pub(super) fn tag(word: &str) -> Tag {
     const MAX_BYTES: usize = 24;
@@ -125,13 +182,13 @@ fn english(word: &str) -> Option<Tag> {
         | "those" | "original" | "remaining" | "other" | "first" | "last" | "next" | "another" => {
             Tag::Definite
         }
-        "step" | "figure" | "fig" | "equation" | "eq" | "eqn" | "page" | "pages" | "problem"
-        | "question" | "theorem" | "lemma" | "corollary" | "proposition" | "definition"
-        | "section" | "chapter" | "table" | "example" | "exercise" | "case" | "part" | "option"
-        | "method" | "version" | "appendix" | "line" | "row" | "column" | "item" | "note"
-        | "footnote" | "property" | "rule" | "axiom" | "scenario" | "no" | "number" | "volume"
-        | "hint" | "remark" | "steps" | "equations" | "approach" | "solution" | "statement"
-        | "condition" => Tag::Label,
+        "step" | "cell" | "figure" | "fig" | "equation" | "eq" | "eqn" | "page" | "pages"
+        | "problem" | "question" | "theorem" | "lemma" | "corollary" | "proposition"
+        | "definition" | "section" | "chapter" | "table" | "example" | "exercise" | "case"
+        | "part" | "option" | "method" | "version" | "appendix" | "line" | "row" | "column"
+        | "item" | "note" | "footnote" | "property" | "rule" | "axiom" | "scenario" | "no"
+        | "number" | "volume" | "hint" | "remark" | "steps" | "equations" | "approach"
+        | "solution" | "statement" | "condition" => Tag::Label,
         "day" | "room" | "year" | "level" | "grade" | "stop" | "week" | "month" | "round"
         | "game" | "team" | "player" | "group" | "house" | "floor" | "bus" | "lane" | "bin"
         | "box" | "door" | "channel" | "chapters" | "class" | "gate" | "platform" | "route" => {
@@ -166,8 +223,8 @@ fn english(word: &str) -> Option<Tag> {
             Tag::More
         }
         "between" | "from" => Tag::Between,
-        "usd" | "us" | "eur" | "gbp" | "inr" | "rs" | "rs." | "cad" | "aud" | "hk" | "nz"
-        | "nt" => Tag::Currency,
+        "usd" | "us" | "eur" | "gbp" | "inr" | "rs" | "rs." | "rp" | "cad" | "aud" | "hk"
+        | "nz" | "nt" => Tag::Currency,
         "a.m." | "a.m" | "p.m." | "p.m" | "am" | "pm" | "o'clock" => Tag::Daytime,
         "january" | "february" | "march" | "april" | "june" | "july" | "august" | "september"
         | "october" | "november" | "december" | "jan" | "feb" | "mar" | "apr" | "jun" | "jul"

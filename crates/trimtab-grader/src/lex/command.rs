@@ -1,6 +1,6 @@
 //! Commands of LaTeX and their groups.
 
-use super::{Lexer, Token};
+use super::{Lexeme, Lexer, Token};
 use crate::Reason;
 use crate::unit;
 use crate::vocabulary::{self, Meaning};
@@ -105,6 +105,12 @@ impl<'a> Lexer<'a, '_> {
         let name = &rest[..length];
         let known = vocabulary::command(name).map(|meaning| (length, meaning));
         let known = known.or_else(|| known_start(name));
+        let outermost = |lexeme: &Lexeme| lexeme.token == Token::Op('{');
+        if self.tokens.iter().all(outermost)
+            && let Some((_, Meaning::Nothing | Meaning::NothingWithGroups(_))) = known
+        {
+            self.dressed = self.dressed.saturating_add(1);
+        }
         let Some((length, meaning)) = known else {
             self.at += 1 + length;
             self.push(Token::Command(name));
@@ -225,6 +231,40 @@ impl<'a> Lexer<'a, '_> {
             }
             return Ok(());
         }
+        let raised = matches!(self.tokens.last(), Some(last) if last.token == Token::Op('^'))
+            || self.tokens.len() > 1
+                && matches!(
+                    self.tokens[self.tokens.len() - 2..],
+                    [
+                        Lexeme {
+                            token: Token::Op('^'),
+                            ..
+                        },
+                        Lexeme {
+                            token: Token::Op('{'),
+                            ..
+                        }
+                    ]
+                );
+        if matches!(words, "°" | "º" | "˚") || words == "o" && raised {
+            self.push(Token::Op('°'));
+            return Ok(());
+        }
+        // "(double root)"
+        if let Some(inner) = words
+            .strip_prefix('(')
+            .and_then(|rest| rest.strip_suffix(')'))
+            && inner.len() > 1
+            && inner
+                .bytes()
+                .all(|byte| byte.is_ascii_alphabetic() || byte == b' ')
+        {
+            self.spaced = true;
+            self.operator('(');
+            self.push(Token::Text(inner));
+            self.operator(')');
+            return Ok(());
+        }
         let first = words.split_whitespace().next().unwrap_or("");
         let single =
             |piece: &str| piece.len() == 1 || !piece.bytes().any(|byte| byte.is_ascii_alphabetic());
@@ -236,6 +276,18 @@ impl<'a> Lexer<'a, '_> {
         {
             self.spaced = true;
             return self.push_meaning(words, meaning);
+        }
+        if words == "to" && self.after_value() {
+            self.push(Token::Op(':')); // "3 to 4"
+            return Ok(());
+        }
+        if self.after_value()
+            && let Some((length, meaning)) = vocabulary::foreign(words)
+            && length == words.len()
+        {
+            self.push_foreign(meaning);
+            self.spaced = true;
+            return Ok(());
         }
         let inline = words.split([' ', ',', '(', ')']).all(single)
             || words.contains(['$', '\\', '<', '>', '='])

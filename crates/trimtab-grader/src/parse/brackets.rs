@@ -80,7 +80,10 @@ fn by_blanks<'t, 'a>(row: &'t [Lexeme<'a>]) -> Vec<&'t [Lexeme<'a>]> {
     let mut start = 0;
     for at in 1..row.len() {
         let binary = is_operator(&row[at]) && row.get(at + 1).is_none_or(|next| next.spaced);
-        if row[at].spaced && !binary && !is_operator(&row[at - 1]) {
+        // The argument of a command: `\dfrac {1}{2}`.
+        let argument = row[at].token == Token::Op('{')
+            && matches!(row[at - 1].token, Token::Construct(_) | Token::Op('}'));
+        if row[at].spaced && !binary && !argument && !is_operator(&row[at - 1]) {
             entries.push(&row[start..at]);
             start = at;
         }

@@ -63,6 +63,10 @@ impl Parser<'_, '_, '_> {
             return Ok(None);
         }
         let says_kind = match self.peek_at(1) {
+            Some(Token::Word("is")) => (2..5).any(|offset| match self.peek_at(offset) {
+                Some(Token::Text(words) | Token::Word(words)) => kind_of(words).is_some(),
+                _ => false,
+            }),
             Some(Token::Text(words) | Token::Word(words)) => kind_of(words).is_some(),
             Some(Token::Symbol("i")) => {
                 self.peek_at(2) == Some(Token::Symbol("s"))
@@ -142,18 +146,26 @@ impl Parser<'_, '_, '_> {
                 .any(|start| start.eq_ignore_ascii_case(first))
         });
         let mut depth = 0_usize;
-        let mut complete = false;
+        let (mut complete, mut relates) = (false, false);
         let mut offset = 0;
         while let Some(token) = self.peek_at(offset) {
             self.budget.spend(1)?;
             match token {
                 Token::Op(closer) if depth == 0 && closers.contains(&closer) => break,
                 Token::Construct("end") => break,
+                // "for some constants a, b"
+                Token::Op(',' | '∧')
+                    if depth == 0
+                        && !relates
+                        && offset > 0
+                        && self.lone_symbol(offset - 1, closers)
+                        && self.lone_symbol(offset + 1, closers) => {}
                 Token::Op(',' | ';' | '∧' | '∨') if depth == 0 && short && complete => break,
                 Token::Op('(' | '[' | '{' | '⦃') => depth += 1,
                 Token::Op(')' | ']' | '}' | '⦄') => depth = depth.saturating_sub(1),
                 Token::Op('∈' | '<' | '>' | '≤' | '≥' | '≠' | '=' | '≡') => {
                     complete = true;
+                    relates = true;
                 }
                 Token::Text(words) | Token::Word(words) => {
                     complete |= offset > 0 || words.contains(' ');
@@ -163,6 +175,16 @@ impl Parser<'_, '_, '_> {
             offset += 1;
         }
         Ok(self.at + offset)
+    }
+
+    /// Whether the token at `offset` is a symbol that no operator joins with what follows.
+    fn lone_symbol(&self, offset: usize, closers: &[char]) -> bool {
+        matches!(self.peek_at(offset), Some(Token::Symbol(_)))
+            && match self.peek_at(offset + 1) {
+                None | Some(Token::Op(',' | '∧')) => true,
+                Some(Token::Op(operator)) => closers.contains(&operator),
+                _ => false,
+            }
     }
 
     /// The condition in the tokens from `start` to `end`: relations, or words about symbols.
@@ -298,7 +320,11 @@ fn kind_of(words: &str) -> Option<&'static str> {
     if has("negative") && !nonnegative {
         return None;
     }
-    Some(if has("integer") || has("integers") || has("whole") {
+    Some(if has("even") {
+        "even"
+    } else if has("odd") {
+        "odd"
+    } else if has("integer") || has("integers") || has("whole") {
         match (
             has("positive"),
             nonnegative || has("whole") && !has("integer"),
@@ -324,6 +350,53 @@ fn kind_of(words: &str) -> Option<&'static str> {
     } else {
         return None;
     })
+}
+
+/// Replaces a list of whole numbers that goes on by what it says: `k = 0, 1, 2, \ldots` at the end
+/// is `k ≥ 0` and `k ∈ ℤ`, and `k = 0, \pm 1, \ldots` is `k ∈ ℤ`.
+pub(super) fn fold_range(items: &mut Vec<Expr>) {
+    let Some((Expr::Symbol(dots), before)) = items.split_last() else {
+        return;
+    };
+    let listed = |expr: &Expr| matches!(expr, Expr::Number { .. } | Expr::PlusMinus { .. });
+    let Some(at) = before.iter().rposition(|item| !listed(item)) else {
+        return;
+    };
+    let Expr::Relation(name, rest) = &before[at] else {
+        return;
+    };
+    let (Expr::Symbol(_), [('=', Expr::Number { value, .. })]) = (&**name, rest.as_slice()) else {
+        return;
+    };
+    let Some(first) = value
+        .as_i64()
+        .filter(|_| dots == "…" && at + 1 < before.len())
+    else {
+        return;
+    };
+    let mut following = before[at + 1..].iter().zip(1_i64..);
+    let whole = |expr: &Expr| match expr {
+        Expr::Number { value, .. } => value.as_i64(),
+        _ => None,
+    };
+    let counts_up = following
+        .clone()
+        .all(|(item, step)| whole(item) == first.checked_add(step));
+    let both_ways = first == 0
+        && following.all(|(item, step)| match item {
+            Expr::PlusMinus { term, .. } => whole(term) == Some(step),
+            _ => false,
+        });
+    if !counts_up && !both_ways {
+        return;
+    }
+    let relation = |sign, other| Expr::Relation(name.clone(), vec![(sign, other)]);
+    let mut range = vec![relation('∈', Expr::Symbol("mathbb Z".to_owned()))];
+    if counts_up {
+        range.push(relation('≥', Expr::integer(first)));
+    }
+    items.truncate(at);
+    items.append(&mut range);
 }
 
 /// Joins the conditions among the items of an answer with what they are about.
@@ -444,6 +517,9 @@ fn is_condition(joint: Joint, items: &[Expr], at: usize) -> bool {
 
 /// Whether a symbol names a set of numbers.
 pub(crate) fn is_number_set(name: &str) -> bool {
+    if matches!(name, "mathbb even" | "mathbb odd") {
+        return true;
+    }
     let name = name.strip_prefix("mathbb ").unwrap_or(name);
     name.starts_with(['N', 'Z', 'Q', 'R', 'C', 'ℕ', 'ℤ', 'ℚ', 'ℝ', 'ℂ'])
         && !name[1..].starts_with(|c: char| c.is_ascii_alphabetic())

@@ -16,6 +16,15 @@ impl Parser<'_, '_, '_> {
                 let (above, below) = (self.argument()?, self.argument()?);
                 Ok(derivative(&above, &below).unwrap_or_else(|| over(above, below)))
             }
+            "genfrac" => self.general_fraction(),
+            // The label below or above the brace says nothing.
+            "underbrace" | "overbrace" => {
+                let inner = self.operand()?;
+                if self.eat('_') || self.eat('^') {
+                    self.index()?;
+                }
+                Ok(inner)
+            }
             "binom" => {
                 let (of, chosen) = (self.argument()?, self.argument()?);
                 // `\binom{10}{3,7}` is a multinomial coefficient.
@@ -60,6 +69,10 @@ impl Parser<'_, '_, '_> {
             }
             "e" => Ok(Expr::E),
             "i" => Ok(Expr::I),
+            // A name: `\max = 7`.
+            name if vocabulary::function(name).is_some() && self.next_is('=') => {
+                Ok(Expr::Symbol(name.to_owned()))
+            }
             "min" | "max" | "gcd" | "lcm" => {
                 let Some(Token::Op(open @ ('(' | '[' | '{' | '⦃'))) = self.peek() else {
                     return Err(Reason::NotUnderstood);
@@ -90,6 +103,20 @@ impl Parser<'_, '_, '_> {
                 None => self.function(name),
             },
         }
+    }
+
+    /// `\genfrac` after its name: delimiters, the thickness of the line, the style, and two parts.
+    fn general_fraction(&mut self) -> Result<Expr, Reason> {
+        let open = self.index()?;
+        self.index()?;
+        let line = self.index()?;
+        self.index()?;
+        let (above, below) = (self.argument()?, self.argument()?);
+        Ok(match (open.as_str(), line.starts_with('0')) {
+            ("(", true) => Expr::Call("binom", vec![above, below]),
+            ("", false) => over(above, below),
+            _ => return Err(Reason::NotUnderstood),
+        })
     }
 
     /// The argument of a TeX command: a group or a single digit or token.

@@ -3,10 +3,10 @@
 use super::operand::spelling;
 use super::{Parser, condition, is_worded};
 use crate::Reason;
-use crate::expr::Expr;
+use crate::expr::{Expr, Joint};
 use crate::lex::Token;
 
-impl Parser<'_, '_, '_> {
+impl<'a> Parser<'_, 'a, '_> {
     pub(super) fn item(&mut self, closers: &[char]) -> Result<Expr, Reason> {
         // "= 5", "\implies x = 5"
         while let Some(Token::Op('=' | '≈' | '⇒' | '→')) = self.peek() {
@@ -40,7 +40,13 @@ impl Parser<'_, '_, '_> {
                 Some(Token::Op('∼')) => '≈',
                 Some(Token::Op(':')) if is_worded(&first) => '=',
                 Some(Token::Op('⇒' | '⇔')) => '⇒',
-                _ => break,
+                _ => match self.worded_relation() {
+                    Some(relation) => {
+                        self.at -= 1;
+                        relation
+                    }
+                    None => break,
+                },
             };
             self.at += 1;
             self.eat('='); // "=<", ":="
@@ -133,6 +139,11 @@ impl Parser<'_, '_, '_> {
 
     /// Skips words after an answer that do not change it: `x = 2 (double root)`.
     fn skip_remark(&mut self) {
+        // "no solution" is not "no".
+        let before = self.at.checked_sub(1).map(|at| self.tokens[at].token);
+        if matches!(before, Some(Token::Word(_) | Token::Text(_))) {
+            return;
+        }
         self.at += self.remark_length();
     }
 
@@ -226,14 +237,15 @@ impl Parser<'_, '_, '_> {
     /// `f(x)` as one side of an equation, with any letter: `T(10) = 2`, `x(t) = ...`,
     /// `1 = f(x)`.
     fn function_name(&mut self) -> Option<Expr> {
-        let Some(Token::Symbol(name)) = self.peek() else {
-            return None;
+        let (name, after) = self.letter_in_font()?;
+        let (marks, mut offset) = self.function_marks(after)?;
+        let close = match self.peek_at(offset) {
+            Some(Token::Op('(')) => Token::Op(')'),
+            Some(Token::Op('[')) => Token::Op(']'),
+            _ => return None,
         };
-        let (marks, mut offset) = self.function_marks(1)?;
-        if self.peek_at(offset) != Some(Token::Op('(')) {
-            return None;
-        }
-        if marks.is_empty()
+        if after == 1
+            && marks.is_empty()
             && let Some(name) = self.probability(name)
         {
             return Some(name);
@@ -248,7 +260,7 @@ impl Parser<'_, '_, '_> {
             });
             match self.peek_at(offset + 1)? {
                 Token::Op(',') => offset += 2,
-                Token::Op(')') => break,
+                token if token == close => break,
                 _ => return None,
             }
         }
@@ -260,6 +272,20 @@ impl Parser<'_, '_, '_> {
         }
         self.at += offset + 2;
         Some(Expr::Opaque(format!("{name}{marks}"), arguments))
+    }
+
+    /// A letter, which may be in another font, and where it ends: `\mathbb{E}`.
+    fn letter_in_font(&self) -> Option<(&'a str, usize)> {
+        let font = usize::from(matches!(
+            self.peek(),
+            Some(Token::Accent("mathbb" | "mathcal" | "mathscr" | "mathds"))
+        ));
+        let braced = usize::from(self.peek_at(font) == Some(Token::Op('{')));
+        let Some(Token::Symbol(name)) = self.peek_at(font + braced) else {
+            return None;
+        };
+        let closed = braced == 0 || self.peek_at(font + 2) == Some(Token::Op('}'));
+        closed.then_some((name, font + 2 * braced + 1))
     }
 
     /// The primes, the index and the sign of the inverse at `offset`, and where they end:
@@ -304,9 +330,28 @@ impl Parser<'_, '_, '_> {
     }
 }
 
-fn relation(first: Expr, rest: Vec<(char, Expr)>) -> Expr {
+fn relation(first: Expr, mut rest: Vec<(char, Expr)>) -> Expr {
+    // The conditions of a value hold for the relation: `x = {2k, k \in \mathbb{Z}}`.
+    if let Some((sign, Expr::Given(parts))) =
+        rest.pop_if(|(_, last)| matches!(last, Expr::Given(_)))
+    {
+        rest.push((sign, parts.0));
+        return condition::given(relation(first, rest), vec![parts.1]);
+    }
     if rest.is_empty() {
         first
+    } else if let [('≠', value)] = rest.as_slice()
+        && value.has_sign()
+    {
+        // `x \ne \pm 2` excludes both.
+        let unequal = |minus| {
+            let value = value.with_sign(minus);
+            Expr::Relation(Box::new(first.clone()), vec![('≠', value)])
+        };
+        Expr::List {
+            joint: Joint::And,
+            items: vec![unequal(false), unequal(true)],
+        }
     } else {
         Expr::Relation(Box::new(first), rest)
     }

@@ -47,12 +47,26 @@ impl<'a> Parser<'_, 'a, '_> {
                 };
                 with_unit(value, unit.to_owned())
             }
+            Some(Token::Symbol(letter)) if spaced && is_decimal(&value) => {
+                match self.lone_unit(letter) {
+                    Some(unit) => with_unit(value, unit),
+                    None => return Ok(Measured::Not(value)),
+                }
+            }
             Some(Token::Op('(') | Token::Construct("frac"))
                 if value.symbols().is_empty()
                     && !self.next_is_condition()
                     && let Some(unit) = self.grouped_unit() =>
             {
                 with_unit(value, unit)
+            }
+            // "2 and a half hours", "2 hours and a half"
+            Some(Token::Op('∧'))
+                if (is_number(&value) || matches!(value, Expr::Quantity(..)))
+                    && matches!(self.peek_at(1), Some(Token::Symbol("a") | Token::Word(_)))
+                    && let Some(part) = self.and_a_part() =>
+            {
+                with_part(value, part)?
             }
             Some(Token::Op('∧'))
                 if matches!(value, Expr::Quantity(..))
@@ -175,6 +189,30 @@ impl<'a> Parser<'_, 'a, '_> {
         unit
     }
 
+    /// The letters behind a blank that end an answer, as a unit: `5 m`, `9.8 m/s^2`.
+    ///
+    /// `5m` is a product, and so are `5 m + 2` and the right side of `y = 5 m`.
+    fn lone_unit(&mut self, letter: &str) -> Option<String> {
+        let start = self.at;
+        let is_unit = self.depth == 0
+            && matches!(
+                letter,
+                "m" | "g" | "s" | "h" | "l" | "L" | "N" | "J" | "W" | "V"
+            );
+        self.at += 1;
+        let unit = is_unit.then(|| self.unit(letter)).flatten();
+        let ends = matches!(self.peek(), None | Some(Token::Op(',' | ';' | '∧' | '∨')));
+        let is_named = self.at == start + 1
+            && self.tokens[..start]
+                .iter()
+                .any(|lexeme| lexeme.token == Token::Op('='));
+        if unit.is_none() || !ends || is_named {
+            self.at = start;
+            return None;
+        }
+        unit
+    }
+
     /// A unit in parentheses or as a fraction: `(square feet)`, `\frac{\text{km}}{\text{h}}`.
     pub(super) fn grouped_unit(&mut self) -> Option<String> {
         let start = self.at;
@@ -211,6 +249,28 @@ impl<'a> Parser<'_, 'a, '_> {
         };
         self.at += 1;
         Some(words)
+    }
+
+    /// `and a half` after a number, with or without a unit.
+    fn and_a_part(&mut self) -> Option<Expr> {
+        let start = self.at;
+        self.at += 1;
+        let part = self.number_in_words().and_then(|part| match self.peek() {
+            Some(Token::Text(words) | Token::Word(words)) => {
+                self.at += 1;
+                self.unit(words).map(|unit| with_unit(part, unit))
+            }
+            _ => Some(part),
+        });
+        let is_part = part.as_ref().is_some_and(|part| match part {
+            Expr::Quotient(_) => true,
+            Expr::Quantity(inner, _) => matches!(**inner, Expr::Quotient(_)),
+            _ => false,
+        });
+        if !is_part {
+            self.at = start;
+        }
+        part.filter(|_| is_part)
     }
 
     /// `and 27 minutes` after `1 hour`.
@@ -391,6 +451,17 @@ pub(super) fn with_unit(value: Expr, unit: String) -> Expr {
     }
 }
 
+/// A number and a part of one. One of them may have a unit, which both share.
+fn with_part(value: Expr, part: Expr) -> Result<Expr, Reason> {
+    let sum = |left: Expr, right: Expr| Box::new(Expr::Sum(vec![left, right]));
+    Ok(match (value, part) {
+        (Expr::Quantity(_, _), Expr::Quantity(_, _)) => return Err(Reason::NotUnderstood),
+        (Expr::Quantity(value, unit), part) => Expr::Quantity(sum(*value, part), unit),
+        (value, Expr::Quantity(part, unit)) => Expr::Quantity(sum(value, *part), unit),
+        (value, part) => *sum(value, part),
+    })
+}
+
 fn first_word(words: &str) -> &str {
     words
         .split(|c: char| !c.is_alphabetic())
@@ -404,6 +475,20 @@ fn is_number(value: &Expr) -> bool {
         Expr::Negative(inner) => is_number(inner),
         _ => false,
     }
+}
+
+/// Whether a value is written in digits only: `9.8`, `\frac{1}{2}`, `3 \cdot 10^8`.
+fn is_decimal(value: &Expr) -> bool {
+    !value.any(|part| {
+        !matches!(
+            part,
+            Expr::Number { .. }
+                | Expr::Negative(_)
+                | Expr::Product(_)
+                | Expr::Quotient(_)
+                | Expr::Power(_)
+        )
+    })
 }
 
 fn is_one(value: &Expr) -> bool {

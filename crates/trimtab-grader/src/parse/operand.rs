@@ -6,7 +6,7 @@ use super::product::over;
 use super::{Parser, negative, single};
 use crate::Reason;
 use crate::expr::{Expr, Joint};
-use crate::lex::Token;
+use crate::lex::{Lexeme, Token};
 use crate::number;
 use crate::vocabulary;
 
@@ -49,7 +49,9 @@ impl Parser<'_, '_, '_> {
                     };
                     factor = Expr::Call(name, vec![factor]);
                 }
-                Some(Token::Op('°')) => {
+                Some(Token::Op(sign @ ('°' | '∘')))
+                    if sign == '°' || self.ends_angle() && is_number(&factor) =>
+                {
                     self.chain()?;
                     self.at += 1;
                     factor = self.degrees(factor)?;
@@ -71,7 +73,12 @@ impl Parser<'_, '_, '_> {
         let braced = usize::from(self.next_is('{'));
         let closed = braced == 0 || self.peek_at(2) == Some(Token::Op('}'));
         match self.peek_at(braced) {
-            Some(Token::Op('∘' | '°')) if closed => {
+            Some(Token::Op('∘' | '°') | Token::Construct("deg")) if closed => {
+                self.at += 1 + 2 * braced;
+                return self.degrees(base);
+            }
+            // `90^{o}`
+            Some(Token::Symbol("o") | Token::Text("o" | "deg")) if closed && is_number(&base) => {
                 self.at += 1 + 2 * braced;
                 return self.degrees(base);
             }
@@ -118,6 +125,13 @@ impl Parser<'_, '_, '_> {
             return Ok(power(indexed(base, &index)?, exponent));
         }
         Ok(power(base, exponent))
+    }
+
+    /// Whether a ring ends the angle here, and does not compose functions.
+    fn ends_angle(&self) -> bool {
+        !self
+            .peek_at(1)
+            .is_some_and(|next| self.starts_operand(next))
     }
 
     /// Whether `{rd}` comes next.
@@ -212,6 +226,14 @@ impl Parser<'_, '_, '_> {
                     let number = self.operand()?;
                     return Ok(Expr::Call("conj", vec![number]));
                 }
+                // Marks that differ in width only.
+                let mark = match mark {
+                    "bar" | "widebar" => "overline",
+                    "widehat" => "hat",
+                    "widetilde" => "tilde",
+                    "overrightarrow" => "vec",
+                    mark => mark,
+                };
                 let mut name = format!("{mark} {}", self.index()?);
                 if matches!(mark, "overset" | "underset" | "stackrel") {
                     name.push_str(&self.index()?);
@@ -321,19 +343,28 @@ impl Parser<'_, '_, '_> {
             self.at += 1;
             return Ok(Some(self.index()?));
         }
-        let opened = usize::from(self.next_is('(') || self.peek() == Some(Token::Op('∈')));
-        if self.peek_at(opened) != Some(Token::Word("base")) {
+        let opens = |token| matches!(token, Some(Token::Op('{' | '(' | '∈')));
+        let opened = (0..2).take_while(|at| opens(self.peek_at(*at))).count();
+        let said = matches!(
+            self.peek_at(opened),
+            Some(Token::Word("base") | Token::Text("base"))
+        );
+        if !said {
             return Ok(None);
         }
-        let (Token::Number(base) | Token::Word(base)) =
+        let start = self.at;
+        let (Token::Number(base) | Token::Word(base) | Token::Text(base)) =
             self.peek_at(opened + 1).ok_or(Reason::NotUnderstood)?
         else {
             return Err(Reason::NotUnderstood);
         };
-        let opened = self.next_is('(');
-        self.at += if opened || self.next_is('∈') { 3 } else { 2 };
-        if opened {
-            self.expect(')')?;
+        self.at += opened + 2;
+        for at in (start..start + opened).rev() {
+            match self.tokens[at].token {
+                Token::Op('{') => self.expect('}')?,
+                Token::Op('(') => self.expect(')')?,
+                _ => {}
+            }
         }
         Ok(Some(base.to_owned()))
     }
@@ -346,12 +377,16 @@ impl Parser<'_, '_, '_> {
         if matches!(before, Some(Token::Op('^' | '_'))) {
             return Ok(None);
         }
-        let (Some(Token::Number(digits)), Some(Token::Op(closing)), Some(Token::Op('_'))) =
-            (self.peek(), self.peek_at(1), self.peek_at(2))
+        let (
+            Some(Token::Number(digits) | Token::Text(digits)),
+            Some(Token::Op(closing)),
+            Some(Token::Op('_')),
+        ) = (self.peek(), self.peek_at(1), self.peek_at(2))
         else {
             return Ok(None);
         };
-        if closing != close {
+        let has_digit = digits.bytes().any(|byte| byte.is_ascii_digit());
+        if closing != close || !has_digit {
             return Ok(None);
         }
         self.at += 3;
@@ -404,13 +439,23 @@ impl Parser<'_, '_, '_> {
                 }
             }
             '{' => {
+                let start = self.at;
                 let inner = self.nested(|parser| parser.list(&['}']))?;
+                let inside = &self.tokens[start..self.at];
                 self.expect('}')?;
+                let braced = |at: Option<&Lexeme>, brace| {
+                    at.is_some_and(|lexeme| lexeme.token == Token::Op(brace))
+                };
+                let of_sets = braced(inside.first(), '{') && braced(inside.last(), '}');
                 Ok(match inner {
                     Expr::List {
                         joint: Joint::Comma,
                         items,
-                    } => Expr::Set(items),
+                    } => Expr::Set(if of_sets {
+                        items.into_iter().map(in_braces).collect() // {{1}, {2, 3}}
+                    } else {
+                        items
+                    }),
                     inner => inner,
                 })
             }
@@ -454,25 +499,23 @@ impl Parser<'_, '_, '_> {
 
     /// The content of set braces: items, or a condition after a bar.
     fn set(&mut self) -> Result<Expr, Reason> {
-        let is_bar = |token| matches!(token, Some(Token::Op('|' | '∣' | ':')));
-        let mut bar = 1;
-        if self.peek_at(1) == Some(Token::Op('∈')) {
-            bar = if matches!(self.peek_at(2), Some(Token::Accent(_))) {
-                4
-            } else {
-                3
-            };
-            if self.peek_at(3) == Some(Token::Op('{')) {
-                bar = 6;
-            }
+        match self.set_builder()? {
+            Some(set) => Ok(set),
+            None => self.items(&['⦄']).map(Expr::Set),
         }
-        if matches!(self.peek(), Some(Token::Symbol(_))) && is_bar(self.peek_at(bar)) {
-            self.at += bar + 1;
-            let condition = self.list(&['⦄'])?;
-            return Ok(Expr::SetOf(Box::new(condition)));
-        }
-        self.items(&['⦄']).map(Expr::Set)
     }
+}
+
+fn in_braces(item: Expr) -> Expr {
+    match item {
+        Expr::Set(_) => item,
+        item => Expr::Set(vec![item]),
+    }
+}
+
+/// Whether an expression is a number without variables.
+fn is_number(expr: &Expr) -> bool {
+    expr.is_scalar() && expr.symbols().is_empty()
 }
 
 pub(super) fn power(base: Expr, exponent: Expr) -> Expr {
@@ -493,6 +536,8 @@ fn is_set(expr: &Expr) -> bool {
 fn indexed(base: Expr, index: &str) -> Result<Expr, Reason> {
     match base {
         Expr::Symbol(name) => Ok(Expr::Symbol(format!("{name}_{index}"))),
+        // The coefficient of Gauss.
+        Expr::Call("binom", arguments) => Ok(Expr::Opaque(format!("binom_{index}"), arguments)),
         _ => Err(Reason::NotUnderstood),
     }
 }

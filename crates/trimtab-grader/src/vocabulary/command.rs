@@ -23,16 +23,15 @@ fn dress(name: &str) -> Option<Meaning> {
         | "upshape" | "scshape" | "slshape" | "boldmath" | "unboldmath" | "selectfont"
         | "mathbf" | "boldsymbol" | "bm" | "mathit" | "mathnormal" | "bold" | "pmb"
         | "mathbfit" | "symbf" | "symbfit" | "symit" | "symup" | "boxed" | "fbox" | "framebox"
-        | "Aboxed" | "underline" | "uline" | "underbar" | "underbrace" | "overbrace" | "smash"
-        | "llap" | "rlap" | "mathllap" | "mathrlap" | "mathclap" | "clap" | "ensuremath"
-        | "num" | "hl" | "mathop" | "mathrel" | "mathbin" | "mathord" | "mathopen"
-        | "mathclose" | "mathpunct" | "mathinner" | "mathstrut" | "strut" | "centering"
-        | "noindent" | "protect" | "relax" | "null" | "quad" | "qquad" | "thinspace"
-        | "medspace" | "thickspace" | "negthinspace" | "negmedspace" | "negthickspace"
-        | "enspace" | "enskip" | "space" | "nobreakspace" | "hfill" | "vfill" | "hfil"
-        | "newline" | "linebreak" | "nolinebreak" | "break" | "nobreak" | "allowbreak" | "par"
-        | "smallskip" | "medskip" | "bigskip" | "nonumber" | "notag" | "hline" | "toprule"
-        | "midrule" | "bottomrule" | "therefore" => Nothing,
+        | "Aboxed" | "underline" | "uline" | "underbar" | "smash" | "llap" | "rlap"
+        | "mathllap" | "mathrlap" | "mathclap" | "clap" | "ensuremath" | "num" | "hl"
+        | "mathop" | "mathrel" | "mathbin" | "mathord" | "mathopen" | "mathclose" | "mathpunct"
+        | "mathinner" | "mathstrut" | "strut" | "centering" | "noindent" | "protect" | "relax"
+        | "null" | "quad" | "qquad" | "thinspace" | "medspace" | "thickspace" | "negthinspace"
+        | "negmedspace" | "negthickspace" | "enspace" | "enskip" | "space" | "nobreakspace"
+        | "hfill" | "vfill" | "hfil" | "newline" | "linebreak" | "nolinebreak" | "break"
+        | "nobreak" | "allowbreak" | "par" | "smallskip" | "medskip" | "bigskip" | "nonumber"
+        | "notag" | "hline" | "toprule" | "midrule" | "bottomrule" | "therefore" => Nothing,
         "hspace" | "vspace" | "color" | "textcolor" | "colorbox" | "mathcolor" | "label"
         | "tag" | "phantom" | "hphantom" | "vphantom" | "scalebox" | "raisebox" | "href"
         | "cline" | "cmidrule" | "footnote" | "bbox" => NothingWithGroups(1),
@@ -52,6 +51,7 @@ fn operator(name: &str) -> Option<char> {
     Some(match name {
         "times" | "cdot" | "ast" | "cdotp" | "bullet" => '*',
         "div" | "slash" => '/',
+        "cr" | "tabularnewline" => '⏎',
         "sp" => '^',
         "sb" => '_',
         "pm" => '±',
@@ -127,6 +127,9 @@ fn construct(name: &str) -> Option<Meaning> {
         }
         "sqrt" | "surd" => Construct("sqrt"),
         "binom" | "dbinom" | "tbinom" => Construct("binom"),
+        "genfrac" => Construct("genfrac"),
+        "underbrace" => Construct("underbrace"),
+        "overbrace" => Construct("overbrace"),
         "choose" => Construct("choose"),
         "over" => Construct("over"),
         "root" => Construct("root"),
@@ -158,7 +161,8 @@ fn construct(name: &str) -> Option<Meaning> {
 }
 
 /// Commands that stand for one thing.
-const SYMBOLS: [&str; 18] = [
+const SYMBOLS: [&str; 19] = [
+    "Pr",
     "hbar",
     "ell",
     "angle",

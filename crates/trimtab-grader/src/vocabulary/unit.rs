@@ -156,7 +156,7 @@ const SYMBOLS: [(&str, (&str, &str)); 53] = [
 ];
 
 /// Words in lower case and the singular, in alphabetical order.
-const NAMES: [(&str, &str); 122] = [
+const NAMES: [(&str, &str); 128] = [
     ("acre", "acre"),
     ("am", "am"),
     ("amp", "ampere"),
@@ -165,6 +165,7 @@ const NAMES: [(&str, &str); 122] = [
     ("atmosphere", "atmosphere"),
     ("bar", "bar"),
     ("bit", "bit"),
+    ("bpm", "bpm"),
     ("buck", "dollar"),
     ("byte", "byte"),
     ("cal", "calorie"),
@@ -189,6 +190,7 @@ const NAMES: [(&str, &str); 122] = [
     ("farad", "farad"),
     ("feet", "foot"),
     ("foot", "foot"),
+    ("fps", "fps"),
     ("ft", "foot"),
     ("gal", "gallon"),
     ("gallon", "gallon"),
@@ -223,12 +225,14 @@ const NAMES: [(&str, &str); 122] = [
     ("mol", "mole"),
     ("mole", "mole"),
     ("month", "month"),
+    ("mpg", "mile/gallon"),
     ("mph", "mile/hour"),
     ("newton", "newton"),
     ("ohm", "ohm"),
     ("ounce", "ounce"),
     ("oz", "ounce"),
     ("pascal", "pascal"),
+    ("pcs", "piece"),
     ("pence", "penny"),
     ("pennie", "penny"),
     ("penny", "penny"),
@@ -238,6 +242,8 @@ const NAMES: [(&str, &str); 122] = [
     ("pm", "pm"),
     ("point", "point"),
     ("pound", "pound"),
+    ("ppm", "ppm"),
+    ("psi", "psi"),
     ("pt", "pint"),
     ("qt", "quart"),
     ("quart", "quart"),

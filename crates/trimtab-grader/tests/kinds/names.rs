@@ -85,3 +85,26 @@ fn congruent_figures_have_an_order() {
         ),
     ]);
 }
+
+#[test]
+fn names_in_another_order_or_font() {
+    table(&[
+        ("(u,v)=(3,4)", "(v,u)=(4,3)", true),
+        ("(u,v)=(3,4)", "(v,u)=(3,4)", false),
+        ("t_1=5, t_2=-1", "t=-1, t=5", true),
+        ("t_1=5, t_2=-1", "t=-1, t=6", false),
+        ("PQ:QR=2:5", "QR:PQ=5:2", true),
+        ("PQ:QR=2:5", "QR:PQ=2:5", false),
+        ("E(Y)=2.5", r"\mathbb{E}[Y]=\frac52", true),
+        ("E(Y)=2.5", r"\mathbb{E}[Z]=\frac52", false),
+        ("O(n^2)", r"\mathcal{O}(n^2)", true),
+        ("O(n^2)", r"\mathcal{O}(n^3)", false),
+        (r"\max=9, \min=2", r"\min=2, \max=9", true),
+        (r"\max=9, \min=2", r"\min=9, \max=2", false),
+        (r"\overline{w}", r"\bar{w}", true),
+        ("t^2", "t^2 = t", false),
+        ("(-6,6)", "t=-6, t=6", false),
+        (r"\binom{m}{j}_q", r"{m \choose j}_q", true),
+        (r"\binom{m}{j}_q", r"\binom{m}{j}", false),
+    ]);
+}

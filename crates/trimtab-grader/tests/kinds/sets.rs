@@ -69,3 +69,145 @@ fn one_choice() {
         ("A", "A, C", false),
     ]);
 }
+
+#[test]
+fn builders_keep_their_domain() {
+    table(&[
+        (r"\{m \in \mathbb{Z} : 2 \le m \le 5\}", "[2,5]", false),
+        (
+            r"\{m \in \mathbb{Z} : 2 \le m \le 5\}",
+            r"\{2,3,4,5\}",
+            true,
+        ),
+        (r"\{m \in \mathbb{Z} : 2 < m \le 5\}", r"\{2,3,4,5\}", false),
+        (r"\{m\in\mathbb{Z}\mid m>7\}", r"(7,\infty)", false),
+        (
+            r"\{m\in\mathbb{Z}\mid m>7\}",
+            r"\{m\in\mathbb{Z}\mid m\ge8\}",
+            true,
+        ),
+        (r"\{m\in\mathbb{R}\mid m>7\}", r"(7,\infty)", true),
+        (r"\{m\in\mathbb{Q}\mid m>7\}", r"(7,\infty)", false),
+        (r"\{x\in\mathbb{Z} \mid x^2=9\}", r"\{-3,3\}", true),
+        (r"\{x\in\mathbb{Z} \mid x^2<6\}", r"\{-2,-1,0,1,2\}", true),
+        (r"\{x\in\mathbb{Z} \mid x^2<4\}", r"\{-2,-1,0,1,2\}", false),
+        (r"3 \le m \le 5, m \in \mathbb{Z}", r"\{3,4,5\}", true),
+        (r"3 \le m \le 5, m \in \mathbb{Z}", "[3,5]", false),
+        (
+            r"\mathbb{Z}\setminus\{1\}",
+            r"\{x \in \mathbb{Z} : x \ne 1\}",
+            true,
+        ),
+        (
+            r"\mathbb{Z}\setminus\{1\}",
+            r"\mathbb{R}\setminus\{1\}",
+            false,
+        ),
+        (r"\{\{2\},\{3\}\}", r"\{2,3\}", false),
+        (r"\{\{2\},\{3\}\}", "{{2},{3}}", true),
+    ]);
+}
+
+#[test]
+fn families() {
+    table(&[
+        (
+            r"\{4k : k \in \mathbb{Z}\}",
+            r"\{4m \mid m \in \mathbb{Z}\}",
+            true,
+        ),
+        (
+            r"\{4k : k \in \mathbb{Z}\}",
+            r"\{2m \mid m \in \mathbb{Z}\}",
+            false,
+        ),
+        (r"\{4k : k \in \mathbb{Z}\}", "multiples of 4", true),
+        (r"\{2k-1 \mid k\in\mathbb{Z}\}", "odd integers", true),
+        (
+            r"\{2k-1 \mid k\in\mathbb{Z}\}",
+            r"\{m : m \text{ is odd}\}",
+            true,
+        ),
+        (
+            r"\{2k-1 \mid k\in\mathbb{Z}\}",
+            r"\{m : m \text{ is even}\}",
+            false,
+        ),
+        (
+            r"\{x : x = 5k, k \in \mathbb{Z}\}",
+            r"5k, k \in \mathbb{Z}",
+            true,
+        ),
+        (
+            r"3^m, m \text{ odd}",
+            r"3^m \text{ where } m \text{ is odd}",
+            true,
+        ),
+        (
+            r"3^m, m \text{ odd}",
+            r"3^m \text{ where } m \text{ is even}",
+            false,
+        ),
+    ]);
+}
+
+#[test]
+fn sets_in_words() {
+    table(&[
+        (
+            r"\mathbb{R}\setminus\{4\}",
+            "all real numbers except 4",
+            true,
+        ),
+        (
+            r"\mathbb{R}\setminus\{4\}",
+            "all real numbers except 5",
+            false,
+        ),
+        (r"\mathbb{R}\setminus\{4\}", "all real numbers", false),
+        (
+            r"\text{all reals except } 3 \text{ and } -3",
+            r"\mathbb{R}\setminus\{-3,3\}",
+            true,
+        ),
+        (
+            r"(-\infty,2)\cup(2,\infty)",
+            "all real x except x = 2",
+            true,
+        ),
+        ("x > 0", "all positive real numbers", true),
+        (r"[0,\infty)", "nonnegative reals", true),
+        (r"(0,\infty)", r"\mathbb{R}^+", true),
+        (r"\mathbb{Z}", "all integers", true),
+        (r"\mathbb{Z}", "all positive integers", false),
+        (r"\mathbb{Z}^+", "the positive integers", true),
+    ]);
+}
+
+#[test]
+fn quadratic_inequalities() {
+    table(&[
+        ("x^2 < 16", "-4 < x < 4", true),
+        ("x^2 < 16", "x < 4", false),
+        (r"x^2 \ge 16", r"x \le -4 \text{ or } x \ge 4", true),
+        (r"x^2 - 7x + 10 \le 0", "[2,5]", true),
+        (r"x^2 - 7x + 10 \le 0", "(2,5)", false),
+    ]);
+}
+
+#[test]
+fn inequations() {
+    table(&[
+        (r"x \ne \pm 4", r"x \ne 4 \text{ and } x \ne -4", true),
+        (r"x \ne \pm 4", r"x \ne 4", false),
+        (r"x \ne 4, -4", r"x \ne \pm 4", true),
+        (r"(b,\infty)", "x > b", true),
+        (r"(b,\infty)", "x < b", false),
+        (r"(b,\infty)", "x > c", false),
+        (r"(-\infty,2)\cup(5,\infty)", "x<2, x>5", true),
+        (r"p \to q", r"q \to p", false),
+        ("p < q < r", r"\emptyset", false),
+        ("(4,7]", "u=4, v=7", false),
+        ("(4,7)", "u=4, v=7", true),
+    ]);
+}

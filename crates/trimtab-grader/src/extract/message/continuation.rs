@@ -6,11 +6,14 @@
 /// problem.
 pub(super) fn without(text: &str) -> &str {
     let mut seen = Seen::default();
+    let mut read = 0;
     let mut at = 0;
     for line in text.split_inclusive('\n') {
         match start(line) {
             Some(Start::Turn) if !text[..at].trim().is_empty() => return &text[..at],
             Some(Start::Problem { name, numbered }) => {
+                seen.add(&text[read..at]);
+                read = at;
                 let answered = seen.announcement || seen.value && seen.blank_line;
                 if answered && !(numbered && seen.problems & 1 << name != 0) {
                     return &text[..at];
@@ -19,7 +22,6 @@ pub(super) fn without(text: &str) -> &str {
             }
             _ => {}
         }
-        seen.add(line);
         at += line.len();
     }
     text
@@ -37,14 +39,17 @@ struct Seen {
 }
 
 impl Seen {
-    fn add(&mut self, line: &str) {
-        self.blank_line = line.trim().is_empty();
-        self.value |= line
+    fn add(&mut self, lines: &str) {
+        let Some(last) = lines.lines().next_back() else {
+            return;
+        };
+        self.blank_line = last.trim().is_empty();
+        self.value |= lines
             .bytes()
             .any(|byte| byte.is_ascii_digit() || byte == b'$');
         self.announcement |= ["nswer", "NSWER", "boxed", "####", "答"]
             .iter()
-            .any(|word| line.contains(word));
+            .any(|word| lines.contains(word));
     }
 }
 

@@ -14,6 +14,8 @@ pub(super) struct Language {
     pub(super) but: &'static [&'static str],
     /// The answer may follow the noun directly, because the verb comes last.
     pub(super) verb_last: bool,
+    /// Whether numbers have a decimal point rather than a comma.
+    pub(super) decimal_point: bool,
 }
 
 const fn language(
@@ -30,6 +32,7 @@ const fn language(
         not,
         but,
         verb_last: false,
+        decimal_point: false,
     }
 }
 
@@ -40,9 +43,16 @@ const fn verb_last(language: Language) -> Language {
     }
 }
 
+const fn decimal_point(language: Language) -> Language {
+    Language {
+        decimal_point: true,
+        ..language
+    }
+}
+
 /// English first, then the others.
 pub(super) const LANGUAGES: &[Language] = &[
-    language(
+    decimal_point(language(
         &["answer", "ans"],
         &["result", "solution"],
         &[
@@ -67,6 +77,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             "becomes",
             "simplifies to",
             "is equal to",
+            "be",
             "isn't",
             "can't be",
             "cannot be",
@@ -95,6 +106,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             "should not be",
             "shouldn't be",
             "never",
+            "no longer",
             "neither",
             "nor",
             "rather than",
@@ -114,7 +126,7 @@ pub(super) const LANGUAGES: &[Language] = &[
             "rather",
             "instead",
         ],
-    ),
+    )),
     language(
         &["réponse", "reponse"],
         &["résultat", "solution"],
@@ -262,28 +274,28 @@ pub(super) const LANGUAGES: &[Language] = &[
         &["δεν είναι", "όχι"],
         &["αλλά"],
     ),
-    language(
+    decimal_point(language(
         &["الإجابة", "الاجابة", "إجابة", "الجواب", "جواب"],
         &["النتيجة", "الناتج", "الحل"],
         &["ليست", "ليس", "هي", "هو", "تساوي", "يساوي"],
         &["ليست", "ليس", "وليس", "وليست", "لا"],
         &["بل", "ولكن", "لكن"],
-    ),
-    language(
+    )),
+    decimal_point(language(
         &["התשובה", "תשובה"],
         &["התוצאה"],
         &["אינה", "היא", "הוא", "שווה"],
         &["אינה", "לא", "ולא"],
         &["אלא"],
-    ),
-    language(
+    )),
+    decimal_point(language(
         &["คำตอบ"],
         &["ผลลัพธ์"],
         &["ไม่ใช่", "คือ", "เท่ากับ", "เป็น"],
         &["ไม่ใช่"],
         &["แต่"],
-    ),
-    language(
+    )),
+    decimal_point(language(
         &["答案"],
         &["结果", "結果"],
         &[
@@ -303,23 +315,35 @@ pub(super) const LANGUAGES: &[Language] = &[
         ],
         &["不是", "而不是", "而非", "不等于", "并非"],
         &["而是", "应该是", "應該是"],
-    ),
-    verb_last(language(
+    )),
+    decimal_point(verb_last(language(
         &["答え", "解答", "正解", "こたえ"],
         &["結果"],
         &["は", "が"],
         &["ではなく", "じゃなく", "ではありません", "ではない"],
         &[],
-    )),
-    verb_last(language(
+    ))),
+    decimal_point(verb_last(language(
         &["정답", "답"],
         &["결과"],
         &["은", "는", "이", "가"],
         &["이 아니라", "가 아니라", "아니라", "아닙니다", "아니다"],
         &[],
-    )),
-    verb_last(language(&["उत्तर", "जवाब"], &["परिणाम"], &[], &["नहीं"], &[])),
-    verb_last(language(&["উত্তর"], &["ফলাফল"], &["হল", "হলো"], &["নয়"], &[])),
+    ))),
+    decimal_point(verb_last(language(
+        &["उत्तर", "जवाब"],
+        &["परिणाम"],
+        &[],
+        &["नहीं"],
+        &[],
+    ))),
+    decimal_point(verb_last(language(
+        &["উত্তর"],
+        &["ফলাফল"],
+        &["হল", "হলো"],
+        &["নয়"],
+        &[],
+    ))),
     verb_last(language(
         &["cevap", "cevab", "yanıt"],
         &["sonuç", "sonuc"],
@@ -327,13 +351,13 @@ pub(super) const LANGUAGES: &[Language] = &[
         &["değil"],
         &[],
     )),
-    verb_last(language(
+    decimal_point(verb_last(language(
         &["پاسخ"],
         &["نتیجه"],
         &["برابر است با"],
         &["نیست"],
         &[],
-    )),
+    ))),
     verb_last(language(
         &["válasz"],
         &["eredmény", "megoldás"],

@@ -1,5 +1,7 @@
 //! From a noun that announces an answer to the words that give it.
 
+use std::ops::Range;
+
 use super::noun::{Kind, Noun, word};
 use crate::extract::piece::is_unspaced;
 
@@ -12,6 +14,8 @@ pub(super) enum Link {
     },
     /// Before this position: "7 is the answer".
     Before(usize),
+    /// Between the noun and its verb: "The answer, 7, is prime".
+    Beside(Range<usize>),
     /// Nowhere: "Is the answer 7?" The sentence ends here.
     Question(usize),
     /// Nowhere: "7 is not the answer". The sentence ends here.
@@ -78,7 +82,7 @@ fn separator(rest: &str) -> Option<usize> {
     }
     // A dash, not a minus sign or a hyphen.
     let after_dash = after_markup.strip_prefix(['-', '–', '—'])?;
-    let spaced = after_markup.len() < rest.len() && after_dash.starts_with(' ');
+    let spaced = after_markup.len() < rest.len() && after_dash.starts_with([' ', '\u{a0}']);
     spaced.then_some(rest.len() - after_dash.len())
 }
 
@@ -125,6 +129,18 @@ fn verb(noun: &Noun, rest: &str) -> Link {
         let after_digit = before.is_ascii_digit();
         before = character;
         if starts_word && let Some(length) = word(&rest[at..], language.is) {
+            if noun.kind == Kind::Answer
+                && let Some(value) = beside(&rest[..at])
+            {
+                let said = rest[at + length..].trim_start();
+                if word(said, &["wrong", "incorrect", "not", "false"]).is_some() {
+                    return Link::Question(noun.end + at + length);
+                }
+                return Link::Beside(noun.end + value.start..noun.end + value.end);
+            }
+            if leaves_open(&rest[..at]) && rest[at..].starts_with("be ") {
+                return Link::None;
+            }
             let denies = word(&rest[at..], language.not).is_some();
             if noun.kind == Kind::Result && at > MAX_RESULT_DISTANCE {
                 return Link::None;
@@ -152,6 +168,39 @@ fn verb(noun: &Noun, rest: &str) -> Link {
     Link::None
 }
 
+/// The value that words between a noun and its verb hold: ", namely 7,", "of 7".
+fn beside(between: &str) -> Option<Range<usize>> {
+    const LEADS: [&str; 4] = ["of ", "namely ", "i.e. ", "x = "];
+    if !between.contains(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    let inner = between.trim_start_matches([' ', ',', '(', '*']);
+    let inner = LEADS
+        .iter()
+        .find_map(|lead| inner.strip_prefix(lead))
+        .unwrap_or(inner);
+    let start = between.len() - inner.len();
+    let value = inner.trim_end_matches([' ', ',', '*']);
+    let value = if value.contains('(') {
+        value
+    } else {
+        value.trim_end_matches(')')
+    };
+    let plain = value
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || b".,/-%$".contains(&byte));
+    plain.then_some(start..start + value.len())
+}
+
+/// Whether words before "be" leave open whether what follows holds: "can't possibly", "may".
+fn leaves_open(between: &str) -> bool {
+    [
+        "not", "n't", "n’t", "never", "may", "might", "could", "can ",
+    ]
+    .iter()
+    .any(|word| between.contains(word))
+}
+
 /// The answer before the noun: "7 is the correct answer".
 fn inverted(text: &str, noun: &Noun) -> Option<Link> {
     const ADJECTIVES: &[&str] = &[
@@ -171,6 +220,11 @@ fn inverted(text: &str, noun: &Noun) -> Option<Link> {
         "valid",
         "true",
         "exact",
+        "therefore",
+        "thus",
+        "hence",
+        "then",
+        "clearly",
         "la",
         "die",
         "respuesta",
@@ -237,7 +291,8 @@ fn is_conditional(text: &str, start: usize) -> bool {
     last_word(
         left,
         &[
-            "if", "whether", "unless", "suppose", "assuming", "wenn", "si",
+            "if", "whether", "unless", "suppose", "assuming", "assume", "imagine", "maybe",
+            "perhaps", "possibly", "wenn", "si",
         ],
     )
     .is_some()

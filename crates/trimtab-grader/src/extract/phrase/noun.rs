@@ -37,15 +37,31 @@ const MARKS: [&str; 6] = [
 ];
 const LABELS: [&str; 6] = ["a", "答", "ตอบ", "trả lời", "resp", "rep"];
 
-/// The nouns of a text, from its end to its start.
-pub(super) fn nouns(text: &str) -> impl Iterator<Item = Noun> {
+/// Nouns that announce the letter of a choice.
+const CHOICES: [&str; 9] = [
+    "correct choice",
+    "correct option",
+    "right choice",
+    "right option",
+    "best choice",
+    "best option",
+    "correct alternative",
+    "\"choice\"",
+    "\"option\"",
+];
+
+/// The nouns of a text, from its end to its start. `choice` says that the answer is the letter of a
+/// choice.
+pub(super) fn nouns(text: &str, choice: bool) -> impl Iterator<Item = Noun> {
     const MAX_BYTES: usize = 1 << 16; // bounds the time
     let bytes = text.as_bytes();
-    let known = &*KNOWN;
+    let known = if choice { &*KNOWN_OF_CHOICES } else { &*KNOWN };
     let start = bytes.len().saturating_sub(MAX_BYTES);
     (start..bytes.len()).rev().filter_map(move |at| {
         let candidates = &known[usize::from(bytes[at])];
-        if candidates.is_empty() || !text.is_char_boundary(at) {
+        let within_word =
+            at > 0 && bytes[at].is_ascii_alphabetic() && bytes[at - 1].is_ascii_alphanumeric();
+        if candidates.is_empty() || within_word || !text.is_char_boundary(at) {
             return None;
         }
         candidates
@@ -62,7 +78,10 @@ struct Known {
 }
 
 /// The known nouns by the first bytes with which they may be written, the longest first.
-static KNOWN: LazyLock<Vec<Vec<Known>>> = LazyLock::new(|| {
+static KNOWN: LazyLock<Vec<Vec<Known>>> = LazyLock::new(|| known(&[]));
+static KNOWN_OF_CHOICES: LazyLock<Vec<Vec<Known>>> = LazyLock::new(|| known(&CHOICES));
+
+fn known(choices: &[&'static str]) -> Vec<Vec<Known>> {
     let mut known: Vec<Vec<Known>> = (0..256).map(|_| Vec::new()).collect();
     let mut add = |noun: &'static str, kind, language| {
         let first = noun.chars().next().map_or(' ', |first| first);
@@ -90,6 +109,9 @@ static KNOWN: LazyLock<Vec<Vec<Known>>> = LazyLock::new(|| {
             add(noun, Kind::Result, language);
         }
     }
+    for noun in choices {
+        add(noun, Kind::Answer, &LANGUAGES[0]);
+    }
     for mark in MARKS {
         add(mark, Kind::Mark, &LANGUAGES[0]);
     }
@@ -100,11 +122,15 @@ static KNOWN: LazyLock<Vec<Vec<Known>>> = LazyLock::new(|| {
         nouns.sort_by_key(|known| std::cmp::Reverse(known.noun.len()));
     }
     known
-});
+}
 
 impl Known {
     /// The noun at a position of a text, if it is there.
     fn at(&self, text: &str, at: usize) -> Option<Noun> {
+        let second = text.as_bytes().get(at + 1).map(u8::to_ascii_lowercase);
+        if self.noun.is_ascii() && self.noun.len() > 1 && second != Some(self.noun.as_bytes()[1]) {
+            return None;
+        }
         let length = prefix(&text[at..], self.noun)?;
         let end = at + length;
         let noun = |end| Noun {
@@ -164,7 +190,12 @@ pub(super) fn prefix(text: &str, word: &str) -> Option<usize> {
 
 /// The length of the first of `words` that starts `text` and ends there.
 pub(super) fn word(text: &str, words: &[&str]) -> Option<usize> {
+    let first = text.as_bytes().first()?.to_ascii_lowercase();
     words.iter().find_map(|word| {
+        // Most words start with another letter.
+        if word.as_bytes()[0] != first && first.is_ascii() {
+            return None;
+        }
         let length = prefix(text, word)?;
         let goes_on = text[length..]
             .chars()
