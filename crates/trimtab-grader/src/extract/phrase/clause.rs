@@ -147,6 +147,11 @@ pub(super) fn before(text: &str, choice: bool) -> Option<Value<'_>> {
         at + text[at..].chars().next().map_or(0, char::len_utf8)
     });
     let start = text[start..].rfind(". ").map_or(start, |at| start + at + 2);
+    // An environment has lines of its own.
+    let start = match text[start..].trim_start().starts_with("\\end{") {
+        true => text[..start].rfind("\\begin{").unwrap_or(start),
+        false => start,
+    };
     let said = without_fillers(trimmed(&text[start..]));
     let said = said.strip_suffix(", which").unwrap_or(said);
     if choice {
