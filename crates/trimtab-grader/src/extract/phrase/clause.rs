@@ -148,10 +148,9 @@ pub(super) fn before(text: &str, choice: bool) -> Option<Value<'_>> {
     });
     let start = text[start..].rfind(". ").map_or(start, |at| start + at + 2);
     // An environment has lines of its own.
-    let start = match text[start..].trim_start().starts_with("\\end{") {
-        true => text[..start].rfind("\\begin{").unwrap_or(start),
-        false => start,
-    };
+    let ends_environment = text[start..].trim_start().starts_with("\\end{");
+    let begin = ends_environment.then(|| text[..start].rfind("\\begin{"));
+    let start = begin.flatten().unwrap_or(start);
     let said = without_fillers(trimmed(&text[start..]));
     let said = said.strip_suffix(", which").unwrap_or(said);
     if choice {
