@@ -384,6 +384,7 @@ fn a_sentence_may_say_an_answer_in_words() {
         ("odd", "The number is not odd.", Verdict::Wrong),
         ("odd", "The number is odd or even.", Verdict::Wrong),
         ("True", "The statement is not true.", Verdict::Wrong),
+        ("Yes", "The answer is not\n$$\nYes\n$$\n.", Verdict::Wrong),
     ] {
         let found = grade(gold, text).verdict;
         assert_eq!(

@@ -334,6 +334,11 @@ fn calculations_behind_a_colon() {
             &["40"],
         ),
         (
+            "So \\begin{equation*}\n7\n\\end{equation*} is the answer.",
+            &["7"],
+            &["8"],
+        ),
+        (
             "First, we assume that the speed is:\n\nv = 60",
             &[],
             &["61"],

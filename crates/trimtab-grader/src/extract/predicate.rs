@@ -21,6 +21,15 @@ pub(super) fn last(message: &str) -> Option<&str> {
     if sentence.trim_end().ends_with('?') {
         return None;
     }
+    // The denied word may be displayed on a line of its own.
+    let before = trimmed(&message[..message.len() - sentence.len()]);
+    if before
+        .rsplit(|c: char| !c.is_alphabetic())
+        .next()
+        .is_some_and(|word| word.eq_ignore_ascii_case("not"))
+    {
+        return None;
+    }
     let sentence = trimmed(sentence);
     if is_short(sentence) {
         return Some(core(sentence));

@@ -147,6 +147,10 @@ pub(super) fn before(text: &str, choice: bool) -> Option<Value<'_>> {
         at + text[at..].chars().next().map_or(0, char::len_utf8)
     });
     let start = text[start..].rfind(". ").map_or(start, |at| start + at + 2);
+    // An environment has lines of its own.
+    let ends_environment = text[start..].trim_start().starts_with("\\end{");
+    let begin = ends_environment.then(|| text[..start].rfind("\\begin{"));
+    let start = begin.flatten().unwrap_or(start);
     let said = without_fillers(trimmed(&text[start..]));
     let said = said.strip_suffix(", which").unwrap_or(said);
     if choice {
