@@ -149,7 +149,7 @@ pub(crate) fn said(content: &str) -> Option<String> {
     if !plain.split_whitespace().any(is_word) {
         return None; // `4 !` is a factorial
     }
-    if doubt::of_clause(&plain) || plain.contains(" or ") {
+    if doubt::of_clause(&plain) || plain.contains(" or ") || purpose::instructs(&plain) {
         return None;
     }
     let value = phrase::tagged(&plain, false).filter(|value| value.certain)?;

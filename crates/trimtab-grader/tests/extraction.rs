@@ -263,6 +263,14 @@ fn a_factorial_in_a_box_is_no_exclamation() {
 }
 
 #[test]
+fn the_problem_in_a_box_is_no_answer() {
+    let found = grade("x = 2", r"\boxed{\text{Solve } 3x = 6 \text{ for } x.}");
+    assert!(!found.verdict.is_correct(), "{found:?}");
+    let found = grade("x = -1", r"\boxed{Solve -8x - 9 = -1 for x.}");
+    assert!(!found.verdict.is_correct(), "{found:?}");
+}
+
+#[test]
 fn labelled_boxes_answer_the_parts_in_their_order() {
     for (gold, text, expected) in [
         ("1, 2", r"(a) \boxed{1} (b) \boxed{2}", Verdict::Correct),

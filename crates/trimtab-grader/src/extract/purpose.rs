@@ -87,6 +87,39 @@ fn says_result(sentence: Sentence) -> bool {
     })
 }
 
+/// Verbs that tell what to do at the start of a sentence.
+const INSTRUCTIONS: [&str; 17] = [
+    "add",
+    "subtract",
+    "multiply",
+    "divide",
+    "find",
+    "compute",
+    "calculate",
+    "determine",
+    "solve",
+    "substitute",
+    "simplify",
+    "convert",
+    "count",
+    "apply",
+    "take",
+    "move",
+    "try",
+];
+
+/// Whether a text tells what to do: `Solve 2x = 6 for x.`
+pub(super) fn instructs(text: &str) -> bool {
+    let first = text
+        .split(|c: char| !c.is_alphabetic())
+        .find(|word| !word.is_empty());
+    first.is_some_and(|first| {
+        INSTRUCTIONS
+            .iter()
+            .any(|verb| first.eq_ignore_ascii_case(verb))
+    })
+}
+
 /// Words that take something back.
 const DOUBTS: [&str; 6] = [
     "wrong",
@@ -184,27 +217,8 @@ impl<'t> Opening<'t> {
             "should",
             "first",
         ];
-        let verbs = [
-            "add",
-            "subtract",
-            "multiply",
-            "divide",
-            "find",
-            "compute",
-            "calculate",
-            "determine",
-            "solve",
-            "substitute",
-            "simplify",
-            "convert",
-            "count",
-            "apply",
-            "take",
-            "move",
-            "try",
-        ];
         let first = self.words.iter().find(|word| !is_one(word, &skipped));
-        self.starts && first.is_some_and(|word| is_one(word, &verbs))
+        self.starts && first.is_some_and(|word| is_one(word, &INSTRUCTIONS))
     }
 
     /// Whether the sentence talks to the reader. `asks` says that it is a question.

@@ -232,8 +232,8 @@ impl<'t> Reader<'t, '_> {
         Step::Found(value)
     }
 
-    /// Whether the sentence says something about the answer, and not which one it is: "The answer has
-    /// 6 digits."
+    /// Whether the sentence says something about the answer, and not which one it is: "The answer
+    /// has 6 digits."
     fn describes_answer(&self) -> bool {
         const PRONOUNS: [&str; 6] = ["we", "I", "i", "you", "that", "he"];
         let sentence = self.sentence;

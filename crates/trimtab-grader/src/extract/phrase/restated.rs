@@ -63,7 +63,10 @@ pub(super) fn restated<'a>(answer: &'a str, language: &Language) -> Option<Value
     if !has_value && !in_words {
         return None;
     }
-    let is_value = |text| matches!(number_reading(text, 0, language), Clause::Value { ref value, .. } if value.certain);
+    let is_value = |text| {
+        matches!(number_reading(text, 0, language),
+            Clause::Value { ref value, .. } if value.certain)
+    };
     let read = |text: &'a str| match number_reading(text, 0, language) {
         Clause::Value { value, .. } => Some(value),
         _ => None,
