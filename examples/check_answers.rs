@@ -20,7 +20,7 @@ use clap::Parser;
 use rayon::prelude::*;
 use trimtab::grader::{Grade, explain};
 use trimtab::tasks::answer_cases::{AnswerCase, CaseSummary};
-use trimtab_examples::{RulesArgs, exit_code, parse_flags};
+use trimtab_examples::{RulesArgs, exit_code, keep_inputs, parse_flags};
 
 /// Grades answers and prints one JSON object a line, or with --explain how each came about.
 #[derive(Parser)]
@@ -48,6 +48,9 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<()> {
+    if let Some(out) = &args.out {
+        keep_inputs(out, [("--cases", args.cases.clone())])?;
+    }
     let rules = args.rules.rules();
     let cases = AnswerCase::read_jsonl(&args.cases)?;
     let grades: Vec<Grade> = cases.par_iter().map(|case| case.grade(&rules)).collect();
@@ -85,5 +88,29 @@ fn unless_closed(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         result => result,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn args(flags: &[&str]) -> Args {
+        Args::parse_from([&["check_answers"], flags].concat())
+    }
+
+    #[test]
+    fn the_cases_are_not_overwritten() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let cases = folder.path().join("a.jsonl");
+        let text = r#"{"id": 1, "gold": "4", "prediction": "4"}"#;
+        fs::write(&cases, text).expect("a writable folder");
+        let cases = cases.to_str().expect("a name in UTF-8");
+        let error = run(&args(&["--cases", cases, "--out", cases])).expect_err("the input");
+        let error = error.to_string();
+        assert!(error.contains("give another file with --out"), "{error}");
+        assert_eq!(fs::read_to_string(cases).expect("still there"), text);
     }
 }

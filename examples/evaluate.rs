@@ -24,9 +24,12 @@ use trimtab::model::file::write_atomically;
 use trimtab::rl::evaluation::EvaluationPlan;
 use trimtab::steer::steered_model::AppliedSource;
 use trimtab::tasks::EvaluationRun;
-use trimtab::tasks::evaluation::{Arm, ArmVectors, Protocol, Report, compare_evaluations};
+use trimtab::tasks::evaluation::{
+    Arm, ArmVectors, Protocol, Report, compare_evaluations, samples_path,
+};
 use trimtab_examples::{
-    EvaluationArgs, ModelArgs, Stop, VectorsArgs, exit_code, note, parse_flags, progress, say,
+    EvaluationArgs, ModelArgs, Stop, VectorsArgs, exit_code, keep_inputs, note, parse_flags,
+    progress, say,
 };
 
 /// Measures a model on a task, or compares two results.
@@ -60,6 +63,11 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<()> {
     if let Some([before, after]) = args.compare.as_deref() {
+        if let Some(out) = &args.out {
+            let inputs = [before, after].into_iter();
+            let inputs = inputs.flat_map(|path| [path.clone(), samples_path(path)]);
+            keep_inputs(out, inputs.map(|path| ("--compare", path)))?;
+        }
         let comparison = compare_evaluations(before, after)?;
         if let Some(path) = &args.out {
             let text = serde_json::to_string_pretty(&comparison)? + "\n";

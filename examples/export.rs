@@ -18,7 +18,7 @@ use trimtab::Precision;
 use trimtab::steer::export::{
     ExportError, ExportTarget, SlidingWindowPolicy, Verification, export,
 };
-use trimtab_examples::{ModelArgs, VectorsArgs, exit_code, parse_flags, say, spinner};
+use trimtab_examples::{ModelArgs, VectorsArgs, exit_code, keep_inputs, parse_flags, say, spinner};
 
 /// Writes steering vectors for another runtime.
 #[derive(Parser)]
@@ -76,6 +76,7 @@ fn run(args: &mut Args) -> Result<()> {
             source.path.display()
         );
     }
+    keep_inputs(&args.out, args.model.inputs(&args.vectors))?;
     let base = args.model.load()?;
     let mut file = args.vectors.sum(&base)?;
     if args.drop_layer_0 {

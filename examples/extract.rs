@@ -18,7 +18,9 @@ use serde_json::json;
 use trimtab::SteeringFile;
 use trimtab::steer::algebra;
 use trimtab::steer::extraction::{ContrastivePrompts, Method, Pooling, extract};
-use trimtab_examples::{ModelArgs, StrengthArgs, exit_code, parse_flags, progress, say};
+use trimtab_examples::{
+    ModelArgs, StrengthArgs, exit_code, keep_inputs, parse_flags, progress, say,
+};
 
 /// Makes steering vectors from prompts of two kinds.
 #[derive(Parser)]
@@ -58,6 +60,17 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<()> {
+    let inputs = [
+        ("--model", args.model.model.as_ref().map(PathBuf::from)),
+        ("--pairs", Some(args.pairs.clone())),
+        ("--norms-of", args.norms_of.clone()),
+        ("--neutral", args.strength.neutral.clone()),
+    ];
+    let inputs = inputs.into_iter();
+    keep_inputs(
+        &args.out,
+        inputs.filter_map(|(flag, path)| Some((flag, path?))),
+    )?;
     let base = args.model.load()?;
     let prompts = ContrastivePrompts::read_jsonl(&args.pairs, &base)?;
     let counts = [prompts.positive.len(), prompts.negative.len()];

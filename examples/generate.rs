@@ -20,7 +20,8 @@ use trimtab::model::generation::{Generation, stop_on_text};
 use trimtab::model::tokenizer::TextStream;
 use trimtab::model::{ChatMessage, GenerateOptions, Pretrained};
 use trimtab_examples::{
-    ModelArgs, SamplingArgs, Stop, VectorsArgs, exit_code, note, parse_flags, prompt_text, say,
+    ModelArgs, SamplingArgs, Stop, VectorsArgs, exit_code, keep_inputs, note, parse_flags,
+    prompt_text, say,
 };
 
 /// Completes a prompt.
@@ -60,6 +61,9 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<()> {
     if let Some(folder) = args.out.as_ref().filter(|path| path.is_dir()) {
         bail!("{} is a folder; name a file with --out", folder.display());
+    }
+    if let Some(out) = &args.out {
+        keep_inputs(out, args.model.inputs(&args.vectors))?;
     }
     let stop = Stop::on_ctrl_c()?;
     let steered = args.model.load_steered(&args.vectors)?;

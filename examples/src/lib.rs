@@ -1,6 +1,7 @@
 //! Flags that several programs share, and what all programs share.
 
 mod evaluation_args;
+mod inputs;
 mod model_args;
 mod prompt_text;
 mod rules_args;
@@ -9,6 +10,7 @@ mod strength_args;
 mod vectors_args;
 
 pub use evaluation_args::EvaluationArgs;
+pub use inputs::keep_inputs;
 pub use model_args::ModelArgs;
 pub use prompt_text::prompt_text;
 pub use rules_args::RulesArgs;

@@ -46,6 +46,17 @@ impl ModelArgs {
         Ok(base)
     }
 
+    /// The files and folders that the model and `vectors` are read from, each with its flag.
+    pub fn inputs<'a>(
+        &self,
+        vectors: &'a VectorsArgs,
+    ) -> impl Iterator<Item = (&'static str, PathBuf)> + use<'a> {
+        let model = self.model.as_ref().map(PathBuf::from);
+        let vectors = vectors.vectors.iter().map(|source| source.path.clone());
+        let model = model.into_iter().map(|path| ("--model", path));
+        model.chain(vectors.map(|path| ("--vectors", path)))
+    }
+
     /// The folder or file of the checkpoint, which comes from the hub if nothing of that name
     /// exists here.
     fn path(&self) -> Result<PathBuf> {
