@@ -34,6 +34,7 @@ use trimtab_rl::checkpoint::CheckpointError;
 use trimtab_rl::optim::AdamWConfig;
 use trimtab_rl::reward::BuiltIn;
 use trimtab_rl::{Recipe, RecipeConfig, Run, RunError};
+use trimtab_tasks::Template;
 use trimtab_tests::bundled_model;
 
 const METRICS: &str = "metrics.jsonl";
@@ -418,6 +419,35 @@ fn files_of_others_are_not_overwritten() {
         );
         assert_eq!(fs::read(&path).expect("still there"), b"precious");
     }
+}
+
+#[test]
+fn a_start_without_a_step_does_not_block_the_next_one() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let chat = RecipeConfig {
+        template: Some(Template::Chat),
+        ..config()
+    };
+    let chat = chat.build().expect("a good recipe");
+    let mut run = Run::open(folder.path(), nano(), &chat).expect("an empty folder");
+    let error = run.advance().map(drop).expect_err("no chat template");
+    assert!(error.to_string().contains("no chat template"), "{error}");
+    drop(run);
+    // What an evaluation of the base with that recipe leaves.
+    let validation = folder.path().join("validation.jsonl");
+    fs::write(&validation, r#"{"step": 0}"#).expect("a writable folder");
+    let mut run = open(&folder).expect("a folder without a step");
+    assert!(run.validations().is_empty() && !validation.exists());
+    run.advance().expect("a good step");
+    drop(run);
+    // A step without its checkpoint is kept from other recipes, and not from its own.
+    fs::remove_file(folder.path().join(checkpoint(1))).expect("written with the step");
+    let refused = Run::open(folder.path(), nano(), &chat).map(|run| run.step());
+    assert!(
+        matches!(&refused, Err(RunError::OtherRecipe { key, .. }) if key == "template"),
+        "{refused:?}"
+    );
+    open(&folder).expect("the same recipe");
 }
 
 #[test]

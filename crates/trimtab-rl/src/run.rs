@@ -119,7 +119,7 @@ impl<'a> Run<'a> {
         };
         check(base, recipe)?;
         let config = allowed_keys(base) + &recipe.to_toml();
-        keep_other_files(folder, &config)?;
+        let is_replaced = keep_other_files(folder, recipe, &config)?;
         let mut trainer = Trainer::new(base, recipe)?;
         let mut damaged = resume(&mut trainer, folder, &identity)
             .map_err(|error| name_difference(error, folder, recipe))?;
@@ -130,6 +130,9 @@ impl<'a> Run<'a> {
         } else {
             vec![]
         };
+        if is_replaced {
+            forget_validation(folder)?;
+        }
         let logs = Logs::trim(folder, step)?;
         let path = folder.join(COMPLETIONS);
         let data = trainer.data.clone();
@@ -495,14 +498,26 @@ fn allowed_keys(base: &Pretrained) -> String {
 
 /// Refuses a folder without a checkpoint if a new run would replace files that none wrote there.
 ///
-/// A run that was stopped before its first checkpoint has left its recipe, `config`, and logs.
-fn keep_other_files(folder: &Path, config: &str) -> Result<(), RunError> {
+/// A run that was stopped before its first checkpoint has left its recipe, `config`, and logs. If
+/// it did no step, another recipe may take its place: that is what the result tells.
+fn keep_other_files(folder: &Path, recipe: &Recipe, config: &str) -> Result<bool, RunError> {
     if !checkpoints(folder).map_err(io_error(folder))?.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     let path = folder.join(CONFIG);
+    let mut is_replaced = false;
     let logs = match fs::read(&path) {
         Ok(found) if found == config.as_bytes() => &[][..],
+        // A run writes its recipe, then the events. A recipe alone may be somebody's own.
+        Ok(found) if folder.join(reporting::EVENTS).is_file() => {
+            let has_steps = fs::metadata(folder.join(METRICS)).is_ok_and(|log| log.len() > 0);
+            let difference = recipe.difference(&String::from_utf8_lossy(&found));
+            if let Some(difference) = difference.filter(|_| has_steps) {
+                return Err(other_recipe(folder, difference));
+            }
+            is_replaced = true;
+            &[]
+        }
         Ok(_) => return Err(RunError::OtherFile { path }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             &[METRICS, COMPLETIONS, VALIDATION, WARNINGS]
@@ -516,7 +531,16 @@ fn keep_other_files(folder: &Path, config: &str) -> Result<(), RunError> {
         .chain(logs.filter(|path| path.is_file()));
     match others.next() {
         Some(path) => Err(RunError::OtherFile { path }),
-        None => Ok(()),
+        None => Ok(is_replaced),
+    }
+}
+
+/// Removes the evaluation of the base with another recipe.
+fn forget_validation(folder: &Path) -> Result<(), RunError> {
+    let path = folder.join(VALIDATION);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error(&path)(error)),
+        _ => Ok(()),
     }
 }
 
@@ -572,9 +596,13 @@ fn name_difference(error: RunError, folder: &Path, recipe: &Recipe) -> RunError 
     let saved = fs::read_to_string(folder.join(CONFIG))
         .ok()
         .filter(|_| is_other);
-    let Some((key, found, wanted)) = saved.and_then(|saved| recipe.difference(&saved)) else {
-        return error;
-    };
+    match saved.and_then(|saved| recipe.difference(&saved)) {
+        Some(difference) => other_recipe(folder, difference),
+        None => error,
+    }
+}
+
+fn other_recipe(folder: &Path, (key, found, wanted): (String, String, String)) -> RunError {
     RunError::OtherRecipe {
         folder: folder.into(),
         key,
