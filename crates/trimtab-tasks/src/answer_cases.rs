@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use trimtab_grader::{AnswerSource, Grade, Rule, Rules, Verdict, grade, grade_answer};
 
 /// A line of the input; other fields are ignored.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct AnswerCase {
-    /// A string or a number, which the output repeats.
-    pub id: Value,
-    /// The right answer. A number is read as its text.
+    /// A string or a number, which the output repeats as it is written.
+    pub id: Box<RawValue>,
+    /// The right answer. A number is read as its text, with all digits.
     #[serde(deserialize_with = "text_or_number")]
     pub gold: String,
     /// What a model wrote.
@@ -40,7 +40,7 @@ pub enum PredictionForm {
 #[derive(Clone, Debug, Serialize)]
 pub struct CaseVerdict<'a> {
     /// The case's own.
-    pub id: &'a Value,
+    pub id: &'a RawValue,
     /// `correct`, `wrong` or `undecided`.
     pub verdict: &'static str,
     /// The answer that was judged, if one was found.
@@ -105,7 +105,7 @@ impl AnswerCase {
             let message = error.to_string();
             message.replace(" at line 1 column ", " at column ")
         })?;
-        if case.id.is_string() || case.id.is_number() {
+        if is_text(&case.id) || is_number(&case.id) {
             Ok(case)
         } else {
             Err("`id` is neither a string nor a number".to_owned())
@@ -141,13 +141,30 @@ impl AnswerCase {
 }
 
 fn text_or_number<'de, D: Deserializer<'de>>(source: D) -> Result<String, D::Error> {
-    match Value::deserialize(source)? {
-        Value::String(text) => Ok(text),
-        Value::Number(number) => Ok(number.to_string()),
-        _ => Err(D::Error::custom(
-            "`gold` and `prediction` must be texts or numbers",
-        )),
+    let value = Box::<RawValue>::deserialize(source)?;
+    if is_number(&value) {
+        return Ok(value.get().to_owned());
     }
+    if !is_text(&value) {
+        return Err(D::Error::custom(
+            "`gold` and `prediction` must be texts or numbers",
+        ));
+    }
+    serde_json::from_str(value.get()).map_err(|error| {
+        let message = error.to_string();
+        let (reason, _place_in_value) = message.split_once(" at line ").unwrap_or((&message, ""));
+        D::Error::custom(reason)
+    })
+}
+
+fn is_text(value: &RawValue) -> bool {
+    value.get().starts_with('"')
+}
+
+fn is_number(value: &RawValue) -> bool {
+    value
+        .get()
+        .starts_with(|first: char| first == '-' || first.is_ascii_digit())
 }
 
 /// How many cases were accepted.
@@ -259,8 +276,40 @@ mod tests {
             (number.gold.as_str(), number.prediction.as_str()),
             ("4", "4.0")
         );
+        let error = case(r#"{"id": 1, "gold": "\ud800", "prediction": ""}"#).expect_err("no text");
+        assert!(error.matches(" at column ").count() == 1, "{error}");
         let error = case(r#"{"id": 1}"#).expect_err("no gold");
         assert_eq!(error, "missing field `gold` at column 9");
+    }
+
+    #[test]
+    fn numbers_keep_their_digits() {
+        for number in [
+            "12345678901234567890123",
+            "-9007199254740993.0",
+            "0.10000000000000000000001",
+            "1e400",
+            "1E-7",
+        ] {
+            let line = format!(r#"{{"id": {number}, "gold": {number}, "prediction": {number}}}"#);
+            let case = case(&line).expect("a case");
+            assert_eq!([&case.gold, &case.prediction], [number; 2]);
+            let grade = case.grade(&Rules::DEFAULT);
+            let line = serde_json::to_string(&case.verdict(&grade)).expect("plain data");
+            let start = format!(r#"{{"id":{number},"verdict":"correct""#);
+            assert!(line.starts_with(&start), "{line}");
+        }
+        for (gold, prediction, is_right) in [
+            ("12345678901234567890123", "12345678901234567890124", false),
+            ("9007199254740993.0", "9007199254740992", false),
+            ("1e3", "1000", true),
+            ("1E+3", "1000.0", true),
+            ("2.5e-1", "1/4", true),
+        ] {
+            let line = format!(r#"{{"id": "a", "gold": {gold}, "prediction": "{prediction}"}}"#);
+            let verdict = case(&line).expect("a case").grade(&Rules::DEFAULT).verdict;
+            assert_eq!(verdict.is_correct(), is_right, "{line}");
+        }
     }
 
     #[test]
@@ -279,7 +328,7 @@ mod tests {
         let cases: Vec<AnswerCase> = [("4", true), ("5", true), ("4", false)]
             .iter()
             .map(|(prediction, expected)| AnswerCase {
-                id: 1.into(),
+                id: RawValue::from_string("1".to_owned()).expect("JSON"),
                 gold: "4".to_owned(),
                 prediction: (*prediction).to_owned(),
                 form: Some(PredictionForm::Answer),
