@@ -7,12 +7,12 @@
 //!
 //! A line with `"form": "answer"` holds a bare answer. From any other line the answer is extracted,
 //! and `source` names the rule that found it (`docs/answer-checking.md`). Where the lines carry
-//! `expected`, the summary on standard error counts how many right and wrong ones were accepted.
-//! Many thousand lines take about a second.
+//! `expected`, the summary on standard error counts how many right and wrong ones were accepted,
+//! and says how to see those that were judged otherwise. Many thousand lines take about a second.
 
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -25,9 +25,9 @@ use trimtab_examples::{RulesArgs, exit_code, keep_inputs, parse_flags};
 /// Grades answers and prints one JSON object a line, or with --explain how each came about.
 #[derive(Parser)]
 struct Args {
-    /// The cases: one JSON object `{id, gold, prediction, form?, expected?}` a line. `form` is
-    /// "response" (the default) or "answer", which has nothing to extract; `expected` is true or
-    /// false.
+    /// The cases, or - for standard input: one JSON object `{id, gold, prediction, form?,
+    /// expected?}` a line. `form` is "response" (the default) or "answer", which has nothing to
+    /// extract; `expected` is true or false.
     #[arg(long, value_name = "FILE")]
     cases: PathBuf,
     #[command(flatten)]
@@ -49,7 +49,9 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<()> {
     if let Some(out) = &args.out {
-        keep_inputs(out, [("--cases", args.cases.clone())])?;
+        let is_stdin = args.cases == Path::new("-");
+        let cases = is_stdin.then_some(Path::new("/dev/stdin")); // its name on Unix
+        keep_inputs(out, [("--cases", cases.unwrap_or(&args.cases).into())])?;
     }
     let rules = args.rules.rules();
     let cases = AnswerCase::read_jsonl(&args.cases)?;
@@ -62,7 +64,29 @@ fn run(args: &Args) -> Result<()> {
             .context("cannot write to standard output")?,
     }
     let summary = CaseSummary::of(cases.iter().zip(&grades));
-    unless_closed(writeln!(io::stderr(), "{summary}")).context("cannot write to standard error")
+    let hints = hints(args, &summary);
+    unless_closed(writeln!(io::stderr(), "{summary}{hints}"))
+        .context("cannot write to standard error")
+}
+
+/// How to see the cases that were judged otherwise than expected, one line a kind.
+fn hints(args: &Args, summary: &CaseSummary) -> String {
+    let out = args.out.as_ref().filter(|_| !args.explain);
+    let file = out.map_or("VERDICTS.jsonl".into(), |path| path.to_string_lossy());
+    let [accepted, right] = summary.right;
+    let mut hints = String::new();
+    for (what, count, is_right, sign) in [
+        ("wrong ones accepted", summary.wrong[0], false, "=="),
+        ("right ones not accepted", right - accepted, true, "!="),
+    ] {
+        if count > 0 {
+            hints += &format!(
+                "\nto see the {what}: jq -c 'select(.expected == {is_right} and .verdict {sign} \
+                 \"correct\")' {file}"
+            );
+        }
+    }
+    hints
 }
 
 fn write_all(
@@ -99,6 +123,26 @@ mod tests {
 
     fn args(flags: &[&str]) -> Args {
         Args::parse_from([&["check_answers"], flags].concat())
+    }
+
+    #[test]
+    fn the_summary_says_how_to_see_unexpected_verdicts() {
+        let args = args(&["--cases", "-", "--out", "out.jsonl"]);
+        let mut summary = CaseSummary::default();
+        assert_eq!(hints(&args, &summary), "");
+        summary.right = [2, 2];
+        summary.wrong = [1, 3];
+        assert_eq!(
+            hints(&args, &summary),
+            "\nto see the wrong ones accepted: \
+             jq -c 'select(.expected == false and .verdict == \"correct\")' out.jsonl"
+        );
+        (summary.right, summary.wrong) = ([1, 2], [0, 3]);
+        assert_eq!(
+            hints(&args, &summary),
+            "\nto see the right ones not accepted: \
+             jq -c 'select(.expected == true and .verdict != \"correct\")' out.jsonl"
+        );
     }
 
     #[test]

@@ -69,9 +69,13 @@ fn steps_without_update(run: &Run) -> usize {
 
 /// Prints where the result is, and the best step beside the last.
 fn summarise(run: &Run, result: &Path) -> io::Result<()> {
+    let steps = match run.step() {
+        1 => "1 step".to_owned(),
+        count => format!("{count} steps"),
+    };
     match steps_without_update(run) {
-        0 => say!("{} steps", run.step())?,
-        count => say!("{} steps, {count} of them without an update", run.step())?,
+        0 => say!("{steps}")?,
+        count => say!("{steps}, {count} of them without an update")?,
     }
     say!("result: {}", result.display())?;
     let (Some(best), Some(last)) = (run.best(), run.validations().last()) else {

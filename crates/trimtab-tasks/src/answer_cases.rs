@@ -1,7 +1,7 @@
 //! Files of answers to grade: one `{id, gold, prediction, form?, expected?}` a line.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde::de::Error as _;
@@ -25,6 +25,10 @@ pub struct AnswerCase {
     /// Whether the prediction is right, where that is known.
     pub expected: Option<bool>,
 }
+
+/// What to do if a field is missing.
+const RENAME: &str = "a case has the fields `id`, `gold` and `prediction`; if yours have other \
+    names, rename them, as with jq -c '{id: .key, gold: .answer, prediction: .response}'";
 
 /// What a prediction is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -53,6 +57,9 @@ pub struct CaseVerdict<'a> {
     pub because: &'a [Rule],
     /// Why nothing was judged, or nothing decided.
     pub reason: Option<String>,
+    /// The case's own. The line leaves it out where the case does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<bool>,
 }
 
 /// Why a file of cases cannot be read.
@@ -62,6 +69,10 @@ pub struct CaseVerdict<'a> {
 pub enum AnswerCaseError {
     #[error("cannot read {path}")]
     Read { path: PathBuf, source: io::Error },
+    #[error(
+        "{path} has 0 cases; a case is one line `{{\"id\": …, \"gold\": …, \"prediction\": …}}`"
+    )]
+    Empty { path: PathBuf },
     #[error("{path}, line {line}: {reason}")]
     Malformed {
         path: PathBuf,
@@ -71,18 +82,25 @@ pub enum AnswerCaseError {
 }
 
 impl AnswerCase {
-    /// Reads a JSON Lines file. Empty lines are skipped.
+    /// Reads a JSON Lines file, or standard input if `path` is `-`. Empty lines are skipped.
     ///
     /// # Errors
     ///
-    /// The file cannot be read, or a line is not a case.
+    /// The file cannot be read, a line is not a case, or there is none.
     pub fn read_jsonl(path: &Path) -> Result<Vec<Self>, AnswerCaseError> {
-        let bytes = std::fs::read(path).map_err(|source| AnswerCaseError::Read {
+        let (path, bytes) = if path == Path::new("-") {
+            let mut bytes = vec![];
+            let read = io::stdin().read_to_end(&mut bytes);
+            (Path::new("standard input"), read.map(|_| bytes))
+        } else {
+            (path, std::fs::read(path))
+        };
+        let bytes = bytes.map_err(|source| AnswerCaseError::Read {
             path: path.into(),
             source,
         })?;
         let lines = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-        lines
+        let cases: Vec<Self> = lines
             .split(|&byte| byte == b'\n')
             .enumerate()
             .filter(|(_, line)| !line.trim_ascii().is_empty())
@@ -93,7 +111,11 @@ impl AnswerCase {
                     reason,
                 })
             })
-            .collect()
+            .collect::<Result<_, _>>()?;
+        if cases.is_empty() {
+            return Err(AnswerCaseError::Empty { path: path.into() });
+        }
+        Ok(cases)
     }
 
     fn parse(line: &[u8]) -> Result<Self, String> {
@@ -103,7 +125,12 @@ impl AnswerCase {
         let case: Self = serde_json::from_slice(line).map_err(|error| {
             // serde_json counts lines within what it was given, which is one line.
             let message = error.to_string();
-            message.replace(" at line 1 column ", " at column ")
+            let message = message.replace(" at line 1 column ", " at column ");
+            if message.starts_with("missing field") {
+                message + "; " + RENAME
+            } else {
+                message
+            }
         })?;
         if is_text(&case.id) || is_number(&case.id) {
             Ok(case)
@@ -136,6 +163,7 @@ impl AnswerCase {
             span: grade.span.as_ref().map(|span| [span.start, span.end]),
             because: &grade.because,
             reason,
+            expected: self.expected,
         }
     }
 }
@@ -215,9 +243,10 @@ impl fmt::Display for CaseSummary {
             ..
         } = self;
         let wrong = cases - correct - undecided;
+        let s = if *cases == 1 { "" } else { "s" };
         write!(
             f,
-            "{cases} cases: {correct} correct, {wrong} wrong, {undecided} undecided"
+            "{cases} case{s}: {correct} correct, {wrong} wrong, {undecided} undecided"
         )?;
         for (label, [accepted, total]) in [("right", self.right), ("wrong", self.wrong)] {
             if total > 0 {
@@ -279,7 +308,8 @@ mod tests {
         let error = case(r#"{"id": 1, "gold": "\ud800", "prediction": ""}"#).expect_err("no text");
         assert!(error.matches(" at column ").count() == 1, "{error}");
         let error = case(r#"{"id": 1}"#).expect_err("no gold");
-        assert_eq!(error, "missing field `gold` at column 9");
+        let reason = "missing field `gold` at column 9; a case has the fields `id`, `gold` and";
+        assert!(error.starts_with(reason), "{error}");
     }
 
     #[test]
@@ -309,6 +339,16 @@ mod tests {
             let line = format!(r#"{{"id": "a", "gold": {gold}, "prediction": "{prediction}"}}"#);
             let verdict = case(&line).expect("a case").grade(&Rules::DEFAULT).verdict;
             assert_eq!(verdict.is_correct(), is_right, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_file_without_cases_is_refused() {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        for text in ["", "\n\n", "\u{feff}"] {
+            std::fs::write(file.path(), text).expect("a writable file");
+            let error = AnswerCase::read_jsonl(file.path()).expect_err("no cases");
+            assert!(error.to_string().contains(" has 0 cases; "), "{error}");
         }
     }
 
@@ -345,5 +385,12 @@ mod tests {
             "3 cases: 2 correct, 1 wrong, 0 undecided; right ones accepted: 1 of 2 (50.0 %); \
              wrong ones accepted: 1 of 1 (100.0 %)"
         );
+        let summary = CaseSummary::of([(&cases[0], &grades[0])]);
+        assert!(
+            summary.to_string().starts_with("1 case: 1 correct"),
+            "{summary}"
+        );
+        let line = serde_json::to_string(&cases[2].verdict(&grades[2])).expect("plain data");
+        assert!(line.ends_with(r#""expected":false}"#), "{line}");
     }
 }
