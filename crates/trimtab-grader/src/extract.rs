@@ -145,10 +145,6 @@ pub(crate) fn said(content: &str) -> Option<String> {
         return None;
     }
     let plain = choice::without_dress(content)?;
-    let is_word = |word: &str| word.chars().filter(|c| c.is_alphabetic()).count() > 1;
-    if !plain.split_whitespace().any(is_word) {
-        return None; // `4 !` is a factorial
-    }
     if doubt::of_clause(&plain) || plain.contains(" or ") || purpose::instructs(&plain) {
         return None;
     }

@@ -214,6 +214,9 @@ fn judge(gold: &str, answer: &str, rules: Rules, because: &mut Vec<Rule>) -> Ver
         return Verdict::Undecided(Reason::Budget);
     }
     let (gold, answer) = (without_remark(&gold, rules), without_remark(&answer, rules));
+    if let Some(verdict) = judge_parts(gold, answer, rules, because) {
+        return verdict;
+    }
     let mut equality = compare(gold, answer, rules, because);
     let (inner_gold, inner_answer) = (unwrapped(gold), unwrapped(answer));
     if equality != Equality::Equal && (inner_gold != gold || inner_answer != answer) {
@@ -232,6 +235,32 @@ fn judge(gold: &str, answer: &str, rules: Rules, because: &mut Vec<Rule>) -> Ver
         Equality::Different => Verdict::Wrong,
         Equality::Unknown(reason) => Verdict::Undecided(reason),
     }
+}
+
+/// The verdict on answers to labelled parts, which are compared in their order. `None` if neither
+/// side has labels.
+fn judge_parts(gold: &str, answer: &str, rules: Rules, because: &mut Vec<Rule>) -> Option<Verdict> {
+    if !gold.starts_with('(') && !answer.starts_with('(') {
+        return None;
+    }
+    let (gold_parts, answer_parts) = match (reading::parts(gold), reading::parts(answer)) {
+        (None, None) => return None,
+        (Some(gold), Some(answer)) => (gold, answer),
+        (Some(gold), None) => (gold, answer.split(", ").collect()),
+        (None, Some(answer)) => (gold.split(',').collect(), answer),
+    };
+    if gold_parts.len() != answer_parts.len() {
+        return Some(Verdict::Undecided(Reason::NotUnderstood));
+    }
+    let mut verdict = Verdict::Correct;
+    for (gold, answer) in gold_parts.into_iter().zip(answer_parts) {
+        match compare(gold, answer, rules, because) {
+            Equality::Equal => {}
+            Equality::Different => return Some(Verdict::Wrong),
+            Equality::Unknown(reason) => verdict = Verdict::Undecided(reason),
+        }
+    }
+    Some(verdict)
 }
 
 /// The rules by which two answers are equal without the words before them. `None` if they are not.

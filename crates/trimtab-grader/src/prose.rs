@@ -18,6 +18,7 @@ pub(crate) fn prose(tokens: &[Lexeme]) -> Option<Prose> {
     let mut letters = String::new();
     let mut symbols = 0;
     let mut words = 0;
+    let mut signs = false;
     let is_number = |at: usize| {
         let lexeme = tokens.get(at);
         lexeme.is_some_and(|lexeme| matches!(lexeme.token, Token::Number(_)))
@@ -54,13 +55,17 @@ pub(crate) fn prose(tokens: &[Lexeme]) -> Option<Prose> {
                 letters.push('-');
             }
             Token::Op(':') if number_before && number_behind => letters.push(':'),
-            Token::Op(':' | ';' | '\'' | '-' | '(' | ')' | '{' | '}' | '&' | '⏎' | ',')
+            // The dash of a list opens it.
+            Token::Op('-') if at == 0 => {}
+            Token::Op('-' | '(' | ')') => signs = true,
+            Token::Op(':' | ';' | '\'' | '{' | '}' | '&' | '⏎' | ',')
             | Token::Begin(_)
             | Token::Construct("end") => {}
             _ => return None,
         }
     }
-    (words > 0 || symbols > 0).then_some(Prose {
+    // `u-(v-w)` is an expression.
+    (words > 0 || symbols > 0 && !signs).then_some(Prose {
         letters,
         is_text: words > 0 || symbols > 2,
     })

@@ -271,8 +271,21 @@ fn the_problem_in_a_box_is_no_answer() {
 }
 
 #[test]
+fn a_second_guess_is_no_answer() {
+    for gold in ["2", "3"] {
+        let found = grade(gold, r"\boxed{2} or possibly \boxed{3}");
+        assert!(!found.verdict.is_correct(), "{found:?}");
+    }
+}
+
+#[test]
 fn labelled_boxes_answer_the_parts_in_their_order() {
     for (gold, text, expected) in [
+        (
+            "(a) 1 (b) 2",
+            r"(a) \boxed{1} (b) \boxed{2}",
+            Verdict::Correct,
+        ),
         ("1, 2", r"(a) \boxed{1} (b) \boxed{2}", Verdict::Correct),
         ("2, 1", r"(a) \boxed{1} (b) \boxed{2}", Verdict::Wrong),
         ("1, 3", r"(a) \boxed{1} (b) \boxed{2}", Verdict::Wrong),
