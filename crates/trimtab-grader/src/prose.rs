@@ -149,7 +149,7 @@ fn says_none(letters: &str) -> bool {
     matches!(rest, "" | "exist" | "exists")
 }
 
-/// The value of a Roman numeral of two and more letters: `XIV`.
+/// The value of a Roman numeral of two and more letters: `XIV`. `DC` and `MD` are abbreviations.
 pub(crate) fn roman(tokens: &[Lexeme]) -> Option<i64> {
     const LONGEST: usize = 15;
     const PARTS: [(&str, i64); 13] = [
@@ -196,12 +196,19 @@ pub(crate) fn roman(tokens: &[Lexeme]) -> Option<i64> {
     }
     // Not "IVI" or "IXV".
     let canonical = spelled == letters.len() && digits_of_roman(value) == letters.len();
-    (letters.len() > 1 && canonical).then_some(value)
+    (letters.len() > 1 && letters.contains(['I', 'V', 'X']) && canonical).then_some(value)
 }
 
 /// The value of an answer that is a number in the words of another language than English.
 pub(crate) fn number_elsewhere(answer: &str) -> Option<i64> {
+    // Words of English or of programs, and not only numbers elsewhere.
+    const OTHERS: [&str; 11] = [
+        "null", "cent", "cents", "due", "elf", "once", "mil", "mille", "sept", "sex", "otto",
+    ];
     let answer = undressed(answer);
+    if OTHERS.iter().any(|word| answer.eq_ignore_ascii_case(word)) {
+        return None;
+    }
     let (value, length) = leading(answer)?;
     (length == answer.len()).then_some(value)
 }
