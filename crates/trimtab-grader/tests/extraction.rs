@@ -421,3 +421,30 @@ fn a_sentence_may_say_an_answer_in_words() {
     let found = trimtab_grader::grade("odd", "The number is odd.", &no_fallback);
     assert_eq!(found.verdict, Verdict::Wrong);
 }
+
+#[test]
+fn an_announced_calculation_gives_its_result() {
+    for (gold, text, expected) in [
+        ("720", "The answer is (8-2)! = 6! = 720 ways.", true),
+        ("6", "The answer is (8-2)! = 6! = 720 ways.", false),
+        (
+            "60",
+            "The answer is 1 (square tile) + 59 (other tiles) = 60 tiles.",
+            true,
+        ),
+        (
+            "1",
+            "The answer is 1 (square tile) + 59 (other tiles) = 60 tiles.",
+            false,
+        ),
+        ("5", "The answer is 5! We are done because 2 + 3 = 5.", true),
+        ("5", "The answer is 5, as 2+3=5.", true),
+    ] {
+        let found = grade(gold, text);
+        assert_eq!(
+            found.verdict.is_correct(),
+            expected,
+            "{gold}, {text}: {found:?}"
+        );
+    }
+}
