@@ -209,8 +209,8 @@ impl Comparer<'_> {
         Equality::Unknown(Reason::Precision)
     }
 
-    /// Whether two expressions that agree near zero differ at large values, where a step, a bound or
-    /// a remainder shows: `\max(n, 100)` and 100. `None` if they do not.
+    /// Whether two expressions that agree near zero differ at large values, where a step, a bound
+    /// or a remainder shows: `\max(n, 100)` and 100. `None` if they do not.
     fn differs_far_away(
         &mut self,
         gold: &Expr,
