@@ -67,6 +67,9 @@ pub(crate) fn compare(gold: &str, answer: &str, rules: Rules, because: &mut Vec<
         (Ok(gold), Ok(answer)) => (gold, answer),
         (Err(reason), _) | (_, Err(reason)) => return reason.into(),
     };
+    if multiplies_vectors(gold) || multiplies_vectors(answer) {
+        return Reason::NotUnderstood.into(); // the same text was accepted before
+    }
     let (gold_side, answer_side) = ((gold, &*gold_tokens), (answer, &*answer_tokens));
     let decided = same_texts(gold_side, answer_side, rules.any_order)
         .map(|rule| (Equality::Equal, Some(rule)))
@@ -115,6 +118,14 @@ pub(crate) fn compare(gold: &str, answer: &str, rules: Rules, because: &mut Vec<
         because.clear();
     }
     equality
+}
+
+/// Whether a text has a product of vectors, which is no product of numbers: `\mathbf a \times
+/// \mathbf b`, `\nabla \cdot F`.
+fn multiplies_vectors(text: &str) -> bool {
+    const VECTORS: [&str; 4] = ["\\mathbf", "\\vec", "\\boldsymbol", "\\bm"];
+    let has = |command: &str| text.contains(command);
+    has("\\nabla") || has("\\times") && VECTORS.iter().any(|vector| has(vector))
 }
 
 /// The text of an answer and its tokens.

@@ -647,6 +647,7 @@ fn pieces_of_functions_differ_far_from_zero() {
         (r"\max(n,100)", "100"),
         (r"\min(x,10)", "x"),
         (r"n \bmod 100", "n"),
+        (r"\lfloor n/2025\rfloor", "0"),
     ]);
 }
 
@@ -695,5 +696,17 @@ fn a_domain_in_words_keeps_its_sign() {
             "2k for positive integers k",
             "2k for nonnegative integers k",
         ),
+    ]);
+}
+
+#[test]
+fn products_of_vectors_are_no_products_of_numbers() {
+    equal(&[(
+        r"\mathbf{a}\times\mathbf{b}",
+        r"\mathbf{a} \times \mathbf{b}",
+    )]);
+    unequal(&[
+        (r"\mathbf{a}\times\mathbf{b}", r"\mathbf{b}\times\mathbf{a}"),
+        (r"\nabla\cdot F", r"\nabla\times F"),
     ]);
 }
