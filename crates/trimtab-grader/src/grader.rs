@@ -3,7 +3,9 @@
 use crate::answer::{MAX_BYTES, normalized, unwrapped};
 use crate::clean::clean;
 use crate::equality::{Equality, compare};
-use crate::extract::{AnswerSource, extract, extract_words, gold_answer, labelled_boxes, said};
+use crate::extract::{
+    AnswerSource, extract, extract_words, gold_answer, labelled_boxes, said, words_change,
+};
 use crate::identity::same_text;
 use crate::lead::{is_approximate, with_remark, without_lead};
 use crate::prose::choice_letter;
@@ -75,11 +77,18 @@ fn grade_found(gold: &str, text: &str, rules: Rules, choice: bool) -> Grade {
             span: found.span,
         };
     }
-    Grade {
+    let mut grade = Grade {
         source: Some(found.source),
         span: found.span,
         ..grade_answer(gold, &found.answer, &rules)
+    };
+    // Words that change a value count, unless the gold answer has them too.
+    let is_changed = !choice && found.source == AnswerSource::Box && words_change(&found.answer);
+    if is_changed && grade.verdict.is_correct() && !words_change(gold) {
+        grade.verdict = Verdict::Undecided(Reason::UnclearValue);
+        grade.because.clear();
     }
+    grade
 }
 
 /// Another reading of boxes: those of labelled parts as one list in its order, or what the words
@@ -102,6 +111,9 @@ fn box_otherwise(
         grade_answer(gold, &parts, &ordered)
     } else {
         let content = grade.extracted.as_deref().filter(|_| !choice)?;
+        if words_change(content) {
+            return None;
+        }
         grade_answer(gold, &said(content)?, &rules)
     };
     Some(Grade {
