@@ -122,7 +122,7 @@ pub(crate) fn compare(gold: &str, answer: &str, rules: Rules, because: &mut Vec<
 
 /// Whether a text has a product of vectors, which is no product of numbers: `\mathbf a \times
 /// \mathbf b`, `\nabla \cdot F`.
-fn multiplies_vectors(text: &str) -> bool {
+pub(crate) fn multiplies_vectors(text: &str) -> bool {
     const VECTORS: [&str; 4] = ["\\mathbf", "\\vec", "\\boldsymbol", "\\bm"];
     let has = |command: &str| text.contains(command);
     has("\\nabla") || has("\\times") && VECTORS.iter().any(|vector| has(vector))

@@ -2,7 +2,7 @@
 
 use crate::answer::{MAX_BYTES, normalized, unwrapped};
 use crate::clean::clean;
-use crate::equality::{Equality, compare};
+use crate::equality::{Equality, compare, multiplies_vectors};
 use crate::extract::{
     AnswerSource, extract, extract_words, gold_answer, labelled_boxes, said, words_change,
 };
@@ -218,7 +218,11 @@ fn judge(gold: &str, answer: &str, rules: Rules, because: &mut Vec<Rule>) -> Ver
     if is_struck_out(&answer) && !is_struck_out(&gold) {
         return Verdict::Undecided(Reason::NotUnderstood);
     }
-    if gold == answer || same_text(&gold, &answer) || same_text(&whole, &answer) {
+    let same = same_text(&gold, &answer) || same_text(&whole, &answer);
+    let crosses = |text: &str| text.matches("\\times").count();
+    // The signs of multiplication are one sign, but not between vectors.
+    let same = same && (!multiplies_vectors(&gold) || crosses(&gold) == crosses(&answer));
+    if gold == answer || same {
         because.push(Rule::SameText);
         return Verdict::Correct;
     }
