@@ -84,7 +84,10 @@ fn grade_found(gold: &str, text: &str, rules: Rules, choice: bool) -> Grade {
     };
     // Words that change a value count, unless the gold answer has them too.
     let is_changed = !choice && found.source == AnswerSource::Box && words_change(&found.answer);
-    if is_changed && grade.verdict.is_correct() && !words_change(gold) {
+    let bounds = ["<", ">", "≤", "≥", "\\le", "\\ge"]
+        .iter()
+        .any(|sign| gold.contains(sign));
+    if is_changed && grade.verdict.is_correct() && !bounds && !words_change(gold) {
         grade.verdict = Verdict::Undecided(Reason::UnclearValue);
         grade.because.clear();
     }

@@ -484,6 +484,8 @@ fn a_bound_before_a_box_leaves_it_undecided() {
         r"$x \geq \boxed{5}$",
         r"$x \leqslant \boxed{5}$",
         "x ≤ \\boxed{5}",
+        r"x <= \boxed{5}",
+        r"x != \boxed{5}",
         r"It is between \boxed{5} and 6.",
     ]);
     all_are_right(
@@ -517,6 +519,12 @@ fn a_doubt_or_denial_before_a_box_leaves_it_undecided() {
         r"An incorrect answer would be \boxed{5}.",
         r"$x$ does not equal $\boxed{5}$.",
         r"It is unlikely that it is \boxed{5}.",
+        r"I don't think the answer is \boxed{5}.",
+        r"I am not sure that it is \boxed{5}.",
+        r"It is anything but \boxed{5}.",
+        r"It is not \textbf{\boxed{5}}",
+        r"$\boxed{5}$ (wrong)",
+        r"$\boxed{5}$ is too large.",
         "The wrong answer is\n\n\\[\\boxed{5}\\]",
         r"\boxed6. Note: a common wrong answer is \boxed{5}",
     ]);
@@ -543,6 +551,10 @@ fn what_takes_a_box_back_leaves_it_undecided() {
         r"$\boxed{5}$. Oops, I made a mistake. It should be 6.",
         r"\boxed{5}. Sorry, it should be $6$.",
         r"\boxed{5}. Actually, that is wrong.",
+        r"\boxed{5}. Actually 6.",
+        r"\boxed{5}. Hmm, no, 6.",
+        r"\boxed{5}. Edit: 6",
+        r"\boxed{5}. The correct value is 6.",
         r"One might think it is \boxed{5}. However, the true answer is 6.",
         r"We get \boxed{5}. However, the true answer is 6.",
         r"\boxed{6} (previously I said \boxed{5})",
@@ -553,6 +565,8 @@ fn what_takes_a_box_back_leaves_it_undecided() {
         &[
             r"\boxed{5} (previously I said \boxed{6})",
             r"\boxed{5}. The answer should be in metres.",
+            r"\boxed{5}. Wait, 2 + 3 is indeed 5.",
+            r"\boxed{5}. No other value works for $x < 9$.",
             r"\boxed{5}. The answer is 5 because 2 + 3 = 5.",
             r"First I made a mistake, but now I get \boxed{5}.",
             "\\boxed{5}\n\nThe answer makes sense, as 2 + 3 = 5.",
@@ -591,6 +605,11 @@ fn a_box_inside_a_larger_formula_leaves_it_undecided() {
         r"$\boxed{5} \pm 3$",
         r"$\boxed{5}\frac{1}{2}$",
         r"$3 \cdot \boxed{5}$",
+        r"$(\boxed{5})^2$",
+        r"$-(\boxed{5})$",
+        r"$3 : \boxed{5}$",
+        r"$3, \boxed{5}$",
+        r"$3 \text{ or } \boxed{5}$",
         r"$x\boxed{5}$",
         r"$\overline{\boxed{5}}$",
     ]);
@@ -616,6 +635,10 @@ fn a_box_inside_a_larger_formula_leaves_it_undecided() {
             r"$(1, 2) \to \boxed{5}$",
             r"(a) \boxed{5}",
             r"1) \boxed{5}",
+            r"We get $P(A|B) = \boxed{5}$",
+            r"So $|x| = \boxed{5}$.",
+            r"$\boxed{5} = 2 + 3$",
+            r"It costs $\$\boxed{5}$.",
         ],
     );
     all_are_right(
@@ -638,6 +661,9 @@ fn words_beside_a_box_change_its_value() {
         r"$\boxed{5}$ feet 6 inches",
         r"$\boxed{5}$ or more",
         r"$\boxed{5}$ times 3",
+        r"$\boxed{5}$ and two thirds",
+        r"$\boxed{5}$ percent of 20",
+        r"$\boxed{5}$ point 3",
         r"minus $\boxed{5}$",
         r"It is negative \boxed{5}",
         r"twice $\boxed{5}$",
@@ -669,6 +695,8 @@ fn a_box_that_is_struck_out_or_commented_out_does_not_count() {
         r"\boxed{6} % \boxed{5}",
         r"Please put your final answer in \boxed{5} format.",
         r"Write your answer inside \boxed{5}.",
+        r"For example, \boxed{5}",
+        r"<del>\boxed{5}</del>",
     ]);
     all_are_right(
         "5",

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::doubt::{contains_one, ends_with, is_delimiter, starts_with};
+use super::phrase::takes_back;
 use crate::grader::check;
 use crate::rules::{Rounding, Rules};
 
@@ -90,9 +91,24 @@ pub(super) fn is_taken_back(answer: &str, rest: &str) -> bool {
         "isn't correct",
     ];
     const INSTEAD: [&str; 3] = ["should be", "should have been", "must be"];
+    const OTHERS: [&str; 5] = [
+        "correct value is",
+        "true value is",
+        "actual value is",
+        "correct result is",
+        "true result is",
+    ];
     let rest = &rest[..rest.floor_char_boundary(MAX_BYTES)];
-    contains_one(rest, &WORDS)
-        || INSTEAD.iter().any(|words| {
+    let corrects = |sentence: &str| {
+        takes_back(sentence) && last_number(sentence).is_some_and(|other| differs(other, answer))
+    };
+    let corrected = rest
+        .split(['\n', '!'])
+        .flat_map(|line| line.split(". "))
+        .any(corrects);
+    corrected
+        || contains_one(rest, &WORDS)
+        || INSTEAD.iter().chain(&OTHERS).any(|words| {
             rest.match_indices(words).any(|(at, _)| {
                 let before = rest[..at].trim_end();
                 let other = rest[at + words.len()..].trim_start_matches(is_delimiter);
@@ -103,9 +119,18 @@ pub(super) fn is_taken_back(answer: &str, rest: &str) -> bool {
                 let names_it = ["it", "this", "that", "answer", "result"]
                     .iter()
                     .any(|name| ends_with(before, name));
-                names_it && !other.is_empty() && differs(other, answer)
+                (names_it || OTHERS.contains(words)) && !other.is_empty() && differs(other, answer)
             })
         })
+}
+
+/// The last number of a sentence, if it has one.
+fn last_number(sentence: &str) -> Option<&str> {
+    let end = sentence.rfind(|c: char| c.is_ascii_digit())? + 1;
+    let start = sentence[..end]
+        .rfind(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | ',' | '/' | '-'))
+        .map_or(0, |at| sentence.ceil_char_boundary(at + 1));
+    Some(sentence[start..end].trim_start_matches(['.', ',', '/']))
 }
 
 /// Whether another value than that of a box is announced behind it.
@@ -119,7 +144,7 @@ pub(super) fn differs(other: &str, answer: &str) -> bool {
 
 /// Whether words directly before a box deny it: "is not equal to", "can't be", "Incorrect:".
 fn is_denied(sentence: &str) -> bool {
-    const DENIALS: [&str; 8] = [
+    const DENIALS: [&str; 11] = [
         "not",
         "n't",
         "n’t",
@@ -128,6 +153,9 @@ fn is_denied(sentence: &str) -> bool {
         "wrong",
         "incorrect",
         "false",
+        "anything but",
+        "hardly",
+        "except",
     ];
     const LINKS: [&str; 8] = [
         "equal to",
@@ -160,7 +188,14 @@ fn is_denied(sentence: &str) -> bool {
 
 /// Whether the clause before a box says that it does not hold, or that others say it.
 fn is_claimed(sentence: &str) -> bool {
-    const CLAIMS: [&str; 44] = [
+    const CLAIMS: [&str; 51] = [
+        "mistake to say",
+        "not sure",
+        "not certain",
+        "don't think",
+        "don’t think",
+        "do not think",
+        "don't believe",
         "doubt",
         "doubtful",
         "false that",
@@ -244,7 +279,11 @@ fn is_struck_out(text: &str, whole: &Range<usize>) -> bool {
         .unwrap_or_default();
     let is_cancelled = line.trim_end().ends_with('{')
         && ["cancel", "xcancel", "bcancel", "sout", "st"].contains(&command);
-    strikes || is_comment || is_cancelled
+    let is_hidden = ["<del>", "<s>", "<strike>"]
+        .iter()
+        .any(|tag| line.trim_end_matches(is_dress).ends_with(tag))
+        || line.contains("\\iffalse");
+    strikes || is_hidden || is_comment || is_cancelled
 }
 
 /// Whether a box only shows in which form to answer: "put your answer in \boxed{5} format".
@@ -256,12 +295,32 @@ fn is_pattern(text: &str, whole: &Range<usize>) -> bool {
     let inside = ["in", "inside", "within", "as", "using"]
         .iter()
         .any(|word| ends_with(before, word));
-    inside && (FORMS.iter().any(|word| starts_with(after, word)) || contains_one(before, &ASKS))
+    let example = before.trim_end_matches(|c: char| is_dress(c) || matches!(c, ':' | ','));
+    let is_example = ["example", "such as", "like", "the format"]
+        .iter()
+        .any(|words| ends_with(example, words))
+        || line_before(text, whole.start)
+            .trim_end_matches(is_dress)
+            .ends_with("e.g.");
+    is_example
+        || inside
+            && (FORMS.iter().any(|word| starts_with(after, word)) || contains_one(before, &ASKS))
 }
 
 /// Whether the words behind a number make it another: "million", "and a half", "out of 6".
 fn changes(words: &str) -> bool {
-    const CHANGES: [&str; 58] = [
+    const CHANGES: [&str; 69] = [
+        "(wrong",
+        "(incorrect",
+        "(not",
+        "fails",
+        "is too",
+        "does not",
+        "doesn't",
+        "fold",
+        "tens",
+        "and two thirds",
+        "and one third",
         "million",
         "millions",
         "billion",
@@ -330,7 +389,7 @@ fn changes(words: &str) -> bool {
             .starts_with(|c: char| c.is_ascii_digit() || c == '\\')
     };
     CHANGES.iter().any(|change| starts_with(words, change))
-        || ["out of", "times", "over"]
+        || ["out of", "times", "over", "percent of", "and", "point"]
             .iter()
             .any(|change| starts_with(words, change) && counts(&words[change.len()..]))
         || UNITS
@@ -347,7 +406,7 @@ fn changes(words: &str) -> bool {
 /// Whether the words in a box bound, change or deny its value: `5 \text{ below zero}`, `B?`.
 pub(crate) fn words_change(content: &str) -> bool {
     const MAX_BYTES: usize = 512;
-    const CHANGES: [&str; 30] = [
+    const CHANGES: [&str; 31] = [
         "wrong",
         "incorrect",
         "is not",
@@ -378,6 +437,7 @@ pub(crate) fn words_change(content: &str) -> bool {
         "or fewer",
         "mistake",
         "maybe",
+        "don't",
     ];
     if content.len() > MAX_BYTES {
         return false;
@@ -445,6 +505,17 @@ fn behind(text: &str, at: usize) -> &str {
 fn sentence_before(text: &str, at: usize) -> &str {
     let start = text.floor_char_boundary(at.saturating_sub(MAX_BYTES));
     let words = text[start..at].trim_end_matches(|c: char| is_dress(c) || c == '\n');
+    let words = [
+        "\\textbf",
+        "\\mathbf",
+        "\\text",
+        "\\mathrm",
+        "\\displaystyle",
+    ]
+    .iter()
+    .find_map(|font| words.strip_suffix(font))
+    .unwrap_or(words)
+    .trim_end_matches(|c: char| is_dress(c) || c == '\n');
     if words.ends_with(['.', '!', '?']) {
         return "";
     }

@@ -74,7 +74,10 @@ impl Beside<'_> {
             Some('≤' | '≥' | '≠' | '≪' | '≫') => true,
             Some('<') => !before.ends_with("<<"),
             Some('>') => !is_arrow_or_tag(before),
-            Some('=') => before.ends_with("!=") || before.ends_with("\\not="),
+            Some('=') => {
+                ["!=", "<=", ">="].iter().any(|it| before.ends_with(it))
+                    || before.ends_with("\\not=")
+            }
             _ => last_command(before)
                 .is_some_and(|(name, rest)| rest.is_empty() && RELATIONS.contains(&name)),
         };
@@ -99,7 +102,18 @@ impl Beside<'_> {
             matches!(last, Some('.' | ',' | ':')) && second.is_some_and(|c| c.is_ascii_digit());
         let is_multiplied = before.ends_with(['×', '÷', '·', '√'])
             || self.math && before.ends_with('*') && !before.ends_with("**");
-        is_function || is_factor || is_fraction || is_multiplied
+        // An element of a list: `3, \boxed{5}`, `3 : \boxed{5}`.
+        let is_listed = self.math
+            && before.strip_suffix([',', ':']).is_some_and(|rest| {
+                without_blanks_behind(rest).ends_with(|c: char| c.is_ascii_digit())
+            });
+        let word = before.trim_end_matches(['}', ' ']);
+        let is_joined = self.math
+            && !before.contains("box")
+            && ["\\text{ or", "\\text{or", "\\text{ and"]
+                .iter()
+                .any(|joint| word.ends_with(joint));
+        is_listed || is_joined || is_function || is_factor || is_fraction || is_multiplied
     }
 
     /// Whether an open group or bracket makes the box an argument or an element.
@@ -117,7 +131,9 @@ impl Beside<'_> {
                     .unwrap_or(outside);
                 let is_called = self.math
                     && (outside.ends_with(|c: char| c.is_ascii_alphanumeric() || c == ')'));
-                is_called || self.is_element(inside)
+                let is_signed = inside.is_empty() && outside.ends_with(['-', '−', '+', '/', '^'])
+                    || inside.is_empty() && self.after.starts_with(")^");
+                is_called || self.math && is_signed || self.is_element(inside)
             })
     }
 
@@ -157,7 +173,7 @@ impl Beside<'_> {
                 without_blanks(behind).starts_with(|c: char| c.is_alphanumeric() || c == '\\')
             }
             Some('<' | '>' | '≤' | '≥' | '≠') => true,
-            Some(',') => digit(without_blanks(behind).trim_start_matches('-')),
+            Some(',' | ':') => digit(without_blanks(behind).trim_start_matches('-')),
             Some('(') => glued.starts_with('('),
             Some('\\') => FUNCTIONS.contains(&first_command(next)),
             // Other letters may be units.

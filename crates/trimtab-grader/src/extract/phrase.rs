@@ -180,6 +180,15 @@ fn behind<'a>(text: &'a str, value: &Value, end: usize) -> &'a str {
     &text[at..]
 }
 
+/// Whether a sentence takes back what was said before: "Actually, 6", but not "No other value".
+pub(super) fn takes_back(sentence: &str) -> bool {
+    let words = sentence.trim_start_matches(|c: char| !c.is_alphabetic());
+    let opens = words
+        .get(..3)
+        .is_some_and(|no| no.eq_ignore_ascii_case("no "));
+    !opens && retraction::retraction(sentence).is_some()
+}
+
 /// The answer that a text announces after it takes something back.
 pub(super) fn correction(text: &str, choice: bool) -> Option<Value<'_>> {
     const MAX_BYTES: usize = 4_096;
