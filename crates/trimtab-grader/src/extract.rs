@@ -148,7 +148,12 @@ pub(crate) fn said(content: &str) -> Option<String> {
         return None;
     }
     let plain = choice::without_dress(content)?;
-    if doubt::of_clause(&plain) || plain.contains(" or ") || purpose::instructs(&plain) {
+    if doubt::of_clause(&plain)
+        || [" or ", " where ", " for ", " if ", " when "]
+            .iter()
+            .any(|word| plain.contains(word))
+        || purpose::instructs(&plain)
+    {
         return None;
     }
     let value = phrase::tagged(&plain, false).filter(|value| value.certain)?;

@@ -447,6 +447,10 @@ fn units() {
         ("5m", "5"),
         ("5", "5 n"),
         ("y = 2 s", "y = 2"),
+        (
+            r"2\text{ cm}",
+            r"\begin{aligned} & -2\text{ cm} \end{aligned}",
+        ),
         ("12", "12 m n"),
         ("5 m", "6 m"),
         (r"x \text{ is odd}", "x"),

@@ -744,3 +744,17 @@ fn words_in_a_box_change_its_value() {
     );
     all_are_right("B", &[r"\boxed{\text{B because it fits}}"]);
 }
+
+#[test]
+fn blanks_of_tex_end_no_sentence() {
+    let text = r"So $4\;012\;003$ is the answer.";
+    assert_eq!(grade("4012003", text).verdict, Verdict::Correct);
+    assert_eq!(grade("3", text).verdict, Verdict::Wrong);
+}
+
+#[test]
+fn a_condition_in_a_box_belongs_to_the_answer() {
+    let text = r"\boxed{2k \text{ where } k \text{ is an integer}}";
+    let found = grade(r"2k, k \in \mathbb{N}", text);
+    assert!(!found.verdict.is_correct(), "{found:?}");
+}
