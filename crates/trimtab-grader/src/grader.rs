@@ -83,11 +83,14 @@ fn grade_found(gold: &str, text: &str, rules: Rules, choice: bool) -> Grade {
         ..grade_answer(gold, &found.answer, &rules)
     };
     // Words that change a value count, unless the gold answer has them too.
-    let is_changed = !choice && found.source == AnswerSource::Box && words_change(&found.answer);
+    let is_changed = !choice
+        && found.source == AnswerSource::Box
+        && grade.verdict.is_correct()
+        && words_change(&found.answer);
     let bounds = ["<", ">", "≤", "≥", "\\le", "\\ge"]
         .iter()
         .any(|sign| gold.contains(sign));
-    if is_changed && grade.verdict.is_correct() && !bounds && !words_change(gold) {
+    if is_changed && !bounds && !words_change(gold) {
         grade.verdict = Verdict::Undecided(Reason::UnclearValue);
         grade.because.clear();
     }

@@ -72,6 +72,7 @@ pub(super) fn is_changed(text: &str, whole: &Range<usize>) -> bool {
 /// Whether what follows a box takes it back, or says that something else holds.
 pub(super) fn is_taken_back(answer: &str, rest: &str) -> bool {
     const MAX_BYTES: usize = 1_024;
+    const MAX_CHECKS: usize = 4; // bounds the time
     const WORDS: [&str; 16] = [
         "oops",
         "scratch that",
@@ -99,17 +100,20 @@ pub(super) fn is_taken_back(answer: &str, rest: &str) -> bool {
         "true result is",
     ];
     let rest = &rest[..rest.floor_char_boundary(MAX_BYTES)];
-    let corrects = |sentence: &str| {
-        takes_back(sentence) && last_number(sentence).is_some_and(|other| differs(other, answer))
-    };
+    if !rest.contains(char::is_alphanumeric) {
+        return false;
+    }
     let corrected = rest
         .split(['\n', '!'])
         .flat_map(|line| line.split(". "))
-        .any(corrects);
+        .filter(|sentence| takes_back(sentence))
+        .filter_map(last_number)
+        .take(MAX_CHECKS)
+        .any(|other| differs(other, answer));
     corrected
         || contains_one(rest, &WORDS)
         || INSTEAD.iter().chain(&OTHERS).any(|words| {
-            rest.match_indices(words).any(|(at, _)| {
+            rest.match_indices(words).take(MAX_CHECKS).any(|(at, _)| {
                 let before = rest[..at].trim_end();
                 let other = rest[at + words.len()..].trim_start_matches(is_delimiter);
                 let end = other
@@ -251,6 +255,9 @@ fn is_claimed(sentence: &str) -> bool {
         " therefore ",
     ];
     const KEEPS: [&str; 4] = ["no doubt", "without doubt", "without a doubt", "not doubt"];
+    if !contains_one(sentence, &CLAIMS) {
+        return false;
+    }
     let start = BREAKS
         .iter()
         .filter_map(|joint| Some(sentence.rfind(joint)? + joint.len()))
@@ -443,12 +450,17 @@ pub(crate) fn words_change(content: &str) -> bool {
         return false;
     }
     let words = content.trim_end_matches(|c: char| is_dress(c) || c == '.');
+    let has_words = content
+        .as_bytes()
+        .windows(4)
+        .any(|letters| letters.iter().all(u8::is_ascii_alphabetic));
     words.ends_with('?')
         || ends_with(words, "negative")
-        || contains_one(
-            &content.replace(['~', '{', '}'], " ").replace("  ", " "),
-            &CHANGES,
-        )
+        || has_words
+            && contains_one(
+                &content.replace(['~', '{', '}'], " ").replace("  ", " "),
+                &CHANGES,
+            )
 }
 
 /// Whether a box denies or doubts the letter of its choice: `\text{B is wrong}`, `B?`.
@@ -520,11 +532,11 @@ fn sentence_before(text: &str, at: usize) -> &str {
         return "";
     }
     let words = words.rfind('\n').map_or(words, |end| &words[end + 1..]);
-    [". ", "! ", "? ", "$. ", ".** "]
-        .iter()
-        .filter_map(|stop| Some(words.rfind(stop)? + stop.len()))
-        .max()
-        .map_or(words, |end| &words[end..])
+    words
+        .as_bytes()
+        .windows(2)
+        .rposition(|pair| matches!(pair, b". " | b"! " | b"? "))
+        .map_or(words, |stop| &words[stop + 2..])
 }
 
 /// The line before a position, as far as it is read.

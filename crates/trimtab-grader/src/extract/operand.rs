@@ -45,15 +45,15 @@ fn beside<'a>(text: &'a str, whole: &Range<usize>) -> Beside<'a> {
         .filter_map(|opener| Some((line.rfind(opener)?, *opener)))
         .max();
     let dollars = line.bytes().filter(|byte| *byte == b'$').count();
-    let math = match opener {
-        Some((_, "$")) => dollars % 2 == 1,
-        Some((at, _)) => !line[at..].contains("\\)") && !line[at..].contains("\\]"),
-        None => false,
-    };
     let before = opener.map_or(line, |(at, opener)| &line[at + opener.len()..]);
     let after = &text[whole.end..];
     let after = &after[..after.floor_char_boundary(MAX_BYTES)];
     let after = after.lines().next().unwrap_or_default();
+    let math = match opener {
+        Some((_, "$")) => dollars % 2 == 1 && after.contains('$'),
+        Some((at, _)) => !line[at..].contains("\\)") && !line[at..].contains("\\]"),
+        None => false,
+    };
     let end = ["$", "\\)", "\\]", "\\\\", "&"]
         .iter()
         .filter_map(|closer| after.find(closer))
