@@ -67,8 +67,11 @@ pub(crate) fn compare(gold: &str, answer: &str, rules: Rules, because: &mut Vec<
         (Ok(gold), Ok(answer)) => (gold, answer),
         (Err(reason), _) | (_, Err(reason)) => return reason.into(),
     };
+    if multiplies_vectors(gold) || multiplies_vectors(answer) {
+        return Reason::NotUnderstood.into(); // the same text was accepted before
+    }
     let (gold_side, answer_side) = ((gold, &*gold_tokens), (answer, &*answer_tokens));
-    let decided = same_texts(gold_side, answer_side)
+    let decided = same_texts(gold_side, answer_side, rules.any_order)
         .map(|rule| (Equality::Equal, Some(rule)))
         .or_else(|| compare_dates(gold_side, answer_side))
         .or_else(|| compare_choices(gold_side, answer_side));
@@ -117,11 +120,23 @@ pub(crate) fn compare(gold: &str, answer: &str, rules: Rules, because: &mut Vec<
     equality
 }
 
+/// Whether a text has a product of vectors, which is no product of numbers: `\mathbf a \times
+/// \mathbf b`, `\nabla \cdot F`.
+pub(crate) fn multiplies_vectors(text: &str) -> bool {
+    const VECTORS: [&str; 4] = ["\\mathbf", "\\vec", "\\boldsymbol", "\\bm"];
+    let has = |command: &str| text.contains(command);
+    has("\\nabla") || has("\\times") && VECTORS.iter().any(|vector| has(vector))
+}
+
 /// The text of an answer and its tokens.
 type Side<'s> = (&'s str, &'s [Lexeme<'s>]);
 
 /// Whether two answers are the same tokens or the same words, and by which rule.
-fn same_texts((gold, gold_tokens): Side, (answer, answer_tokens): Side) -> Option<Rule> {
+fn same_texts(
+    (gold, gold_tokens): Side,
+    (answer, answer_tokens): Side,
+    any_order: bool,
+) -> Option<Rule> {
     if gold_tokens
         .iter()
         .map(|lexeme| lexeme.token)
@@ -129,16 +144,18 @@ fn same_texts((gold, gold_tokens): Side, (answer, answer_tokens): Side) -> Optio
     {
         return Some(Rule::SameText);
     }
+    let has_order = is_tuple(gold_tokens) || is_tuple(answer_tokens) || !any_order;
     if let (Some(gold), Some(answer)) = (prose(gold_tokens), prose(answer_tokens))
         && (gold.is_text || answer.is_text)
-        && (gold.letters == answer.letters || same_wording(gold_tokens, answer_tokens))
+        && (gold.letters == answer.letters
+            || !has_order && same_wording(gold_tokens, answer_tokens))
     {
         return Some(Rule::SameWords);
     }
     if means_nothing(gold_tokens) && means_nothing(answer_tokens) {
         return Some(Rule::SameWords);
     }
-    if same_choices(gold_tokens, answer_tokens) {
+    if !has_order && same_choices(gold_tokens, answer_tokens) {
         return Some(Rule::SameChoice);
     }
     // "2a_{16}" has the digits of "2A_{16}".
@@ -151,6 +168,43 @@ fn same_texts((gold, gold_tokens): Side, (answer, answer_tokens): Side) -> Optio
             .first()
             .is_some_and(|first| in_base(first.token));
     same_digits.then_some(Rule::SameValue)
+}
+
+/// Whether two runs of capital letters have the same letters in another order: `HTT` and `THT`.
+/// They may be codes, and no products.
+fn is_anagram(gold: &Expr, answer: &Expr) -> bool {
+    let letters = |expr: &Expr| match expr {
+        Expr::Product(factors) => factors
+            .iter()
+            .map(|factor| match factor {
+                Expr::Symbol(name) => name
+                    .bytes()
+                    .next()
+                    .filter(|first| name.len() == 1 && first.is_ascii_uppercase()),
+                _ => None,
+            })
+            .collect::<Option<Vec<u8>>>(),
+        _ => None,
+    };
+    let (Some(mut gold), Some(mut answer)) = (letters(gold), letters(answer)) else {
+        return false;
+    };
+    if gold == answer {
+        return false;
+    }
+    gold.sort_unstable();
+    answer.sort_unstable();
+    gold == answer
+}
+
+/// Whether parentheses enclose several items, which then have an order: `(True, False)`.
+fn is_tuple(tokens: &[Lexeme]) -> bool {
+    let is = |lexeme: Option<&Lexeme>, operator: char| {
+        lexeme.is_some_and(|lexeme| lexeme.token == Token::Op(operator))
+    };
+    is(tokens.first(), '(')
+        && is(tokens.last(), ')')
+        && tokens.iter().any(|lexeme| lexeme.token == Token::Op(','))
 }
 
 /// Compares two answers of which at least one is a date. `None` if none is.
@@ -347,6 +401,9 @@ impl Comparer<'_> {
         }
         if let (Expr::Number { .. }, Expr::Number { .. }) = (gold, answer) {
             return self.values(gold, answer);
+        }
+        if is_anagram(gold, answer) {
+            return Equality::Unknown(Reason::NotUnderstood);
         }
         if let Some(outcome) = self.residues(gold, answer) {
             return outcome;

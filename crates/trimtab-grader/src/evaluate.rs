@@ -39,6 +39,8 @@ pub(crate) struct Point {
     pub(crate) decimal_log: bool,
     /// Whether `±` is minus.
     pub(crate) minus: bool,
+    /// How much larger the variables are than usual.
+    pub(crate) scale: i64,
 }
 
 /// The range of the variables.
@@ -60,6 +62,7 @@ impl Point {
             variables: Variables::Positive,
             decimal_log: false,
             minus: false,
+            scale: 1,
         }
     }
 }
@@ -223,10 +226,13 @@ impl<'e> Evaluator<'e, '_> {
         }
         let mut hash = Hash::new(self.point.seed);
         hash.text(name);
-        let fraction = hash.fraction(self.point.seed % 3);
+        let scale = self.point.scale;
+        let fraction = hash
+            .fraction(self.point.seed % 3)
+            .times(&Rational::integer(scale), self.budget)?;
         Ok(Value::Exact(match self.point.variables {
             Variables::Positive => fraction,
-            Variables::Whole => Rational::integer(1 + (hash.finish() % 30) as i64),
+            Variables::Whole => Rational::integer(1 + scale * (hash.finish() % 30) as i64),
             Variables::Signed if hash.finish().is_multiple_of(2) => fraction,
             Variables::Signed => fraction.negated(),
         }))

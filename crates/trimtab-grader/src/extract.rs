@@ -1,5 +1,6 @@
 //! Finding the answer in a text.
 
+mod beside;
 mod boxes;
 mod choice;
 mod digits;
@@ -7,6 +8,7 @@ mod doubt;
 mod formula;
 mod labelled;
 mod message;
+mod operand;
 mod part;
 mod phrase;
 mod piece;
@@ -24,6 +26,7 @@ mod word;
 use std::borrow::Cow;
 use std::ops::Range;
 
+pub(crate) use self::beside::words_change;
 use self::boxes::Boxes;
 pub use self::boxes::last_boxed;
 use self::choice::Pick;
@@ -145,11 +148,12 @@ pub(crate) fn said(content: &str) -> Option<String> {
         return None;
     }
     let plain = choice::without_dress(content)?;
-    let is_word = |word: &str| word.chars().filter(|c| c.is_alphabetic()).count() > 1;
-    if !plain.split_whitespace().any(is_word) {
-        return None; // `4 !` is a factorial
-    }
-    if doubt::of_clause(&plain) || plain.contains(" or ") || purpose::instructs(&plain) {
+    if doubt::of_clause(&plain)
+        || [" or ", " where ", " for ", " if ", " when "]
+            .iter()
+            .any(|word| plain.contains(word))
+        || purpose::instructs(&plain)
+    {
         return None;
     }
     let value = phrase::tagged(&plain, false).filter(|value| value.certain)?;
@@ -205,32 +209,43 @@ fn find_in(message: &str, rules: Rules, choice: bool) -> Option<Value<'_>> {
         }
         Boxes::Closed(mut boxes) => {
             boxes::drop_placeholders(message, &mut boxes);
-            while boxes.len() > 1
-                && boxes
-                    .last()
-                    .is_some_and(|last| doubt::of_other_box(message, &last.whole))
+            let mut end = message.len();
+            while let Some(last) = boxes.last()
+                && doubt::of_other_box(message, &last.whole)
+                && (boxes.len() > 1
+                    || boxes::last_without_braces(&message[..last.whole.start]).is_some())
             {
+                end = last.whole.start;
                 boxes.pop();
             }
             let behind = boxes.last().map_or(message.len(), |last| last.whole.end);
             if let Some(value) = phrase::correction(&message[behind..], choice) {
                 return Some(value);
             }
-            if let Some(answer) = boxed(message, &boxes) {
-                if choice && let Some(value) = choice_beside(message, &answer) {
+            // A box without braces counts if no other one is left.
+            let read = if boxes.is_empty() {
+                &message[..end]
+            } else {
+                message
+            };
+            if let Some(answer) = boxed(read, &boxes) {
+                let denied = choice && beside::denies_choice(&answer);
+                if choice
+                    && !denied
+                    && let Some(value) = choice_beside(message, &answer)
+                {
                     return Some(value);
                 }
-                let last = boxes.last();
+                let whole = match boxes.last() {
+                    Some(last) => Some(last.whole.clone()),
+                    None => boxes::whole_without_braces(message, &answer),
+                };
+                let doubted =
+                    whole.is_some_and(|whole| is_doubted(message, &whole, end, &answer, choice));
                 return Some(Value {
                     text: answer,
                     source: AnswerSource::Box,
-                    certain: !last.is_some_and(|last| {
-                        doubt::of_box(message, &last.whole)
-                            || doubt::of_alternative(
-                                &message[last.content.clone()],
-                                &message[last.whole.end..],
-                            )
-                    }),
+                    certain: !denied && !doubted,
                 });
             }
         }
@@ -258,6 +273,23 @@ fn find_in(message: &str, rules: Rules, choice: bool) -> Option<Value<'_>> {
         return found(Cow::Owned(number.to_string()), AnswerSource::Number);
     }
     last
+}
+
+/// Whether what stands around the last box leaves open whether it is the answer.
+///
+/// A box that is not the answer follows at `end`, or the text ends there.
+fn is_doubted(message: &str, whole: &Range<usize>, end: usize, answer: &str, choice: bool) -> bool {
+    const MAX_BYTES: usize = 4_096;
+    let rest = &message[whole.end..end.max(whole.end)];
+    let near = &rest[..rest.floor_char_boundary(MAX_BYTES)];
+    let is_replaced = || match phrase::find(near, choice) {
+        Some(Announced::Answer(other)) => other.certain && beside::differs(&other.text, answer),
+        Some(Announced::Nothing(_)) | None => false,
+    };
+    doubt::of_box(message, whole)
+        || doubt::of_alternative(answer, &message[whole.end..])
+        || beside::is_taken_back(answer, rest)
+        || !choice && is_replaced()
 }
 
 /// The choice of a message whose box holds something else than the letter of a choice.

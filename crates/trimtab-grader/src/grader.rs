@@ -2,8 +2,10 @@
 
 use crate::answer::{MAX_BYTES, normalized, unwrapped};
 use crate::clean::clean;
-use crate::equality::{Equality, compare};
-use crate::extract::{AnswerSource, extract, extract_words, gold_answer, labelled_boxes, said};
+use crate::equality::{Equality, compare, multiplies_vectors};
+use crate::extract::{
+    AnswerSource, extract, extract_words, gold_answer, labelled_boxes, said, words_change,
+};
 use crate::identity::same_text;
 use crate::lead::{is_approximate, with_remark, without_lead};
 use crate::prose::choice_letter;
@@ -75,11 +77,24 @@ fn grade_found(gold: &str, text: &str, rules: Rules, choice: bool) -> Grade {
             span: found.span,
         };
     }
-    Grade {
+    let mut grade = Grade {
         source: Some(found.source),
         span: found.span,
         ..grade_answer(gold, &found.answer, &rules)
+    };
+    // Words that change a value count, unless the gold answer has them too.
+    let is_changed = !choice
+        && found.source == AnswerSource::Box
+        && grade.verdict.is_correct()
+        && words_change(&found.answer);
+    let bounds = ["<", ">", "≤", "≥", "\\le", "\\ge"]
+        .iter()
+        .any(|sign| gold.contains(sign));
+    if is_changed && !bounds && !words_change(gold) {
+        grade.verdict = Verdict::Undecided(Reason::UnclearValue);
+        grade.because.clear();
     }
+    grade
 }
 
 /// Another reading of boxes: those of labelled parts as one list in its order, or what the words
@@ -102,6 +117,9 @@ fn box_otherwise(
         grade_answer(gold, &parts, &ordered)
     } else {
         let content = grade.extracted.as_deref().filter(|_| !choice)?;
+        if words_change(content) {
+            return None;
+        }
         grade_answer(gold, &said(content)?, &rules)
     };
     Some(Grade {
@@ -206,7 +224,11 @@ fn judge(gold: &str, answer: &str, rules: Rules, because: &mut Vec<Rule>) -> Ver
     if is_struck_out(&answer) && !is_struck_out(&gold) {
         return Verdict::Undecided(Reason::NotUnderstood);
     }
-    if gold == answer || same_text(&gold, &answer) || same_text(&whole, &answer) {
+    let same = same_text(&gold, &answer) || same_text(&whole, &answer);
+    let crosses = |text: &str| text.matches("\\times").count();
+    // The signs of multiplication are one sign, but not between vectors.
+    let same = same && (!multiplies_vectors(&gold) || crosses(&gold) == crosses(&answer));
+    if gold == answer || same {
         because.push(Rule::SameText);
         return Verdict::Correct;
     }
@@ -214,6 +236,9 @@ fn judge(gold: &str, answer: &str, rules: Rules, because: &mut Vec<Rule>) -> Ver
         return Verdict::Undecided(Reason::Budget);
     }
     let (gold, answer) = (without_remark(&gold, rules), without_remark(&answer, rules));
+    if let Some(verdict) = judge_parts(gold, answer, rules, because) {
+        return verdict;
+    }
     let mut equality = compare(gold, answer, rules, because);
     let (inner_gold, inner_answer) = (unwrapped(gold), unwrapped(answer));
     if equality != Equality::Equal && (inner_gold != gold || inner_answer != answer) {
@@ -232,6 +257,32 @@ fn judge(gold: &str, answer: &str, rules: Rules, because: &mut Vec<Rule>) -> Ver
         Equality::Different => Verdict::Wrong,
         Equality::Unknown(reason) => Verdict::Undecided(reason),
     }
+}
+
+/// The verdict on answers to labelled parts, which are compared in their order. `None` if neither
+/// side has labels.
+fn judge_parts(gold: &str, answer: &str, rules: Rules, because: &mut Vec<Rule>) -> Option<Verdict> {
+    if !gold.starts_with('(') && !answer.starts_with('(') {
+        return None;
+    }
+    let (gold_parts, answer_parts) = match (reading::parts(gold), reading::parts(answer)) {
+        (None, None) => return None,
+        (Some(gold), Some(answer)) => (gold, answer),
+        (Some(gold), None) => (gold, answer.split(", ").collect()),
+        (None, Some(answer)) => (gold.split(',').collect(), answer),
+    };
+    if gold_parts.len() != answer_parts.len() {
+        return Some(Verdict::Undecided(Reason::NotUnderstood));
+    }
+    let mut verdict = Verdict::Correct;
+    for (gold, answer) in gold_parts.into_iter().zip(answer_parts) {
+        match compare(gold, answer, rules, because) {
+            Equality::Equal => {}
+            Equality::Different => return Some(Verdict::Wrong),
+            Equality::Unknown(reason) => verdict = Verdict::Undecided(reason),
+        }
+    }
+    Some(verdict)
 }
 
 /// The rules by which two answers are equal without the words before them. `None` if they are not.

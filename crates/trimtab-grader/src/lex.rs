@@ -178,6 +178,10 @@ impl<'a> Lexer<'a, '_> {
                 self.at += 3;
                 self.push(Token::Op('…'));
             }
+            // `C#` is a name.
+            b'#' if self.at > 0 && self.text.as_bytes()[self.at - 1].is_ascii_alphabetic() => {
+                return Err(Reason::NotUnderstood);
+            }
             b'.' | b'"' | b'`' | b'#' => self.at += 1, // full stops and quotation marks
             b'*' if self.byte(1) == b'*' => {
                 self.at += 2;

@@ -18,6 +18,7 @@ pub(crate) fn prose(tokens: &[Lexeme]) -> Option<Prose> {
     let mut letters = String::new();
     let mut symbols = 0;
     let mut words = 0;
+    let mut signs = false;
     let is_number = |at: usize| {
         let lexeme = tokens.get(at);
         lexeme.is_some_and(|lexeme| matches!(lexeme.token, Token::Number(_)))
@@ -54,13 +55,17 @@ pub(crate) fn prose(tokens: &[Lexeme]) -> Option<Prose> {
                 letters.push('-');
             }
             Token::Op(':') if number_before && number_behind => letters.push(':'),
-            Token::Op(':' | ';' | '\'' | '-' | '(' | ')' | '{' | '}' | '&' | '⏎' | ',')
+            // The dash of a list opens it.
+            Token::Op('-') if at == 0 => {}
+            Token::Op('-' | '(' | ')') => signs = true,
+            Token::Op(':' | ';' | '\'' | '{' | '}' | '&' | '⏎' | ',')
             | Token::Begin(_)
             | Token::Construct("end") => {}
             _ => return None,
         }
     }
-    (words > 0 || symbols > 0).then_some(Prose {
+    // `u-(v-w)` is an expression.
+    (words > 0 || symbols > 0 && !signs).then_some(Prose {
         letters,
         is_text: words > 0 || symbols > 2,
     })
@@ -144,7 +149,7 @@ fn says_none(letters: &str) -> bool {
     matches!(rest, "" | "exist" | "exists")
 }
 
-/// The value of a Roman numeral of two and more letters: `XIV`.
+/// The value of a Roman numeral of two and more letters: `XIV`. `DC` and `MD` are abbreviations.
 pub(crate) fn roman(tokens: &[Lexeme]) -> Option<i64> {
     const LONGEST: usize = 15;
     const PARTS: [(&str, i64); 13] = [
@@ -191,12 +196,19 @@ pub(crate) fn roman(tokens: &[Lexeme]) -> Option<i64> {
     }
     // Not "IVI" or "IXV".
     let canonical = spelled == letters.len() && digits_of_roman(value) == letters.len();
-    (letters.len() > 1 && canonical).then_some(value)
+    (letters.len() > 1 && letters.contains(['I', 'V', 'X']) && canonical).then_some(value)
 }
 
 /// The value of an answer that is a number in the words of another language than English.
 pub(crate) fn number_elsewhere(answer: &str) -> Option<i64> {
+    // Words of English or of programs, and not only numbers elsewhere.
+    const OTHERS: [&str; 11] = [
+        "null", "cent", "cents", "due", "elf", "once", "mil", "mille", "sept", "sex", "otto",
+    ];
     let answer = undressed(answer);
+    if OTHERS.iter().any(|word| answer.eq_ignore_ascii_case(word)) {
+        return None;
+    }
     let (value, length) = leading(answer)?;
     (length == answer.len()).then_some(value)
 }

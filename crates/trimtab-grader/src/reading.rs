@@ -67,6 +67,53 @@ fn blanks(mut text: &str) -> &str {
     text
 }
 
+/// The answers to the parts of a problem, which have labels in order: 5 and 3 in `(a) 5 (b) 3`.
+pub(crate) fn parts(text: &str) -> Option<Vec<&str>> {
+    const LABELS: [[&str; 6]; 3] = [
+        ["a", "b", "c", "d", "e", "f"],
+        ["i", "ii", "iii", "iv", "v", "vi"],
+        ["1", "2", "3", "4", "5", "6"],
+    ];
+    LABELS.iter().find_map(|labels| {
+        let mut rest = after_label(text.trim_start(), labels[0])?;
+        let mut parts = Vec::new();
+        for label in &labels[1..] {
+            let Some((part, behind)) = split_label(rest, label) else {
+                break;
+            };
+            parts.push(part);
+            rest = behind;
+        }
+        parts.push(rest);
+        let is_value = |part: &&str| part.contains(char::is_alphanumeric);
+        (parts.len() > 1 && parts.iter().all(is_value)).then(|| {
+            let trimmed = parts.into_iter().map(|part| part.trim_matches(is_between));
+            trimmed.collect()
+        })
+    })
+}
+
+fn is_between(character: char) -> bool {
+    character.is_whitespace() || matches!(character, ',' | ';' | '.' | ':' | '~' | '$')
+}
+
+/// The text after a label such as `(a)`.
+fn after_label<'a>(text: &'a str, label: &str) -> Option<&'a str> {
+    text.strip_prefix('(')?
+        .strip_prefix(label)?
+        .strip_prefix(')')
+}
+
+/// The text before and after a label.
+fn split_label<'a>(text: &'a str, label: &str) -> Option<(&'a str, &'a str)> {
+    text.match_indices('(').find_map(|(at, _)| {
+        let apart = text[..at].ends_with(is_between);
+        after_label(&text[at..], label)
+            .filter(|_| apart)
+            .map(|behind| (&text[..at], behind))
+    })
+}
+
 /// What an integral, a sum, a product or a limit is said to come to: `\frac12` in
 /// `\int_0^1 x\,dx = \frac12`.
 pub(crate) fn result(answer: &str) -> Option<&str> {
@@ -80,7 +127,7 @@ pub(crate) fn result(answer: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{labelled, result};
+    use super::{labelled, parts, result};
 
     #[test]
     fn labels_of_choices() {
@@ -114,6 +161,22 @@ mod tests {
             "(C, 14)",
         ] {
             assert_eq!(labelled(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn parts_in_their_order() {
+        assert_eq!(parts("(a) 5 (b) 3"), Some(vec!["5", "3"]));
+        assert_eq!(parts("(i) 1; (ii) $2$."), Some(vec!["1", "2"]));
+        for text in [
+            "(a) 5",
+            "(a)(b)",
+            "(b) 3 (a) 5",
+            "(a) + (b)x",
+            "5 (b) 3",
+            "f(a) 5 (b)",
+        ] {
+            assert_eq!(parts(text), None, "{text}");
         }
     }
 

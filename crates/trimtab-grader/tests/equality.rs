@@ -447,6 +447,10 @@ fn units() {
         ("5m", "5"),
         ("5", "5 n"),
         ("y = 2 s", "y = 2"),
+        (
+            r"2\text{ cm}",
+            r"\begin{aligned} & -2\text{ cm} \end{aligned}",
+        ),
         ("12", "12 m n"),
         ("5 m", "6 m"),
         (r"x \text{ is odd}", "x"),
@@ -625,4 +629,84 @@ fn words_that_judge_are_no_units() {
         assert_ne!(check("12", answer), Verdict::Correct, "{answer}");
     }
     assert_ne!(check("12", "~~12~~"), Verdict::Correct);
+}
+
+/// Variables may be negative and large.
+#[test]
+fn pieces_of_functions_differ_far_from_zero() {
+    equal(&[
+        ("|x|+|y|=1", "|y|+|x|=1"),
+        ("2|x|=10", "|x|=5"),
+        ("|x-5|", "|5-x|"),
+        (r"\lfloor n/5\rfloor", r"\lfloor \frac{n}{5}\rfloor"),
+    ]);
+    unequal(&[
+        ("|x|=5", "x=5"),
+        ("y=|x|", "y=x"),
+        ("|x|+|y|=1", "x+y=1"),
+        (r"y=\ln|x|+C", r"y=\ln x+C"),
+        (r"y=\max(x,0)", "y=x"),
+        ("|x-5|", "5-x"),
+        (r"\lfloor n/10\rfloor", "0"),
+        (r"\max(n,100)", "100"),
+        (r"\min(x,10)", "x"),
+        (r"n \bmod 100", "n"),
+        (r"\lfloor n/2025\rfloor", "0"),
+    ]);
+}
+
+#[test]
+fn order_counts_in_tuples_of_words_and_in_codes() {
+    equal(&[
+        ("red, blue", "blue, red"),
+        ("(red, blue)", "(red, blue)"),
+        ("TFF", "TFF"),
+        (r"\{HH,HT,TH,TT\}", r"\{TT,HH,HT,TH\}"),
+    ]);
+    unequal(&[
+        ("(red, blue)", "(blue, red)"),
+        ("(A,B,C)", "(C,B,A)"),
+        ("TFF", "FTF"),
+        (r"\{HH,HT,TH,TT\}", r"\{HH,HT,TT\}"),
+        ("u-v-w", "u-(v-w)"),
+        ("p-q-r", "pqr"),
+    ]);
+}
+
+#[test]
+fn labelled_parts_are_compared_in_their_order() {
+    equal(&[
+        ("(a) 5 (b) 3", "(a) 5.0, (b) 3"),
+        ("(a) 2 (b) 6", "2, 6"),
+        ("(i) 1 (ii) 6", "(i) $1$; (ii) $6$."),
+    ]);
+    unequal(&[
+        ("(a) 5 (b) 3", "(a) 3 (b) 5"),
+        ("(a) 2 (b) 6", "(a) 3 (b) 4"),
+        ("(a) 2 (b) 6", "12ab"),
+        ("(a) 2 (b) 6", "6, 2"),
+    ]);
+}
+
+#[test]
+fn a_domain_in_words_keeps_its_sign() {
+    equal(&[("2k, k \\ge 0", "2k for nonnegative integers k")]);
+    unequal(&[
+        (
+            "2k for nonnegative integers k",
+            "-2k for nonnegative integers k",
+        ),
+        (
+            "2k for positive integers k",
+            "2k for nonnegative integers k",
+        ),
+    ]);
+}
+
+#[test]
+fn products_of_vectors_are_no_products_of_numbers() {
+    unequal(&[
+        (r"\mathbf{a}\times\mathbf{b}", r"\mathbf{b}\times\mathbf{a}"),
+        (r"\nabla\cdot F", r"\nabla\times F"),
+    ]);
 }

@@ -55,3 +55,14 @@ fn items_joined_by_words() {
         assert_eq!(verdict(gold, answer), Verdict::Wrong, "{gold}, {answer}");
     }
 }
+
+#[test]
+fn words_of_programs_are_no_numbers() {
+    for (gold, answer) in [("0", "null"), ("100", "cent"), ("600", "DC"), ("C", "C#")] {
+        let found = verdict(gold, answer);
+        assert!(!found.is_correct(), "{gold}, {answer}: {found:?}");
+    }
+    let found = trimtab_grader::grade("0", "#### null", &Rules::DEFAULT);
+    assert!(!found.verdict.is_correct(), "{found:?}");
+    assert_eq!(verdict("14", "XIV"), Verdict::Correct);
+}

@@ -598,6 +598,7 @@ fn a_range_may_be_listed() {
     ]);
     unequal(&[
         ("n=4k+1", r"n=4k+3,\ k=0,1,2,\ldots"),
+        ("n=4k+1", r"n=4k+1,\ k=0,2,4,\ldots"),
         (r"n=4k+1, k\geq 0", r"n=4k+1,\ k=1,2,3,\ldots"),
     ]);
 }

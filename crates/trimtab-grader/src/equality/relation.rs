@@ -4,7 +4,7 @@ use super::names::{Named, is_congruence, named, point, quantity_named};
 use super::real_set::is_region;
 use super::{Comparer, Equality, has_sign};
 use crate::Reason;
-use crate::evaluate::{Fault, Point, Sameness, Value, evaluate, sameness};
+use crate::evaluate::{Fault, Point, Sameness, Value, Variables, evaluate, sameness};
 use crate::expr::Expr;
 use crate::rule::Rule;
 
@@ -194,10 +194,52 @@ impl Comparer<'_> {
                 Err(Fault::Stop(reason)) => return reason.into(),
             }
             if agreed > POINTS {
-                return self.equal_by(Rule::SameEquation);
+                return match &reference {
+                    Some(reference) if self.differs_by_sign(gold, answer, reference) => {
+                        Equality::Different
+                    }
+                    _ => self.equal_by(Rule::SameEquation),
+                };
             }
         }
         Equality::Unknown(Reason::Precision)
+    }
+
+    /// Whether two expressions that are proportional for positive variables are not so for others,
+    /// as with an absolute value: `|x| = 5` and `x = 5`.
+    fn differs_by_sign(
+        &mut self,
+        gold: &Expr,
+        answer: &Expr,
+        (gold_reference, answer_reference): &(Value, Value),
+    ) -> bool {
+        let bends = |expr: &Expr| {
+            expr.any(|part| {
+                matches!(
+                    part,
+                    Expr::Call("abs" | "max" | "min" | "floor" | "ceil", _)
+                )
+            })
+        };
+        if !bends(gold) && !bends(answer) {
+            return false;
+        }
+        (0..8).any(|round| {
+            let point = Point {
+                variables: Variables::Signed,
+                scale: if round % 2 == 0 { 1 } else { 40 },
+                ..Point::new(self.seed.wrapping_add(round))
+            };
+            let values = (
+                evaluate(gold, point, self.budget),
+                evaluate(answer, point, self.budget),
+            );
+            let (Ok(left), Ok(right)) = values else {
+                return values.0.is_ok() != values.1.is_ok(); // `\ln|x|` and `\ln x`
+            };
+            let same = self.proportional(&left, answer_reference, &right, gold_reference);
+            matches!(same, Ok(false))
+        })
     }
 
     /// Compares two equations that differ by a variable factor, if it cannot vanish where they

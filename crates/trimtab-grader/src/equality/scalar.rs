@@ -178,11 +178,19 @@ impl Comparer<'_> {
             if agreed < needed {
                 continue;
             }
+            if varies
+                && has(has_pieces)
+                && let Some(outcome) = self.differs_far_away(gold, answer, variables)
+            {
+                return outcome;
+            }
             // With an absolute value, variables may be negative.
-            if varies && !whole && has(|part| matches!(part, Expr::Call("abs", _))) {
+            if varies && !whole && has(|part| matches!(part, Expr::Call("abs" | "max" | "min", _)))
+            {
                 for round in 0..MANY_POINTS as u64 {
                     let point = Point {
                         variables: Variables::Signed,
+                        scale: if round % 2 == 0 { 1 } else { 40 },
                         ..Point::new(self.seed.wrapping_add(round))
                     };
                     match self.at_point(gold, answer, point) {
@@ -199,6 +207,30 @@ impl Comparer<'_> {
             return Equality::Equal;
         }
         Equality::Unknown(Reason::Precision)
+    }
+
+    /// Whether two expressions that agree near zero differ at large values, where a step, a bound
+    /// or a remainder shows: `\max(n, 100)` and 100. `None` if they do not.
+    fn differs_far_away(
+        &mut self,
+        gold: &Expr,
+        answer: &Expr,
+        variables: Variables,
+    ) -> Option<Equality> {
+        for (round, scale) in (0_u64..).zip([7, 40, 41, 300, 301, 4_001, 100_003]) {
+            let point = Point {
+                variables,
+                scale,
+                ..Point::new(self.seed.wrapping_add(round))
+            };
+            match self.at_point(gold, answer, point) {
+                Ok(Some(Sameness::Different)) => return Some(Equality::Different),
+                Ok(_) => {}
+                Err(_) if scale > 1_000 => return None, // powers get too large
+                Err(reason) => return Some(reason.into()),
+            }
+        }
+        None
     }
 
     /// Compares the values at one point. `None` if one side has no value there.
@@ -317,6 +349,17 @@ fn needs_whole(expr: &Expr) -> bool {
         }
         _ => selection(expr).is_some(),
     }
+}
+
+/// Whether the expression may be another one for large values.
+fn has_pieces(expr: &Expr) -> bool {
+    matches!(
+        expr,
+        Expr::Call(
+            "floor" | "ceil" | "min" | "max" | "mod" | "gcd" | "lcm" | "abs",
+            _
+        )
+    )
 }
 
 /// Whether the expression is a step function, for which a few points prove little.

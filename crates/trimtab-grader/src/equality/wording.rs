@@ -58,7 +58,10 @@ pub(super) fn same_choices(gold: &[Lexeme], answer: &[Lexeme]) -> bool {
 fn pieces(tokens: &[Lexeme]) -> Option<Vec<Piece>> {
     let mut pieces: Vec<Piece> = Vec::new();
     let mut run = false; // of letters without blanks
-    for lexeme in tokens {
+    for (at, lexeme) in tokens.iter().enumerate() {
+        let before_number = tokens
+            .get(at + 1)
+            .is_some_and(|next| matches!(next.token, Token::Number(_)));
         let joins = std::mem::take(&mut run) && !lexeme.spaced;
         match lexeme.token {
             Token::Word(text) | Token::Text(text) => {
@@ -84,7 +87,7 @@ fn pieces(tokens: &[Lexeme]) -> Option<Vec<Piece>> {
             Token::Op('∈') => pieces.push(Piece::Word("in".to_owned())),
             Token::Op('(') => pieces.push(Piece::Open),
             Token::Op(')') => pieces.push(Piece::Close),
-            Token::Op('-') if !pieces.is_empty() => {}
+            Token::Op('-') if !pieces.is_empty() && !before_number => {}
             // "can't"
             Token::Op('\'') => run = joins,
             Token::Op(':' | '{' | '}' | '⏎') | Token::Begin(_) | Token::Construct("end") => {}

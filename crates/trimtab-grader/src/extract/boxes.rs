@@ -197,10 +197,19 @@ pub(super) fn last_without_braces(text: &str) -> Option<&str> {
     let at = memmem::find_iter(text.as_bytes(), NAME).last()? + NAME.len();
     let rest = &text[at..];
     let end = rest.find(['$', '\n']).unwrap_or(rest.len());
-    let content = rest[..end].trim().trim_end_matches(['.', ',']);
+    let line = &rest[..end];
+    let sentence = line.find(". ").map_or(line, |stop| &line[..stop]);
+    let content = sentence.trim().trim_end_matches(['.', ',']);
     let is_value = content.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '\\'))
         && !content.contains(' ');
     is_value.then_some(content)
+}
+
+/// The command of a box without braces, with its content, which is a part of `text`.
+pub(super) fn whole_without_braces(text: &str, content: &str) -> Option<Range<usize>> {
+    let content = super::span(text, content)?;
+    let start = text[..content.start].rfind("\\boxed")?;
+    Some(start..content.end)
 }
 
 /// Drops the boxes that only show where an answer goes.

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::beside;
+use super::operand::is_operand;
 use super::value::is_formula;
 use crate::grader::check;
 use crate::rules::{Rounding, Rules};
@@ -17,6 +19,7 @@ pub(super) fn of_other_box(text: &str, whole: &Range<usize>) -> bool {
         .any(|word| ends_with(words, word));
     let after = after(text, whole.end).trim_start_matches(is_delimiter);
     denied
+        || beside::is_dismissed(text, whole)
         || ["would be wrong", "is wrong", "is incorrect", "is not"]
             .iter()
             .any(|words| starts_with(after, words))
@@ -84,14 +87,20 @@ pub(super) fn of_box(text: &str, whole: &Range<usize>) -> bool {
         && before
             .strip_suffix(['-', '−'])
             .is_some_and(|word| word.ends_with(' ') && is_plain_word(word));
-    let is_operand = OPERATORS.iter().any(|sign| before.ends_with(sign)) && !opens_line && !dashes;
+    let operates = OPERATORS.iter().any(|sign| before.ends_with(sign)) && !opens_line && !dashes;
+    let is_unit = ["^\\circ", "^{\\circ", "^{th", "^{\\text"]
+        .iter()
+        .any(|unit| after.starts_with(unit));
     let is_raised = ["^", "\\cdot", "\\times", "}{"]
         .iter()
         .any(|sign| after.starts_with(sign));
     denied
         || guessed
-        || is_operand
-        || is_raised
+        || beside::is_dismissed(text, whole)
+        || beside::is_changed(text, whole)
+        || is_operand(text, whole)
+        || operates
+        || is_raised && !is_unit
         || is_factor(glued_before, glued_after)
         || after.starts_with('?')
         || of_condition(text, whole.start)
@@ -292,7 +301,7 @@ fn after(text: &str, at: usize) -> &str {
     &rest[..rest.floor_char_boundary(MAX_BYTES)]
 }
 
-fn is_delimiter(character: char) -> bool {
+pub(super) fn is_delimiter(character: char) -> bool {
     matches!(
         character,
         '$' | '*' | '_' | '`' | '"' | '(' | ')' | '\\' | '[' | ']' | ' '
@@ -300,7 +309,7 @@ fn is_delimiter(character: char) -> bool {
 }
 
 /// Whether `text` ends with `words` in any case, as words of their own.
-fn ends_with(text: &str, words: &str) -> bool {
+pub(super) fn ends_with(text: &str, words: &str) -> bool {
     let Some(at) = text.len().checked_sub(words.len()) else {
         return false;
     };
@@ -317,14 +326,14 @@ fn follows_letter(text: &str, at: usize) -> bool {
 }
 
 /// Whether `text` starts with `words` in any case, as words of their own.
-fn starts_with(text: &str, words: &str) -> bool {
+pub(super) fn starts_with(text: &str, words: &str) -> bool {
     text.get(..words.len())
         .is_some_and(|start| start.eq_ignore_ascii_case(words))
         && !text[words.len()..].starts_with(|c: char| c.is_ascii_alphanumeric())
 }
 
 /// Whether one of `words` stands in `text` in any case, as words of their own.
-fn contains_one(text: &str, words: &[&str]) -> bool {
+pub(super) fn contains_one(text: &str, words: &[&str]) -> bool {
     let bytes = text.as_bytes();
     (0..bytes.len()).any(|at| {
         let starts = at == 0 || !bytes[at - 1].is_ascii_alphanumeric();

@@ -278,6 +278,10 @@ mod tests {
     fn another_problem_ends_the_message() {
         for (text, expected) in [
             ("#### 7\n\nQuestion: 8?\nAnswer: 9", "#### 7\n\n"),
+            (
+                "Question: 6?\nAnswer: 7\nProblem: 8?\nAnswer: 9",
+                "Question: 6?\nAnswer: 7\n",
+            ),
             ("It is 7.\n\nQ: 8?\nA: 9", "It is 7.\n\n"),
             ("The answer is 7.\nProblem:\n8?", "The answer is 7.\n"),
             ("答案是7。\n问题：8?\n", "答案是7。\n"),

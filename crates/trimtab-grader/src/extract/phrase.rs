@@ -76,6 +76,7 @@ pub(super) fn find(text: &str, choice: bool) -> Option<Announced<'_>> {
                     || rest.trim_start_matches('*').starts_with('?')
                     || text[at..at + end].trim_end().ends_with('?')
                     || has_alternative(&text[at..], &value, end, choice);
+                let value = calculated(&text[at..], &value, end).unwrap_or(value);
                 let value = Value {
                     certain: value.certain && !doubted && !claim,
                     ..value
@@ -134,6 +135,35 @@ fn is_hypothetical(link: &str, clause: &str) -> bool {
     link.contains("would") && sentence.contains(" if ")
 }
 
+/// What a calculation comes to that starts with the value: 720 in "the answer is 6! = 720".
+fn calculated<'a>(text: &'a str, value: &Value, end: usize) -> Option<Value<'a>> {
+    const OPERATORS: [char; 11] = ['!', '+', '-', '−', '*', '×', '·', '/', '÷', '^', '='];
+    let rest = behind(text, value, end);
+    let exclaims = |at: &usize| rest[at + 2..].starts_with(char::is_uppercase);
+    let ends = [
+        rest.find('\n'),
+        rest.find(". "),
+        rest.find("! ").filter(exclaims),
+    ];
+    let length = ends.into_iter().flatten().min();
+    let rest = &rest[..length.unwrap_or(rest.len())];
+    // An aside may follow a term: "1 (square tile) + 59".
+    let next = rest.trim_start();
+    let next = match next.strip_prefix('(') {
+        Some(aside) => aside.split_once(')')?.1.trim_start(),
+        None => next,
+    };
+    if !next.starts_with(OPERATORS) || !rest.contains('=') {
+        return None;
+    }
+    let sentence = &text[..text.len() - behind(text, value, end).len() + rest.len()];
+    let found = value::last(sentence)?;
+    Some(Value {
+        source: AnswerSource::Phrase,
+        ..found
+    })
+}
+
 /// Whether another answer follows a value: "`5` or `6`", "$A$ or B".
 fn has_alternative(text: &str, value: &Value, end: usize, choice: bool) -> bool {
     let rest = behind(text, value, end);
@@ -148,6 +178,15 @@ fn has_alternative(text: &str, value: &Value, end: usize, choice: bool) -> bool 
 fn behind<'a>(text: &'a str, value: &Value, end: usize) -> &'a str {
     let at = super::span(text, &value.text).map_or(end, |span| span.end);
     &text[at..]
+}
+
+/// Whether a sentence takes back what was said before: "Actually, 6", but not "No other value".
+pub(super) fn takes_back(sentence: &str) -> bool {
+    let words = sentence.trim_start_matches(|c: char| !c.is_alphabetic());
+    let opens = words
+        .get(..3)
+        .is_some_and(|no| no.eq_ignore_ascii_case("no "));
+    !opens && retraction::retraction(sentence).is_some()
 }
 
 /// The answer that a text announces after it takes something back.

@@ -301,7 +301,6 @@ static LANGUAGES: [Words; 7] = [
             ("einen", 1),
             ("fünf", 5),
             ("sechs", 6),
-            ("null", 0),
             ("eins", 1),
             ("eine", 1),
             ("zwei", 2),

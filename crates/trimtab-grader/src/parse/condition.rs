@@ -191,7 +191,8 @@ impl Parser<'_, '_, '_> {
     fn worded(&mut self, start: usize, end: usize) -> Result<Expr, Reason> {
         let tokens = &self.tokens[start..end];
         self.budget.spend(2 * tokens.len() as u64)?;
-        let mut kind = None;
+        // "nonnegative integers" may be one token or two.
+        let mut said = String::new();
         let mut symbols = Vec::new();
         let mut plain = true;
         let mut relates = false;
@@ -207,7 +208,8 @@ impl Parser<'_, '_, '_> {
                             plain &= is_plain(word);
                         }
                     }
-                    kind = kind_of(words).or(kind);
+                    said.push(' ');
+                    said.push_str(words);
                 }
                 Token::Symbol(name) => {
                     let length = 1 + tokens[at + 1..]
@@ -239,6 +241,7 @@ impl Parser<'_, '_, '_> {
             }
             at += 1;
         }
+        let kind = kind_of(&said);
         let member = |name: &str, set: &str| {
             let set = Expr::Symbol(format!("mathbb {set}"));
             Expr::Relation(Box::new(Expr::Symbol(name.to_owned())), vec![('∈', set)])

@@ -143,7 +143,11 @@ pub(super) fn is_working(text: &str) -> bool {
 
 /// The answer in a sentence that goes on to say that this is the answer.
 pub(super) fn before(text: &str, choice: bool) -> Option<Value<'_>> {
-    let start = text.rfind(['\n', '。', ';', '?', '!']).map_or(0, |at| {
+    // `\\;` and `\\!` are blanks of TeX.
+    let ends = |(at, sign): &(usize, char)| {
+        matches!(sign, '\n' | '。' | ';' | '?' | '!') && !text[..*at].ends_with('\\')
+    };
+    let start = text.char_indices().rev().find(ends).map_or(0, |(at, _)| {
         at + text[at..].chars().next().map_or(0, char::len_utf8)
     });
     let start = text[start..].rfind(". ").map_or(start, |at| start + at + 2);
