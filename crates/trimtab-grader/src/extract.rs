@@ -211,9 +211,9 @@ fn find_in(message: &str, rules: Rules, choice: bool) -> Option<Value<'_>> {
             boxes::drop_placeholders(message, &mut boxes);
             let mut end = message.len();
             while let Some(last) = boxes.last()
-                && doubt::of_other_box(message, &last.whole)
                 && (boxes.len() > 1
                     || boxes::last_without_braces(&message[..last.whole.start]).is_some())
+                && doubt::of_other_box(message, &last.whole)
             {
                 end = last.whole.start;
                 boxes.pop();

@@ -224,7 +224,7 @@ fn judge(gold: &str, answer: &str, rules: Rules, because: &mut Vec<Rule>) -> Ver
     if is_struck_out(&answer) && !is_struck_out(&gold) {
         return Verdict::Undecided(Reason::NotUnderstood);
     }
-    let same = same_text(&gold, &answer) || same_text(&whole, &answer);
+    let same = same_text(&gold, &answer) || whole != gold && same_text(&whole, &answer);
     let crosses = |text: &str| text.matches("\\times").count();
     // The signs of multiplication are one sign, but not between vectors.
     let same = same && (!multiplies_vectors(&gold) || crosses(&gold) == crosses(&answer));

@@ -76,10 +76,9 @@ pub(super) fn of_box(text: &str, whole: &Range<usize>) -> bool {
     let guessed = ["or possibly", "or maybe", "or perhaps", "or even"]
         .iter()
         .any(|hedge| ends_with(words, hedge));
+    let behind = after.trim_start_matches(is_delimiter);
     let denied = DENIED_BEFORE.iter().any(|word| ends_with(words, word))
-        || DENIED_AFTER
-            .iter()
-            .any(|words| starts_with(after.trim_start_matches(is_delimiter), words));
+        || DENIED_AFTER.iter().any(|words| starts_with(behind, words));
     // A dash that opens a line is a list's.
     let opens_line = before.trim_end_matches(['-', '*', '+', ' ']).is_empty();
     // "Answer - 5" has a dash as well.
@@ -310,10 +309,16 @@ pub(super) fn is_delimiter(character: char) -> bool {
 
 /// Whether `text` ends with `words` in any case, as words of their own.
 pub(super) fn ends_with(text: &str, words: &str) -> bool {
+    let last = |text: &str| {
+        text.bytes()
+            .next_back()
+            .map(|byte| byte.to_ascii_lowercase())
+    };
     let Some(at) = text.len().checked_sub(words.len()) else {
         return false;
     };
-    text.is_char_boundary(at)
+    last(text) == last(words)
+        && text.is_char_boundary(at)
         && text[at..].eq_ignore_ascii_case(words)
         && (words.starts_with("n'") || words.starts_with("n’") || !follows_letter(text, at))
 }
@@ -335,10 +340,15 @@ pub(super) fn starts_with(text: &str, words: &str) -> bool {
 /// Whether one of `words` stands in `text` in any case, as words of their own.
 pub(super) fn contains_one(text: &str, words: &[&str]) -> bool {
     let bytes = text.as_bytes();
+    // The letters with which the words start, as bits.
+    let letter = |byte: u8| 1_u32 << (byte & 31);
+    let firsts = words
+        .iter()
+        .fold(0, |bits, words| bits | letter(words.as_bytes()[0]));
     (0..bytes.len()).any(|at| {
-        let starts = at == 0 || !bytes[at - 1].is_ascii_alphanumeric();
         let first = bytes[at].to_ascii_lowercase();
-        starts
+        firsts & letter(first) != 0
+            && (at == 0 || !bytes[at - 1].is_ascii_alphanumeric())
             && words
                 .iter()
                 .any(|words| words.as_bytes()[0] == first && starts_with(&text[at..], words))
