@@ -17,7 +17,10 @@ from lines import lines
 
 
 def trimtab(path, texts):
-    done = subprocess.run([test_program("encode_lines"), path], input=json.dumps(texts), capture_output=True, text=True, check=False)
+    command = [test_program("encode_lines"), path]
+    done = subprocess.run(
+        command, input=json.dumps(texts), capture_output=True, text=True, check=False
+    )
     if done.returncode != 0:
         raise RuntimeError(done.stderr)
     return [json.loads(line) for line in done.stdout.splitlines()]

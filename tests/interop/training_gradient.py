@@ -1,12 +1,13 @@
-"""The loss of a training step and its gradient with respect to the vectors, beside PyTorch's, on real models in f32.
+"""The loss of a training step and its gradient with respect to the vectors, beside PyTorch's.
 
     TRIMTAB_MODELS=FOLDER python tests/interop/training_gradient.py
 
-FOLDER holds GGUF files; those of MODELS that it has are compared, the others left out. Two groups of completions come with
-advantages, whose sum is not zero: otherwise the loss would be a difference of sums that nearly cancel. On the side of
-PyTorch, transformers reads the same file, hooks add one vector to the output of each layer, and autograd differentiates the
-mean over all tokens of `-advantage * log p(token)`. A mistake of the objective, of the hook or of a layer's backward pass
-shows in the loss, in the norm of the gradient or in its direction at a layer.
+FOLDER holds GGUF files; those of MODELS that it has are compared in f32, the others left out. Two
+groups of completions come with advantages, whose sum is not zero: otherwise the loss would be a
+difference of sums that nearly cancel. On the side of PyTorch, transformers reads the same file,
+hooks add one vector to the output of each layer, and autograd differentiates the mean over all
+tokens of `-advantage * log p(token)`. A mistake of the objective, of the hook or of a layer's
+backward pass shows in the loss, in the norm of the gradient or in its direction at a layer.
 """
 
 import importlib.util
@@ -25,16 +26,20 @@ TOLERANCE = 1e-4  # measured 1e-5
 COSINE_TOLERANCE = 1e-6  # measured 1e-7
 GROUPS = [
     (
-        "Question: Tom has 3 boxes with 4 pens each. He gives 5 pens away. How many pens are left?\nAnswer:",
+        "Question: Tom has 3 boxes with 4 pens each. He gives 5 pens away. "
+        "How many pens are left?\nAnswer:",
         [
-            (" There are 3 * 4 = 12 pens. 12 - 5 = 7 pens are left. The answer is \\boxed{7}.", 1.5),
+            (" There are 3 * 4 = 12 pens. 12 - 5 = 7 are left. The answer is \\boxed{7}.", 1.5),
             (" 3 + 4 - 5 = 2, so \\boxed{2}", -0.25),
             (" I do not know how many pens Tom has, because the boxes are closed.", -0.5),
         ],
     ),
     (
         "Question: A train takes 2 hours for 150 km. How fast is it?\nAnswer:",
-        [(" 150 / 2 = 75, so it runs at \\boxed{75} km/h.", 1.0), (" def speed(): return 300", -0.25)],
+        [
+            (" 150 / 2 = 75, so it runs at \\boxed{75} km/h.", 1.0),
+            (" def speed(): return 300", -0.25),
+        ],
     ),
 ]
 
@@ -64,8 +69,8 @@ def peer(path, groups, vectors):
     for group in groups:
         prompt = group["prompt"]
         for completion, advantage in zip(group["completions"], group["advantages"]):
-            logits = model(torch.tensor([prompt + completion]), use_cache=False).logits[0, len(prompt) - 1 : -1]
-            logprobs = torch.log_softmax(logits.float(), dim=-1)
+            logits = model(torch.tensor([prompt + completion]), use_cache=False).logits[0]
+            logprobs = torch.log_softmax(logits[len(prompt) - 1 : -1].float(), dim=-1)
             chosen = logprobs.gather(1, torch.tensor(completion)[:, None])
             loss = -advantage * chosen.sum() / tokens
             loss.backward()
@@ -75,7 +80,8 @@ def peer(path, groups, vectors):
 
 def ours(path, groups, vectors):
     batch = json.dumps({"vectors": vectors.tolist(), "groups": groups})
-    done = subprocess.run([test_program("batch_gradient"), path], input=batch, stdout=subprocess.PIPE, text=True, check=True)
+    command = [test_program("batch_gradient"), path]
+    done = subprocess.run(command, input=batch, stdout=subprocess.PIPE, text=True, check=True)
     result = json.loads(done.stdout)
     return result["loss"], numpy.array(result["gradient"])
 
@@ -94,23 +100,28 @@ def compare(path):
         }
         for prompt, completions in GROUPS
     ]
-    vectors = steering({"num_hidden_layers": config.num_hidden_layers, "hidden_size": config.hidden_size}, scale=0.02)
-    (loss, gradient), (expected_loss, expected) = ours(path, groups, vectors), peer(path, groups, vectors)
+    shape = {key: getattr(config, key) for key in ["num_hidden_layers", "hidden_size"]}
+    vectors = steering(shape, scale=0.02)
+    loss, gradient = ours(path, groups, vectors)
+    expected_loss, expected = peer(path, groups, vectors)
     cosine = lambda a, b: float((a * b).sum() / numpy.linalg.norm(a) / numpy.linalg.norm(b))
     norms = numpy.linalg.norm(gradient), numpy.linalg.norm(expected)
     layers = [cosine(*pair) for pair in zip(gradient, expected)]
-    print(f"{path.name}: loss {loss:.6f} and {expected_loss:.6f}, norm of the gradient {norms[0]:.4e} and {norms[1]:.4e}")
+    print(f"{path.name}: loss {loss:.6f} and {expected_loss:.6f}")
+    print(f"norm of the gradient {norms[0]:.4e} and {norms[1]:.4e}")
     hold("loss, relative", abs(loss / expected_loss - 1), TOLERANCE)
     hold("norm of the gradient, relative", abs(norms[0] / norms[1] - 1), TOLERANCE)
     hold("1 - cosine of all layers", 1 - cosine(gradient, expected), COSINE_TOLERANCE)
-    hold(f"1 - cosine of the worst layer ({numpy.argmin(layers)})", 1 - min(layers), COSINE_TOLERANCE)
+    worst = numpy.argmin(layers)
+    hold(f"1 - cosine of the worst layer ({worst})", 1 - layers[worst], COSINE_TOLERANCE)
 
 
 def main():
     if not os.environ.get("TRIMTAB_MODELS"):
         print("left out: TRIMTAB_MODELS names no folder of models")
         return
-    missing = [name for name in ["torch", "transformers", "gguf"] if importlib.util.find_spec(name) is None]
+    needed = ["torch", "transformers", "gguf"]
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
         print("left out:", " and ".join(missing), "not installed here")
         return

@@ -10,7 +10,8 @@ pub(crate) struct Date {
     year: Option<u32>,
 }
 
-const MONTHS: [&str; 12] = [
+/// The names of the months.
+pub(crate) const MONTHS: [&str; 12] = [
     "january",
     "february",
     "march",

@@ -87,10 +87,12 @@ fn grade_found(gold: &str, text: &str, rules: Rules, choice: bool) -> Grade {
         && found.source == AnswerSource::Box
         && grade.verdict.is_correct()
         && words_change(&found.answer);
-    let bounds = ["<", ">", "≤", "≥", "\\le", "\\ge"]
-        .iter()
-        .any(|sign| gold.contains(sign));
-    if is_changed && !bounds && !words_change(gold) {
+    let bounds = || {
+        ["<", ">", "≤", "≥", "\\le", "\\ge"]
+            .iter()
+            .any(|sign| gold.contains(sign))
+    };
+    if is_changed && !bounds() && !words_change(gold) {
         grade.verdict = Verdict::Undecided(Reason::UnclearValue);
         grade.because.clear();
     }

@@ -2,6 +2,7 @@
 //!
 //! A unit is written as its factors in alphabetical order: `hour^-1 kilometer`.
 
+use crate::date::MONTHS;
 use crate::vocabulary::{self, PREFIXES};
 
 /// The spelling of a unit that `km/h`, `kph` and `kilometers per hour` share. `None` if the words
@@ -347,21 +348,8 @@ fn changes_value(word: &str) -> bool {
         "nope",
         "never",
     ];
-    const MONTHS: [&str; 11] = [
-        "january",
-        "february",
-        "march",
-        "april",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ];
     QUALIFIERS.contains(&word)
-        || MONTHS.contains(&word)
+        || word != "may" && MONTHS.contains(&word)
         || vocabulary::is_number_word(word) && vocabulary::unit(word).is_none()
 }
 

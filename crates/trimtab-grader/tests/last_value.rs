@@ -1,29 +1,10 @@
 //! The last value of a text that does not announce an answer: where it begins and ends, and which
 //! one counts.
 
+mod common;
+
+use common::gives;
 use trimtab_grader::{Rules, Verdict, grade};
-
-/// A text, gold answers that it gives, and gold answers that it does not give.
-type Row = (
-    &'static str,
-    &'static [&'static str],
-    &'static [&'static str],
-);
-
-fn gives(table: &[Row]) {
-    let mut failures = Vec::new();
-    for (text, right, wrong) in table {
-        for (golds, expected) in [(right, true), (wrong, false)] {
-            for gold in *golds {
-                let graded = grade(gold, text, &Rules::DEFAULT);
-                if graded.verdict.is_correct() != expected {
-                    failures.push(format!("{text:?} for {gold:?}: {graded:?}"));
-                }
-            }
-        }
-    }
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
-}
 
 /// A sign, a currency and brackets belong to the number.
 #[test]

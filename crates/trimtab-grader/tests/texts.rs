@@ -1,28 +1,8 @@
 //! Texts by their kinds: the answers that they give, and those that a careless reading would find.
 
-use trimtab_grader::{Rules, grade};
+mod common;
 
-/// A text, gold answers that it gives, and gold answers that it does not give.
-type Row = (
-    &'static str,
-    &'static [&'static str],
-    &'static [&'static str],
-);
-
-fn gives(table: &[Row]) {
-    let mut failures = Vec::new();
-    for (text, right, wrong) in table {
-        for (golds, expected) in [(right, true), (wrong, false)] {
-            for gold in *golds {
-                let graded = grade(gold, text, &Rules::DEFAULT);
-                if graded.verdict.is_correct() != expected {
-                    failures.push(format!("{text:?} for {gold:?}: {graded:?}"));
-                }
-            }
-        }
-    }
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
-}
+use common::gives;
 
 #[test]
 fn letters_that_are_denied_or_picked() {

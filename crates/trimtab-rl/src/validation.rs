@@ -45,28 +45,32 @@ impl Validation {
 pub(crate) mod tests {
     use super::*;
 
+    /// An outcome with this accuracy.
+    pub(crate) fn outcome(accuracy: f64) -> Outcome {
+        Outcome {
+            accuracy,
+            ci95: [accuracy - 0.05, accuracy + 0.05],
+            pass_at_k: accuracy,
+            pass_at_k_ci95: [0.0, 1.0],
+            maj_at_k: accuracy,
+            maj_at_k_ci95: [0.0, 1.0],
+            pass_curve: vec![accuracy],
+            format_rate: 1.0,
+            accuracy_given_format: Some(accuracy),
+            undecided_rate: 0.0,
+            fallback_rate: 0.0,
+            truncation_rate: 0.0,
+            mean_length: 25.0,
+            problems: 200,
+            samples: 1,
+        }
+    }
+
     /// Evaluations with these accuracies, after the steps 0, 10, 20, …
     pub(crate) fn validations(accuracies: &[f64]) -> Vec<Validation> {
         let mut made: Vec<Validation> = vec![];
         for (step, &accuracy) in (0..).step_by(10).zip(accuracies) {
-            let outcome = Outcome {
-                accuracy,
-                ci95: [accuracy - 0.05, accuracy + 0.05],
-                pass_at_k: accuracy,
-                pass_at_k_ci95: [0.0, 1.0],
-                maj_at_k: accuracy,
-                maj_at_k_ci95: [0.0, 1.0],
-                pass_curve: vec![accuracy],
-                format_rate: 1.0,
-                accuracy_given_format: Some(accuracy),
-                undecided_rate: 0.0,
-                fallback_rate: 0.0,
-                truncation_rate: 0.0,
-                mean_length: 25.0,
-                problems: 200,
-                samples: 1,
-            };
-            made.push(Validation::new(step, outcome, &made));
+            made.push(Validation::new(step, outcome(accuracy), &made));
         }
         made
     }

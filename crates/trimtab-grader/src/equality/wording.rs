@@ -1,5 +1,6 @@
 //! Answers in words: articles, plurals, lists, explanations.
 
+use crate::date::MONTHS;
 use crate::lex::{Lexeme, Token};
 
 /// Most words of an answer that is compared word by word.
@@ -297,7 +298,7 @@ fn meaning(item: &[&str]) -> Option<&'static str> {
 
 /// Whether two words are the same but for the number or an abbreviation.
 fn same_word(left: &str, right: &str) -> bool {
-    const DAYS_AND_MONTHS: [&str; 18] = [
+    const DAYS: [&str; 7] = [
         "monday",
         "tuesday",
         "wednesday",
@@ -305,17 +306,6 @@ fn same_word(left: &str, right: &str) -> bool {
         "friday",
         "saturday",
         "sunday",
-        "january",
-        "february",
-        "march",
-        "april",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
     ];
     if left == right {
         return true;
@@ -333,7 +323,7 @@ fn same_word(left: &str, right: &str) -> bool {
     };
     let number = short.len() > 3 && matches!(ending, "s" | "es") && !short.ends_with('s')
         || short.len() > 3 && ending == "es";
-    number || short.len() > 2 && DAYS_AND_MONTHS.contains(&long)
+    number || short.len() > 2 && (DAYS.contains(&long) || MONTHS.contains(&long))
 }
 
 fn is_judgement(word: &str) -> bool {

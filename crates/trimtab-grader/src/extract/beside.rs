@@ -314,9 +314,29 @@ fn is_pattern(text: &str, whole: &Range<usize>) -> bool {
             && (FORMS.iter().any(|word| starts_with(after, word)) || contains_one(before, &ASKS))
 }
 
+/// Words that change a value behind a box and in it.
+const ALWAYS: [&str; 16] = [
+    "below zero",
+    "below freezing",
+    "remainder",
+    "too many",
+    "too few",
+    "too much",
+    "too little",
+    "doubled",
+    "tripled",
+    "halved",
+    "more than",
+    "less than",
+    "fewer than",
+    "or more",
+    "or less",
+    "or fewer",
+];
+
 /// Whether the words behind a number make it another: "million", "and a half", "out of 6".
 fn changes(words: &str) -> bool {
-    const CHANGES: [&str; 69] = [
+    const CHANGES: [&str; 53] = [
         "(wrong",
         "(incorrect",
         "(not",
@@ -347,32 +367,17 @@ fn changes(words: &str) -> bool {
         "squared",
         "cubed",
         "factorial",
-        "below zero",
         "below 0",
-        "below freezing",
-        "or more",
-        "or less",
-        "or fewer",
         "or greater",
         "or higher",
         "or above",
         "or below",
         "or larger",
         "or smaller",
-        "too many",
-        "too few",
-        "too much",
-        "too little",
-        "doubled",
-        "tripled",
-        "halved",
         "in debt",
         "short of",
         "away from",
         "shy of",
-        "more than",
-        "less than",
-        "fewer than",
         "divided by",
         "multiplied by",
         "raised to",
@@ -383,7 +388,6 @@ fn changes(words: &str) -> bool {
         "hundredths",
         "tenths",
         "thousandths",
-        "remainder",
         "with remainder",
         "with a remainder",
     ];
@@ -395,7 +399,10 @@ fn changes(words: &str) -> bool {
         rest.trim_start_matches(is_dress)
             .starts_with(|c: char| c.is_ascii_digit() || c == '\\')
     };
-    CHANGES.iter().any(|change| starts_with(words, change))
+    ALWAYS
+        .iter()
+        .chain(&CHANGES)
+        .any(|change| starts_with(words, change))
         || ["out of", "times", "over", "percent of", "and", "point"]
             .iter()
             .any(|change| starts_with(words, change) && counts(&words[change.len()..]))
@@ -413,35 +420,19 @@ fn changes(words: &str) -> bool {
 /// Whether the words in a box bound, change or deny its value: `5 \text{ below zero}`, `B?`.
 pub(crate) fn words_change(content: &str) -> bool {
     const MAX_BYTES: usize = 512;
-    const CHANGES: [&str; 31] = [
+    const CHANGES: [&str; 15] = [
         "wrong",
         "incorrect",
         "is not",
         "isn't",
         "is false",
-        "below zero",
-        "below freezing",
-        "remainder",
         "out of",
         "almost",
         "nearly",
         "loss",
         "debt",
-        "too many",
-        "too few",
-        "too much",
-        "too little",
-        "doubled",
-        "tripled",
-        "halved",
         "at least",
         "at most",
-        "more than",
-        "less than",
-        "fewer than",
-        "or more",
-        "or less",
-        "or fewer",
         "mistake",
         "maybe",
         "don't",
@@ -456,11 +447,10 @@ pub(crate) fn words_change(content: &str) -> bool {
         .any(|letters| letters.iter().all(u8::is_ascii_alphabetic));
     words.ends_with('?')
         || ends_with(words, "negative")
-        || has_words
-            && contains_one(
-                &content.replace(['~', '{', '}'], " ").replace("  ", " "),
-                &CHANGES,
-            )
+        || has_words && {
+            let plain = content.replace(['~', '{', '}'], " ").replace("  ", " ");
+            contains_one(&plain, &ALWAYS) || contains_one(&plain, &CHANGES)
+        }
 }
 
 /// Whether a box denies or doubts the letter of its choice: `\text{B is wrong}`, `B?`.

@@ -250,25 +250,17 @@ mod tests {
     use crate::reporting::report::{
         Answer, BaseModel, BestStep, Example, Measured, TaskOutcomes, TokenRow,
     };
+    use crate::validation;
     use crate::validation::tests::validations;
 
     fn outcome(accuracy: f64, accuracy_given_format: Option<f64>) -> Outcome {
         Outcome {
-            accuracy,
             ci95: [accuracy - 0.04, accuracy + 0.04],
-            pass_at_k: accuracy,
-            pass_at_k_ci95: [0.0, 1.0],
-            maj_at_k: accuracy,
-            maj_at_k_ci95: [0.0, 1.0],
-            pass_curve: vec![accuracy],
             format_rate: 0.713,
             accuracy_given_format,
-            undecided_rate: 0.0,
-            fallback_rate: 0.0,
-            truncation_rate: 0.0,
             mean_length: 25.31,
             problems: 500,
-            samples: 1,
+            ..validation::tests::outcome(accuracy)
         }
     }
 
