@@ -494,7 +494,7 @@ fn rounded_weights_compute_nearly_the_same() {
             matrix(model.logits(model.prefill(&[&tokens], None).0))
         };
         let exact = logits(Precision::F32);
-        for (precision, bound) in [(Precision::Bf16, 0.1), (Precision::Int8, 0.4)] {
+        for (precision, bound) in [(Precision::Bf16, 0.1), (Precision::Q8, 0.4)] {
             let pairs = logits(precision)
                 .into_iter()
                 .flatten()

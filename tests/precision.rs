@@ -1,4 +1,4 @@
-//! The cost of weights in bfloat16 and int8, and that sampling and training compute the same
+//! The cost of weights in bfloat16, q8 and q4, and that sampling and training compute the same
 //! numbers.
 
 use std::path::Path;
@@ -31,7 +31,11 @@ fn the_perplexity_of_bf16_is_that_of_f32_within_a_five_hundredth() {
         perplexity(&base.model, &texts, None).expect("texts that fit")
     };
     let exact = perplexity(Precision::F32);
-    for (precision, most) in [(Precision::Bf16, 0.002), (Precision::Int8, 0.02)] {
+    for (precision, most) in [
+        (Precision::Bf16, 0.002),
+        (Precision::Q8, 0.005),
+        (Precision::Q4, 0.2),
+    ] {
         let found = perplexity(precision);
         println!("{}: {found:.5}, f32: {exact:.5}", precision.name());
         assert!(
@@ -44,7 +48,7 @@ fn the_perplexity_of_bf16_is_that_of_f32_within_a_five_hundredth() {
 
 #[test]
 fn sampling_and_training_agree_to_the_bit() {
-    for precision in [Precision::F32, Precision::Bf16] {
+    for precision in [Precision::F32, Precision::Bf16, Precision::Q8] {
         let base = nano(precision);
         let config = &base.model.config;
         let zeros = SteeringVectors::zeros(

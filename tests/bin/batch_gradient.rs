@@ -1,9 +1,9 @@
-//! `batch_gradient FILE.gguf|DIR`: the loss of given completions with given advantages, and its
+//! `batch_gradient FILE.gguf|DIR f32|bf16|q8`: the loss of given completions with given advantages, and its
 //! gradient with respect to one vector per layer.
 //!
 //! Reads a JSON object `{"vectors", "groups": [{"prompt", "completions", "advantages"}]}` from
 //! standard input and prints `{"loss", "gradient"}`. The loss is that of the policy gradient, as a
-//! mean over tokens, in f32. `tests/interop` compares both with PyTorch.
+//! mean over tokens. `tests/interop` compares both with PyTorch.
 
 use std::io::stdin;
 use std::path::PathBuf;
@@ -36,7 +36,8 @@ struct Group {
 #[expect(clippy::print_stdout, reason = "the result of a program")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = PathBuf::from(std::env::args_os().nth(1).ok_or("no file or folder")?);
-    let base = Pretrained::load(&path, Precision::F32, &Device::flex())?;
+    let precision: Precision = std::env::args().nth(2).ok_or("no precision")?.parse()?;
+    let base = Pretrained::load(&path, precision, &Device::flex())?;
     let batch: Batch = serde_json::from_reader(stdin())?;
     let width = base.model.config.hidden_size;
     let vectors = HostTensor {

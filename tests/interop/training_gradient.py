@@ -2,7 +2,7 @@
 
     TRIMTAB_MODELS=FOLDER python tests/interop/training_gradient.py
 
-FOLDER holds GGUF files; those of MODELS that it has are compared in f32, the others left out. Two
+FOLDER holds GGUF files; those of MODELS that it has are compared, the others left out. PyTorch computes in f32. Two
 groups of completions come with advantages, whose sum is not zero: otherwise the loss would be a
 difference of sums that nearly cancel. On the side of PyTorch, transformers reads the same file,
 hooks add one vector to the output of each layer, and autograd differentiates the mean over all
@@ -22,8 +22,8 @@ import numpy
 from common import hold, steering, test_program
 
 MODELS = ["smollm2-135m.gguf", "qwen2.5-coder-0.5b.gguf"]
-TOLERANCE = 1e-4  # measured 1e-5
-COSINE_TOLERANCE = 1e-6  # measured 1e-7
+# Of the loss and the norm, and of 1 - cosine, about three times what was measured.
+TOLERANCES = {"f32": (1e-4, 1e-6), "bf16": (1.5e-2, 1e-3), "q8": (2e-2, 2.5e-2)}
 GROUPS = [
     (
         "Question: Tom has 3 boxes with 4 pens each. He gives 5 pens away. "
@@ -78,9 +78,9 @@ def peer(path, groups, vectors):
     return total, vectors.grad.numpy().astype(numpy.float64)
 
 
-def ours(path, groups, vectors):
+def ours(path, groups, vectors, dtype):
     batch = json.dumps({"vectors": vectors.tolist(), "groups": groups})
-    command = [test_program("batch_gradient"), path]
+    command = [test_program("batch_gradient"), path, dtype]
     done = subprocess.run(command, input=batch, stdout=subprocess.PIPE, text=True, check=True)
     result = json.loads(done.stdout)
     return result["loss"], numpy.array(result["gradient"])
@@ -102,18 +102,19 @@ def compare(path):
     ]
     shape = {key: getattr(config, key) for key in ["num_hidden_layers", "hidden_size"]}
     vectors = steering(shape, scale=0.02)
-    loss, gradient = ours(path, groups, vectors)
     expected_loss, expected = peer(path, groups, vectors)
     cosine = lambda a, b: float((a * b).sum() / numpy.linalg.norm(a) / numpy.linalg.norm(b))
-    norms = numpy.linalg.norm(gradient), numpy.linalg.norm(expected)
-    layers = [cosine(*pair) for pair in zip(gradient, expected)]
-    print(f"{path.name}: loss {loss:.6f} and {expected_loss:.6f}")
-    print(f"norm of the gradient {norms[0]:.4e} and {norms[1]:.4e}")
-    hold("loss, relative", abs(loss / expected_loss - 1), TOLERANCE)
-    hold("norm of the gradient, relative", abs(norms[0] / norms[1] - 1), TOLERANCE)
-    hold("1 - cosine of all layers", 1 - cosine(gradient, expected), COSINE_TOLERANCE)
-    worst = numpy.argmin(layers)
-    hold(f"1 - cosine of the worst layer ({worst})", 1 - layers[worst], COSINE_TOLERANCE)
+    for dtype, (tolerance, cosine_tolerance) in TOLERANCES.items():
+        loss, gradient = ours(path, groups, vectors, dtype)
+        norms = numpy.linalg.norm(gradient), numpy.linalg.norm(expected)
+        layers = [cosine(*pair) for pair in zip(gradient, expected)]
+        print(f"{path.name}, {dtype}: loss {loss:.6f} and {expected_loss:.6f}")
+        print(f"norm of the gradient {norms[0]:.4e} and {norms[1]:.4e}")
+        hold("loss, relative", abs(loss / expected_loss - 1), tolerance)
+        hold("norm of the gradient, relative", abs(norms[0] / norms[1] - 1), tolerance)
+        hold("1 - cosine of all layers", 1 - cosine(gradient, expected), cosine_tolerance)
+        worst = numpy.argmin(layers)
+        hold(f"1 - cosine of the worst layer ({worst})", 1 - layers[worst], cosine_tolerance)
 
 
 def main():

@@ -7,12 +7,11 @@
 #![cfg(target_arch = "x86_64")]
 
 use std::arch::x86_64::{
-    __m512bh, __m512i, _mm256_castsi256_si128, _mm256_extracti128_si256, _mm256_loadu_si256,
-    _mm512_and_si512, _mm512_cvtepi8_epi32, _mm512_cvtepi32_ps, _mm512_cvtne2ps_pbh,
-    _mm512_dpbf16_ps, _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
-    _mm512_mul_ps, _mm512_or_si512, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
-    _mm512_shuffle_i32x4, _mm512_slli_epi32, _mm512_srli_epi32, _mm512_storeu_si512,
-    _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
+    __m512bh, __m512i, _mm512_and_si512, _mm512_cvtne2ps_pbh, _mm512_dpbf16_ps, _mm512_loadu_si512,
+    _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_or_si512, _mm512_set1_epi32,
+    _mm512_setzero_ps, _mm512_shuffle_i32x4, _mm512_slli_epi32, _mm512_srli_epi32,
+    _mm512_storeu_si512, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32,
+    _mm512_unpacklo_epi64,
 };
 use std::mem::transmute;
 
@@ -37,16 +36,15 @@ impl Bf16Rows {
     }
 }
 
-/// Rounds `x`, times `scales` if given, to the nearest bfloat16 numbers.
+/// Rounds `x` to the nearest bfloat16 numbers.
 ///
 /// # Shapes
 ///
-/// - `x`, `scales`: `[depth]`
+/// - `x`: `[depth]`
 /// - `pairs`: at least `depth / 2`, in whole cache lines; zeros fill the rest
 #[target_feature(enable = "avx512f,avx512bf16")]
-pub(crate) fn round(x: &[f32], scales: Option<&[f32]>, pairs: &mut [u32]) {
+pub(crate) fn round(x: &[f32], pairs: &mut [u32]) {
     assert!(pairs.len().is_multiple_of(16) && pairs.len() * 2 >= x.len());
-    assert!(scales.is_none_or(|scales| scales.len() >= x.len()));
     for (index, line) in pairs.chunks_exact_mut(16).enumerate() {
         let start = (index * 32).min(x.len());
         let mut values = [_mm512_setzero_ps(); 2];
@@ -54,16 +52,8 @@ pub(crate) fn round(x: &[f32], scales: Option<&[f32]>, pairs: &mut [u32]) {
             let start = (start + half * 16).min(x.len());
             let count = 16.min(x.len() - start);
             let mask = ((1u32 << count) - 1) as u16;
-            // SAFETY: the mask selects `count` numbers, which both slices have from `start` on.
-            unsafe {
-                *value = _mm512_maskz_loadu_ps(mask, x.as_ptr().add(start));
-                if let Some(scales) = scales {
-                    *value = _mm512_mul_ps(
-                        *value,
-                        _mm512_maskz_loadu_ps(mask, scales.as_ptr().add(start)),
-                    );
-                }
-            }
+            // SAFETY: the mask selects `count` numbers, which `x` has from `start` on.
+            *value = unsafe { _mm512_maskz_loadu_ps(mask, x.as_ptr().add(start)) };
         }
         // SAFETY: any 512 bits are valid for both types.
         let rounded: __m512i = unsafe { transmute(_mm512_cvtne2ps_pbh(values[1], values[0])) };
@@ -74,7 +64,7 @@ pub(crate) fn round(x: &[f32], scales: Option<&[f32]>, pairs: &mut [u32]) {
 
 /// Where a product is written, and how.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Output<'a> {
+pub(crate) struct Output {
     /// The first number of the first row.
     pub(crate) data: *mut f32,
     /// Numbers from one row to the next.
@@ -83,11 +73,9 @@ pub(crate) struct Output<'a> {
     pub(crate) columns: usize,
     /// Whether the sums continue from what is there.
     pub(crate) accumulate: bool,
-    /// `[columns]`, what the sums are multiplied by before they are stored.
-    pub(crate) scale: Option<&'a [f32]>,
 }
 
-/// `output = scale * (a panel)`, or `scale * (output + a panel)` with `output.accumulate`.
+/// `output = a panel`, or `output += a panel` with `output.accumulate`.
 ///
 /// Every number is one chain of additions in the order of the depth, whatever the other rows are.
 ///
@@ -117,11 +105,6 @@ pub(crate) unsafe fn multiply(
         panel.len() >= depth * PANEL_WIDTH
             && (rows - 1) * a_stride + depth <= a.len()
             && output.columns <= PANEL_WIDTH
-    );
-    assert!(
-        output
-            .scale
-            .is_none_or(|scale| scale.len() >= output.columns)
     );
     let tiles = rows.div_ceil(12);
     let mut row = 0;
@@ -215,18 +198,11 @@ unsafe fn multiply_tile<const ROWS: usize>(
     }
     for index in 0..2 {
         let (start, mask) = half(index);
-        // SAFETY: the masks select `count` numbers, which the scale and the output have from
-        // `start` on.
-        unsafe {
-            let load = |x: &[f32]| _mm512_maskz_loadu_ps(mask, x.as_ptr().add(start));
-            let scale = output.scale.map_or(_mm512_set1_ps(1.0), load);
-            for (row, sums) in sums.iter().enumerate() {
-                let value = _mm512_mul_ps(sums[index], scale);
-                _mm512_mask_storeu_ps(
-                    output.data.add(row * output.row_stride + start),
-                    mask,
-                    value,
-                );
+        for (row, sums) in sums.iter().enumerate() {
+            // SAFETY: the mask selects `count` numbers, which the output has from `start` on.
+            unsafe {
+                let data = output.data.add(row * output.row_stride + start);
+                _mm512_mask_storeu_ps(data, mask, sums[index]);
             }
         }
     }
@@ -316,25 +292,6 @@ fn transpose_16x16(rows: &[__m512i; 16]) -> [__m512i; 16] {
     columns
 }
 
-/// Converts pairs of 8-bit integers to bfloat16 pairs, which hold them exactly.
-#[target_feature(enable = "avx512f,avx512bf16")]
-pub(crate) fn widen_int8(integers: &[[i8; 2]], pairs: &mut [u32]) {
-    assert!(integers.len().is_multiple_of(16) && integers.len() == pairs.len());
-    let lines = pairs.chunks_exact_mut(16);
-    for (integers, line) in integers.chunks_exact(16).zip(lines) {
-        // SAFETY: 16 integer pairs are 256 bits, 16 bfloat16 pairs 512; any 512 bits are valid for
-        // both types of the transmute.
-        unsafe {
-            let bytes = _mm256_loadu_si256(integers.as_ptr().cast());
-            let low = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_castsi256_si128(bytes)));
-            let high =
-                _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_extracti128_si256::<1>(bytes)));
-            let widened: __m512i = transmute(_mm512_cvtne2ps_pbh(high, low));
-            _mm512_storeu_si512(line.as_mut_ptr().cast(), widened);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use half::bf16;
@@ -370,19 +327,16 @@ mod tests {
         #[test]
         fn numbers_are_rounded_to_the_nearest_and_padded(
             len in 1usize..150,
-            scaled: bool,
             seed in 0u64..1000,
         ) {
             if !is_available() {
                 return Ok(());
             }
-            let (x, scales) = (noise(seed, len), noise(seed + 1, len));
+            let x = noise(seed, len);
             let mut pairs = vec![u32::MAX; Bf16Rows::row_stride(len)];
             // SAFETY: the processor has the instructions.
-            unsafe { round(&x, scaled.then_some(&scales), &mut pairs) };
-            let factors = scales.iter().map(|scale| if scaled { *scale } else { 1.0 });
-            let products: Vec<f32> = x.iter().zip(factors).map(|(x, factor)| x * factor).collect();
-            let mut expected = pairs_of(&products);
+            unsafe { round(&x, &mut pairs) };
+            let mut expected = pairs_of(&x);
             expected.resize(pairs.len(), 0);
             prop_assert_eq!(pairs, expected);
         }
@@ -394,7 +348,6 @@ mod tests {
             columns in 1usize..=PANEL_WIDTH,
             gaps in [0usize..3, 0..3],
             accumulate: bool,
-            scaled: bool,
             seed in 0u64..1000,
         ) {
             if !is_available() {
@@ -403,14 +356,12 @@ mod tests {
             let (a_stride, c_stride) = (depth + gaps[0], columns + gaps[1]);
             let a = pairs_of(&noise(seed, 2 * rows * a_stride));
             let panel = pairs_of(&noise(seed + 1, 2 * depth * PANEL_WIDTH));
-            let scale = noise(seed + 2, columns);
             let mut c = vec![7.0; rows * c_stride];
             let output = Output {
                 data: c.as_mut_ptr(),
                 row_stride: c_stride,
                 columns,
                 accumulate,
-                scale: scaled.then_some(&scale),
             };
             // SAFETY: the processor has the instructions, and `c` is as large as the output says.
             unsafe { multiply(rows, depth, &a, a_stride, &panel, output) };
@@ -429,9 +380,8 @@ mod tests {
                         size += (f64::from(a) * f64::from(b)).abs();
                     }
                 }
-                let factor = if scaled { f64::from(scale[column]) } else { 1.0 };
-                let bound = (2.0 * depth as f64 + 2.0) * EPS * size * factor.abs();
-                prop_assert!((f64::from(got) - exact * factor).abs() <= bound);
+                let bound = 2.0 * depth as f64 * EPS * size;
+                prop_assert!((f64::from(got) - exact).abs() <= bound);
             }
         }
 
@@ -452,22 +402,6 @@ mod tests {
                     prop_assert_eq!(bits(&[got]), bits(&[number]), "row {} column {}", row, column);
                 }
             }
-        }
-    }
-
-    #[test]
-    fn every_8_bit_pair_is_widened_exactly() {
-        if !is_available() {
-            return;
-        }
-        let integers: Vec<[i8; 2]> = (-128..=127)
-            .flat_map(|low| [[low, -low.max(-127)], [5, low]])
-            .collect();
-        let mut pairs = vec![0; integers.len()];
-        // SAFETY: the processor has the instructions.
-        unsafe { widen_int8(&integers, &mut pairs) };
-        for (integers, pair) in integers.into_iter().zip(pairs) {
-            assert_eq!(unpack_pair(pair), integers.map(f32::from));
         }
     }
 }

@@ -12,16 +12,17 @@ use bytemuck::Pod;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-#[cfg(target_arch = "x86_64")]
-use crate::avx512_bf16;
 use crate::isa::Isa;
 #[cfg(target_arch = "x86_64")]
 use crate::matrix::Format;
 use crate::matrix::{Matrix, Storage};
 use crate::microkernel::{self, MatrixView, PANEL_WIDTH};
 use crate::parallel::{SharedPtr, is_small};
+use crate::quantised::{BLOCK, Bits, QUAD, Quantised};
 use crate::scratch::Scratch;
 use crate::transpose::{prefetch, transpose_block};
+#[cfg(target_arch = "x86_64")]
+use crate::{avx512_bf16, avx512_vnni};
 
 /// Panels in a strip that is packed on demand, at most.
 const MAX_STRIP_PANELS: usize = 16;
@@ -43,9 +44,16 @@ impl Matrix {
             "resid must be [rows, outputs]"
         );
         #[cfg(target_arch = "x86_64")]
-        if isa.has_bf16_dot() && self.format() != Format::F32 {
+        match &self.storage {
             // SAFETY: the processor has the instructions.
-            return unsafe { self.multiply_bf16(x, epilogue) };
+            Storage::Bf16(pairs) if isa.has_bf16_dot() => unsafe {
+                return self.multiply_bf16(pairs, x, epilogue);
+            },
+            // SAFETY: the processor has the instructions.
+            Storage::Quantised(weights) if isa.has_byte_dot() => unsafe {
+                return self.multiply_quantised(weights, x, epilogue);
+            },
+            _ => {}
         }
         let dequantize = |panels: Range<usize>, depth: Range<usize>, packed: &mut [f32]| {
             let parts = packed.chunks_exact_mut(depth.len() * PANEL_WIDTH);
@@ -55,56 +63,60 @@ impl Matrix {
         };
         let rhs = match &self.storage {
             Storage::F32(data) => Rhs::Packed(data),
-            Storage::Bf16(_) | Storage::Int8 { .. } => Rhs::OnDemand(&dequantize),
+            Storage::Bf16(_) | Storage::Quantised(_) => Rhs::OnDemand(&dequantize),
         };
         gemm_f32(isa, x, rhs, [rows, self.inputs, self.outputs], epilogue)
     }
 
-    /// As [`Self::multiply_with`] with bfloat16 dot products, for formats other than f32.
+    /// As [`Self::multiply_with`] with bfloat16 dot products.
     ///
     /// # Safety
     ///
     /// Needs [`Isa::has_bf16_dot`].
     #[cfg(target_arch = "x86_64")]
-    unsafe fn multiply_bf16(&self, x: &[f32], epilogue: Epilogue) -> Vec<f32> {
-        let pair_rows = self.inputs.div_ceil(2);
+    unsafe fn multiply_bf16(&self, pairs: &[u32], x: &[f32], epilogue: Epilogue) -> Vec<f32> {
         // SAFETY: the caller promises that the processor has the instructions.
-        let lhs = unsafe { pack_lhs_bf16(x, self.inputs, None) };
-        let (widen, scales);
-        let rhs = match &self.storage {
-            Storage::F32(_) => unreachable!("f32 has a product of its own"),
-            Storage::Bf16(pairs) => {
-                scales = None;
-                Rhs::Packed(&pairs[..])
-            }
-            Storage::Int8 {
-                pairs,
-                scales: of_outputs,
-            } => {
-                widen = |panels: Range<usize>, depth: Range<usize>, packed: &mut [u32]| {
-                    let parts = packed.chunks_exact_mut(depth.len() * PANEL_WIDTH);
-                    for (panel, packed) in panels.zip(parts) {
-                        let first = (panel * pair_rows + depth.start) * PANEL_WIDTH;
-                        // SAFETY: the processor has the instructions.
-                        unsafe { avx512_bf16::widen_int8(&pairs[first..][..packed.len()], packed) };
-                    }
-                };
-                scales = Some(&of_outputs[..]);
-                Rhs::OnDemand(&widen)
-            }
-        };
-        let shape = [lhs.rows, pair_rows, self.outputs];
+        let lhs = unsafe { pack_lhs_bf16(x, self.inputs) };
+        let shape = [lhs.rows, self.inputs.div_ceil(2), self.outputs];
         // SAFETY: the processor has the instructions.
-        unsafe { gemm_bf16(&lhs, rhs, shape, scales, epilogue) }
+        unsafe { gemm_bf16(&lhs, Rhs::Packed(pairs), shape, epilogue) }
+    }
+
+    /// As [`Self::multiply_with`] with dot products of bytes.
+    ///
+    /// # Safety
+    ///
+    /// Needs [`Isa::has_byte_dot`].
+    #[cfg(target_arch = "x86_64")]
+    unsafe fn multiply_quantised(
+        &self,
+        weights: &Quantised,
+        x: &[f32],
+        epilogue: Epilogue,
+    ) -> Vec<f32> {
+        // SAFETY: the caller promises that the processor has the instructions.
+        let lhs = unsafe { quantise_lhs(x, self.inputs) };
+        let depth = lhs.blocks * weights.bits.rows();
+        let shape = [lhs.rows, depth, self.outputs];
+        let rhs = Rhs::Packed(&weights.data[..]);
+        // SAFETY: the processor has the instructions.
+        unsafe { gemm_quantised(&lhs, weights.bits, rhs, shape, epilogue) }
     }
 
     /// `y W^T`.
     pub(crate) fn multiply_transposed_with(&self, isa: Isa, y: &[f32]) -> Vec<f32> {
         let rows = count_rows(y, self.outputs);
         #[cfg(target_arch = "x86_64")]
-        if isa.has_bf16_dot() && self.format() != Format::F32 {
+        match &self.storage {
             // SAFETY: the processor has the instructions.
-            return unsafe { self.multiply_transposed_bf16(y) };
+            Storage::Bf16(pairs) if isa.has_bf16_dot() => unsafe {
+                return self.multiply_transposed_bf16(pairs, y);
+            },
+            // SAFETY: the processor has the instructions.
+            Storage::Quantised(weights) if isa.has_byte_dot() => unsafe {
+                return self.multiply_transposed_quantised(weights, y);
+            },
+            _ => {}
         }
         let last = self.outputs.div_ceil(PANEL_WIDTH) - 1;
         let transpose = |blocks: Range<usize>, depth: Range<usize>, packed: &mut [f32]| {
@@ -126,7 +138,7 @@ impl Matrix {
                             }
                             of_panel(panel)
                         }
-                        Storage::Bf16(_) | Storage::Int8 { .. } => {
+                        Storage::Bf16(_) | Storage::Quantised(_) => {
                             let dequantized = &mut dequantized[..inputs.len() * PANEL_WIDTH];
                             self.dequantize(isa, panel, inputs, dequantized);
                             dequantized
@@ -141,63 +153,71 @@ impl Matrix {
         gemm_f32(isa, y, rhs, shape, Epilogue::default())
     }
 
-    /// As [`Self::multiply_transposed_with`] with bfloat16 dot products, for formats other than
-    /// f32.
+    /// As [`Self::multiply_transposed_with`] with bfloat16 dot products.
     ///
     /// # Safety
     ///
     /// Needs [`Isa::has_bf16_dot`].
     #[cfg(target_arch = "x86_64")]
-    unsafe fn multiply_transposed_bf16(&self, y: &[f32]) -> Vec<f32> {
+    unsafe fn multiply_transposed_bf16(&self, pairs: &[u32], y: &[f32]) -> Vec<f32> {
         /// A block of 32 x 32 numbers is 16 rows of pairs, before and after it is transposed.
         const BLOCK_PAIR_ROWS: usize = PANEL_WIDTH / 2;
-        let scales = match &self.storage {
-            Storage::Int8 { scales, .. } => Some(&scales[..]),
-            _ => None,
-        };
         // SAFETY: the caller promises that the processor has the instructions.
-        let lhs = unsafe { pack_lhs_bf16(y, self.outputs, scales) };
+        let lhs = unsafe { pack_lhs_bf16(y, self.outputs) };
         let pair_rows = self.inputs.div_ceil(2);
-        let range = |panel: usize, block: usize| {
+        let pairs = |panel: usize, block: usize| {
             let first = block * BLOCK_PAIR_ROWS;
             let start = (panel * pair_rows + first) * PANEL_WIDTH;
-            start..start + BLOCK_PAIR_ROWS.min(pair_rows - first) * PANEL_WIDTH
-        };
-        let last = self.outputs.div_ceil(PANEL_WIDTH) - 1;
-        let transpose = |blocks: Range<usize>, depth: Range<usize>, packed: &mut [u32]| {
-            let count = depth.len() * PANEL_WIDTH;
-            let panels = depth.start / BLOCK_PAIR_ROWS..depth.end.div_ceil(BLOCK_PAIR_ROWS);
-            for (index, panel) in panels.enumerate() {
-                for (block, packed) in blocks.clone().zip(packed.chunks_exact_mut(count)) {
-                    let mut widened = [0; BLOCK_PAIR_ROWS * PANEL_WIDTH];
-                    let pairs = match &self.storage {
-                        Storage::F32(_) => unreachable!("f32 has a product of its own"),
-                        Storage::Bf16(pairs) => {
-                            if panel < last {
-                                prefetch(&pairs[range(panel + 1, block)]);
-                            }
-                            &pairs[range(panel, block)]
-                        }
-                        Storage::Int8 { pairs, .. } => {
-                            let range = range(panel, block);
-                            let widened = &mut widened[..range.len()];
-                            // SAFETY: the processor has the instructions.
-                            unsafe { avx512_bf16::widen_int8(&pairs[range], widened) };
-                            widened
-                        }
-                    };
-                    let transposed = &mut packed[index * BLOCK_PAIR_ROWS * PANEL_WIDTH..];
-                    // SAFETY: the processor has the instructions.
-                    unsafe { avx512_bf16::transpose_block(pairs, transposed) };
-                }
-            }
+            &pairs[start..][..BLOCK_PAIR_ROWS.min(pair_rows - first) * PANEL_WIDTH]
         };
         // The last panel may hold fewer outputs; zeros fill it.
-        let depth = self.outputs.div_ceil(PANEL_WIDTH) * BLOCK_PAIR_ROWS;
-        let shape = [lhs.rows, depth, self.inputs];
+        let panels = self.outputs.div_ceil(PANEL_WIDTH);
+        let transpose = |blocks: Range<usize>, depth: Range<usize>, packed: &mut [u32]| {
+            for_each_block(
+                blocks,
+                depth,
+                BLOCK_PAIR_ROWS,
+                packed,
+                |panel, block, packed| {
+                    if panel + 1 < panels {
+                        prefetch(pairs(panel + 1, block));
+                    }
+                    // SAFETY: the processor has the instructions.
+                    unsafe { avx512_bf16::transpose_block(pairs(panel, block), packed) };
+                },
+            );
+        };
+        let shape = [lhs.rows, panels * BLOCK_PAIR_ROWS, self.inputs];
         let rhs = Rhs::OnDemand(&transpose);
         // SAFETY: the processor has the instructions.
-        unsafe { gemm_bf16(&lhs, rhs, shape, None, Epilogue::default()) }
+        unsafe { gemm_bf16(&lhs, rhs, shape, Epilogue::default()) }
+    }
+
+    /// As [`Self::multiply_transposed_with`] with dot products of bytes.
+    ///
+    /// # Safety
+    ///
+    /// Needs [`Isa::has_byte_dot`].
+    #[cfg(target_arch = "x86_64")]
+    unsafe fn multiply_transposed_quantised(&self, weights: &Quantised, y: &[f32]) -> Vec<f32> {
+        const BLOCK_ROWS: usize = Bits::Eight.rows();
+        // SAFETY: the caller promises that the processor has the instructions.
+        let lhs = unsafe { quantise_lhs(y, self.outputs) };
+        let (blocks, panels) = (self.inputs.div_ceil(BLOCK), lhs.blocks);
+        let transpose = |range: Range<usize>, depth: Range<usize>, packed: &mut [u32]| {
+            for_each_block(range, depth, BLOCK_ROWS, packed, |panel, block, packed| {
+                if panel + 1 < panels {
+                    prefetch(weights.block((panel + 1) * blocks + block));
+                }
+                let block = weights.block(panel * blocks + block);
+                // SAFETY: the processor has the instructions.
+                unsafe { avx512_vnni::transpose_block(weights.bits, block, packed) };
+            });
+        };
+        let shape = [lhs.rows, panels * BLOCK_ROWS, self.inputs];
+        let rhs = Rhs::OnDemand(&transpose);
+        // SAFETY: the processor has the instructions.
+        unsafe { gemm_quantised(&lhs, Bits::Eight, rhs, shape, Epilogue::default()) }
     }
 
     /// Some inputs of a panel as f32, `[inputs, PANEL_WIDTH]`, from a format other than f32.
@@ -208,6 +228,25 @@ impl Matrix {
             inputs,
             output,
         });
+    }
+}
+
+/// Calls `transpose` for each block of 32 x 32 numbers that a range of columns and depths of `W^T`
+/// is made of, with its panel of `W`, its place there, and where to write `rows` rows.
+#[cfg(target_arch = "x86_64")]
+fn for_each_block(
+    blocks: Range<usize>,
+    depth: Range<usize>,
+    rows: usize,
+    packed: &mut [u32],
+    transpose: impl Fn(usize, usize, &mut [u32]),
+) {
+    let panels = depth.start / rows..depth.end.div_ceil(rows);
+    for (index, panel) in panels.enumerate() {
+        let parts = packed.chunks_exact_mut(depth.len() * PANEL_WIDTH);
+        for (block, packed) in blocks.clone().zip(parts) {
+            transpose(panel, block, &mut packed[index * rows * PANEL_WIDTH..]);
+        }
     }
 }
 
@@ -281,11 +320,10 @@ fn gemm_f32(isa: Isa, x: &[f32], rhs: Rhs<f32>, shape: [usize; 3], epilogue: Epi
         });
     };
     // SAFETY: `MultiplyF32` writes every element of its block.
-    unsafe { gemm(shape, rhs, epilogue, multiply) }
+    unsafe { gemm(shape, PANEL_WIDTH, rhs, epilogue, multiply) }
 }
 
-/// As [`gemm_f32`] with bfloat16 pairs: the depth counts pairs, and sums are multiplied by
-/// `scales`.
+/// As [`gemm_f32`] with bfloat16 pairs: the depth counts pairs.
 ///
 /// # Safety
 ///
@@ -295,20 +333,15 @@ unsafe fn gemm_bf16(
     lhs: &avx512_bf16::Bf16Rows,
     rhs: Rhs<u32>,
     shape: [usize; 3],
-    scales: Option<&[f32]>,
     epilogue: Epilogue,
 ) -> Vec<f32> {
-    let [rows, depth, columns] = shape;
+    let [rows, _, columns] = shape;
     let multiply = |block: Block<u32>| {
-        let is_last = block.depth.end == depth;
         let output = avx512_bf16::Output {
             data: block.output,
             row_stride: columns,
             columns: block.columns.len(),
             accumulate: block.depth.start > 0,
-            scale: scales
-                .filter(|_| is_last)
-                .map(|x| &x[block.columns.clone()]),
         };
         let lhs_part = &lhs.pairs[block.depth.start..];
         let len = block.depth.len();
@@ -317,18 +350,50 @@ unsafe fn gemm_bf16(
         unsafe { avx512_bf16::multiply(rows, len, lhs_part, lhs.row_stride, block.rhs, output) };
     };
     // SAFETY: `avx512_bf16::multiply` writes every element of its output.
-    unsafe { gemm(shape, rhs, epilogue, multiply) }
+    unsafe { gemm(shape, PANEL_WIDTH, rhs, epilogue, multiply) }
+}
+
+/// As [`gemm_f32`] with dot products of bytes: the depth counts rows of blocks.
+///
+/// # Safety
+///
+/// Needs [`Isa::has_byte_dot`].
+#[cfg(target_arch = "x86_64")]
+unsafe fn gemm_quantised(
+    lhs: &avx512_vnni::Q8Rows,
+    bits: Bits,
+    rhs: Rhs<u32>,
+    shape: [usize; 3],
+    epilogue: Epilogue,
+) -> Vec<f32> {
+    let [_, _, columns] = shape;
+    let multiply = |block: Block<u32>| {
+        let blocks = block.depth.start / bits.rows()..block.depth.end / bits.rows();
+        let output = avx512_vnni::Output {
+            data: block.output,
+            row_stride: columns,
+            columns: block.columns.len(),
+            accumulate: block.depth.start > 0,
+        };
+        // SAFETY: the caller promises that the processor has the instructions, and the block of the
+        // output belongs to this thread.
+        unsafe { avx512_vnni::multiply(lhs, blocks, bits, block.rhs, output) };
+    };
+    // SAFETY: `avx512_vnni::multiply` writes every element of its output.
+    unsafe { gemm(shape, bits.rows(), rhs, epilogue, multiply) }
 }
 
 /// A product `[rows, columns]` that `multiply` computes block by block.
 ///
-/// For each panel, `multiply` gets the blocks of depth in order.
+/// For each panel, `multiply` gets the blocks of depth in order. They begin at multiples of
+/// `granule`.
 ///
 /// # Safety
 ///
 /// `multiply` writes every element of its block.
 unsafe fn gemm<T: Pod + Sync>(
     [rows, depth, columns]: [usize; 3],
+    granule: usize,
     rhs: Rhs<T>,
     epilogue: Epilogue,
     multiply: impl Fn(Block<T>) + Sync,
@@ -346,7 +411,7 @@ unsafe fn gemm<T: Pod + Sync>(
         Rhs::OnDemand(_) => {
             let width = panels.div_ceil(threads).min(BLOCK_ROWS / rows);
             let strip_panels = width.clamp(1, MAX_STRIP_PANELS);
-            let max_depth = (BLOCK_ROWS / strip_panels).next_multiple_of(PANEL_WIDTH);
+            let max_depth = (BLOCK_ROWS / strip_panels).next_multiple_of(granule);
             (strip_panels, depth.min(max_depth))
         }
     };
@@ -454,11 +519,10 @@ impl WithSimd for Dequantize<'_> {
                         *output = f32::from_bits((pair << shift) & 0xffff_0000);
                     }
                 }
-                Storage::Int8 { pairs, scales } => {
-                    let scales = &scales[self.panel * PANEL_WIDTH..];
-                    let pairs = pairs[first..][..PANEL_WIDTH].iter().zip(scales);
-                    for (output, (pair, scale)) in output.iter_mut().zip(pairs) {
-                        *output = f32::from(pair[input % 2]) * scale;
+                Storage::Quantised(data) => {
+                    let block = self.panel * self.matrix.inputs.div_ceil(BLOCK) + input / BLOCK;
+                    for (lane, output) in output.iter_mut().enumerate() {
+                        *output = data.number(block, input % BLOCK, lane);
                     }
                 }
             }
@@ -466,19 +530,19 @@ impl WithSimd for Dequantize<'_> {
     }
 }
 
-/// Rounds the rows of `x`, `[rows, width]`, to bfloat16, times `scales` if given.
+/// Rounds the rows of `x`, `[rows, width]`, to bfloat16.
 ///
 /// # Safety
 ///
 /// Needs [`Isa::has_bf16_dot`].
 #[cfg(target_arch = "x86_64")]
-unsafe fn pack_lhs_bf16(x: &[f32], width: usize, scales: Option<&[f32]>) -> avx512_bf16::Bf16Rows {
+unsafe fn pack_lhs_bf16(x: &[f32], width: usize) -> avx512_bf16::Bf16Rows {
     let row_stride = avx512_bf16::Bf16Rows::row_stride(width);
     let rows = count_rows(x, width);
     let mut pairs = Scratch::take(rows * row_stride);
     let round_row = |(pairs, x): (&mut [u32], &[f32])| {
         // SAFETY: the caller promises that the processor has the instructions.
-        unsafe { avx512_bf16::round(x, scales, pairs) }
+        unsafe { avx512_bf16::round(x, pairs) }
     };
     if x.len() < 1 << 16 {
         pairs
@@ -495,6 +559,42 @@ unsafe fn pack_lhs_bf16(x: &[f32], width: usize, scales: Option<&[f32]>) -> avx5
         pairs,
         rows,
         row_stride,
+    }
+}
+
+/// Rounds the rows of `x`, `[rows, width]`, to 8-bit codes.
+///
+/// # Safety
+///
+/// Needs [`Isa::has_byte_dot`].
+#[cfg(target_arch = "x86_64")]
+unsafe fn quantise_lhs(x: &[f32], width: usize) -> avx512_vnni::Q8Rows {
+    let rows = count_rows(x, width);
+    let blocks = width.div_ceil(BLOCK);
+    let mut codes = Scratch::take(rows * blocks * BLOCK / QUAD);
+    let mut terms = Scratch::take(rows * blocks);
+    let quantise_row = |((codes, terms), x): ((&mut [u32], &mut [_]), &[f32])| {
+        // SAFETY: the caller promises that the processor has the instructions.
+        unsafe { avx512_vnni::quantise(x, codes, terms) }
+    };
+    if x.len() < 1 << 16 {
+        codes
+            .chunks_exact_mut(blocks * BLOCK / QUAD)
+            .zip(terms.chunks_exact_mut(blocks))
+            .zip(x.chunks_exact(width))
+            .for_each(quantise_row);
+    } else {
+        let rows = codes
+            .par_chunks_exact_mut(blocks * BLOCK / QUAD)
+            .zip(terms.par_chunks_exact_mut(blocks))
+            .zip(x.par_chunks_exact(width));
+        rows.with_min_len(16).for_each(quantise_row);
+    }
+    avx512_vnni::Q8Rows {
+        codes,
+        terms,
+        rows,
+        blocks,
     }
 }
 

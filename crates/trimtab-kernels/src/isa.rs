@@ -59,6 +59,16 @@ impl Isa {
             && is_x86_feature_detected!("avx512bf16")
     }
 
+    /// Whether kernels with dot products of bytes may run.
+    ///
+    /// True only if this path has AVX-512 and the processor supports them.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn has_byte_dot(self) -> bool {
+        self >= Self::Avx512
+            && is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512vnni")
+    }
+
     /// Whether blocks may be transposed with AVX.
     ///
     /// True only if this path includes AVX and the processor supports it.

@@ -1,7 +1,7 @@
 //! CPU kernels for frozen language models, as an extension of burn.
 //!
 //! A weight that never changes is packed once, in the order in which products read it ([`Matrix`]).
-//! It may be stored in bfloat16 or int8. The operations of a decoder ([`linear`], [`rms_norm`],
+//! It may be stored in bfloat16 or in blocks of integers. The operations of a decoder ([`linear`], [`rms_norm`],
 //! [`glu`], [`apply_rotary`], [`attend_prefill`], [`logprobs`]) work on packed weights and on
 //! tensors of burn's CPU backend. Gradients flow to activations only.
 //!
@@ -33,6 +33,7 @@ mod attention;
 #[cfg(feature = "burn")]
 mod autodiff_op;
 mod avx512_bf16;
+mod avx512_vnni;
 mod exp;
 mod gemm;
 mod glu;
@@ -42,6 +43,7 @@ mod microkernel;
 #[cfg(feature = "burn")]
 mod ops;
 mod parallel;
+mod quantised;
 mod rms_norm;
 mod rotary;
 mod scratch;

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use crate::gemm::Epilogue;
 use crate::isa::Isa;
 use crate::microkernel::PANEL_WIDTH;
+use crate::quantised::{BLOCK, Bits, Quantised};
 
 /// The number format of a [`Matrix`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,17 +18,22 @@ pub enum Format {
     /// Where the processor has bfloat16 dot products, the activations are rounded to bfloat16 too.
     /// Sums are f32 everywhere.
     Bf16,
-    /// 8-bit integers with one scale per output, which is its largest weight divided by 127.
+    /// 8-bit integers, with a scale for each 32 inputs of an output: the largest weight of the block
+    /// divided by 127. 9 bits a number.
     ///
-    /// Products are computed as with [`Format::Bf16`].
-    Int8,
+    /// Where the processor has dot products of bytes, activations are rounded to such blocks too,
+    /// and the sum of a block is exact. `y W^T` sums over outputs, so each 32 outputs of an input
+    /// are rounded again, to a scale of their own.
+    Q8,
+    /// 4-bit integers, as [`Format::Q8`], in 5 bits a number. `y W^T` rounds them to 8 bits.
+    Q4,
 }
 
 /// A frozen weight `W` of shape `[inputs, outputs]`, packed for `x W` and `y W^T`.
 ///
-/// The numbers lie in panels of [`PANEL_WIDTH`] outputs. A panel has one row of 32 numbers for each
-/// input (f32) or for each pair of inputs (the other formats), so products read memory from front
-/// to back. There is no second copy for the transposed product, which transposes blocks of the
+/// The numbers lie in panels of [`PANEL_WIDTH`] outputs. A panel has one row of 32 words for each
+/// input (f32), pair of inputs (bfloat16) or four inputs (integers), so products read memory from
+/// front to back. There is no second copy for the transposed product, which transposes blocks of the
 /// panels in the cache.
 ///
 /// ```
@@ -51,12 +57,7 @@ pub(crate) enum Storage {
     F32(Vec<f32>),
     /// `[panels, input pairs, 32]`, each with the bfloat16 of the even input in the low half.
     Bf16(Vec<u32>),
-    Int8 {
-        /// `[panels, input pairs, 32]`
-        pairs: Vec<[i8; 2]>,
-        /// `[outputs]`, what the integers of each output are multiplied by.
-        scales: Vec<f32>,
-    },
+    Quantised(Quantised),
 }
 
 /// A number type that a [`Matrix`] can be packed from.
@@ -125,29 +126,8 @@ impl Matrix {
                 });
                 Storage::Bf16(data)
             }
-            Format::Int8 => {
-                let max_abs = |output: usize| {
-                    (0..inputs)
-                        .map(|input| at(input, output).abs())
-                        .fold(0.0, f32::max)
-                };
-                let scales: Vec<f32> = (0..outputs)
-                    .into_par_iter()
-                    .map(|output| max_abs(output) / 127.0)
-                    .collect();
-                let quantize = |input, output: usize| match scales.get(output) {
-                    Some(&scale) if scale > 0.0 => (at(input, output) / scale).round() as i8,
-                    _ => 0,
-                };
-                let mut data = vec![[0; 2]; panels * pairs * PANEL_WIDTH];
-                fill_panels(&mut data, pairs * PANEL_WIDTH, |pair, output| {
-                    [quantize(2 * pair, output), quantize(2 * pair + 1, output)]
-                });
-                Storage::Int8 {
-                    pairs: data,
-                    scales,
-                }
-            }
+            Format::Q8 => Storage::Quantised(Quantised::pack(Bits::Eight, panels, inputs, at)),
+            Format::Q4 => Storage::Quantised(Quantised::pack(Bits::Four, panels, inputs, at)),
         };
         Self {
             inputs,
@@ -163,10 +143,8 @@ impl Matrix {
         let storage = match format {
             Format::F32 => Storage::F32(Vec::with_capacity(panels * inputs * PANEL_WIDTH)),
             Format::Bf16 => Storage::Bf16(Vec::with_capacity(pairs)),
-            Format::Int8 => Storage::Int8 {
-                pairs: Vec::with_capacity(pairs),
-                scales: Vec::with_capacity(outputs),
-            },
+            Format::Q8 => Storage::Quantised(Quantised::with_capacity(Bits::Eight, panels, inputs)),
+            Format::Q4 => Storage::Quantised(Quantised::with_capacity(Bits::Four, panels, inputs)),
         };
         Self {
             inputs,
@@ -188,16 +166,7 @@ impl Matrix {
         match (&mut self.storage, other.storage) {
             (Storage::F32(data), Storage::F32(more)) => data.extend(more),
             (Storage::Bf16(data), Storage::Bf16(more)) => data.extend(more),
-            (
-                Storage::Int8 { pairs, scales },
-                Storage::Int8 {
-                    pairs: more,
-                    scales: more_scales,
-                },
-            ) => {
-                pairs.extend(more);
-                scales.extend(more_scales);
-            }
+            (Storage::Quantised(data), Storage::Quantised(more)) => data.append(more),
             _ => panic!("the formats of two matrices differ"),
         }
     }
@@ -214,10 +183,13 @@ impl Matrix {
 
     /// The number format.
     pub fn format(&self) -> Format {
-        match self.storage {
+        match &self.storage {
             Storage::F32(_) => Format::F32,
             Storage::Bf16(_) => Format::Bf16,
-            Storage::Int8 { .. } => Format::Int8,
+            Storage::Quantised(data) => match data.bits {
+                Bits::Eight => Format::Q8,
+                Bits::Four => Format::Q4,
+            },
         }
     }
 
@@ -306,7 +278,10 @@ impl Matrix {
         match &self.storage {
             Storage::F32(data) => data[(panel * self.inputs + input) * PANEL_WIDTH + lane],
             Storage::Bf16(pairs) => unpack_pair(pairs[pair])[input % 2],
-            Storage::Int8 { pairs, scales } => f32::from(pairs[pair][input % 2]) * scales[output],
+            Storage::Quantised(data) => {
+                let block = panel * self.inputs.div_ceil(BLOCK) + input / BLOCK;
+                data.number(block, input % BLOCK, lane)
+            }
         }
     }
 }

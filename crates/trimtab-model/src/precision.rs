@@ -15,8 +15,12 @@ pub enum Precision {
     /// bfloat16, half the memory. On processors that multiply bfloat16, activations are rounded
     /// to it before a product; sums are f32.
     Bf16,
-    /// 8-bit integers with a scale for each output, a quarter of the memory. CPU only.
-    Int8,
+    /// 8-bit integers with a scale for each 32 inputs of an output, a bit more than a quarter of the
+    /// memory. On processors with dot products of bytes, activations are rounded to such blocks
+    /// before a product, in sampling and in training. CPU only.
+    Q8,
+    /// 4-bit integers, as [`Precision::Q8`], a bit more than an eighth of the memory. CPU only.
+    Q4,
 }
 
 impl Precision {
@@ -30,14 +34,15 @@ impl Precision {
         }
     }
 
-    const ALL: [Self; 3] = [Self::F32, Self::Bf16, Self::Int8];
+    const ALL: [Self; 4] = [Self::F32, Self::Bf16, Self::Q8, Self::Q4];
 
-    /// The name in files and flags: `f32`, `bf16`, `int8`.
+    /// The name in files and flags: `f32`, `bf16`, `q8`, `q4`.
     pub fn name(self) -> &'static str {
         match self {
             Self::F32 => "f32",
             Self::Bf16 => "bf16",
-            Self::Int8 => "int8",
+            Self::Q8 => "q8",
+            Self::Q4 => "q4",
         }
     }
 
@@ -45,7 +50,8 @@ impl Precision {
         match self {
             Self::F32 => Format::F32,
             Self::Bf16 => Format::Bf16,
-            Self::Int8 => Format::Int8,
+            Self::Q8 => Format::Q8,
+            Self::Q4 => Format::Q4,
         }
     }
 }
@@ -63,5 +69,5 @@ impl std::str::FromStr for Precision {
 
 /// A name that no [`Precision`] has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no precision `{0}`; choose f32, bf16 or int8")]
+#[error("there is no precision `{0}`; choose f32, bf16, q8 or q4")]
 pub struct UnknownPrecision(String);

@@ -81,8 +81,8 @@ pub enum LoadError {
     Tokenizer(#[from] TokenizerError),
     #[error(transparent)]
     Chat(#[from] ChatError),
-    #[error("8-bit weights are for the CPU (`flex`) only; choose bf16 or f32 on this device")]
-    Int8,
+    #[error("q8 and q4 are for the CPU (`flex`) only; choose bf16 or f32 on this device")]
+    Quantised,
 }
 
 impl Pretrained {
@@ -107,8 +107,8 @@ impl Pretrained {
         let dtype = match precision {
             Precision::F32 => FloatDType::F32,
             Precision::Bf16 => FloatDType::BF16,
-            Precision::Int8 if is_cpu(device) => FloatDType::F32, // packing rounds
-            Precision::Int8 => return Err(LoadError::Int8),
+            Precision::Q8 | Precision::Q4 if is_cpu(device) => FloatDType::F32, // packing rounds
+            Precision::Q8 | Precision::Q4 => return Err(LoadError::Quantised),
         };
         let path = source(path)?;
         let Files {

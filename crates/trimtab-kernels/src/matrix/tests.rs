@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::{EPS, bits, noise, proptest_cases, with_threads};
+use crate::testing::{EPS, bits, noise, proptest_cases, to_f64, with_threads};
 
-const FORMATS: [Format; 3] = [Format::F32, Format::Bf16, Format::Int8];
+const FORMATS: [Format; 4] = [Format::F32, Format::Bf16, Format::Q8, Format::Q4];
 
 fn bias_only(bias: &[f32]) -> Epilogue<'_> {
     Epilogue {
@@ -16,6 +16,17 @@ fn bias_only(bias: &[f32]) -> Epilogue<'_> {
 
 fn rounded(x: f32) -> f64 {
     f64::from(bf16::from_f32(x).to_f32())
+}
+
+/// The numbers of a block, each rounded to a multiple of the largest divided by 127.
+fn nearest_codes(block: &[f32]) -> Vec<f64> {
+    let largest = block.iter().fold(0.0f32, |most, x| most.max(x.abs()));
+    if largest == 0.0 {
+        return vec![0.0; block.len()];
+    }
+    let (scale, inverse) = (f64::from(largest / 127.0), 127.0 / largest);
+    let code = |x: f32| f64::from((x * inverse).round_ties_even());
+    block.iter().map(|&x| scale * code(x)).collect()
 }
 
 /// Compares `x W + bias`, or `y W^T` if `transposed`, with a product in f64 of the operands as this
@@ -38,38 +49,35 @@ fn check_product(isa: Isa, matrix: &Matrix, x: &[f32], bias: Option<&[f32]>, tra
     assert_eq!(result.len(), rows * width);
     let all: Vec<u32> = (0..outputs as u32).collect();
     let weights = matrix.gather_columns(&all); // [outputs, inputs]
-    let pairs = isa == Isa::Avx512Bf16 && matrix.format() != Format::F32;
-    let scales = match &matrix.storage {
-        Storage::Int8 { scales, .. } if pairs && transposed => Some(scales),
-        _ => None,
-    };
-    let weight = |depth: usize, column: usize| {
-        let (input, output) = if transposed {
-            (column, depth)
+    let is_quantised = matches!(matrix.format(), Format::Q8 | Format::Q4);
+    let bytes = is_quantised && isa.has_byte_dot();
+    let pairs = isa == Isa::Avx512Bf16 && matrix.format() != Format::F32 && !bytes;
+    let round = |numbers: &[f32], with_codes: bool| -> Vec<f64> {
+        if with_codes {
+            numbers.chunks(BLOCK).flat_map(nearest_codes).collect()
+        } else if pairs {
+            numbers.iter().copied().map(rounded).collect()
         } else {
-            (depth, column)
-        };
-        let value = f64::from(weights[output * inputs + input]);
-        match scales {
-            Some(scales) if scales[output] > 0.0 => (value / f64::from(scales[output])).round(),
-            _ => value,
+            to_f64(numbers)
         }
     };
-    let left = |row: usize, index: usize| {
-        let value = x[row * depth + index] * scales.map_or(1.0, |scales| scales[index]);
-        if pairs {
-            rounded(value)
-        } else {
-            f64::from(value)
-        }
-    };
+    let right: Vec<Vec<f64>> = (0..width)
+        .map(|column| {
+            let at = |index: usize| match transposed {
+                true => weights[index * inputs + column],
+                false => weights[column * inputs + index],
+            };
+            // Sums over outputs need other blocks than those that the weights are stored in.
+            round(&(0..depth).map(at).collect::<Vec<_>>(), bytes && transposed)
+        })
+        .collect();
     for row in 0..rows {
-        let left: Vec<f64> = (0..depth).map(|index| left(row, index)).collect();
+        let left = round(&x[row * depth..][..depth], bytes);
         for column in 0..width {
             let bias = bias.map_or(0.0, |bias| f64::from(bias[column]));
             let (mut exact, mut size) = (bias, bias.abs());
-            for (index, left) in left.iter().enumerate() {
-                let product = left * weight(index, column);
+            for (left, right) in left.iter().zip(&right[column]) {
+                let product = left * right;
                 exact += product;
                 size += product.abs();
             }
@@ -146,17 +154,18 @@ proptest! {
             for output in 0..outputs {
                 let column = (0..inputs).map(|input| plain[input * outputs + output]);
                 let column: Vec<f32> = column.collect();
-                let largest = column.iter().fold(0.0f32, |most, x| most.max(x.abs()));
-                for (got, x) in matrix.gather_columns(&[output as u32]).into_iter().zip(column) {
-                    match format {
-                        Format::F32 => prop_assert_eq!(got, x),
-                        Format::Bf16 => prop_assert_eq!(f64::from(got), rounded(x)),
-                        // Half a step of `largest / 127`, and the rounding of a division and a
-                        // product.
-                        Format::Int8 => {
-                            let bound = f64::from(largest) * (0.5 / 127.0 + 2.0 * EPS);
-                            let error = (f64::from(got) - f64::from(x)).abs();
-                            prop_assert!(error <= bound, "{got} for {x}");
+                let got = matrix.gather_columns(&[output as u32]);
+                for (got, block) in got.chunks(BLOCK).zip(column.chunks(BLOCK)) {
+                    let largest = block.iter().fold(0.0f32, |most, x| most.max(x.abs()));
+                    for (&got, &x) in got.iter().zip(block) {
+                        let error = (f64::from(got) - f64::from(x)).abs() / f64::from(largest);
+                        match format {
+                            Format::F32 => prop_assert_eq!(got, x),
+                            Format::Bf16 => prop_assert_eq!(f64::from(got), rounded(x)),
+                            // Half a step, and the rounding of the scale to 11 bits.
+                            Format::Q8 => prop_assert!(error <= 0.5 / 127.0 + 2f64.powi(-11)),
+                            // A whole step at the end that has one code less.
+                            Format::Q4 => prop_assert!(error <= 1.0 / 8.0 + 2f64.powi(-11)),
                         }
                     }
                 }
@@ -258,7 +267,7 @@ fn no_rows_no_outputs_and_columns_of_zeros_are_fine() {
             assert_eq!(result[0], 0.0);
             assert_eq!(result[2], 0.0);
             assert!(
-                (result[3] - 3.0).abs() < 0.05,
+                (result[3] - 3.0).abs() < 0.4,
                 "{format:?} {isa:?}: {result:?}"
             );
         }

@@ -7,7 +7,7 @@ use burn::tensor::TensorData;
 use super::*;
 use crate::testing::{bits, noise};
 
-const FORMATS: [Format; 3] = [Format::F32, Format::Bf16, Format::Int8];
+const FORMATS: [Format; 4] = [Format::F32, Format::Bf16, Format::Q8, Format::Q4];
 
 fn leaf<const D: usize>(seed: u64, shape: [usize; D]) -> Tensor<D> {
     let numbers = noise(seed, shape.iter().product());
