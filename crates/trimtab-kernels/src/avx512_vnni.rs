@@ -292,7 +292,8 @@ pub(crate) fn transpose_block(bits: Bits, block: &[u32], transposed: &mut [u32])
     );
     let zero = _mm512_set1_epi32(bits.zero());
     // SAFETY: the scales are the last row.
-    let scales = unsafe { load_row(block.as_ptr(), bits.code_rows()) }.map(|x| _mm512_castsi512_ps(x));
+    let scales =
+        unsafe { load_row(block.as_ptr(), bits.code_rows()) }.map(|x| _mm512_castsi512_ps(x));
     let mut write = |input: usize, codes: [__m512i; 2]| {
         let number = |half: usize| {
             let code = _mm512_and_si512(codes[half], _mm512_set1_epi32(0xff));

@@ -507,23 +507,24 @@ impl WithSimd for Dequantize<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let pair_rows = self.matrix.inputs.div_ceil(2);
-        for (input, output) in self.inputs.zip(self.output.chunks_exact_mut(PANEL_WIDTH)) {
-            let first = (self.panel * pair_rows + input / 2) * PANEL_WIDTH;
-            match &self.matrix.storage {
-                Storage::F32(_) => unreachable!("f32 is stored as it is"),
-                Storage::Bf16(pairs) => {
-                    let pairs = &pairs[first..][..PANEL_WIDTH];
+        match &self.matrix.storage {
+            Storage::F32(_) => unreachable!("f32 is stored as it is"),
+            Storage::Bf16(pairs) => {
+                let first = self.panel * self.matrix.inputs.div_ceil(2);
+                for (input, output) in self.inputs.zip(self.output.chunks_exact_mut(PANEL_WIDTH)) {
+                    let pairs = &pairs[(first + input / 2) * PANEL_WIDTH..][..PANEL_WIDTH];
                     let shift = if input % 2 == 0 { 16 } else { 0 };
                     for (output, pair) in output.iter_mut().zip(pairs) {
                         *output = f32::from_bits((pair << shift) & 0xffff_0000);
                     }
                 }
-                Storage::Quantised(data) => {
-                    let block = self.panel * self.matrix.inputs.div_ceil(BLOCK) + input / BLOCK;
-                    for (lane, output) in output.iter_mut().enumerate() {
-                        *output = data.number(block, input % BLOCK, lane);
-                    }
+            }
+            Storage::Quantised(weights) => {
+                assert!(self.inputs.start.is_multiple_of(BLOCK), "whole blocks");
+                let first = self.panel * self.matrix.inputs.div_ceil(BLOCK);
+                let blocks = first + self.inputs.start / BLOCK..;
+                for (block, output) in blocks.zip(self.output.chunks_mut(BLOCK * PANEL_WIDTH)) {
+                    weights.dequantise(block, output);
                 }
             }
         }

@@ -18,8 +18,8 @@ pub enum Format {
     /// Where the processor has bfloat16 dot products, the activations are rounded to bfloat16 too.
     /// Sums are f32 everywhere.
     Bf16,
-    /// 8-bit integers, with a scale for each 32 inputs of an output: the largest weight of the block
-    /// divided by 127. 9 bits a number.
+    /// 8-bit integers, with a scale for each 32 inputs of an output: the largest weight of the
+    /// block divided by 127. 9 bits a number.
     ///
     /// Where the processor has dot products of bytes, activations are rounded to such blocks too,
     /// and the sum of a block is exact. `y W^T` sums over outputs, so each 32 outputs of an input
@@ -33,8 +33,8 @@ pub enum Format {
 ///
 /// The numbers lie in panels of [`PANEL_WIDTH`] outputs. A panel has one row of 32 words for each
 /// input (f32), pair of inputs (bfloat16) or four inputs (integers), so products read memory from
-/// front to back. There is no second copy for the transposed product, which transposes blocks of the
-/// panels in the cache.
+/// front to back. There is no second copy for the transposed product, which transposes blocks of
+/// the panels in the cache.
 ///
 /// ```
 /// use trimtab_kernels::{Format, Matrix};

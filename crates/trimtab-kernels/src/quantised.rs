@@ -42,6 +42,23 @@ impl Bits {
         }
     }
 
+    /// The row of a block that has the code of an input, and the first bit of the code there.
+    fn place(self, input: usize) -> (usize, usize) {
+        let (i, bit) = match self {
+            Self::Eight => (input, 0),
+            Self::Four => (input % (BLOCK / 2), input / (BLOCK / 2) * 4),
+        };
+        (i / QUAD, i % QUAD * 8 + bit)
+    }
+
+    /// The bits of a code.
+    const fn mask(self) -> u32 {
+        match self {
+            Self::Eight => 0xff,
+            Self::Four => 0xf,
+        }
+    }
+
     /// The codes of an output of a block as words.
     fn words(self, codes: &[i8; BLOCK]) -> impl Iterator<Item = u32> {
         let unsigned = move |i: usize| (i32::from(codes[i]) + self.zero()) as u32;
@@ -53,26 +70,73 @@ impl Bits {
         (0..self.code_rows()).map(word)
     }
 
-    /// The scale of a block and its codes, each rounded to the nearest.
+    /// The scale of a block and its codes.
     ///
-    /// The number of largest size becomes the code 127 or -127, or with four bits -8.
+    /// A block of multiples of one number is kept exactly, if its multiples are codes. So are the
+    /// blocks of many formats of GGUF files. Other numbers are rounded to the nearest; the one of
+    /// largest size becomes the code 127 or -127, or with four bits -8.
     fn quantise(self, numbers: [f32; BLOCK]) -> (f32, [i8; BLOCK]) {
+        if let Some(exact) = self.multiples(&numbers) {
+            return exact;
+        }
         let larger = |most: f32, x: f32| if x.abs() > most.abs() { x } else { most };
         let largest = numbers.into_iter().fold(0.0, larger);
         let scale = match self {
             Self::Eight => largest.abs() / 127.0,
             Self::Four => largest / -8.0,
         };
-        if scale == 0.0 {
-            return (0.0, [0; BLOCK]);
-        }
-        let (least, most) = match self {
-            Self::Eight => (-127.0, 127.0),
-            Self::Four => (-8.0, 7.0),
-        };
-        let code = |x: f32| (x / scale).round().clamp(least, most) as i8;
+        let (least, most) = self.range();
+        let code = |x: f32| nearest(x / scale).clamp(least, most) as i8;
         (scale, numbers.map(code))
     }
+
+    /// A scale and codes that give all numbers exactly, if there are any.
+    fn multiples(self, numbers: &[f32; BLOCK]) -> Option<(f32, [i8; BLOCK])> {
+        let largest = numbers.iter().fold(0.0f32, |most, x| most.max(x.abs()));
+        if largest == 0.0 {
+            return Some((0.0, [0; BLOCK]));
+        }
+        // The greatest common divisor. Remainders of floats are exact.
+        let mut step = 0.0;
+        for number in numbers.map(f32::abs) {
+            if nearest(number / step) * step == number {
+                continue;
+            }
+            let mut rest = number;
+            while rest > 0.0 {
+                if 256.0 * rest < largest {
+                    return None;
+                }
+                (step, rest) = (rest, step % rest);
+            }
+        }
+        [step, -step].into_iter().find_map(|scale| {
+            let (least, most) = self.range();
+            let mut codes = [0; BLOCK];
+            for (code, &number) in codes.iter_mut().zip(numbers) {
+                let multiple = nearest(number / scale);
+                if multiple * scale != number || multiple < least || multiple > most {
+                    return None;
+                }
+                *code = multiple as i8;
+            }
+            Some((scale, codes))
+        })
+    }
+
+    /// The least and the largest code.
+    fn range(self) -> (f32, f32) {
+        match self {
+            Self::Eight => (-127.0, 127.0),
+            Self::Four => (-8.0, 7.0),
+        }
+    }
+}
+
+/// The nearest integer of a number below a million, without a call of the mathematical library.
+fn nearest(x: f32) -> f32 {
+    const LAST_BIT_IS_ONE: f32 = 1.5 * (1 << 23) as f32;
+    (x + LAST_BIT_IS_ONE) - LAST_BIT_IS_ONE
 }
 
 /// The panels of a matrix in blocks.
@@ -108,9 +172,8 @@ impl Quantised {
         data.par_chunks_exact_mut(panel_len.max(1))
             .enumerate()
             .for_each(|(panel, data)| {
-                // Output by output, since the weights of an output are mostly contiguous.
-                for lane in 0..PANEL_WIDTH {
-                    for (block, data) in data.chunks_exact_mut(block_len).enumerate() {
+                for (block, data) in data.chunks_exact_mut(block_len).enumerate() {
+                    for lane in 0..PANEL_WIDTH {
                         let output = panel * PANEL_WIDTH + lane;
                         let numbers = std::array::from_fn(|i| at(block * BLOCK + i, output));
                         let (scale, codes) = bits.quantise(numbers);
@@ -138,17 +201,25 @@ impl Quantised {
     /// A number of a block: its input there, and its output in the panel.
     pub(crate) fn number(&self, block: usize, input: usize, lane: usize) -> f32 {
         let block = self.block(block);
-        let (i, is_high) = match self.bits {
-            Bits::Eight => (input, false),
-            Bits::Four => (input % (BLOCK / 2), input >= BLOCK / 2),
-        };
-        let byte = block[i / QUAD * PANEL_WIDTH + lane].to_le_bytes()[i % QUAD];
-        let code = match (self.bits, is_high) {
-            (Bits::Eight, _) => byte,
-            (Bits::Four, false) => byte & 15,
-            (Bits::Four, true) => byte >> 4,
-        };
+        let (row, shift) = self.bits.place(input);
+        let code = block[row * PANEL_WIDTH + lane] >> shift & self.bits.mask();
         let scale = f32::from_bits(block[block.len() - PANEL_WIDTH + lane]);
-        scale * (i32::from(code) - self.bits.zero()) as f32
+        scale * (code as i32 - self.bits.zero()) as f32
+    }
+
+    /// The numbers of the first inputs of a block, `[inputs, PANEL_WIDTH]`.
+    #[inline(always)]
+    pub(crate) fn dequantise(&self, block: usize, output: &mut [f32]) {
+        let block = self.block(block);
+        let scales = &block[block.len() - PANEL_WIDTH..];
+        let (zero, mask) = (self.bits.zero(), self.bits.mask());
+        for (input, output) in output.chunks_exact_mut(PANEL_WIDTH).enumerate() {
+            let (row, shift) = self.bits.place(input);
+            let words = block[row * PANEL_WIDTH..][..PANEL_WIDTH].iter().zip(scales);
+            for (number, (word, &scale)) in output.iter_mut().zip(words) {
+                let code = (word >> shift & mask) as i32;
+                *number = f32::from_bits(scale) * (code - zero) as f32;
+            }
+        }
     }
 }

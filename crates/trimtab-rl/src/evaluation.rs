@@ -14,8 +14,13 @@ pub use plan::{EvaluationPlan, EvaluationPlanError};
 
 use crate::rollout::{RolloutError, encode_item};
 
-/// Completions of one batch.
-const BATCH_COMPLETIONS: usize = 512;
+/// Tokens of one batch, about, if no completion ends before its limit. This is what a run that is
+/// stopped may lose.
+const BATCH_TOKENS: usize = 1 << 16;
+
+/// Least and most completions of one batch: enough to fill the processor, and no more than decode
+/// together.
+const BATCH_COMPLETIONS: (usize, usize) = (64, 512);
 
 /// Completes and grades `items` by `rules` from number `first` on, some problems at a time.
 ///
@@ -38,7 +43,9 @@ pub fn evaluate<'a>(
     rules: &'a Rules,
     first: usize,
 ) -> impl Iterator<Item = Result<Vec<Vec<Sample>>, RolloutError>> + 'a {
-    let batch_problems = (BATCH_COMPLETIONS / decoding.samples).max(1);
+    let (least, most) = BATCH_COMPLETIONS;
+    let completions = (BATCH_TOKENS / decoding.max_new_tokens.max(1)).clamp(least, most);
+    let batch_problems = (completions / decoding.samples).max(1);
     let mut next = first;
     std::iter::from_fn(move || {
         let start = next;

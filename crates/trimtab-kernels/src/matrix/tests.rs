@@ -173,6 +173,30 @@ proptest! {
         }
     }
 
+    /// As in files whose blocks are codes times a scale.
+    #[test]
+    fn multiples_of_a_number_are_kept_exactly(
+        blocks in 1usize..4,
+        most in 1i16..=127,
+        scale in any::<f32>().prop_filter("a scale of half precision", |x| {
+            half::f16::from_f32(*x).is_normal()
+        }),
+        seed in 0u64..1000,
+    ) {
+        let scale = half::f16::from_f32(scale).to_f32();
+        for (format, least, most) in [(Format::Q8, -most, most), (Format::Q4, -8, 7)] {
+            let code = |x: f32| {
+                let code = f32::from(least) + (x + 1.0) / 2.0 * f32::from(most - least);
+                code.round()
+            };
+            let numbers = noise(seed, blocks * BLOCK).into_iter().map(|x| scale * code(x));
+            let numbers: Vec<f32> = numbers.collect();
+            let matrix = Matrix::pack(format, [numbers.len(), 1], &numbers, [1, 1]);
+            let kept = matrix.gather_columns(&[0]);
+            prop_assert!(kept == numbers, "{kept:?} instead of {numbers:?}");
+        }
+    }
+
     #[test]
     fn a_row_is_the_same_alone_and_in_a_batch(
         rows in 1usize..40,
