@@ -58,6 +58,7 @@ fn a_run_reopened_after_every_step_ends_in_the_same_bytes() {
                 .map(|step| step.metrics.step),
             Some(step + 1)
         );
+        run.export().expect("a writable folder"); // as `train` does when it is stopped
     }
     finish(&folder);
     assert_same(&folder, "reopened after every step");
@@ -439,8 +440,9 @@ fn a_start_without_a_step_does_not_block_the_next_one() {
     let mut run = open(&folder).expect("a folder without a step");
     assert!(run.validations().is_empty() && !validation.exists());
     run.advance().expect("a good step");
-    drop(run);
     // A step without its checkpoint is kept from other recipes, and not from its own.
+    run.export().expect("a writable folder");
+    drop(run);
     fs::remove_file(folder.path().join(checkpoint(1))).expect("written with the step");
     let refused = Run::open(folder.path(), nano(), &chat).map(|run| run.step());
     assert!(

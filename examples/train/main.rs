@@ -124,10 +124,14 @@ fn train(run: &mut Run, base: &Pretrained, args: &Args, stop: &Stop) -> Result<(
         if run.step().is_multiple_of(REPORT_EVERY) {
             write_report(run, base, &args.out)?;
         }
-        stop.check(&format!(
-            "stopped after step {}; the same command continues from here",
-            run.step()
-        ))?;
+        if stop.requested() {
+            let result = run.export()?;
+            stop.check(&format!(
+                "stopped after step {}; the same command continues from here\nresult so far: {}",
+                run.step(),
+                result.display()
+            ))?;
+        }
     }
     bar.finish_and_clear();
     Ok(())

@@ -15,6 +15,7 @@ use std::arch::x86_64::{
 };
 use std::mem::transmute;
 
+use crate::gemm::Output;
 use crate::microkernel::PANEL_WIDTH;
 use crate::scratch::Scratch;
 
@@ -60,19 +61,6 @@ pub(crate) fn round(x: &[f32], pairs: &mut [u32]) {
         // SAFETY: `line` has 512 bits.
         unsafe { _mm512_storeu_si512(line.as_mut_ptr().cast(), rounded) };
     }
-}
-
-/// Where a product is written, and how.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Output {
-    /// The first number of the first row.
-    pub(crate) data: *mut f32,
-    /// Numbers from one row to the next.
-    pub(crate) row_stride: usize,
-    /// At most [`PANEL_WIDTH`].
-    pub(crate) columns: usize,
-    /// Whether the sums continue from what is there.
-    pub(crate) accumulate: bool,
 }
 
 /// `output = a panel`, or `output += a panel` with `output.accumulate`.

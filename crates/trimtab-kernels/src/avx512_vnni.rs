@@ -16,6 +16,7 @@ use std::arch::x86_64::{
 };
 use std::ops::Range;
 
+use crate::gemm::Output;
 use crate::microkernel::PANEL_WIDTH;
 use crate::quantised::{BLOCK, Bits, QUAD};
 use crate::scratch::Scratch;
@@ -74,19 +75,6 @@ pub(crate) fn quantise(x: &[f32], codes: &mut [u32], terms: &mut [BlockTerm]) {
             _mm_storeu_si128(codes.add(4).cast(), _mm512_cvtepi32_epi8(high));
         }
     }
-}
-
-/// Where a product is written.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Output {
-    /// The first number of the first row.
-    pub(crate) data: *mut f32,
-    /// Numbers from one row to the next.
-    pub(crate) row_stride: usize,
-    /// At most [`PANEL_WIDTH`].
-    pub(crate) columns: usize,
-    /// Whether the sums continue from what is there.
-    pub(crate) accumulate: bool,
 }
 
 /// `output = a panel`, or `output += a panel` with `output.accumulate`, for some blocks of the

@@ -13,8 +13,6 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::isa::Isa;
-#[cfg(target_arch = "x86_64")]
-use crate::matrix::Format;
 use crate::matrix::{Matrix, Storage};
 use crate::microkernel::{self, MatrixView, PANEL_WIDTH};
 use crate::parallel::{SharedPtr, is_small};
@@ -306,6 +304,32 @@ struct Block<'a, T> {
     output: *mut f32,
 }
 
+/// Where a microkernel writes the rows of a block, and how.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    /// The first number of the first row.
+    pub(crate) data: *mut f32,
+    /// Numbers from one row to the next.
+    pub(crate) row_stride: usize,
+    /// At most [`PANEL_WIDTH`].
+    pub(crate) columns: usize,
+    /// Whether the sums continue from what is there.
+    pub(crate) accumulate: bool,
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Output {
+    fn of<T>(block: &Block<T>, row_stride: usize) -> Self {
+        Self {
+            data: block.output,
+            row_stride,
+            columns: block.columns.len(),
+            accumulate: block.depth.start > 0,
+        }
+    }
+}
+
 /// `x` times a matrix in f32; `shape` is rows, depth and columns.
 fn gemm_f32(isa: Isa, x: &[f32], rhs: Rhs<f32>, shape: [usize; 3], epilogue: Epilogue) -> Vec<f32> {
     let [rows, depth, columns] = shape;
@@ -337,12 +361,7 @@ unsafe fn gemm_bf16(
 ) -> Vec<f32> {
     let [rows, _, columns] = shape;
     let multiply = |block: Block<u32>| {
-        let output = avx512_bf16::Output {
-            data: block.output,
-            row_stride: columns,
-            columns: block.columns.len(),
-            accumulate: block.depth.start > 0,
-        };
+        let output = Output::of(&block, columns);
         let lhs_part = &lhs.pairs[block.depth.start..];
         let len = block.depth.len();
         // SAFETY: the caller promises that the processor has the instructions, and the block of the
@@ -369,12 +388,7 @@ unsafe fn gemm_quantised(
     let [_, _, columns] = shape;
     let multiply = |block: Block<u32>| {
         let blocks = block.depth.start / bits.rows()..block.depth.end / bits.rows();
-        let output = avx512_vnni::Output {
-            data: block.output,
-            row_stride: columns,
-            columns: block.columns.len(),
-            accumulate: block.depth.start > 0,
-        };
+        let output = Output::of(&block, columns);
         // SAFETY: the caller promises that the processor has the instructions, and the block of the
         // output belongs to this thread.
         unsafe { avx512_vnni::multiply(lhs, blocks, bits, block.rhs, output) };

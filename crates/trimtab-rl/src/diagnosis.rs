@@ -39,6 +39,8 @@ pub enum Symptom {
     FewSignals,
     /// No group had a signal for three steps.
     NoSignal,
+    /// The gradients of the groups share next to nothing, so that steps are noise.
+    NoisyGradient,
     /// More completions have the form, and fewer of these are right.
     HollowFormat,
     /// Another part of the reward rises while fewer completions are right.
@@ -76,6 +78,8 @@ const STREAK: usize = 3;
 const FLAT_WINDOW: usize = 10;
 /// Steps without a symptom after which it counts as gone.
 const GONE_AFTER: u64 = 5;
+/// Share of a gradient's squared length below which what all problems have in common is lost.
+const MIN_SHARED: f64 = 0.25;
 /// Share of completions above which cutting is a problem.
 const MAX_CUT: f64 = 0.2;
 /// Share of completions below which a form is rare.
@@ -132,6 +136,7 @@ impl History<'_> {
             (Symptom::RareFormat, self.rare_format()),
             (Symptom::FewSignals, self.few_signals()),
             (Symptom::NoSignal, no_signal),
+            (Symptom::NoisyGradient, self.noisy_gradient()),
             (Symptom::HollowFormat, self.hollow_format()),
             (Symptom::RewardHacking, self.reward_hacking()),
             (Symptom::LengthCollapse, self.length_collapse()),
@@ -273,6 +278,41 @@ impl History<'_> {
         } else {
             format!("Take problems that the base solves now and then, or set {larger}.")
         }
+    }
+
+    /// Whether the groups of a step agree too little to lead anywhere, and nothing is learned.
+    fn noisy_gradient(&self) -> Option<String> {
+        let start = self.metrics.len().saturating_sub(4 * WINDOW);
+        let steps = &self.metrics[start..];
+        let values: Vec<f64> = steps
+            .iter()
+            .filter_map(|step| step.grad_agreement)
+            .collect();
+        let learns = self.change(|step| Some(step.accuracy));
+        if values.len() < WINDOW || learns.is_some_and(|accuracy| accuracy.rose(0.02, 1.0)) {
+            return None;
+        }
+        let count = values.len() as f64;
+        let agreement = values.iter().sum::<f64>() / count;
+        let squares = values.iter().map(|value| (value - agreement).powi(2));
+        let error = (squares.sum::<f64>() / (count - 1.0) / count).sqrt();
+        let groups = mean(steps, |step| step.signal_rate * step.prompts as f64);
+        // At most so much, by two standard errors.
+        let most = agreement + 2.0 * error;
+        let shared = groups * most / (1.0 + (groups - 1.0) * most);
+        (shared < MIN_SHARED).then(|| {
+            let wanted =
+                (1.0 / most.max(1e-3) - 1.0) / (groups / self.recipe.prompts_per_step as f64);
+            format!(
+                "the gradients of the groups have next to nothing in common: of a step's gradient \
+                 at most {} is what all problems share, and the rest is noise. Take problems that \
+                 the base solves now and then, and short ones; set prompts_per_step towards {}, or \
+                 else a learning_rate such as {} and many more steps.",
+                percent(shared.max(0.01)),
+                two_digits(wanted),
+                self.lower_rate()
+            )
+        })
     }
 
     fn hollow_format(&self) -> Option<String> {
@@ -516,6 +556,12 @@ fn mean(steps: &[StepMetrics], of: impl Fn(&StepMetrics) -> f64) -> f64 {
 fn mean_reward(steps: &[StepMetrics]) -> f64 {
     let rewards: Vec<f64> = steps.iter().filter_map(|step| step.reward).collect();
     rewards.iter().sum::<f64>() / rewards.len() as f64
+}
+
+/// Rounded up to two digits.
+fn two_digits(count: f64) -> f64 {
+    let unit = 10f64.powf(count.log10().floor() - 1.0).max(1.0);
+    (count / unit).ceil() * unit
 }
 
 fn percent(share: f64) -> String {

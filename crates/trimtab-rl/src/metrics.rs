@@ -50,6 +50,15 @@ pub struct StepMetrics {
     pub loss: f64,
     /// Norm of the gradient before clipping, in the first update.
     pub grad_norm: f32,
+    /// How much the gradients of the groups agree in the first update: the mean dot product of two
+    /// different groups, divided by the mean square of a group's norm.
+    ///
+    /// It is 1 if all are equal, and 0 on average if they share no direction. With `r` of it, a
+    /// share `n r / (1 + (n - 1) r)` of the squared length of a gradient of `n` groups is the
+    /// gradient of all problems, and the rest is noise (arXiv:1812.06162, appendix A.1). `None`
+    /// with fewer than two gradients.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grad_agreement: Option<f64>,
     /// Learning rate of the last layer, and of parameters that layers share.
     pub learning_rate: f32,
     /// Largest difference of a token's log-probability in sampling and in training, in nats.
@@ -124,6 +133,7 @@ impl From<Skipped> for String {
 pub(crate) struct UpdateMetrics {
     pub(crate) loss: f64,
     pub(crate) grad_norm: f32,
+    pub(crate) grad_agreement: Option<f64>,
     pub(crate) max_logprob_gap: f32,
     /// Number of tokens whose ratio was clipped.
     pub(crate) clipped: usize,
@@ -154,6 +164,9 @@ impl fmt::Display for StepMetrics {
             percent(self.clip_fraction),
             self.grad_norm,
         )?;
+        if let Some(agreement) = self.grad_agreement {
+            write!(f, " ({} shared)", percent(agreement))?;
+        }
         if !self.vector_norms.is_empty() {
             let squares = self.vector_norms.iter().map(|norm| norm * norm);
             write!(f, ", norm {:.2}", squares.sum::<f32>().sqrt())?;
@@ -204,6 +217,7 @@ impl StepMetrics {
             solve_none_rate: group_share(&|group| !group.rollouts.iter().any(is_right)),
             loss: 0.0,
             grad_norm: 0.0,
+            grad_agreement: None,
             learning_rate: 0.0,
             max_logprob_gap: 0.0,
             entropy: -logprobs.map(|&logprob| f64::from(logprob)).sum::<f64>() / tokens as f64,
@@ -224,6 +238,7 @@ impl StepMetrics {
         let first = &updates[0];
         self.loss = first.loss;
         self.grad_norm = first.grad_norm;
+        self.grad_agreement = first.grad_agreement;
         self.max_logprob_gap = first.max_logprob_gap;
         let clipped: usize = updates.iter().map(|update| update.clipped).sum();
         let tokens = (tokens * updates.len()).max(1);

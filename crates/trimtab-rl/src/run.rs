@@ -505,12 +505,13 @@ fn keep_other_files(folder: &Path, recipe: &Recipe, config: &str) -> Result<bool
         return Ok(false);
     }
     let path = folder.join(CONFIG);
+    let has_steps = fs::metadata(folder.join(METRICS)).is_ok_and(|log| log.len() > 0);
     let mut is_replaced = false;
     let logs = match fs::read(&path) {
+        Ok(found) if found == config.as_bytes() && has_steps => return Ok(false),
         Ok(found) if found == config.as_bytes() => &[][..],
         // A run writes its recipe, then the events. A recipe alone may be somebody's own.
         Ok(found) if folder.join(reporting::EVENTS).is_file() => {
-            let has_steps = fs::metadata(folder.join(METRICS)).is_ok_and(|log| log.len() > 0);
             let difference = recipe.difference(&String::from_utf8_lossy(&found));
             if let Some(difference) = difference.filter(|_| has_steps) {
                 return Err(other_recipe(folder, difference));

@@ -361,3 +361,41 @@ fn what_stands_still_and_what_is_skipped_is_told() {
     assert_eq!(skipped, [(7, Symptom::NonFinite)]);
     assert_eq!(of(|step, _| step.skipped = Some(Skipped::NoSignal)), []);
 }
+
+/// Agreements as eight groups show them: around their mean with a standard deviation of 0.04.
+#[test]
+fn steps_of_noise_are_told_once() {
+    let agreeing = |mean: f64, rise: f64| {
+        history(30, |step, done| {
+            let wobble = [0.05, -0.03, 0.01, -0.05, 0.02][step.step as usize % 5];
+            step.grad_agreement = Some(mean + wobble);
+            step.accuracy = 0.25 + rise * done;
+        })
+    };
+    let recipe = recipe(&["prompts_per_step=8", "steps=30"]);
+    let noise = agreeing(0.0, 0.0);
+    let told = told(&recipe, &noise);
+    assert!(
+        told.contains(&(5, Symptom::NoisyGradient)) || told.contains(&(6, Symptom::NoisyGradient)),
+        "{told:?}"
+    );
+    let of_noise = |metrics: &[StepMetrics]| {
+        let said = said(&recipe, metrics, &[]);
+        let said = said
+            .into_iter()
+            .filter(|one| one.symptom == Symptom::NoisyGradient);
+        said.map(|one| one.advice).collect::<Vec<_>>()
+    };
+    let advice = of_noise(&noise);
+    assert_eq!(advice.len(), 1, "{advice:?}");
+    assert!(
+        advice[0].contains("set prompts_per_step towards"),
+        "{advice:?}"
+    );
+    assert_eq!(of_noise(&agreeing(0.3, 0.0)), [""; 0], "the groups agree");
+    assert_eq!(of_noise(&noise[..4]), [""; 0], "too early to tell");
+    // Many small steps of noise can still lead somewhere, which is seen from the tenth on.
+    let learning = agreeing(0.0, 0.5);
+    let later = &of_noise(&learning);
+    assert!(later.len() <= 1, "{later:?}");
+}

@@ -94,6 +94,9 @@ fn step_event(metrics: &StepMetrics) -> Vec<u8> {
             metrics.learning_rate.into(),
         ),
     ]);
+    if let Some(agreement) = metrics.grad_agreement {
+        named.push(("policy/grad_agreement".to_owned(), agreement));
+    }
     if !metrics.vector_norms.is_empty() {
         let norm = norms.sum::<f32>().sqrt();
         named.push(("policy/vector_norm".to_owned(), norm.into()));

@@ -18,7 +18,34 @@ pub(super) struct BatchGradient {
     pub(super) grads: Vec<Vec<f32>>,
     /// Log-probabilities of each group of the batch; `None` for groups without a signal.
     logprobs: Vec<Option<TokenValues>>,
+    groups: GroupNorms,
     metrics: UpdateMetrics,
+}
+
+/// The norms of the gradients that a batch sums up.
+#[derive(Default)]
+struct GroupNorms {
+    count: usize,
+    squares: f64,
+}
+
+impl GroupNorms {
+    fn add(&mut self, grads: &[Vec<f32>], divisor: f32) {
+        let squares = grads
+            .iter()
+            .flatten()
+            .map(|x| f64::from(x / divisor).powi(2));
+        self.squares += squares.sum::<f64>();
+        self.count += 1;
+    }
+
+    /// [`StepMetrics::grad_agreement`](crate::StepMetrics::grad_agreement), from the norm of the
+    /// sum: `|sum g|^2 = sum |g|^2 + the dot products of all ordered pairs`.
+    fn agreement(&self, norm: f32) -> Option<f64> {
+        let pairs_for_each = self.count.checked_sub(1).filter(|&others| others > 0)? as f64;
+        let products = f64::from(norm).powi(2) - self.squares;
+        (self.squares > 0.0).then(|| products / (pairs_for_each * self.squares))
+    }
 }
 
 impl Trainer<'_> {
@@ -37,8 +64,9 @@ impl Trainer<'_> {
         }
         for _ in 0..self.recipe.loss.num_iterations {
             let mut gradient = self.batch_gradient(batch, &state.adapter)?;
-            gradient.metrics.grad_norm =
-                clip_grad_norm(&mut gradient.grads, self.recipe.max_grad_norm);
+            let norm = clip_grad_norm(&mut gradient.grads, self.recipe.max_grad_norm);
+            gradient.metrics.grad_norm = norm;
+            gradient.metrics.grad_agreement = gradient.groups.agreement(norm);
             self.apply(&gradient.grads, state)?;
             for (group, logprobs) in batch.groups.iter_mut().zip(gradient.logprobs) {
                 if group.old_logprobs.is_none() {
@@ -84,6 +112,7 @@ impl Trainer<'_> {
         let mut sum = BatchGradient {
             grads: policy.adapter().zero_grads(),
             logprobs: vec![],
+            groups: GroupNorms::default(),
             metrics: UpdateMetrics::default(),
         };
         for micro_batch in micro_batches(&batch.groups, self.recipe.micro_batch_tokens) {
@@ -130,6 +159,7 @@ impl Trainer<'_> {
         let pairs = sampled.as_slice().iter().zip(logprobs.as_slice());
         let gaps = pairs.map(|(sampled, trained)| (sampled - trained).abs());
         sum.metrics.max_logprob_gap = gaps.fold(sum.metrics.max_logprob_gap, f32::max);
+        sum.groups.add(&grads, divisor);
         for (sum, grad) in sum.grads.iter_mut().zip(&grads) {
             for (sum, value) in sum.iter_mut().zip(grad) {
                 *sum += value / divisor;
@@ -195,4 +225,48 @@ fn micro_batches<'b, 'a>(
     }
     micro_batches.push(&groups[start..]);
     micro_batches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_agreement_is_the_mean_product_of_two_groups() {
+        let groups: [Vec<Vec<f32>>; 3] = [
+            vec![vec![2.0, 4.0], vec![-6.0]],
+            vec![vec![0.0, 2.0], vec![2.0]],
+            vec![vec![-2.0, 8.0], vec![0.0]],
+        ];
+        let (divisor, mut norms) = (2.0, GroupNorms::default());
+        let halves = groups.each_ref().map(|grads| -> Vec<f64> {
+            grads
+                .iter()
+                .flatten()
+                .map(|&x| f64::from(x) / 2.0)
+                .collect()
+        });
+        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        let mut sum = vec![0.0; 3];
+        for (grads, half) in groups.iter().zip(&halves) {
+            norms.add(grads, divisor);
+            sum.iter_mut().zip(half).for_each(|(sum, x)| *sum += x);
+            if norms.count == 1 {
+                assert_eq!(norms.agreement(3.0), None);
+            }
+        }
+        let pairs = [(0, 1), (0, 2), (1, 2)].map(|(i, j)| dot(&halves[i], &halves[j]));
+        let squares = halves.each_ref().map(|half| dot(half, half));
+        let expected = pairs.iter().sum::<f64>() / squares.iter().sum::<f64>();
+        let found = norms.agreement(dot(&sum, &sum).sqrt() as f32);
+        assert!(
+            (found.expect("three groups") - expected).abs() < 1e-6,
+            "{found:?}"
+        );
+        let mut equal = GroupNorms::default();
+        (0..4).for_each(|_| equal.add(&groups[0], 1.0));
+        let norm = 4.0 * (4.0f32 + 16.0 + 36.0).sqrt();
+        let found = equal.agreement(norm).expect("four groups");
+        assert!((found - 1.0).abs() < 1e-6, "{found}");
+    }
 }
