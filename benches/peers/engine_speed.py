@@ -2,10 +2,10 @@
 
     pip install -r tests/interop/requirements.txt
     cargo build --release -p trimtab-benches --bin throughput
-    python benches/peers/engine_speed.py [--batches 1 16] [--rounds 3] [--model DIR] [--sides bf16 torch-bfloat16 ...] [--train-rows 0]
+    python benches/peers/engine_speed.py [--batches 1 16] [--rounds 3] [--model DIR|FILE.gguf] [--sides bf16 torch-bfloat16 ...] [--train-rows 0]
 
 Makes a checkpoint with random weights in the shape of Qwen2.5-0.5B (float32, 2 GB, in a temporary folder unless --model names
-one), then measures each side `rounds` times, alternating, and prints medians. All decode greedily without a stop token, every
+one). A GGUF file is read by all sides as it is: llama.cpp multiplies its blocks, transformers unpacks them. Then measures each side `rounds` times, alternating, and prints medians. All decode greedily without a stop token, every
 prompt different, one process a measurement. A decoding rate is that of the tokens after the first. A training step is the
 log-probabilities of all tokens but the first of 4 (--train-rows) texts of 160 and their gradient with respect to one vector a layer, weights
 frozen; trimtab's texts share their first token. TRIMTAB_ISA=avx2 ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 measures
@@ -46,7 +46,10 @@ def peer(model: Path, batch: int, prompt_len: int, new_tokens: int, dtype: str, 
     from transformers import AutoModelForCausalLM, GenerationConfig
 
     started = time.perf_counter()
-    loaded = AutoModelForCausalLM.from_pretrained(model, dtype=getattr(torch, dtype), local_files_only=True).eval()
+    where = {"pretrained_model_name_or_path": model}
+    if model.is_file():
+        where = {"pretrained_model_name_or_path": model.parent, "gguf_file": model.name}
+    loaded = AutoModelForCausalLM.from_pretrained(**where, dtype=getattr(torch, dtype), local_files_only=True).eval()
     load_seconds = time.perf_counter() - started
     input_ids = torch.tensor([[(row * 7919 + i * 104729) % 5000 for i in range(prompt_len)] for row in range(batch)])
 
@@ -207,16 +210,17 @@ def main() -> None:
     if args.peer:
         sizes = args.batches[0], args.prompt_len, args.new_tokens
         if args.peer == "llama.cpp":
-            print(json.dumps(llama_cpp(args.model / "model.bf16.gguf", *sizes)))
+            gguf = args.model if args.model.is_file() else args.model / "model.bf16.gguf"
+            print(json.dumps(llama_cpp(gguf, *sizes)))
         else:
             print(json.dumps(peer(args.model, *sizes, args.peer.removeprefix("torch-"), args.train_rows)))
         return
     with tempfile.TemporaryDirectory() as temporary:
         model = args.model or Path(temporary)
-        if not (model / "config.json").exists():
+        if not model.is_file() and not (model / "config.json").exists():
             make_checkpoint(model)
         gguf = model / "model.bf16.gguf"
-        if "llama.cpp" in args.sides and not gguf.exists():
+        if "llama.cpp" in args.sides and not model.is_file() and not gguf.exists():
             write_gguf(model, gguf)
         sides = args.sides
         print(f"{'batch':>5} {'side':>15} {'load s':>8} {'prefill/s':>10} {'decode/s':>9} {'train/s':>8} {'peak MiB':>9}")

@@ -16,7 +16,9 @@ use crate::isa::Isa;
 use crate::matrix::{Matrix, Storage};
 use crate::microkernel::{self, MatrixView, PANEL_WIDTH};
 use crate::parallel::{SharedPtr, is_small};
-use crate::quantised::{BLOCK, Bits, QUAD, Quantised};
+use crate::quantised::BLOCK;
+#[cfg(target_arch = "x86_64")]
+use crate::quantised::{Bits, QUAD, Quantised};
 use crate::scratch::Scratch;
 use crate::transpose::{prefetch, transpose_block};
 #[cfg(target_arch = "x86_64")]
