@@ -8,11 +8,11 @@
 
 use std::arch::x86_64::{
     __m512, __m512i, _mm_storeu_si128, _mm512_abs_ps, _mm512_add_epi32, _mm512_and_si512,
-    _mm512_castsi512_ps, _mm512_cvtepi32_epi8, _mm512_cvtepi32_ps, _mm512_cvtps_epi32,
-    _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_loadu_si512, _mm512_mask_storeu_ps,
-    _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_mul_ps, _mm512_reduce_add_epi32,
-    _mm512_reduce_max_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_srli_epi32,
-    _mm512_sub_epi32,
+    _mm512_castps_si512, _mm512_castsi512_ps, _mm512_cvtepi32_epi8, _mm512_cvtepi32_ps,
+    _mm512_cvtps_epi32, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_loadu_si512,
+    _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_max_epu32, _mm512_mul_ps,
+    _mm512_reduce_add_epi32, _mm512_reduce_max_epu32, _mm512_set1_epi32, _mm512_set1_ps,
+    _mm512_setzero_ps, _mm512_srli_epi32, _mm512_sub_epi32,
 };
 use std::ops::Range;
 
@@ -199,7 +199,8 @@ unsafe fn multiply_tile<const ROWS: usize, const FOUR_BITS: bool>(
         for (row, dots) in dots.iter_mut().enumerate() {
             // SAFETY: inside the terms. The codes of the weights are too large by `zero`.
             let sum = unsafe { (*a.terms.add(row * a.stride + block)).sum };
-            *dots = [_mm512_set1_epi32(-bits.zero() * sum); 2];
+            // It wraps only where the scale is not finite.
+            *dots = [_mm512_set1_epi32((-bits.zero()).wrapping_mul(sum)); 2];
         }
         for code_row in 0..code_rows {
             // SAFETY: inside the panel.
@@ -323,12 +324,16 @@ pub(crate) fn transpose_block(bits: Bits, block: &[u32], transposed: &mut [u32])
 }
 
 /// The scale of 32 numbers, and the codes as 32-bit integers.
+///
+/// Numbers too small to have codes become zeros. The scale is not finite if a number is not: as
+/// integers, the bits of infinity are larger than those of all numbers, and those of NaN larger
+/// still.
 #[target_feature(enable = "avx512f")]
 fn round_block(numbers: [__m512; 2]) -> (f32, [__m512i; 2]) {
-    let [low, high] = numbers.map(|x| _mm512_abs_ps(x));
-    let largest = _mm512_reduce_max_ps(_mm512_max_ps(low, high));
-    let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
-    let inverse = _mm512_set1_ps(inverse);
+    let [low, high] = numbers.map(|x| _mm512_castps_si512(_mm512_abs_ps(x)));
+    let largest = f32::from_bits(_mm512_reduce_max_epu32(_mm512_max_epu32(low, high)));
+    let inverse = 127.0 / largest;
+    let inverse = _mm512_set1_ps(if inverse.is_finite() { inverse } else { 0.0 });
     let codes = numbers.map(|x| _mm512_cvtps_epi32(_mm512_mul_ps(x, inverse)));
     (largest / 127.0, codes)
 }

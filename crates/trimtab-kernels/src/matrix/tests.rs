@@ -276,6 +276,47 @@ fn products_do_not_depend_on_the_number_of_threads() {
 }
 
 #[test]
+fn a_number_that_is_not_finite_shows_in_its_row_alone() {
+    for format in FORMATS {
+        let (matrix, _) = packed(format, [70, 40], false, 0, 1);
+        for isa in Isa::available() {
+            for odd in [
+                f32::NAN,
+                -f32::NAN,
+                f32::INFINITY,
+                f32::NEG_INFINITY,
+                1e-45,
+                1e-38,
+            ] {
+                let [mut x, mut y] = [noise(2, 3 * 70), noise(3, 3 * 40)];
+                (x[70 + 37], y[40 + 33]) = (odd, odd);
+                let products = [
+                    (matrix.multiply_with(isa, &x, Epilogue::default()), 40),
+                    (matrix.multiply_transposed_with(isa, &y), 70),
+                ];
+                for (product, width) in products {
+                    let finite = product
+                        .chunks(width)
+                        .map(|row| row.iter().all(|x| x.is_finite()));
+                    let expected = [true, odd.is_finite(), true];
+                    assert!(finite.eq(expected), "{isa:?} {format:?} {odd}");
+                    let row = &product[width..2 * width];
+                    assert!(odd.is_finite() || row.iter().all(|x| !x.is_finite()));
+                }
+                // A block of nothing else.
+                let product = matrix.multiply_with(isa, &[odd; 70], Epilogue::default());
+                let is_small = product.iter().all(|x| x.abs() < 1e-30);
+                assert_eq!(
+                    is_small,
+                    odd.is_finite(),
+                    "{isa:?} {format:?} {odd}: {product:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn no_rows_no_outputs_and_columns_of_zeros_are_fine() {
     for format in FORMATS {
         let empty = Matrix::empty(format, [3, 0]);
