@@ -63,9 +63,12 @@ fn check_product(isa: Isa, matrix: &Matrix, x: &[f32], bias: Option<&[f32]>, tra
     };
     let right: Vec<Vec<f64>> = (0..width)
         .map(|column| {
-            let at = |index: usize| match transposed {
-                true => weights[index * inputs + column],
-                false => weights[column * inputs + index],
+            let at = |index: usize| {
+                if transposed {
+                    weights[index * inputs + column]
+                } else {
+                    weights[column * inputs + index]
+                }
             };
             // Sums over outputs need other blocks than those that the weights are stored in.
             round(&(0..depth).map(at).collect::<Vec<_>>(), bytes && transposed)
@@ -186,7 +189,7 @@ proptest! {
         let scale = half::f16::from_f32(scale).to_f32();
         for (format, least, most) in [(Format::Q8, -most, most), (Format::Q4, -8, 7)] {
             let code = |x: f32| {
-                let code = f32::from(least) + (x + 1.0) / 2.0 * f32::from(most - least);
+                let code = f32::from(least) + x.midpoint(1.0) * f32::from(most - least);
                 code.round()
             };
             let numbers = noise(seed, blocks * BLOCK).into_iter().map(|x| scale * code(x));
