@@ -58,7 +58,7 @@ fn a_run_reopened_after_every_step_ends_in_the_same_bytes() {
                 .map(|step| step.metrics.step),
             Some(step + 1)
         );
-        run.export().expect("a writable folder"); // as `train` does when it is stopped
+        run.suspend().expect("a writable folder");
     }
     finish(&folder);
     assert_same(&folder, "reopened after every step");
@@ -398,6 +398,61 @@ fn checkpoints_of_other_runs_are_refused() {
     assert!(
         snapshot(folder.path()) == files,
         "a folder that is refused stays as it is"
+    );
+}
+
+#[test]
+fn a_suspended_run_continues_between_its_checkpoints() {
+    let config = RecipeConfig {
+        steps: 5,
+        checkpoint_every: 2,
+        keep_checkpoints: 1,
+        ..config()
+    };
+    let recipe = config.build().expect("a good recipe");
+    let folders = [(); 2].map(|()| tempfile::tempdir().expect("a temporary folder"));
+    let open = |folder: &TempDir| Run::open(folder.path(), nano(), &recipe).expect("a good folder");
+    let names = |folder: &TempDir| {
+        let files = snapshot(folder.path());
+        let names = files
+            .into_keys()
+            .filter(|name| name.starts_with("checkpoint"));
+        names.collect::<Vec<_>>()
+    };
+    let mut run = open(&folders[0]);
+    while run.advance().expect("a good step").is_some() {}
+    run.export().expect("a writable folder");
+    for step in 1..=3 {
+        let mut run = open(&folders[1]);
+        assert_eq!(run.step(), step - 1);
+        run.advance().expect("a good step");
+        run.suspend().expect("a writable folder");
+        let kept = if step == 3 { vec![2, 3] } else { vec![step] };
+        assert_eq!(
+            names(&folders[1]),
+            kept.into_iter().map(checkpoint).collect::<Vec<_>>()
+        );
+    }
+    let mut run = open(&folders[1]);
+    while run.advance().expect("a good step").is_some() {}
+    run.export().expect("a writable folder");
+    let [whole, stopped] = folders.each_ref().map(|folder| snapshot(folder.path()));
+    assert!(whole == stopped, "the folders differ");
+}
+
+/// Another format gives other numbers, so the run would not be the same.
+#[test]
+fn a_run_keeps_the_format_of_its_weights() {
+    let folder = copy(&started());
+    let other = Pretrained::load(&bundled_model(), Precision::Q8, &Device::flex());
+    let other = other.expect("the bundled model");
+    let refused = Run::open(folder.path(), &other, &RECIPE).map(|run| run.step());
+    let Err(error) = refused else {
+        panic!("continued in q8");
+    };
+    assert!(
+        error.to_string().contains("another number format"),
+        "{error}"
     );
 }
 

@@ -363,6 +363,7 @@ fn checkpoint_bytes(state: &State) -> Vec<u8> {
     let identity = Identity {
         recipe_sha256: String::new(),
         base_sha256: String::new(),
+        precision: String::new(),
     };
     state.write(file.path(), &identity).expect("finite numbers");
     fs::read(file.path()).expect("a file")

@@ -125,7 +125,7 @@ fn train(run: &mut Run, base: &Pretrained, args: &Args, stop: &Stop) -> Result<(
             write_report(run, base, &args.out)?;
         }
         if stop.requested() {
-            let result = run.export()?;
+            let result = run.suspend()?;
             stop.check(&format!(
                 "stopped after step {}; the same command continues from here\nresult so far: {}",
                 run.step(),

@@ -52,6 +52,8 @@ pub struct Identity {
     pub recipe_sha256: String,
     /// SHA-256 of the base model's weights.
     pub base_sha256: String,
+    /// Name of the number format of the base model's weights.
+    pub precision: String,
 }
 
 /// Why a checkpoint cannot be used.
@@ -136,10 +138,10 @@ impl State {
                 None => return Err(format(format!("no `{key}`"))),
                 Some(found) if found == expected => {}
                 Some(_) => {
-                    let what = if key == RECIPE {
-                        "recipe"
-                    } else {
-                        "base model"
+                    let what = match key {
+                        RECIPE => "recipe",
+                        PRECISION => "number format of the weights (`--dtype`)",
+                        _ => "base model",
                     };
                     let path = path.into();
                     return Err(CheckpointError::OtherRun { path, what });
@@ -200,12 +202,14 @@ impl State {
 }
 
 const RECIPE: &str = "recipe_sha256";
+const PRECISION: &str = "precision";
 
 impl Identity {
-    fn entries(&self) -> [(&'static str, &String); 2] {
+    fn entries(&self) -> [(&'static str, &String); 3] {
         [
             (RECIPE, &self.recipe_sha256),
             ("base_sha256", &self.base_sha256),
+            (PRECISION, &self.precision),
         ]
     }
 }

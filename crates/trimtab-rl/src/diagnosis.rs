@@ -41,6 +41,8 @@ pub enum Symptom {
     NoSignal,
     /// The gradients of the groups share next to nothing, so that steps are noise.
     NoisyGradient,
+    /// Sampling and training give a token other log-probabilities.
+    SamplerGap,
     /// More completions have the form, and fewer of these are right.
     HollowFormat,
     /// Another part of the reward rises while fewer completions are right.
@@ -80,6 +82,8 @@ const FLAT_WINDOW: usize = 10;
 const GONE_AFTER: u64 = 5;
 /// Share of a gradient's squared length below which what all problems have in common is lost.
 const MIN_SHARED: f64 = 0.25;
+/// Difference of log-probabilities in sampling and in training above which it is told, in nats.
+const MAX_GAP: f32 = 0.1;
 /// Share of completions above which cutting is a problem.
 const MAX_CUT: f64 = 0.2;
 /// Share of completions below which a form is rare.
@@ -137,6 +141,7 @@ impl History<'_> {
             (Symptom::FewSignals, self.few_signals()),
             (Symptom::NoSignal, no_signal),
             (Symptom::NoisyGradient, self.noisy_gradient()),
+            (Symptom::SamplerGap, self.sampler_gap()),
             (Symptom::HollowFormat, self.hollow_format()),
             (Symptom::RewardHacking, self.reward_hacking()),
             (Symptom::LengthCollapse, self.length_collapse()),
@@ -311,6 +316,18 @@ impl History<'_> {
                 percent(shared.max(0.01)),
                 two_digits(wanted),
                 self.lower_rate()
+            )
+        })
+    }
+
+    fn sampler_gap(&self) -> Option<String> {
+        let gap = self.metrics.last()?.max_logprob_gap;
+        (gap > MAX_GAP).then(|| {
+            format!(
+                "training gives a token a log-probability that is {gap:.2} nats from that of \
+                 sampling, so what is learned is not quite about what was sampled. LoRA and \
+                 linear attention compute in another order in training, and coarse formats make \
+                 more of that: try --dtype bf16 or f32."
             )
         })
     }

@@ -116,6 +116,7 @@ impl<'a> Run<'a> {
         let identity = Identity {
             recipe_sha256: recipe.fingerprint(),
             base_sha256: base.sha256.clone(),
+            precision: base.precision.name().to_owned(),
         };
         check(base, recipe)?;
         let config = allowed_keys(base) + &recipe.to_toml();
@@ -124,7 +125,7 @@ impl<'a> Run<'a> {
         let mut damaged = resume(&mut trainer, folder, &identity)
             .map_err(|error| name_difference(error, folder, recipe))?;
         let step = trainer.state.progress.step;
-        remove_old(folder, step, recipe.keep_checkpoints)?; // a killed process may not have done it
+        remove_old(folder, step, recipe)?; // a killed process may not have done it
         let validation_items = if recipe.validation.every > 0 {
             trainer.data.validation_items(base, recipe)?
         } else {
@@ -243,19 +244,29 @@ impl<'a> Run<'a> {
         let events = self.folder.join(reporting::EVENTS);
         self.events.append(metrics).map_err(io_error(&events))?;
         self.metrics.push(metrics.clone());
-        let is_last = metrics.step == self.recipe.steps;
-        let is_validated = every > 0 && (is_last || metrics.step.is_multiple_of(every));
-        if is_validated {
+        let step = metrics.step;
+        if is_validated(self.recipe, step) {
             self.validate()?;
         }
         let said = self.warnings.len();
         self.warnings = self.diagnose();
         self.append(WARNINGS, &self.warnings[said..])?;
-        if is_last || is_validated || metrics.step.is_multiple_of(self.recipe.checkpoint_every) {
+        if is_saved(self.recipe, step) {
             self.save()?;
         }
         self.keep_best()?;
         Ok(Some(output))
+    }
+
+    /// Writes a checkpoint of the present step, so that the run continues from there, and
+    /// [what is trained](Self::export) so far.
+    ///
+    /// # Errors
+    ///
+    /// PEFT cannot name the projections of the model, or writing fails.
+    pub fn suspend(&self) -> Result<PathBuf, RunError> {
+        self.save()?;
+        self.export()
     }
 
     /// Writes what is trained and returns the path.
@@ -428,7 +439,7 @@ impl<'a> Run<'a> {
         }
         let path = checkpoint_path(&self.folder, self.step());
         self.trainer.state.write(&path, &self.identity)?;
-        remove_old(&self.folder, self.step(), self.recipe.keep_checkpoints)
+        remove_old(&self.folder, self.step(), self.recipe)
     }
 
     fn append(
@@ -612,13 +623,30 @@ fn other_recipe(folder: &Path, (key, found, wanted): (String, String, String)) -
     }
 }
 
-/// Removes the checkpoints up to `step` but the newest `keep`.
+/// Whether the policy is evaluated after a step.
+fn is_validated(recipe: &Recipe, step: u64) -> bool {
+    let every = recipe.validation.every;
+    every > 0 && (step == recipe.steps || step.is_multiple_of(every))
+}
+
+/// Whether a run that is never stopped writes a checkpoint after a step.
+fn is_saved(recipe: &Recipe, step: u64) -> bool {
+    step == recipe.steps
+        || is_validated(recipe, step)
+        || step.is_multiple_of(recipe.checkpoint_every)
+}
+
+/// Removes the checkpoints before `step`, but the newest of those that a run writes that is never
+/// stopped.
 ///
 /// Later ones are damaged, and will be overwritten.
-fn remove_old(folder: &Path, step: u64, keep: usize) -> Result<(), RunError> {
+fn remove_old(folder: &Path, step: u64, recipe: &Recipe) -> Result<(), RunError> {
     let found = checkpoints(folder).map_err(io_error(folder))?;
-    let whole = found.into_iter().filter(|(of, _)| *of <= step);
-    for (_, old) in whole.skip(keep) {
+    let whole = found.into_iter().filter(|&(of, _)| of <= step);
+    let (saved, others): (Vec<_>, Vec<_>) = whole.partition(|&(of, _)| is_saved(recipe, of));
+    let saved = saved.into_iter().skip(recipe.keep_checkpoints);
+    let others = others.into_iter().filter(|&(of, _)| of < step);
+    for (_, old) in saved.chain(others) {
         fs::remove_file(&old).map_err(io_error(&old))?;
     }
     Ok(())

@@ -399,3 +399,13 @@ fn steps_of_noise_are_told_once() {
     let later = &of_noise(&learning);
     assert!(later.len() <= 1, "{later:?}");
 }
+
+#[test]
+fn a_gap_between_sampling_and_training_is_told() {
+    let with_gap = |gap: f32| history(3, |step, _| step.max_logprob_gap = gap);
+    assert_eq!(told(&recipe(&[]), &with_gap(0.05)), []);
+    assert_eq!(
+        told(&recipe(&[]), &with_gap(0.3)),
+        [(1, Symptom::SamplerGap)]
+    );
+}
