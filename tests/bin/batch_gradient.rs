@@ -1,5 +1,5 @@
-//! `batch_gradient FILE.gguf|DIR f32|bf16|q8`: the loss of given completions with given advantages, and its
-//! gradient with respect to one vector per layer.
+//! `batch_gradient FILE.gguf|DIR f32|bf16|q8`: the loss of given completions with given advantages,
+//! and its gradient with respect to one vector per layer.
 //!
 //! Reads a JSON object `{"vectors", "groups": [{"prompt", "completions", "advantages"}]}` from
 //! standard input and prints `{"loss", "gradient"}`. The loss is that of the policy gradient, as a

@@ -1,9 +1,9 @@
 //! CPU kernels for frozen language models, as an extension of burn.
 //!
 //! A weight that never changes is packed once, in the order in which products read it ([`Matrix`]).
-//! It may be stored in bfloat16 or in blocks of integers. The operations of a decoder ([`linear`],
-//! [`rms_norm`], [`glu`], [`apply_rotary`], [`attend_prefill`], [`logprobs`]) work on packed weights
-//! and on tensors of burn's CPU backend. Gradients flow to activations only.
+//! It may be stored in bfloat16 or in blocks of integers. The operations of a decoder
+//! ([`linear`], [`rms_norm`], [`glu`], [`apply_rotary`], [`attend_prefill`], [`logprobs`]) work on
+//! packed weights and on tensors of burn's CPU backend. Gradients flow to activations only.
 //!
 //! Each kernel has a path for AVX-512 with bfloat16 dot products, AVX-512, AVX2, NEON and portable
 //! code. The path is chosen at run time ([`Isa`]).

@@ -15,9 +15,9 @@ pub enum Precision {
     /// bfloat16, half the memory. On processors that multiply bfloat16, activations are rounded
     /// to it before a product; sums are f32.
     Bf16,
-    /// 8-bit integers with a scale for each 32 inputs of an output, a bit more than a quarter of the
-    /// memory. On processors with dot products of bytes, activations are rounded to such blocks
-    /// before a product, in sampling and in training. CPU only.
+    /// 8-bit integers with a scale for each 32 inputs of an output, a bit more than a quarter of
+    /// the memory. On processors with dot products of bytes, activations are rounded to such
+    /// blocks before a product, in sampling and in training. CPU only.
     Q8,
     /// 4-bit integers, as [`Precision::Q8`], a bit more than an eighth of the memory. CPU only.
     Q4,
