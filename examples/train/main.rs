@@ -124,7 +124,7 @@ fn train(run: &mut Run, base: &Pretrained, args: &Args, stop: &Stop) -> Result<(
         if run.step().is_multiple_of(REPORT_EVERY) {
             write_report(run, base, &args.out)?;
         }
-        if stop.requested() {
+        if stop.requested() && run.step() < run.recipe().steps {
             let result = run.suspend()?;
             stop.check(&format!(
                 "stopped after step {}; the same command continues from here\nresult so far: {}",
