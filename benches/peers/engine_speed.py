@@ -1,15 +1,19 @@
-"""Loading, prompt reading, decoding and a training step: trimtab beside transformers and llama.cpp, in turns, on one machine.
+"""Loading, prompt reading, decoding and a training step: trimtab beside its peers, in turns.
 
     pip install -r tests/interop/requirements.txt
     cargo build --release -p trimtab-benches --bin throughput
-    python benches/peers/engine_speed.py [--batches 1 16] [--rounds 3] [--model DIR|FILE.gguf] [--sides bf16 torch-bfloat16 ...] [--train-rows 0]
+    python benches/peers/engine_speed.py [--batches 1 16] [--rounds 3] [--model DIR|FILE.gguf]
+        [--sides bf16 torch-bfloat16 ...] [--train-rows 0]
 
-Makes a checkpoint with random weights in the shape of Qwen2.5-0.5B (float32, 2 GB, in a temporary folder unless --model names
-one). A GGUF file is read by all sides as it is: llama.cpp multiplies its blocks, transformers unpacks them. Then measures each side `rounds` times, alternating, and prints medians. All decode greedily without a stop token, every
-prompt different, one process a measurement. A decoding rate is that of the tokens after the first. A training step is the
-log-probabilities of all tokens but the first of 4 (--train-rows) texts of 160 and their gradient with respect to one vector a layer, weights
-frozen; trimtab's texts share their first token. TRIMTAB_ISA=avx2 ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 measures
-processors without AVX-512.
+Makes a checkpoint with random weights in the shape of Qwen2.5-0.5B (float32, 2 GB, in a temporary
+folder unless --model names one). All sides read a GGUF file as it is: llama.cpp multiplies its
+blocks, transformers unpacks them. Then measures each side `rounds` times, alternating, and prints
+medians. All decode greedily without a stop token, every prompt different, one process a
+measurement. A decoding rate is that of the tokens after the first. A training step is the
+log-probabilities of all tokens but the first of 4 (--train-rows) texts of 160 and their gradient
+with respect to one vector a layer, weights frozen; trimtab's texts share their first token.
+TRIMTAB_ISA=avx2 ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 measures processors without
+AVX-512.
 """
 
 import argparse
@@ -49,7 +53,8 @@ def peer(model: Path, batch: int, prompt_len: int, new_tokens: int, dtype: str, 
     where = {"pretrained_model_name_or_path": model}
     if model.is_file():
         where = {"pretrained_model_name_or_path": model.parent, "gguf_file": model.name}
-    loaded = AutoModelForCausalLM.from_pretrained(**where, dtype=getattr(torch, dtype), local_files_only=True).eval()
+    options = {"dtype": getattr(torch, dtype), "local_files_only": True}
+    loaded = AutoModelForCausalLM.from_pretrained(**where, **options).eval()
     load_seconds = time.perf_counter() - started
     input_ids = torch.tensor([[(row * 7919 + i * 104729) % 5000 for i in range(prompt_len)] for row in range(batch)])
 

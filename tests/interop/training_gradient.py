@@ -2,12 +2,13 @@
 
     TRIMTAB_MODELS=FOLDER python tests/interop/training_gradient.py
 
-FOLDER holds GGUF files; those of MODELS that it has are compared, the others left out. PyTorch computes in f32. Two
-groups of completions come with advantages, whose sum is not zero: otherwise the loss would be a
-difference of sums that nearly cancel. On the side of PyTorch, transformers reads the same file,
-hooks add one vector to the output of each layer, and autograd differentiates the mean over all
-tokens of `-advantage * log p(token)`. A mistake of the objective, of the hook or of a layer's
-backward pass shows in the loss, in the norm of the gradient or in its direction at a layer.
+FOLDER holds GGUF files; those of MODELS that it has are compared, the others left out. PyTorch
+computes in f32. Two groups of completions come with advantages, whose sum is not zero: otherwise
+the loss would be a difference of sums that nearly cancel. On the side of PyTorch, transformers
+reads the same file, hooks add one vector to the output of each layer, and autograd differentiates
+the mean over all tokens of `-advantage * log p(token)`. A mistake of the objective, of the hook
+or of a layer's backward pass shows in the loss, in the norm of the gradient or in its direction
+at a layer.
 """
 
 import importlib.util

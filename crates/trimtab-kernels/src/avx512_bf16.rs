@@ -8,14 +8,13 @@
 
 use std::arch::x86_64::{
     __m512bh, __m512i, _mm512_and_si512, _mm512_cvtne2ps_pbh, _mm512_dpbf16_ps, _mm512_loadu_si512,
-    _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_or_si512, _mm512_set1_epi32,
-    _mm512_setzero_ps, _mm512_shuffle_i32x4, _mm512_slli_epi32, _mm512_srli_epi32,
-    _mm512_storeu_si512, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32,
-    _mm512_unpacklo_epi64,
+    _mm512_maskz_loadu_ps, _mm512_or_si512, _mm512_set1_epi32, _mm512_setzero_ps,
+    _mm512_shuffle_i32x4, _mm512_slli_epi32, _mm512_srli_epi32, _mm512_storeu_si512,
+    _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
 };
 use std::mem::transmute;
 
-use crate::gemm::Output;
+use crate::avx512_output::Output;
 use crate::microkernel::PANEL_WIDTH;
 use crate::scratch::Scratch;
 
@@ -145,23 +144,8 @@ unsafe fn multiply_tile<const ROWS: usize>(
     panel: *const u32,
     output: Output,
 ) {
-    let half = |half: usize| {
-        let start = (half * 16).min(output.columns);
-        let count = 16.min(output.columns - start);
-        (start, ((1u32 << count) - 1) as u16)
-    };
-    let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
-    if output.accumulate {
-        for (row, sums) in sums.iter_mut().enumerate() {
-            for (index, sum) in sums.iter_mut().enumerate() {
-                let (start, mask) = half(index);
-                // SAFETY: the mask selects `count` numbers, which the output has from `start` on.
-                *sum = unsafe {
-                    _mm512_maskz_loadu_ps(mask, output.data.add(row * output.row_stride + start))
-                };
-            }
-        }
-    }
+    // SAFETY: the caller vouches for the output.
+    let mut sums = unsafe { output.load::<ROWS>() };
     for depth in 0..depth {
         // SAFETY: inside the panel.
         let b = unsafe {
@@ -184,16 +168,8 @@ unsafe fn multiply_tile<const ROWS: usize>(
             sums[1] = _mm512_dpbf16_ps(sums[1], a, b[1]);
         }
     }
-    for index in 0..2 {
-        let (start, mask) = half(index);
-        for (row, sums) in sums.iter().enumerate() {
-            // SAFETY: the mask selects `count` numbers, which the output has from `start` on.
-            unsafe {
-                let data = output.data.add(row * output.row_stride + start);
-                _mm512_mask_storeu_ps(data, mask, sums[index]);
-            }
-        }
-    }
+    // SAFETY: as above.
+    unsafe { output.store(&sums) };
 }
 
 /// Transposes a block of 32 x 32 bfloat16 numbers.

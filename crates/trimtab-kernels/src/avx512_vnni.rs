@@ -10,13 +10,13 @@ use std::arch::x86_64::{
     __m512, __m512i, _mm_storeu_si128, _mm512_abs_ps, _mm512_add_epi32, _mm512_and_si512,
     _mm512_castps_si512, _mm512_castsi512_ps, _mm512_cvtepi32_epi8, _mm512_cvtepi32_ps,
     _mm512_cvtps_epi32, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_loadu_si512,
-    _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_max_epu32, _mm512_mul_ps,
-    _mm512_reduce_add_epi32, _mm512_reduce_max_epu32, _mm512_set1_epi32, _mm512_set1_ps,
-    _mm512_setzero_ps, _mm512_srli_epi32, _mm512_sub_epi32,
+    _mm512_maskz_loadu_ps, _mm512_max_epu32, _mm512_mul_ps, _mm512_reduce_add_epi32,
+    _mm512_reduce_max_epu32, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
+    _mm512_srli_epi32, _mm512_sub_epi32,
 };
 use std::ops::Range;
 
-use crate::gemm::Output;
+use crate::avx512_output::Output;
 use crate::microkernel::PANEL_WIDTH;
 use crate::quantised::{BLOCK, Bits, QUAD};
 use crate::scratch::Scratch;
@@ -176,22 +176,8 @@ unsafe fn multiply_tile<const ROWS: usize, const FOUR_BITS: bool>(
 ) {
     let bits = if FOUR_BITS { Bits::Four } else { Bits::Eight };
     let code_rows = bits.code_rows();
-    let half = |half: usize| {
-        let start = (half * 16).min(output.columns);
-        (start, ((1u32 << 16.min(output.columns - start)) - 1) as u16)
-    };
-    let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
-    if output.accumulate {
-        for (row, sums) in sums.iter_mut().enumerate() {
-            for (index, sum) in sums.iter_mut().enumerate() {
-                let (start, mask) = half(index);
-                // SAFETY: the mask selects numbers that the output has from `start` on.
-                *sum = unsafe {
-                    _mm512_maskz_loadu_ps(mask, output.data.add(row * output.row_stride + start))
-                };
-            }
-        }
-    }
+    // SAFETY: the caller vouches for the output.
+    let mut sums = unsafe { output.load::<ROWS>() };
     for block in 0..blocks {
         // SAFETY: inside the panel.
         let panel = unsafe { panel.add(block * bits.rows() * PANEL_WIDTH) };
@@ -237,16 +223,8 @@ unsafe fn multiply_tile<const ROWS: usize, const FOUR_BITS: bool>(
             }
         }
     }
-    for (row, sums) in sums.iter().enumerate() {
-        for (index, &sum) in sums.iter().enumerate() {
-            let (start, mask) = half(index);
-            // SAFETY: as above.
-            unsafe {
-                let data = output.data.add(row * output.row_stride + start);
-                _mm512_mask_storeu_ps(data, mask, sum);
-            }
-        }
-    }
+    // SAFETY: as above.
+    unsafe { output.store(&sums) };
 }
 
 /// The 32 words of a row.

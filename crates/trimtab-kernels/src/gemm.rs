@@ -22,7 +22,7 @@ use crate::quantised::{Bits, QUAD, Quantised};
 use crate::scratch::Scratch;
 use crate::transpose::{prefetch, transpose_block};
 #[cfg(target_arch = "x86_64")]
-use crate::{avx512_bf16, avx512_vnni};
+use crate::{avx512_bf16, avx512_output::Output, avx512_vnni};
 
 /// Panels in a strip that is packed on demand, at most.
 const MAX_STRIP_PANELS: usize = 16;
@@ -304,20 +304,6 @@ struct Block<'a, T> {
     columns: Range<usize>,
     /// The first element of the block. The row stride is the number of columns of the product.
     output: *mut f32,
-}
-
-/// Where a microkernel writes the rows of a block, and how.
-#[cfg(target_arch = "x86_64")]
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Output {
-    /// The first number of the first row.
-    pub(crate) data: *mut f32,
-    /// Numbers from one row to the next.
-    pub(crate) row_stride: usize,
-    /// At most [`PANEL_WIDTH`].
-    pub(crate) columns: usize,
-    /// Whether the sums continue from what is there.
-    pub(crate) accumulate: bool,
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -33,6 +33,7 @@ mod attention;
 #[cfg(feature = "burn")]
 mod autodiff_op;
 mod avx512_bf16;
+mod avx512_output;
 mod avx512_vnni;
 mod exp;
 mod gemm;
