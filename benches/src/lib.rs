@@ -36,7 +36,7 @@ pub fn qwen() -> Model {
     let built: Result<Model, Infallible> =
         Model::from_rows(config, precision, &device, &mut |_, shape, rows| {
             let shape = [rows.len(), shape[shape.len() - 1]];
-            Ok(Tensor::random(shape, spread, &device))
+            Ok(Tensor::random(shape, spread, &device).into())
         });
     let Ok(model) = built;
     model

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use trimtab_model::checkpoint_weights::{CheckpointWeights, FloatDType, WeightsError};
 use trimtab_model::tensor_file::HostTensor;
-use trimtab_model::{Hook, HookPoint, Model, ModelConfig, Precision, Pretrained, Site};
+use trimtab_model::{Hook, HookPoint, Model, ModelConfig, Precision, Pretrained, Rows, Site};
 use trimtab_rl::Policy;
 use trimtab_steer::{Adapter, Form, TokenFilter};
 
@@ -79,7 +79,8 @@ pub fn fixture_model(name: &str) -> Model {
     let (config, weights) = fixture_weights(name);
     let device = Device::flex();
     Model::from_rows(config, Precision::F32, &device, &mut |name, _, rows| {
-        weights.rows(name, rows, FloatDType::F32, &device)
+        let rows = weights.rows(name, rows, FloatDType::F32, &device);
+        rows.map(Rows::from)
     })
     .expect("sound tensors")
 }

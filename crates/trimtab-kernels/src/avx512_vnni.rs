@@ -9,16 +9,16 @@
 use std::arch::x86_64::{
     __m512, __m512i, _mm_storeu_si128, _mm512_abs_ps, _mm512_add_epi32, _mm512_and_si512,
     _mm512_castps_si512, _mm512_castsi512_ps, _mm512_cvtepi32_epi8, _mm512_cvtepi32_ps,
-    _mm512_cvtps_epi32, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_loadu_si512,
-    _mm512_maskz_loadu_ps, _mm512_max_epu32, _mm512_mul_ps, _mm512_reduce_add_epi32,
-    _mm512_reduce_max_epu32, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
-    _mm512_srli_epi32, _mm512_sub_epi32,
+    _mm512_cvtps_epi32, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_loadu_si512,
+    _mm512_maskz_loadu_ps, _mm512_max_epu32, _mm512_mul_ps, _mm512_or_si512,
+    _mm512_reduce_add_epi32, _mm512_reduce_max_epu32, _mm512_rorv_epi32, _mm512_set1_epi32,
+    _mm512_set1_ps, _mm512_setzero_ps, _mm512_srli_epi32, _mm512_sub_epi32, _mm512_sub_ps,
 };
 use std::ops::Range;
 
 use crate::avx512_output::Output;
 use crate::microkernel::PANEL_WIDTH;
-use crate::quantised::{BLOCK, Bits, QUAD};
+use crate::quantised::{BLOCK, BlockFormat, QUAD};
 use crate::scratch::Scratch;
 
 /// Words of a block of a row.
@@ -41,8 +41,20 @@ pub(crate) struct Q8Rows {
 pub(crate) struct BlockTerm {
     /// What the codes are multiplied by: the largest number of the block divided by 127.
     pub(crate) scale: f32,
-    /// The sum of the codes.
-    pub(crate) sum: i32,
+    /// The sums of the codes of the first and the second half.
+    pub(crate) sums: [i16; 2],
+}
+
+impl BlockTerm {
+    /// The sum of the codes of one of `parts` parts.
+    #[inline(always)]
+    fn sum(self, part: usize, parts: usize) -> i32 {
+        if parts == 1 {
+            i32::from(self.sums[0]) + i32::from(self.sums[1])
+        } else {
+            i32::from(self.sums[part])
+        }
+    }
 }
 
 /// Rounds a row to the nearest codes; zeros fill the last block.
@@ -66,8 +78,9 @@ pub(crate) fn quantise(x: &[f32], codes: &mut [u32], terms: &mut [BlockTerm]) {
             *value = unsafe { _mm512_maskz_loadu_ps(mask, x.as_ptr().add(start)) };
         }
         let (scale, [low, high]) = round_block(halves);
-        let sum = _mm512_reduce_add_epi32(_mm512_add_epi32(low, high));
-        *term = BlockTerm { scale, sum };
+        // They wrap only where the scale is not finite.
+        let sums = [low, high].map(|codes| _mm512_reduce_add_epi32(codes) as i16);
+        *term = BlockTerm { scale, sums };
         // SAFETY: a block has 32 bytes of codes.
         unsafe {
             let codes = codes.as_mut_ptr();
@@ -95,12 +108,12 @@ pub(crate) fn quantise(x: &[f32], codes: &mut [u32], terms: &mut [BlockTerm]) {
 pub(crate) unsafe fn multiply(
     a: &Q8Rows,
     blocks: Range<usize>,
-    bits: Bits,
+    format: BlockFormat,
     panel: &[u32],
     output: Output,
 ) {
     assert!(
-        panel.len() >= blocks.len() * bits.rows() * PANEL_WIDTH
+        panel.len() >= blocks.len() * format.rows() * PANEL_WIDTH
             && blocks.end <= a.blocks
             && a.codes.len() >= a.rows * a.blocks * WORDS
             && a.terms.len() >= a.rows * a.blocks
@@ -129,20 +142,13 @@ pub(crate) unsafe fn multiply(
         // SAFETY: the assertion holds for what the tile reads, and the caller vouches for the
         // output.
         unsafe {
-            match (bits, end - row) {
-                (Bits::Eight, 1) => multiply_tile::<1, false>(count, rows, panel, out),
-                (Bits::Eight, 2) => multiply_tile::<2, false>(count, rows, panel, out),
-                (Bits::Eight, 3) => multiply_tile::<3, false>(count, rows, panel, out),
-                (Bits::Eight, 4) => multiply_tile::<4, false>(count, rows, panel, out),
-                (Bits::Eight, 5) => multiply_tile::<5, false>(count, rows, panel, out),
-                (Bits::Eight, 6) => multiply_tile::<6, false>(count, rows, panel, out),
-                (Bits::Four, 1) => multiply_tile::<1, true>(count, rows, panel, out),
-                (Bits::Four, 2) => multiply_tile::<2, true>(count, rows, panel, out),
-                (Bits::Four, 3) => multiply_tile::<3, true>(count, rows, panel, out),
-                (Bits::Four, 4) => multiply_tile::<4, true>(count, rows, panel, out),
-                (Bits::Four, 5) => multiply_tile::<5, true>(count, rows, panel, out),
-                (Bits::Four, 6) => multiply_tile::<6, true>(count, rows, panel, out),
-                _ => unreachable!("tiles have 1 to {MAX_ROWS} rows"),
+            match format {
+                BlockFormat::Q4 => multiply_rows::<0>(end - row, count, rows, panel, out),
+                BlockFormat::Q4Min => multiply_rows::<1>(end - row, count, rows, panel, out),
+                BlockFormat::Q5 => multiply_rows::<2>(end - row, count, rows, panel, out),
+                BlockFormat::Q5Min => multiply_rows::<3>(end - row, count, rows, panel, out),
+                BlockFormat::Q6 => multiply_rows::<4>(end - row, count, rows, panel, out),
+                BlockFormat::Q8 => multiply_rows::<5>(end - row, count, rows, panel, out),
             }
         }
         row = end;
@@ -161,6 +167,33 @@ struct Rows {
     stride: usize,
 }
 
+/// Computes `rows` rows with the kernel for `BlockFormat::ALL[FORMAT]`.
+///
+/// # Safety
+///
+/// As for [`multiply_tile`].
+#[target_feature(enable = "avx512f,avx512vnni")]
+unsafe fn multiply_rows<const FORMAT: usize>(
+    rows: usize,
+    blocks: usize,
+    a: Rows,
+    panel: *const u32,
+    output: Output,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match rows {
+            1 => multiply_tile::<1, FORMAT>(blocks, a, panel, output),
+            2 => multiply_tile::<2, FORMAT>(blocks, a, panel, output),
+            3 => multiply_tile::<3, FORMAT>(blocks, a, panel, output),
+            4 => multiply_tile::<4, FORMAT>(blocks, a, panel, output),
+            5 => multiply_tile::<5, FORMAT>(blocks, a, panel, output),
+            6 => multiply_tile::<6, FORMAT>(blocks, a, panel, output),
+            _ => unreachable!("tiles have 1 to {MAX_ROWS} rows"),
+        }
+    }
+}
+
 /// Computes `ROWS` rows.
 ///
 /// # Safety
@@ -168,58 +201,66 @@ struct Rows {
 /// `panel` is valid for reads of `blocks` blocks, `a` for as many of `ROWS` rows, and the output is
 /// as [`multiply`] asks for.
 #[target_feature(enable = "avx512f,avx512vnni")]
-unsafe fn multiply_tile<const ROWS: usize, const FOUR_BITS: bool>(
+unsafe fn multiply_tile<const ROWS: usize, const FORMAT: usize>(
     blocks: usize,
     a: Rows,
     panel: *const u32,
     output: Output,
 ) {
-    let bits = if FOUR_BITS { Bits::Four } else { Bits::Eight };
-    let code_rows = bits.code_rows();
+    let format = const { BlockFormat::ALL[FORMAT] };
+    // Parts of a block that have a scale.
+    let parts = format.scales();
+    let quads = WORDS / parts;
     // SAFETY: the caller vouches for the output.
     let mut sums = unsafe { output.load::<ROWS>() };
     for block in 0..blocks {
         // SAFETY: inside the panel.
-        let panel = unsafe { panel.add(block * bits.rows() * PANEL_WIDTH) };
-        let mut dots = [[_mm512_set1_epi32(0); 2]; ROWS];
-        for (row, dots) in dots.iter_mut().enumerate() {
-            // SAFETY: inside the terms. The codes of the weights are too large by `zero`.
-            let sum = unsafe { (*a.terms.add(row * a.stride + block)).sum };
-            // It wraps only where the scale is not finite.
-            *dots = [_mm512_set1_epi32((-bits.zero()).wrapping_mul(sum)); 2];
-        }
-        for code_row in 0..code_rows {
-            // SAFETY: inside the panel.
-            let b = unsafe { load_row(panel, code_row) };
-            let parts = if FOUR_BITS {
-                let nibbles = |b| _mm512_and_si512(b, _mm512_set1_epi32(0x0f0f_0f0f));
-                [
-                    b.map(nibbles),
-                    b.map(|b| nibbles(_mm512_srli_epi32::<4>(b))),
-                ]
-            } else {
-                [b; 2]
-            };
-            for (part, b) in parts.into_iter().take(WORDS / code_rows).enumerate() {
+        let panel = unsafe { panel.add(block * format.rows() * PANEL_WIDTH) };
+        let term = |row: usize| {
+            // SAFETY: inside the terms.
+            unsafe { *a.terms.add(row * a.stride + block) }
+        };
+        for part in 0..parts {
+            let mut dots = [[_mm512_set1_epi32(0); 2]; ROWS];
+            if !format.has_minimum() {
+                // The codes of the weights are too large by `zero`.
+                for (row, dots) in dots.iter_mut().enumerate() {
+                    let sum = term(row).sum(part, parts);
+                    *dots = [_mm512_set1_epi32(-format.zero() * sum); 2];
+                }
+            }
+            for quad in part * quads..(part + 1) * quads {
+                // SAFETY: inside the panel.
+                let b = unsafe { load_quad(format, panel, quad) };
                 for (row, dots) in dots.iter_mut().enumerate() {
                     // SAFETY: inside the codes.
                     let a = unsafe {
-                        let at = (row * a.stride + block) * WORDS + part * code_rows + code_row;
+                        let at = (row * a.stride + block) * WORDS + quad;
                         _mm512_set1_epi32(*a.codes.add(at).cast::<i32>())
                     };
                     dots[0] = _mm512_dpbusd_epi32(dots[0], b[0], a);
                     dots[1] = _mm512_dpbusd_epi32(dots[1], b[1], a);
                 }
             }
+            // SAFETY: inside the panel.
+            let scales = unsafe { load_floats(panel, format.bits() + part) };
+            for (row, (sums, dots)) in sums.iter_mut().zip(dots).enumerate() {
+                let scale = term(row).scale;
+                for half in 0..2 {
+                    let scale = _mm512_mul_ps(scales[half], _mm512_set1_ps(scale));
+                    sums[half] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[half]), scale, sums[half]);
+                }
+            }
         }
-        // SAFETY: inside the panel.
-        let scales = unsafe { load_row(panel, code_rows) }.map(|x| _mm512_castsi512_ps(x));
-        for (row, (sums, dots)) in sums.iter_mut().zip(dots).enumerate() {
-            // SAFETY: inside the terms.
-            let scale = unsafe { (*a.terms.add(row * a.stride + block)).scale };
-            for half in 0..2 {
-                let scale = _mm512_mul_ps(scales[half], _mm512_set1_ps(scale));
-                sums[half] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[half]), scale, sums[half]);
+        if format.has_minimum() {
+            // SAFETY: inside the panel.
+            let minima = unsafe { load_floats(panel, format.rows() - 1) };
+            for (row, sums) in sums.iter_mut().enumerate() {
+                let term = term(row);
+                let sum = _mm512_set1_ps(term.scale * term.sum(0, 1) as f32);
+                for half in 0..2 {
+                    sums[half] = _mm512_fnmadd_ps(minima[half], sum, sums[half]);
+                }
             }
         }
     }
@@ -227,11 +268,59 @@ unsafe fn multiply_tile<const ROWS: usize, const FOUR_BITS: bool>(
     unsafe { output.store(&sums) };
 }
 
+/// The codes of four inputs of a block, each in a byte.
+///
+/// # Safety
+///
+/// `block` is valid for reads of a block.
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn load_quad(format: BlockFormat, block: *const u32, quad: usize) -> [__m512i; 2] {
+    if format == BlockFormat::Q8 {
+        // SAFETY: the caller's promise.
+        return unsafe { load_row(block, quad) };
+    }
+    let (half, r) = (quad / 4, quad % 4);
+    // SAFETY: the caller's promise.
+    let low = unsafe { load_row(block, r) };
+    // Bit `from` of each byte moves to bit `to`. What comes from another byte is masked.
+    let bits = |x: __m512i, mask: i32, from: usize, to: usize| {
+        let by = _mm512_set1_epi32(from as i32 - to as i32);
+        _mm512_and_si512(_mm512_rorv_epi32(x, by), _mm512_set1_epi32(mask))
+    };
+    let low = low.map(|x| bits(x, 0x0f0f_0f0f, 4 * half, 0));
+    let (row, mask, from) = match format.bits() {
+        5 => (4, 0x1010_1010, r + 4 * half),
+        6 => (4 + half, 0x3030_3030, 2 * r),
+        _ => return low,
+    };
+    // SAFETY: the caller's promise.
+    let high = unsafe { load_row(block, row) };
+    let high = high.map(|x| bits(x, mask, from, 4));
+    [
+        _mm512_or_si512(low[0], high[0]),
+        _mm512_or_si512(low[1], high[1]),
+    ]
+}
+
+/// A row of scales or minima.
+///
+/// # Safety
+///
+/// As for [`load_row`].
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn load_floats(rows: *const u32, row: usize) -> [__m512; 2] {
+    // SAFETY: the caller's promise.
+    unsafe { load_row(rows, row) }.map(|x| _mm512_castsi512_ps(x))
+}
+
 /// The 32 words of a row.
 ///
 /// # Safety
 ///
 /// `rows` is valid for reads up to that row.
+#[inline]
 #[target_feature(enable = "avx512f")]
 unsafe fn load_row(rows: *const u32, row: usize) -> [__m512i; 2] {
     // SAFETY: the caller's promise.
@@ -249,53 +338,66 @@ unsafe fn load_row(rows: *const u32, row: usize) -> [__m512i; 2] {
 ///
 /// # Shapes
 ///
-/// - `block`: `[bits.rows(), PANEL_WIDTH]`
-/// - `transposed`: `[Bits::Eight.rows(), PANEL_WIDTH]`
+/// - `block`: `[format.rows(), PANEL_WIDTH]`
+/// - `transposed`: `[BlockFormat::Q8.rows(), PANEL_WIDTH]`
 #[target_feature(enable = "avx512f")]
-pub(crate) fn transpose_block(bits: Bits, block: &[u32], transposed: &mut [u32]) {
+pub(crate) fn transpose_block(format: BlockFormat, block: &[u32], transposed: &mut [u32]) {
+    match format {
+        BlockFormat::Q4 => transpose::<0>(block, transposed),
+        BlockFormat::Q4Min => transpose::<1>(block, transposed),
+        BlockFormat::Q5 => transpose::<2>(block, transposed),
+        BlockFormat::Q5Min => transpose::<3>(block, transposed),
+        BlockFormat::Q6 => transpose::<4>(block, transposed),
+        BlockFormat::Q8 => transpose::<5>(block, transposed),
+    }
+}
+
+/// See [`transpose_block`].
+#[target_feature(enable = "avx512f")]
+fn transpose<const FORMAT: usize>(block: &[u32], transposed: &mut [u32]) {
+    let format = const { BlockFormat::ALL[FORMAT] };
     assert!(
-        block.len() == bits.rows() * PANEL_WIDTH
-            && transposed.len() >= Bits::Eight.rows() * PANEL_WIDTH
+        block.len() == format.rows() * PANEL_WIDTH
+            && transposed.len() >= BlockFormat::Q8.rows() * PANEL_WIDTH
     );
-    let zero = _mm512_set1_epi32(bits.zero());
-    // SAFETY: the scales are the last row.
-    let scales =
-        unsafe { load_row(block.as_ptr(), bits.code_rows()) }.map(|x| _mm512_castsi512_ps(x));
-    let mut write = |input: usize, codes: [__m512i; 2]| {
-        let number = |half: usize| {
-            let code = _mm512_and_si512(codes[half], _mm512_set1_epi32(0xff));
-            _mm512_mul_ps(
-                _mm512_cvtepi32_ps(_mm512_sub_epi32(code, zero)),
-                scales[half],
+    let block = block.as_ptr();
+    let zero = _mm512_set1_epi32(format.zero());
+    let minima = if format.has_minimum() {
+        // SAFETY: the last row.
+        unsafe { load_floats(block, format.rows() - 1) }
+    } else {
+        [_mm512_setzero_ps(); 2]
+    };
+    for quad in 0..WORDS {
+        let part = quad * format.scales() / WORDS;
+        // SAFETY: inside the block.
+        let (mut codes, scales) = unsafe {
+            (
+                load_quad(format, block, quad),
+                load_floats(block, format.bits() + part),
             )
         };
-        let mut words = [0u32; WORDS];
-        let (scale, codes) = round_block([number(0), number(1)]);
-        let bytes =
-            codes.map(|x| _mm512_cvtepi32_epi8(_mm512_add_epi32(x, _mm512_set1_epi32(128))));
-        // SAFETY: 32 bytes of codes.
-        unsafe {
-            let words = words.as_mut_ptr();
-            _mm_storeu_si128(words.cast(), bytes[0]);
-            _mm_storeu_si128(words.add(4).cast(), bytes[1]);
-        }
-        let column = transposed[input..].iter_mut().step_by(PANEL_WIDTH);
-        let of_input = words.into_iter().chain([scale.to_bits()]);
-        column.zip(of_input).for_each(|(to, word)| *to = word);
-    };
-    for row in 0..bits.code_rows() {
-        // SAFETY: inside the block.
-        let mut codes = unsafe { load_row(block.as_ptr(), row) };
         for i in 0..QUAD {
-            let input = row * QUAD + i;
-            if bits == Bits::Four {
-                let nibbles = |b| _mm512_and_si512(b, _mm512_set1_epi32(15));
-                write(input, codes.map(nibbles));
-                let high = codes.map(|b| nibbles(_mm512_srli_epi32::<4>(b)));
-                write(input + BLOCK / 2, high);
-            } else {
-                write(input, codes);
+            let number = |half: usize| {
+                let code = _mm512_and_si512(codes[half], _mm512_set1_epi32(0xff));
+                let code = _mm512_cvtepi32_ps(_mm512_sub_epi32(code, zero));
+                _mm512_sub_ps(_mm512_mul_ps(code, scales[half]), minima[half])
+            };
+            let mut words = [0u32; WORDS];
+            let (scale, rounded) = round_block([number(0), number(1)]);
+            let bytes =
+                rounded.map(|x| _mm512_cvtepi32_epi8(_mm512_add_epi32(x, _mm512_set1_epi32(128))));
+            // SAFETY: 32 bytes of codes.
+            unsafe {
+                let words = words.as_mut_ptr();
+                _mm_storeu_si128(words.cast(), bytes[0]);
+                _mm_storeu_si128(words.add(4).cast(), bytes[1]);
             }
+            let column = transposed[quad * QUAD + i..]
+                .iter_mut()
+                .step_by(PANEL_WIDTH);
+            let of_input = words.into_iter().chain([scale.to_bits()]);
+            column.zip(of_input).for_each(|(to, word)| *to = word);
             codes = codes.map(|b| _mm512_srli_epi32::<8>(b));
         }
     }

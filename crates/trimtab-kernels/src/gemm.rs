@@ -18,7 +18,7 @@ use crate::microkernel::{self, MatrixView, PANEL_WIDTH};
 use crate::parallel::{SharedPtr, is_small};
 use crate::quantised::BLOCK;
 #[cfg(target_arch = "x86_64")]
-use crate::quantised::{Bits, QUAD, Quantised};
+use crate::quantised::{BlockFormat, QUAD, Quantised};
 use crate::scratch::Scratch;
 use crate::transpose::{prefetch, transpose_block};
 #[cfg(target_arch = "x86_64")]
@@ -96,11 +96,11 @@ impl Matrix {
     ) -> Vec<f32> {
         // SAFETY: the caller promises that the processor has the instructions.
         let lhs = unsafe { quantise_lhs(x, self.inputs) };
-        let depth = lhs.blocks * weights.bits.rows();
+        let depth = lhs.blocks * weights.format.rows();
         let shape = [lhs.rows, depth, self.outputs];
         let rhs = Rhs::Packed(&weights.data[..]);
         // SAFETY: the processor has the instructions.
-        unsafe { gemm_quantised(&lhs, weights.bits, rhs, shape, epilogue) }
+        unsafe { gemm_quantised(&lhs, weights.format, rhs, shape, epilogue) }
     }
 
     /// `y W^T`.
@@ -200,7 +200,7 @@ impl Matrix {
     /// Needs [`Isa::has_byte_dot`].
     #[cfg(target_arch = "x86_64")]
     unsafe fn multiply_transposed_quantised(&self, weights: &Quantised, y: &[f32]) -> Vec<f32> {
-        const BLOCK_ROWS: usize = Bits::Eight.rows();
+        const BLOCK_ROWS: usize = BlockFormat::Q8.rows();
         // SAFETY: the caller promises that the processor has the instructions.
         let lhs = unsafe { quantise_lhs(y, self.outputs) };
         let (blocks, panels) = (self.inputs.div_ceil(BLOCK), lhs.blocks);
@@ -211,13 +211,13 @@ impl Matrix {
                 }
                 let block = weights.block(panel * blocks + block);
                 // SAFETY: the processor has the instructions.
-                unsafe { avx512_vnni::transpose_block(weights.bits, block, packed) };
+                unsafe { avx512_vnni::transpose_block(weights.format, block, packed) };
             });
         };
         let shape = [lhs.rows, panels * BLOCK_ROWS, self.inputs];
         let rhs = Rhs::OnDemand(&transpose);
         // SAFETY: the processor has the instructions.
-        unsafe { gemm_quantised(&lhs, Bits::Eight, rhs, shape, Epilogue::default()) }
+        unsafe { gemm_quantised(&lhs, BlockFormat::Q8, rhs, shape, Epilogue::default()) }
     }
 
     /// Some inputs of a panel as f32, `[inputs, PANEL_WIDTH]`, from a format other than f32.
@@ -368,21 +368,21 @@ unsafe fn gemm_bf16(
 #[cfg(target_arch = "x86_64")]
 unsafe fn gemm_quantised(
     lhs: &avx512_vnni::Q8Rows,
-    bits: Bits,
+    format: BlockFormat,
     rhs: Rhs<u32>,
     shape: [usize; 3],
     epilogue: Epilogue,
 ) -> Vec<f32> {
     let [_, _, columns] = shape;
     let multiply = |block: Block<u32>| {
-        let blocks = block.depth.start / bits.rows()..block.depth.end / bits.rows();
+        let blocks = block.depth.start / format.rows()..block.depth.end / format.rows();
         let output = Output::of(&block, columns);
         // SAFETY: the caller promises that the processor has the instructions, and the block of the
         // output belongs to this thread.
-        unsafe { avx512_vnni::multiply(lhs, blocks, bits, block.rhs, output) };
+        unsafe { avx512_vnni::multiply(lhs, blocks, format, block.rhs, output) };
     };
     // SAFETY: `avx512_vnni::multiply` writes every element of its output.
-    unsafe { gemm(shape, bits.rows(), rhs, epilogue, multiply) }
+    unsafe { gemm(shape, format.rows(), rhs, epilogue, multiply) }
 }
 
 /// A product `[rows, columns]` that `multiply` computes block by block.

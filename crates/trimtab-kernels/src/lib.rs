@@ -64,4 +64,5 @@ pub use ops::{
     attend_prefill, glu, is_cpu, linear, linear_residual, logprobs, pack, rms_norm,
     unembed_logprobs, with_slice,
 };
+pub use quantised::{BLOCK, BlockFormat, CodeBlock};
 pub use softmax::SoftmaxTerms;

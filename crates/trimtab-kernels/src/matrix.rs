@@ -1,12 +1,14 @@
 //! Frozen weight matrices, packed once in the order in which products read them.
 
+use std::ops::Range;
+
 use half::bf16;
 use rayon::prelude::*;
 
 use crate::gemm::Epilogue;
 use crate::isa::Isa;
 use crate::microkernel::PANEL_WIDTH;
-use crate::quantised::{BLOCK, Bits, Quantised};
+use crate::quantised::{BLOCK, BlockFormat, CodeBlock, Quantised};
 
 /// The number format of a [`Matrix`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,15 +20,12 @@ pub enum Format {
     /// Where the processor has bfloat16 dot products, the activations are rounded to bfloat16 too.
     /// Sums are f32 everywhere.
     Bf16,
-    /// 8-bit integers, with a scale for each 32 inputs of an output: the largest weight of the
-    /// block divided by 127. 9 bits a number.
+    /// Codes with a scale for each 32 inputs of an output.
     ///
-    /// Where the processor has dot products of bytes, activations are rounded to such blocks too,
-    /// and the sum of a block is exact. `y W^T` sums over outputs, so each 32 outputs of an input
-    /// are rounded again, to a scale of their own.
-    Q8,
-    /// 4-bit integers, as [`Format::Q8`], in 5 bits a number. `y W^T` rounds them to 8 bits.
-    Q4,
+    /// Where the processor has dot products of bytes, activations are rounded to 8-bit codes in
+    /// such blocks too, and the sum of a block is exact. `y W^T` sums over outputs, so each 32
+    /// outputs of an input are rounded again, to 8 bits with a scale of their own.
+    Blocks(BlockFormat),
 }
 
 /// A frozen weight `W` of shape `[inputs, outputs]`, packed for `x W` and `y W^T`.
@@ -126,14 +125,47 @@ impl Matrix {
                 });
                 Storage::Bf16(data)
             }
-            Format::Q8 => Storage::Quantised(Quantised::pack(Bits::Eight, panels, inputs, at)),
-            Format::Q4 => Storage::Quantised(Quantised::pack(Bits::Four, panels, inputs, at)),
+            Format::Blocks(format) => {
+                Storage::Quantised(Quantised::pack(format, panels, inputs, at))
+            }
         };
         Self {
             inputs,
             outputs,
             storage,
         }
+    }
+
+    /// Packs blocks as they are.
+    ///
+    /// `fill` writes the blocks of a range of outputs. Several threads call it at the same time.
+    ///
+    /// # Shapes
+    ///
+    /// - blocks: `[outputs, inputs / 32]`
+    ///
+    /// # Errors
+    ///
+    /// Whatever `fill` returns.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the inputs are not whole blocks.
+    pub fn from_blocks<E: Send>(
+        format: BlockFormat,
+        [inputs, outputs]: [usize; 2],
+        fill: impl Fn(Range<usize>, &mut [CodeBlock]) -> Result<(), E> + Sync,
+    ) -> Result<Self, E> {
+        assert!(
+            inputs.is_multiple_of(BLOCK),
+            "{inputs} inputs are not whole blocks"
+        );
+        let blocks = Quantised::from_blocks(format, outputs, inputs / BLOCK, fill)?;
+        Ok(Self {
+            inputs,
+            outputs,
+            storage: Storage::Quantised(blocks),
+        })
     }
 
     /// A matrix with no outputs yet and capacity for `outputs` of them.
@@ -143,8 +175,9 @@ impl Matrix {
         let storage = match format {
             Format::F32 => Storage::F32(Vec::with_capacity(panels * inputs * PANEL_WIDTH)),
             Format::Bf16 => Storage::Bf16(Vec::with_capacity(pairs)),
-            Format::Q8 => Storage::Quantised(Quantised::with_capacity(Bits::Eight, panels, inputs)),
-            Format::Q4 => Storage::Quantised(Quantised::with_capacity(Bits::Four, panels, inputs)),
+            Format::Blocks(format) => {
+                Storage::Quantised(Quantised::with_capacity(format, panels, inputs))
+            }
         };
         Self {
             inputs,
@@ -186,10 +219,7 @@ impl Matrix {
         match &self.storage {
             Storage::F32(_) => Format::F32,
             Storage::Bf16(_) => Format::Bf16,
-            Storage::Quantised(data) => match data.bits {
-                Bits::Eight => Format::Q8,
-                Bits::Four => Format::Q4,
-            },
+            Storage::Quantised(data) => Format::Blocks(data.format),
         }
     }
 

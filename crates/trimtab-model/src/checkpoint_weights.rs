@@ -34,6 +34,7 @@ pub use error::WeightsError;
 pub use mismatch::Mismatch;
 
 use crate::config::ModelConfig;
+use crate::decoder::Rows;
 use crate::file::{hex, read_exact_at};
 use crate::gguf::GgufFile;
 use crate::tensor_file::{Checksum, OwnMetadata, TensorFileError};
@@ -315,6 +316,41 @@ impl CheckpointWeights {
             }
         };
         Ok(Tensor::from_data(data, (device, DType::from(dtype))))
+    }
+
+    /// Some rows of the tensor `name`, not rounded: quantised blocks as they are, bfloat16, or else
+    /// f32.
+    ///
+    /// # Shapes
+    ///
+    /// - output: `[rows.len(), columns]`
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::tensor`].
+    ///
+    /// # Panics
+    ///
+    /// The tensor does not have these rows.
+    pub(crate) fn rows_as_stored(
+        &self,
+        name: &str,
+        rows: Range<usize>,
+        device: &Device,
+    ) -> Result<Rows, WeightsError> {
+        let location = self.tensors.get(name).ok_or_else(|| self.missing(name))?;
+        if let Encoding::Blocks(blocks) = location.encoding {
+            let file = &self.files[location.file].1;
+            if let Some(packed) = blocks.pack(file, location, rows.clone()) {
+                let packed = packed.map_err(|source| self.read_error(location.file, source));
+                return packed.map(Rows::Packed);
+            }
+        }
+        let dtype = match location.dtype {
+            Dtype::BF16 => FloatDType::BF16,
+            _ => FloatDType::F32,
+        };
+        self.rows(name, rows, dtype, device).map(Rows::Floats)
     }
 
     /// Whether there is a tensor `name`.

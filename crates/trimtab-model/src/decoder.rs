@@ -12,6 +12,8 @@ use std::ops::Range;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation};
 use trimtab_kernels as kernels;
 
+pub use assemble::Rows;
+
 use crate::attention::{AttentionConfig, softcap};
 use crate::cache::{KvCache, PromptCache};
 use crate::config::{ModelConfig, RopeConfig};
@@ -449,7 +451,7 @@ pub(crate) mod tests {
         let device = Device::flex();
         let rows = &mut |_: &str, shape: &[usize], rows: Range<usize>| {
             let whole = some_tensor(shape, &device);
-            Ok::<_, Infallible>(whole.narrow(0, rows.start, rows.len()))
+            Ok::<_, Infallible>(whole.narrow(0, rows.start, rows.len()).into())
         };
         let Ok(model) = Model::from_rows(tied_qwen2(), Precision::F32, &device, rows);
         model

@@ -3,6 +3,7 @@
 //! Completions of one prompt share its keys and values. Rows that finish make room for new ones.
 //! Random draws are addressed by seed, step, request and sample, not by their order.
 
+mod awake;
 mod memory;
 mod running;
 mod stop;
@@ -136,13 +137,14 @@ pub fn generate(
     check(model, requests, sampling)?;
     let requests: Vec<(usize, Request)> = requests.iter().copied().enumerate().collect();
     let size = CacheSize::of(model, sampling);
-    let completed: Vec<Vec<Vec<Completion>>> = memory::lanes(model, size, &requests)
-        .par_iter()
-        .map(|lane| {
+    let lanes = memory::lanes(model, size, &requests);
+    let completed: Vec<Vec<Vec<Completion>>> = awake::with_idle_threads_awake(lanes.len(), || {
+        let run = |lane: &memory::Lane| {
             let requests = lane.requests.to_vec();
             Generation::new(model, requests, sampling, options, lane.max_bytes).run()
-        })
-        .collect::<Result<_, GenerateError>>()?;
+        };
+        lanes.par_iter().map(run).collect::<Result<_, _>>()
+    })?;
     Ok(completed.into_iter().flatten().collect())
 }
 

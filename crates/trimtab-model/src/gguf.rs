@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 use crate::file::read_exact_at;
 
 pub use config::config_json;
+pub(crate) use dequantise::code_blocks;
 pub use dequantise::dequantise;
 pub use error::GgufError;
 pub use header::{Header, MAGIC, TensorInfo, header_bytes, padding};

@@ -1,7 +1,7 @@
 //! The number formats of a model's weights.
 
 use burn::tensor::Device;
-use trimtab_kernels::{self as kernels, Format, Isa};
+use trimtab_kernels::{self as kernels, BlockFormat, Format, Isa};
 
 /// The number format of a model's weights, which also decides how exactly the model computes.
 ///
@@ -21,6 +21,10 @@ pub enum Precision {
     Q8,
     /// 4-bit integers, as [`Precision::Q8`], a bit more than an eighth of the memory. CPU only.
     Q4,
+    /// Weights as the checkpoint stores them, none of them rounded: quantised blocks of a GGUF file
+    /// stay blocks, with activations as for [`Precision::Q8`]. Half precision becomes f32. CPU
+    /// only.
+    File,
 }
 
 impl Precision {
@@ -34,25 +38,28 @@ impl Precision {
         }
     }
 
-    const ALL: [Self; 4] = [Self::F32, Self::Bf16, Self::Q8, Self::Q4];
+    const ALL: [Self; 5] = [Self::F32, Self::Bf16, Self::Q8, Self::Q4, Self::File];
 
-    /// The name in files and flags: `f32`, `bf16`, `q8`, `q4`.
+    /// The name in files and flags: `f32`, `bf16`, `q8`, `q4`, `file`.
     pub fn name(self) -> &'static str {
         match self {
             Self::F32 => "f32",
             Self::Bf16 => "bf16",
             Self::Q8 => "q8",
             Self::Q4 => "q4",
+            Self::File => "file",
         }
     }
 
-    pub(crate) fn format(self) -> Format {
-        match self {
+    /// The format of all matrices, unless it is that of each in the checkpoint.
+    pub(crate) fn format(self) -> Option<Format> {
+        Some(match self {
             Self::F32 => Format::F32,
             Self::Bf16 => Format::Bf16,
-            Self::Q8 => Format::Q8,
-            Self::Q4 => Format::Q4,
-        }
+            Self::Q8 => Format::Blocks(BlockFormat::Q8),
+            Self::Q4 => Format::Blocks(BlockFormat::Q4),
+            Self::File => return None,
+        })
     }
 }
 
@@ -69,5 +76,5 @@ impl std::str::FromStr for Precision {
 
 /// A name that no [`Precision`] has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no precision `{0}`; choose f32, bf16, q8 or q4")]
+#[error("there is no precision `{0}`; choose f32, bf16, q8, q4 or file")]
 pub struct UnknownPrecision(String);

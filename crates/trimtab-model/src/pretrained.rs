@@ -9,7 +9,7 @@ use trimtab_kernels::is_cpu;
 use crate::chat::{ChatError, ChatTemplate};
 use crate::checkpoint_weights::{CheckpointWeights, WeightsError};
 use crate::config::{ConfigError, ModelConfig, TensorNames};
-use crate::decoder::Model;
+use crate::decoder::{Model, Rows};
 use crate::gguf::{GgufError, GgufFile};
 use crate::precision::Precision;
 use crate::tokenizer::{Tokenizer, TokenizerError};
@@ -81,7 +81,7 @@ pub enum LoadError {
     Tokenizer(#[from] TokenizerError),
     #[error(transparent)]
     Chat(#[from] ChatError),
-    #[error("q8 and q4 are for the CPU (`flex`) only; choose bf16 or f32 on this device")]
+    #[error("q8, q4 and file are for the CPU (`flex`) only; choose bf16 or f32 on this device")]
     Quantised,
 }
 
@@ -107,8 +107,8 @@ impl Pretrained {
         let dtype = match precision {
             Precision::F32 => FloatDType::F32,
             Precision::Bf16 => FloatDType::BF16,
-            Precision::Q8 | Precision::Q4 if is_cpu(device) => FloatDType::F32, // packing rounds
-            Precision::Q8 | Precision::Q4 => return Err(LoadError::Quantised),
+            _ if is_cpu(device) => FloatDType::F32, // packing rounds
+            _ => return Err(LoadError::Quantised),
         };
         let path = source(path)?;
         let Files {
@@ -129,7 +129,11 @@ impl Pretrained {
         let (model, sha256) = rayon::join(
             || {
                 Model::from_rows(config, precision, device, &mut |name, _, rows| {
-                    weights.rows(name, rows, dtype, device)
+                    if precision == Precision::File {
+                        weights.rows_as_stored(name, rows, device)
+                    } else {
+                        weights.rows(name, rows, dtype, device).map(Rows::from)
+                    }
                 })
             },
             || weights.sha256(),

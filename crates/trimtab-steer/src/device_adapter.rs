@@ -81,7 +81,7 @@ impl DeviceAdapter {
             names.map(|(name, _)| name).zip(&self.parameters).collect();
         let rows = &mut |name: &str, _: &[usize], rows: Range<usize>| {
             let rows = parameters[name].clone().narrow(0, rows.start, rows.len());
-            Ok::<_, Infallible>(rows.cast(base.dtype()))
+            Ok::<_, Infallible>(rows.cast(base.dtype()).into())
         };
         let (config, device) = (base.config.clone(), self.device());
         let Ok(model) = Model::from_rows(config, Precision::F32, &device, rows);

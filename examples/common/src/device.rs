@@ -18,7 +18,7 @@ pub struct DeviceArgs {
     pub device: String,
     /// Number format of the weights [default: the fastest on this machine without a measurable
     /// loss].
-    #[arg(long, value_name = "f32|bf16|q8|q4")]
+    #[arg(long, value_name = "f32|bf16|q8|q4|file")]
     pub dtype: Option<Precision>,
 }
 

@@ -1,11 +1,22 @@
 //! Packed products against f64, and the identities that make them reproducible.
 
+use std::convert::Infallible;
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::testing::{EPS, bits, noise, proptest_cases, to_f64, with_threads};
 
-const FORMATS: [Format; 4] = [Format::F32, Format::Bf16, Format::Q8, Format::Q4];
+const FORMATS: [Format; 8] = [
+    Format::F32,
+    Format::Bf16,
+    Format::Blocks(BlockFormat::Q4),
+    Format::Blocks(BlockFormat::Q4Min),
+    Format::Blocks(BlockFormat::Q5),
+    Format::Blocks(BlockFormat::Q5Min),
+    Format::Blocks(BlockFormat::Q6),
+    Format::Blocks(BlockFormat::Q8),
+];
 
 fn bias_only(bias: &[f32]) -> Epilogue<'_> {
     Epilogue {
@@ -49,7 +60,7 @@ fn check_product(isa: Isa, matrix: &Matrix, x: &[f32], bias: Option<&[f32]>, tra
     assert_eq!(result.len(), rows * width);
     let all: Vec<u32> = (0..outputs as u32).collect();
     let weights = matrix.gather_columns(&all); // [outputs, inputs]
-    let is_quantised = matches!(matrix.format(), Format::Q8 | Format::Q4);
+    let is_quantised = matches!(matrix.format(), Format::Blocks(_));
     let bytes = is_quantised && isa.has_byte_dot();
     let pairs = isa == Isa::Avx512Bf16 && matrix.format() != Format::F32 && !bytes;
     let round = |numbers: &[f32], with_codes: bool| -> Vec<f64> {
@@ -165,10 +176,17 @@ proptest! {
                         match format {
                             Format::F32 => prop_assert_eq!(got, x),
                             Format::Bf16 => prop_assert_eq!(f64::from(got), rounded(x)),
-                            // Half a step, and the rounding of the scale to 11 bits.
-                            Format::Q8 => prop_assert!(error <= 0.5 / 127.0 + 2f64.powi(-11)),
-                            // A whole step at the end that has one code less.
-                            Format::Q4 => prop_assert!(error <= 1.0 / 8.0 + 2f64.powi(-11)),
+                            Format::Blocks(format) => {
+                                // Half a step. A whole one at the end that has one code less.
+                                let steps = match format {
+                                    BlockFormat::Q8 => 0.5 / 127.0,
+                                    BlockFormat::Q4Min | BlockFormat::Q5Min => {
+                                        1.0 / ((1 << format.bits()) - 1) as f64
+                                    }
+                                    _ => 1.0 / f64::from(format.zero()),
+                                };
+                                prop_assert!(error <= steps + 1e-6, "{format:?} {error}");
+                            }
                         }
                     }
                 }
@@ -187,16 +205,52 @@ proptest! {
         seed in 0u64..1000,
     ) {
         let scale = half::f16::from_f32(scale).to_f32();
-        for (format, least, most) in [(Format::Q8, -most, most), (Format::Q4, -8, 7)] {
+        for (format, least, most) in [
+            (BlockFormat::Q8, -most, most),
+            (BlockFormat::Q5, -16, 15),
+            (BlockFormat::Q4, -8, 7),
+        ] {
             let code = |x: f32| {
                 let code = f32::from(least) + x.midpoint(1.0) * f32::from(most - least);
                 code.round()
             };
             let numbers = noise(seed, blocks * BLOCK).into_iter().map(|x| scale * code(x));
             let numbers: Vec<f32> = numbers.collect();
+            let format = Format::Blocks(format);
             let matrix = Matrix::pack(format, [numbers.len(), 1], &numbers, [1, 1]);
             let kept = matrix.gather_columns(&[0]);
             prop_assert!(kept == numbers, "{kept:?} instead of {numbers:?}");
+        }
+    }
+
+    #[test]
+    fn blocks_are_kept_as_they_are(blocks in 1usize..4, outputs in 1usize..70, seed in 0u64..1000) {
+        for format in BlockFormat::ALL {
+            let most = ((1 << format.bits()) - 1) as f32;
+            let block = |output: usize, block: usize| {
+                let noise = noise(seed + (output * blocks + block) as u64, BLOCK + 3);
+                let [first, second, minimum] = [noise[BLOCK], noise[BLOCK + 1], noise[BLOCK + 2]];
+                CodeBlock {
+                    codes: std::array::from_fn(|i| (noise[i].midpoint(1.0) * most).round() as u8),
+                    scales: [first, if format.scales() == 1 { first } else { second }],
+                    minimum: if format.has_minimum() { minimum } else { 0.0 },
+                }
+            };
+            let fill = |range: Range<usize>, to: &mut [CodeBlock]| {
+                for (output, row) in range.zip(to.chunks_exact_mut(blocks)) {
+                    for (index, to) in row.iter_mut().enumerate() {
+                        *to = block(output, index);
+                    }
+                }
+                Ok::<_, Infallible>(())
+            };
+            let Ok(matrix) = Matrix::from_blocks(format, [blocks * BLOCK, outputs], fill);
+            prop_assert_eq!(matrix.format(), Format::Blocks(format));
+            for output in 0..outputs {
+                let expected = (0..blocks).flat_map(|index| block(output, index).numbers(format));
+                let expected: Vec<f32> = expected.collect();
+                prop_assert_eq!(bits(&matrix.gather_columns(&[output as u32])), bits(&expected));
+            }
         }
     }
 

@@ -7,7 +7,12 @@ use burn::tensor::TensorData;
 use super::*;
 use crate::testing::{bits, noise};
 
-const FORMATS: [Format; 4] = [Format::F32, Format::Bf16, Format::Q8, Format::Q4];
+const FORMATS: [Format; 4] = [
+    Format::F32,
+    Format::Bf16,
+    Format::Blocks(BlockFormat::Q8),
+    Format::Blocks(BlockFormat::Q4Min),
+];
 
 fn leaf<const D: usize>(seed: u64, shape: [usize; D]) -> Tensor<D> {
     let numbers = noise(seed, shape.iter().product());

@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 
 use safetensors::tensor::Dtype;
+use trimtab_kernels::{BLOCK, CodeBlock, Matrix};
 
 use super::header::{Encoding, Location};
 use crate::config::ModelConfig;
 use crate::decoder::Model;
 use crate::file::read_exact_at;
+use crate::gguf::code_blocks;
 use crate::gguf::{GgufError, GgufFile, TensorInfo, TensorType, dequantise, layout};
 
 /// Divisors of rotary frequencies, which belong to the configuration.
@@ -137,6 +140,47 @@ impl Blocks {
             }
         }
         Ok(())
+    }
+
+    /// The rows of the matrix at `location` as blocks of codes, if such blocks have its numbers
+    /// exactly.
+    pub(super) fn pack(
+        &self,
+        file: &File,
+        location: &Location,
+        rows: Range<usize>,
+    ) -> Option<io::Result<Matrix>> {
+        let &[count, columns] = &location.shape[..] else {
+            return None;
+        };
+        let format = self.kind.block_format().filter(|_| self.shift == 0.0)?;
+        let (block_len, block_bytes) = self.kind.block();
+        let row_bytes = columns / block_len * block_bytes;
+        let read = |row: usize, codes: &mut [CodeBlock]| {
+            let mut bytes = vec![0; codes.len() * BLOCK / columns * row_bytes];
+            read_exact_at(file, &mut bytes, location.offset + (row * row_bytes) as u64)?;
+            code_blocks(self.kind, &bytes, codes);
+            let is_finite = |block: &CodeBlock| {
+                let [first, second] = block.scales;
+                first.is_finite() && second.is_finite() && block.minimum.is_finite()
+            };
+            if codes.iter().all(is_finite) {
+                Ok(())
+            } else {
+                Err(io::Error::other("a scale is not finite"))
+            }
+        };
+        let shape = [columns, rows.len()];
+        Some(Matrix::from_blocks(format, shape, |outputs, codes| {
+            let first = rows.start + outputs.start;
+            let Some(heads) = self.interleaved else {
+                return read(first, codes);
+            };
+            for (row, codes) in (first..).zip(codes.chunks_exact_mut(columns / BLOCK)) {
+                read(interleaved_row(row, count, heads)?, codes)?;
+            }
+            Ok(())
+        }))
     }
 
     fn contiguous(

@@ -12,6 +12,47 @@ use crate::layer::{Layer, RmsNorm, TensorSpec};
 use crate::precision::Precision;
 use crate::weight::Weight;
 
+/// Some rows of a matrix of a checkpoint, or a vector as one row.
+#[derive(Debug)]
+pub enum Rows {
+    /// `[rows, columns]`
+    Floats(Tensor<2>),
+    /// The same numbers, packed for the CPU: columns are its inputs, rows its outputs.
+    Packed(Matrix),
+}
+
+impl From<Tensor<2>> for Rows {
+    fn from(rows: Tensor<2>) -> Self {
+        Self::Floats(rows)
+    }
+}
+
+impl Rows {
+    /// # Panics
+    ///
+    /// They are packed.
+    fn floats(self) -> Tensor<2> {
+        match self {
+            Self::Floats(rows) => rows,
+            Self::Packed(_) => panic!("only matrices on the CPU are packed"),
+        }
+    }
+
+    /// The rows as a matrix on the CPU. Floats become `format`, or are kept as exactly as they are.
+    fn pack(self, format: Option<Format>) -> Matrix {
+        match self {
+            Self::Packed(matrix) => matrix,
+            Self::Floats(rows) => {
+                let format = format.unwrap_or(match rows.dtype() {
+                    DType::BF16 => Format::Bf16,
+                    _ => Format::F32,
+                });
+                kernels::pack(format, rows.transpose())
+            }
+        }
+    }
+}
+
 impl Model {
     /// Builds a model of the tensors that `tensor` returns for a name and shape in a checkpoint.
     ///
@@ -72,7 +113,7 @@ impl Model {
     /// checkpoint; a vector is one row, and the middle axis of a convolution is left out.
     ///
     /// On the CPU, matrices are packed for its kernels some rows at a time, so that no matrix is in
-    /// memory twice. Other devices use the tensors as they are.
+    /// memory twice. They may be packed already. Other devices use the tensors as they are.
     ///
     /// # Shapes
     ///
@@ -81,6 +122,11 @@ impl Model {
     /// # Errors
     ///
     /// Whatever `rows` returns.
+    ///
+    /// # Panics
+    ///
+    /// `rows` returns something packed for another device than the CPU or for a vector, or packed
+    /// parts of one matrix in different formats.
     #[expect(
         clippy::type_complexity,
         reason = "a named type would hide the arguments of the function"
@@ -89,13 +135,13 @@ impl Model {
         config: ModelConfig,
         precision: Precision,
         device: &Device,
-        rows: &mut dyn FnMut(&str, &[usize], Range<usize>) -> Result<Tensor<2>, E>,
+        rows: &mut dyn FnMut(&str, &[usize], Range<usize>) -> Result<Rows, E>,
     ) -> Result<Self, E> {
         let mut dtype = DType::F32;
         let mut take = |spec: TensorSpec| {
             let mut read = |needed| rows(&spec.name, &spec.shape, needed);
             if let [count, _, _] = spec.shape[..] {
-                let convolution = read(0..count)?;
+                let convolution = read(0..count)?.floats();
                 return Ok(Weight::Tensor(if kernels::is_cpu(device) {
                     convolution.cast(DType::F32)
                 } else {
@@ -103,7 +149,7 @@ impl Model {
                 }));
             }
             let [count, width] = spec.shape[..] else {
-                let row = read(0..1)?;
+                let row = read(0..1)?.floats();
                 let row = match spec.rows.clone() {
                     Some(part) => row.narrow(1, part.start, part.len()),
                     None => row,
@@ -112,19 +158,25 @@ impl Model {
             };
             let needed = spec.rows.clone().unwrap_or(0..count);
             if !kernels::is_cpu(device) {
-                let weight = read(needed)?.transpose();
+                let weight = read(needed)?.floats().transpose();
                 dtype = weight.dtype();
                 return Ok(Weight::Tensor(weight));
             }
             let format = if spec.exact {
-                Format::F32
+                Some(Format::F32)
             } else {
                 precision.format()
             };
-            let mut matrix = Matrix::empty(format, [width, needed.len()]);
-            for start in needed.clone().step_by(band(width)) {
-                let end = needed.end.min(start + band(width));
-                matrix.append(kernels::pack(format, read(start..end)?.transpose()));
+            let bands = needed.clone().step_by(band(width));
+            let mut bands = bands.map(|start| {
+                let rows = read(start..needed.end.min(start + band(width)))?;
+                Ok(rows.pack(format))
+            });
+            let first = bands.next().expect("a matrix has rows")?;
+            let mut matrix = Matrix::empty(first.format(), [width, needed.len()]);
+            matrix.append(first);
+            for band in bands {
+                matrix.append(band?);
             }
             Ok(Weight::Matrix(matrix.into()))
         };
