@@ -12,10 +12,29 @@ use proptest::prelude::*;
 use safetensors::SafeTensors;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use trimtab_kernels::Format;
 use trimtab_model::checkpoint_weights::{CheckpointWeights, FloatDType};
 use trimtab_model::gguf::{GgufFile, TensorType, dequantise};
-use trimtab_model::{Model, ModelConfig, Precision};
+use trimtab_model::{Model, ModelConfig, Precision, Rows};
 use trimtab_tests::{Matrix, error_chain, fixture, matrix, max_difference};
+
+/// The files that `fixtures/gguf/generate.py` made.
+const ARCHITECTURES: [&str; 14] = [
+    "llama",
+    "llama_linear",
+    "llama_fused",
+    "qwen2",
+    "qwen3",
+    "olmo2",
+    "gemma3",
+    "phi3",
+    "olmo3",
+    "gemma2",
+    "smollm3",
+    "granite",
+    "qwen3vl",
+    "mistral3",
+];
 
 /// Largest absolute difference of a logit.
 const TOLERANCE: f32 = 1e-4;
@@ -48,22 +67,7 @@ fn blocks_of_every_type_become_the_numbers_of_the_package_gguf_to_the_bit() {
 fn every_architecture_computes_what_transformers_computes() {
     let bytes = fs::read(fixture("gguf/expected.safetensors")).expect("it is committed");
     let file = SafeTensors::deserialize(&bytes).expect("a whole file");
-    for name in [
-        "llama",
-        "llama_linear",
-        "llama_fused",
-        "qwen2",
-        "qwen3",
-        "olmo2",
-        "gemma3",
-        "phi3",
-        "olmo3",
-        "gemma2",
-        "smollm3",
-        "granite",
-        "qwen3vl",
-        "mistral3",
-    ] {
+    for name in ARCHITECTURES {
         let path = fixture("gguf").join(format!("{name}.gguf"));
         let tokens = file.tensor(&format!("{name}.token_ids")).expect("recorded");
         let (tokens, _) = tokens.data().as_chunks::<8>();
@@ -114,6 +118,13 @@ fn tensors_in_their_stored_format_are_the_numbers_that_the_model_has() {
             stored.name
         );
     }
+}
+
+#[test]
+fn packed_blocks_have_the_numbers_of_the_file_to_the_bit() {
+    let paths = ARCHITECTURES.map(|name| fixture("gguf").join(format!("{name}.gguf")));
+    let packed: usize = paths.iter().map(|path| compare_packed(path)).sum();
+    assert!(packed > 200, "{packed} packed parts");
 }
 
 /// Changes to a good file, and words of the message.
@@ -183,6 +194,7 @@ fn real_models_have_the_numbers_of_the_package_gguf_and_the_logits_of_transforme
         let Some(path) = real_model(name) else {
             continue;
         };
+        assert!(compare_packed(&path) > 0, "{name}");
         let file = GgufFile::open(&path).expect("a good file");
         let mut names: Vec<&str> = file.tensors().map(|tensor| tensor.name.as_str()).collect();
         names.sort_unstable();
@@ -240,6 +252,33 @@ proptest! {
     }
 }
 
+/// Compares the first and the last rows of each matrix, packed as they are in a file, with its
+/// numbers in f32. Returns how many parts were packed.
+fn compare_packed(path: &Path) -> usize {
+    let device = Device::flex();
+    let file = GgufFile::open(path).expect("a good file");
+    let config = ModelConfig::from_gguf(&file).expect("good metadata");
+    let weights = CheckpointWeights::from_gguf(file, &config).expect("types that are read");
+    let mut packed = 0;
+    for (name, shape) in Model::tensor_shapes(&config) {
+        let &[count, _] = &shape[..] else { continue };
+        for rows in [0..count.min(96), count - count.min(77)..count] {
+            let matrix = weights.matrix(&name, rows.clone(), None).expect("readable");
+            packed += usize::from(matches!(matrix.format(), Format::Blocks(_)));
+            let columns: Vec<u32> = (0..rows.len() as u32).collect();
+            let expected = weights.rows(&name, rows, FloatDType::F32, &device);
+            let expected = expected.expect("readable").into_data();
+            let expected: Vec<f32> = expected.iter().collect();
+            assert!(
+                matrix.gather_columns(&columns) == expected,
+                "{}, {name}",
+                path.display()
+            );
+        }
+    }
+    packed
+}
+
 /// Reads whatever can be read of a file.
 fn read_all(bytes: &[u8]) {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -261,6 +300,10 @@ fn read_all(bytes: &[u8]) {
     if weights.check(&Model::tensor_shapes(&config), &[]).is_ok() {
         for (name, _) in Model::tensor_shapes(&config) {
             let _ = weights.tensor(&name, FloatDType::F32, &Device::flex());
+        }
+        for (name, shape) in Model::tensor_shapes(&config) {
+            let rows = if shape.len() == 1 { 1 } else { shape[0] };
+            let _ = weights.matrix(&name, 0..rows, None);
         }
     }
 }
@@ -314,8 +357,9 @@ fn model(path: &Path) -> Model {
         .check(&Model::tensor_shapes(&config), &[])
         .expect("all tensors and no others");
     let device = Device::flex();
-    Model::from_rows(config, Precision::F32, &device, &mut |name, _, rows| {
-        weights.rows(name, rows, FloatDType::F32, &device)
+    Model::from_rows(config, Precision::F32, &device, &mut |name, _, rows, _| {
+        let rows = weights.rows(name, rows, FloatDType::F32, &device);
+        rows.map(Rows::from)
     })
     .expect("sound tensors")
 }

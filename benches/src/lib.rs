@@ -34,7 +34,7 @@ pub fn qwen() -> Model {
     let spread = Distribution::Normal(0.0, 0.02);
     let precision = Precision::fastest(&device);
     let built: Result<Model, Infallible> =
-        Model::from_rows(config, precision, &device, &mut |_, shape, rows| {
+        Model::from_rows(config, precision, &device, &mut |_, shape, rows, _| {
             let shape = [rows.len(), shape[shape.len() - 1]];
             Ok(Tensor::random(shape, spread, &device).into())
         });

@@ -78,7 +78,7 @@ pub fn tiny() -> Pretrained {
 pub fn fixture_model(name: &str) -> Model {
     let (config, weights) = fixture_weights(name);
     let device = Device::flex();
-    Model::from_rows(config, Precision::F32, &device, &mut |name, _, rows| {
+    Model::from_rows(config, Precision::F32, &device, &mut |name, _, rows, _| {
         let rows = weights.rows(name, rows, FloatDType::F32, &device);
         rows.map(Rows::from)
     })

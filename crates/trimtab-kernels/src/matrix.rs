@@ -1,7 +1,9 @@
 //! Frozen weight matrices, packed once in the order in which products read them.
 
+use std::convert::Infallible;
 use std::ops::Range;
 
+use bytemuck::Pod;
 use half::bf16;
 use rayon::prelude::*;
 
@@ -9,6 +11,7 @@ use crate::gemm::Epilogue;
 use crate::isa::Isa;
 use crate::microkernel::PANEL_WIDTH;
 use crate::quantised::{BLOCK, BlockFormat, CodeBlock, Quantised};
+use crate::scratch::Scratch;
 
 /// The number format of a [`Matrix`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -100,40 +103,71 @@ impl Matrix {
         weights: &[T],
         strides: [usize; 2],
     ) -> Self {
-        let at = |input: usize, output: usize| {
-            if input < inputs && output < outputs {
-                weights[input * strides[0] + output * strides[1]].to_f32()
-            } else {
-                0.0
+        let read = |range: Range<usize>, rows: &mut [f32]| {
+            for (output, row) in range.zip(rows.chunks_exact_mut(inputs)) {
+                let weights = weights[output * strides[1]..]
+                    .iter()
+                    .step_by(strides[0].max(1));
+                row.iter_mut()
+                    .zip(weights)
+                    .for_each(|(to, x)| *to = x.to_f32());
             }
+            Ok(())
         };
-        let panels = outputs.div_ceil(PANEL_WIDTH);
-        let pairs = inputs.div_ceil(2);
+        let Ok(matrix) = Self::pack_rows::<Infallible>(format, [inputs, outputs], read);
+        matrix
+    }
+
+    /// Packs the numbers that `read` writes for a range of outputs. Several threads call it at the
+    /// same time.
+    ///
+    /// # Shapes
+    ///
+    /// - numbers: `[outputs, inputs]`
+    ///
+    /// # Errors
+    ///
+    /// Whatever `read` returns.
+    pub fn pack_rows<E: Send>(
+        format: Format,
+        [inputs, outputs]: [usize; 2],
+        read: impl Fn(Range<usize>, &mut [f32]) -> Result<(), E> + Sync,
+    ) -> Result<Self, E> {
+        let rows = Rows {
+            inputs,
+            outputs,
+            read,
+        };
         let storage = match format {
-            Format::F32 => {
-                let mut data = vec![0.0; panels * inputs * PANEL_WIDTH];
-                fill_panels(&mut data, inputs * PANEL_WIDTH, at);
-                Storage::F32(data)
-            }
-            Format::Bf16 => {
-                let mut data = vec![0; panels * pairs * PANEL_WIDTH];
-                fill_panels(&mut data, pairs * PANEL_WIDTH, |pair, output| {
-                    let numbers = [at(2 * pair, output), at(2 * pair + 1, output)];
-                    let [low, high] =
-                        numbers.map(|value| u32::from(bf16::from_f32(value).to_bits()));
-                    low | high << 16
-                });
-                Storage::Bf16(data)
-            }
+            Format::F32 => Storage::F32(rows.pack(inputs, |numbers, row| numbers[row])?),
+            Format::Bf16 => Storage::Bf16(rows.pack(inputs.div_ceil(2), |numbers, pair| {
+                let bits = |number: f32| u32::from(bf16::from_f32(number).to_bits());
+                let high = numbers.get(2 * pair + 1).map_or(0, |&number| bits(number));
+                bits(numbers[2 * pair]) | high << 16
+            })?),
             Format::Blocks(format) => {
-                Storage::Quantised(Quantised::pack(format, panels, inputs, at))
+                let blocks = inputs.div_ceil(BLOCK);
+                let quantise = |range: Range<usize>, blocks_of: &mut [CodeBlock]| {
+                    let mut numbers = Scratch::take(range.len() * inputs);
+                    (rows.read)(range, &mut numbers)?;
+                    let numbers = numbers.chunks_exact(inputs);
+                    for (numbers, of_output) in numbers.zip(blocks_of.chunks_exact_mut(blocks)) {
+                        for (numbers, block) in numbers.chunks(BLOCK).zip(of_output) {
+                            let mut whole = [0.0; BLOCK];
+                            whole[..numbers.len()].copy_from_slice(numbers);
+                            *block = format.quantise(&whole);
+                        }
+                    }
+                    Ok(())
+                };
+                Storage::Quantised(Quantised::from_blocks(format, outputs, blocks, quantise)?)
             }
         };
-        Self {
+        Ok(Self {
             inputs,
             outputs,
             storage,
-        }
+        })
     }
 
     /// Packs blocks as they are.
@@ -166,42 +200,6 @@ impl Matrix {
             outputs,
             storage: Storage::Quantised(blocks),
         })
-    }
-
-    /// A matrix with no outputs yet and capacity for `outputs` of them.
-    pub fn empty(format: Format, [inputs, outputs]: [usize; 2]) -> Self {
-        let panels = outputs.div_ceil(PANEL_WIDTH);
-        let pairs = panels * inputs.div_ceil(2) * PANEL_WIDTH;
-        let storage = match format {
-            Format::F32 => Storage::F32(Vec::with_capacity(panels * inputs * PANEL_WIDTH)),
-            Format::Bf16 => Storage::Bf16(Vec::with_capacity(pairs)),
-            Format::Blocks(format) => {
-                Storage::Quantised(Quantised::with_capacity(format, panels, inputs))
-            }
-        };
-        Self {
-            inputs,
-            outputs: 0,
-            storage,
-        }
-    }
-
-    /// Appends the outputs of `other`.
-    ///
-    /// # Panics
-    ///
-    /// Panics if the number of outputs so far is not a multiple of [`PANEL_WIDTH`], or if the
-    /// inputs or the formats differ.
-    pub fn append(&mut self, other: Self) {
-        assert_eq!(self.inputs, other.inputs, "as many inputs");
-        assert!(self.outputs.is_multiple_of(PANEL_WIDTH), "whole panels");
-        self.outputs += other.outputs;
-        match (&mut self.storage, other.storage) {
-            (Storage::F32(data), Storage::F32(more)) => data.extend(more),
-            (Storage::Bf16(data), Storage::Bf16(more)) => data.extend(more),
-            (Storage::Quantised(data), Storage::Quantised(more)) => data.append(more),
-            _ => panic!("the formats of two matrices differ"),
-        }
     }
 
     /// Number of inputs.
@@ -324,21 +322,40 @@ pub(crate) fn unpack_pair(pair: u32) -> [f32; 2] {
     ]
 }
 
-/// Fills panels of `panel` elements in parallel. `value` gets the row in the panel and the output.
-fn fill_panels<T: Send>(data: &mut [T], panel: usize, value: impl Fn(usize, usize) -> T + Sync) {
-    if panel == 0 {
-        return;
-    }
-    data.par_chunks_exact_mut(panel)
-        .enumerate()
-        .for_each(|(number, panel)| {
-            // Output by output, since the weights of an output are mostly contiguous.
-            for lane in 0..PANEL_WIDTH {
-                for (row, entry) in panel[lane..].iter_mut().step_by(PANEL_WIDTH).enumerate() {
-                    *entry = value(row, number * PANEL_WIDTH + lane);
+/// The numbers of a matrix, which `read` writes for a range of outputs.
+struct Rows<R> {
+    inputs: usize,
+    outputs: usize,
+    read: R,
+}
+
+impl<R> Rows<R> {
+    /// Panels of `rows` rows. `entry` gets the numbers of an output and a row of a panel.
+    fn pack<T: Pod + Send, E: Send>(
+        &self,
+        rows: usize,
+        entry: impl Fn(&[f32], usize) -> T + Sync,
+    ) -> Result<Vec<T>, E>
+    where
+        R: Fn(Range<usize>, &mut [f32]) -> Result<(), E> + Sync,
+    {
+        let len = rows * PANEL_WIDTH;
+        let mut data = vec![T::zeroed(); self.outputs.div_ceil(PANEL_WIDTH) * len];
+        let panels = data.par_chunks_exact_mut(len.max(1)).enumerate();
+        panels.try_for_each(|(panel, data)| {
+            let first = panel * PANEL_WIDTH;
+            let outputs = first..self.outputs.min(first + PANEL_WIDTH);
+            let mut numbers = Scratch::take(outputs.len() * self.inputs);
+            (self.read)(outputs, &mut numbers)?;
+            for (row, data) in data.chunks_exact_mut(PANEL_WIDTH).enumerate() {
+                for (numbers, to) in numbers.chunks_exact(self.inputs).zip(data) {
+                    *to = entry(numbers, row);
                 }
             }
-        });
+            Ok(())
+        })?;
+        Ok(data)
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! Weights as small integers, with a scale for each block of 32 inputs of an output.
 
-use std::convert::Infallible;
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -152,13 +151,26 @@ impl BlockFormat {
         }
     }
 
+    /// The number of input `i` of the words that `word` gives for the rows of a block.
+    #[inline(always)]
+    fn number(self, i: usize, word: impl Fn(usize) -> u32) -> f32 {
+        let scale = f32::from_bits(word(self.bits() + 2 * i / BLOCK % self.scales()));
+        let minimum = if self.has_minimum() {
+            f32::from_bits(word(self.rows() - 1))
+        } else {
+            0.0
+        };
+        let code = self.code(i, word) as i32 - self.zero();
+        scale * code as f32 - minimum
+    }
+
     /// Rounds numbers to a block.
     ///
     /// A block of multiples of one number is kept exactly, if its multiples are codes. So are the
     /// blocks of many formats of GGUF files. Other numbers are rounded to the nearest. The one of
     /// largest size becomes the code of 127 or -127, or of fewer bits the least code. With a
     /// minimum, the largest and the smallest number become the largest code and 0.
-    fn quantise(self, numbers: &[f32; BLOCK]) -> CodeBlock {
+    pub(crate) fn quantise(self, numbers: &[f32; BLOCK]) -> CodeBlock {
         if self.has_minimum() {
             let (least, most) = range(numbers);
             let scale = (most - least) / self.largest_code();
@@ -251,38 +263,6 @@ pub(crate) struct Quantised {
 }
 
 impl Quantised {
-    /// Without panels, and with capacity for some.
-    pub(crate) fn with_capacity(format: BlockFormat, panels: usize, inputs: usize) -> Self {
-        let rows = panels * inputs.div_ceil(BLOCK) * format.rows();
-        Self {
-            format,
-            data: Vec::with_capacity(rows * PANEL_WIDTH),
-        }
-    }
-
-    /// Quantises `panels` panels. `at` gets an input and an output, which may both lie behind the
-    /// last one.
-    pub(crate) fn pack(
-        format: BlockFormat,
-        panels: usize,
-        inputs: usize,
-        at: impl Fn(usize, usize) -> f32 + Sync,
-    ) -> Self {
-        let blocks = inputs.div_ceil(BLOCK);
-        let fill = |outputs: Range<usize>, of_panel: &mut [CodeBlock]| {
-            for (output, row) in outputs.zip(of_panel.chunks_exact_mut(blocks)) {
-                for (block, to) in row.iter_mut().enumerate() {
-                    let numbers = std::array::from_fn(|i| at(block * BLOCK + i, output));
-                    *to = format.quantise(&numbers);
-                }
-            }
-            Ok(())
-        };
-        let Ok(packed) =
-            Self::from_blocks::<Infallible>(format, panels * PANEL_WIDTH, blocks, fill);
-        packed
-    }
-
     /// The blocks that `fill` writes for a range of outputs, `[outputs, blocks]`.
     pub(crate) fn from_blocks<E: Send>(
         format: BlockFormat,
@@ -317,12 +297,6 @@ impl Quantised {
         Ok(Self { format, data })
     }
 
-    /// Appends panels of the same size.
-    pub(crate) fn append(&mut self, other: Self) {
-        assert_eq!(self.format, other.format, "the same format");
-        self.data.extend(other.data);
-    }
-
     /// The rows of a block of a panel, counted over all panels.
     pub(crate) fn block(&self, index: usize) -> &[u32] {
         let len = self.format.rows() * PANEL_WIDTH;
@@ -331,9 +305,9 @@ impl Quantised {
 
     /// A number of a block: its input there, and its output in the panel.
     pub(crate) fn number(&self, block: usize, input: usize, lane: usize) -> f32 {
-        let mut number = [0.0; PANEL_WIDTH];
-        self.dequantise_input(self.block(block), input, &mut number);
-        number[lane]
+        let block = self.block(block);
+        let word = |row| block[row * PANEL_WIDTH + lane];
+        self.format.number(input, word)
     }
 
     /// The numbers of the first inputs of a block, `[inputs, PANEL_WIDTH]`.
@@ -341,22 +315,10 @@ impl Quantised {
     pub(crate) fn dequantise(&self, block: usize, output: &mut [f32]) {
         let block = self.block(block);
         for (input, output) in output.chunks_exact_mut(PANEL_WIDTH).enumerate() {
-            self.dequantise_input(block, input, output);
-        }
-    }
-
-    /// The numbers of an input of a block.
-    #[inline(always)]
-    fn dequantise_input(&self, block: &[u32], input: usize, output: &mut [f32]) {
-        let format = self.format;
-        let row = |row: usize| &block[row * PANEL_WIDTH..][..PANEL_WIDTH];
-        let scales = row(format.bits() + 2 * input / BLOCK % format.scales());
-        let minima = format.has_minimum().then(|| row(format.rows() - 1));
-        for (lane, output) in output.iter_mut().enumerate() {
-            let code = format.code(input, |word| row(word)[lane]);
-            let minimum = minima.map_or(0.0, |minima| f32::from_bits(minima[lane]));
-            let number = (code as i32 - format.zero()) as f32;
-            *output = f32::from_bits(scales[lane]) * number - minimum;
+            for (lane, number) in output.iter_mut().enumerate() {
+                let word = |row| block[row * PANEL_WIDTH..][..PANEL_WIDTH][lane];
+                *number = self.format.number(input, word);
+            }
         }
     }
 }

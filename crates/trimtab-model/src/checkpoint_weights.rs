@@ -3,7 +3,7 @@
 //! Tensors of a GGUF file have the names, the order of rows and the numbers that a folder with the
 //! same model has. Quantised ones become f32 when they are read.
 //!
-//! Tensors are read one at a time, straight into the dtype that the model keeps. Files are read at
+//! Tensors are read one at a time, straight into the format that the model keeps. Files are read at
 //! positions instead of mapped: a memory map needs `unsafe`, dies with a bus error when the file
 //! shrinks, and its pages count towards the memory of the process.
 
@@ -28,19 +28,22 @@ use half::{bf16, f16};
 use rayon::prelude::*;
 use safetensors::tensor::{Dtype, Metadata};
 use sha2::{Digest, Sha256};
+use trimtab_kernels::{Format, Matrix};
 
 pub use burn::tensor::FloatDType;
 pub use error::WeightsError;
 pub use mismatch::Mismatch;
 
 use crate::config::ModelConfig;
-use crate::decoder::Rows;
 use crate::file::{hex, read_exact_at};
 use crate::gguf::GgufFile;
 use crate::tensor_file::{Checksum, OwnMetadata, TensorFileError};
 use header::{Encoding, Header, Location, number_bytes};
 use index::Index;
 use other_formats::refuse_other_formats;
+
+/// The largest number that is finite in bfloat16: from the next one on, the nearest is infinity.
+const LARGEST_BF16: f32 = f32::from_bits(0x7f7f_7fff);
 
 /// How many bytes are hashed at a time.
 const BUFFER: usize = 1 << 20;
@@ -318,39 +321,55 @@ impl CheckpointWeights {
         Ok(Tensor::from_data(data, (device, DType::from(dtype))))
     }
 
-    /// Some rows of the tensor `name`, not rounded: quantised blocks as they are, bfloat16, or else
-    /// f32.
+    /// Some rows of the matrix `name`, packed for the CPU. Without a `format` no number is rounded:
+    /// quantised blocks of a GGUF file stay as they are, and bfloat16 stays bfloat16.
     ///
     /// # Shapes
     ///
-    /// - output: `[rows.len(), columns]`
+    /// - output: inputs are the columns, and outputs the rows
     ///
     /// # Errors
     ///
-    /// As [`Self::tensor`].
+    /// The checkpoint has no such matrix of floating-point numbers, the file cannot be read, or a
+    /// value is not finite in that format.
     ///
     /// # Panics
     ///
     /// The tensor does not have these rows.
-    pub(crate) fn rows_as_stored(
+    pub fn matrix(
         &self,
         name: &str,
         rows: Range<usize>,
-        device: &Device,
-    ) -> Result<Rows, WeightsError> {
+        format: Option<Format>,
+    ) -> Result<Matrix, WeightsError> {
         let location = self.tensors.get(name).ok_or_else(|| self.missing(name))?;
-        if let Encoding::Blocks(blocks) = location.encoding {
+        let &[count, columns] = &location.shape[..] else {
+            return Err(self.missing(name));
+        };
+        assert!(rows.end <= count, "`{name}` has {count} rows, not {rows:?}");
+        if let (Encoding::Blocks(blocks), None) = (location.encoding, format) {
             let file = &self.files[location.file].1;
             if let Some(packed) = blocks.pack(file, location, rows.clone()) {
-                let packed = packed.map_err(|source| self.read_error(location.file, source));
-                return packed.map(Rows::Packed);
+                return packed.map_err(|source| self.read_error(location.file, source));
             }
         }
-        let dtype = match location.dtype {
-            Dtype::BF16 => FloatDType::BF16,
-            _ => FloatDType::F32,
+        let format = format.unwrap_or(match location.dtype {
+            Dtype::BF16 => Format::Bf16,
+            _ => Format::F32,
+        });
+        let largest = match format {
+            Format::Bf16 => LARGEST_BF16,
+            _ => f32::MAX,
         };
-        self.rows(name, rows, dtype, device).map(Rows::Floats)
+        Matrix::pack_rows(format, [columns, rows.len()], |range, numbers| {
+            let start = (rows.start + range.start) * columns;
+            self.read_chunk(name, location, start, numbers)?;
+            if numbers.iter().all(|number| number.abs() <= largest) {
+                Ok(())
+            } else {
+                Err(self.non_finite(name, location))
+            }
+        })
     }
 
     /// Whether there is a tensor `name`.
@@ -458,10 +477,7 @@ impl CheckpointWeights {
             for (value, number) in chunk.iter_mut().zip(buffer) {
                 *value = E::from_elem(number);
                 if !value.elem::<f32>().is_finite() {
-                    return Err(WeightsError::from(TensorFileError::NonFinite {
-                        path: self.files[location.file].0.clone(),
-                        name: name.to_owned(),
-                    }));
+                    return Err(self.non_finite(name, location));
                 }
             }
             Ok(())
@@ -535,6 +551,13 @@ impl CheckpointWeights {
                 nearest: None,
             }],
         }
+    }
+
+    fn non_finite(&self, name: &str, location: &Location) -> WeightsError {
+        WeightsError::from(TensorFileError::NonFinite {
+            path: self.files[location.file].0.clone(),
+            name: name.to_owned(),
+        })
     }
 
     fn read_error(&self, file: usize, source: io::Error) -> WeightsError {

@@ -12,7 +12,7 @@ use std::ops::Range;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation};
 use trimtab_kernels as kernels;
 
-pub use assemble::Rows;
+pub use assemble::{Rows, Wanted};
 
 use crate::attention::{AttentionConfig, softcap};
 use crate::cache::{KvCache, PromptCache};
@@ -449,7 +449,7 @@ pub(crate) mod tests {
     /// A model as it is loaded for the CPU.
     pub(crate) fn packed_model() -> Model {
         let device = Device::flex();
-        let rows = &mut |_: &str, shape: &[usize], rows: Range<usize>| {
+        let rows = &mut |_: &str, shape: &[usize], rows: Range<usize>, _| {
             let whole = some_tensor(shape, &device);
             Ok::<_, Infallible>(whole.narrow(0, rows.start, rows.len()).into())
         };

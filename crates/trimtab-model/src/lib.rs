@@ -42,7 +42,7 @@ pub use burn::tensor::Device;
 pub use cache::{KvCache, PromptCache};
 pub use chat::{ChatMessage, ChatTemplate};
 pub use config::ModelConfig;
-pub use decoder::{Model, Rows};
+pub use decoder::{Model, Rows, Wanted};
 pub use generation::{Completion, FinishReason, GenerateOptions, Request, generate};
 pub use hook::{Hook, HookPoint, Intervention, Site};
 pub use precision::Precision;

@@ -9,7 +9,7 @@ use trimtab_kernels::is_cpu;
 use crate::chat::{ChatError, ChatTemplate};
 use crate::checkpoint_weights::{CheckpointWeights, WeightsError};
 use crate::config::{ConfigError, ModelConfig, TensorNames};
-use crate::decoder::{Model, Rows};
+use crate::decoder::{Model, Rows, Wanted};
 use crate::gguf::{GgufError, GgufFile};
 use crate::precision::Precision;
 use crate::tokenizer::{Tokenizer, TokenizerError};
@@ -107,7 +107,7 @@ impl Pretrained {
         let dtype = match precision {
             Precision::F32 => FloatDType::F32,
             Precision::Bf16 => FloatDType::BF16,
-            _ if is_cpu(device) => FloatDType::F32, // packing rounds
+            _ if is_cpu(device) => FloatDType::F32, // of vectors
             _ => return Err(LoadError::Quantised),
         };
         let path = source(path)?;
@@ -128,11 +128,12 @@ impl Pretrained {
         weights.check(&needed, &tolerated)?;
         let (model, sha256) = rayon::join(
             || {
-                Model::from_rows(config, precision, device, &mut |name, _, rows| {
-                    if precision == Precision::File {
-                        weights.rows_as_stored(name, rows, device)
-                    } else {
-                        weights.rows(name, rows, dtype, device).map(Rows::from)
+                Model::from_rows(config, precision, device, &mut |name, _, rows, wanted| {
+                    match wanted {
+                        Wanted::Tensor => weights.rows(name, rows, dtype, device).map(Rows::Tensor),
+                        Wanted::Matrix(format) => {
+                            weights.matrix(name, rows, format).map(Rows::Matrix)
+                        }
                     }
                 })
             },

@@ -79,7 +79,7 @@ impl DeviceAdapter {
         let names = Model::tensor_shapes(&base.config).into_iter();
         let parameters: HashMap<String, &Tensor<2>> =
             names.map(|(name, _)| name).zip(&self.parameters).collect();
-        let rows = &mut |name: &str, _: &[usize], rows: Range<usize>| {
+        let rows = &mut |name: &str, _: &[usize], rows: Range<usize>, _| {
             let rows = parameters[name].clone().narrow(0, rows.start, rows.len());
             Ok::<_, Infallible>(rows.cast(base.dtype()).into())
         };

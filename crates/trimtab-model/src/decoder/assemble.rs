@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::ops::Range;
 
 use burn::tensor::{DType, Device, Tensor};
-use trimtab_kernels::{self as kernels, Format, Matrix, PANEL_WIDTH};
+use trimtab_kernels::{self as kernels, Format, Matrix};
 
 use super::Model;
 use crate::config::ModelConfig;
@@ -12,43 +12,43 @@ use crate::layer::{Layer, RmsNorm, TensorSpec};
 use crate::precision::Precision;
 use crate::weight::Weight;
 
-/// Some rows of a matrix of a checkpoint, or a vector as one row.
+/// How [`Model::from_rows`] asks for the rows of a tensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// As a tensor on the device of the model.
+    Tensor,
+    /// As a matrix for the CPU in that format, or without one in that of the checkpoint. A tensor
+    /// will do; it is packed.
+    Matrix(Option<Format>),
+}
+
+/// Rows of a tensor of a checkpoint; a vector is one row.
 #[derive(Debug)]
 pub enum Rows {
     /// `[rows, columns]`
-    Floats(Tensor<2>),
-    /// The same numbers, packed for the CPU: columns are its inputs, rows its outputs.
-    Packed(Matrix),
+    Tensor(Tensor<2>),
+    /// The columns are the inputs of the matrix, the rows its outputs.
+    Matrix(Matrix),
 }
 
 impl From<Tensor<2>> for Rows {
     fn from(rows: Tensor<2>) -> Self {
-        Self::Floats(rows)
+        Self::Tensor(rows)
     }
 }
 
 impl Rows {
-    /// # Panics
-    ///
-    /// They are packed.
-    fn floats(self) -> Tensor<2> {
+    fn tensor(self) -> Tensor<2> {
         match self {
-            Self::Floats(rows) => rows,
-            Self::Packed(_) => panic!("only matrices on the CPU are packed"),
+            Self::Tensor(rows) => rows,
+            Self::Matrix(_) => panic!("a tensor was wanted"),
         }
     }
 
-    /// The rows as a matrix on the CPU. Floats become `format`, or are kept as exactly as they are.
-    fn pack(self, format: Option<Format>) -> Matrix {
+    fn matrix(self, format: Option<Format>) -> Matrix {
         match self {
-            Self::Packed(matrix) => matrix,
-            Self::Floats(rows) => {
-                let format = format.unwrap_or(match rows.dtype() {
-                    DType::BF16 => Format::Bf16,
-                    _ => Format::F32,
-                });
-                kernels::pack(format, rows.transpose())
-            }
+            Self::Matrix(matrix) => matrix,
+            Self::Tensor(rows) => kernels::pack(format.unwrap_or(Format::F32), rows.transpose()),
         }
     }
 }
@@ -112,8 +112,7 @@ impl Model {
     /// Builds a frozen model on `device` of the rows that `rows` returns for a name and shape in a
     /// checkpoint; a vector is one row, and the middle axis of a convolution is left out.
     ///
-    /// On the CPU, matrices are packed for its kernels some rows at a time, so that no matrix is in
-    /// memory twice. They may be packed already. Other devices use the tensors as they are.
+    /// On the CPU, matrices are packed for its kernels. Other devices use the tensors as they are.
     ///
     /// # Shapes
     ///
@@ -125,8 +124,7 @@ impl Model {
     ///
     /// # Panics
     ///
-    /// `rows` returns something packed for another device than the CPU or for a vector, or packed
-    /// parts of one matrix in different formats.
+    /// `rows` returns a matrix where a tensor is wanted.
     #[expect(
         clippy::type_complexity,
         reason = "a named type would hide the arguments of the function"
@@ -135,21 +133,21 @@ impl Model {
         config: ModelConfig,
         precision: Precision,
         device: &Device,
-        rows: &mut dyn FnMut(&str, &[usize], Range<usize>) -> Result<Rows, E>,
+        rows: &mut dyn FnMut(&str, &[usize], Range<usize>, Wanted) -> Result<Rows, E>,
     ) -> Result<Self, E> {
         let mut dtype = DType::F32;
         let mut take = |spec: TensorSpec| {
-            let mut read = |needed| rows(&spec.name, &spec.shape, needed);
+            let mut read = |needed, wanted| rows(&spec.name, &spec.shape, needed, wanted);
             if let [count, _, _] = spec.shape[..] {
-                let convolution = read(0..count)?.floats();
+                let convolution = read(0..count, Wanted::Tensor)?.tensor();
                 return Ok(Weight::Tensor(if kernels::is_cpu(device) {
                     convolution.cast(DType::F32)
                 } else {
                     convolution
                 }));
             }
-            let [count, width] = spec.shape[..] else {
-                let row = read(0..1)?.floats();
+            let [count, _] = spec.shape[..] else {
+                let row = read(0..1, Wanted::Tensor)?.tensor();
                 let row = match spec.rows.clone() {
                     Some(part) => row.narrow(1, part.start, part.len()),
                     None => row,
@@ -158,7 +156,7 @@ impl Model {
             };
             let needed = spec.rows.clone().unwrap_or(0..count);
             if !kernels::is_cpu(device) {
-                let weight = read(needed)?.floats().transpose();
+                let weight = read(needed, Wanted::Tensor)?.tensor().transpose();
                 dtype = weight.dtype();
                 return Ok(Weight::Tensor(weight));
             }
@@ -167,17 +165,7 @@ impl Model {
             } else {
                 precision.format()
             };
-            let bands = needed.clone().step_by(band(width));
-            let mut bands = bands.map(|start| {
-                let rows = read(start..needed.end.min(start + band(width)))?;
-                Ok(rows.pack(format))
-            });
-            let first = bands.next().expect("a matrix has rows")?;
-            let mut matrix = Matrix::empty(first.format(), [width, needed.len()]);
-            matrix.append(first);
-            for band in bands {
-                matrix.append(band?);
-            }
+            let matrix = read(needed, Wanted::Matrix(format))?.matrix(format);
             Ok(Weight::Matrix(matrix.into()))
         };
         let weights = ModelWeights::assemble(&config, &mut take)?;
@@ -228,12 +216,6 @@ fn assert_shape(spec: &TensorSpec, [rows, columns]: [usize; 2]) {
         fits,
         "tensor `{name}` has shape [{rows}, {columns}], not {shape:?}"
     );
-}
-
-/// How many rows of `width` numbers are read and packed at a time: whole panels of about a million
-/// numbers.
-fn band(width: usize) -> usize {
-    ((1 << 20) / (width * PANEL_WIDTH)).max(1) * PANEL_WIDTH
 }
 
 /// The tensors of a model. `T` is `()` where only names and shapes are asked for.
