@@ -3,6 +3,8 @@
 //! The instruction computes `c += a0 b0 + a1 b1 + a2 b2 + a3 b3` in 32-bit integers for 16 columns
 //! at a time, with unsigned codes of weights and signed codes of activations. The sum of a block of
 //! 32 inputs is exact. It is then multiplied by the scales of both sides and added to a sum in f32.
+//!
+//! Codes of activations have one byte or two, `256 high + low`, with a sum for each.
 
 #![cfg(target_arch = "x86_64")]
 
@@ -12,7 +14,8 @@ use std::arch::x86_64::{
     _mm512_cvtps_epi32, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_loadu_si512,
     _mm512_maskz_loadu_ps, _mm512_max_epu32, _mm512_mul_ps, _mm512_or_si512,
     _mm512_reduce_add_epi32, _mm512_reduce_max_epu32, _mm512_rorv_epi32, _mm512_set1_epi32,
-    _mm512_set1_ps, _mm512_setzero_ps, _mm512_srli_epi32, _mm512_sub_epi32, _mm512_sub_ps,
+    _mm512_set1_ps, _mm512_setzero_ps, _mm512_slli_epi32, _mm512_srai_epi32, _mm512_srli_epi32,
+    _mm512_sub_epi32, _mm512_sub_ps,
 };
 use std::ops::Range;
 
@@ -24,25 +27,28 @@ use crate::scratch::Scratch;
 /// Words of a block of a row.
 const WORDS: usize = BLOCK / QUAD;
 
-/// Rows of activations as 8-bit codes, with a scale for each block of 32.
+/// Rows of activations as codes of one or two bytes, with a scale for each block of 32.
 #[derive(Debug)]
-pub(crate) struct Q8Rows {
-    /// `[rows, blocks, 8]`, each with four codes
+pub(crate) struct CodedRows {
+    /// `[rows, blocks, bytes, 8]`, each with a byte of four codes; the high bytes come first
     pub(crate) codes: Scratch<u32>,
     /// `[rows, blocks]`
     pub(crate) terms: Scratch<BlockTerm>,
     pub(crate) rows: usize,
     pub(crate) blocks: usize,
+    /// Bytes of a code.
+    pub(crate) bytes: usize,
 }
 
 /// What the sums of a block of activations need besides its codes.
 #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C)]
 pub(crate) struct BlockTerm {
-    /// What the codes are multiplied by: the largest number of the block divided by 127.
+    /// What the codes are multiplied by: the largest number of the block divided by the largest
+    /// code.
     pub(crate) scale: f32,
     /// The sums of the codes of the first and the second half.
-    pub(crate) sums: [i16; 2],
+    pub(crate) sums: [i32; 2],
 }
 
 impl BlockTerm {
@@ -50,25 +56,26 @@ impl BlockTerm {
     #[inline(always)]
     fn sum(self, part: usize, parts: usize) -> i32 {
         if parts == 1 {
-            i32::from(self.sums[0]) + i32::from(self.sums[1])
+            self.sums[0].wrapping_add(self.sums[1]) // wraps only where the scale is not finite
         } else {
-            i32::from(self.sums[part])
+            self.sums[part]
         }
     }
 }
 
-/// Rounds a row to the nearest codes; zeros fill the last block.
+/// Rounds a row to the nearest codes of `BYTES` bytes; zeros fill the last block.
 ///
 /// # Shapes
 ///
 /// - `x`: `[depth]`
-/// - `codes`: `[blocks, 8]`
+/// - `codes`: `[blocks, BYTES, 8]`
 /// - `terms`: `[blocks]`
 #[target_feature(enable = "avx512f")]
-pub(crate) fn quantise(x: &[f32], codes: &mut [u32], terms: &mut [BlockTerm]) {
-    assert!(terms.len() * BLOCK >= x.len() && codes.len() == terms.len() * WORDS);
-    let blocks = codes.chunks_exact_mut(WORDS).zip(terms).enumerate();
-    for (index, (codes, term)) in blocks {
+pub(crate) fn quantise<const BYTES: usize>(x: &[f32], codes: &mut [u32], terms: &mut [BlockTerm]) {
+    let len = BYTES * WORDS;
+    assert!(terms.len() * BLOCK >= x.len() && codes.len() == terms.len() * len);
+    let blocks = codes.chunks_exact_mut(len).zip(terms).enumerate();
+    for (index, (words, term)) in blocks {
         let mut halves = [_mm512_setzero_ps(); 2];
         for (half, value) in halves.iter_mut().enumerate() {
             let start = (index * BLOCK + half * 16).min(x.len());
@@ -77,15 +84,22 @@ pub(crate) fn quantise(x: &[f32], codes: &mut [u32], terms: &mut [BlockTerm]) {
             // SAFETY: the mask selects `count` numbers, which `x` has from `start` on.
             *value = unsafe { _mm512_maskz_loadu_ps(mask, x.as_ptr().add(start)) };
         }
-        let (scale, [low, high]) = round_block(halves);
-        // They wrap only where the scale is not finite.
-        let sums = [low, high].map(|codes| _mm512_reduce_add_epi32(codes) as i16);
+        let (scale, codes) = round_block::<BYTES>(halves);
+        let sums = codes.map(|codes| _mm512_reduce_add_epi32(codes));
         *term = BlockTerm { scale, sums };
-        // SAFETY: a block has 32 bytes of codes.
-        unsafe {
-            let codes = codes.as_mut_ptr();
-            _mm_storeu_si128(codes.cast(), _mm512_cvtepi32_epi8(low));
-            _mm_storeu_si128(codes.add(4).cast(), _mm512_cvtepi32_epi8(high));
+        let mut bytes = [codes; BYTES];
+        if BYTES == 2 {
+            // The low byte has a sign too.
+            let round = _mm512_set1_epi32(128);
+            bytes[0] = codes.map(|x| _mm512_srai_epi32::<8>(_mm512_add_epi32(x, round)));
+        }
+        for (bytes, words) in bytes.iter().zip(words.chunks_exact_mut(WORDS)) {
+            // SAFETY: 32 bytes of codes.
+            unsafe {
+                let words = words.as_mut_ptr();
+                _mm_storeu_si128(words.cast(), _mm512_cvtepi32_epi8(bytes[0]));
+                _mm_storeu_si128(words.add(4).cast(), _mm512_cvtepi32_epi8(bytes[1]));
+            }
         }
     }
 }
@@ -106,7 +120,7 @@ pub(crate) fn quantise(x: &[f32], codes: &mut [u32], terms: &mut [BlockTerm]) {
 /// initialized if it accumulates. No other thread reads or writes these numbers meanwhile.
 #[target_feature(enable = "avx512f,avx512vnni")]
 pub(crate) unsafe fn multiply(
-    a: &Q8Rows,
+    a: &CodedRows,
     blocks: Range<usize>,
     format: BlockFormat,
     panel: &[u32],
@@ -115,11 +129,11 @@ pub(crate) unsafe fn multiply(
     assert!(
         panel.len() >= blocks.len() * format.rows() * PANEL_WIDTH
             && blocks.end <= a.blocks
-            && a.codes.len() >= a.rows * a.blocks * WORDS
+            && a.codes.len() >= a.rows * a.blocks * a.bytes * WORDS
             && a.terms.len() >= a.rows * a.blocks
             && output.columns <= PANEL_WIDTH
     );
-    let tiles = a.rows.div_ceil(MAX_ROWS);
+    let tiles = a.rows.div_ceil(MAX_ROWS[a.bytes - 1]);
     let mut row = 0;
     for index in 0..tiles {
         let end = a.rows * (index + 1) / tiles;
@@ -128,7 +142,7 @@ pub(crate) unsafe fn multiply(
         let (rows, out) = unsafe {
             (
                 Rows {
-                    codes: a.codes.as_ptr().add(first * WORDS),
+                    codes: a.codes.as_ptr().add(first * a.bytes * WORDS),
                     terms: a.terms.as_ptr().add(first),
                     stride: a.blocks,
                 },
@@ -143,20 +157,24 @@ pub(crate) unsafe fn multiply(
         // output.
         unsafe {
             match format {
-                BlockFormat::Q4 => multiply_rows::<0>(end - row, count, rows, panel, out),
-                BlockFormat::Q4Min => multiply_rows::<1>(end - row, count, rows, panel, out),
-                BlockFormat::Q5 => multiply_rows::<2>(end - row, count, rows, panel, out),
-                BlockFormat::Q5Min => multiply_rows::<3>(end - row, count, rows, panel, out),
-                BlockFormat::Q6 => multiply_rows::<4>(end - row, count, rows, panel, out),
-                BlockFormat::Q8 => multiply_rows::<5>(end - row, count, rows, panel, out),
+                BlockFormat::Q4 => multiply_rows::<0>(a.bytes, end - row, count, rows, panel, out),
+                BlockFormat::Q4Min => {
+                    multiply_rows::<1>(a.bytes, end - row, count, rows, panel, out)
+                }
+                BlockFormat::Q5 => multiply_rows::<2>(a.bytes, end - row, count, rows, panel, out),
+                BlockFormat::Q5Min => {
+                    multiply_rows::<3>(a.bytes, end - row, count, rows, panel, out)
+                }
+                BlockFormat::Q6 => multiply_rows::<4>(a.bytes, end - row, count, rows, panel, out),
+                BlockFormat::Q8 => multiply_rows::<5>(a.bytes, end - row, count, rows, panel, out),
             }
         }
         row = end;
     }
 }
 
-/// Rows whose sums fit in registers, in integers and in f32.
-const MAX_ROWS: usize = 6;
+/// Rows whose sums fit in registers, in integers of each byte and in f32.
+const MAX_ROWS: [usize; 2] = [6, 4];
 
 /// Rows of activations from a block on.
 #[derive(Clone, Copy)]
@@ -174,6 +192,7 @@ struct Rows {
 /// As for [`multiply_tile`].
 #[target_feature(enable = "avx512f,avx512vnni")]
 unsafe fn multiply_rows<const FORMAT: usize>(
+    bytes: usize,
     rows: usize,
     blocks: usize,
     a: Rows,
@@ -182,14 +201,18 @@ unsafe fn multiply_rows<const FORMAT: usize>(
 ) {
     // SAFETY: the caller's promise.
     unsafe {
-        match rows {
-            1 => multiply_tile::<1, FORMAT>(blocks, a, panel, output),
-            2 => multiply_tile::<2, FORMAT>(blocks, a, panel, output),
-            3 => multiply_tile::<3, FORMAT>(blocks, a, panel, output),
-            4 => multiply_tile::<4, FORMAT>(blocks, a, panel, output),
-            5 => multiply_tile::<5, FORMAT>(blocks, a, panel, output),
-            6 => multiply_tile::<6, FORMAT>(blocks, a, panel, output),
-            _ => unreachable!("tiles have 1 to {MAX_ROWS} rows"),
+        match (bytes, rows) {
+            (1, 1) => multiply_tile::<1, FORMAT, 1>(blocks, a, panel, output),
+            (1, 2) => multiply_tile::<2, FORMAT, 1>(blocks, a, panel, output),
+            (1, 3) => multiply_tile::<3, FORMAT, 1>(blocks, a, panel, output),
+            (1, 4) => multiply_tile::<4, FORMAT, 1>(blocks, a, panel, output),
+            (1, 5) => multiply_tile::<5, FORMAT, 1>(blocks, a, panel, output),
+            (1, 6) => multiply_tile::<6, FORMAT, 1>(blocks, a, panel, output),
+            (2, 1) => multiply_tile::<1, FORMAT, 2>(blocks, a, panel, output),
+            (2, 2) => multiply_tile::<2, FORMAT, 2>(blocks, a, panel, output),
+            (2, 3) => multiply_tile::<3, FORMAT, 2>(blocks, a, panel, output),
+            (2, 4) => multiply_tile::<4, FORMAT, 2>(blocks, a, panel, output),
+            _ => unreachable!("one or two bytes, and at most MAX_ROWS rows"),
         }
     }
 }
@@ -201,7 +224,7 @@ unsafe fn multiply_rows<const FORMAT: usize>(
 /// `panel` is valid for reads of `blocks` blocks, `a` for as many of `ROWS` rows, and the output is
 /// as [`multiply`] asks for.
 #[target_feature(enable = "avx512f,avx512vnni")]
-unsafe fn multiply_tile<const ROWS: usize, const FORMAT: usize>(
+unsafe fn multiply_tile<const ROWS: usize, const FORMAT: usize, const BYTES: usize>(
     blocks: usize,
     a: Rows,
     panel: *const u32,
@@ -221,34 +244,39 @@ unsafe fn multiply_tile<const ROWS: usize, const FORMAT: usize>(
             unsafe { *a.terms.add(row * a.stride + block) }
         };
         for part in 0..parts {
-            let mut dots = [[_mm512_set1_epi32(0); 2]; ROWS];
-            if !format.has_minimum() {
-                // The codes of the weights are too large by `zero`.
-                for (row, dots) in dots.iter_mut().enumerate() {
-                    let sum = term(row).sum(part, parts);
-                    *dots = [_mm512_set1_epi32(-format.zero() * sum); 2];
-                }
-            }
+            let mut dots = [[[_mm512_set1_epi32(0); 2]; BYTES]; ROWS];
             for quad in part * quads..(part + 1) * quads {
                 // SAFETY: inside the panel.
                 let b = unsafe { load_quad(format, panel, quad) };
                 for (row, dots) in dots.iter_mut().enumerate() {
-                    // SAFETY: inside the codes.
-                    let a = unsafe {
-                        let at = (row * a.stride + block) * WORDS + quad;
-                        _mm512_set1_epi32(*a.codes.add(at).cast::<i32>())
-                    };
-                    dots[0] = _mm512_dpbusd_epi32(dots[0], b[0], a);
-                    dots[1] = _mm512_dpbusd_epi32(dots[1], b[1], a);
+                    for (byte, dots) in dots.iter_mut().enumerate() {
+                        // SAFETY: inside the codes.
+                        let a = unsafe {
+                            let block = row * a.stride + block;
+                            let at = (block * BYTES + byte) * WORDS + quad;
+                            _mm512_set1_epi32(*a.codes.add(at).cast::<i32>())
+                        };
+                        dots[0] = _mm512_dpbusd_epi32(dots[0], b[0], a);
+                        dots[1] = _mm512_dpbusd_epi32(dots[1], b[1], a);
+                    }
                 }
             }
             // SAFETY: inside the panel.
             let scales = unsafe { load_floats(panel, format.bits() + part) };
             for (row, (sums, dots)) in sums.iter_mut().zip(dots).enumerate() {
-                let scale = term(row).scale;
+                let term = term(row);
+                // The codes of the weights are too large by `zero`.
+                let zeros = _mm512_set1_epi32(term.sum(part, parts).wrapping_mul(format.zero()));
                 for half in 0..2 {
-                    let scale = _mm512_mul_ps(scales[half], _mm512_set1_ps(scale));
-                    sums[half] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[half]), scale, sums[half]);
+                    let mut dot = dots[0][half];
+                    if BYTES == 2 {
+                        dot = _mm512_add_epi32(_mm512_slli_epi32::<8>(dot), dots[1][half]);
+                    }
+                    if !format.has_minimum() {
+                        dot = _mm512_sub_epi32(dot, zeros);
+                    }
+                    let scale = _mm512_mul_ps(scales[half], _mm512_set1_ps(term.scale));
+                    sums[half] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot), scale, sums[half]);
                 }
             }
         }
@@ -384,7 +412,7 @@ fn transpose<const FORMAT: usize>(block: &[u32], transposed: &mut [u32]) {
                 _mm512_sub_ps(_mm512_mul_ps(code, scales[half]), minima[half])
             };
             let mut words = [0u32; WORDS];
-            let (scale, rounded) = round_block([number(0), number(1)]);
+            let (scale, rounded) = round_block::<1>([number(0), number(1)]);
             let bytes =
                 rounded.map(|x| _mm512_cvtepi32_epi8(_mm512_add_epi32(x, _mm512_set1_epi32(128))));
             // SAFETY: 32 bytes of codes.
@@ -403,17 +431,20 @@ fn transpose<const FORMAT: usize>(block: &[u32], transposed: &mut [u32]) {
     }
 }
 
-/// The scale of 32 numbers, and the codes as 32-bit integers.
+/// The scale of 32 numbers, and the codes of `BYTES` bytes as 32-bit integers.
 ///
 /// Numbers too small to have codes become zeros. The scale is not finite if a number is not: as
 /// integers, the bits of infinity are larger than those of all numbers, and those of NaN larger
 /// still.
+#[inline]
 #[target_feature(enable = "avx512f")]
-fn round_block(numbers: [__m512; 2]) -> (f32, [__m512i; 2]) {
+fn round_block<const BYTES: usize>(numbers: [__m512; 2]) -> (f32, [__m512i; 2]) {
+    // The high byte of the largest code is 127, and the low one 0.
+    let most = if BYTES == 1 { 127.0 } else { 127.0 * 256.0 };
     let [low, high] = numbers.map(|x| _mm512_castps_si512(_mm512_abs_ps(x)));
     let largest = f32::from_bits(_mm512_reduce_max_epu32(_mm512_max_epu32(low, high)));
-    let inverse = 127.0 / largest;
+    let inverse = most / largest;
     let inverse = _mm512_set1_ps(if inverse.is_finite() { inverse } else { 0.0 });
     let codes = numbers.map(|x| _mm512_cvtps_epi32(_mm512_mul_ps(x, inverse)));
-    (largest / 127.0, codes)
+    (largest / most, codes)
 }

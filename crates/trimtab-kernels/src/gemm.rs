@@ -95,7 +95,7 @@ impl Matrix {
         epilogue: Epilogue,
     ) -> Vec<f32> {
         // SAFETY: the caller promises that the processor has the instructions.
-        let lhs = unsafe { quantise_lhs(x, self.inputs) };
+        let lhs = unsafe { quantise_lhs(x, self.inputs, weights.activation_bytes) };
         let depth = lhs.blocks * weights.format.rows();
         let shape = [lhs.rows, depth, self.outputs];
         let rhs = Rhs::Packed(&weights.data[..]);
@@ -202,7 +202,7 @@ impl Matrix {
     unsafe fn multiply_transposed_quantised(&self, weights: &Quantised, y: &[f32]) -> Vec<f32> {
         const BLOCK_ROWS: usize = BlockFormat::Q8.rows();
         // SAFETY: the caller promises that the processor has the instructions.
-        let lhs = unsafe { quantise_lhs(y, self.outputs) };
+        let lhs = unsafe { quantise_lhs(y, self.outputs, weights.activation_bytes) };
         let (blocks, panels) = (self.inputs.div_ceil(BLOCK), lhs.blocks);
         let transpose = |range: Range<usize>, depth: Range<usize>, packed: &mut [u32]| {
             for_each_block(range, depth, BLOCK_ROWS, packed, |panel, block, packed| {
@@ -367,7 +367,7 @@ unsafe fn gemm_bf16(
 /// Needs [`Isa::has_byte_dot`].
 #[cfg(target_arch = "x86_64")]
 unsafe fn gemm_quantised(
-    lhs: &avx512_vnni::Q8Rows,
+    lhs: &avx512_vnni::CodedRows,
     format: BlockFormat,
     rhs: Rhs<u32>,
     shape: [usize; 3],
@@ -565,39 +565,46 @@ unsafe fn pack_lhs_bf16(x: &[f32], width: usize) -> avx512_bf16::Bf16Rows {
     }
 }
 
-/// Rounds the rows of `x`, `[rows, width]`, to 8-bit codes.
+/// Rounds the rows of `x`, `[rows, width]`, to codes of one or two bytes.
 ///
 /// # Safety
 ///
 /// Needs [`Isa::has_byte_dot`].
 #[cfg(target_arch = "x86_64")]
-unsafe fn quantise_lhs(x: &[f32], width: usize) -> avx512_vnni::Q8Rows {
+unsafe fn quantise_lhs(x: &[f32], width: usize, bytes: usize) -> avx512_vnni::CodedRows {
     let rows = count_rows(x, width);
     let blocks = width.div_ceil(BLOCK);
-    let mut codes = Scratch::take(rows * blocks * BLOCK / QUAD);
+    let row_codes = blocks * bytes * BLOCK / QUAD;
+    let mut codes = Scratch::take(rows * row_codes);
     let mut terms = Scratch::take(rows * blocks);
     let quantise_row = |((codes, terms), x): ((&mut [u32], &mut [_]), &[f32])| {
         // SAFETY: the caller promises that the processor has the instructions.
-        unsafe { avx512_vnni::quantise(x, codes, terms) }
+        unsafe {
+            match bytes {
+                1 => avx512_vnni::quantise::<1>(x, codes, terms),
+                _ => avx512_vnni::quantise::<2>(x, codes, terms),
+            }
+        }
     };
     if x.len() < 1 << 16 {
         codes
-            .chunks_exact_mut(blocks * BLOCK / QUAD)
+            .chunks_exact_mut(row_codes)
             .zip(terms.chunks_exact_mut(blocks))
             .zip(x.chunks_exact(width))
             .for_each(quantise_row);
     } else {
         let rows = codes
-            .par_chunks_exact_mut(blocks * BLOCK / QUAD)
+            .par_chunks_exact_mut(row_codes)
             .zip(terms.par_chunks_exact_mut(blocks))
             .zip(x.par_chunks_exact(width));
         rows.with_min_len(16).for_each(quantise_row);
     }
-    avx512_vnni::Q8Rows {
+    avx512_vnni::CodedRows {
         codes,
         terms,
         rows,
         blocks,
+        bytes,
     }
 }
 

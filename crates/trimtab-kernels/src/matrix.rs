@@ -25,8 +25,10 @@ pub enum Format {
     Bf16,
     /// Codes with a scale for each 32 inputs of an output.
     ///
-    /// Where the processor has dot products of bytes, activations are rounded to 8-bit codes in
-    /// such blocks too, and the sum of a block is exact. `y W^T` sums over outputs, so each 32
+    /// Where the processor has dot products of bytes, activations are rounded to codes in such
+    /// blocks too, and the sum of a block is exact. Codes of activations have 8 bits beside
+    /// weights that were rounded ([`Matrix::pack`]), and 16 bits beside weights that were not
+    /// ([`Matrix::from_blocks`]). `y W^T` sums over outputs, so each 32
     /// outputs of an input are rounded again, to 8 bits with a scale of their own.
     Blocks(BlockFormat),
 }
@@ -160,7 +162,9 @@ impl Matrix {
                     }
                     Ok(())
                 };
-                Storage::Quantised(Quantised::from_blocks(format, outputs, blocks, quantise)?)
+                Storage::Quantised(Quantised::from_blocks(
+                    format, outputs, blocks, 1, quantise,
+                )?)
             }
         };
         Ok(Self {
@@ -170,7 +174,7 @@ impl Matrix {
         })
     }
 
-    /// Packs blocks as they are.
+    /// Packs blocks as they are. In products, activations are rounded to 16-bit codes at most.
     ///
     /// `fill` writes the blocks of a range of outputs. Several threads call it at the same time.
     ///
@@ -194,7 +198,7 @@ impl Matrix {
             inputs.is_multiple_of(BLOCK),
             "{inputs} inputs are not whole blocks"
         );
-        let blocks = Quantised::from_blocks(format, outputs, inputs / BLOCK, fill)?;
+        let blocks = Quantised::from_blocks(format, outputs, inputs / BLOCK, 2, fill)?;
         Ok(Self {
             inputs,
             outputs,

@@ -260,6 +260,8 @@ pub(crate) struct Quantised {
     /// `[panels, blocks, rows of a block, 32 outputs]`. The rows of a block are the words of codes,
     /// then the bits of its scales in f32, then those of its minima.
     pub(crate) data: Vec<u32>,
+    /// Bytes of a code of the activations in products, 1 or 2.
+    pub(crate) activation_bytes: usize,
 }
 
 impl Quantised {
@@ -268,6 +270,7 @@ impl Quantised {
         format: BlockFormat,
         outputs: usize,
         blocks: usize,
+        activation_bytes: usize,
         fill: impl Fn(Range<usize>, &mut [CodeBlock]) -> Result<(), E> + Sync,
     ) -> Result<Self, E> {
         let block_len = format.rows() * PANEL_WIDTH;
@@ -294,7 +297,11 @@ impl Quantised {
             }
             Ok(())
         })?;
-        Ok(Self { format, data })
+        Ok(Self {
+            format,
+            data,
+            activation_bytes,
+        })
     }
 
     /// The rows of a block of a panel, counted over all panels.

@@ -7,15 +7,22 @@ use proptest::prelude::*;
 use super::*;
 use crate::testing::{EPS, bits, noise, proptest_cases, to_f64, with_threads};
 
-const FORMATS: [Format; 8] = [
-    Format::F32,
-    Format::Bf16,
-    Format::Blocks(BlockFormat::Q4),
-    Format::Blocks(BlockFormat::Q4Min),
-    Format::Blocks(BlockFormat::Q5),
-    Format::Blocks(BlockFormat::Q5Min),
-    Format::Blocks(BlockFormat::Q6),
-    Format::Blocks(BlockFormat::Q8),
+/// Formats of weights, and bytes of a code of activations beside blocks.
+const FORMATS: [(Format, usize); 14] = [
+    (Format::F32, 1),
+    (Format::Bf16, 1),
+    (Format::Blocks(BlockFormat::Q4), 1),
+    (Format::Blocks(BlockFormat::Q4), 2),
+    (Format::Blocks(BlockFormat::Q4Min), 1),
+    (Format::Blocks(BlockFormat::Q4Min), 2),
+    (Format::Blocks(BlockFormat::Q5), 1),
+    (Format::Blocks(BlockFormat::Q5), 2),
+    (Format::Blocks(BlockFormat::Q5Min), 1),
+    (Format::Blocks(BlockFormat::Q5Min), 2),
+    (Format::Blocks(BlockFormat::Q6), 1),
+    (Format::Blocks(BlockFormat::Q6), 2),
+    (Format::Blocks(BlockFormat::Q8), 1),
+    (Format::Blocks(BlockFormat::Q8), 2),
 ];
 
 fn bias_only(bias: &[f32]) -> Epilogue<'_> {
@@ -29,13 +36,14 @@ fn rounded(x: f32) -> f64 {
     f64::from(bf16::from_f32(x).to_f32())
 }
 
-/// The numbers of a block, each rounded to a multiple of the largest divided by 127.
-fn nearest_codes(block: &[f32]) -> Vec<f64> {
+/// The numbers of a block, each rounded to a multiple of the largest divided by the largest code.
+fn nearest_codes(block: &[f32], bytes: usize) -> Vec<f64> {
+    let most = if bytes == 1 { 127.0 } else { 32_512.0 };
     let largest = block.iter().fold(0.0f32, |most, x| most.max(x.abs()));
     if largest == 0.0 {
         return vec![0.0; block.len()];
     }
-    let (scale, inverse) = (f64::from(largest / 127.0), 127.0 / largest);
+    let (scale, inverse) = (f64::from(largest / most), most / largest);
     let code = |x: f32| f64::from((x * inverse).round_ties_even());
     block.iter().map(|&x| scale * code(x)).collect()
 }
@@ -60,12 +68,17 @@ fn check_product(isa: Isa, matrix: &Matrix, x: &[f32], bias: Option<&[f32]>, tra
     assert_eq!(result.len(), rows * width);
     let all: Vec<u32> = (0..outputs as u32).collect();
     let weights = matrix.gather_columns(&all); // [outputs, inputs]
-    let is_quantised = matches!(matrix.format(), Format::Blocks(_));
-    let bytes = is_quantised && isa.has_byte_dot();
-    let pairs = isa == Isa::Avx512Bf16 && matrix.format() != Format::F32 && !bytes;
-    let round = |numbers: &[f32], with_codes: bool| -> Vec<f64> {
-        if with_codes {
-            numbers.chunks(BLOCK).flat_map(nearest_codes).collect()
+    let bytes = match &matrix.storage {
+        Storage::Quantised(blocks) if isa.has_byte_dot() => Some(blocks.activation_bytes),
+        _ => None,
+    };
+    let pairs = isa == Isa::Avx512Bf16 && matrix.format() == Format::Bf16;
+    let round = |numbers: &[f32], code_bytes: Option<usize>| -> Vec<f64> {
+        if let Some(code_bytes) = code_bytes {
+            let blocks = numbers.chunks(BLOCK);
+            blocks
+                .flat_map(|block| nearest_codes(block, code_bytes))
+                .collect()
         } else if pairs {
             numbers.iter().copied().map(rounded).collect()
         } else {
@@ -82,7 +95,8 @@ fn check_product(isa: Isa, matrix: &Matrix, x: &[f32], bias: Option<&[f32]>, tra
                 }
             };
             // Sums over outputs need other blocks than those that the weights are stored in.
-            round(&(0..depth).map(at).collect::<Vec<_>>(), bytes && transposed)
+            let code_bytes = (bytes.is_some() && transposed).then_some(1);
+            round(&(0..depth).map(at).collect::<Vec<_>>(), code_bytes)
         })
         .collect();
     for row in 0..rows {
@@ -111,7 +125,7 @@ fn check_product(isa: Isa, matrix: &Matrix, x: &[f32], bias: Option<&[f32]>, tra
 ///
 /// It is packed from weights with gaps between them, column-major if `transposed`.
 fn packed(
-    format: Format,
+    (format, activation_bytes): (Format, usize),
     [inputs, outputs]: [usize; 2],
     transposed: bool,
     gap: usize,
@@ -125,10 +139,11 @@ fn packed(
     let data = noise(seed, inputs * strides[0] + outputs * strides[1] + 1);
     let at = |index: usize| data[index / outputs * strides[0] + index % outputs * strides[1]];
     let plain = (0..inputs * outputs).map(at).collect();
-    (
-        Matrix::pack(format, [inputs, outputs], &data, strides),
-        plain,
-    )
+    let mut matrix = Matrix::pack(format, [inputs, outputs], &data, strides);
+    if let Storage::Quantised(blocks) = &mut matrix.storage {
+        blocks.activation_bytes = activation_bytes;
+    }
+    (matrix, plain)
 }
 
 proptest! {
@@ -163,8 +178,8 @@ proptest! {
         gap in 0usize..3,
         seed in 0u64..1000,
     ) {
-        for format in FORMATS {
-            let (matrix, plain) = packed(format, [inputs, outputs], transposed, gap, seed);
+        for (format, bytes) in FORMATS {
+            let (matrix, plain) = packed((format, bytes), [inputs, outputs], transposed, gap, seed);
             for output in 0..outputs {
                 let column = (0..inputs).map(|input| plain[input * outputs + output]);
                 let column: Vec<f32> = column.collect();
@@ -375,7 +390,7 @@ fn a_number_that_is_not_finite_shows_in_its_row_alone() {
 
 #[test]
 fn no_rows_no_outputs_and_columns_of_zeros_are_fine() {
-    for format in FORMATS {
+    for (format, _) in FORMATS {
         let empty = Matrix::pack(format, [3, 0], &[0.0f32; 0], [1, 3]);
         assert_eq!(empty.multiply(&[1.0, 2.0, 3.0], None), [0.0f32; 0]);
         let matrix = Matrix::pack(format, [3, 2], &[0.0f32, 1.0, 0.0, -2.0, 0.0, 0.5], [2, 1]);
