@@ -100,8 +100,7 @@ fn measure(args: &Args) -> Result<Report> {
     let stop = Stop::on_ctrl_c()?;
     let steered = args.model.load_steered(&args.vectors)?;
     let base = &steered.base;
-    let precision = args.model.device.precision()?;
-    let plan = EvaluationPlan::new(base, precision, &args.evaluation.settings()?)?;
+    let plan = EvaluationPlan::new(base, base.precision, &args.evaluation.settings()?)?;
     let arm = Arm {
         model: base.name.clone(),
         model_sha256: base.sha256.clone(),

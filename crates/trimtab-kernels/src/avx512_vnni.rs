@@ -133,6 +133,14 @@ pub(crate) unsafe fn multiply(
             && a.terms.len() >= a.rows * a.blocks
             && output.columns <= PANEL_WIDTH
     );
+    let multiply_rows = match format {
+        BlockFormat::Q4 => multiply_rows::<0>,
+        BlockFormat::Q4Min => multiply_rows::<1>,
+        BlockFormat::Q5 => multiply_rows::<2>,
+        BlockFormat::Q5Min => multiply_rows::<3>,
+        BlockFormat::Q6 => multiply_rows::<4>,
+        BlockFormat::Q8 => multiply_rows::<5>,
+    };
     let tiles = a.rows.div_ceil(MAX_ROWS[a.bytes - 1]);
     let mut row = 0;
     for index in 0..tiles {
@@ -156,18 +164,7 @@ pub(crate) unsafe fn multiply(
         // SAFETY: the assertion holds for what the tile reads, and the caller vouches for the
         // output.
         unsafe {
-            match format {
-                BlockFormat::Q4 => multiply_rows::<0>(a.bytes, end - row, count, rows, panel, out),
-                BlockFormat::Q4Min => {
-                    multiply_rows::<1>(a.bytes, end - row, count, rows, panel, out)
-                }
-                BlockFormat::Q5 => multiply_rows::<2>(a.bytes, end - row, count, rows, panel, out),
-                BlockFormat::Q5Min => {
-                    multiply_rows::<3>(a.bytes, end - row, count, rows, panel, out)
-                }
-                BlockFormat::Q6 => multiply_rows::<4>(a.bytes, end - row, count, rows, panel, out),
-                BlockFormat::Q8 => multiply_rows::<5>(a.bytes, end - row, count, rows, panel, out),
-            }
+            multiply_rows(a.bytes, end - row, count, rows, panel, out);
         }
         row = end;
     }

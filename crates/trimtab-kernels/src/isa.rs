@@ -59,14 +59,16 @@ impl Isa {
             && is_x86_feature_detected!("avx512bf16")
     }
 
-    /// Whether kernels with dot products of bytes may run.
+    /// Whether products with weights in blocks use dot products of bytes.
     ///
     /// True only if this path has AVX-512 and the processor supports them.
-    #[cfg(target_arch = "x86_64")]
-    pub(crate) fn has_byte_dot(self) -> bool {
-        self >= Self::Avx512
+    pub fn has_byte_dot(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return self >= Self::Avx512
             && is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512vnni")
+            && is_x86_feature_detected!("avx512vnni");
+        #[cfg(not(target_arch = "x86_64"))]
+        false
     }
 
     /// Whether blocks may be transposed with AVX.

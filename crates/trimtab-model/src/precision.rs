@@ -1,7 +1,12 @@
 //! The number formats of a model's weights.
 
+use std::path::Path;
+
 use burn::tensor::Device;
 use trimtab_kernels::{self as kernels, BlockFormat, Format, Isa};
+
+use crate::gguf::GgufFile;
+use crate::pretrained::source;
 
 /// The number format of a model's weights, which also decides how exactly the model computes.
 ///
@@ -22,8 +27,9 @@ pub enum Precision {
     /// 4-bit integers, as [`Precision::Q8`], a bit more than an eighth of the memory. CPU only.
     Q4,
     /// Weights as the checkpoint stores them, none of them rounded: quantised blocks of a GGUF file
-    /// stay blocks, with activations as for [`Precision::Q8`]. Half precision becomes f32. CPU
-    /// only.
+    /// stay blocks. On processors with dot products of bytes, activations are rounded to 16-bit
+    /// codes before a product, which is closer to f32 than bfloat16. Half precision becomes f32.
+    /// CPU only.
     File,
 }
 
@@ -35,6 +41,17 @@ impl Precision {
             Self::Bf16
         } else {
             Self::F32
+        }
+    }
+
+    /// As [`Self::fastest`], for the checkpoint at `path`: the blocks of a quantised GGUF file stay
+    /// as they are on processors that multiply bytes.
+    pub fn fastest_for(path: &Path, device: &Device) -> Self {
+        let multiplies_bytes = kernels::is_cpu(device) && Isa::current().has_byte_dot();
+        if multiplies_bytes && has_blocks(path) {
+            Self::File
+        } else {
+            Self::fastest(device)
         }
     }
 
@@ -61,6 +78,24 @@ impl Precision {
             Self::File => return None,
         })
     }
+}
+
+/// Whether most numbers of the GGUF file at `path` are in blocks that kernels multiply as they are.
+fn has_blocks(path: &Path) -> bool {
+    let Ok(file) = source(path)
+        .map_err(drop)
+        .and_then(|path| GgufFile::open(&path).map_err(drop))
+    else {
+        return false; // a folder, or loading says what is wrong
+    };
+    let (mut all, mut in_blocks) = (0, 0);
+    for tensor in file.tensors() {
+        all += tensor.count();
+        if tensor.kind.block_format().is_some() {
+            in_blocks += tensor.count();
+        }
+    }
+    2 * in_blocks > all
 }
 
 impl std::str::FromStr for Precision {

@@ -217,7 +217,7 @@ impl Files {
 }
 
 /// The folder or file to load: `path`, or the one GGUF model in a folder that is no checkpoint.
-fn source(path: &Path) -> Result<PathBuf, LoadError> {
+pub(crate) fn source(path: &Path) -> Result<PathBuf, LoadError> {
     let Ok(inside) = std::fs::read_dir(path) else {
         return Ok(path.into()); // a file, or nothing
     };

@@ -17,22 +17,12 @@ pub struct DeviceArgs {
     #[arg(long, default_value = "flex")]
     pub device: String,
     /// Number format of the weights [default: the fastest on this machine without a measurable
-    /// loss].
+    /// loss; for quantised GGUF files `file`, where the processor multiplies bytes].
     #[arg(long, value_name = "f32|bf16|q8|q4|file")]
     pub dtype: Option<Precision>,
 }
 
 impl DeviceArgs {
-    /// What the flags say, or else what suits the device.
-    ///
-    /// # Errors
-    ///
-    /// The device is not in this build.
-    pub fn precision(&self) -> Result<Precision> {
-        let device = device(&self.device)?;
-        Ok(self.dtype.unwrap_or_else(|| Precision::fastest(&device)))
-    }
-
     /// Loads the checkpoint in the folder `dir`. `allow_config_keys` are keys of `config.json` that
     /// the user knows to be without effect.
     ///
@@ -43,7 +33,10 @@ impl DeviceArgs {
         keep_freed_memory();
         let device = device(&self.device)?;
         let options = LoadOptions {
-            precision: self.precision()?,
+            precision: match self.dtype {
+                Some(dtype) => dtype,
+                None => Precision::fastest_for(dir, &device),
+            },
             allow_config_keys: allow_config_keys.to_vec(),
         };
         let base = Pretrained::load(dir, options, &device)?;

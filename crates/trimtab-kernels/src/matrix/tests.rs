@@ -196,7 +196,7 @@ proptest! {
                                 let steps = match format {
                                     BlockFormat::Q8 => 0.5 / 127.0,
                                     BlockFormat::Q4Min | BlockFormat::Q5Min => {
-                                        1.0 / ((1 << format.bits()) - 1) as f64
+                                        1.0 / f64::from((1 << format.bits()) - 1)
                                     }
                                     _ => 1.0 / f64::from(format.zero()),
                                 };

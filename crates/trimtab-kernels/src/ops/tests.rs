@@ -5,6 +5,7 @@ use std::sync::Arc;
 use burn::tensor::TensorData;
 
 use super::*;
+use crate::BlockFormat;
 use crate::testing::{bits, noise};
 
 const FORMATS: [Format; 4] = [
