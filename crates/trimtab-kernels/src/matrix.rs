@@ -107,12 +107,9 @@ impl Matrix {
     ) -> Self {
         let read = |range: Range<usize>, rows: &mut [f32]| {
             for (output, row) in range.zip(rows.chunks_exact_mut(inputs)) {
-                let weights = weights[output * strides[1]..]
-                    .iter()
-                    .step_by(strides[0].max(1));
-                row.iter_mut()
-                    .zip(weights)
-                    .for_each(|(to, x)| *to = x.to_f32());
+                for (input, number) in row.iter_mut().enumerate() {
+                    *number = weights[input * strides[0] + output * strides[1]].to_f32();
+                }
             }
             Ok(())
         };

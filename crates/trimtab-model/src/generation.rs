@@ -11,6 +11,7 @@ mod stop;
 use std::sync::atomic::AtomicBool;
 
 use rayon::prelude::*;
+use trimtab_kernels as kernels;
 
 use crate::decoder::Model;
 use crate::hook::Hook;
@@ -138,7 +139,13 @@ pub fn generate(
     let requests: Vec<(usize, Request)> = requests.iter().copied().enumerate().collect();
     let size = CacheSize::of(model, sampling);
     let lanes = memory::lanes(model, size, &requests);
-    let completed: Vec<Vec<Vec<Completion>>> = awake::with_idle_threads_awake(lanes.len(), || {
+    // On other devices the CPU has little to do.
+    let busy = if kernels::is_cpu(&model.device()) {
+        lanes.len()
+    } else {
+        rayon::current_num_threads()
+    };
+    let completed: Vec<Vec<Vec<Completion>>> = awake::with_idle_threads_awake(busy, || {
         let run = |lane: &memory::Lane| {
             let requests = lane.requests.to_vec();
             Generation::new(model, requests, sampling, options, lane.max_bytes).run()
