@@ -127,6 +127,37 @@ fn packed_blocks_have_the_numbers_of_the_file_to_the_bit() {
     assert!(packed > 200, "{packed} packed parts");
 }
 
+#[test]
+fn a_scale_that_is_not_finite_is_found_in_its_tensor() {
+    let path = fixture("gguf/qwen2.gguf");
+    let file = GgufFile::open(&path).expect("a good file");
+    let tensor = "blk.0.ffn_gate.weight";
+    let kind = file.tensor(tensor).expect("a tensor").kind;
+    let blocks = file.bytes(tensor).expect("readable");
+    assert!(!kind.is_float(), "{kind:?}");
+    let mut bytes = fs::read(&path).expect("it is committed");
+    let start = bytes
+        .windows(blocks.len())
+        .position(|window| window == blocks);
+    // All these types have their scale, in half precision, first.
+    let scale = start.expect("in the file") + blocks.len() - kind.block().1;
+    bytes[scale..scale + 2].copy_from_slice(&half::f16::INFINITY.to_le_bytes());
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("m.gguf");
+    fs::write(&path, bytes).expect("a writable folder");
+    let weights = CheckpointWeights::open(&path).expect("a whole file");
+    let name = "model.layers.0.mlp.gate_proj.weight";
+    for format in [None, Some(Format::F32)] {
+        let error = weights.matrix(name, 0..2, format).map(drop);
+        assert!(error.is_ok(), "the scale is in the last row");
+        let rows = weights.stored(0).find(|stored| stored.name == name);
+        let rows = rows.expect("a tensor").shape[0];
+        let error = weights.matrix(name, 0..rows, format).expect_err("infinity");
+        let text = error.to_string();
+        assert!(text.contains(name) && text.contains("not finite"), "{text}");
+    }
+}
+
 /// Changes to a good file, and words of the message.
 #[test]
 fn what_is_not_computed_is_refused_with_words() {

@@ -96,8 +96,9 @@ fn every_number_format_is_converted_to_every_other() {
                     }
                     // 65504 rounds to 65536 in bf16, which f16 cannot hold
                     Err(error) => {
-                        let is_overflow = on_disk == Dtype::BF16 && dtype == FloatDType::F16;
-                        assert!(is_overflow && is_non_finite(&error), "{error:?}");
+                        let can_overflow = on_disk == Dtype::BF16 && dtype == FloatDType::F16;
+                        let is_overflow = matches!(error, WeightsError::Overflow { .. });
+                        assert!(can_overflow && is_overflow, "{error:?}");
                     }
                 }
             }
@@ -254,6 +255,32 @@ fn verify_counts_values_that_are_not_finite() {
         .tensor("dirty", FloatDType::F32, &Device::flex())
         .expect_err("NaN");
     assert!(is_non_finite(&error), "{error:?}");
+}
+
+/// The first number that bfloat16 does not have is half a unit above its largest.
+#[test]
+fn numbers_beyond_the_range_of_a_format_are_told_from_damage() {
+    let largest = f32::from_bits(0x7f7f_7fff);
+    for (number, fits) in [
+        (largest, true),
+        (-largest, true),
+        (largest.next_up(), false),
+        (f32::MIN, false),
+    ] {
+        let bytes = [number, 1.0].map(f32::to_le_bytes).concat();
+        let view = |shape| TensorView::new(Dtype::F32, shape, &bytes).expect("two numbers");
+        let folder = weights_folder(&[("matrix", view(vec![1, 2])), ("vector", view(vec![2]))]);
+        let weights = CheckpointWeights::open(folder.path()).expect("well-formed");
+        let matrix = |format| weights.matrix("matrix", 0..1, Some(format)).map(drop);
+        let vector = weights.tensor("vector", FloatDType::BF16, &Device::flex());
+        for result in [matrix(trimtab_kernels::Format::Bf16), vector.map(drop)] {
+            assert_eq!(result.is_ok(), fits, "{number}");
+            if let Err(error) = result {
+                assert!(matches!(error, WeightsError::Overflow { .. }), "{error}");
+            }
+        }
+        assert!(matrix(trimtab_kernels::Format::F32).is_ok(), "{number}");
+    }
 }
 
 #[test]

@@ -351,7 +351,7 @@ fn checkpoints_of_other_runs_are_refused() {
         let recipe = config.build().expect("a good recipe");
         let refused = Run::open(folder.path(), base, &recipe).map(|run| run.step());
         let named = match &refused {
-            Err(RunError::Checkpoint(CheckpointError::OtherRun { what, .. })) => *what,
+            Err(RunError::Checkpoint(CheckpointError::OtherRun { what, .. })) => what.as_str(),
             Err(RunError::OtherRecipe { key, .. }) => key.as_str(),
             _ => panic!("{refused:?}"),
         };
@@ -451,7 +451,9 @@ fn a_run_keeps_the_format_of_its_weights() {
         panic!("continued in q8");
     };
     assert!(
-        error.to_string().contains("another number format"),
+        error
+            .to_string()
+            .contains("another number format of the weights (`--dtype f32`, here q8)"),
         "{error}"
     );
 }

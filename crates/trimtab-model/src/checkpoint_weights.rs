@@ -1,7 +1,7 @@
 //! The weights of a checkpoint on disk: `model.safetensors`, shards with an index, or a GGUF file.
 //!
 //! Tensors of a GGUF file have the names, the order of rows and the numbers that a folder with the
-//! same model has. Quantised ones become f32 when they are read.
+//! same model has. Quantised ones become f32 when they are read, or are packed as they are.
 //!
 //! Tensors are read one at a time, straight into the format that the model keeps. Files are read at
 //! positions instead of mapped: a memory map needs `unsafe`, dies with a bus error when the file
@@ -350,7 +350,10 @@ impl CheckpointWeights {
         if let (Encoding::Blocks(blocks), None) = (location.encoding, format) {
             let file = &self.files[location.file].1;
             if let Some(packed) = blocks.pack(file, location, rows.clone()) {
-                return packed.map_err(|source| self.read_error(location.file, source));
+                return packed.map_err(|source| match source.kind() {
+                    io::ErrorKind::InvalidData => self.not_held(name, location, f32::NAN, "f32"),
+                    _ => self.read_error(location.file, source),
+                });
             }
         }
         let format = format.unwrap_or(match location.dtype {
@@ -365,10 +368,10 @@ impl CheckpointWeights {
             let start = (rows.start + range.start) * columns;
             self.read_chunk(name, location, start, numbers)?;
             if numbers.iter().all(|number| number.abs() <= largest) {
-                Ok(())
-            } else {
-                Err(self.non_finite(name, location))
+                return Ok(());
             }
+            let number = numbers.iter().copied().find(|number| !number.is_finite());
+            Err(self.not_held(name, location, number.unwrap_or(f32::MAX), "bf16"))
         })
     }
 
@@ -477,7 +480,7 @@ impl CheckpointWeights {
             for (value, number) in chunk.iter_mut().zip(buffer) {
                 *value = E::from_elem(number);
                 if !value.elem::<f32>().is_finite() {
-                    return Err(self.non_finite(name, location));
+                    return Err(self.not_held(name, location, number, E::dtype().name()));
                 }
             }
             Ok(())
@@ -553,11 +556,19 @@ impl CheckpointWeights {
         }
     }
 
-    fn non_finite(&self, name: &str, location: &Location) -> WeightsError {
-        WeightsError::from(TensorFileError::NonFinite {
-            path: self.files[location.file].0.clone(),
-            name: name.to_owned(),
-        })
+    /// The error about a number that is not finite in `format`.
+    fn not_held(
+        &self,
+        name: &str,
+        location: &Location,
+        number: f32,
+        format: &'static str,
+    ) -> WeightsError {
+        let (path, name) = (self.files[location.file].0.clone(), name.to_owned());
+        if number.is_finite() {
+            return WeightsError::Overflow { path, name, format };
+        }
+        TensorFileError::NonFinite { path, name }.into()
     }
 
     fn read_error(&self, file: usize, source: io::Error) -> WeightsError {

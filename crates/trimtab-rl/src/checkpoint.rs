@@ -72,7 +72,7 @@ pub enum CheckpointError {
         "{path} belongs to a run with another {what}; give another folder with --out, or remove \
          this one"
     )]
-    OtherRun { path: PathBuf, what: &'static str },
+    OtherRun { path: PathBuf, what: String },
 }
 
 impl State {
@@ -137,11 +137,13 @@ impl State {
             match file.metadata.get(key).and_then(serde_json::Value::as_str) {
                 None => return Err(format(format!("no `{key}`"))),
                 Some(found) if found == expected => {}
-                Some(_) => {
+                Some(found) => {
                     let what = match key {
-                        RECIPE => "recipe",
-                        PRECISION => "number format of the weights (`--dtype`)",
-                        _ => "base model",
+                        RECIPE => "recipe".to_owned(),
+                        PRECISION => format!(
+                            "number format of the weights (`--dtype {found}`, here {expected})"
+                        ),
+                        _ => "base model".to_owned(),
                     };
                     let path = path.into();
                     return Err(CheckpointError::OtherRun { path, what });
@@ -153,7 +155,7 @@ impl State {
         let progress: Progress =
             serde_json::from_value(progress).map_err(|error| format(error.to_string()))?;
         if progress.cursor.stream != self.progress.cursor.stream {
-            let (path, what) = (path.into(), "data set");
+            let (path, what) = (path.into(), "data set".to_owned());
             return Err(CheckpointError::OtherRun { path, what });
         }
         let mut take = |name: String, shape: &[usize]| match file.tensors.remove(&name) {

@@ -603,7 +603,7 @@ fn resume(
 fn name_difference(error: RunError, folder: &Path, recipe: &Recipe) -> RunError {
     let is_other = matches!(
         &error,
-        RunError::Checkpoint(CheckpointError::OtherRun { what: "recipe", .. })
+        RunError::Checkpoint(CheckpointError::OtherRun { what, .. }) if what == "recipe"
     );
     let saved = fs::read_to_string(folder.join(CONFIG))
         .ok()

@@ -167,7 +167,7 @@ impl Blocks {
             if codes.iter().all(is_finite) {
                 Ok(())
             } else {
-                Err(io::Error::other("a scale is not finite"))
+                Err(io::ErrorKind::InvalidData.into()) // a scale is not finite
             }
         };
         let shape = [columns, rows.len()];

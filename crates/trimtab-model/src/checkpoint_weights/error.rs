@@ -26,6 +26,14 @@ pub enum WeightsError {
         path: PathBuf,
         mismatches: Vec<Mismatch>,
     },
+    #[error(
+        "tensor `{name}` in {path} holds a number beyond the range of {format}; load it in f32"
+    )]
+    Overflow {
+        path: PathBuf,
+        name: String,
+        format: &'static str,
+    },
     #[error("this device does not compute in {dtype:?}; every device computes in F32")]
     ComputeDtype { dtype: FloatDType },
 }
