@@ -194,7 +194,7 @@ def write_gguf(model: Path, path: Path) -> None:
 def measure(side: str, model: Path, batch: int, args: argparse.Namespace) -> dict:
     sizes = ["--model", str(model), "--prompt-len", str(args.prompt_len), "--new-tokens", str(args.new_tokens)]
     sizes += ["--train-rows", str(args.train_rows)]
-    if side in ("bf16", "f32", "q8", "q4"):
+    if side in ("bf16", "f32", "q8", "q4", "file"):
         command = [str(ROOT / "target/release/throughput"), *sizes, "--batch", str(batch), "--dtype", side]
     else:
         command = [sys.executable, __file__, *sizes, "--peer", side, "--batches", str(batch)]
