@@ -28,8 +28,8 @@ pub enum Format {
     /// Where the processor has dot products of bytes, activations are rounded to codes in such
     /// blocks too, and the sum of a block is exact. Codes of activations have 8 bits beside
     /// weights that were rounded ([`Matrix::pack`]), and 16 bits beside weights that were not
-    /// ([`Matrix::from_blocks`]). `y W^T` sums over outputs, so each 32
-    /// outputs of an input are rounded again, to 8 bits with a scale of their own.
+    /// ([`Matrix::from_blocks`]). `y W^T` sums over outputs, so each 32 outputs of an input are
+    /// rounded again, to 8 bits with a scale of their own.
     Blocks(BlockFormat),
 }
 

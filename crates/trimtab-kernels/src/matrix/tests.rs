@@ -8,22 +8,15 @@ use super::*;
 use crate::testing::{EPS, bits, noise, proptest_cases, to_f64, with_threads};
 
 /// Formats of weights, and bytes of a code of activations beside blocks.
-const FORMATS: [(Format, usize); 14] = [
-    (Format::F32, 1),
-    (Format::Bf16, 1),
-    (Format::Blocks(BlockFormat::Q4), 1),
-    (Format::Blocks(BlockFormat::Q4), 2),
-    (Format::Blocks(BlockFormat::Q4Min), 1),
-    (Format::Blocks(BlockFormat::Q4Min), 2),
-    (Format::Blocks(BlockFormat::Q5), 1),
-    (Format::Blocks(BlockFormat::Q5), 2),
-    (Format::Blocks(BlockFormat::Q5Min), 1),
-    (Format::Blocks(BlockFormat::Q5Min), 2),
-    (Format::Blocks(BlockFormat::Q6), 1),
-    (Format::Blocks(BlockFormat::Q6), 2),
-    (Format::Blocks(BlockFormat::Q8), 1),
-    (Format::Blocks(BlockFormat::Q8), 2),
-];
+fn formats() -> impl Iterator<Item = (Format, usize)> {
+    let blocks = BlockFormat::ALL.map(Format::Blocks);
+    let blocks = blocks
+        .into_iter()
+        .flat_map(|format| [(format, 1), (format, 2)]);
+    [(Format::F32, 1), (Format::Bf16, 1)]
+        .into_iter()
+        .chain(blocks)
+}
 
 fn bias_only(bias: &[f32]) -> Epilogue<'_> {
     Epilogue {
@@ -161,7 +154,7 @@ proptest! {
         let x = noise(seed, rows * inputs);
         let y = noise(seed + 1, rows * outputs);
         let bias = noise(seed + 2, outputs);
-        for format in FORMATS {
+        for format in formats() {
             let (matrix, _) = packed(format, [inputs, outputs], transposed, gap, seed + 3);
             for isa in Isa::available() {
                 check_product(isa, &matrix, &x, (seed % 2 == 0).then_some(&bias), false);
@@ -178,7 +171,7 @@ proptest! {
         gap in 0usize..3,
         seed in 0u64..1000,
     ) {
-        for (format, bytes) in FORMATS {
+        for (format, bytes) in formats() {
             let (matrix, plain) = packed((format, bytes), [inputs, outputs], transposed, gap, seed);
             for output in 0..outputs {
                 let column = (0..inputs).map(|input| plain[input * outputs + output]);
@@ -279,7 +272,7 @@ proptest! {
         let x = noise(seed, rows * inputs);
         let y = noise(seed + 1, rows * outputs);
         let bias = noise(seed + 2, outputs);
-        for format in FORMATS {
+        for format in formats() {
             let (matrix, _) = packed(format, [inputs, outputs], false, 0, seed + 3);
             for isa in Isa::available() {
                 let whole = matrix.multiply_with(isa, &x, bias_only(&bias));
@@ -303,7 +296,7 @@ fn blocks_of_depth_are_summed() {
     let [rows, long, short] = [13, 4999, 70];
     let x = noise(1, rows * long);
     let bias = noise(2, short);
-    for format in FORMATS {
+    for format in formats() {
         let (wide, _) = packed(format, [long, short], false, 0, 3);
         let (tall, _) = packed(format, [short, long], false, 0, 4);
         for isa in Isa::available() {
@@ -318,7 +311,7 @@ fn products_do_not_depend_on_the_number_of_threads() {
     // Large enough for every part to be shared: the product, and the rounding of its rows.
     let [rows, long, short] = [37, 1801, 70];
     let x = noise(1, rows * long);
-    for format in FORMATS {
+    for format in formats() {
         let (wide, _) = packed(format, [long, short], false, 0, 2);
         let (tall, _) = packed(format, [short, long], false, 0, 3);
         for isa in Isa::available() {
@@ -349,7 +342,7 @@ fn products_do_not_depend_on_the_number_of_threads() {
 
 #[test]
 fn a_number_that_is_not_finite_shows_in_its_row_alone() {
-    for format in FORMATS {
+    for format in formats() {
         let (matrix, _) = packed(format, [70, 40], false, 0, 1);
         for isa in Isa::available() {
             for odd in [
@@ -390,7 +383,7 @@ fn a_number_that_is_not_finite_shows_in_its_row_alone() {
 
 #[test]
 fn no_rows_no_outputs_and_columns_of_zeros_are_fine() {
-    for (format, _) in FORMATS {
+    for (format, _) in formats() {
         let empty = Matrix::pack(format, [3, 0], &[0.0f32; 0], [1, 3]);
         assert_eq!(empty.multiply(&[1.0, 2.0, 3.0], None), [0.0f32; 0]);
         let matrix = Matrix::pack(format, [3, 2], &[0.0f32, 1.0, 0.0, -2.0, 0.0, 0.5], [2, 1]);

@@ -13,6 +13,10 @@ const SPIN: Duration = Duration::from_micros(200);
 ///
 /// A token of one sequence is hundreds of products of some ten microseconds. Threads that fall
 /// asleep between them are woken too late to help.
+///
+/// Several callers may do this at the same time. A thread waits for a part of its own work only
+/// after others took all of its lookers, which lie before that part in its queue. So two callers
+/// cannot wait for each other, but a waiting one may look for the other's work until that is done.
 pub(super) fn with_idle_threads_awake<R: Send>(busy: usize, work: impl FnOnce() -> R + Send) -> R {
     /// Says that the work is done, also if it panics.
     struct Done<'a>(&'a AtomicBool);
@@ -43,5 +47,35 @@ fn look_for_work(is_done: &AtomicBool) {
         } else {
             std::thread::yield_now();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rayon::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn callers_at_the_same_time_all_finish() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build();
+        let pool = pool.expect("threads");
+        // Long enough for other threads to take parts, and for all to wait for each other.
+        let square = |x: u64| {
+            std::thread::sleep(Duration::from_micros(20));
+            x * x
+        };
+        let sum = || (0..16).into_par_iter().map(square).sum::<u64>();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..10 {
+                        let sums = || (0..20).map(|_| sum()).collect::<Vec<_>>();
+                        let sums = pool.install(|| with_idle_threads_awake(1, sums));
+                        assert_eq!(sums, [1_240; 20]);
+                    }
+                });
+            }
+        });
     }
 }
