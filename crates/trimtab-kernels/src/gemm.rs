@@ -22,7 +22,7 @@ use crate::quantised::{BlockFormat, QUAD, Quantised};
 use crate::scratch::Scratch;
 use crate::transpose::{prefetch, transpose_block};
 #[cfg(target_arch = "x86_64")]
-use crate::{avx512_bf16, avx512_output::Output, avx512_vnni};
+use crate::{amx, avx512_bf16, avx512_output::Output, avx512_vnni};
 
 /// Panels in a strip that is packed on demand, at most.
 const MAX_STRIP_PANELS: usize = 16;
@@ -47,7 +47,7 @@ impl Matrix {
         match &self.storage {
             // SAFETY: the processor has the instructions.
             Storage::Bf16(pairs) if isa.has_bf16_dot() => unsafe {
-                return self.multiply_bf16(pairs, x, epilogue);
+                return self.multiply_bf16(isa, pairs, x, epilogue);
             },
             // SAFETY: the processor has the instructions.
             Storage::Quantised(weights) if isa.has_byte_dot() => unsafe {
@@ -74,12 +74,18 @@ impl Matrix {
     ///
     /// Needs [`Isa::has_bf16_dot`].
     #[cfg(target_arch = "x86_64")]
-    unsafe fn multiply_bf16(&self, pairs: &[u32], x: &[f32], epilogue: Epilogue) -> Vec<f32> {
+    unsafe fn multiply_bf16(
+        &self,
+        isa: Isa,
+        pairs: &[u32],
+        x: &[f32],
+        epilogue: Epilogue,
+    ) -> Vec<f32> {
         // SAFETY: the caller promises that the processor has the instructions.
         let lhs = unsafe { pack_lhs_bf16(x, self.inputs) };
         let shape = [lhs.rows, self.inputs.div_ceil(2), self.outputs];
         // SAFETY: the processor has the instructions.
-        unsafe { gemm_bf16(&lhs, Rhs::Packed(pairs), shape, epilogue) }
+        unsafe { gemm_bf16(isa, &lhs, Rhs::Packed(pairs), shape, epilogue) }
     }
 
     /// As [`Self::multiply_with`] with dot products of bytes.
@@ -110,7 +116,7 @@ impl Matrix {
         match &self.storage {
             // SAFETY: the processor has the instructions.
             Storage::Bf16(pairs) if isa.has_bf16_dot() => unsafe {
-                return self.multiply_transposed_bf16(pairs, y);
+                return self.multiply_transposed_bf16(isa, pairs, y);
             },
             // SAFETY: the processor has the instructions.
             Storage::Quantised(weights) if isa.has_byte_dot() => unsafe {
@@ -159,7 +165,7 @@ impl Matrix {
     ///
     /// Needs [`Isa::has_bf16_dot`].
     #[cfg(target_arch = "x86_64")]
-    unsafe fn multiply_transposed_bf16(&self, pairs: &[u32], y: &[f32]) -> Vec<f32> {
+    unsafe fn multiply_transposed_bf16(&self, isa: Isa, pairs: &[u32], y: &[f32]) -> Vec<f32> {
         /// A block of 32 x 32 numbers is 16 rows of pairs, before and after it is transposed.
         const BLOCK_PAIR_ROWS: usize = PANEL_WIDTH / 2;
         // SAFETY: the caller promises that the processor has the instructions.
@@ -190,7 +196,7 @@ impl Matrix {
         let shape = [lhs.rows, panels * BLOCK_PAIR_ROWS, self.inputs];
         let rhs = Rhs::OnDemand(&transpose);
         // SAFETY: the processor has the instructions.
-        unsafe { gemm_bf16(&lhs, rhs, shape, Epilogue::default()) }
+        unsafe { gemm_bf16(isa, &lhs, rhs, shape, Epilogue::default()) }
     }
 
     /// As [`Self::multiply_transposed_with`] with dot products of bytes.
@@ -342,21 +348,27 @@ fn gemm_f32(isa: Isa, x: &[f32], rhs: Rhs<f32>, shape: [usize; 3], epilogue: Epi
 /// Needs [`Isa::has_bf16_dot`].
 #[cfg(target_arch = "x86_64")]
 unsafe fn gemm_bf16(
+    isa: Isa,
     lhs: &avx512_bf16::Bf16Rows,
     rhs: Rhs<u32>,
     shape: [usize; 3],
     epilogue: Epilogue,
 ) -> Vec<f32> {
     let [rows, _, columns] = shape;
+    let kernel = if isa.has_tiles() {
+        amx::multiply
+    } else {
+        avx512_bf16::multiply
+    };
     let multiply = |block: Block<u32>| {
         let output = Output::of(&block, columns);
         let lhs_part = &lhs.pairs[block.depth.start..];
         let len = block.depth.len();
-        // SAFETY: the caller promises that the processor has the instructions, and the block of the
-        // output belongs to this thread.
-        unsafe { avx512_bf16::multiply(rows, len, lhs_part, lhs.row_stride, block.rhs, output) };
+        // SAFETY: the processor has the instructions, and the block of the output belongs to this
+        // thread.
+        unsafe { kernel(rows, len, lhs_part, lhs.row_stride, block.rhs, output) };
     };
-    // SAFETY: `avx512_bf16::multiply` writes every element of its output.
+    // SAFETY: both kernels write every element of their output.
     unsafe { gemm(shape, PANEL_WIDTH, rhs, epilogue, multiply) }
 }
 
@@ -542,7 +554,7 @@ impl WithSimd for Dequantize<'_> {
 unsafe fn pack_lhs_bf16(x: &[f32], width: usize) -> avx512_bf16::Bf16Rows {
     let row_stride = avx512_bf16::Bf16Rows::row_stride(width);
     let rows = count_rows(x, width);
-    let mut pairs = Scratch::take(rows * row_stride);
+    let mut pairs = Scratch::take(rows.next_multiple_of(amx::TILE) * row_stride);
     let round_row = |(pairs, x): (&mut [u32], &[f32])| {
         // SAFETY: the caller promises that the processor has the instructions.
         unsafe { avx512_bf16::round(x, pairs) }

@@ -4,6 +4,9 @@ use std::sync::OnceLock;
 
 use pulp::WithSimd;
 
+#[cfg(target_arch = "x86_64")]
+use crate::amx;
+
 /// An instruction set that the kernels have a path for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Isa {
@@ -17,14 +20,16 @@ pub enum Isa {
     Avx512,
     /// x86-64 with AVX-512 and bfloat16 dot products.
     Avx512Bf16,
+    /// As `Avx512Bf16`, with AMX tiles of bfloat16. On Linux only.
+    Amx,
 }
 
 impl Isa {
     /// The path that this process takes.
     ///
     /// This is the best one of the processor. The environment variable `TRIMTAB_ISA` selects
-    /// another (`portable`, `neon`, `avx2`, `avx512` or `avx512_bf16`) if the processor supports
-    /// it. The choice is made once and holds for the whole process.
+    /// another (`portable`, `neon`, `avx2`, `avx512`, `avx512_bf16` or `amx`) if the processor
+    /// supports it. The choice is made once and holds for the whole process.
     pub fn current() -> Self {
         static CURRENT: OnceLock<Isa> = OnceLock::new();
         *CURRENT.get_or_init(|| {
@@ -45,18 +50,27 @@ impl Isa {
             Self::Avx2 => &[Self::Avx2],
             Self::Avx512 => &[Self::Avx2, Self::Avx512],
             Self::Avx512Bf16 => &[Self::Avx2, Self::Avx512, Self::Avx512Bf16],
+            Self::Amx => &[Self::Avx2, Self::Avx512, Self::Avx512Bf16, Self::Amx],
         };
         [&[Self::Portable], native].concat()
     }
 
     /// Whether kernels with bfloat16 dot products may run.
     ///
-    /// True only if this is their path and the processor supports it, wherever `self` comes from.
+    /// True only if this path has them and the processor supports it, wherever `self` comes from.
     #[cfg(target_arch = "x86_64")]
     pub(crate) fn has_bf16_dot(self) -> bool {
-        self == Self::Avx512Bf16
+        self >= Self::Avx512Bf16
             && is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bf16")
+    }
+
+    /// Whether kernels with tiles of bfloat16 may run.
+    ///
+    /// True only if this is their path and the processor and the system support it.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn has_tiles(self) -> bool {
+        self == Self::Amx && amx::is_available()
     }
 
     /// Whether products with weights in blocks use dot products of bytes.
@@ -86,6 +100,7 @@ impl Isa {
             "avx2" => Some(Self::Avx2),
             "avx512" => Some(Self::Avx512),
             "avx512_bf16" => Some(Self::Avx512Bf16),
+            "amx" => Some(Self::Amx),
             _ => None,
         }
     }
@@ -93,10 +108,10 @@ impl Isa {
     #[cfg(target_arch = "x86_64")]
     fn detect() -> Self {
         if pulp::x86::V4::try_new().is_some() {
-            if is_x86_feature_detected!("avx512bf16") {
-                Self::Avx512Bf16
-            } else {
-                Self::Avx512
+            match is_x86_feature_detected!("avx512bf16") {
+                true if amx::is_available() => Self::Amx,
+                true => Self::Avx512Bf16,
+                false => Self::Avx512,
             }
         } else if pulp::x86::V3::try_new().is_some() {
             Self::Avx2
@@ -122,7 +137,7 @@ impl Isa {
     pub(crate) fn dispatch<Op: WithSimd>(self, op: Op) -> Op::Output {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 | Self::Avx512Bf16 => match pulp::x86::V4::try_new() {
+            Self::Avx512 | Self::Avx512Bf16 | Self::Amx => match pulp::x86::V4::try_new() {
                 Some(simd) => pulp::Simd::vectorize(simd, op),
                 None => op.with_simd(pulp::Scalar256b),
             },

@@ -6,7 +6,7 @@
 //! packed weights and on tensors of burn's CPU backend. Gradients flow to activations only.
 //!
 //! Each kernel has a path for AVX-512 with bfloat16 dot products, AVX-512, AVX2, NEON and portable
-//! code. The path is chosen at run time ([`Isa`]).
+//! code. Products in bfloat16 also have one for AMX. The path is chosen at run time ([`Isa`]).
 //!
 //! Results are bit for bit the same for any number of threads and any other rows in the batch.
 //!
@@ -29,6 +29,7 @@
 )]
 
 mod add_row;
+mod amx;
 mod attention;
 #[cfg(feature = "burn")]
 mod autodiff_op;

@@ -37,7 +37,7 @@ impl Precision {
     /// The fastest format on `device` without a measurable loss (`docs/performance.md`): bfloat16
     /// on processors that multiply it, f32 elsewhere.
     pub fn fastest(device: &Device) -> Self {
-        if kernels::is_cpu(device) && Isa::current() == Isa::Avx512Bf16 {
+        if kernels::is_cpu(device) && Isa::current() >= Isa::Avx512Bf16 {
             Self::Bf16
         } else {
             Self::F32

@@ -65,7 +65,7 @@ fn check_product(isa: Isa, matrix: &Matrix, x: &[f32], bias: Option<&[f32]>, tra
         Storage::Quantised(blocks) if isa.has_byte_dot() => Some(blocks.activation_bytes),
         _ => None,
     };
-    let pairs = isa == Isa::Avx512Bf16 && matrix.format() == Format::Bf16;
+    let pairs = isa >= Isa::Avx512Bf16 && matrix.format() == Format::Bf16;
     let round = |numbers: &[f32], code_bytes: Option<usize>| -> Vec<f64> {
         if let Some(code_bytes) = code_bytes {
             let blocks = numbers.chunks(BLOCK);
