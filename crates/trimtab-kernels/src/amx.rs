@@ -10,9 +10,12 @@
 #![cfg(target_arch = "x86_64")]
 
 use std::arch::asm;
+use std::mem::MaybeUninit;
+use std::slice::Chunks;
 
 use crate::avx512_output::Output;
 use crate::microkernel::PANEL_WIDTH;
+use crate::transpose::prefetch;
 
 /// Rows of a tile, columns of its sums, and pairs of depth that an instruction multiplies.
 pub(crate) const TILE: usize = 16;
@@ -92,6 +95,7 @@ static WHOLE_TILES: TileConfig = {
 /// - `a`: `[rows, depth]` pairs, with zeros up to the next multiple of [`TILE`] pairs, and any
 ///   numbers up to the next multiple of [`TILE`] rows
 /// - `panel`: `[depth, PANEL_WIDTH]` pairs
+/// - `next`: what the next call will read, which this one brings into the cache
 /// - `output`: `[rows, columns]`
 ///
 /// # Safety
@@ -104,6 +108,7 @@ pub(crate) unsafe fn multiply(
     a: &[u32],
     a_stride: usize,
     panel: &[u32],
+    next: Option<&[u32]>,
     output: Output,
 ) {
     if rows == 0 {
@@ -125,6 +130,8 @@ pub(crate) unsafe fn multiply(
     unsafe {
         asm!("ldtilecfg [{}]", in(reg) &raw const WHOLE_TILES, options(nostack, readonly));
     }
+    let blocks = rows.div_ceil(2 * TILE);
+    let mut ahead = lines(next.unwrap_or(&[]), blocks * steps);
     for row in (0..rows).step_by(2 * TILE) {
         let a = &a[row * a_stride..];
         let block = RowBlock {
@@ -139,14 +146,20 @@ pub(crate) unsafe fn multiply(
         // SAFETY: the assertion holds for these rows, and the caller vouches for the output.
         unsafe {
             if block.rows > TILE {
-                block.multiply::<2>(steps, panel, (whole < depth).then_some(&rest));
+                block.multiply::<2>(steps, panel, &mut ahead, (whole < depth).then_some(&rest));
             } else {
-                block.multiply::<1>(steps, panel, (whole < depth).then_some(&rest));
+                block.multiply::<1>(steps, panel, &mut ahead, (whole < depth).then_some(&rest));
             }
         }
     }
     // SAFETY: as above.
     unsafe { asm!("tilerelease", options(nostack, nomem)) };
+}
+
+/// Parts of whole cache lines, at most `count`.
+fn lines(numbers: &[u32], count: usize) -> Chunks<'_, u32> {
+    let len = numbers.len().div_ceil(count.max(1));
+    numbers.chunks(len.next_multiple_of(ROW_BYTES / size_of::<u32>()).max(1))
 }
 
 /// Up to two tiles of rows of a product.
@@ -169,10 +182,11 @@ impl RowBlock {
         &self,
         steps: usize,
         panel: &[u32],
+        ahead: &mut Chunks<u32>,
         rest: Option<&[u32; TILE * PANEL_WIDTH]>,
     ) {
         let output = self.output;
-        let mut staged = [[0.0f32; TILE * TILE]; 4];
+        let mut staged = [MaybeUninit::<[f32; TILE * TILE]>::uninit(); 4];
         let sums: [SumTile; 4] = std::array::from_fn(|index| {
             let (row, column) = (index / 2 * TILE, index % 2 * TILE);
             let count = |all: usize, first: usize| all.saturating_sub(first).min(TILE);
@@ -181,61 +195,31 @@ impl RowBlock {
                 row_stride: output.row_stride,
                 rows: count(self.rows, row),
                 columns: count(output.columns, column),
-                staged: staged[index].as_mut_ptr(),
+                staged: staged[index].as_mut_ptr().cast(),
             }
         });
         // SAFETY: the caller's promises.
         unsafe {
-            asm!("tilezero tmm0", "tilezero tmm1", options(nostack, nomem));
+            sums[0].begin::<0>(output.accumulate);
+            sums[1].begin::<1>(output.accumulate);
             if TILES == 2 {
-                asm!("tilezero tmm2", "tilezero tmm3", options(nostack, nomem));
-            }
-            if output.accumulate {
-                let [(a, a_stride), (b, b_stride), (c, c_stride), (d, d_stride)] =
-                    sums.each_ref().map(|sums| sums.read());
-                asm!(
-                    "tileloadd tmm0, [{a} + {a_stride}]",
-                    "tileloadd tmm1, [{b} + {b_stride}]",
-                    a = in(reg) a, a_stride = in(reg) a_stride,
-                    b = in(reg) b, b_stride = in(reg) b_stride,
-                    options(nostack, readonly),
-                );
-                if TILES == 2 {
-                    asm!(
-                        "tileloadd tmm2, [{c} + {c_stride}]",
-                        "tileloadd tmm3, [{d} + {d_stride}]",
-                        c = in(reg) c, c_stride = in(reg) c_stride,
-                        d = in(reg) d, d_stride = in(reg) d_stride,
-                        options(nostack, readonly),
-                    );
-                }
+                sums[2].begin::<2>(output.accumulate);
+                sums[3].begin::<3>(output.accumulate);
             }
             for step in 0..steps {
+                ahead.next().map(prefetch);
                 let panel = panel.as_ptr().add(step * TILE * PANEL_WIDTH);
                 self.step::<TILES>(self.a.add(step * TILE), panel);
             }
             if let Some(rest) = rest {
                 self.step::<TILES>(self.a.add(steps * TILE), rest.as_ptr());
             }
-            let [(a, a_stride), (b, b_stride), (c, c_stride), (d, d_stride)] =
-                sums.each_ref().map(|sums| sums.place());
-            asm!(
-                "tilestored [{a} + {a_stride}], tmm0",
-                "tilestored [{b} + {b_stride}], tmm1",
-                a = in(reg) a, a_stride = in(reg) a_stride,
-                b = in(reg) b, b_stride = in(reg) b_stride,
-                options(nostack),
-            );
+            sums[0].end::<0>();
+            sums[1].end::<1>();
             if TILES == 2 {
-                asm!(
-                    "tilestored [{c} + {c_stride}], tmm2",
-                    "tilestored [{d} + {d_stride}], tmm3",
-                    c = in(reg) c, c_stride = in(reg) c_stride,
-                    d = in(reg) d, d_stride = in(reg) d_stride,
-                    options(nostack),
-                );
+                sums[2].end::<2>();
+                sums[3].end::<3>();
             }
-            sums[..2 * TILES].iter().for_each(|sums| sums.write());
         }
     }
 
@@ -246,27 +230,18 @@ impl RowBlock {
     /// `a` is valid for reads of a row of pairs of each tile row, and `b` of a tile of a panel.
     #[inline(always)]
     unsafe fn step<const TILES: usize>(&self, a: *const u32, b: *const u32) {
-        let a_stride = self.a_stride * size_of::<u32>();
+        let [a_stride, b_stride] = [self.a_stride, PANEL_WIDTH].map(|x| x * size_of::<u32>());
         // SAFETY: the caller's promises.
         unsafe {
-            asm!(
-                "tileloadd tmm4, [{a} + {a_stride}]",
-                "tileloadd tmm6, [{b} + {b_stride}]",
-                "tileloadd tmm7, [{b} + {b_stride} + 64]",
-                "tdpbf16ps tmm0, tmm4, tmm6",
-                "tdpbf16ps tmm1, tmm4, tmm7",
-                a = in(reg) a, a_stride = in(reg) a_stride,
-                b = in(reg) b, b_stride = in(reg) PANEL_WIDTH * size_of::<u32>(),
-                options(nostack, readonly),
-            );
+            load::<4>(a.cast(), a_stride);
+            load::<6>(b.cast(), b_stride);
+            load::<7>(b.add(TILE).cast(), b_stride);
+            dot::<0, 4, 6>();
+            dot::<1, 4, 7>();
             if TILES == 2 {
-                asm!(
-                    "tileloadd tmm5, [{a} + {a_stride}]",
-                    "tdpbf16ps tmm2, tmm5, tmm6",
-                    "tdpbf16ps tmm3, tmm5, tmm7",
-                    a = in(reg) a.add(TILE * self.a_stride), a_stride = in(reg) a_stride,
-                    options(nostack, readonly),
-                );
+                load::<5>(a.add(TILE * self.a_stride).cast(), a_stride);
+                dot::<2, 5, 6>();
+                dot::<3, 5, 7>();
             }
         }
     }
@@ -278,57 +253,195 @@ struct SumTile {
     row_stride: usize,
     rows: usize,
     columns: usize,
+    /// Room for a tile.
     staged: *mut f32,
 }
 
 impl SumTile {
-    fn is_whole(&self) -> bool {
-        self.rows == TILE && self.columns == TILE
-    }
-
-    /// The address and the bytes from row to row.
-    fn place(&self) -> (*mut f32, usize) {
-        if self.is_whole() {
-            (self.output, self.row_stride * size_of::<f32>())
-        } else {
-            (self.staged, ROW_BYTES)
-        }
-    }
-
-    /// As [`Self::place`], with the sums of the output.
+    /// Sets tile `T` to the sums of the output, or to zeros.
     ///
     /// # Safety
     ///
-    /// The output has these numbers, and the copy is a tile.
-    unsafe fn read(&self) -> (*mut f32, usize) {
-        if !self.is_whole() {
-            for row in 0..self.rows {
-                // SAFETY: the caller's promise.
-                unsafe {
+    /// Needs configured tiles. If it accumulates, the output is valid.
+    #[inline(always)]
+    unsafe fn begin<const T: u8>(&self, accumulate: bool) {
+        // SAFETY: the caller's promises.
+        unsafe {
+            if !accumulate {
+                asm!("tilezero tmm{T}", T = const T, options(nostack, nomem));
+            } else if self.is_whole() {
+                load::<T>(self.output.cast(), self.row_stride * size_of::<f32>());
+            } else {
+                for row in 0..self.rows {
                     let output = self.output.add(row * self.row_stride);
                     let staged = self.staged.add(row * TILE);
                     staged.copy_from_nonoverlapping(output, self.columns);
                 }
+                load::<T>(self.staged.cast(), ROW_BYTES);
             }
         }
-        self.place()
     }
 
-    /// Brings the sums of the copy to the output.
+    /// Brings the sums of tile `T` to the output.
     ///
     /// # Safety
     ///
-    /// As for [`Self::read`].
-    unsafe fn write(&self) {
-        if !self.is_whole() {
-            for row in 0..self.rows {
-                // SAFETY: the caller's promise.
-                unsafe {
-                    let output = self.output.add(row * self.row_stride);
-                    let staged = self.staged.add(row * TILE);
-                    output.copy_from_nonoverlapping(staged, self.columns);
-                }
+    /// Needs configured tiles. The output is valid.
+    #[inline(always)]
+    unsafe fn end<const T: u8>(&self) {
+        // SAFETY: the caller's promises.
+        unsafe {
+            if self.is_whole() {
+                store::<T>(self.output.cast(), self.row_stride * size_of::<f32>());
+                return;
             }
+            store::<T>(self.staged.cast(), ROW_BYTES);
+            for row in 0..self.rows {
+                let output = self.output.add(row * self.row_stride);
+                let staged = self.staged.add(row * TILE);
+                output.copy_from_nonoverlapping(staged, self.columns);
+            }
+        }
+    }
+
+    fn is_whole(&self) -> bool {
+        self.rows == TILE && self.columns == TILE
+    }
+}
+
+/// Loads tile `T`, whose rows lie `stride` bytes apart.
+///
+/// # Safety
+///
+/// Needs configured tiles and a pointer that is valid for reads of every row.
+#[inline(always)]
+unsafe fn load<const T: u8>(from: *const u8, stride: usize) {
+    // SAFETY: the caller's promises.
+    unsafe {
+        asm!(
+            "tileloadd tmm{T}, [{from} + {stride}]",
+            T = const T,
+            from = in(reg) from,
+            stride = in(reg) stride,
+            options(nostack, readonly),
+        );
+    }
+}
+
+/// Stores tile `T`, as [`load`] loads it.
+///
+/// # Safety
+///
+/// Needs configured tiles and a pointer that is valid for writes of every row.
+#[inline(always)]
+unsafe fn store<const T: u8>(to: *mut u8, stride: usize) {
+    // SAFETY: the caller's promises.
+    unsafe {
+        asm!(
+            "tilestored [{to} + {stride}], tmm{T}",
+            T = const T,
+            to = in(reg) to,
+            stride = in(reg) stride,
+            options(nostack),
+        );
+    }
+}
+
+/// Adds the product of tiles `A` and `B` to tile `C`.
+///
+/// # Safety
+///
+/// Needs configured tiles.
+#[inline(always)]
+unsafe fn dot<const C: u8, const A: u8, const B: u8>() {
+    // SAFETY: the caller's promise.
+    unsafe {
+        asm!(
+            "tdpbf16ps tmm{C}, tmm{A}, tmm{B}",
+            C = const C,
+            A = const A,
+            B = const B,
+            options(nostack, nomem),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use half::bf16;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::isa::Isa;
+    use crate::matrix::unpack_pair;
+    use crate::testing::{bits, noise, proptest_cases};
+
+    fn pairs(seed: u64, count: usize) -> Vec<u32> {
+        let bits = |x: f32| u32::from(bf16::from_f32(x).to_bits());
+        let numbers = noise(seed, 2 * count);
+        let pairs = numbers.chunks(2).map(|x| bits(x[0]) | bits(x[1]) << 16);
+        pairs.collect()
+    }
+
+    /// A sum as the manual of the instruction defines it (Intel 64 and IA-32 Architectures Software
+    /// Developer's Manual, volume 2, `TDPBF16PS`), with numbers that are not subnormal.
+    fn sum(start: f32, pairs: &[[u32; 2]]) -> f32 {
+        pairs.chunks(TILE).fold(start, |sum, step| {
+            let chain = |half: usize| {
+                step.iter().fold(0.0f32, |sum, sides| {
+                    let [a, b] = sides.map(|pair| unpack_pair(pair)[half]);
+                    a.mul_add(b, sum)
+                })
+            };
+            sum + (chain(0) + chain(1))
+        })
+    }
+
+    proptest! {
+        #![proptest_config(proptest_cases(64))]
+
+        #[test]
+        fn products_are_those_of_the_manual(
+            rows in 1usize..70,
+            depth in 0usize..70,
+            columns in 1usize..=PANEL_WIDTH,
+            gap in 0usize..3,
+            accumulate: bool,
+            seed in 0u64..1000,
+        ) {
+            if !Isa::available().contains(&Isa::Amx) {
+                eprintln!("skipped: this processor has no tiles");
+                return Ok(());
+            }
+            let a_stride = (depth.div_ceil(TILE) + gap) * TILE;
+            let mut a = pairs(seed, rows.next_multiple_of(TILE) * a_stride);
+            for row in a.chunks_mut(a_stride.max(1)) {
+                row[depth..].fill(0);
+            }
+            let panel = pairs(seed + 1, depth * PANEL_WIDTH);
+            let c_stride = columns + gap;
+            let before = noise(seed + 2, rows * c_stride);
+            let mut c = before.clone();
+            let output = Output {
+                data: c.as_mut_ptr(),
+                row_stride: c_stride,
+                columns,
+                accumulate,
+            };
+            // SAFETY: the processor has the instructions, and `c` is as large as the output says.
+            unsafe { multiply(rows, depth, &a, a_stride, &panel, Some(&panel), output) };
+            let expected: Vec<f32> = (0..before.len())
+                .map(|index| {
+                    let (row, column) = (index / c_stride, index % c_stride);
+                    if column >= columns {
+                        return before[index]; // between the rows
+                    }
+                    let sides = |depth| [a[row * a_stride + depth], panel[depth * PANEL_WIDTH + column]];
+                    let sides: Vec<[u32; 2]> = (0..depth).map(sides).collect();
+                    sum(if accumulate { before[index] } else { 0.0 }, &sides)
+                })
+                .collect();
+            prop_assert_eq!(bits(&c), bits(&expected));
         }
     }
 }

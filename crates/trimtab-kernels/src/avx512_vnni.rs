@@ -104,8 +104,8 @@ pub(crate) fn quantise<const BYTES: usize>(x: &[f32], codes: &mut [u32], terms: 
     }
 }
 
-/// `output = a panel`, or `output += a panel` with `output.accumulate`, for some blocks of the
-/// depth.
+/// `output = a panel`, or `output += a panel` with `output.accumulate`, for some rows and some
+/// blocks of the depth.
 ///
 /// Every number is one chain of additions in the order of the blocks, whatever the other rows are.
 ///
@@ -116,11 +116,12 @@ pub(crate) fn quantise<const BYTES: usize>(x: &[f32], codes: &mut [u32], terms: 
 ///
 /// # Safety
 ///
-/// `output` is valid for writes of as many rows as `a` has, of `columns` numbers each, and
-/// initialized if it accumulates. No other thread reads or writes these numbers meanwhile.
+/// `output` is valid for writes of as many rows, of `columns` numbers each, and initialized if it
+/// accumulates. No other thread reads or writes these numbers meanwhile.
 #[target_feature(enable = "avx512f,avx512vnni")]
 pub(crate) unsafe fn multiply(
     a: &CodedRows,
+    rows: Range<usize>,
     blocks: Range<usize>,
     format: BlockFormat,
     panel: &[u32],
@@ -129,6 +130,7 @@ pub(crate) unsafe fn multiply(
     assert!(
         panel.len() >= blocks.len() * format.rows() * PANEL_WIDTH
             && blocks.end <= a.blocks
+            && rows.end <= a.rows
             && a.codes.len() >= a.rows * a.blocks * a.bytes * WORDS
             && a.terms.len() >= a.rows * a.blocks
             && output.columns <= PANEL_WIDTH
@@ -141,13 +143,13 @@ pub(crate) unsafe fn multiply(
         BlockFormat::Q6 => multiply_rows::<4>,
         BlockFormat::Q8 => multiply_rows::<5>,
     };
-    let tiles = a.rows.div_ceil(MAX_ROWS[a.bytes - 1]);
+    let tiles = rows.len().div_ceil(MAX_ROWS[a.bytes - 1]);
     let mut row = 0;
     for index in 0..tiles {
-        let end = a.rows * (index + 1) / tiles;
-        let first = row * a.blocks + blocks.start;
-        // SAFETY: `row < a.rows`.
-        let (rows, out) = unsafe {
+        let end = rows.len() * (index + 1) / tiles;
+        let first = (rows.start + row) * a.blocks + blocks.start;
+        // SAFETY: `row < rows.len()`.
+        let (tile, out) = unsafe {
             (
                 Rows {
                     codes: a.codes.as_ptr().add(first * a.bytes * WORDS),
@@ -164,7 +166,7 @@ pub(crate) unsafe fn multiply(
         // SAFETY: the assertion holds for what the tile reads, and the caller vouches for the
         // output.
         unsafe {
-            multiply_rows(a.bytes, end - row, count, rows, panel, out);
+            multiply_rows(a.bytes, end - row, count, tile, panel, out);
         }
         row = end;
     }

@@ -1,10 +1,11 @@
 //! Matrix products with packed weights, blocked for the caches.
 //!
-//! A thread computes a strip of neighbouring panels (32 columns each), one block of the depth (the
-//! inner dimension, `K`) after the other. For each block it gets the strip's part of the matrix: as
-//! it is packed, or packed on demand (dequantized, transposed). It then multiplies all rows by that
-//! part. Partial sums are stored in the output as f32 and loaded again, so blocking does not change
-//! any bit.
+//! A thread computes a strip of neighbouring panels (32 columns each), some rows at a time, one
+//! block of the depth (the inner dimension, `K`) after the other. For each block it gets the
+//! strip's part of the matrix: as it is packed, or packed on demand (dequantized, transposed). The
+//! block of the rows, the part of the matrix and the sums of both should fit into the second-level
+//! cache. Partial sums are stored in the output as f32 and loaded again, so blocking does not
+//! change any bit.
 
 use std::ops::Range;
 
@@ -24,11 +25,12 @@ use crate::transpose::{prefetch, transpose_block};
 #[cfg(target_arch = "x86_64")]
 use crate::{amx, avx512_bf16, avx512_output::Output, avx512_vnni};
 
-/// Panels in a strip that is packed on demand, at most.
+/// Panels in a strip, at most.
 const MAX_STRIP_PANELS: usize = 16;
-/// Target size of a block that is packed on demand, in rows of 32 elements (256 KiB in f32). It
-/// bounds the strip's part of the matrix, and likewise its part of the output.
-const BLOCK_ROWS: usize = 2048;
+/// Depth of a block, at most, in rows of 32 elements. The blocks of a strip have at most 1 MiB.
+const MAX_BLOCK_DEPTH: usize = 512;
+/// Rows of a block, at most.
+const MAX_BLOCK_ROWS: usize = 256;
 
 impl Matrix {
     /// `x W + bias + resid`, where `epilogue` holds the last two, if any.
@@ -272,14 +274,22 @@ impl Epilogue<'_> {
     /// # Safety
     ///
     /// These elements exist, and no other thread reads or writes them meanwhile.
-    unsafe fn apply(self, rows: usize, columns: Range<usize>, output: *mut f32, row_stride: usize) {
+    unsafe fn apply(
+        self,
+        rows: Range<usize>,
+        columns: Range<usize>,
+        output: *mut f32,
+        row_stride: usize,
+    ) {
         if self.bias.is_none() && self.resid.is_none() {
             return;
         }
-        for first in (0..rows).map(|row| row * row_stride) {
+        for (index, row) in rows.enumerate() {
             // SAFETY: the caller vouches for every row.
-            let sums = unsafe { std::slice::from_raw_parts_mut(output.add(first), columns.len()) };
-            let resid = self.resid.map(|resid| &resid[first..]);
+            let sums = unsafe {
+                std::slice::from_raw_parts_mut(output.add(index * row_stride), columns.len())
+            };
+            let resid = self.resid.map(|resid| &resid[row * row_stride..]);
             for x in [self.bias, resid].into_iter().flatten() {
                 for (sum, x) in sums.iter_mut().zip(&x[columns.clone()]) {
                     *sum += x;
@@ -301,12 +311,15 @@ enum Rhs<'a, T> {
 /// Writes a range of panels and a range of depths of a matrix, `[panels, depth, 32]`.
 type PackFn<'a, T> = dyn Fn(Range<usize>, Range<usize>, &mut [T]) + Sync + 'a;
 
-/// The part of a product that one call of a microkernel computes: all rows of one panel.
+/// The part of a product that one call of a microkernel computes: some rows of one panel.
 struct Block<'a, T> {
+    rows: Range<usize>,
     /// The output holds the sums of earlier depths. Before the first block it is uninitialized.
     depth: Range<usize>,
     /// `[depth, 32]`
     rhs: &'a [T],
+    /// What the same rows are multiplied by next.
+    next: Option<&'a [T]>,
     columns: Range<usize>,
     /// The first element of the block. The row stride is the number of columns of the product.
     output: *mut f32,
@@ -331,7 +344,6 @@ fn gemm_f32(isa: Isa, x: &[f32], rhs: Rhs<f32>, shape: [usize; 3], epilogue: Epi
     let multiply = |block: Block<f32>| {
         isa.dispatch(MultiplyF32 {
             lhs: x,
-            rows,
             lhs_stride: depth,
             output_stride: columns,
             block,
@@ -354,19 +366,21 @@ unsafe fn gemm_bf16(
     shape: [usize; 3],
     epilogue: Epilogue,
 ) -> Vec<f32> {
-    let [rows, _, columns] = shape;
-    let kernel = if isa.has_tiles() {
-        amx::multiply
-    } else {
-        avx512_bf16::multiply
-    };
+    let [_, _, columns] = shape;
     let multiply = |block: Block<u32>| {
         let output = Output::of(&block, columns);
-        let lhs_part = &lhs.pairs[block.depth.start..];
-        let len = block.depth.len();
+        let stride = lhs.row_stride;
+        let lhs_part = &lhs.pairs[block.rows.start * stride + block.depth.start..];
+        let (rows, len) = (block.rows.len(), block.depth.len());
         // SAFETY: the processor has the instructions, and the block of the output belongs to this
         // thread.
-        unsafe { kernel(rows, len, lhs_part, lhs.row_stride, block.rhs, output) };
+        unsafe {
+            if isa.has_tiles() {
+                amx::multiply(rows, len, lhs_part, stride, block.rhs, block.next, output);
+            } else {
+                avx512_bf16::multiply(rows, len, lhs_part, stride, block.rhs, output);
+            }
+        }
     };
     // SAFETY: both kernels write every element of their output.
     unsafe { gemm(shape, PANEL_WIDTH, rhs, epilogue, multiply) }
@@ -391,7 +405,7 @@ unsafe fn gemm_quantised(
         let output = Output::of(&block, columns);
         // SAFETY: the caller promises that the processor has the instructions, and the block of the
         // output belongs to this thread.
-        unsafe { avx512_vnni::multiply(lhs, blocks, format, block.rhs, output) };
+        unsafe { avx512_vnni::multiply(lhs, block.rows, blocks, format, block.rhs, output) };
     };
     // SAFETY: `avx512_vnni::multiply` writes every element of its output.
     unsafe { gemm(shape, format.rows(), rhs, epilogue, multiply) }
@@ -419,41 +433,41 @@ unsafe fn gemm<T: Pod + Sync>(
     }
     let shared = SharedPtr(output.as_mut_ptr());
     let threads = rayon::current_num_threads();
-    let (strip_panels, block_depth) = match rhs {
-        Rhs::Packed(_) => (panels.div_ceil(4 * threads).max(1), depth),
-        // The wider a strip, the more of the memory that it reads is contiguous.
-        Rhs::OnDemand(_) => {
-            let width = panels.div_ceil(threads).min(BLOCK_ROWS / rows);
-            let strip_panels = width.clamp(1, MAX_STRIP_PANELS);
-            let max_depth = (BLOCK_ROWS / strip_panels).next_multiple_of(granule);
-            (strip_panels, depth.min(max_depth))
-        }
+    let (strips_per_thread, pass_rows) = match rhs {
+        Rhs::Packed(_) => (4, MAX_BLOCK_ROWS),
+        // The wider a strip, the more of the memory that it reads is contiguous. Packed once, a
+        // part of the matrix serves all rows.
+        Rhs::OnDemand(_) => (1, rows),
     };
+    let strip_panels = panels.div_ceil(strips_per_thread * threads);
+    let strip_panels = strip_panels.clamp(1, MAX_STRIP_PANELS);
+    let block_depth = depth.min(MAX_BLOCK_DEPTH.next_multiple_of(granule));
     let multiply_strip = |index: usize| {
         let strip = index * strip_panels..panels.min((index + 1) * strip_panels);
         let mut packed = Scratch::take(match rhs {
             Rhs::Packed(_) => 0,
             Rhs::OnDemand(_) => strip.len() * block_depth * PANEL_WIDTH,
         });
-        for part in 0..depth.div_ceil(block_depth.max(1)).max(1) {
-            let depths = part * block_depth..depth.min((part + 1) * block_depth);
+        for (rows, depths) in blocks(rows, pass_rows, depth, block_depth) {
             let count = depths.len() * PANEL_WIDTH;
             if let Rhs::OnDemand(pack) = rhs {
                 let packed = &mut packed[..strip.len() * count];
                 pack(strip.clone(), depths.clone(), packed);
             }
-            for (index, panel) in strip.clone().enumerate() {
-                let rhs = match rhs {
-                    Rhs::Packed(data) => {
-                        &data[(panel * depth + depths.start) * PANEL_WIDTH..][..count]
-                    }
-                    Rhs::OnDemand(_) => &packed[index * count..][..count],
-                };
+            let block_of = |panel: usize| match rhs {
+                Rhs::Packed(data) => &data[(panel * depth + depths.start) * PANEL_WIDTH..][..count],
+                Rhs::OnDemand(_) => &packed[(panel - strip.start) * count..][..count],
+            };
+            for (rows, panel) in steps(rows, MAX_BLOCK_ROWS)
+                .flat_map(|rows| strip.clone().map(move |panel| (rows.clone(), panel)))
+            {
                 let panel_columns = panel * PANEL_WIDTH..columns.min((panel + 1) * PANEL_WIDTH);
-                let output = shared.at(panel_columns.start);
+                let output = shared.at(rows.start * columns + panel_columns.start);
                 multiply(Block {
+                    rows: rows.clone(),
                     depth: depths.clone(),
-                    rhs,
+                    rhs: block_of(panel),
+                    next: (panel + 1 < strip.end).then(|| block_of(panel + 1)),
                     columns: panel_columns.clone(),
                     output,
                 });
@@ -476,10 +490,30 @@ unsafe fn gemm<T: Pod + Sync>(
     output
 }
 
-/// Multiplies all rows by a block of a matrix in f32.
+/// Rows and depths of a product, first all depths of some rows.
+fn blocks(
+    rows: usize,
+    pass_rows: usize,
+    depth: usize,
+    block_depth: usize,
+) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
+    steps(0..rows, pass_rows).flat_map(move |rows| {
+        steps(0..depth, block_depth).map(move |depths| (rows.clone(), depths))
+    })
+}
+
+/// Steps of at most `len` through a range. An empty range is one step.
+fn steps(range: Range<usize>, len: usize) -> impl Iterator<Item = Range<usize>> {
+    let count = range.len().div_ceil(len.max(1)).max(1);
+    (0..count).map(move |index| {
+        let start = range.start + index * len;
+        start..range.end.min(start + len)
+    })
+}
+
+/// Multiplies some rows by a block of a matrix in f32.
 struct MultiplyF32<'a> {
     lhs: &'a [f32],
-    rows: usize,
     lhs_stride: usize,
     output_stride: usize,
     block: Block<'a, f32>,
@@ -490,17 +524,21 @@ impl WithSimd for MultiplyF32<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let rows = self.rows;
         let Block {
+            rows,
             depth,
             rhs,
             columns,
             output,
+            ..
         } = self.block;
-        let shape = [rows, depth.len(), columns.len()];
-        assert!(self.lhs.len() >= (rows - 1) * self.lhs_stride + depth.end);
+        let shape = [rows.len(), depth.len(), columns.len()];
+        assert!(self.lhs.len() >= (rows.end - 1) * self.lhs_stride + depth.end);
         assert!(rhs.len() >= depth.len() * PANEL_WIDTH && columns.len() <= PANEL_WIDTH);
-        let lhs = MatrixView::row_major(&self.lhs[depth.start..], self.lhs_stride);
+        let lhs = MatrixView::row_major(
+            &self.lhs[rows.start * self.lhs_stride + depth.start..],
+            self.lhs_stride,
+        );
         let rhs = MatrixView::row_major(rhs, PANEL_WIDTH);
         let (stride, accumulate) = (self.output_stride, depth.start > 0);
         // SAFETY: the sides are checked, and the block of the output belongs to this thread.

@@ -40,6 +40,7 @@ mod exp;
 mod gemm;
 mod glu;
 mod isa;
+mod lines;
 mod matrix;
 mod microkernel;
 #[cfg(feature = "burn")]

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use crate::gemm::Epilogue;
 use crate::isa::Isa;
+use crate::lines::Lines;
 use crate::microkernel::PANEL_WIDTH;
 use crate::quantised::{BLOCK, BlockFormat, CodeBlock, Quantised};
 use crate::scratch::Scratch;
@@ -58,9 +59,9 @@ pub struct Matrix {
 #[derive(Debug)]
 pub(crate) enum Storage {
     /// `[panels, inputs, 32]`
-    F32(Vec<f32>),
+    F32(Lines<f32>),
     /// `[panels, input pairs, 32]`, each with the bfloat16 of the even input in the low half.
-    Bf16(Vec<u32>),
+    Bf16(Lines<u32>),
     Quantised(Quantised),
 }
 
@@ -336,12 +337,12 @@ impl<R> Rows<R> {
         &self,
         rows: usize,
         entry: impl Fn(&[f32], usize) -> T + Sync,
-    ) -> Result<Vec<T>, E>
+    ) -> Result<Lines<T>, E>
     where
         R: Fn(Range<usize>, &mut [f32]) -> Result<(), E> + Sync,
     {
         let len = rows * PANEL_WIDTH;
-        let mut data = vec![T::zeroed(); self.outputs.div_ceil(PANEL_WIDTH) * len];
+        let mut data = Lines::zeroed(self.outputs.div_ceil(PANEL_WIDTH) * len);
         let panels = data.par_chunks_exact_mut(len.max(1)).enumerate();
         panels.try_for_each(|(panel, data)| {
             let first = panel * PANEL_WIDTH;

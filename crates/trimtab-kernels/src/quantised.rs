@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use crate::lines::Lines;
 use crate::microkernel::PANEL_WIDTH;
 
 /// Inputs of a block.
@@ -259,7 +260,7 @@ pub(crate) struct Quantised {
     pub(crate) format: BlockFormat,
     /// `[panels, blocks, rows of a block, 32 outputs]`. The rows of a block are the words of codes,
     /// then the bits of its scales in f32, then those of its minima.
-    pub(crate) data: Vec<u32>,
+    pub(crate) data: Lines<u32>,
     /// Bytes of a code of the activations in products, 1 or 2.
     pub(crate) activation_bytes: usize,
 }
@@ -275,7 +276,7 @@ impl Quantised {
     ) -> Result<Self, E> {
         let block_len = format.rows() * PANEL_WIDTH;
         let panel_len = blocks * block_len;
-        let mut data = vec![0; outputs.div_ceil(PANEL_WIDTH) * panel_len];
+        let mut data = Lines::zeroed(outputs.div_ceil(PANEL_WIDTH) * panel_len);
         let panels = data.par_chunks_exact_mut(panel_len.max(1)).enumerate();
         panels.try_for_each_init(Vec::new, |of_panel, (panel, data)| {
             let outputs = panel * PANEL_WIDTH..outputs.min((panel + 1) * PANEL_WIDTH);

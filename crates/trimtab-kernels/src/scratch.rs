@@ -8,7 +8,9 @@ use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
-use bytemuck::Pod;
+use bytemuck::{Pod, Zeroable};
+
+use crate::lines::Line;
 
 /// How much unused memory a thread keeps, in bytes.
 const MAX_POOL_BYTES: usize = 16 << 20;
@@ -16,7 +18,7 @@ const MAX_POOL_BYTES: usize = 16 << 20;
 /// A buffer of `len` elements with arbitrary values, which goes back to its thread when dropped.
 #[derive(Debug)]
 pub(crate) struct Scratch<T> {
-    memory: Vec<u64>,
+    memory: Vec<Line>,
     len: usize,
     element: PhantomData<T>,
 }
@@ -25,9 +27,9 @@ impl<T: Pod> Scratch<T> {
     /// Takes a buffer from the pool of this thread, or allocates one.
     pub(crate) fn take(len: usize) -> Self {
         let mut memory = POOL.with_borrow_mut(Pool::pop);
-        let words = (len * size_of::<T>()).div_ceil(size_of::<u64>());
-        if memory.len() < words {
-            memory.resize(words, 0);
+        let lines = Line::count::<T>(len);
+        if memory.len() < lines {
+            memory.resize(lines, Line::zeroed());
         }
         Self {
             memory,
@@ -41,15 +43,13 @@ impl<T: Pod> Deref for Scratch<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        let bytes: &[u8] = bytemuck::cast_slice(&self.memory);
-        bytemuck::cast_slice(&bytes[..self.len * size_of::<T>()])
+        Line::elements(&self.memory, self.len)
     }
 }
 
 impl<T: Pod> DerefMut for Scratch<T> {
     fn deref_mut(&mut self) -> &mut [T] {
-        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut self.memory);
-        bytemuck::cast_slice_mut(&mut bytes[..self.len * size_of::<T>()])
+        Line::elements_mut(&mut self.memory, self.len)
     }
 }
 
@@ -65,19 +65,19 @@ thread_local! {
 
 /// The unused buffers of a thread.
 struct Pool {
-    buffers: Vec<Vec<u64>>,
+    buffers: Vec<Vec<Line>>,
     /// What `buffers` hold together.
     bytes: usize,
 }
 
 impl Pool {
-    fn pop(&mut self) -> Vec<u64> {
+    fn pop(&mut self) -> Vec<Line> {
         let buffer = self.buffers.pop().unwrap_or_default();
         self.bytes -= bytes_of(&buffer);
         buffer
     }
 
-    fn push(&mut self, buffer: Vec<u64>) {
+    fn push(&mut self, buffer: Vec<Line>) {
         let bytes = self.bytes + bytes_of(&buffer);
         if bytes <= MAX_POOL_BYTES && buffer.capacity() > 0 {
             self.buffers.push(buffer);
@@ -86,8 +86,8 @@ impl Pool {
     }
 }
 
-fn bytes_of(buffer: &Vec<u64>) -> usize {
-    buffer.capacity() * size_of::<u64>()
+fn bytes_of(buffer: &Vec<Line>) -> usize {
+    buffer.capacity() * size_of::<Line>()
 }
 
 #[cfg(test)]
