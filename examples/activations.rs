@@ -60,7 +60,7 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<()> {
     keep_inputs(&args.out, args.model.inputs(&args.vectors))?;
-    let steered = args.model.load_steered(&args.vectors)?;
+    let steered = args.model.load_steered(&args.vectors, 1)?;
     let base = &steered.base;
     let tokens = match (&args.tokens, &args.prompt) {
         (Some(tokens), _) => tokens.clone(),

@@ -98,7 +98,7 @@ fn vectors_of(source: &AppliedSource) -> ArmVectors {
 
 fn measure(args: &Args) -> Result<Report> {
     let stop = Stop::on_ctrl_c()?;
-    let steered = args.model.load_steered(&args.vectors)?;
+    let steered = args.model.load_steered(&args.vectors, usize::MAX)?;
     let base = &steered.base;
     let plan = EvaluationPlan::new(base, base.precision, &args.evaluation.settings()?)?;
     let arm = Arm {

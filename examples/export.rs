@@ -77,7 +77,7 @@ fn run(args: &mut Args) -> Result<()> {
         );
     }
     keep_inputs(&args.out, args.model.inputs(&args.vectors))?;
-    let base = args.model.load()?;
+    let base = args.model.load(1)?;
     let mut file = args.vectors.sum(&base)?;
     if args.drop_layer_0 {
         file = file.without_layer_0()?;

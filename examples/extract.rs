@@ -71,7 +71,7 @@ fn run(args: &Args) -> Result<()> {
         &args.out,
         inputs.filter_map(|(flag, path)| Some((flag, path?))),
     )?;
-    let base = args.model.load()?;
+    let base = args.model.load(1)?;
     let prompts = ContrastivePrompts::read_jsonl(&args.pairs, &base)?;
     let counts = [prompts.positive.len(), prompts.negative.len()];
     let bar = progress("reading", counts.iter().sum::<usize>() as u64);

@@ -66,7 +66,7 @@ fn run(args: &Args) -> Result<()> {
         keep_inputs(out, args.model.inputs(&args.vectors))?;
     }
     let stop = Stop::on_ctrl_c()?;
-    let steered = args.model.load_steered(&args.vectors)?;
+    let steered = args.model.load_steered(&args.vectors, 1)?;
     let base = &steered.base;
     let (prompt_text, prompt) = prompt(args, base)?;
     if args.show_prompt {

@@ -29,14 +29,14 @@ pub struct ModelArgs {
 }
 
 impl ModelArgs {
-    /// Loads the model.
+    /// Loads the model, for so many sequences at a time.
     ///
     /// # Errors
     ///
     /// The device is not in this build, or the checkpoint cannot be used.
-    pub fn load(&self) -> Result<Pretrained> {
+    pub fn load(&self, sequences: usize) -> Result<Pretrained> {
         let path = self.path()?;
-        let base = self.device.load(&path, &self.allow_config_key);
+        let base = self.device.load(&path, &self.allow_config_key, sequences);
         let mut base = base.with_context(|| self.failure())?;
         if let Some((id, None)) = self.hub_name() {
             let id = id.split('@').next().unwrap_or_default();
@@ -107,8 +107,8 @@ impl ModelArgs {
     /// # Errors
     ///
     /// As [`Self::load`], or the vectors cannot be used with the model.
-    pub fn load_steered(&self, vectors: &VectorsArgs) -> Result<SteeredModel> {
-        vectors.steer(self.load()?)
+    pub fn load_steered(&self, vectors: &VectorsArgs, sequences: usize) -> Result<SteeredModel> {
+        vectors.steer(self.load(sequences)?)
     }
 
     fn name(&self) -> String {

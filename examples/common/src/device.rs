@@ -17,25 +17,31 @@ pub struct DeviceArgs {
     #[arg(long, default_value = "flex")]
     pub device: String,
     /// Number format of the weights [default: the fastest on this machine without a measurable
-    /// loss; for quantised GGUF files `file`, where the processor multiplies bytes].
+    /// loss; for quantised GGUF files `file`, where the processor multiplies bytes and does not
+    /// multiply many sequences in bf16 with AMX].
     #[arg(long, value_name = "f32|bf16|q8|q4|file")]
     pub dtype: Option<Precision>,
 }
 
 impl DeviceArgs {
-    /// Loads the checkpoint in the folder `dir`. `allow_config_keys` are keys of `config.json` that
-    /// the user knows to be without effect.
+    /// Loads the checkpoint in the folder `dir`, for so many sequences at a time.
+    /// `allow_config_keys` are keys of `config.json` that the user knows to be without effect.
     ///
     /// # Errors
     ///
     /// The device is not in this build, or the checkpoint cannot be used.
-    pub fn load(&self, dir: &Path, allow_config_keys: &[String]) -> Result<Pretrained> {
+    pub fn load(
+        &self,
+        dir: &Path,
+        allow_config_keys: &[String],
+        sequences: usize,
+    ) -> Result<Pretrained> {
         keep_freed_memory();
         let device = device(&self.device)?;
         let options = LoadOptions {
             precision: match self.dtype {
                 Some(dtype) => dtype,
-                None => Precision::fastest_for(dir, &device),
+                None => Precision::fastest_for(dir, &device, sequences),
             },
             allow_config_keys: allow_config_keys.to_vec(),
         };
