@@ -436,8 +436,9 @@ mod tests {
                     if column >= columns {
                         return before[index]; // between the rows
                     }
-                    let sides = |depth| [a[row * a_stride + depth], panel[depth * PANEL_WIDTH + column]];
-                    let sides: Vec<[u32; 2]> = (0..depth).map(sides).collect();
+                    let a = a[row * a_stride..].iter();
+                    let b = panel.iter().skip(column).step_by(PANEL_WIDTH);
+                    let sides: Vec<[u32; 2]> = a.zip(b).map(|(&a, &b)| [a, b]).collect();
                     sum(if accumulate { before[index] } else { 0.0 }, &sides)
                 })
                 .collect();
