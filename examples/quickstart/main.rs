@@ -66,7 +66,9 @@ fn run(args: &Args) -> Result<()> {
     }
     .build()?;
     let dir = args.model.clone().unwrap_or_else(bundled_model);
-    let base = args.device.load(&dir, &[], recipe.prompts_per_step * recipe.group_size);
+    let base = args
+        .device
+        .load(&dir, &[], recipe.prompts_per_step * recipe.group_size);
     let base = base.with_context(|| format!("cannot load the model {}", dir.display()))?;
     let mut run = Run::open(&args.out, &base, &recipe)?;
 

@@ -33,7 +33,9 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<()> {
     let stop = Stop::on_ctrl_c()?;
     let recipe = args.recipe()?;
-    let base = args.model.load(recipe.prompts_per_step * recipe.group_size)?;
+    let base = args
+        .model
+        .load(recipe.prompts_per_step * recipe.group_size)?;
     if let Some(problems) = args.layer_energy {
         return layer_energy(args, &base, &recipe, problems);
     }

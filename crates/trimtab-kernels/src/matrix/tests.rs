@@ -306,6 +306,43 @@ fn blocks_of_depth_are_summed() {
     }
 }
 
+/// With rows, depths and columns of several blocks.
+#[test]
+fn rows_of_every_block_are_as_if_alone() {
+    let [rows, long, short] = [300, 1200, 600];
+    let x = noise(1, rows * long);
+    let bias = noise(2, short);
+    let resid = noise(3, rows * short);
+    for format in formats() {
+        let (wide, _) = packed(format, [long, short], false, 0, 4);
+        let (tall, _) = packed(format, [short, long], false, 0, 5);
+        for isa in Isa::available() {
+            let product = |x: &[f32], resid: &[f32]| {
+                let epilogue = Epilogue {
+                    bias: Some(&bias),
+                    resid: Some(resid),
+                };
+                wide.multiply_with(isa, x, epilogue)
+            };
+            let whole = product(&x, &resid);
+            let transposed = tall.multiply_transposed_with(isa, &x);
+            for row in [0, 1, 255, 256, 299] {
+                let of_row = |all: &[f32], width: usize| all[row * width..][..width].to_vec();
+                let x = of_row(&x, long);
+                let alone = product(&x, &of_row(&resid, short));
+                assert_eq!(
+                    bits(&alone),
+                    bits(&of_row(&whole, short)),
+                    "{isa:?} {format:?} {row}"
+                );
+                let alone = tall.multiply_transposed_with(isa, &x);
+                let together = of_row(&transposed, short);
+                assert_eq!(bits(&alone), bits(&together), "{isa:?} {format:?} {row}");
+            }
+        }
+    }
+}
+
 #[test]
 fn products_do_not_depend_on_the_number_of_threads() {
     // Large enough for every part to be shared: the product, and the rounding of its rows.
