@@ -44,7 +44,7 @@ fn nearest_codes(block: &[f32], bytes: usize) -> Vec<f64> {
 /// Compares `x W + bias`, or `y W^T` if `transposed`, with a product in f64 of the operands as this
 /// path rounds them: `|difference| <= (depth + 4) eps (sum |a| |b| + |bias|)`. A chain of `depth`
 /// products and sums in f32 has an error of at most `depth eps sum |a| |b|`. The rest is for scales
-/// and the bias.
+/// and the bias. Where minima are summed apart, `|b|` is the size of both parts of a weight.
 fn check_product(isa: Isa, matrix: &Matrix, x: &[f32], bias: Option<&[f32]>, transposed: bool) {
     let (inputs, outputs) = (matrix.inputs(), matrix.outputs());
     let (depth, width) = if transposed {
@@ -64,6 +64,15 @@ fn check_product(isa: Isa, matrix: &Matrix, x: &[f32], bias: Option<&[f32]>, tra
     let bytes = match &matrix.storage {
         Storage::Quantised(blocks) if isa.has_byte_dot() => Some(blocks.activation_bytes),
         _ => None,
+    };
+    let minimum = |input: usize, output: usize| match &matrix.storage {
+        Storage::Quantised(blocks) if bytes.is_some() && blocks.format.has_minimum() => {
+            let panel = output / PANEL_WIDTH * inputs.div_ceil(BLOCK);
+            let minima = (blocks.format.rows() - 1) * PANEL_WIDTH;
+            let bits = blocks.block(panel + input / BLOCK)[minima + output % PANEL_WIDTH];
+            f64::from(f32::from_bits(bits))
+        }
+        _ => 0.0,
     };
     let pairs = isa >= Isa::Avx512Bf16 && matrix.format() == Format::Bf16;
     let round = |numbers: &[f32], code_bytes: Option<usize>| -> Vec<f64> {
@@ -97,10 +106,12 @@ fn check_product(isa: Isa, matrix: &Matrix, x: &[f32], bias: Option<&[f32]>, tra
         for column in 0..width {
             let bias = bias.map_or(0.0, |bias| f64::from(bias[column]));
             let (mut exact, mut size) = (bias, bias.abs());
-            for (left, right) in left.iter().zip(&right[column]) {
-                let product = left * right;
-                exact += product;
-                size += product.abs();
+            for (index, (left, right)) in left.iter().zip(&right[column]).enumerate() {
+                exact += left * right;
+                size += left.abs() * right.abs();
+                if !transposed {
+                    size += left.abs() * 2.0 * minimum(index, column).abs();
+                }
             }
             let got = f64::from(result[row * width + column]);
             let bound = (depth as f64 + 4.0) * EPS * size;
