@@ -69,8 +69,8 @@ fn check_product(isa: Isa, matrix: &Matrix, x: &[f32], bias: Option<&[f32]>, tra
         Storage::Quantised(blocks) if bytes.is_some() && blocks.format.has_minimum() => {
             let panel = output / PANEL_WIDTH * inputs.div_ceil(BLOCK);
             let minima = (blocks.format.rows() - 1) * PANEL_WIDTH;
-            let bits = blocks.block(panel + input / BLOCK)[minima + output % PANEL_WIDTH];
-            f64::from(f32::from_bits(bits))
+            let block = blocks.block(panel + input / BLOCK);
+            f64::from(f32::from_bits(block[minima + output % PANEL_WIDTH]))
         }
         _ => 0.0,
     };
