@@ -368,20 +368,12 @@ unsafe fn dot<const C: u8, const A: u8, const B: u8>() {
 
 #[cfg(test)]
 mod tests {
-    use half::bf16;
     use proptest::prelude::*;
 
     use super::*;
     use crate::isa::Isa;
     use crate::matrix::unpack_pair;
-    use crate::testing::{bits, noise, proptest_cases};
-
-    fn pairs(seed: u64, count: usize) -> Vec<u32> {
-        let bits = |x: f32| u32::from(bf16::from_f32(x).to_bits());
-        let numbers = noise(seed, 2 * count);
-        let pairs = numbers.chunks(2).map(|x| bits(x[0]) | bits(x[1]) << 16);
-        pairs.collect()
-    }
+    use crate::testing::{bits, noise, pairs_of, proptest_cases};
 
     /// A sum as the manual of the instruction defines it (Intel 64 and IA-32 Architectures Software
     /// Developer's Manual, volume 2, `TDPBF16PS`), with numbers that are not subnormal.
@@ -414,11 +406,11 @@ mod tests {
                 return Ok(());
             }
             let a_stride = (depth.div_ceil(TILE) + gap) * TILE;
-            let mut a = pairs(seed, rows.next_multiple_of(TILE) * a_stride);
+            let mut a = pairs_of(&noise(seed, 2 * rows.next_multiple_of(TILE) * a_stride));
             for row in a.chunks_mut(a_stride.max(1)) {
                 row[depth..].fill(0);
             }
-            let panel = pairs(seed + 1, depth * PANEL_WIDTH);
+            let panel = pairs_of(&noise(seed + 1, 2 * depth * PANEL_WIDTH));
             let c_stride = columns + gap;
             let before = noise(seed + 2, rows * c_stride);
             let mut c = before.clone();

@@ -258,13 +258,12 @@ fn transpose_16x16(rows: &[__m512i; 16]) -> [__m512i; 16] {
 
 #[cfg(test)]
 mod tests {
-    use half::bf16;
     use proptest::prelude::*;
 
     use super::*;
     use crate::isa::Isa;
     use crate::matrix::unpack_pair;
-    use crate::testing::{EPS, bits, noise, proptest_cases};
+    use crate::testing::{EPS, bits, noise, pairs_of, proptest_cases};
 
     fn is_available() -> bool {
         let available = Isa::available().contains(&Isa::Avx512Bf16);
@@ -272,17 +271,6 @@ mod tests {
             eprintln!("skipped: this processor has no bfloat16 dot products");
         }
         available
-    }
-
-    fn pair([low, high]: [f32; 2]) -> u32 {
-        let [low, high] = [low, high].map(|x| u32::from(bf16::from_f32(x).to_bits()));
-        low | high << 16
-    }
-
-    fn pairs_of(x: &[f32]) -> Vec<u32> {
-        x.chunks(2)
-            .map(|x| pair([x[0], x.get(1).copied().unwrap_or(0.0)]))
-            .collect()
     }
 
     proptest! {

@@ -13,29 +13,10 @@ use bytemuck::{Pod, Zeroable};
 #[repr(C, align(64))]
 pub(crate) struct Line([u64; 8]);
 
-impl Line {
-    /// How many lines `len` elements take.
-    pub(crate) fn count<T>(len: usize) -> usize {
-        (len * size_of::<T>()).div_ceil(size_of::<Self>())
-    }
-
-    /// The first `len` elements in some lines.
-    pub(crate) fn elements<T: Pod>(lines: &[Self], len: usize) -> &[T] {
-        let bytes: &[u8] = bytemuck::cast_slice(lines);
-        bytemuck::cast_slice(&bytes[..len * size_of::<T>()])
-    }
-
-    /// As [`Self::elements`], to write to.
-    pub(crate) fn elements_mut<T: Pod>(lines: &mut [Self], len: usize) -> &mut [T] {
-        let bytes: &mut [u8] = bytemuck::cast_slice_mut(lines);
-        bytemuck::cast_slice_mut(&mut bytes[..len * size_of::<T>()])
-    }
-}
-
-/// A boxed slice that begins at a cache line.
+/// Elements in memory that begins at a cache line.
 #[derive(Debug)]
 pub(crate) struct Lines<T> {
-    memory: Vec<Line>,
+    pub(crate) memory: Vec<Line>,
     len: usize,
     element: PhantomData<T>,
 }
@@ -43,8 +24,17 @@ pub(crate) struct Lines<T> {
 impl<T: Pod> Lines<T> {
     /// `len` zeros.
     pub(crate) fn zeroed(len: usize) -> Self {
+        Self::reusing(vec![], len)
+    }
+
+    /// `len` elements with the values of `memory`, or zeros if it is too short.
+    pub(crate) fn reusing(mut memory: Vec<Line>, len: usize) -> Self {
+        let lines = (len * size_of::<T>()).div_ceil(size_of::<Line>());
+        if memory.len() < lines {
+            memory = bytemuck::zeroed_vec(lines);
+        }
         Self {
-            memory: vec![Line::zeroed(); Line::count::<T>(len)],
+            memory,
             len,
             element: PhantomData,
         }
@@ -55,12 +45,14 @@ impl<T: Pod> Deref for Lines<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        Line::elements(&self.memory, self.len)
+        let bytes: &[u8] = bytemuck::cast_slice(&self.memory);
+        bytemuck::cast_slice(&bytes[..self.len * size_of::<T>()])
     }
 }
 
 impl<T: Pod> DerefMut for Lines<T> {
     fn deref_mut(&mut self) -> &mut [T] {
-        Line::elements_mut(&mut self.memory, self.len)
+        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut self.memory);
+        bytemuck::cast_slice_mut(&mut bytes[..self.len * size_of::<T>()])
     }
 }

@@ -5,37 +5,23 @@
 //! memory computes for much longer than it allocates.
 
 use std::cell::RefCell;
-use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
-use bytemuck::{Pod, Zeroable};
+use bytemuck::Pod;
 
-use crate::lines::Line;
+use crate::lines::{Line, Lines};
 
 /// How much unused memory a thread keeps, in bytes.
 const MAX_POOL_BYTES: usize = 16 << 20;
 
 /// A buffer of `len` elements with arbitrary values, which goes back to its thread when dropped.
 #[derive(Debug)]
-pub(crate) struct Scratch<T> {
-    memory: Vec<Line>,
-    len: usize,
-    element: PhantomData<T>,
-}
+pub(crate) struct Scratch<T>(Lines<T>);
 
 impl<T: Pod> Scratch<T> {
     /// Takes a buffer from the pool of this thread, or allocates one.
     pub(crate) fn take(len: usize) -> Self {
-        let mut memory = POOL.with_borrow_mut(Pool::pop);
-        let lines = Line::count::<T>(len);
-        if memory.len() < lines {
-            memory.resize(lines, Line::zeroed());
-        }
-        Self {
-            memory,
-            len,
-            element: PhantomData,
-        }
+        Self(Lines::reusing(POOL.with_borrow_mut(Pool::pop), len))
     }
 }
 
@@ -43,19 +29,19 @@ impl<T: Pod> Deref for Scratch<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        Line::elements(&self.memory, self.len)
+        &self.0
     }
 }
 
 impl<T: Pod> DerefMut for Scratch<T> {
     fn deref_mut(&mut self) -> &mut [T] {
-        Line::elements_mut(&mut self.memory, self.len)
+        &mut self.0
     }
 }
 
 impl<T> Drop for Scratch<T> {
     fn drop(&mut self) {
-        POOL.with_borrow_mut(|pool| pool.push(std::mem::take(&mut self.memory)));
+        POOL.with_borrow_mut(|pool| pool.push(std::mem::take(&mut self.0.memory)));
     }
 }
 

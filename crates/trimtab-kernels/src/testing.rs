@@ -1,5 +1,6 @@
 //! Helpers that the tests of this crate share.
 
+use half::bf16;
 use proptest::prelude::ProptestConfig;
 
 /// `count` random cases, or two under Miri, which is slow.
@@ -9,6 +10,15 @@ pub(crate) fn proptest_cases(count: u32) -> ProptestConfig {
 
 /// The distance from 1 to the next f32, as f64.
 pub(crate) const EPS: f64 = f32::EPSILON as f64;
+
+/// Neighbouring numbers as bfloat16, two to a word, the first in the low half.
+pub(crate) fn pairs_of(x: &[f32]) -> Vec<u32> {
+    let bits = |x: Option<&f32>| x.map_or(0, |&x| u32::from(bf16::from_f32(x).to_bits()));
+    let pairs = x.chunks(2);
+    pairs
+        .map(|x| bits(x.first()) | bits(x.get(1)) << 16)
+        .collect()
+}
 
 /// `len` numbers in `-1..1` that use all bits of the mantissa. The seed decides them.
 pub(crate) fn noise(seed: u64, len: usize) -> Vec<f32> {
