@@ -206,10 +206,43 @@ impl Model {
     ///
     /// The shape does not fit.
     pub fn logits(&self, resid_post: Tensor<2>) -> Tensor<2> {
-        self.assert_width(&resid_post);
-        let normed = self.unembedding_input(resid_post);
-        let logits = self.unembedding.linear(normed, None).cast(DType::F32);
+        let logits = self.unembed(self.final_norm(resid_post));
         softcap(logits, self.config.architecture.final_logit_softcapping)
+    }
+
+    /// What the unembedding gets: the final norm of a residual stream, times the scale that some
+    /// families give their logits.
+    ///
+    /// # Shapes
+    ///
+    /// - `resid_post` and output: `[tokens, hidden_size]`
+    ///
+    /// # Panics
+    ///
+    /// The shape does not fit.
+    pub fn final_norm(&self, resid_post: Tensor<2>) -> Tensor<2> {
+        self.assert_width(&resid_post);
+        let normed = self.norm.forward(resid_post);
+        match self.config.architecture.logits_scale {
+            1.0 => normed,
+            scale => normed * scale,
+        }
+    }
+
+    /// `W_U x` in f32: the unembedding alone, without norm and without the cap of some families.
+    ///
+    /// # Shapes
+    ///
+    /// - `x`: `[n, hidden_size]`
+    /// - output: `[n, vocab_size]`
+    ///
+    /// # Panics
+    ///
+    /// The shape does not fit.
+    pub fn unembed(&self, x: Tensor<2>) -> Tensor<2> {
+        self.assert_width(&x);
+        let x = x.cast(self.dtype());
+        self.unembedding.linear(x, None).cast(DType::F32)
     }
 
     /// Log-probability of each of `targets` under `softmax(logits / temperature)`, in nats.
@@ -230,7 +263,7 @@ impl Model {
         assert_eq!(resid_post.dims()[0], targets.len(), "rows and targets");
         let cap = self.config.architecture.final_logit_softcapping;
         if let (Weight::Matrix(unembedding), None) = (&self.unembedding, cap) {
-            let normed = self.unembedding_input(resid_post);
+            let normed = self.final_norm(resid_post);
             let scale = 1.0 / temperature;
             return kernels::unembed_logprobs(normed, unembedding.clone(), targets.into(), scale);
         }
@@ -262,8 +295,22 @@ impl Model {
         self.assert_width(&directions);
         let directions = directions.cast(DType::F32);
         let scale = self.norm.scale(&directions) * self.config.architecture.logits_scale;
-        let scaled = (directions * scale).cast(self.dtype());
-        self.unembedding.linear(scaled, None).cast(DType::F32)
+        self.unembed(directions * scale)
+    }
+
+    /// `x W_O^T`: the output projection of attention in a layer, without its bias. `None` if the
+    /// attention of the layer is linear.
+    ///
+    /// # Shapes
+    ///
+    /// - `x`: `[n, num_attention_heads * head_dim]`
+    /// - output: `[n, hidden_size]`
+    ///
+    /// # Panics
+    ///
+    /// There is no such layer, or the shape does not fit.
+    pub fn o_proj(&self, layer: usize, x: Tensor<2>) -> Option<Tensor<2>> {
+        self.layers[layer].o_proj(x.cast(self.dtype()))
     }
 
     /// Length in tokens beyond which texts have other rotary frequencies (LongRoPE); `None` for
@@ -310,15 +357,6 @@ impl Model {
             .chain(self.layers.iter_mut().flat_map(Layer::tensors_mut))
             .filter_map(Weight::tensor_mut)
             .collect()
-    }
-
-    /// What the unembedding gets: the final norm, times the scale of the logits.
-    fn unembedding_input(&self, resid_post: Tensor<2>) -> Tensor<2> {
-        let normed = self.norm.forward(resid_post);
-        match self.config.architecture.logits_scale {
-            1.0 => normed,
-            scale => normed * scale,
-        }
     }
 
     /// Runs all layers over `tokens`. `at` has an entry for each token, as in [`Self::positions`].

@@ -113,6 +113,14 @@ impl Layer<Weight> {
             .residual(activation, [resid, normed], branch, &mut hooks);
         hooks.at(Site::ResidPost, resid)
     }
+
+    /// The output projection of attention without its bias; `None` for linear attention.
+    pub(crate) fn o_proj(&self, x: Tensor<2>) -> Option<Tensor<2>> {
+        match &self.token_mixer {
+            TokenMixer::Attention(attention) => Some(attention.o_proj.weight.linear(x, None)),
+            TokenMixer::Linear(_) => None,
+        }
+    }
 }
 
 /// Takes the tensors of one layer.

@@ -2,9 +2,9 @@
 
 use trimtab_model::Pretrained;
 use trimtab_tasks::dataset::DatasetError;
-use trimtab_tasks::filter::hold_out;
+use trimtab_tasks::filter::{ProblemFilter, hold_out};
 use trimtab_tasks::stream::{Cursor, StreamError};
-use trimtab_tasks::{Item, Problem, ProblemSource, ProblemStream, Split};
+use trimtab_tasks::{Item, Problem, ProblemSource, ProblemStream, Split, Task};
 
 use crate::recipe::Recipe;
 use crate::rollout::{RolloutError, prompt_item};
@@ -26,6 +26,12 @@ pub enum DataError {
     #[error(transparent)]
     Stream(#[from] StreamError),
     #[error(
+        "`filter` selects problems of a data set, and {task} generates its problems; remove it"
+    )]
+    FilterOfGenerated { task: Task },
+    #[error("`filter` keeps none of the {count} problems of {task}; widen it")]
+    FilterKeepsNone { count: u64, task: Task },
+    #[error(
         "of {count} problems none is {part}; raise or lower validation.share, or \
          set validation.every to 0"
     )]
@@ -41,7 +47,7 @@ const VALIDATION_STREAM: u64 = 3 << 61;
 impl Data {
     pub(crate) fn load(recipe: &Recipe) -> Result<Self, DataError> {
         let problems = |stream: u64| recipe.task.problems(Split::Train, stream ^ recipe.seed);
-        let all = problems(TRAINING_STREAM)?;
+        let all = filtered(problems(TRAINING_STREAM)?, recipe)?;
         let (train, validation) = match all.len() {
             None => (all, problems(VALIDATION_STREAM)?),
             Some(_) if recipe.validation.every == 0 => (all, ProblemSource::from(vec![])),
@@ -90,5 +96,75 @@ impl Data {
         problems
             .map(|problem| prompt_item(base, &template, &problem))
             .collect()
+    }
+}
+
+/// The problems that the recipe's filter keeps.
+fn filtered(all: ProblemSource, recipe: &Recipe) -> Result<ProblemSource, DataError> {
+    let filter = &recipe.filter;
+    if *filter == ProblemFilter::default() {
+        return Ok(all);
+    }
+    let task = recipe.task.clone();
+    let Some(count) = all.len() else {
+        return Err(DataError::FilterOfGenerated { task });
+    };
+    let kept: Vec<Problem> = all.iter().filter(|problem| filter.keeps(problem)).collect();
+    if kept.is_empty() {
+        return Err(DataError::FilterKeepsNone { count, task });
+    }
+    Ok(kept.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Five problems in the layout of GSM8K, with one to five steps.
+    fn data_set() -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        let row = |steps: usize| {
+            let solution = "One more.\\n".repeat(steps);
+            format!(r#"{{"question": "Q{steps}", "answer": "{solution}#### {steps}"}}"#)
+        };
+        let rows: Vec<String> = (1..=5).map(row).collect();
+        std::fs::write(file.path(), rows.join("\n")).expect("a file");
+        file
+    }
+
+    fn load(settings: &[String]) -> Result<Data, DataError> {
+        Data::load(&Recipe::resolve("", settings).expect("a good recipe"))
+    }
+
+    #[test]
+    fn a_filter_selects_what_is_trained_and_validated_on() {
+        let file = data_set();
+        let set = |filter: &str, every: u64| {
+            [
+                format!("task=gsm8k-train:{}", file.path().display()),
+                format!("filter.steps={filter}"),
+                format!("validation.every={every}"),
+                "validation.share=0.5".to_owned(),
+            ]
+        };
+        let answers = |data: &mut Data, count| {
+            let taken = data.take(count).into_iter();
+            let mut answers: Vec<String> = taken.map(|(_, problem)| problem.answer).collect();
+            answers.sort();
+            answers
+        };
+        let mut data = load(&set("[2, 3]", 0)).expect("two problems");
+        assert_eq!(answers(&mut data, 4), ["2", "2", "3", "3"]);
+        let mut data = load(&set("[1, 4]", 1)).expect("four problems");
+        let aside = data.validation.len().expect("a list") as usize;
+        let mut seen = answers(&mut data, 4 - aside);
+        seen.extend(data.validation.iter().map(|problem| problem.answer));
+        seen.sort();
+        assert_eq!(seen, ["1", "2", "3", "4"]);
+
+        let error = load(&set("[6, 9]", 0)).expect_err("none is left");
+        assert!(matches!(error, DataError::FilterKeepsNone { count: 5, .. }));
+        let error = load(&["filter.steps=[1, 2]".to_owned()]).expect_err("generated");
+        assert!(error.to_string().contains("nano-gsm"), "{error}");
     }
 }

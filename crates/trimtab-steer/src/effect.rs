@@ -235,8 +235,12 @@ pub fn strongest_within(points: &[SweepPoint], max_ratio: f64) -> Option<&SweepP
         .max_by(|a, b| a.strength.abs().total_cmp(&b.strength.abs()))
 }
 
-/// Refuses texts that the model cannot run.
-pub(crate) fn check_texts(model: &Model, texts: &[&[u32]]) -> Result<(), EffectError> {
+/// Checks that the model can run all `texts`.
+///
+/// # Errors
+///
+/// There is no text, or one is empty, too long or has unknown tokens.
+pub fn check_texts(model: &Model, texts: &[&[u32]]) -> Result<(), EffectError> {
     let (max_len, vocab_size) = (model.config.max_len(), model.config.vocab_size);
     if texts.is_empty() {
         return Err(EffectError::NoTokens);
@@ -264,8 +268,9 @@ pub(crate) fn check_texts(model: &Model, texts: &[&[u32]]) -> Result<(), EffectE
     Ok(())
 }
 
-/// Consecutive texts that together have at most [`MAX_BATCH_TOKENS`] tokens, or one text.
-pub(crate) fn batches<'a, 'b>(texts: &'a [&'b [u32]]) -> impl Iterator<Item = &'a [&'b [u32]]> {
+/// Parts of `texts` that are small enough for one forward pass: consecutive texts of at most 2,048
+/// tokens together, or one text.
+pub fn batches<'a, 'b>(texts: &'a [&'b [u32]]) -> impl Iterator<Item = &'a [&'b [u32]]> {
     let mut rest = texts;
     std::iter::from_fn(move || {
         let mut tokens = 0;

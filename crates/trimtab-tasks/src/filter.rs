@@ -25,6 +25,9 @@ pub struct ProblemFilter {
     pub subjects: Vec<String>,
     /// Minimum and maximum number of characters of the question.
     pub question_chars: Option<[usize; 2]>,
+    /// Minimum and maximum number of steps of the worked solution. A problem without one is
+    /// dropped.
+    pub steps: Option<[usize; 2]>,
 }
 
 impl ProblemFilter {
@@ -42,7 +45,11 @@ impl ProblemFilter {
         let length = self
             .question_chars
             .is_none_or(|[low, high]| (low..=high).contains(&problem.question.chars().count()));
-        level && subject && length
+        let steps = self.steps.is_none_or(|[low, high]| {
+            let count = problem.steps.len();
+            count > 0 && (low..=high).contains(&count)
+        });
+        level && subject && length && steps
     }
 }
 
@@ -99,6 +106,12 @@ mod tests {
             question_chars: Some([low, high]),
             ..ProblemFilter::default()
         };
+        problem.steps.clear();
+        tagged.steps = vec!["1+1=2".to_owned(), "2+1=3".to_owned()];
+        let steps = |low, high| ProblemFilter {
+            steps: Some([low, high]),
+            ..ProblemFilter::default()
+        };
         for (filter, plain, with_tags) in [
             (ProblemFilter::default(), true, true),
             (levels(3, 5), false, true),
@@ -107,6 +120,8 @@ mod tests {
             (subject("algebra"), false, false),
             (chars(5, 5), true, true),
             (chars(6, 9), false, false),
+            (steps(0, 2), false, true),
+            (steps(3, 9), false, false),
         ] {
             assert_eq!(filter.keeps(&problem), plain, "{filter:?}");
             assert_eq!(filter.keeps(&tagged), with_tags, "{filter:?}");

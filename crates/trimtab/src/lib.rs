@@ -8,7 +8,7 @@ pub use trimtab_steer as steer;
 pub use trimtab_tasks as tasks;
 
 pub use trimtab_grader::{Rules, Verdict, check, grade};
-pub use trimtab_lens::logit_lens;
+pub use trimtab_lens::vector_tokens;
 pub use trimtab_model::{Device, LoadOptions, Precision, Pretrained, Request, Sampling, generate};
 pub use trimtab_rl::{Recipe, RecipeConfig, Run, Trainer, evaluate};
 pub use trimtab_steer::{SteeredModel, SteeringFile, SteeringVectors};

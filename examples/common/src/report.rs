@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use trimtab::lens::TokenLogit;
 use trimtab::rl::reporting::TokenRow;
-use trimtab::{Pretrained, Run, SteeringVectors, logit_lens};
+use trimtab::{Pretrained, Run, SteeringVectors, vector_tokens};
 
 /// Tokens shown for each layer and direction.
 const TOP: usize = 8;
@@ -31,7 +31,7 @@ pub fn token_table(base: &Pretrained, vectors: &SteeringVectors) -> Vec<TokenRow
         let row = effects.into_iter();
         row.map(|effect| (effect.token, effect.logit)).collect()
     };
-    let readings = logit_lens(&base.model, &base.tokenizer, vectors, TOP);
+    let readings = vector_tokens(&base.model, &base.tokenizer, vectors, TOP);
     readings
         .into_iter()
         .map(|reading| TokenRow {

@@ -31,6 +31,7 @@ impl RecipeConfig {
     /// [`RecipeError::Value`] names the first setting that cannot work.
     pub fn build(self) -> Result<Recipe, RecipeError> {
         self.check_counts()?;
+        self.check_filter()?;
         self.check_numbers()?;
         self.check_shares()?;
         self.check_rewards()?;
@@ -84,6 +85,24 @@ impl RecipeConfig {
         ] {
             let holds = (low..=high).contains(&value);
             require(key, value, holds, &format!("between {low} and {high}"))?;
+        }
+        Ok(())
+    }
+
+    fn check_filter(&self) -> Result<(), RecipeError> {
+        let filter = &self.filter;
+        let levels = filter.levels.map(|range| range.map(u64::from));
+        let [chars, steps] =
+            [filter.question_chars, filter.steps].map(|range| range.map(|it| it.map(|n| n as u64)));
+        for (key, range) in [
+            ("filter.levels", levels),
+            ("filter.question_chars", chars),
+            ("filter.steps", steps),
+        ] {
+            if let Some([low, high]) = range {
+                let value = format!("[{low}, {high}]");
+                require(key, value, low <= high, "[LOWEST, HIGHEST]")?;
+            }
         }
         Ok(())
     }
@@ -227,6 +246,10 @@ mod tests {
             ("steps", with(|config| config.steps = 0)),
             ("group_size", with(|config| config.group_size = 1)),
             ("group_size", with(|config| config.group_size = 1 << 20)),
+            (
+                "filter.steps",
+                with(|config| config.filter.steps = Some([3, 2])),
+            ),
             ("temperature", with(|config| config.temperature = 0.0)),
             ("temperature", with(|config| config.temperature = 1e-40)),
             (

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use trimtab_grader::Rules;
+use trimtab_tasks::filter::ProblemFilter;
 use trimtab_tasks::{NanoTask, Task, Template};
 
-use super::steer::{self, SteerConfig};
+use super::steer::{SteerConfig, is_default};
 use crate::advantage::Advantage;
 use crate::gradient::BackwardConfig;
 use crate::loss::{KlConfig, LossConfig};
@@ -23,11 +24,14 @@ use crate::value::ValueConfig;
 pub struct RecipeConfig {
     /// Where the problems come from.
     pub task: Task,
+    /// Which problems of a data set are trained and validated on. Generated tasks have none.
+    #[serde(skip_serializing_if = "is_default")]
+    pub filter: ProblemFilter,
     /// How a question is put to the model. By default, the way the task is usually evaluated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub template: Option<Template>,
     /// What is trained.
-    #[serde(skip_serializing_if = "steer::is_default")]
+    #[serde(skip_serializing_if = "is_default")]
     pub steer: SteerConfig,
     /// Number of training steps.
     pub steps: u64,
@@ -157,6 +161,7 @@ impl Default for RecipeConfig {
     fn default() -> Self {
         Self {
             task: Task::Nano(NanoTask::Gsm),
+            filter: ProblemFilter::default(),
             template: None,
             steer: SteerConfig::default(),
             steps: 80,

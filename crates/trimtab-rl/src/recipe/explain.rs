@@ -102,6 +102,7 @@ fn kind(expected: &str) -> &str {
         "a boolean" | "bool" => "true or false",
         "a string" | "str" | "string" => "a text between quotes",
         "a sequence" => "a list between brackets",
+        "an array of length 2" => "a list of two numbers, [LOWEST, HIGHEST]",
         "a map" => "a table",
         other if other.starts_with("struct ") || other.contains("enum") => "a table",
         other => other,
@@ -134,6 +135,9 @@ mod tests {
             ("steps=1.5", "must be a whole number from 0"),
             ("learning_rate=fast", "must be a number"),
             ("loss=3", "must be a table"),
+            ("filter.steps=3", "must be a list of two numbers"),
+            ("filter.steps=[2]", "must be a list of two numbers"),
+            ("filter.step=[2, 3]", "did you mean `steps`?"),
             (
                 "zero_variance=dorp",
                 "there is no value `dorp`; did you mean `drop`?",

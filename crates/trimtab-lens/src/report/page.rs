@@ -1,0 +1,268 @@
+//! Renders the page from its template.
+
+use std::collections::BTreeMap;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Serde, Value};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
+use serde::Serialize;
+
+use super::LensReport;
+use crate::attribution::{Component, Contribution};
+use crate::logit_lens::LensPoint;
+use crate::vector_lens::{LayerReading, Reading};
+
+pub(super) fn render(report: &LensReport) -> String {
+    let readings = Reading::ALL.map(|reading| Readings::of(report, reading));
+    let readings: Vec<&Readings> = readings.iter().filter(|it| !it.layers.is_empty()).collect();
+    let text = report.text.as_ref();
+    let heat = text.map(|text| rows_by_layer(&text.points, |point| point.layer));
+    let projections = text.map(|text| rows_by_layer(&text.projections, |point| point.layer));
+    let largest_cosine = text.map_or(0.0, |text| {
+        largest(text.projections.iter().map(|point| point.cosine))
+    });
+    let patches = report.patching.as_ref();
+    let patches = patches.map(|it| rows_by_layer(&it.patching.patches, |patch| patch.layer));
+    environment()
+        .get_template("page")
+        .expect("just added")
+        .render(context! {
+            report => Value::from(Serde(report)),
+            readings => Value::from(Serde(readings)),
+            heat => Value::from(Serde(heat)),
+            curves => Value::from(Serde(text.map(|text| Curves::of(&text.points)))),
+            projections => Value::from(Serde(projections)),
+            largest_cosine,
+            parts => Value::from(Serde(text.and_then(|text| text.attribution.as_ref()).map(
+                |it| Parts::of(&it.attribution.contributions)
+            ))),
+            patches => Value::from(Serde(patches)),
+        })
+        .expect("the template fits its values")
+}
+
+/// One reading of all layers.
+#[derive(Serialize)]
+struct Readings<'a> {
+    name: &'static str,
+    title: &'static str,
+    formula: &'static str,
+    layers: Vec<&'a LayerReading>,
+    /// The largest change of a logit, the length of a full bar.
+    largest: f64,
+    draws: usize,
+}
+
+impl<'a> Readings<'a> {
+    fn of(report: &'a LensReport, reading: Reading) -> Self {
+        let layers = report.readings.iter().filter(|it| it.reading == reading);
+        let layers: Vec<&LayerReading> = layers.collect();
+        let effects = layers
+            .iter()
+            .flat_map(|it| it.promoted.tokens.iter().chain(&it.suppressed.tokens));
+        let is_measured = matches!(reading, Reading::SameLayer | Reading::LastLayer);
+        let (title, formula) = match reading {
+            Reading::Unembedding => ("Through the unembedding", "W_U s"),
+            Reading::Linearised => (
+                "Linearised at the mean residual stream",
+                "the derivative of W_U norm(r) along s",
+            ),
+            Reading::SameLayer => (
+                "Measured at the vector's layer",
+                "mean of W_U (norm(r + s) − norm(r)) over the tokens of the prompts",
+            ),
+            Reading::LastLayer => (
+                "Measured at the end of the model",
+                "mean change of the model's logits over the tokens of the prompts",
+            ),
+        };
+        Self {
+            name: reading.name(),
+            title,
+            formula,
+            largest: largest(effects.map(|effect| f64::from(effect.logit))),
+            layers,
+            draws: if is_measured {
+                report.measured_draws
+            } else {
+                report.draws
+            },
+        }
+    }
+}
+
+/// The last layer first, as the residual stream rises.
+fn rows_by_layer<T>(items: &[T], layer: impl Fn(&T) -> usize) -> Vec<(usize, Vec<&T>)> {
+    let mut rows: BTreeMap<usize, Vec<&T>> = BTreeMap::new();
+    for item in items {
+        rows.entry(layer(item)).or_default().push(item);
+    }
+    rows.into_iter().rev().collect()
+}
+
+/// Means over the positions of a text, by layer.
+#[derive(Serialize)]
+struct Curves {
+    entropy: Curve,
+    kl: Curve,
+    cross_entropy: Curve,
+}
+
+/// A curve over layers in a box of 100 by 100, from the top left.
+#[derive(Serialize)]
+struct Curve {
+    path: String,
+    /// The value at the top.
+    top: f64,
+    /// Layers with their values and places.
+    points: Vec<(usize, f64, f64, f64)>,
+}
+
+impl Curves {
+    fn of(points: &[LensPoint]) -> Self {
+        Self {
+            entropy: Curve::of(points, |point| Some(point.entropy)),
+            kl: Curve::of(points, |point| Some(point.kl)),
+            cross_entropy: Curve::of(points, |point| point.cross_entropy),
+        }
+    }
+}
+
+impl Curve {
+    fn of(points: &[LensPoint], value: impl Fn(&LensPoint) -> Option<f64>) -> Self {
+        let mut sums: BTreeMap<usize, (f64, usize)> = BTreeMap::new();
+        for point in points {
+            if let Some(value) = value(point) {
+                let (sum, count) = sums.entry(point.layer).or_default();
+                *sum += value;
+                *count += 1;
+            }
+        }
+        let means: Vec<(usize, f64)> = sums
+            .into_iter()
+            .map(|(layer, (sum, count))| (layer, sum / count as f64))
+            .collect();
+        let top = means.iter().map(|(_, mean)| *mean).fold(1e-9, f64::max);
+        let last = means.last().map_or(1, |(layer, _)| *layer).max(1) as f64;
+        let points: Vec<(usize, f64, f64, f64)> = means
+            .into_iter()
+            .map(|(layer, mean)| {
+                let (x, y) = (100.0 * layer as f64 / last, 100.0 - 100.0 * mean / top);
+                (layer, mean, x, y)
+            })
+            .collect();
+        let steps = points.iter().enumerate().map(|(index, (_, _, x, y))| {
+            let step = if index == 0 { 'M' } else { 'L' };
+            format!("{step}{x:.2} {y:.2}")
+        });
+        Self {
+            path: steps.collect(),
+            top,
+            points,
+        }
+    }
+}
+
+/// What components add to a logit.
+#[derive(Serialize)]
+struct Parts {
+    /// All but the heads, in the order of the model: name and nats.
+    components: Vec<(String, f64)>,
+    largest: f64,
+    /// The heads that add or take most.
+    heads: Vec<(String, f64)>,
+    largest_head: f64,
+}
+
+impl Parts {
+    fn of(contributions: &[Contribution]) -> Self {
+        const HEADS: usize = 12;
+        let name = |component: Component| match component {
+            Component::Embedding => "embedding".to_owned(),
+            Component::Attention { layer } => format!("{layer} attention"),
+            Component::Head { layer, head } => format!("layer {layer}, head {head}"),
+            Component::Mlp { layer } => format!("{layer} MLP"),
+            Component::Steering { layer } => format!("{layer} steering"),
+        };
+        let is_head = |it: &&Contribution| matches!(it.component, Component::Head { .. });
+        let (mut heads, components): (Vec<_>, Vec<_>) =
+            contributions.iter().partition(|it| is_head(it));
+        heads.sort_by(|a, b| b.logit.abs().total_cmp(&a.logit.abs()));
+        heads.truncate(HEADS);
+        let named = |parts: &[&Contribution]| -> Vec<(String, f64)> {
+            let parts = parts.iter().map(|it| (name(it.component), it.logit));
+            parts.collect()
+        };
+        Self {
+            largest: largest(components.iter().map(|it| it.logit)),
+            components: named(&components),
+            largest_head: largest(heads.iter().map(|it| it.logit)),
+            heads: named(&heads),
+        }
+    }
+}
+
+fn largest(values: impl Iterator<Item = f64>) -> f64 {
+    values.map(f64::abs).fold(1e-9, f64::max)
+}
+
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    let syntax = SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .build();
+    environment.set_syntax(syntax.expect("the usual delimiters"));
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.add_filter("fixed", |value: f64, decimals: usize| {
+        format!("{value:.decimals$}").replace('-', "\u{2212}")
+    });
+    environment.add_filter("signed", |value: f64, decimals: usize| {
+        format!("{value:+.decimals$}").replace('-', "\u{2212}")
+    });
+    environment.add_filter("p", p_value);
+    environment.add_filter("stars", stars);
+    environment.add_filter("visible", visible);
+    environment.add_filter("share", |value: f64, whole: f64| {
+        format!("{:.1}", (100.0 * value.abs() / whole).clamp(0.0, 100.0))
+    });
+    for (name, source) in [
+        ("page", include_str!("page.html.jinja")),
+        ("style", include_str!("page.css")),
+    ] {
+        let added = environment.add_template(name, source);
+        added.expect("the template is part of the program");
+    }
+    environment
+}
+
+/// A p-value for people.
+fn p_value(p: f64) -> String {
+    match p {
+        p if p < 1e-4 => format!("{p:.0e}"),
+        p if p < 0.01 => format!("{p:.4}"),
+        p => format!("{p:.2}"),
+    }
+}
+
+/// The usual marks of significance.
+fn stars(p: f64) -> &'static str {
+    match p {
+        p if p < 0.001 => "***",
+        p if p < 0.01 => "**",
+        p if p < 0.05 => "*",
+        _ => "",
+    }
+}
+
+/// Makes white space, control and direction characters of a token visible.
+fn visible(token: &str) -> String {
+    let show = |c: char| match c {
+        ' ' => "␣".to_owned(),
+        '\n' => "⏎".to_owned(),
+        '\'' | '"' | '\\' => c.to_string(),
+        c => c.escape_debug().to_string(),
+    };
+    token.chars().map(show).collect()
+}

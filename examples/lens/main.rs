@@ -1,0 +1,188 @@
+//! Reads vectors and residual streams as tokens.
+//!
+//! ```text
+//! cargo run --release --example lens -- --vectors runs/quickstart/steering.safetensors \
+//!     --prompt "Problem: Compute (3+5)*2-4.\nAnswer:" --out lens.html
+//! ```
+//!
+//! Takes a second on the bundled model. docs/lens.md says what the figures mean.
+
+mod args;
+mod print;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use trimtab::SteeringFile;
+use trimtab::lens::{
+    LayerReading, LogitLensOptions, Target, VectorLens, Vocabulary, direct_logit_attribution,
+    logit_lens, patch, project,
+};
+use trimtab::lens::report::{AttributionReport, LensReport, PatchingReport, TextReport};
+use trimtab::model::tensor_file::HostTensor;
+use trimtab::model::{Hook, Pretrained};
+use trimtab::steer::algebra;
+use trimtab_examples::{exit_code, keep_inputs, parse_flags, progress, say};
+
+use crate::args::{Args, token};
+
+fn main() -> ExitCode {
+    trimtab_hub::install();
+    exit_code(run(&parse_flags()))
+}
+
+fn run(args: &Args) -> Result<()> {
+    args.check()?;
+    if let Some(out) = &args.out {
+        keep_inputs(out, args.model.inputs(&args.vectors))?;
+    }
+    let base = args.model.load(1)?;
+    let vocabulary = Vocabulary::of(&base);
+    let mut report = LensReport {
+        model: base.name.clone(),
+        draws: args.draws,
+        measured_draws: args.measured_draws,
+        ..LensReport::default()
+    };
+    let vectors = vectors(args, &base)?;
+    if let Some(vectors) = &vectors {
+        let sources = args.vectors.vectors.iter();
+        report.vectors = sources.map(|source| source.path.display().to_string()).collect();
+        report.readings = readings(args, &base, &vocabulary, vectors)?;
+    }
+    if let Some(prompt) = &args.prompt {
+        let steered = args.vectors.steer(base)?;
+        let tokens = args.encode(prompt, &steered.base)?;
+        let hook = steered.hook().filter(|_| args.steered);
+        let read = (&vocabulary, vectors.as_ref(), hook);
+        report.text = Some(text(args, &steered.base, &tokens, read)?);
+        report.patching = patching(args, &steered.base, &vocabulary, &tokens)?;
+    }
+    if let Some(out) = &args.out {
+        let written = report.write(out);
+        written.with_context(|| format!("cannot write {}", out.display()))?;
+    }
+    if args.json {
+        return Ok(say!("{}", serde_json::to_string(&report)?)?);
+    }
+    print::report(&report)?;
+    if let Some(out) = &args.out {
+        say!("page: {}", out.display())?;
+    }
+    Ok(())
+}
+
+/// The sum of the vectors, of the layers that are asked for.
+fn vectors(args: &Args, base: &Pretrained) -> Result<Option<HostTensor>> {
+    if args.vectors.vectors.is_empty() {
+        return Ok(None);
+    }
+    let file: SteeringFile = args.vectors.sum(base)?;
+    let vectors = file.vectors()?;
+    Ok(Some(match &args.layers {
+        Some(layers) => algebra::select_layers(vectors, layers)?,
+        None => vectors.clone(),
+    }))
+}
+
+fn readings(
+    args: &Args,
+    base: &Pretrained,
+    vocabulary: &Vocabulary,
+    vectors: &HostTensor,
+) -> Result<Vec<LayerReading>> {
+    let mut lens = VectorLens::new(&base.model, vocabulary.clone(), args.options());
+    for group in args.groups(vocabulary)? {
+        lens = lens.with_group(group);
+    }
+    let prompts = args.read_prompts(base)?;
+    let bar = progress("random directions", args.draws as u64);
+    let mut readings = lens.unembedding(vectors, &mut |done| bar.inc(done as u64));
+    bar.finish_and_clear();
+    if let Some(prompts) = prompts {
+        let prompts: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
+        let bar = progress("random directions", args.draws as u64);
+        let mut drawn = |done| bar.inc(done as u64);
+        readings.extend(lens.linearised(vectors, &prompts, &mut drawn)?);
+        bar.finish_and_clear();
+        let layers = algebra::norms(vectors).into_iter().filter(|&norm| norm > 0.0);
+        let bar = progress("measured layers", layers.count() as u64);
+        readings.extend(lens.measured(vectors, &prompts, &mut |done| bar.inc(done as u64))?);
+        bar.finish_and_clear();
+    }
+    Ok(readings)
+}
+
+fn text(
+    args: &Args,
+    base: &Pretrained,
+    tokens: &[u32],
+    (vocabulary, vectors, hook): (&Vocabulary, Option<&HostTensor>, Option<Hook>),
+) -> Result<TextReport> {
+    let chosen = args.follow.iter().map(|text| token(text, "--follow", base));
+    let options = LogitLensOptions {
+        top_k: args.top,
+        chosen: chosen.collect::<Result<_>>()?,
+    };
+    let projections = match vectors {
+        Some(vectors) => project(&base.model, tokens, vectors, hook)?,
+        None => vec![],
+    };
+    let attribution = match &args.answer {
+        None => None,
+        Some(answer) => {
+            let against = args.against.as_ref();
+            let against = against.map(|text| token(text, "--against", base)).transpose()?;
+            let target = Target {
+                position: tokens.len().saturating_sub(1),
+                token: token(answer, "--answer", base)?,
+                against,
+            };
+            Some(AttributionReport {
+                answer: vocabulary.text(target.token).to_owned(),
+                against: against.map(|token| vocabulary.text(token).to_owned()),
+                attribution: direct_logit_attribution(&base.model, tokens, target, hook)?,
+            })
+        }
+    };
+    Ok(TextReport {
+        points: logit_lens(&base.model, vocabulary, tokens, hook, &options)?,
+        tokens: texts(vocabulary, tokens),
+        steered: hook.is_some(),
+        projections,
+        attribution,
+    })
+}
+
+fn patching(
+    args: &Args,
+    base: &Pretrained,
+    vocabulary: &Vocabulary,
+    clean: &[u32],
+) -> Result<Option<PatchingReport>> {
+    let (Some(corrupted), Some(answer), Some(against)) =
+        (&args.corrupted, &args.answer, &args.against)
+    else {
+        return Ok(None);
+    };
+    let corrupted = args.encode(corrupted, base)?;
+    let answers = [token(answer, "--answer", base)?, token(against, "--against", base)?];
+    let places = base.model.config.num_hidden_layers * clean.len();
+    let bar = progress("patches", places as u64);
+    let mut done = |count| bar.inc(count as u64);
+    let patching = patch(&base.model, [clean, &corrupted], answers, args.site, &mut done)?;
+    bar.finish_and_clear();
+    let [answer, against] = answers.map(|token| vocabulary.text(token).to_owned());
+    Ok(Some(PatchingReport {
+        clean: texts(vocabulary, clean),
+        corrupted: texts(vocabulary, &corrupted),
+        answer,
+        against,
+        patching,
+    }))
+}
+
+fn texts(vocabulary: &Vocabulary, tokens: &[u32]) -> Vec<String> {
+    let texts = tokens.iter().map(|&token| vocabulary.text(token).to_owned());
+    texts.collect()
+}
