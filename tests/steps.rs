@@ -875,6 +875,8 @@ fn small(mut recipe: RecipeConfig) -> RecipeConfig {
         learning_rate: 0.3,
         warmup_steps: 1,
         seed: 4,
+        template: None, // the bundled model has no chat template
+        validation: ValidationConfig::default(),
         ..recipe
     }
 }

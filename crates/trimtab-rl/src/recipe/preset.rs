@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{RecipeConfig, ZeroVariance};
+use trimtab_tasks::Template;
+
+use super::{RecipeConfig, ValidationConfig, ZeroVariance};
 use crate::advantage::Advantage;
+use crate::gradient::BackwardConfig;
 use crate::loss::{Aggregation, KlConfig, KlEstimator, KlPlace, LossConfig, Surrogate};
 use crate::optim::Schedule;
 use crate::reward::BuiltIn;
@@ -11,7 +14,8 @@ use crate::reward::BuiltIn;
 /// The settings of a known algorithm.
 ///
 /// The presets of arXiv:2505.18706 have the sizes and rates of that paper, for models with
-/// billions of weights. All others have those of [`RecipeConfig::default`], for the bundled model.
+/// billions of weights, and [`RealSmall`](Self::RealSmall) has those for half a billion. All others
+/// have those of [`RecipeConfig::default`], for the bundled model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preset {
     /// Version 1 of arXiv:2505.18706: group mean, KL penalty, 64 completions per prompt.
@@ -35,11 +39,14 @@ pub enum Preset {
     Ppo,
     /// RLOO, arXiv:2402.14740: leave-one-out, KL penalty in the reward.
     Rloo,
+    /// Instruction models of about half a billion weights on a CPU: steps of 256 completions
+    /// through the chat template, each of which takes minutes.
+    RealSmall,
 }
 
 impl Preset {
     /// All presets.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::PaperV1,
         Self::PaperV3,
         Self::Grpo,
@@ -48,6 +55,7 @@ impl Preset {
         Self::Gspo,
         Self::Ppo,
         Self::Rloo,
+        Self::RealSmall,
     ];
 
     /// The name in recipes.
@@ -61,6 +69,7 @@ impl Preset {
             Self::Gspo => "gspo",
             Self::Ppo => "ppo",
             Self::Rloo => "rloo",
+            Self::RealSmall => "real-small",
         }
     }
 
@@ -75,6 +84,7 @@ impl Preset {
             Self::Gspo => gspo(),
             Self::Ppo => ppo(),
             Self::Rloo => rloo(),
+            Self::RealSmall => real_small(),
         }
     }
 }
@@ -179,6 +189,36 @@ fn rloo() -> RecipeConfig {
     }
 }
 
+fn real_small() -> RecipeConfig {
+    RecipeConfig {
+        template: Some(Template::Chat),
+        steps: 32,
+        group_size: 8,
+        temperature: 0.8,
+        max_new_tokens: 512,
+        learning_rate: 1e-3,
+        warmup_steps: 1,
+        schedule: Schedule::Constant,
+        zero_variance: ZeroVariance::Drop,
+        loss: LossConfig {
+            aggregation: Aggregation::ConstantLength,
+            ..LossConfig::default()
+        },
+        // About 4 GB beside the model.
+        micro_batch_tokens: 4096,
+        backward: BackwardConfig {
+            tokens_per_part: 2048,
+            ..BackwardConfig::default()
+        },
+        validation: ValidationConfig {
+            every: 8,
+            problems: 128,
+            ..ValidationConfig::default()
+        },
+        ..RecipeConfig::default()
+    }
+}
+
 fn clipped() -> LossConfig {
     LossConfig {
         surrogate: Surrogate::Clipped,
@@ -208,8 +248,8 @@ impl std::str::FromStr for Preset {
 /// A name that no preset has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "there is no preset `{0}`; there are paper-v1, paper-v3, grpo, dr-grpo, dapo, gspo, ppo and \
-     rloo"
+    "there is no preset `{0}`; there are paper-v1, paper-v3, grpo, dr-grpo, dapo, gspo, ppo, \
+     rloo and real-small"
 )]
 pub struct UnknownPreset(String);
 
