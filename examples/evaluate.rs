@@ -126,10 +126,12 @@ fn measure(args: &Args) -> Result<Report> {
             note!("{} of {} problems", run.samples().len(), items.len())?;
             last_line = Instant::now();
         }
-        stop.check(match args.out {
-            Some(_) => "stopped; the same command continues from here",
-            None => "stopped; without --out nothing was written",
-        })?;
+        if run.samples().len() < items.len() {
+            stop.check(match args.out {
+                Some(_) => "stopped; the same command continues from here",
+                None => "stopped; without --out nothing was written",
+            })?;
+        }
     }
     bar.finish_and_clear();
     Ok(run.finish()?)

@@ -66,7 +66,8 @@ fn the_logit_lens_says_what_hooks_in_torch_say() {
     };
     for name in MODELS {
         let model = model(name);
-        let points = logit_lens(&model, &some_texts(&model), &text, None, &options).expect("a good text");
+        let points =
+            logit_lens(&model, &some_texts(&model), &text, None, &options).expect("a good text");
         let known = expected["models"][name]["lens"].as_array().expect("points");
         assert_eq!(points.len(), known.len());
         for (point, known) in points.iter().zip(known) {

@@ -82,7 +82,10 @@ impl Args {
         for (flag, value) in [("--top", self.top), ("--draws", self.draws)] {
             ensure!(value > 0, "{flag} is 0; give a number from 1");
         }
-        ensure!(self.measured_draws > 0, "--measured-draws is 0; give a number from 1");
+        ensure!(
+            self.measured_draws > 0,
+            "--measured-draws is 0; give a number from 1"
+        );
         Ok(())
     }
 
@@ -115,7 +118,11 @@ impl Args {
         let lines = text.lines().filter(|line| !line.trim().is_empty());
         let prompts: Result<Vec<Vec<u32>>> = lines.map(|line| self.encode(line, base)).collect();
         let prompts = prompts?;
-        ensure!(!prompts.is_empty(), "{} has no prompt; write one a line", path.display());
+        ensure!(
+            !prompts.is_empty(),
+            "{} has no prompt; write one a line",
+            path.display()
+        );
         Ok(Some(prompts))
     }
 
@@ -145,7 +152,10 @@ pub(crate) fn token(text: &str, flag: &str, base: &Pretrained) -> Result<u32> {
         _ => tokens,
     };
     let [token] = tokens[..] else {
-        let parts: Vec<String> = tokens.iter().map(|&it| base.tokenizer.token_text(it)).collect();
+        let parts: Vec<String> = tokens
+            .iter()
+            .map(|&it| base.tokenizer.token_text(it))
+            .collect();
         bail!(
             "{flag} `{text}` is {} tokens, {parts:?}; give one of them, with its blank",
             tokens.len()

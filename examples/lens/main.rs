@@ -14,11 +14,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use trimtab::SteeringFile;
+use trimtab::lens::report::{AttributionReport, LensReport, PatchingReport, TextReport};
 use trimtab::lens::{
     LayerReading, LogitLensOptions, Target, VectorLens, Vocabulary, direct_logit_attribution,
     logit_lens, patch, project,
 };
-use trimtab::lens::report::{AttributionReport, LensReport, PatchingReport, TextReport};
 use trimtab::model::tensor_file::HostTensor;
 use trimtab::model::{Hook, Pretrained};
 use trimtab::steer::algebra;
@@ -47,7 +47,9 @@ fn run(args: &Args) -> Result<()> {
     let vectors = vectors(args, &base)?;
     if let Some(vectors) = &vectors {
         let sources = args.vectors.vectors.iter();
-        report.vectors = sources.map(|source| source.path.display().to_string()).collect();
+        report.vectors = sources
+            .map(|source| source.path.display().to_string())
+            .collect();
         report.readings = readings(args, &base, &vocabulary, vectors)?;
     }
     if let Some(prompt) = &args.prompt {
@@ -105,7 +107,9 @@ fn readings(
         let mut drawn = |done| bar.inc(done as u64);
         readings.extend(lens.linearised(vectors, &prompts, &mut drawn)?);
         bar.finish_and_clear();
-        let layers = algebra::norms(vectors).into_iter().filter(|&norm| norm > 0.0);
+        let layers = algebra::norms(vectors)
+            .into_iter()
+            .filter(|&norm| norm > 0.0);
         let bar = progress("measured layers", layers.count() as u64);
         readings.extend(lens.measured(vectors, &prompts, &mut |done| bar.inc(done as u64))?);
         bar.finish_and_clear();
@@ -132,7 +136,9 @@ fn text(
         None => None,
         Some(answer) => {
             let against = args.against.as_ref();
-            let against = against.map(|text| token(text, "--against", base)).transpose()?;
+            let against = against
+                .map(|text| token(text, "--against", base))
+                .transpose()?;
             let target = Target {
                 position: tokens.len().saturating_sub(1),
                 token: token(answer, "--answer", base)?,
@@ -166,11 +172,20 @@ fn patching(
         return Ok(None);
     };
     let corrupted = args.encode(corrupted, base)?;
-    let answers = [token(answer, "--answer", base)?, token(against, "--against", base)?];
+    let answers = [
+        token(answer, "--answer", base)?,
+        token(against, "--against", base)?,
+    ];
     let places = base.model.config.num_hidden_layers * clean.len();
     let bar = progress("patches", places as u64);
     let mut done = |count| bar.inc(count as u64);
-    let patching = patch(&base.model, [clean, &corrupted], answers, args.site, &mut done)?;
+    let patching = patch(
+        &base.model,
+        [clean, &corrupted],
+        answers,
+        args.site,
+        &mut done,
+    )?;
     bar.finish_and_clear();
     let [answer, against] = answers.map(|token| vocabulary.text(token).to_owned());
     Ok(Some(PatchingReport {
@@ -183,6 +198,8 @@ fn patching(
 }
 
 fn texts(vocabulary: &Vocabulary, tokens: &[u32]) -> Vec<String> {
-    let texts = tokens.iter().map(|&token| vocabulary.text(token).to_owned());
+    let texts = tokens
+        .iter()
+        .map(|&token| vocabulary.text(token).to_owned());
     texts.collect()
 }

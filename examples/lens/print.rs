@@ -13,12 +13,18 @@ const LIKELIEST: usize = 5;
 
 pub(crate) fn report(report: &LensReport) -> io::Result<()> {
     for reading in Reading::ALL {
-        let layers: Vec<&LayerReading> =
-            report.readings.iter().filter(|it| it.reading == reading).collect();
+        let layers: Vec<&LayerReading> = report
+            .readings
+            .iter()
+            .filter(|it| it.reading == reading)
+            .collect();
         if layers.is_empty() {
             continue;
         }
-        say!("{}: p by random directions, * < 0.05, ** < 0.01, *** < 0.001", reading.name())?;
+        say!(
+            "{}: p by random directions, * < 0.05, ** < 0.01, *** < 0.001",
+            reading.name()
+        )?;
         for layer in layers {
             say!("layer {:>3}, length {:.3}", layer.layer, layer.norm)?;
             list("raises", &layer.promoted)?;
@@ -41,7 +47,7 @@ pub(crate) fn report(report: &LensReport) -> io::Result<()> {
     if let Some(found) = &report.patching {
         let patching = &found.patching;
         say!(
-            "logit of {:?} over {:?}: clean {:+.2}, corrupted {:+.2}; share that one {} brings back",
+            "logit of {:?} over {:?}: clean {:+.2}, corrupted {:+.2}; share that a {} brings back",
             found.answer,
             found.against,
             patching.clean,
@@ -62,7 +68,12 @@ pub(crate) fn report(report: &LensReport) -> io::Result<()> {
 
 fn list(what: &str, list: &TokenList) -> io::Result<()> {
     let tokens = list.tokens.iter().map(|effect: &TokenEffect| {
-        format!("{:?} {:+.2}{}", effect.token, effect.logit, stars(effect.p_corrected))
+        format!(
+            "{:?} {:+.2}{}",
+            effect.token,
+            effect.logit,
+            stars(effect.p_corrected)
+        )
     });
     let tokens: Vec<String> = tokens.collect();
     say!("    {what} (p = {:.3}) {}", list.p_value, tokens.join(", "))
@@ -80,7 +91,11 @@ fn text(text: &TextReport) -> io::Result<()> {
     if let Some(found) = &text.attribution {
         let against = found.against.as_ref();
         let against = against.map_or(String::new(), |token| format!(" over {token:?}"));
-        say!("logit of {:?}{against}: {:+.2}", found.answer, found.attribution.logit)?;
+        say!(
+            "logit of {:?}{against}: {:+.2}",
+            found.answer,
+            found.attribution.logit
+        )?;
         let mut parts = found.attribution.contributions.clone();
         parts.sort_by(|a, b| b.logit.abs().total_cmp(&a.logit.abs()));
         for part in parts.iter().take(PARTS) {
@@ -101,7 +116,8 @@ fn point_line(point: &LensPoint) -> String {
     let top = point.top.iter().take(LIKELIEST);
     let top = top.map(|top| format!("{:?} {:.3}", top.token, top.probability));
     let chosen = point.chosen.iter();
-    let chosen = chosen.map(|it| format!("{:?} {:.3} (rank {})", it.token, it.probability, it.rank));
+    let chosen =
+        chosen.map(|it| format!("{:?} {:.3} (rank {})", it.token, it.probability, it.rank));
     let top: Vec<String> = top.collect();
     let chosen: Vec<String> = chosen.collect();
     let followed = if chosen.is_empty() {

@@ -185,7 +185,7 @@ impl Parts {
             Component::Steering { layer } => format!("{layer} steering"),
         };
         let is_head = |it: &&Contribution| matches!(it.component, Component::Head { .. });
-        let (mut heads, components): (Vec<_>, Vec<_>) =
+        let (mut heads, components): (Vec<&Contribution>, Vec<&Contribution>) =
             contributions.iter().partition(|it| is_head(it));
         heads.sort_by(|a, b| b.logit.abs().total_cmp(&a.logit.abs()));
         heads.truncate(HEADS);
@@ -265,4 +265,153 @@ fn visible(token: &str) -> String {
         c => c.escape_debug().to_string(),
     };
     token.chars().map(show).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attribution::Attribution;
+    use crate::logit_lens::{RankedToken, TokenProbability};
+    use crate::patching::{Patch, Patching};
+    use crate::projection::Projection;
+    use crate::report::{AttributionReport, PatchingReport, TextReport};
+    use crate::vector_lens::{GroupEffect, TokenEffect, TokenList};
+    use trimtab_model::Site;
+
+    const HOSTILE: &str = "<script>alert(1)</script>\u{202e}";
+
+    fn list() -> TokenList {
+        TokenList {
+            p_value: 0.0005,
+            p_shuffled: None,
+            tokens: vec![TokenEffect {
+                token: HOSTILE.to_owned(),
+                id: 3,
+                logit: -1.25,
+                z: -6.0,
+                p_value: 1e-9,
+                p_corrected: 0.0009,
+            }],
+        }
+    }
+
+    fn whole() -> LensReport {
+        let reading = |reading| LayerReading {
+            layer: 2,
+            reading,
+            norm: 0.5,
+            promoted: list(),
+            suppressed: list(),
+            groups: vec![GroupEffect {
+                name: HOSTILE.to_owned(),
+                tokens: 4,
+                logit: 0.1,
+                z: 2.0,
+                p_corrected: 0.2,
+            }],
+        };
+        let point = |layer| LensPoint {
+            layer,
+            position: 0,
+            top: vec![TokenProbability {
+                token: HOSTILE.to_owned(),
+                id: 3,
+                probability: 0.5,
+            }],
+            chosen: vec![RankedToken {
+                token: HOSTILE.to_owned(),
+                id: 3,
+                probability: 0.5,
+                rank: 0,
+            }],
+            entropy: 1.0,
+            kl: 2.0,
+            cross_entropy: None,
+        };
+        let contributions = [
+            Component::Embedding,
+            Component::Head { layer: 0, head: 1 },
+            Component::Steering { layer: 0 },
+        ];
+        let contributions = contributions.map(|component| Contribution {
+            component,
+            logit: -0.5,
+        });
+        LensReport {
+            model: HOSTILE.to_owned(),
+            vectors: vec![HOSTILE.to_owned()],
+            readings: Reading::ALL.map(reading).to_vec(),
+            draws: 100,
+            measured_draws: 20,
+            text: Some(TextReport {
+                tokens: vec![HOSTILE.to_owned()],
+                steered: true,
+                points: vec![point(0), point(1)],
+                projections: vec![Projection {
+                    layer: 1,
+                    position: 0,
+                    projection: 2.0,
+                    cosine: -0.25,
+                }],
+                attribution: Some(AttributionReport {
+                    answer: HOSTILE.to_owned(),
+                    against: Some(HOSTILE.to_owned()),
+                    attribution: Attribution {
+                        logit: -1.0,
+                        contributions: contributions.to_vec(),
+                    },
+                }),
+            }),
+            patching: Some(PatchingReport {
+                clean: vec![HOSTILE.to_owned()],
+                corrupted: vec![HOSTILE.to_owned()],
+                answer: HOSTILE.to_owned(),
+                against: HOSTILE.to_owned(),
+                patching: Patching {
+                    site: Site::ResidPost,
+                    clean: 1.0,
+                    corrupted: -1.0,
+                    patches: vec![Patch {
+                        layer: 0,
+                        position: 0,
+                        difference: 0.0,
+                        recovered: Some(0.5),
+                    }],
+                },
+            }),
+        }
+    }
+
+    #[test]
+    fn every_part_is_shown_and_every_text_is_escaped() {
+        let page = render(&whole());
+        assert!(!page.contains("<script"), "{page}");
+        assert!(!page.contains('\u{202e}'), "{page}");
+        for part in [
+            "Through the unembedding",
+            "Measured at the end of the model",
+            "groups of tokens",
+            "What each layer would say next",
+            "KL to the model",
+            "strongest heads",
+            "How the text lies along the vectors",
+            "What carries the difference",
+            "−1.25***",
+            "p = 0.0005***",
+            "0.50",
+        ] {
+            assert!(page.contains(part), "{part}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_left_out() {
+        let page = render(&LensReport::default());
+        assert!(!page.contains("<section>"), "{page}");
+        let mut report = whole();
+        let text = report.text.as_mut().expect("a text");
+        (text.projections, text.attribution) = (vec![], None);
+        (report.patching, report.readings) = (None, vec![]);
+        assert_eq!(render(&report).matches("<section>").count(), 1);
+    }
 }
