@@ -21,7 +21,7 @@ use trimtab::lens::{
 };
 use trimtab::model::tensor_file::HostTensor;
 use trimtab::model::{Hook, Pretrained};
-use trimtab::steer::algebra;
+use trimtab::steer::{SteeringSource, algebra};
 use trimtab_examples::{exit_code, keep_inputs, parse_flags, progress, say};
 
 use crate::args::{Args, token};
@@ -47,9 +47,7 @@ fn run(args: &Args) -> Result<()> {
     let vectors = vectors(args, &base)?;
     if let Some(vectors) = &vectors {
         let sources = args.vectors.vectors.iter();
-        report.vectors = sources
-            .map(|source| source.path.display().to_string())
-            .collect();
+        report.vectors = sources.map(name).collect();
         report.readings = readings(args, &base, &vocabulary, vectors)?;
     }
     if let Some(prompt) = &args.prompt {
@@ -72,6 +70,14 @@ fn run(args: &Args) -> Result<()> {
         say!("page: {}", out.display())?;
     }
     Ok(())
+}
+
+/// A file of vectors with its strength.
+fn name(source: &SteeringSource) -> String {
+    match source.strength {
+        1.0 => source.path.display().to_string(),
+        strength => format!("{}@{strength}", source.path.display()),
+    }
 }
 
 /// The sum of the vectors, of the layers that are asked for.

@@ -100,21 +100,30 @@ impl Statistics {
 pub(crate) struct NullStatistics {
     max: Null,
     lists: [Null; 2],
-    /// Of the size of the mean.
-    groups: Vec<Null>,
+    /// The largest `|z|` of all groups.
+    group_max: Null,
+    /// The standard deviation of the mean `z` of each group.
+    group_deviations: Vec<f64>,
 }
 
 impl NullStatistics {
     pub(crate) fn new(draws: &[Statistics]) -> Self {
         let groups = draws.first().map_or(0, |first| first.groups.len());
-        let group = |index: usize| {
-            let sizes = draws.iter().map(|draw| draw.groups[index].abs());
-            Null::new(sizes.collect())
+        let deviation = |index: usize| {
+            let squares = draws.iter().map(|draw| draw.groups[index].powi(2));
+            (squares.sum::<f64>() / draws.len() as f64).sqrt()
         };
+        let group_deviations: Vec<f64> = (0..groups).map(deviation).collect();
+        let group_max = draws.iter().map(|draw| {
+            let z = draw.groups.iter().zip(&group_deviations);
+            z.map(|(mean, deviation)| (mean / deviation).abs())
+                .fold(0.0, f64::max)
+        });
         Self {
             max: Null::new(draws.iter().map(|draw| draw.max).collect()),
             lists: [0, 1].map(|side| Null::new(draws.iter().map(|it| it.lists[side]).collect())),
-            groups: (0..groups).map(group).collect(),
+            group_max: Null::new(group_max.collect()),
+            group_deviations,
         }
     }
 
@@ -129,10 +138,11 @@ impl NullStatistics {
         [0, 1].map(|side| self.lists[side].p_value(means[side]))
     }
 
-    /// The two-sided p-value of group `index`, corrected for the number of groups (Bonferroni).
-    pub(crate) fn group(&self, index: usize, mean: f64) -> f64 {
-        let p_value = self.groups[index].p_value(mean.abs());
-        (p_value * self.groups.len() as f64).min(1.0)
+    /// `z` of group `index` with this mean, and its p-value, corrected for the number of groups as
+    /// that of a token is for the vocabulary.
+    pub(crate) fn group(&self, index: usize, mean: f64) -> (f64, f64) {
+        let z = mean / self.group_deviations[index];
+        (z, self.group_max.p_value(z.abs()))
     }
 }
 

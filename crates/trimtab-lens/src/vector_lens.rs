@@ -112,10 +112,9 @@ pub struct GroupEffect {
     pub tokens: usize,
     /// Their mean change of logit, in nats.
     pub logit: f64,
-    /// Their mean `z`.
+    /// Their mean [`z`](TokenEffect::z), divided by its standard deviation among random directions.
     pub z: f64,
-    /// Probability of a mean `z` of this size from a random direction, corrected for the number of
-    /// groups.
+    /// Probability that a random direction changes any group as much, measured by `z`.
     pub p_corrected: f64,
 }
 
@@ -346,17 +345,16 @@ impl<'a> VectorLens<'a> {
                 .collect(),
         };
         let groups = self.groups.iter().zip(&statistics.groups).enumerate();
-        let groups = groups.map(|(index, (group, &z))| {
-            let logits = group
-                .tokens
-                .iter()
-                .map(|&token| read.logits[token as usize]);
+        let groups = groups.map(|(index, (group, &mean))| {
+            let tokens = group.tokens.iter();
+            let logits = tokens.map(|&token| f64::from(read.logits[token as usize]));
+            let (z, p_corrected) = null.group(index, mean);
             GroupEffect {
                 name: group.name.clone(),
                 tokens: group.tokens.len(),
-                logit: logits.map(f64::from).sum::<f64>() / group.tokens.len() as f64,
+                logit: logits.sum::<f64>() / group.tokens.len() as f64,
                 z,
-                p_corrected: null.group(index, z),
+                p_corrected,
             }
         });
         LayerReading {

@@ -126,14 +126,16 @@ impl Tokenizer {
     }
 
     /// A text that shows one token. It is the text that the token has within a longer one, or the
-    /// name of a token without text, or its id in angle brackets.
+    /// bytes of a part of a character such as `<0xE2 0x80>`, or the name of a token without text,
+    /// or its id in angle brackets.
     pub fn token_text(&self, token: u32) -> String {
+        let name = || self.inner.id_to_token(token);
         match self.decode(&[token]) {
+            Ok(text) if text.contains(char::REPLACEMENT_CHARACTER) => {
+                name().and_then(|name| bytes_of(&name)).unwrap_or(text)
+            }
             Ok(text) if !text.is_empty() => text,
-            _ => self
-                .inner
-                .id_to_token(token)
-                .unwrap_or_else(|| format!("<{token}>")),
+            _ => name().unwrap_or_else(|| format!("<{token}>")),
         }
     }
 
@@ -191,9 +193,36 @@ fn catch_panics<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, St
     }
 }
 
+/// The bytes of a token of a byte-level vocabulary. Its name has a printable character for each
+/// byte, as in GPT-2: the byte itself, or one from U+0100 on for those that are not printable.
+fn bytes_of(name: &str) -> Option<String> {
+    let is_own = |byte: &u8| matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff);
+    let others: Vec<u8> = (0..=u8::MAX).filter(|byte| !is_own(byte)).collect();
+    let byte = |c: char| match u8::try_from(c) {
+        Ok(byte) => Some(byte).filter(is_own),
+        Err(_) => others.get((c as usize).checked_sub(256)?).copied(),
+    };
+    let bytes: Option<Vec<u8>> = name.chars().map(byte).collect();
+    let shown: Vec<String> = bytes?.iter().map(|byte| format!("0x{byte:02X}")).collect();
+    Some(format!("<{}>", shown.join(" ")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_of_characters_are_shown_as_bytes() {
+        // The names of the first two bytes of U+2019, of a blank and of an unprintable byte.
+        for (name, expected) in [
+            ("\u{e2}\u{122}", Some("<0xE2 0x80>")),
+            ("\u{120}\u{f0}", Some("<0x20 0xF0>")),
+            ("\u{143}", Some("<0xAD>")),
+            ("\u{2019}", None),
+        ] {
+            assert_eq!(bytes_of(name).as_deref(), expected, "{name}");
+        }
+    }
 
     /// A decoder that strips one character from both ends of `a` panics.
     const TOKENIZER: &str = r#"{

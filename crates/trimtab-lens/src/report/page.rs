@@ -13,7 +13,9 @@ use crate::logit_lens::LensPoint;
 use crate::vector_lens::{LayerReading, Reading};
 
 pub(super) fn render(report: &LensReport) -> String {
-    let readings = Reading::ALL.map(|reading| Readings::of(report, reading));
+    // The most telling one first.
+    let mut readings = Reading::ALL.map(|reading| Readings::of(report, reading));
+    readings.reverse();
     let readings: Vec<&Readings> = readings.iter().filter(|it| !it.layers.is_empty()).collect();
     let text = report.text.as_ref();
     let heat = text.map(|text| rows_by_layer(&text.points, |point| point.layer));
@@ -65,15 +67,15 @@ impl<'a> Readings<'a> {
             Reading::Unembedding => ("Through the unembedding", "W_U s"),
             Reading::Linearised => (
                 "Linearised at the mean residual stream",
-                "the derivative of W_U norm(r) along s",
+                "The derivative of W_U norm(r) along s",
             ),
             Reading::SameLayer => (
                 "Measured at the vector's layer",
-                "mean of W_U (norm(r + s) − norm(r)) over the tokens of the prompts",
+                "The mean of W_U (norm(r + s) − norm(r)) over the tokens of the prompts",
             ),
             Reading::LastLayer => (
                 "Measured at the end of the model",
-                "mean change of the model's logits over the tokens of the prompts",
+                "The mean change of the model's logits over the tokens of the prompts",
             ),
         };
         Self {
