@@ -281,7 +281,42 @@ fn patches_change_what_they_change_in_torch() {
 }
 
 fn patch_resid_post(model: &Model, texts: [&[u32]; 2], answers: [u32; 2]) -> Patching {
-    patch(model, texts, answers, Site::ResidPost, &mut |_| ()).expect("good texts")
+    patch(model, texts, answers, Site::ResidPost, None, &mut |_| ()).expect("good texts")
+}
+
+#[test]
+fn patches_of_a_steered_run_are_steered() {
+    let base = nano();
+    let vectors = random_vectors(&base.model, 11);
+    let steering = SteeringVectors::from_host(&vectors, &base.model.device());
+    let hook = steering.hook();
+    let texts = [[5, 17, 3, 38], [5, 17, 19, 38]];
+    let site = Site::ResidPost;
+    let steered = patch(
+        &base.model,
+        [&texts[0], &texts[1]],
+        [7, 12],
+        site,
+        Some(&hook),
+        &mut |_| (),
+    );
+    let steered = steered.expect("good texts");
+    for (text, expected) in texts.iter().zip([steered.clean, steered.corrupted]) {
+        let (resid_post, _) = base.model.prefill(&[text], Some(&hook));
+        let logits = base.model.logits(resid_post.narrow(0, 3, 1));
+        let logits: Vec<f32> = logits.try_into_vec_as().expect("f32");
+        close(
+            f64::from(logits[7]) - f64::from(logits[12]),
+            expected,
+            "the steered difference",
+        );
+    }
+    let last = steered.patches.last().expect("patches");
+    close(
+        last.recovered.expect("they differ"),
+        1.0,
+        "all of the last residual stream",
+    );
 }
 
 /// Vectors along rows of the unembedding, as the final norm weighs them.

@@ -1,9 +1,11 @@
 //! The flags of the program.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use trimtab::lens::{TokenGroup, VectorLensOptions, Vocabulary};
 use trimtab::model::{ChatMessage, Pretrained, Site};
 use trimtab_examples::{ModelArgs, VectorsArgs, prompt_text};
@@ -29,7 +31,8 @@ pub(crate) struct Args {
     /// Send prompts as a user's messages, through the model's chat template.
     #[arg(long)]
     pub(crate) chat: bool,
-    /// Let the vectors act on the text that is read.
+    /// Let the vectors act on the prompts that are read and patched. Then they may be a LoRA folder
+    /// or a tuned checkpoint too.
     #[arg(long, requires_all = ["vectors", "prompt"])]
     pub(crate) steered: bool,
     /// Follow the rank and probability of this token, as `--follow " Paris"`; may be given several
@@ -47,7 +50,12 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TEXT", requires = "against")]
     pub(crate) corrupted: Option<String>,
     /// Site that is patched.
-    #[arg(long, default_value = "resid_post", requires = "corrupted")]
+    #[arg(
+        long,
+        default_value = "resid_post",
+        requires = "corrupted",
+        value_parser = site_parser()
+    )]
     pub(crate) site: Site,
     /// Tokens of each list.
     #[arg(long, value_name = "K", default_value_t = 10)]
@@ -73,7 +81,22 @@ pub(crate) struct Args {
     pub(crate) json: bool,
 }
 
+/// Reads the name of a site where activations can be patched, and lists them in the help.
+fn site_parser() -> impl TypedValueParser<Value = Site> {
+    let sites = Site::ALL.into_iter().filter(|site| !site.is_projection());
+    PossibleValuesParser::new(sites.map(Site::name)).try_map(|name| name.parse::<Site>())
+}
+
 impl Args {
+    /// The files that are read, each with its flag.
+    pub(crate) fn inputs(&self) -> impl Iterator<Item = (&'static str, PathBuf)> {
+        let prompts = self.prompts.iter().map(|path| ("--prompts", path.clone()));
+        let groups = self.group.iter().filter_map(|text| text.split_once('='));
+        let groups = groups.map(|(_, path)| ("--group", PathBuf::from(path)));
+        let model = self.model.inputs(&self.vectors);
+        model.chain(prompts).chain(groups)
+    }
+
     /// Refuses flags that ask for nothing.
     pub(crate) fn check(&self) -> Result<()> {
         if self.vectors.vectors.is_empty() && self.prompt.is_none() {
@@ -81,6 +104,12 @@ impl Args {
         }
         for (flag, value) in [("--top", self.top), ("--draws", self.draws)] {
             ensure!(value > 0, "{flag} is 0; give a number from 1");
+        }
+        if self.answer.is_some() && self.answer == self.against {
+            bail!("--answer and --against are the same token; give two");
+        }
+        if self.corrupted.is_some() && self.corrupted == self.prompt {
+            bail!("--corrupted is the prompt itself; give one with another answer");
         }
         ensure!(
             self.measured_draws > 0,
@@ -100,9 +129,15 @@ impl Args {
 
     /// The groups of `--group`.
     pub(crate) fn groups(&self, vocabulary: &Vocabulary) -> Result<Vec<TokenGroup>> {
+        let known = TokenGroup::built_in(vocabulary).into_iter();
+        let mut names: BTreeSet<String> = known.map(|group| group.name).collect();
         let groups = self.group.iter().map(|text| {
             let parts = text.split_once('=');
             let (name, path) = parts.with_context(|| format!("`{text}` is not NAME=FILE"))?;
+            ensure!(
+                names.insert(name.to_owned()),
+                "there is a group `{name}` already; give another name"
+            );
             Ok(TokenGroup::read(name, path.as_ref(), vocabulary)?)
         });
         groups.collect()
@@ -115,9 +150,13 @@ impl Args {
         };
         let text = std::fs::read_to_string(path);
         let text = text.with_context(|| format!("cannot read {}", path.display()))?;
-        let lines = text.lines().filter(|line| !line.trim().is_empty());
-        let prompts: Result<Vec<Vec<u32>>> = lines.map(|line| self.encode(line, base)).collect();
-        let prompts = prompts?;
+        let lines = (1..).zip(text.lines());
+        let lines = lines.filter(|(_, line)| !line.trim().is_empty());
+        let prompts = lines.map(|(number, line)| {
+            let tokens = self.encode(line, base);
+            tokens.with_context(|| format!("line {number} of {} cannot be read", path.display()))
+        });
+        let prompts = prompts.collect::<Result<Vec<Vec<u32>>>>()?;
         ensure!(
             !prompts.is_empty(),
             "{} has no prompt; write one a line",
@@ -129,13 +168,21 @@ impl Args {
     /// A prompt as tokens.
     pub(crate) fn encode(&self, prompt: &str, base: &Pretrained) -> Result<Vec<u32>> {
         let text = prompt_text(prompt);
-        if !self.chat {
-            return Ok(base.tokenizer.encode(&text)?);
-        }
-        let template = base.chat_template.as_ref();
-        let template = template.context("this model has no chat template; leave out --chat")?;
-        let rendered = template.render(&[ChatMessage::new("user", text)], true)?;
-        Ok(base.tokenizer.encode_rendered(&rendered)?)
+        let tokens = if self.chat {
+            let template = base.chat_template.as_ref();
+            let template = template.context("this model has no chat template; leave out --chat")?;
+            let rendered = template.render(&[ChatMessage::new("user", text)], true)?;
+            base.tokenizer.encode_rendered(&rendered)?
+        } else {
+            base.tokenizer.encode(&text)?
+        };
+        let (len, max_len) = (tokens.len(), base.model.config.max_len());
+        ensure!(len > 0, "the prompt has no tokens");
+        ensure!(
+            len <= max_len,
+            "the prompt has {len} tokens, and the model runs {max_len} at most"
+        );
+        Ok(tokens)
     }
 }
 
@@ -161,5 +208,10 @@ pub(crate) fn token(text: &str, flag: &str, base: &Pretrained) -> Result<u32> {
             tokens.len()
         );
     };
+    let found = base.tokenizer.token_text(token);
+    ensure!(
+        found.trim() == written.trim(),
+        "{flag} `{text}` is no token of the model, which reads it as {found:?}"
+    );
     Ok(token)
 }

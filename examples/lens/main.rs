@@ -12,7 +12,7 @@ mod print;
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use trimtab::SteeringFile;
 use trimtab::lens::report::{AttributionReport, LensReport, PatchingReport, TextReport};
 use trimtab::lens::{
@@ -22,7 +22,7 @@ use trimtab::lens::{
 use trimtab::model::tensor_file::HostTensor;
 use trimtab::model::{Hook, Pretrained};
 use trimtab::steer::{SteeringSource, algebra};
-use trimtab_examples::{exit_code, keep_inputs, parse_flags, progress, say};
+use trimtab_examples::{exit_code, keep_inputs, note, parse_flags, progress, say};
 
 use crate::args::{Args, token};
 
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<()> {
     args.check()?;
     if let Some(out) = &args.out {
-        keep_inputs(out, args.model.inputs(&args.vectors))?;
+        keep_inputs(out, args.inputs())?;
     }
     let base = args.model.load(1)?;
     let vocabulary = Vocabulary::of(&base);
@@ -45,18 +45,22 @@ fn run(args: &Args) -> Result<()> {
         ..LensReport::default()
     };
     let vectors = vectors(args, &base)?;
-    if let Some(vectors) = &vectors {
+    if !args.vectors.vectors.is_empty() {
         let sources = args.vectors.vectors.iter();
         report.vectors = sources.map(name).collect();
+    }
+    if let Some(vectors) = &vectors {
         report.readings = readings(args, &base, &vocabulary, vectors)?;
     }
     if let Some(prompt) = &args.prompt {
         let steered = args.vectors.steer(base)?;
-        let tokens = args.encode(prompt, &steered.base)?;
+        let tokens = args
+            .encode(prompt, &steered.base)
+            .context("cannot read --prompt")?;
         let hook = steered.hook().filter(|_| args.steered);
         let read = (&vocabulary, vectors.as_ref(), hook);
         report.text = Some(text(args, &steered.base, &tokens, read)?);
-        report.patching = patching(args, &steered.base, &vocabulary, &tokens)?;
+        report.patching = patching(args, &steered.base, (&vocabulary, hook), &tokens)?;
     }
     if let Some(out) = &args.out {
         let written = report.write(out);
@@ -80,17 +84,37 @@ fn name(source: &SteeringSource) -> String {
     }
 }
 
-/// The sum of the vectors, of the layers that are asked for.
+/// The sum of the vectors, of the layers that are asked for. `None` if there are none to read: no
+/// source, or one that only acts on prompts.
 fn vectors(args: &Args, base: &Pretrained) -> Result<Option<HostTensor>> {
-    if args.vectors.vectors.is_empty() {
+    let sources = &args.vectors.vectors;
+    if sources.is_empty() {
+        return Ok(None);
+    }
+    if let Some(folder) = sources.iter().find(|source| source.path.is_dir()) {
+        ensure!(
+            args.steered,
+            "{} is a folder, and the lens reads files of vectors; with --prompt and --steered, it \
+             acts on the prompt",
+            folder.path.display()
+        );
         return Ok(None);
     }
     let file: SteeringFile = args.vectors.sum(base)?;
-    let vectors = file.vectors()?;
-    Ok(Some(match &args.layers {
-        Some(layers) => algebra::select_layers(vectors, layers)?,
-        None => vectors.clone(),
-    }))
+    let mut vectors = file.vectors()?.clone();
+    if let Some(layers) = &args.layers {
+        vectors = algebra::select_layers(&vectors, layers)?;
+    }
+    let norms = algebra::norms(&vectors);
+    ensure!(
+        norms.iter().any(|&norm| norm > 0.0),
+        "the vectors are zero in every layer that is read, so there is nothing to say"
+    );
+    let zero = |layer: &&usize| norms.get(**layer).is_some_and(|&norm| norm == 0.0);
+    for layer in args.layers.iter().flatten().filter(zero) {
+        note!("layer {layer} is left out: its vector is zero")?;
+    }
+    Ok(Some(vectors))
 }
 
 fn readings(
@@ -169,7 +193,7 @@ fn text(
 fn patching(
     args: &Args,
     base: &Pretrained,
-    vocabulary: &Vocabulary,
+    (vocabulary, hook): (&Vocabulary, Option<Hook>),
     clean: &[u32],
 ) -> Result<Option<PatchingReport>> {
     let (Some(corrupted), Some(answer), Some(against)) =
@@ -177,7 +201,9 @@ fn patching(
     else {
         return Ok(None);
     };
-    let corrupted = args.encode(corrupted, base)?;
+    let corrupted = args
+        .encode(corrupted, base)
+        .context("cannot read --corrupted")?;
     let answers = [
         token(answer, "--answer", base)?,
         token(against, "--against", base)?,
@@ -185,13 +211,8 @@ fn patching(
     let places = base.model.config.num_hidden_layers * clean.len();
     let bar = progress("patches", places as u64);
     let mut done = |count| bar.inc(count as u64);
-    let patching = patch(
-        &base.model,
-        [clean, &corrupted],
-        answers,
-        args.site,
-        &mut done,
-    )?;
+    let prompts = [clean, &corrupted];
+    let patching = patch(&base.model, prompts, answers, args.site, hook, &mut done)?;
     bar.finish_and_clear();
     let [answer, against] = answers.map(|token| vocabulary.text(token).to_owned());
     Ok(Some(PatchingReport {

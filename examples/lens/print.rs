@@ -8,8 +8,6 @@ use trimtab_examples::say;
 
 /// Parts of a logit that are listed.
 const PARTS: usize = 10;
-/// Tokens that are listed for each layer of a text.
-const LIKELIEST: usize = 5;
 
 pub(crate) fn report(report: &LensReport) -> io::Result<()> {
     for reading in Reading::ALL {
@@ -97,6 +95,8 @@ fn text(text: &TextReport) -> io::Result<()> {
             found.attribution.logit
         )?;
         let mut parts = found.attribution.contributions.clone();
+        let (shown, all) = (PARTS.min(parts.len()), parts.len());
+        say!("the {shown} strongest of {all} parts; a head is a part of its attention:")?;
         parts.sort_by(|a, b| b.logit.abs().total_cmp(&a.logit.abs()));
         for part in parts.iter().take(PARTS) {
             let name = match part.component {
@@ -113,7 +113,7 @@ fn text(text: &TextReport) -> io::Result<()> {
 }
 
 fn point_line(point: &LensPoint) -> String {
-    let top = point.top.iter().take(LIKELIEST);
+    let top = point.top.iter();
     let top = top.map(|top| format!("{:?} {:.3}", top.token, top.probability));
     let chosen = point.chosen.iter();
     let chosen =

@@ -3,7 +3,7 @@
 use burn::tensor::{Tensor, TensorData};
 use serde::Serialize;
 use trimtab_model::hook::HookFn;
-use trimtab_model::{ActivationCache, HookPoint, Intervention, Model, Site};
+use trimtab_model::{ActivationCache, Hook, HookPoint, Intervention, Model, Site};
 use trimtab_steer::effect::{EffectError, check_texts};
 
 /// Largest number of tokens of a forward pass.
@@ -48,7 +48,9 @@ pub enum PatchingError {
          needs as many in both"
     )]
     Lengths { clean: usize, corrupted: usize },
-    #[error("projections differ in width from layer to layer; {} cannot be patched", .0.name())]
+    #[error(
+        "{} is a projection; patch resid_pre, attn_out, resid_mid, mlp_out or resid_post", .0.name()
+    )]
     Projection(Site),
 }
 
@@ -56,8 +58,8 @@ pub enum PatchingError {
 /// the clean prompt has at `site` there ([Meng et al. 2022](https://arxiv.org/abs/2202.05262),
 /// [Zhang and Nanda 2024](https://arxiv.org/abs/2309.16042)).
 ///
-/// `answer` and `other` are the tokens that follow the clean and the corrupted prompt. `progress`
-/// is called with a number of patches after each part of the work.
+/// `answer` and `other` are the tokens that follow the clean and the corrupted prompt. `hook` acts
+/// on all runs. `progress` is called with a number of patches after each part of the work.
 ///
 /// # Errors
 ///
@@ -67,6 +69,7 @@ pub fn patch(
     [clean, corrupted]: [&[u32]; 2],
     [answer, other]: [u32; 2],
     site: Site,
+    hook: Option<Hook>,
     progress: &mut dyn FnMut(usize),
 ) -> Result<Patching, PatchingError> {
     check_texts(model, &[clean, corrupted, &[answer, other]])?;
@@ -89,9 +92,9 @@ pub fn patch(
             .collect()
     };
     let len = clean.len();
-    let (resid_post, cache) = model.run_with_cache(&[clean], &[site], None);
+    let (resid_post, cache) = model.run_with_cache(&[clean], &[site], hook);
     let clean_difference = difference(resid_post.narrow(0, len - 1, 1))[0];
-    let (resid_post, _) = model.prefill(&[corrupted], None);
+    let (resid_post, _) = model.prefill(&[corrupted], hook);
     let corrupted_difference = difference(resid_post.narrow(0, len - 1, 1))[0];
     let all = clean_difference - corrupted_difference;
 
@@ -101,12 +104,13 @@ pub fn patch(
         .collect();
     let mut patches = vec![];
     for places in places.chunks((MAX_BATCH_TOKENS / len).max(1)) {
-        let hook = PatchHook {
+        let replacing = PatchHook {
+            hook,
             cache: &cache,
             site,
             places,
         };
-        let (resid_post, _) = model.prefill(&vec![corrupted; places.len()], Some(&hook));
+        let (resid_post, _) = model.prefill(&vec![corrupted; places.len()], Some(&replacing));
         let last =
             (0..places.len()).map(|row| resid_post.clone().narrow(0, (row + 1) * len - 1, 1));
         let differences = difference(Tensor::cat(last.collect(), 0));
@@ -132,6 +136,8 @@ pub fn patch(
 
 /// Replaces the activation at `places[i]`, a layer and a position, in prompt `i`.
 struct PatchHook<'a> {
+    /// Acts before.
+    hook: Option<Hook<'a>>,
     cache: &'a ActivationCache,
     site: Site,
     places: &'a [(usize, usize)],
@@ -139,27 +145,42 @@ struct PatchHook<'a> {
 
 impl Intervention for PatchHook<'_> {
     fn begin_forward(&self) -> HookFn<'_> {
-        Box::new(|at: HookPoint, x| {
-            let clean = self
-                .cache
-                .get(self.site, at.layer)
-                .expect("it was asked for");
-            let [_, width] = x.dims();
-            let dtype = x.dtype();
-            let device = x.device();
-            let clean: Vec<f32> = clean.clone().try_into_vec_as().expect("f32");
-            let mut rows: Vec<f32> = x.try_into_vec_as().expect("f32");
-            for (row, token) in rows.chunks_exact_mut(width).zip(at.tokens) {
-                if self.places[token.prompt] == (at.layer, token.position) {
-                    row.copy_from_slice(&clean[token.position * width..][..width]);
-                }
+        let mut inner = self.hook.map(|hook| (hook, hook.begin_forward()));
+        Box::new(move |at: HookPoint, x| {
+            let x = match &mut inner {
+                Some((hook, call)) if hook.hooks(at.layer, at.site) => call(at, x),
+                _ => x,
+            };
+            if self.patches(at.layer, at.site) {
+                self.patched(at, x)
+            } else {
+                x
             }
-            let shape = [at.tokens.len(), width];
-            Tensor::<2>::from_data(TensorData::new(rows, shape), &device).cast(dtype)
         })
     }
 
     fn hooks(&self, layer: usize, site: Site) -> bool {
+        self.patches(layer, site) || self.hook.is_some_and(|hook| hook.hooks(layer, site))
+    }
+}
+
+impl PatchHook<'_> {
+    fn patches(&self, layer: usize, site: Site) -> bool {
         site == self.site && self.places.iter().any(|place| place.0 == layer)
+    }
+
+    fn patched(&self, at: HookPoint, x: Tensor<2>) -> Tensor<2> {
+        let clean = self.cache.get(self.site, at.layer);
+        let clean = clean.expect("it was asked for").clone();
+        let ([_, width], dtype, device) = (x.dims(), x.dtype(), x.device());
+        let clean: Vec<f32> = clean.try_into_vec_as().expect("f32");
+        let mut rows: Vec<f32> = x.try_into_vec_as().expect("f32");
+        for (row, token) in rows.chunks_exact_mut(width).zip(at.tokens) {
+            if self.places[token.prompt] == (at.layer, token.position) {
+                row.copy_from_slice(&clean[token.position * width..][..width]);
+            }
+        }
+        let shape = [at.tokens.len(), width];
+        Tensor::<2>::from_data(TensorData::new(rows, shape), &device).cast(dtype)
     }
 }

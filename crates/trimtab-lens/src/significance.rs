@@ -26,10 +26,10 @@ use crate::token_groups::TokenGroup;
 /// `width` is below 2.
 pub fn cosine_p_value(cosine: f64, width: usize) -> f64 {
     assert!(width >= 2, "directions need two dimensions");
-    let square = (cosine * cosine).min(1.0);
-    if square.is_nan() {
+    if cosine.is_nan() {
         return 1.0; // a vector of zero has no direction
     }
+    let square = (cosine * cosine).min(1.0);
     beta_reg((width as f64 - 1.0) / 2.0, 0.5, 1.0 - square)
 }
 

@@ -1,5 +1,7 @@
 //! The problems of a run: a stream to train on, and validation problems.
 
+use std::collections::BTreeSet;
+
 use trimtab_model::Pretrained;
 use trimtab_tasks::dataset::DatasetError;
 use trimtab_tasks::filter::{ProblemFilter, hold_out};
@@ -31,6 +33,20 @@ pub enum DataError {
     FilterOfGenerated { task: Task },
     #[error("`filter` keeps none of the {count} problems of {task}; widen it")]
     FilterKeepsNone { count: u64, task: Task },
+    #[error("no problem of {task} has {property}; remove `filter.{key}`")]
+    FilterOfMissing {
+        task: Task,
+        property: &'static str,
+        key: &'static str,
+    },
+    #[error(
+        "no problem of {task} has the subject `{subject}`; there are {}", subjects.join(", ")
+    )]
+    UnknownSubject {
+        task: Task,
+        subject: String,
+        subjects: Vec<String>,
+    },
     #[error(
         "of {count} problems none is {part}; raise or lower validation.share, or \
          set validation.every to 0"
@@ -109,7 +125,51 @@ fn filtered(all: ProblemSource, recipe: &Recipe) -> Result<ProblemSource, DataEr
     let Some(count) = all.len() else {
         return Err(DataError::FilterOfGenerated { task });
     };
-    let kept: Vec<Problem> = all.iter().filter(|problem| filter.keeps(problem)).collect();
+    let all: Vec<Problem> = all.iter().collect();
+    let subjects: BTreeSet<&str> = all.iter().filter_map(Problem::subject).collect();
+    for (is_asked, is_missing, property, key) in [
+        (
+            filter.levels.is_some(),
+            !all.iter().any(|it| it.level().is_some()),
+            "a level",
+            "levels",
+        ),
+        (
+            !filter.subjects.is_empty(),
+            subjects.is_empty(),
+            "a subject",
+            "subjects",
+        ),
+        (
+            filter.steps.is_some(),
+            all.iter().all(|it| it.steps.is_empty()),
+            "steps",
+            "steps",
+        ),
+    ] {
+        if is_asked && is_missing {
+            return Err(DataError::FilterOfMissing {
+                task,
+                property,
+                key,
+            });
+        }
+    }
+    let unknown = filter
+        .subjects
+        .iter()
+        .find(|subject| !subjects.contains(&subject[..]));
+    if let Some(subject) = unknown {
+        return Err(DataError::UnknownSubject {
+            task,
+            subject: subject.clone(),
+            subjects: subjects.into_iter().map(str::to_owned).collect(),
+        });
+    }
+    let kept: Vec<Problem> = all
+        .into_iter()
+        .filter(|problem| filter.keeps(problem))
+        .collect();
     if kept.is_empty() {
         return Err(DataError::FilterKeepsNone { count, task });
     }
@@ -164,6 +224,25 @@ mod tests {
 
         let error = load(&set("[6, 9]", 0)).expect_err("none is left");
         assert!(matches!(error, DataError::FilterKeepsNone { count: 5, .. }));
+        let settings = |filter: &str| {
+            [
+                format!("task=gsm8k-train:{}", file.path().display()),
+                filter.to_owned(),
+            ]
+        };
+        for (filter, part) in [
+            (
+                "filter.levels=[1, 2]",
+                "has a level; remove `filter.levels`",
+            ),
+            (
+                "filter.subjects=[\"Algebra\"]",
+                "has a subject; remove `filter.subjects`",
+            ),
+        ] {
+            let error = load(&settings(filter)).expect_err(filter).to_string();
+            assert!(error.contains(part), "{error}");
+        }
         let error = load(&["filter.steps=[1, 2]".to_owned()]).expect_err("generated");
         assert!(error.to_string().contains("nano-gsm"), "{error}");
     }

@@ -281,6 +281,7 @@ mod tests {
     use trimtab_model::Site;
 
     const HOSTILE: &str = "<script>alert(1)</script>\u{202e}";
+    const NAME: &str = "<script>name";
 
     fn list() -> TokenList {
         TokenList {
@@ -305,7 +306,7 @@ mod tests {
             promoted: list(),
             suppressed: list(),
             groups: vec![GroupEffect {
-                name: HOSTILE.to_owned(),
+                name: NAME.to_owned(),
                 tokens: 4,
                 logit: 0.1,
                 z: 2.0,
@@ -340,8 +341,8 @@ mod tests {
             logit: -0.5,
         });
         LensReport {
-            model: HOSTILE.to_owned(),
-            vectors: vec![HOSTILE.to_owned()],
+            model: NAME.to_owned(),
+            vectors: vec![NAME.to_owned()],
             readings: Reading::ALL.map(reading).to_vec(),
             draws: 100,
             measured_draws: 20,

@@ -63,6 +63,12 @@ fn plain(message: &str) -> String {
             return format!("it is {}; it must be {}", value(found), kind(expected));
         }
     }
+    if let Some((_, expected)) = message
+        .strip_prefix("invalid length ")
+        .and_then(|rest| rest.split_once(", expected "))
+    {
+        return format!("it must be {}", kind(expected));
+    }
     message.to_owned()
 }
 
@@ -102,7 +108,9 @@ fn kind(expected: &str) -> &str {
         "a boolean" | "bool" => "true or false",
         "a string" | "str" | "string" => "a text between quotes",
         "a sequence" => "a list between brackets",
-        "an array of length 2" => "a list of two numbers, [LOWEST, HIGHEST]",
+        "an array of length 2" | "fewer elements in array" => {
+            "a list of two numbers, [LOWEST, HIGHEST]"
+        }
         "a map" => "a table",
         other if other.starts_with("struct ") || other.contains("enum") => "a table",
         other => other,
@@ -137,6 +145,7 @@ mod tests {
             ("loss=3", "must be a table"),
             ("filter.steps=3", "must be a list of two numbers"),
             ("filter.steps=[2]", "must be a list of two numbers"),
+            ("filter.steps=[2, 3, 4]", "must be a list of two numbers"),
             ("filter.step=[2, 3]", "did you mean `steps`?"),
             (
                 "zero_variance=dorp",
