@@ -232,3 +232,54 @@ pub(crate) fn dot(left: &[f32], right: &[f32]) -> f64 {
     let pairs = left.iter().zip(right);
     pairs.map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use trimtab_model::{Precision, Pretrained};
+
+    use super::*;
+
+    /// The lengths of the rows, and the logits of a direction, are those of the map itself, column
+    /// by column.
+    #[test]
+    fn rows_after_a_norm_have_the_length_of_their_columns() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/assets/nano");
+        let base = Pretrained::load(&folder, Precision::F32, &Device::flex()).expect("bundled");
+        let (width, vocab_size) = (base.model.config.hidden_size, base.model.config.vocab_size);
+        let readout = Readout::new(&base.model, ReadoutKind::FinalNorm);
+        // A residual stream along a row of the map, and an eps that is not small beside it.
+        let resid: Vec<f32> = (0..width)
+            .map(|i| ((i * 37 % 11) as f32 - 4.0) / 4.0)
+            .collect();
+        let norm = NormDerivative::at(&resid, 0.4);
+        assert!((0.3..0.9).contains(&norm.share), "{}", norm.share);
+        let mut squares = vec![0.0_f64; vocab_size];
+        let mut direction_logits = vec![0.0_f64; vocab_size];
+        let direction = &random_directions(1, width, 5)[..];
+        for axis in 0..width {
+            let mut unit = vec![0.0; width];
+            unit[axis] = 1.0;
+            for (token, logit) in readout.read(&unit, Some(&norm)).into_iter().enumerate() {
+                squares[token] += f64::from(logit).powi(2);
+                direction_logits[token] += f64::from(logit) * f64::from(direction[axis]);
+            }
+        }
+        let along = &readout.along(&[Some(norm.clone())])[0];
+        let found = &readout.row_norms(&[Some(norm.clone())])[0];
+        let mut corrected = readout.logits(direction);
+        norm.correct(&mut corrected, along, direction);
+        for token in 0..vocab_size {
+            let expected = squares[token].sqrt();
+            let error = (f64::from(found[token]) - expected).abs();
+            assert!(
+                error < 1e-4 * expected,
+                "{token}: {} {expected}",
+                found[token]
+            );
+            let error = (f64::from(corrected[token]) - direction_logits[token]).abs();
+            assert!(error < 1e-4 * expected, "{token}");
+        }
+    }
+}
