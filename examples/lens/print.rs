@@ -3,6 +3,7 @@
 use std::io;
 
 use trimtab::lens::report::{LensReport, TextReport};
+use trimtab::lens::significance::stars;
 use trimtab::lens::{Component, LayerReading, LensPoint, Reading, TokenEffect, TokenList};
 use trimtab_examples::say;
 
@@ -131,13 +132,4 @@ fn point_line(point: &LensPoint) -> String {
         point.kl,
         top.join(", ")
     )
-}
-
-fn stars(p: f64) -> &'static str {
-    match p {
-        p if p < 0.001 => "***",
-        p if p < 0.01 => "**",
-        p if p < 0.05 => "*",
-        _ => "",
-    }
 }

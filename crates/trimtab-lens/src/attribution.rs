@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::{Tensor, TensorData};
 use serde::Serialize;
-use trimtab_model::hook::HookFn;
+use trimtab_model::hook::{HookFn, begin_forward};
 use trimtab_model::{Hook, HookPoint, Intervention, Model, Site};
 use trimtab_steer::effect::{EffectError, check_texts};
 
@@ -240,12 +240,9 @@ struct Capture<'a> {
 
 impl Intervention for Capture<'_> {
     fn begin_forward(&self) -> HookFn<'_> {
-        let mut inner = self.hook.map(|hook| (hook, hook.begin_forward()));
+        let mut inner = begin_forward(self.hook);
         Box::new(move |at: HookPoint, x| {
-            let x = match &mut inner {
-                Some((hook, call)) if hook.hooks(at.layer, at.site) => call(at, x),
-                _ => x,
-            };
+            let x = inner(at, x);
             let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
             let found = || row(&x, self.position);
             match at.site {

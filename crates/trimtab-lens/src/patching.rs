@@ -2,12 +2,9 @@
 
 use burn::tensor::{Tensor, TensorData};
 use serde::Serialize;
-use trimtab_model::hook::HookFn;
+use trimtab_model::hook::{HookFn, begin_forward};
 use trimtab_model::{ActivationCache, Hook, HookPoint, Intervention, Model, Site};
-use trimtab_steer::effect::{EffectError, check_texts};
-
-/// Largest number of tokens of a forward pass.
-const MAX_BATCH_TOKENS: usize = 2048;
+use trimtab_steer::effect::{EffectError, MAX_BATCH_TOKENS, check_texts};
 
 /// What patching found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -145,12 +142,9 @@ struct PatchHook<'a> {
 
 impl Intervention for PatchHook<'_> {
     fn begin_forward(&self) -> HookFn<'_> {
-        let mut inner = self.hook.map(|hook| (hook, hook.begin_forward()));
+        let mut inner = begin_forward(self.hook);
         Box::new(move |at: HookPoint, x| {
-            let x = match &mut inner {
-                Some((hook, call)) if hook.hooks(at.layer, at.site) => call(at, x),
-                _ => x,
-            };
+            let x = inner(at, x);
             if self.patches(at.layer, at.site) {
                 self.patched(at, x)
             } else {

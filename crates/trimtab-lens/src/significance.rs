@@ -146,6 +146,16 @@ impl NullStatistics {
     }
 }
 
+/// The usual marks: `***` for p below 0.001, `**` below 0.01, `*` below 0.05.
+pub fn stars(p: f64) -> &'static str {
+    match p {
+        p if p < 0.001 => "***",
+        p if p < 0.01 => "**",
+        p if p < 0.05 => "*",
+        _ => "",
+    }
+}
+
 /// The stream of the generator. A model whose weights began as draws of the same generator with the
 /// same seed would otherwise have these directions in its embedding; the bundled model has.
 const STREAM: u64 = u64::from_be_bytes(*b"the lens");

@@ -2,7 +2,6 @@
 
 mod measured;
 
-use rayon::prelude::*;
 use serde::Serialize;
 use trimtab_model::tensor_file::HostTensor;
 use trimtab_model::{Model, Site};
@@ -372,23 +371,17 @@ impl<'a> VectorLens<'a> {
         let model = self.model;
         check_texts(model, prompts)?;
         let (layers, width) = (model.config.num_hidden_layers, model.config.hidden_size);
-        let mut sums = vec![vec![0.0_f64; width]; layers];
+        let mut sums = vec![vec![0.0; width]; layers];
         for batch in batches(prompts) {
             let (_, cache) = model.run_with_cache(batch, &[Site::ResidPost], None);
             for (_, layer, resid_post) in cache.iter() {
-                let resid: Vec<f32> = resid_post.clone().try_into_vec_as().expect("f32");
-                for row in resid.chunks_exact(width) {
-                    for (sum, &x) in sums[layer].iter_mut().zip(row) {
-                        *sum += f64::from(x);
-                    }
+                let of_batch = measured::row_sum(resid_post.clone());
+                for (sum, x) in sums[layer].iter_mut().zip(of_batch) {
+                    *sum += x;
                 }
             }
         }
-        let tokens: usize = prompts.iter().map(|prompt| prompt.len()).sum();
-        let means = sums.into_par_iter().map(|sums| {
-            let means = sums.into_iter().map(|sum| (sum / tokens as f64) as f32);
-            means.collect()
-        });
+        let means = sums.iter().map(|sums| measured::means(sums, prompts));
         Ok(means.collect())
     }
 }

@@ -4,6 +4,8 @@ use serde::Serialize;
 use trimtab_model::{Model, Tokenizer};
 use trimtab_steer::SteeringVectors;
 
+use crate::ranking::{largest, smallest};
+
 /// The tokens that the vector of one layer raises and lowers.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LayerTokens {
@@ -71,16 +73,17 @@ pub fn vector_tokens(
         .chunks_exact(vocab_size)
         .enumerate()
         .map(|(layer, logits)| {
-            let mut order: Vec<u32> = (0..vocab_size as u32).collect();
-            order.sort_by(|&a, &b| logits[b as usize].total_cmp(&logits[a as usize]));
-            let token_logit = |&token: &u32| TokenLogit {
-                token: tokenizer.token_text(token),
-                logit: logits[token as usize],
+            let shown = |tokens: Vec<usize>| {
+                let tokens = tokens.into_iter().map(|token| TokenLogit {
+                    token: tokenizer.token_text(token as u32),
+                    logit: logits[token],
+                });
+                tokens.collect()
             };
             LayerTokens {
                 layer,
-                promoted: order.iter().take(top_k).map(token_logit).collect(),
-                suppressed: order.iter().rev().take(top_k).map(token_logit).collect(),
+                promoted: shown(largest(logits, top_k)),
+                suppressed: shown(smallest(logits, top_k)),
             }
         })
         .collect()

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use burn::tensor::Tensor;
 
 use crate::decoder::Model;
-use crate::hook::{Hook, HookFn, HookPoint, Intervention, Site};
+use crate::hook::{Hook, HookFn, HookPoint, Intervention, Site, begin_forward};
 
 /// Activations of one forward pass, by site and layer; [`Model::run_with_cache`] fills it.
 #[derive(Clone, Debug)]
@@ -83,12 +83,9 @@ struct Capture<'a> {
 
 impl Intervention for Capture<'_> {
     fn begin_forward(&self) -> HookFn<'_> {
-        let mut inner = self.hook.map(|hook| (hook, hook.begin_forward()));
+        let mut inner = begin_forward(self.hook);
         Box::new(move |at: HookPoint, x| {
-            let x = match &mut inner {
-                Some((hook, call)) if hook.hooks(at.layer, at.site) => call(at, x),
-                _ => x,
-            };
+            let x = inner(at, x);
             if self.sites.contains(&at.site) {
                 let activations = self.activations.lock();
                 let mut activations = activations.unwrap_or_else(PoisonError::into_inner);

@@ -61,6 +61,22 @@ impl<F: Fn(HookPoint, Tensor<2>) -> Tensor<2> + Sync> Intervention for F {
     }
 }
 
+/// Begins a forward pass of `hook`, for an intervention that acts after it. The function leaves
+/// everything as it is where `hook` is not called, or if there is none.
+pub fn begin_forward(hook: Option<Hook<'_>>) -> HookFn<'_> {
+    let Some(hook) = hook else {
+        return Box::new(|_, x| x);
+    };
+    let mut call = hook.begin_forward();
+    Box::new(move |at, x| {
+        if hook.hooks(at.layer, at.site) {
+            call(at, x)
+        } else {
+            x
+        }
+    })
+}
+
 /// Where in a forward pass a [`Hook`] is called.
 #[derive(Clone, Copy, Debug)]
 pub struct HookPoint<'a> {

@@ -193,6 +193,23 @@ fn catch_panics<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, St
     }
 }
 
+/// The text of a token for people: white space, control and direction characters are visible.
+///
+/// ```
+/// use trimtab_model::tokenizer::visible_token;
+///
+/// assert_eq!(visible_token(" Let\n\u{202e}"), "␣Let⏎\\u{202e}");
+/// ```
+pub fn visible_token(token: &str) -> String {
+    let show = |c: char| match c {
+        ' ' => "␣".to_owned(),
+        '\n' => "⏎".to_owned(),
+        '\'' | '"' | '\\' => c.to_string(),
+        c => c.escape_debug().to_string(),
+    };
+    token.chars().map(show).collect()
+}
+
 /// The bytes of a token of a byte-level vocabulary. Its name has a printable character for each
 /// byte, as in GPT-2: the byte itself, or one from U+0100 on for those that are not printable.
 fn bytes_of(name: &str) -> Option<String> {

@@ -243,6 +243,17 @@ mod tests {
             let error = load(&settings(filter)).expect_err(filter).to_string();
             assert!(error.contains(part), "{error}");
         }
+        let row =
+            r#"{"problem": "Q", "solution": "\\boxed{1}", "type": "Algebra", "level": "Level 2"}"#;
+        std::fs::write(file.path(), row).expect("a file");
+        let of_math = |filter: &str| {
+            let task = format!("task=math-train:{}", file.path().display());
+            load(&[task, filter.to_owned()])
+        };
+        of_math("filter.subjects=[\"Algebra\"]").expect("one problem");
+        let error = of_math("filter.subjects=[\"Algebra\", \"Geometri\"]").expect_err("a typo");
+        let expected = "has the subject `Geometri`; there are Algebra";
+        assert!(error.to_string().contains(expected), "{error}");
         let error = load(&["filter.steps=[1, 2]".to_owned()]).expect_err("generated");
         assert!(error.to_string().contains("nano-gsm"), "{error}");
     }

@@ -14,7 +14,7 @@ use crate::algebra;
 use crate::steering_vectors::SteeringVectors;
 
 /// Largest number of tokens of a forward pass over several texts.
-const MAX_BATCH_TOKENS: usize = 2048;
+pub const MAX_BATCH_TOKENS: usize = 2048;
 /// For how many tokens logits are in memory at a time.
 const CHUNK: usize = 128;
 
@@ -268,8 +268,8 @@ pub fn check_texts(model: &Model, texts: &[&[u32]]) -> Result<(), EffectError> {
     Ok(())
 }
 
-/// Parts of `texts` that are small enough for one forward pass: consecutive texts of at most 2,048
-/// tokens together, or one text.
+/// Parts of `texts` that are small enough for one forward pass: consecutive texts of at most
+/// [`MAX_BATCH_TOKENS`] together, or one text.
 pub fn batches<'a, 'b>(texts: &'a [&'b [u32]]) -> impl Iterator<Item = &'a [&'b [u32]]> {
     let mut rest = texts;
     std::iter::from_fn(move || {

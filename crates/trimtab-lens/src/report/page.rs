@@ -6,10 +6,12 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 use serde::Serialize;
+use trimtab_model::tokenizer::visible_token;
 
 use super::LensReport;
 use crate::attribution::{Component, Contribution};
 use crate::logit_lens::LensPoint;
+use crate::significance::stars;
 use crate::vector_lens::{LayerReading, Reading};
 
 pub(super) fn render(report: &LensReport) -> String {
@@ -225,7 +227,7 @@ fn environment() -> Environment<'static> {
     });
     environment.add_filter("p", p_value);
     environment.add_filter("stars", stars);
-    environment.add_filter("visible", visible);
+    environment.add_filter("visible", |token: &str| visible_token(token));
     environment.add_filter("share", |value: f64, whole: f64| {
         format!("{:.1}", (100.0 * value.abs() / whole).clamp(0.0, 100.0))
     });
@@ -246,27 +248,6 @@ fn p_value(p: f64) -> String {
         p if p < 0.01 => format!("{p:.4}"),
         p => format!("{p:.2}"),
     }
-}
-
-/// The usual marks of significance.
-fn stars(p: f64) -> &'static str {
-    match p {
-        p if p < 0.001 => "***",
-        p if p < 0.01 => "**",
-        p if p < 0.05 => "*",
-        _ => "",
-    }
-}
-
-/// Makes white space, control and direction characters of a token visible.
-fn visible(token: &str) -> String {
-    let show = |c: char| match c {
-        ' ' => "␣".to_owned(),
-        '\n' => "⏎".to_owned(),
-        '\'' | '"' | '\\' => c.to_string(),
-        c => c.escape_debug().to_string(),
-    };
-    token.chars().map(show).collect()
 }
 
 #[cfg(test)]

@@ -1,18 +1,15 @@
 //! What a vector does to logits on real prompts, measured.
 
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 use rayon::prelude::*;
-use trimtab_model::hook::{HookFn, TokenInfo};
 use trimtab_model::tensor_file::HostTensor;
-use trimtab_model::{HookPoint, Intervention, Model, Site};
-use trimtab_steer::effect::{EffectError, batches, check_texts};
+use trimtab_model::{Model, Site};
+use trimtab_steer::SteeringVectors;
+use trimtab_steer::effect::{EffectError, MAX_BATCH_TOKENS, batches, check_texts};
 
 use super::{LayerReading, Read, Reading, VectorLens, vector_norm};
 use crate::readout::centre;
 use crate::significance::{NullStatistics, Statistics, random_directions};
-
-/// Largest number of tokens of a forward pass.
-const MAX_BATCH_TOKENS: usize = 2048;
 
 impl VectorLens<'_> {
     /// [`Reading::SameLayer`] and [`Reading::LastLayer`] of every layer whose vector is not zero.
@@ -165,11 +162,10 @@ fn last_layer(model: &Model, layer: usize, tried: &[f32], prompts: &[&[u32]]) ->
         let at_once = (MAX_BATCH_TOKENS / prompt.len()).max(1);
         for first in (0..count).step_by(at_once) {
             let len = at_once.min(count - first);
-            let rows = tried[first * width..][..len * width].to_vec();
-            let hook = AtLayer {
-                layer,
-                vectors: Tensor::from_data(TensorData::new(rows, [len, width]), &model.device()),
-            };
+            let sets = tried[first * width..][..len * width].chunks_exact(width);
+            let sets: Vec<SteeringVectors> =
+                sets.map(|vector| at_layer(model, layer, vector)).collect();
+            let hook = SteeringVectors::hook_by_prompt(&sets, (0..len).map(Some).collect());
             let (resid_post, _) = model.prefill(&vec![*prompt; len], Some(&hook));
             let normed = model.final_norm(resid_post);
             for row in 0..len {
@@ -182,8 +178,17 @@ fn last_layer(model: &Model, layer: usize, tried: &[f32], prompts: &[&[u32]]) ->
     means(&sums, prompts)
 }
 
+/// Vectors that are zero but in one layer.
+fn at_layer(model: &Model, layer: usize, vector: &[f32]) -> SteeringVectors {
+    let (layers, width) = (model.config.num_hidden_layers, vector.len());
+    let mut data = vec![0.0; layers * width];
+    data[layer * width..][..width].copy_from_slice(vector);
+    let shape = vec![layers, width];
+    SteeringVectors::from_host(&HostTensor { shape, data }, &model.device())
+}
+
 /// The sum of the rows.
-fn row_sum(rows: Tensor<2>) -> Vec<f64> {
+pub(super) fn row_sum(rows: Tensor<2>) -> Vec<f64> {
     let [_, width] = rows.dims();
     let rows: Vec<f32> = rows.try_into_vec_as().expect("activations convert to f32");
     let mut sum = vec![0.0; width];
@@ -201,36 +206,10 @@ fn add_difference(sums: &mut [f64], steered: &[f64], base: &[f64]) {
     }
 }
 
-fn means(sums: &[f64], prompts: &[&[u32]]) -> Vec<f32> {
+/// Sums over all tokens of `prompts`, divided by their number.
+pub(super) fn means(sums: &[f64], prompts: &[&[u32]]) -> Vec<f32> {
     let tokens: usize = prompts.iter().map(|prompt| prompt.len()).sum();
     sums.iter()
         .map(|sum| (sum / tokens as f64) as f32)
         .collect()
-}
-
-/// Adds row `i` of `vectors` after one layer at every token of prompt `i`.
-struct AtLayer {
-    layer: usize,
-    /// `[prompts, hidden_size]`
-    vectors: Tensor<2>,
-}
-
-impl Intervention for AtLayer {
-    fn begin_forward(&self) -> HookFn<'_> {
-        Box::new(|at: HookPoint, x| {
-            let rows: Vec<i64> = at.tokens.iter().map(prompt).collect();
-            let rows = TensorData::new(rows, [at.tokens.len()]);
-            let rows = Tensor::<1, Int>::from_data(rows, &x.device());
-            let added = self.vectors.clone().select(0, rows).cast(x.dtype());
-            x + added
-        })
-    }
-
-    fn hooks(&self, layer: usize, site: Site) -> bool {
-        layer == self.layer && site == Site::ResidPost
-    }
-}
-
-fn prompt(token: &TokenInfo) -> i64 {
-    token.prompt as i64
 }

@@ -42,17 +42,6 @@ pub(super) fn position(value: f64, end: f64) -> String {
     format!("{:.2}", 100.0 * share)
 }
 
-/// Makes white space, control and direction characters of a token visible.
-pub(super) fn visible(token: &str) -> String {
-    let show = |c: char| match c {
-        ' ' => "␣".to_owned(),
-        '\n' => "⏎".to_owned(),
-        '\'' | '"' | '\\' => c.to_string(),
-        c => c.escape_debug().to_string(),
-    };
-    token.chars().map(show).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +57,5 @@ mod tests {
         assert_eq!(thousands(1_934_208), "1,934,208");
         assert_eq!(thousands(7_002), "7,002");
         assert_eq!(duration(59.9), "1\u{a0}min 0\u{a0}s");
-        assert_eq!(visible(" Let\n\u{202e}"), "␣Let⏎\\u{202e}");
     }
 }

@@ -7,6 +7,8 @@ use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 use serde::Serialize;
 
+use trimtab_model::tokenizer::visible_token;
+
 use super::chart::{Chart, Scale, Series};
 use super::{RunReport, format};
 use crate::metrics::StepMetrics;
@@ -81,7 +83,7 @@ fn environment() -> Environment<'static> {
     environment.add_filter("position", format::position);
     environment.add_filter("signed", format::signed);
     environment.add_filter("thousands", format::thousands);
-    environment.add_filter("visible", format::visible);
+    environment.add_filter("visible", |token: &str| visible_token(token));
     for (name, source) in [
         ("page", include_str!("page.html.jinja")),
         ("parts", include_str!("parts.html.jinja")),
