@@ -14,22 +14,17 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Parser;
 use serde::Serialize;
-use trimtab::evaluate;
 use trimtab::model::file::write_atomically;
 use trimtab::rl::evaluation::EvaluationPlan;
 use trimtab::steer::steered_model::AppliedSource;
-use trimtab::tasks::EvaluationRun;
-use trimtab::tasks::evaluation::{
-    Arm, ArmVectors, Protocol, Report, compare_evaluations, samples_path,
-};
+use trimtab::tasks::evaluation::{Arm, ArmVectors, Report, compare_evaluations, samples_path};
 use trimtab_examples::{
-    EvaluationArgs, ModelArgs, Stop, VectorsArgs, exit_code, keep_inputs, note, parse_flags,
-    progress, say,
+    EvaluationArgs, ModelArgs, Stop, VectorsArgs, exit_code, keep_inputs, measure_arm, parse_flags,
+    say,
 };
 
 /// Measures a model on a task, or compares two results.
@@ -108,31 +103,6 @@ fn measure(args: &Args) -> Result<Report> {
         device: args.model.device.device.clone(),
         allowed_config_keys: base.allowed_config_keys.clone(),
     };
-    let Protocol {
-        decoding, rules, ..
-    } = &plan.protocol;
-    let items = &plan.items;
-    let mut run = EvaluationRun::open(args.out.as_deref(), plan.protocol.clone(), arm, items)?;
-    let first = run.samples().len();
-    if first > 0 {
-        note!("{first} of {} problems are done already", items.len())?;
-    }
-    let bar = progress("evaluating", items.len() as u64).with_position(first as u64);
-    let mut last_line = Instant::now();
-    for batch in evaluate(base, steered.hook(), items, decoding, rules, first) {
-        run.append(batch?)?;
-        bar.set_position(run.samples().len() as u64);
-        if bar.is_hidden() && last_line.elapsed() > Duration::from_secs(5) {
-            note!("{} of {} problems", run.samples().len(), items.len())?;
-            last_line = Instant::now();
-        }
-        if run.samples().len() < items.len() {
-            stop.check(match args.out {
-                Some(_) => "stopped; the same command continues from here",
-                None => "stopped; without --out nothing was written",
-            })?;
-        }
-    }
-    bar.finish_and_clear();
-    Ok(run.finish()?)
+    let model = (base, steered.hook());
+    Ok(measure_arm(model, &plan, arm, args.out.as_deref(), &stop)?.0)
 }

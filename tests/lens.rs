@@ -5,7 +5,8 @@ use std::fs;
 use serde_json::Value;
 use trimtab_lens::{
     Component, LayerReading, LogitLensOptions, Patching, Reading, Target, VectorLens,
-    VectorLensOptions, Vocabulary, direct_logit_attribution, logit_lens, patch, project,
+    VectorLensOptions, Vocabulary, direct_logit_attribution, logit_lens, patch, persistence,
+    project,
 };
 use trimtab_model::tensor_file::HostTensor;
 use trimtab_model::{Device, Model, Precision, Pretrained, Site};
@@ -199,18 +200,7 @@ fn every_reading_of_a_vector_is_what_torch_computes() {
         let model = model(name);
         let known = &expected["models"][name];
         let layer = known["layer"].as_u64().expect("a layer") as usize;
-        let width = model.config.hidden_size;
-        let mut data = vec![0.0; model.config.num_hidden_layers * width];
-        for (x, known) in data[layer * width..]
-            .iter_mut()
-            .zip(numbers(&known["vector"]))
-        {
-            *x = known as f32;
-        }
-        let vectors = HostTensor {
-            shape: vec![model.config.num_hidden_layers, width],
-            data,
-        };
+        let vectors = known_vector(&model, known);
         let everything = VectorLensOptions {
             top_k: model.config.vocab_size,
             draws: 20,
@@ -242,6 +232,45 @@ fn every_reading_of_a_vector_is_what_torch_computes() {
             }
             assert_eq!(reading.promoted.tokens.len(), known.len());
         }
+    }
+}
+
+/// Zero but in the layer of the known vector.
+fn known_vector(model: &Model, known: &Value) -> HostTensor {
+    let layer = known["layer"].as_u64().expect("a layer") as usize;
+    let shape = vec![model.config.num_hidden_layers, model.config.hidden_size];
+    let mut data = vec![0.0; shape[0] * shape[1]];
+    let vector = numbers(&known["vector"]);
+    for (x, known) in data[layer * shape[1]..].iter_mut().zip(vector) {
+        *x = known as f32;
+    }
+    HostTensor { shape, data }
+}
+
+#[test]
+fn a_vector_becomes_in_later_layers_what_it_becomes_in_torch() {
+    let expected = expected();
+    let text = tokens(&expected["tokens"]);
+    for name in MODELS {
+        let model = model(name);
+        let known = &expected["models"][name];
+        let vectors = known_vector(&model, known);
+        // Means over tokens do not change when a prompt is there twice.
+        let points = persistence(&model, &vectors, &[&text, &text], &mut |_| ());
+        let points = points.expect("a good text");
+        let layer = known["layer"].as_u64().expect("a layer") as usize;
+        let known = known["persistence"].as_array().expect("a row a layer");
+        assert_eq!(points.len(), known.len());
+        for (point, (later, known)) in points.iter().zip((layer..).zip(known)) {
+            assert_eq!((point.vector_layer, point.layer), (layer, later));
+            let what = format!("{name}, layer {later}");
+            let known = numbers(known);
+            close(point.cosine, known[0], &what);
+            close(point.growth, known[1], &what);
+            close(point.relative_norm, known[2], &what);
+        }
+        close(points[0].growth, 1.0, "the vector itself");
+        assert!(points[points.len() - 1].cosine < 0.99, "nothing follows");
     }
 }
 

@@ -17,7 +17,7 @@ use trimtab::SteeringFile;
 use trimtab::lens::report::{AttributionReport, LensReport, PatchingReport, TextReport};
 use trimtab::lens::{
     LayerReading, LogitLensOptions, Target, VectorLens, Vocabulary, direct_logit_attribution,
-    logit_lens, patch, project,
+    logit_lens, patch, persistence, project,
 };
 use trimtab::model::tensor_file::HostTensor;
 use trimtab::model::{Hook, Pretrained};
@@ -50,7 +50,16 @@ fn run(args: &Args) -> Result<()> {
         report.vectors = sources.map(name).collect();
     }
     if let Some(vectors) = &vectors {
-        report.readings = readings(args, &base, &vocabulary, vectors)?;
+        let prompts = args.read_prompts(&base)?;
+        let prompts = prompts.iter().flatten().map(Vec::as_slice);
+        let prompts: Vec<&[u32]> = prompts.collect();
+        report.readings = readings(args, &base, &vocabulary, (vectors, &prompts))?;
+        if !prompts.is_empty() {
+            let bar = progress("layers followed", steered_layers(vectors));
+            let mut done = |count| bar.inc(count as u64);
+            report.persistence = persistence(&base.model, vectors, &prompts, &mut done)?;
+            bar.finish_and_clear();
+        }
     }
     if let Some(prompt) = &args.prompt {
         let steered = args.vectors.steer(base)?;
@@ -121,30 +130,30 @@ fn readings(
     args: &Args,
     base: &Pretrained,
     vocabulary: &Vocabulary,
-    vectors: &HostTensor,
+    (vectors, prompts): (&HostTensor, &[&[u32]]),
 ) -> Result<Vec<LayerReading>> {
     let mut lens = VectorLens::new(&base.model, vocabulary.clone(), args.options());
     for group in args.groups(vocabulary)? {
         lens = lens.with_group(group);
     }
-    let prompts = args.read_prompts(base)?;
     let bar = progress("random directions", args.draws as u64);
     let mut readings = lens.unembedding(vectors, &mut |done| bar.inc(done as u64));
     bar.finish_and_clear();
-    if let Some(prompts) = prompts {
-        let prompts: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
+    if !prompts.is_empty() {
         let bar = progress("random directions", args.draws as u64);
         let mut drawn = |done| bar.inc(done as u64);
-        readings.extend(lens.linearised(vectors, &prompts, &mut drawn)?);
+        readings.extend(lens.linearised(vectors, prompts, &mut drawn)?);
         bar.finish_and_clear();
-        let layers = algebra::norms(vectors)
-            .into_iter()
-            .filter(|&norm| norm > 0.0);
-        let bar = progress("measured layers", layers.count() as u64);
-        readings.extend(lens.measured(vectors, &prompts, &mut |done| bar.inc(done as u64))?);
+        let bar = progress("measured layers", steered_layers(vectors));
+        readings.extend(lens.measured(vectors, prompts, &mut |done| bar.inc(done as u64))?);
         bar.finish_and_clear();
     }
     Ok(readings)
+}
+
+fn steered_layers(vectors: &HostTensor) -> u64 {
+    let norms = algebra::norms(vectors).into_iter();
+    norms.filter(|&norm| norm > 0.0).count() as u64
 }
 
 fn text(

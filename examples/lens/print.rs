@@ -4,7 +4,9 @@ use std::io;
 
 use trimtab::lens::report::{LensReport, TextReport};
 use trimtab::lens::significance::stars;
-use trimtab::lens::{Component, LayerReading, LensPoint, Reading, TokenEffect, TokenList};
+use trimtab::lens::{
+    Component, LayerReading, LensPoint, Persistence, Reading, TokenEffect, TokenList,
+};
 use trimtab_examples::say;
 
 /// Parts of a logit that are listed.
@@ -39,6 +41,9 @@ pub(crate) fn report(report: &LensReport) -> io::Result<()> {
             }
         }
         say!("")?;
+    }
+    if !report.persistence.is_empty() {
+        persistence(&report.persistence)?;
     }
     if let Some(read) = &report.text {
         text(read)?;
@@ -76,6 +81,26 @@ fn list(what: &str, list: &TokenList) -> io::Result<()> {
     });
     let tokens: Vec<String> = tokens.collect();
     say!("    {what} (p = {:.3}) {}", list.p_value, tokens.join(", "))
+}
+
+fn persistence(points: &[Persistence]) -> io::Result<()> {
+    say!(
+        "cosine of each vector with what it has become, and how many times its length, at the end:"
+    )?;
+    for points in points.chunk_by(|a, b| a.vector_layer == b.vector_layer) {
+        let (first, last) = (points[0], points[points.len() - 1]);
+        let half = points.iter().find(|point| point.cosine < 0.5);
+        let half = half.map_or(String::new(), |point| {
+            format!(", below 0.5 from layer {} on", point.layer)
+        });
+        say!(
+            "layer {:>3}: {:.2}, {:.1} times{half}",
+            first.vector_layer,
+            last.cosine,
+            last.growth
+        )?;
+    }
+    say!("")
 }
 
 fn text(text: &TextReport) -> io::Result<()> {

@@ -2,6 +2,7 @@
 
 mod evaluation_args;
 mod inputs;
+mod measure_arm;
 mod model_args;
 mod prompt_text;
 mod rules_args;
@@ -11,6 +12,7 @@ mod vectors_args;
 
 pub use evaluation_args::EvaluationArgs;
 pub use inputs::keep_inputs;
+pub use measure_arm::measure_arm;
 pub use model_args::ModelArgs;
 pub use prompt_text::prompt_text;
 pub use rules_args::RulesArgs;

@@ -11,6 +11,7 @@ use trimtab_model::file::write_atomically;
 use crate::attribution::Attribution;
 use crate::logit_lens::LensPoint;
 use crate::patching::Patching;
+use crate::persistence::Persistence;
 use crate::projection::Projection;
 use crate::vector_lens::LayerReading;
 
@@ -29,6 +30,8 @@ pub struct LensReport {
     pub draws: usize,
     /// Random directions behind those of the measured readings.
     pub measured_draws: usize,
+    /// What becomes of the vectors in later layers.
+    pub persistence: Vec<Persistence>,
     /// A text and what was read along it.
     pub text: Option<TextReport>,
     /// Two prompts and what carries the difference.

@@ -25,6 +25,7 @@ pub(super) fn render(report: &LensReport) -> String {
     let largest_cosine = text.map_or(0.0, |text| {
         largest(text.projections.iter().map(|point| point.cosine))
     });
+    let persistence = rows_by_layer(&report.persistence, |point| point.layer);
     let patches = report.patching.as_ref();
     let patches = patches.map(|it| rows_by_layer(&it.patching.patches, |patch| patch.layer));
     environment()
@@ -40,6 +41,7 @@ pub(super) fn render(report: &LensReport) -> String {
             parts => Value::from(Serde(text.and_then(|text| text.attribution.as_ref()).map(
                 |it| Parts::of(&it.attribution.contributions)
             ))),
+            persistence => Value::from(Serde(persistence)),
             patches => Value::from(Serde(patches)),
         })
         .expect("the template fits its values")

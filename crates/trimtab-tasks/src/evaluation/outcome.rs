@@ -111,7 +111,8 @@ impl Outcome {
     }
 }
 
-/// A result for each value of each tag.
+/// A result for each value of each tag. Tags that name single problems, such as a source, are left
+/// out.
 pub type Breakdown<T> = BTreeMap<String, BTreeMap<String, T>>;
 
 /// Calls `summarise` with the indices of the problems that have each value of each tag.
@@ -133,8 +134,15 @@ pub(crate) fn breakdown<T>(
     };
     indices
         .into_iter()
+        .filter(|(_, values)| !names_problems(values.len(), problems.len()))
         .map(|(tag, values)| (tag, of_values(values)))
         .collect()
+}
+
+/// Whether a tag names problems and says nothing about groups of them: it has many values, and
+/// hardly two problems share one.
+fn names_problems(values: usize, problems: usize) -> bool {
+    values > 20 && values > problems / 2
 }
 
 /// Number of right completions.
@@ -336,6 +344,25 @@ mod tests {
         assert_eq!(by_tag["level"]["1"], part(&[0, 2]));
         assert_eq!(by_tag["level"]["2"], part(&[1]));
         assert_eq!(by_tag["subject"]["sums"], part(&[0, 1]));
+    }
+
+    #[test]
+    fn a_tag_that_names_problems_is_no_group_of_them() {
+        let tagged = |number: usize| {
+            let mut completions: Vec<Sample> = problem([r"\boxed{4}"]);
+            let tags = [
+                ("source", number.to_string()),
+                ("level", (number % 30).to_string()),
+            ];
+            completions[0].tags = tags.map(|(tag, value)| (tag.to_owned(), value)).into();
+            completions
+        };
+        let problems: Vec<Vec<Sample>> = (0..100).map(tagged).collect();
+        let by_tag = Outcome::by_tag(&problems);
+        assert_eq!(by_tag.keys().collect::<Vec<_>>(), ["level"]);
+        assert_eq!(by_tag["level"].len(), 30);
+        // Twenty problems fit on a screen, whatever their tags are.
+        assert_eq!(Outcome::by_tag(&problems[..20]).len(), 2);
     }
 
     proptest! {

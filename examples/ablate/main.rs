@@ -1,0 +1,231 @@
+//! Measures what causes the effect of vectors: other strengths, one layer left out or alone, random
+//! directions of the same lengths, a text put before the answer.
+//!
+//! ```text
+//! cargo run --release --example ablate -- --vectors runs/quickstart/steering.safetensors \
+//!     --prefix To --out runs/ablation
+//! ```
+//!
+//! Takes a minute on the bundled model. The same command continues a run that was stopped.
+//! docs/lens.md says how to read the table.
+
+mod figure;
+mod table;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use serde::Serialize;
+use trimtab::lens::Ablation;
+use trimtab::model::file::{sha256_hex, write_atomically};
+use trimtab::model::tensor_file::HostTensor;
+use trimtab::model::{Hook, Pretrained};
+use trimtab::rl::evaluation::EvaluationPlan;
+use trimtab::steer::{SteeringVectors, algebra};
+use trimtab::tasks::evaluation::{
+    Arm, ArmVectors, Comparison, Difference, Outcome, Protocol, Sample,
+};
+use trimtab_examples::{
+    EvaluationArgs, ModelArgs, Stop, VectorsArgs, exit_code, measure_arm, note, parse_flags,
+    prompt_text, say,
+};
+
+/// Measures a model with its vectors changed one way at a time, on the same problems.
+#[derive(Parser)]
+#[command(mut_arg("vectors", |vectors| vectors.required(true)))]
+struct Args {
+    #[command(flatten)]
+    model: ModelArgs,
+    #[command(flatten)]
+    evaluation: EvaluationArgs,
+    #[command(flatten)]
+    vectors: VectorsArgs,
+    /// Factors on all vectors, separated by commas, besides 0 (the base) and 1.
+    #[arg(long, value_delimiter = ',', default_value = "-1,-0.5,0.5,1.5,2")]
+    strengths: Vec<f32>,
+    /// Sets of random directions with the lengths of the vectors.
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    random: u64,
+    /// Measure the base with answers that begin with this text, such as `To`; may be given several
+    /// times.
+    #[arg(long, value_name = "TEXT")]
+    prefix: Vec<String>,
+    /// Folder of the results: one evaluation each, ablation.json and ablation.svg.
+    #[arg(long, value_name = "DIR", default_value = "runs/ablation")]
+    out: PathBuf,
+    /// Print one JSON object on standard output instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a model did under one change.
+#[derive(Debug, Serialize)]
+struct Measured {
+    /// The name, such as `without layer 3`.
+    name: String,
+    /// The change of the vectors; none for a text before the answer.
+    ablation: Option<Ablation>,
+    /// The figures.
+    outcome: Outcome,
+    /// The paired difference to the base.
+    against_base: Difference,
+    /// The paired difference to the vectors as they are.
+    against_vectors: Difference,
+}
+
+fn main() -> ExitCode {
+    trimtab_hub::install();
+    exit_code(run(&parse_flags()))
+}
+
+fn run(args: &Args) -> Result<()> {
+    if let Some(strength) = args.strengths.iter().find(|it| !it.is_finite()) {
+        ensure!(false, "--strengths has {strength}; give finite numbers");
+    }
+    let stop = Stop::on_ctrl_c()?;
+    let base = args.model.load(usize::MAX)?;
+    let file = args.vectors.sum(&base)?;
+    file.to_vectors(&base.model.device())?; // refuses what is not added to every token
+    let vectors = file.vectors()?;
+    ensure!(
+        algebra::norms(vectors).iter().any(|&norm| norm > 0.0),
+        "the vectors are zero, so there is nothing to measure"
+    );
+    std::fs::create_dir_all(&args.out)
+        .with_context(|| format!("cannot make the folder {}", args.out.display()))?;
+    let plan = EvaluationPlan::new(&base, base.precision, &args.evaluation.settings()?)?;
+    let measured = measure(args, &base, vectors, &plan, &stop)?;
+    write(
+        args,
+        "ablation.json",
+        &(serde_json::to_string_pretty(&measured)? + "\n"),
+    )?;
+    write(args, "ablation.svg", &figure::forest_plot(&measured)?)?;
+    if args.json {
+        say!("{}", serde_json::to_string(&measured)?)?;
+    } else {
+        say!("{}", table::table(&measured).trim_end())?;
+        say!("figure: {}", args.out.join("ablation.svg").display())?;
+    }
+    Ok(())
+}
+
+fn write(args: &Args, name: &str, text: &str) -> Result<()> {
+    let path = args.out.join(name);
+    write_atomically(&path, text.as_bytes())
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn measure(
+    args: &Args,
+    base: &Pretrained,
+    vectors: &HostTensor,
+    plan: &EvaluationPlan,
+    stop: &Stop,
+) -> Result<Vec<Measured>> {
+    let ablations = Ablation::all(vectors, &args.strengths, args.random);
+    let count = ablations.len() + args.prefix.len();
+    let mut done: Vec<(String, Option<Ablation>, Outcome, Vec<Vec<Sample>>)> = vec![];
+    let mut one = |name: String, ablation: Option<Ablation>, plan: &EvaluationPlan| {
+        note!("{} of {count}: {name}", done.len() + 1)?;
+        let changed = ablation.filter(|it| *it != BASE);
+        let changed = changed.map(|it| it.apply(vectors, args.evaluation.seed));
+        let steering = changed
+            .as_ref()
+            .map(|it| SteeringVectors::from_host(it, &base.model.device()));
+        let hook = steering.as_ref().map(SteeringVectors::hook);
+        let hook: Option<Hook> = hook.as_ref().map(|hook| hook as Hook);
+        let arm = arm(args, base, &name, changed.as_ref());
+        let out = args.out.join(file_name(&name, done.len()));
+        let (report, samples) = measure_arm((base, hook), plan, arm, Some(&out), stop)?;
+        let outcome = report.outcome.expect("a finished evaluation");
+        done.push((name, ablation, outcome, samples));
+        anyhow::Ok(())
+    };
+    for ablation in ablations {
+        one(ablation.to_string(), Some(ablation), plan)?;
+    }
+    for prefix in &args.prefix {
+        let text = prompt_text(prefix);
+        one(
+            format!("base, answers begin with {prefix:?}"),
+            None,
+            &with_prefix(plan, &text),
+        )?;
+    }
+    // The first two are the base and the vectors.
+    let samples: Vec<&[Vec<Sample>]> = done.iter().map(|(.., samples)| &samples[..]).collect();
+    let against = |reference: usize, arm: usize| {
+        Comparison::of(samples[reference], samples[arm]).map(|comparison| comparison.overall)
+    };
+    let differences = (0..done.len()).map(|arm| Ok((against(0, arm)?, against(1, arm)?)));
+    let differences = differences.collect::<Result<Vec<_>>>()?;
+    let measured = done.into_iter().zip(differences);
+    Ok(measured
+        .map(
+            |((name, ablation, outcome, _), (against_base, against_vectors))| Measured {
+                name,
+                ablation,
+                outcome,
+                against_base,
+                against_vectors,
+            },
+        )
+        .collect())
+}
+
+const BASE: Ablation = Ablation::Strength { strength: 0.0 };
+
+/// The problems with a text at the end of each prompt.
+fn with_prefix(plan: &EvaluationPlan, text: &str) -> EvaluationPlan {
+    let mut items = plan.items.clone();
+    for item in &mut items {
+        item.prompt.push_str(text);
+    }
+    let protocol = &plan.protocol;
+    let protocol = Protocol::new(
+        &protocol.task,
+        &(protocol.prompt_template.clone() + text),
+        &items,
+        protocol.decoding.clone(),
+        protocol.rules,
+        &protocol.dtype,
+    );
+    EvaluationPlan { items, protocol }
+}
+
+fn arm(args: &Args, base: &Pretrained, name: &str, changed: Option<&HostTensor>) -> Arm {
+    let vectors = changed.map(|changed| {
+        let bytes: Vec<u8> = changed.data.iter().flat_map(|x| x.to_le_bytes()).collect();
+        ArmVectors {
+            file: name.to_owned(),
+            sha256: sha256_hex(&bytes),
+            strength: 1.0,
+        }
+    });
+    Arm {
+        model: base.name.clone(),
+        model_sha256: base.sha256.clone(),
+        vectors: vectors.into_iter().collect(),
+        device: args.model.device.device.clone(),
+        allowed_config_keys: base.allowed_config_keys.clone(),
+    }
+}
+
+/// `03-without-layer-2.json`: in the order of the table, without characters that a file system may
+/// refuse.
+fn file_name(name: &str, number: usize) -> String {
+    let name: String = name
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || ".-".contains(c) {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect();
+    format!("{number:02}-{name}.json")
+}
