@@ -75,6 +75,14 @@ struct Measured {
     against_vectors: Difference,
 }
 
+/// An evaluation before it is compared.
+struct Finished {
+    name: String,
+    ablation: Option<Ablation>,
+    outcome: Outcome,
+    samples: Vec<Vec<Sample>>,
+}
+
 fn main() -> ExitCode {
     trimtab_hub::install();
     exit_code(run(&parse_flags()))
@@ -127,7 +135,7 @@ fn measure(
 ) -> Result<Vec<Measured>> {
     let ablations = Ablation::all(vectors, &args.strengths, args.random);
     let count = ablations.len() + args.prefix.len();
-    let mut done: Vec<(String, Option<Ablation>, Outcome, Vec<Vec<Sample>>)> = vec![];
+    let mut done: Vec<Finished> = vec![];
     let mut one = |name: String, ablation: Option<Ablation>, plan: &EvaluationPlan| {
         note!("{} of {count}: {name}", done.len() + 1)?;
         let changed = ablation.filter(|it| *it != BASE);
@@ -141,7 +149,12 @@ fn measure(
         let out = args.out.join(file_name(&name, done.len()));
         let (report, samples) = measure_arm((base, hook), plan, arm, Some(&out), stop)?;
         let outcome = report.outcome.expect("a finished evaluation");
-        done.push((name, ablation, outcome, samples));
+        done.push(Finished {
+            name,
+            ablation,
+            outcome,
+            samples,
+        });
         anyhow::Ok(())
     };
     for ablation in ablations {
@@ -156,24 +169,21 @@ fn measure(
         )?;
     }
     // The first two are the base and the vectors.
-    let samples: Vec<&[Vec<Sample>]> = done.iter().map(|(.., samples)| &samples[..]).collect();
+    let samples: Vec<&[Vec<Sample>]> = done.iter().map(|arm| &arm.samples[..]).collect();
     let against = |reference: usize, arm: usize| {
         Comparison::of(samples[reference], samples[arm]).map(|comparison| comparison.overall)
     };
     let differences = (0..done.len()).map(|arm| Ok((against(0, arm)?, against(1, arm)?)));
     let differences = differences.collect::<Result<Vec<_>>>()?;
     let measured = done.into_iter().zip(differences);
-    Ok(measured
-        .map(
-            |((name, ablation, outcome, _), (against_base, against_vectors))| Measured {
-                name,
-                ablation,
-                outcome,
-                against_base,
-                against_vectors,
-            },
-        )
-        .collect())
+    let measured = measured.map(|(arm, (against_base, against_vectors))| Measured {
+        name: arm.name,
+        ablation: arm.ablation,
+        outcome: arm.outcome,
+        against_base,
+        against_vectors,
+    });
+    Ok(measured.collect())
 }
 
 const BASE: Ablation = Ablation::Strength { strength: 0.0 };

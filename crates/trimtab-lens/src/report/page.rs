@@ -258,6 +258,7 @@ mod tests {
     use crate::attribution::Attribution;
     use crate::logit_lens::{RankedToken, TokenProbability};
     use crate::patching::{Patch, Patching};
+    use crate::persistence::Persistence;
     use crate::projection::Projection;
     use crate::report::{AttributionReport, PatchingReport, TextReport};
     use crate::vector_lens::{GroupEffect, TokenEffect, TokenList};
@@ -329,6 +330,13 @@ mod tests {
             readings: Reading::ALL.map(reading).to_vec(),
             draws: 100,
             measured_draws: 20,
+            persistence: vec![Persistence {
+                vector_layer: 0,
+                layer: 1,
+                cosine: 0.25,
+                growth: 1.5,
+                relative_norm: 0.5,
+            }],
             text: Some(TextReport {
                 tokens: vec![HOSTILE.to_owned()],
                 steered: true,
@@ -381,6 +389,8 @@ mod tests {
             "KL to the model",
             "strongest heads",
             "How the text lies along the vectors",
+            "What becomes of each vector",
+            "1.50 times its length, 50.00 %",
             "What carries the difference",
             "−1.25***",
             "p = 0.0005***",
@@ -397,7 +407,7 @@ mod tests {
         let mut report = whole();
         let text = report.text.as_mut().expect("a text");
         (text.projections, text.attribution) = (vec![], None);
-        (report.patching, report.readings) = (None, vec![]);
+        (report.patching, report.readings, report.persistence) = (None, vec![], vec![]);
         assert_eq!(render(&report).matches("<section>").count(), 1);
     }
 }
