@@ -92,6 +92,10 @@ fn run(args: &Args) -> Result<()> {
     if let Some(strength) = args.strengths.iter().find(|it| !it.is_finite()) {
         ensure!(false, "--strengths has {strength}; give finite numbers");
     }
+    ensure!(
+        !args.prefix.iter().any(String::is_empty),
+        "--prefix is empty; give a text, or leave it out"
+    );
     let stop = Stop::on_ctrl_c()?;
     let base = args.model.load(usize::MAX)?;
     let file = args.vectors.sum(&base)?;
@@ -137,6 +141,7 @@ fn measure(
     let count = ablations.len() + args.prefix.len();
     let mut done: Vec<Finished> = vec![];
     let mut one = |name: String, ablation: Option<Ablation>, plan: &EvaluationPlan| {
+        stop.check("stopped; the same command continues from here")?;
         note!("{} of {count}: {name}", done.len() + 1)?;
         let changed = ablation.filter(|it| *it != BASE);
         let changed = changed.map(|it| it.apply(vectors, args.evaluation.seed));
