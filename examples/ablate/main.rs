@@ -6,17 +6,18 @@
 //!     --prefix To --out runs/ablation
 //! ```
 //!
-//! Takes a minute on the bundled model. The same command continues a run that was stopped.
+//! Takes some seconds on the bundled model. The same command continues a run that was stopped.
 //! docs/lens.md says how to read the table.
 
 mod figure;
 mod table;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, ensure};
-use clap::Parser;
+use anyhow::{Context, Result, bail, ensure};
+use clap::{Parser, value_parser};
 use serde::Serialize;
 use trimtab::lens::Ablation;
 use trimtab::model::file::{sha256_hex, write_atomically};
@@ -46,7 +47,12 @@ struct Args {
     #[arg(long, value_delimiter = ',', default_value = "-1,-0.5,0.5,1.5,2")]
     strengths: Vec<f32>,
     /// Sets of random directions with the lengths of the vectors.
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 3,
+        value_parser = value_parser!(u64).range(..=1000)
+    )]
     random: u64,
     /// Measure the base with answers that begin with this text, such as `To`; may be given several
     /// times.
@@ -55,7 +61,7 @@ struct Args {
     /// Folder of the results: one evaluation each, ablation.json and ablation.svg.
     #[arg(long, value_name = "DIR", default_value = "runs/ablation")]
     out: PathBuf,
-    /// Print one JSON object on standard output instead of a table.
+    /// Print a JSON list on standard output instead of a table.
     #[arg(long)]
     json: bool,
 }
@@ -90,7 +96,7 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<()> {
     if let Some(strength) = args.strengths.iter().find(|it| !it.is_finite()) {
-        ensure!(false, "--strengths has {strength}; give finite numbers");
+        bail!("--strengths has {strength}; give finite numbers");
     }
     ensure!(
         !args.prefix.iter().any(String::is_empty),
@@ -138,40 +144,41 @@ fn measure(
     stop: &Stop,
 ) -> Result<Vec<Measured>> {
     let ablations = Ablation::all(vectors, &args.strengths, args.random);
-    let count = ablations.len() + args.prefix.len();
+    let prefixes: BTreeSet<String> = args.prefix.iter().map(|it| prompt_text(it)).collect();
+    let count = ablations.len() + prefixes.len();
     let mut done: Vec<Finished> = vec![];
-    let mut one = |name: String, ablation: Option<Ablation>, plan: &EvaluationPlan| {
-        stop.check("stopped; the same command continues from here")?;
-        note!("{} of {count}: {name}", done.len() + 1)?;
-        let changed = ablation.filter(|it| *it != BASE);
-        let changed = changed.map(|it| it.apply(vectors, args.evaluation.seed));
-        let steering = changed
-            .as_ref()
-            .map(|it| SteeringVectors::from_host(it, &base.model.device()));
-        let hook = steering.as_ref().map(SteeringVectors::hook);
-        let hook: Option<Hook> = hook.as_ref().map(|hook| hook as Hook);
-        let arm = arm(args, base, &name, changed.as_ref());
-        let out = args.out.join(file_name(&name, done.len()));
-        let (report, samples) = measure_arm((base, hook), plan, arm, Some(&out), stop)?;
-        let outcome = report.outcome.expect("a finished evaluation");
-        done.push(Finished {
-            name,
-            ablation,
-            outcome,
-            samples,
-        });
-        anyhow::Ok(())
-    };
+    let mut one =
+        |name: String, file: String, ablation: Option<Ablation>, plan: &EvaluationPlan| {
+            stop.check("stopped; the same command continues from here")?;
+            note!("{} of {count}: {name}", done.len() + 1)?;
+            let changed = ablation.filter(|it| *it != BASE);
+            let changed = changed.map(|it| it.apply(vectors, args.evaluation.seed));
+            let steering = changed
+                .as_ref()
+                .map(|it| SteeringVectors::from_host(it, &base.model.device()));
+            let hook = steering.as_ref().map(SteeringVectors::hook);
+            let hook: Option<Hook> = hook.as_ref().map(|hook| hook as Hook);
+            let arm = arm(args, base, &name, changed.as_ref());
+            let out = args.out.join(file + ".json");
+            let (report, samples) = measure_arm((base, hook), plan, arm, Some(&out), stop)?;
+            let outcome = report.outcome.expect("a finished evaluation");
+            done.push(Finished {
+                name,
+                ablation,
+                outcome,
+                samples,
+            });
+            anyhow::Ok(())
+        };
     for ablation in ablations {
-        one(ablation.to_string(), Some(ablation), plan)?;
+        let name = ablation.to_string();
+        let file = name.replace(' ', "-");
+        one(name, file, Some(ablation), plan)?;
     }
-    for prefix in &args.prefix {
-        let text = prompt_text(prefix);
-        one(
-            format!("base, answers begin with {prefix:?}"),
-            None,
-            &with_prefix(plan, &text),
-        )?;
+    for prefix in &prefixes {
+        let file = format!("prefix-{}", &sha256_hex(prefix.as_bytes())[..12]);
+        let name = format!("base, answers begin with {prefix:?}");
+        one(name, file, None, &with_prefix(plan, prefix))?;
     }
     // The first two are the base and the vectors.
     let samples: Vec<&[Vec<Sample>]> = done.iter().map(|arm| &arm.samples[..]).collect();
@@ -211,11 +218,17 @@ fn with_prefix(plan: &EvaluationPlan, text: &str) -> EvaluationPlan {
     EvaluationPlan { items, protocol }
 }
 
+/// The hash is that of the changed vectors, in little-endian f32.
 fn arm(args: &Args, base: &Pretrained, name: &str, changed: Option<&HostTensor>) -> Arm {
+    let sources = args.vectors.vectors.iter().map(|source| {
+        let file = source.path.file_name().unwrap_or_default();
+        format!("{}@{}", file.to_string_lossy(), source.strength)
+    });
+    let sources: Vec<String> = sources.collect();
     let vectors = changed.map(|changed| {
         let bytes: Vec<u8> = changed.data.iter().flat_map(|x| x.to_le_bytes()).collect();
         ArmVectors {
-            file: name.to_owned(),
+            file: format!("{}: {name}", sources.join(" + ")),
             sha256: sha256_hex(&bytes),
             strength: 1.0,
         }
@@ -227,20 +240,4 @@ fn arm(args: &Args, base: &Pretrained, name: &str, changed: Option<&HostTensor>)
         device: args.model.device.device.clone(),
         allowed_config_keys: base.allowed_config_keys.clone(),
     }
-}
-
-/// `03-without-layer-2.json`: in the order of the table, without characters that a file system may
-/// refuse.
-fn file_name(name: &str, number: usize) -> String {
-    let name: String = name
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || ".-".contains(c) {
-                c
-            } else {
-                '-'
-            }
-        })
-        .collect();
-    format!("{number:02}-{name}.json")
 }

@@ -4,10 +4,11 @@ use burn::tensor::Tensor;
 use serde::Serialize;
 use trimtab_model::tensor_file::HostTensor;
 use trimtab_model::{ActivationCache, Model, Site};
+use trimtab_steer::SteeringVectors;
 use trimtab_steer::effect::{EffectError, batches, check_texts};
 
+use crate::ablation::Ablation;
 use crate::readout::dot;
-use crate::vector_lens::at_layer;
 
 /// What the vector of one layer has become after another, as means over the tokens of prompts.
 ///
@@ -58,7 +59,10 @@ pub fn persistence(
         if vector.iter().all(|&x| x == 0.0) {
             continue;
         }
-        let steering = at_layer(model, vector_layer, vector);
+        let alone = Ablation::Only {
+            layer: vector_layer,
+        };
+        let steering = SteeringVectors::from_host(&alone.apply(vectors, 0), &model.device());
         let mut sums = vec![[0.0; 3]; layers - vector_layer];
         for batch in batches(prompts) {
             let (_, base) = model.run_with_cache(batch, &[Site::ResidPost], None);

@@ -8,7 +8,6 @@ use trimtab_model::{Model, Site};
 use trimtab_steer::algebra;
 use trimtab_steer::effect::{EffectError, batches, check_texts};
 
-pub(crate) use self::measured::at_layer;
 use crate::ranking::{largest, smallest};
 use crate::readout::{NormDerivative, Readout, ReadoutKind, standardise};
 use crate::significance::{NullStatistics, Statistics, cosine_p_value};

@@ -179,7 +179,7 @@ fn last_layer(model: &Model, layer: usize, tried: &[f32], prompts: &[&[u32]]) ->
 }
 
 /// Vectors that are zero but in one layer.
-pub(crate) fn at_layer(model: &Model, layer: usize, vector: &[f32]) -> SteeringVectors {
+fn at_layer(model: &Model, layer: usize, vector: &[f32]) -> SteeringVectors {
     let (layers, width) = (model.config.num_hidden_layers, vector.len());
     let mut data = vec![0.0; layers * width];
     data[layer * width..][..width].copy_from_slice(vector);
