@@ -4,13 +4,15 @@ use std::fs;
 
 use serde_json::Value;
 use trimtab_lens::{
-    Component, LayerReading, LogitLensOptions, Patching, Reading, Target, VectorLens,
-    VectorLensOptions, Vocabulary, direct_logit_attribution, logit_lens, patch, persistence,
-    project,
+    ComparisonError, Component, LayerReading, LensPoint, LogitLensOptions, Patching, Reading,
+    Target, TunedLens, TunedLensConfig, TunedLensError, VectorLens, VectorLensOptions, Vocabulary,
+    compare, direct_logit_attribution, logit_lens, patch, persistence, project, trajectory,
+    vector_tokens,
 };
 use trimtab_model::tensor_file::HostTensor;
 use trimtab_model::{Device, Model, Precision, Pretrained, Site};
-use trimtab_steer::SteeringVectors;
+use trimtab_steer::effect::measure_effect;
+use trimtab_steer::{SteeringVectors, algebra};
 use trimtab_tests::{bundled_model, fixture, fixture_model};
 
 const MODELS: [&str; 3] = ["nano", "gemma2", "granite"];
@@ -64,6 +66,7 @@ fn the_logit_lens_says_what_hooks_in_torch_say() {
     let options = LogitLensOptions {
         top_k: 3,
         chosen: vec![id(&expected["chosen"])],
+        ..LogitLensOptions::default()
     };
     for name in MODELS {
         let model = model(name);
@@ -272,6 +275,190 @@ fn a_vector_becomes_in_later_layers_what_it_becomes_in_torch() {
         close(points[0].growth, 1.0, "the vector itself");
         assert!(points[points.len() - 1].cosine < 0.99, "nothing follows");
     }
+}
+
+#[test]
+fn maps_of_a_tuned_lens_are_trained_as_in_torch() {
+    let expected = expected();
+    let text = tokens(&expected["tokens"]);
+    let config = TunedLensConfig {
+        steps: 4,
+        tokens_per_step: text.len(),
+        learning_rate: 0.5,
+        seed: 0,
+    };
+    for name in MODELS {
+        let model = model(name);
+        let known = expected["models"][name]["tuned"]
+            .as_array()
+            .expect("layers");
+        let known: Vec<Vec<f64>> = known.iter().map(numbers).collect();
+        let mut steps = 0;
+        let tuned = TunedLens::train(&model, &[&text], &config, &mut |step, kl| {
+            steps += 1;
+            assert_eq!((step, kl.len()), (steps, known.len()));
+            for (layer, (&kl, known)) in kl.iter().zip(&known).enumerate() {
+                close(
+                    kl,
+                    known[step - 1],
+                    &format!("{name}, layer {layer}, step {step}"),
+                );
+            }
+        });
+        let tuned = tuned.expect("a good text");
+        assert_eq!(steps, config.steps);
+        // The points of the lens have the KL that training lowers.
+        let options = LogitLensOptions {
+            tuned: Some(&tuned),
+            ..LogitLensOptions::default()
+        };
+        let read = |options: &LogitLensOptions| {
+            logit_lens(&model, &some_texts(&model), &text, None, options).expect("a good text")
+        };
+        let (points, plain) = (read(&options), read(&LogitLensOptions::default()));
+        for (layer, known) in known.iter().enumerate() {
+            let kl = points.iter().filter(|point| point.layer == layer);
+            let kl = kl.map(|point| point.kl).sum::<f64>() / text.len() as f64;
+            assert!(
+                kl < known[0],
+                "{name}, layer {layer}: {kl}, at first {}",
+                known[0]
+            );
+        }
+        let last = model.config.num_hidden_layers - 1;
+        let of_last = |points: &[LensPoint]| -> Vec<f64> {
+            let points = points.iter().filter(|point| point.layer == last);
+            points.map(|point| point.entropy).collect()
+        };
+        assert_eq!(of_last(&points), of_last(&plain), "it has no map");
+    }
+}
+
+#[test]
+fn a_tuned_lens_is_kept_in_a_file_for_its_model() {
+    let base = nano();
+    let text = base.tokenizer.encode("Compute 3+5.").expect("a text");
+    let config = TunedLensConfig {
+        steps: 2,
+        ..TunedLensConfig::default()
+    };
+    let tuned = TunedLens::train(&base.model, &[&text], &config, &mut |_, _| ()).expect("a text");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("tuned.safetensors");
+    tuned.write(&path, &base).expect("it can be written");
+    let read = TunedLens::read(&path, &base).expect("it was written");
+    let vocabulary = Vocabulary::of(&base);
+    let points = |tuned| {
+        let options = LogitLensOptions {
+            top_k: 2,
+            tuned,
+            ..LogitLensOptions::default()
+        };
+        logit_lens(&base.model, &vocabulary, &text, None, &options).expect("a good text")
+    };
+    assert_eq!(points(Some(&tuned)), points(Some(&read)));
+    assert_ne!(points(Some(&tuned)), points(None));
+    let identity = TunedLens::identity(&base.model);
+    assert_eq!(points(Some(&identity)), points(None));
+    let other = Pretrained {
+        sha256: "another".to_owned(),
+        ..nano()
+    };
+    let refused = TunedLens::read(&path, &other);
+    assert!(matches!(refused, Err(TunedLensError::OtherBase { .. })));
+    for file in ["model.safetensors", "config.json"] {
+        let refused = TunedLens::read(&bundled_model().join(file), &base);
+        assert!(refused.is_err(), "{file}");
+    }
+    let too_fast = TunedLensConfig {
+        learning_rate: 1e38,
+        ..config
+    };
+    let diverged = TunedLens::train(&base.model, &[&text], &too_fast, &mut |_, _| ());
+    assert!(matches!(
+        diverged,
+        Err(TunedLensError::NonFinite { step: 2 })
+    ));
+    let empty = TunedLens::train(&base.model, &[&[]], &config, &mut |_, _| ());
+    assert!(matches!(empty, Err(TunedLensError::Texts(_))));
+}
+
+#[test]
+fn vectors_are_followed_through_their_training() {
+    let base = nano();
+    let last = algebra::select_layers(&random_vectors(&base.model, 1), &[1, 3]).expect("layers");
+    let half = algebra::scale(&last, 0.5);
+    let zero = algebra::scale(&last, 0.0);
+    let across = algebra::project_out(&random_vectors(&base.model, 2), &last).expect("one shape");
+    let steps = [(0, zero), (2, across), (5, half), (7, last.clone())];
+    let points = trajectory(&base.model, &base.tokenizer, &steps, 3);
+    let at: Vec<(u64, usize)> = points.iter().map(|it| (it.step, it.tokens.layer)).collect();
+    assert_eq!(
+        at,
+        [
+            (0, 1),
+            (0, 3),
+            (2, 1),
+            (2, 3),
+            (5, 1),
+            (5, 3),
+            (7, 1),
+            (7, 3)
+        ]
+    );
+    assert_eq!((points[0].norm, points[0].cosine), (0.0, None));
+    let norms = algebra::norms(&last);
+    for (point, norm) in points[4..6].iter().zip([norms[1], norms[3]]) {
+        close(point.norm, f64::from(norm) / 2.0, "half");
+        close(point.cosine.expect("a vector"), 1.0, "half");
+    }
+    close(points[2].cosine.expect("a vector"), 0.0, "across");
+    let vectors = SteeringVectors::from_host(&last, &base.model.device());
+    let known = vector_tokens(&base.model, &base.tokenizer, &vectors, 3);
+    assert_eq!(points[7].tokens, known[3]);
+    assert_eq!(trajectory(&base.model, &base.tokenizer, &[], 3), []);
+}
+
+#[test]
+fn sets_of_vectors_are_compared_by_direction_subspace_and_effect() {
+    let base = nano();
+    let text = base.tokenizer.encode("Compute (3+5)*2-4.").expect("a text");
+    let one = random_vectors(&base.model, 1);
+    let only = algebra::select_layers(&one, &[2]).expect("a layer");
+    let opposite = algebra::scale(&only, -1.0);
+    let found = compare(
+        &base.model,
+        &[one.clone(), only.clone(), opposite],
+        &[&text],
+    );
+    let found = found.expect("vectors of the model");
+    assert_eq!(found.layers.len(), 1, "the others have one vector");
+    let layer = &found.layers[0];
+    assert_eq!(layer.layer, 2);
+    close(layer.cosines[0][1].expect("two vectors"), 1.0, "the same");
+    close(
+        layer.cosines[1][2].expect("two vectors"),
+        -1.0,
+        "the opposite",
+    );
+    assert!(layer.p_values[0][2].expect("two vectors") < 1e-6);
+    let share = |i: usize, j: usize| found.overlap[i][j].expect("vectors").share;
+    close(share(0, 1), 1.0, "a subspace of the other");
+    close(share(1, 2), 1.0, "the same line");
+    let on_device = |set| SteeringVectors::from_host(set, &base.model.device());
+    let (one, only) = (on_device(&one), on_device(&only));
+    let (one, only) = (one.hook(), only.hook());
+    let effect = measure_effect(&base.model, &[&text], Some(&one), Some(&only)).expect("a text");
+    assert_eq!((found.kl[1][2], found.kl[2][2]), (effect.mean_kl, 0.0));
+    let effect = measure_effect(&base.model, &[&text], None, Some(&one)).expect("a text");
+    assert_eq!(found.kl[0][1], effect.mean_kl);
+    assert!(effect.mean_kl > 0.0);
+    let small = HostTensor {
+        shape: vec![1, 2],
+        data: vec![1.0, 0.0],
+    };
+    let refused = compare(&base.model, &[random_vectors(&base.model, 1), small], &[]);
+    assert!(matches!(refused, Err(ComparisonError::Vectors(_))));
 }
 
 #[test]

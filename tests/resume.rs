@@ -30,12 +30,13 @@ use burn::tensor::Device;
 use tempfile::TempDir;
 use trimtab_model::tensor_file::{TensorFile, TensorFileError};
 use trimtab_model::{Precision, Pretrained};
-use trimtab_rl::checkpoint::CheckpointError;
+use trimtab_rl::checkpoint::{CheckpointError, vectors_by_step};
 use trimtab_rl::optim::AdamWConfig;
 use trimtab_rl::reward::BuiltIn;
 use trimtab_rl::{Recipe, RecipeConfig, Run, RunError};
+use trimtab_steer::SteeringFile;
 use trimtab_tasks::Template;
-use trimtab_tests::bundled_model;
+use trimtab_tests::{bundled_model, error_chain};
 
 const METRICS: &str = "metrics.jsonl";
 const COMPLETIONS: &str = "completions.jsonl";
@@ -399,6 +400,59 @@ fn checkpoints_of_other_runs_are_refused() {
         snapshot(folder.path()) == files,
         "a folder that is refused stays as it is"
     );
+}
+
+#[test]
+fn the_vectors_of_all_checkpoints_of_a_run_are_read() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for files in &REFERENCE.after_step {
+        restore(files, folder.path());
+    }
+    let found = vectors_by_step(folder.path(), nano()).expect("a run of this model");
+    let steps: Vec<u64> = found.iter().map(|(step, _)| *step).collect();
+    assert_eq!(steps, (1..=RECIPE.steps).collect::<Vec<_>>());
+    let exported = SteeringFile::read(&folder.path().join(STEERING), nano()).expect("exported");
+    let (_, last) = found.last().expect("the recipe has steps");
+    assert_eq!(last, exported.vectors().expect("plain vectors"));
+    assert_ne!(found[0].1, *last);
+
+    let other = Pretrained {
+        sha256: "0".repeat(64),
+        ..nano().clone()
+    };
+    let refused = vectors_by_step(folder.path(), &other);
+    assert!(matches!(refused, Err(CheckpointError::OtherRun { .. })));
+    let path = folder.path().join(checkpoint(1));
+    fs::write(&path, "damaged").expect("a writable folder");
+    let refused = vectors_by_step(folder.path(), nano());
+    assert!(matches!(refused, Err(CheckpointError::File(_))));
+    let config = folder.path().join("config.toml");
+    for (recipe, expected) in [
+        (
+            "[steer]\nform = \"low_rank\"\nrank = 2",
+            "does not hold what its recipe trains",
+        ),
+        (
+            "[steer]\nform = \"lora\"",
+            "does not hold what its recipe trains",
+        ),
+        (
+            "[steer]\nwhere = { only = { part = \"generated\" } }",
+            "every token",
+        ),
+        ("steps = \"many\"", "is not the recipe of a run"),
+    ] {
+        fs::remove_file(&path).ok();
+        fs::write(&config, recipe).expect("a writable folder");
+        let error = vectors_by_step(folder.path(), nano()).expect_err(recipe);
+        assert!(error_chain(&error).contains(expected), "{error}");
+    }
+    let empty = tempfile::tempdir().expect("a temporary folder");
+    let refused = vectors_by_step(empty.path(), nano());
+    assert!(matches!(refused, Err(CheckpointError::Disk { .. })));
+    fs::write(empty.path().join("config.toml"), "").expect("a writable folder");
+    let refused = vectors_by_step(empty.path(), nano());
+    assert!(matches!(refused, Err(CheckpointError::None { .. })));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use trimtab::lens::{TokenGroup, VectorLensOptions, Vocabulary};
 use trimtab::model::{ChatMessage, Pretrained, Site};
+use trimtab::steer::SteeringSource;
 use trimtab_examples::{ModelArgs, VectorsArgs, prompt_text};
 
 /// Says what vectors and residual streams say: which tokens vectors raise and lower, and whether
@@ -25,6 +26,12 @@ pub(crate) struct Args {
     /// over them for each layer and random direction.
     #[arg(long, value_name = "FILE", requires = "vectors")]
     pub(crate) prompts: Option<PathBuf>,
+    /// Compare the vectors with these; may be given several times.
+    #[arg(long, value_name = "FILE[@STRENGTH]", requires = "vectors")]
+    pub(crate) compare: Vec<SteeringSource>,
+    /// Follow the vectors of a training run through its checkpoints.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) run: Option<PathBuf>,
     /// A text to read layer by layer; `\n` stands for a line break.
     #[arg(long, value_name = "TEXT")]
     pub(crate) prompt: Option<String>,
@@ -39,6 +46,9 @@ pub(crate) struct Args {
     /// times.
     #[arg(long, value_name = "TOKEN", requires = "prompt")]
     pub(crate) follow: Vec<String>,
+    /// Read the layers of the text through this tuned lens, which `tune_lens` makes.
+    #[arg(long, value_name = "FILE", requires = "prompt")]
+    pub(crate) tuned: Option<PathBuf>,
     /// Split the logit of this token after the text into what each layer and head adds.
     #[arg(long, value_name = "TOKEN", requires = "prompt")]
     pub(crate) answer: Option<String>,
@@ -76,6 +86,9 @@ pub(crate) struct Args {
     /// Write a page to this file.
     #[arg(long, value_name = "FILE.html")]
     pub(crate) out: Option<PathBuf>,
+    /// Write each figure to this folder, as SVG.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) figures: Option<PathBuf>,
     /// Print one JSON object on standard output.
     #[arg(long)]
     pub(crate) json: bool,
@@ -93,14 +106,23 @@ impl Args {
         let prompts = self.prompts.iter().map(|path| ("--prompts", path.clone()));
         let groups = self.group.iter().filter_map(|text| text.split_once('='));
         let groups = groups.map(|(_, path)| ("--group", PathBuf::from(path)));
+        let compare = self.compare.iter().map(|it| ("--compare", it.path.clone()));
+        let tuned = self.tuned.iter().map(|path| ("--tuned", path.clone()));
         let model = self.model.inputs(&self.vectors);
-        model.chain(prompts).chain(groups)
+        model
+            .chain(prompts)
+            .chain(groups)
+            .chain(compare)
+            .chain(tuned)
     }
 
     /// Refuses flags that ask for nothing.
     pub(crate) fn check(&self) -> Result<()> {
-        if self.vectors.vectors.is_empty() && self.prompt.is_none() {
-            bail!("give vectors to read with --vectors FILE, a text with --prompt TEXT, or both");
+        if self.vectors.vectors.is_empty() && self.prompt.is_none() && self.run.is_none() {
+            bail!(
+                "give vectors to read with --vectors FILE, a text with --prompt TEXT, or a \
+                 training run with --run DIR"
+            );
         }
         for (flag, value) in [("--top", self.top), ("--draws", self.draws)] {
             ensure!(value > 0, "{flag} is 0; give a number from 1");

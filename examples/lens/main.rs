@@ -8,21 +8,25 @@
 //! Takes a second on the bundled model. docs/lens.md says what the figures mean.
 
 mod args;
+mod figures;
 mod print;
 
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use trimtab::SteeringFile;
-use trimtab::lens::report::{AttributionReport, LensReport, PatchingReport, TextReport};
+use trimtab::lens::report::{
+    AttributionReport, ComparisonReport, LensReport, PatchingReport, TextReport,
+};
 use trimtab::lens::{
-    LayerReading, LogitLensOptions, Target, VectorLens, Vocabulary, direct_logit_attribution,
-    logit_lens, patch, persistence, project,
+    LayerReading, LogitLensOptions, Target, TunedLens, VectorLens, Vocabulary, compare,
+    direct_logit_attribution, logit_lens, patch, persistence, project, trajectory,
 };
 use trimtab::model::tensor_file::HostTensor;
 use trimtab::model::{Hook, Pretrained};
+use trimtab::rl::checkpoint::vectors_by_step;
 use trimtab::steer::{SteeringSource, algebra};
-use trimtab_examples::{exit_code, keep_inputs, note, parse_flags, progress, say};
+use trimtab_examples::{VectorsArgs, exit_code, keep_inputs, note, parse_flags, progress, say};
 
 use crate::args::{Args, token};
 
@@ -60,6 +64,11 @@ fn run(args: &Args) -> Result<()> {
             report.persistence = persistence(&base.model, vectors, &prompts, &mut done)?;
             bar.finish_and_clear();
         }
+        report.comparison = comparison(args, &base, (vectors, &prompts))?;
+    }
+    if let Some(run) = &args.run {
+        let steps = vectors_by_step(run, &base)?;
+        report.trajectory = trajectory(&base.model, &base.tokenizer, &steps, args.top);
     }
     if let Some(prompt) = &args.prompt {
         let steered = args.vectors.steer(base)?;
@@ -70,6 +79,10 @@ fn run(args: &Args) -> Result<()> {
         let read = (&vocabulary, vectors.as_ref(), hook);
         report.text = Some(text(args, &steered.base, &tokens, read)?);
         report.patching = patching(args, &steered.base, (&vocabulary, hook), &tokens)?;
+    }
+    if let Some(folder) = &args.figures {
+        let written = figures::write(&report, folder);
+        written.with_context(|| format!("cannot write figures to {}", folder.display()))?;
     }
     if let Some(out) = &args.out {
         let written = report.write(out);
@@ -82,7 +95,37 @@ fn run(args: &Args) -> Result<()> {
     if let Some(out) = &args.out {
         say!("page: {}", out.display())?;
     }
+    if let Some(folder) = &args.figures {
+        say!("figures: {}", folder.display())?;
+    }
     Ok(())
+}
+
+/// The vectors beside those of `--compare`.
+fn comparison(
+    args: &Args,
+    base: &Pretrained,
+    (vectors, prompts): (&HostTensor, &[&[u32]]),
+) -> Result<Option<ComparisonReport>> {
+    if args.compare.is_empty() {
+        return Ok(None);
+    }
+    let of_vectors: Vec<String> = args.vectors.vectors.iter().map(name).collect();
+    let (mut names, mut sets) = (vec![of_vectors.join(" + ")], vec![vectors.clone()]);
+    for source in &args.compare {
+        names.push(name(source));
+        let alone = VectorsArgs {
+            vectors: vec![source.clone()],
+            force: args.vectors.force,
+        };
+        let other = alone.sum(base)?.vectors()?.clone();
+        sets.push(match &args.layers {
+            Some(layers) => algebra::select_layers(&other, layers)?,
+            None => other,
+        });
+    }
+    let comparison = compare(&base.model, &sets, prompts)?;
+    Ok(Some(ComparisonReport { names, comparison }))
 }
 
 /// A file of vectors with its strength.
@@ -163,7 +206,10 @@ fn text(
     (vocabulary, vectors, hook): (&Vocabulary, Option<&HostTensor>, Option<Hook>),
 ) -> Result<TextReport> {
     let chosen = args.follow.iter().map(|text| token(text, "--follow", base));
+    let tuned = args.tuned.as_ref();
+    let tuned = tuned.map(|path| TunedLens::read(path, base)).transpose()?;
     let options = LogitLensOptions {
+        tuned: tuned.as_ref(),
         top_k: args.top,
         chosen: chosen.collect::<Result<_>>()?,
     };
@@ -194,6 +240,7 @@ fn text(
         points: logit_lens(&base.model, vocabulary, tokens, hook, &options)?,
         tokens: texts(vocabulary, tokens),
         steered: hook.is_some(),
+        tuned: tuned.is_some(),
         projections,
         attribution,
     })

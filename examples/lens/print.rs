@@ -1,16 +1,20 @@
 //! The report as text.
 
+use std::collections::BTreeSet;
 use std::io;
 
-use trimtab::lens::report::{LensReport, TextReport};
+use trimtab::lens::report::{ComparisonReport, LensReport, TextReport};
 use trimtab::lens::significance::stars;
 use trimtab::lens::{
     Component, LayerReading, LensPoint, Persistence, Reading, TokenEffect, TokenList,
+    TrajectoryPoint,
 };
 use trimtab_examples::say;
 
 /// Parts of a logit that are listed.
 const PARTS: usize = 10;
+/// Tokens of each step of a run.
+const STEP_TOKENS: usize = 5;
 
 pub(crate) fn report(report: &LensReport) -> io::Result<()> {
     for reading in Reading::ALL {
@@ -44,6 +48,12 @@ pub(crate) fn report(report: &LensReport) -> io::Result<()> {
     }
     if !report.persistence.is_empty() {
         persistence(&report.persistence)?;
+    }
+    if !report.trajectory.is_empty() {
+        trajectory(&report.trajectory)?;
+    }
+    if let Some(found) = &report.comparison {
+        comparison(found)?;
     }
     if let Some(read) = &report.text {
         text(read)?;
@@ -103,12 +113,83 @@ fn persistence(points: &[Persistence]) -> io::Result<()> {
     say!("")
 }
 
+fn trajectory(points: &[TrajectoryPoint]) -> io::Result<()> {
+    say!("step by step: length, cosine with the last vector, and what the vector raises:")?;
+    let layers: BTreeSet<usize> = points.iter().map(|point| point.tokens.layer).collect();
+    for layer in layers {
+        for point in points.iter().filter(|point| point.tokens.layer == layer) {
+            let tokens = point.tokens.promoted.iter().map(|it| &it.token);
+            let tokens = tokens.take(STEP_TOKENS).map(|token| format!("{token:?}"));
+            let tokens: Vec<String> = tokens.collect();
+            say!(
+                "layer {layer:>3}, step {:>4}: {:.3} {:>6} {}",
+                point.step,
+                point.norm,
+                number(point.cosine),
+                tokens.join(", ")
+            )?;
+        }
+    }
+    say!("")
+}
+
+fn comparison(report: &ComparisonReport) -> io::Result<()> {
+    let found = &report.comparison;
+    for (index, name) in report.names.iter().enumerate() {
+        say!("{} is {name}", index + 1)?;
+    }
+    let pairs =
+        (0..report.names.len()).flat_map(|i| (i + 1..report.names.len()).map(move |j| (i, j)));
+    for (i, j) in pairs {
+        if let Some(overlap) = found.overlap[i][j] {
+            say!(
+                "{} and {}: overlap of subspaces {:.3}, by chance {:.3}",
+                i + 1,
+                j + 1,
+                overlap.share,
+                overlap.chance
+            )?;
+        }
+        if let [_, rows @ ..] = &found.kl[..] {
+            say!(
+                "    KL({0} || {1}) {2:.4} nats a token; KL({0} || base) {3:.4}, KL({1} || base) \
+                 {4:.4}",
+                i + 1,
+                j + 1,
+                rows[i][j + 1],
+                rows[i][0],
+                rows[j][0]
+            )?;
+        }
+        let cosines = found.layers.iter().filter_map(|layer| {
+            let cosine = layer.cosines[i][j]?;
+            let marks = layer.p_values[i][j].map_or("", stars);
+            Some(format!("{} {cosine:+.2}{marks}", layer.layer))
+        });
+        let cosines: Vec<String> = cosines.collect();
+        say!("    cosines by layer: {}", cosines.join(", "))?;
+    }
+    say!("")
+}
+
+fn number(value: Option<f64>) -> String {
+    value.map_or("-".to_owned(), |value| format!("{value:+.3}"))
+}
+
 fn text(text: &TextReport) -> io::Result<()> {
     let Some(last) = text.tokens.len().checked_sub(1) else {
         return Ok(());
     };
     let steered = if text.steered { ", steered" } else { "" };
-    say!("after {:?}{steered}, layer by layer:", text.tokens[last])?;
+    let tuned = if text.tuned {
+        " through the tuned lens"
+    } else {
+        ""
+    };
+    say!(
+        "after {:?}{steered}, layer by layer{tuned}:",
+        text.tokens[last]
+    )?;
     for point in text.points.iter().filter(|point| point.position == last) {
         say!("layer {:>3} {}", point.layer, point_line(point))?;
     }
@@ -125,17 +206,20 @@ fn text(text: &TextReport) -> io::Result<()> {
         say!("the {shown} strongest of {all} parts; a head is a part of its attention:")?;
         parts.sort_by(|a, b| b.logit.abs().total_cmp(&a.logit.abs()));
         for part in parts.iter().take(PARTS) {
-            let name = match part.component {
-                Component::Embedding => "embedding".to_owned(),
-                Component::Attention { layer } => format!("layer {layer}, attention"),
-                Component::Head { layer, head } => format!("layer {layer}, head {head}"),
-                Component::Mlp { layer } => format!("layer {layer}, MLP"),
-                Component::Steering { layer } => format!("layer {layer}, steering"),
-            };
-            say!("    {:+.2}  {name}", part.logit)?;
+            say!("    {:+.2}  {}", part.logit, component_name(part.component))?;
         }
     }
     Ok(())
+}
+
+pub(crate) fn component_name(component: Component) -> String {
+    match component {
+        Component::Embedding => "embedding".to_owned(),
+        Component::Attention { layer } => format!("layer {layer}, attention"),
+        Component::Head { layer, head } => format!("layer {layer}, head {head}"),
+        Component::Mlp { layer } => format!("layer {layer}, MLP"),
+        Component::Steering { layer } => format!("layer {layer}, steering"),
+    }
 }
 
 fn point_line(point: &LensPoint) -> String {

@@ -8,17 +8,20 @@ use trimtab_steer::effect::{EffectError, check_texts};
 
 use crate::ranking::largest;
 use crate::token_groups::Vocabulary;
+use crate::tuned_lens::TunedLens;
 
 /// For how many tokens logits are in memory at a time.
 const CHUNK: usize = 32;
 
 /// What to look at in each distribution.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LogitLensOptions {
+#[derive(Clone, Debug, Default)]
+pub struct LogitLensOptions<'a> {
     /// How many of the most likely tokens.
     pub top_k: usize,
     /// Tokens to follow.
     pub chosen: Vec<u32>,
+    /// Read each layer through its map.
+    pub tuned: Option<&'a TunedLens>,
 }
 
 /// The distribution of the next token as one layer has it at one position.
@@ -92,7 +95,7 @@ pub fn logit_lens(
     vocabulary: &Vocabulary,
     tokens: &[u32],
     hook: Option<Hook>,
-    options: &LogitLensOptions,
+    options: &LogitLensOptions<'_>,
 ) -> Result<Vec<LensPoint>, EffectError> {
     check_texts(model, &[tokens])?;
     let vocab_size = model.config.vocab_size;
@@ -109,17 +112,21 @@ pub fn logit_lens(
     let mut points: Vec<Vec<LensPoint>> = vec![vec![]; layers];
     for first in (0..tokens.len()).step_by(CHUNK) {
         let count = CHUNK.min(tokens.len() - first);
-        let logits = |resid: &Tensor<2>| -> Vec<f32> {
-            let logits = model.logits(resid.clone().narrow(0, first, count));
-            logits.try_into_vec_as().expect("logits are f32")
+        let part = |resid: &Tensor<2>| resid.clone().narrow(0, first, count);
+        let logits = |resid: Tensor<2>| -> Vec<f32> {
+            let logits = model.logits(resid).try_into_vec_as();
+            logits.expect("logits are f32")
         };
-        let last: Vec<Distribution> = logits(&resid)
+        let last: Vec<Distribution> = logits(part(&resid))
             .par_chunks_exact(vocab_size)
             .map(Distribution::new)
             .collect();
         for (layer, points) in points.iter_mut().enumerate() {
-            let resid = cache.get(Site::ResidPost, layer).expect("it was asked for");
-            let rows = logits(resid);
+            let resid = part(cache.get(Site::ResidPost, layer).expect("it was asked for"));
+            let rows = logits(match options.tuned {
+                Some(tuned) => tuned.translate(layer, resid),
+                None => resid,
+            });
             let rows = rows.par_chunks_exact(vocab_size).zip(&last).enumerate();
             let read = rows.map(|(row, (logits, last))| {
                 let position = first + row;
@@ -136,7 +143,7 @@ fn point(
     logits: &[f32],
     last: &Distribution,
     next: Option<u32>,
-    (vocabulary, options): (&Vocabulary, &LogitLensOptions),
+    (vocabulary, options): (&Vocabulary, &LogitLensOptions<'_>),
     (layer, position): (usize, usize),
 ) -> LensPoint {
     let own = Distribution::new(logits);

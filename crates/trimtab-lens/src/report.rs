@@ -9,10 +9,12 @@ use serde::Serialize;
 use trimtab_model::file::write_atomically;
 
 use crate::attribution::Attribution;
+use crate::comparison::Comparison;
 use crate::logit_lens::LensPoint;
 use crate::patching::Patching;
 use crate::persistence::Persistence;
 use crate::projection::Projection;
+use crate::trajectory::TrajectoryPoint;
 use crate::vector_lens::LayerReading;
 
 /// Everything that the page shows. What is `None` or empty is left out.
@@ -32,10 +34,23 @@ pub struct LensReport {
     pub measured_draws: usize,
     /// What becomes of the vectors in later layers.
     pub persistence: Vec<Persistence>,
+    /// How the vectors came to be.
+    pub trajectory: Vec<TrajectoryPoint>,
+    /// How alike several sets of vectors are.
+    pub comparison: Option<ComparisonReport>,
     /// A text and what was read along it.
     pub text: Option<TextReport>,
     /// Two prompts and what carries the difference.
     pub patching: Option<PatchingReport>,
+}
+
+/// How alike several sets of vectors are.
+#[derive(Clone, Debug, Serialize)]
+pub struct ComparisonReport {
+    /// What each set was read from.
+    pub names: Vec<String>,
+    /// The comparison.
+    pub comparison: Comparison,
 }
 
 /// What was read along a text.
@@ -45,6 +60,8 @@ pub struct TextReport {
     pub tokens: Vec<String>,
     /// Whether the vectors acted on the run.
     pub steered: bool,
+    /// Whether the points were read through a tuned lens.
+    pub tuned: bool,
     /// The logit lens.
     pub points: Vec<LensPoint>,
     /// How far the text lies along the vectors.

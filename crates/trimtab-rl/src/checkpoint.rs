@@ -8,10 +8,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use trimtab_model::tensor_file::{HostTensor, TensorFile, TensorFileError};
-use trimtab_steer::Adapter;
+use trimtab_model::{Pretrained, Site};
+use trimtab_steer::{Adapter, FormError, TokenFilter};
 use trimtab_tasks::stream::Cursor;
 
 use crate::optim::Moments;
+use crate::recipe::{Recipe, RecipeError};
+use crate::run::CONFIG;
 use crate::value::ValueHead;
 
 /// What changes during a run.
@@ -73,6 +76,84 @@ pub enum CheckpointError {
          this one"
     )]
     OtherRun { path: PathBuf, what: String },
+    #[error("cannot read {path}")]
+    Disk { path: PathBuf, source: io::Error },
+    #[error("{path} is not the recipe of a run")]
+    Recipe { path: PathBuf, source: RecipeError },
+    #[error("{folder} has no checkpoint of a run")]
+    None { folder: PathBuf },
+    #[error(
+        "{folder} is a run that trains `{form}`, which has no vectors at `resid_post` of every token"
+    )]
+    NotVectors { folder: PathBuf, form: String },
+    #[error("{path} does not hold what its recipe trains")]
+    Parameters { path: PathBuf, source: FormError },
+}
+
+/// The vectors in each checkpoint of a run in `folder`, with the number of steps, in order.
+///
+/// A run keeps its last two checkpoints unless its recipe says otherwise (`keep_checkpoints`).
+///
+/// # Shapes
+///
+/// - each: `[num_hidden_layers, hidden_size]`
+///
+/// # Errors
+///
+/// There is no run, it belongs to another base model, it does not train plain vectors at
+/// `resid_post`, or a file is damaged.
+pub fn vectors_by_step(
+    folder: &Path,
+    base: &Pretrained,
+) -> Result<Vec<(u64, HostTensor)>, CheckpointError> {
+    let disk = |path: &Path| {
+        let path = path.to_owned();
+        |source| CheckpointError::Disk { path, source }
+    };
+    let path = folder.join(CONFIG);
+    let text = fs::read_to_string(&path).map_err(disk(&path))?;
+    let recipe = Recipe::resolve(&text, &[]);
+    let recipe = recipe.map_err(|source| CheckpointError::Recipe { path, source })?;
+    let form = &recipe.steer.form;
+    let start = Adapter::init(form.clone(), &base.model.config);
+    let start = start.map_err(|source| parameters_error(folder, source))?;
+    let not_vectors = || CheckpointError::NotVectors {
+        folder: folder.into(),
+        form: form.name().to_owned(),
+    };
+    if recipe.steer.token_filter != TokenFilter::default() {
+        return Err(not_vectors());
+    }
+    let mut found = checkpoints(folder).map_err(disk(folder))?;
+    found.reverse();
+    if found.is_empty() {
+        let folder = folder.into();
+        return Err(CheckpointError::None { folder });
+    }
+    let vectors = found.into_iter().map(|(step, path)| {
+        let mut file = TensorFile::read(&path)?;
+        let of_base = file.metadata.get(BASE).and_then(serde_json::Value::as_str);
+        if of_base != Some(&base.sha256) {
+            let what = "base model".to_owned();
+            return Err(CheckpointError::OtherRun { path, what });
+        }
+        // A checkpoint also has moments and a value head.
+        let names = start.parameters().iter().map(|(name, _)| name);
+        let parameters = names.filter_map(|name| file.tensors.remove_entry(name));
+        let parameters = parameters.collect();
+        let adapter = Adapter::from_parameters(form.clone(), &base.model.config, parameters);
+        let adapter = adapter.map_err(|source| parameters_error(&path, source))?;
+        match adapter.plain_vectors() {
+            Some((Site::ResidPost, vectors)) => Ok((step, vectors)),
+            _ => Err(not_vectors()),
+        }
+    });
+    vectors.collect()
+}
+
+fn parameters_error(path: &Path, source: FormError) -> CheckpointError {
+    let path = path.into();
+    CheckpointError::Parameters { path, source }
 }
 
 impl State {
@@ -204,13 +285,14 @@ impl State {
 }
 
 const RECIPE: &str = "recipe_sha256";
+const BASE: &str = "base_sha256";
 const PRECISION: &str = "precision";
 
 impl Identity {
     fn entries(&self) -> [(&'static str, &String); 3] {
         [
             (RECIPE, &self.recipe_sha256),
-            ("base_sha256", &self.base_sha256),
+            (BASE, &self.base_sha256),
             (PRECISION, &self.precision),
         ]
     }

@@ -452,7 +452,7 @@ impl<'a> Run<'a> {
     }
 }
 
-const CONFIG: &str = "config.toml";
+pub(crate) const CONFIG: &str = "config.toml";
 const METRICS: &str = "metrics.jsonl";
 const COMPLETIONS: &str = "completions.jsonl";
 const VALIDATION: &str = "validation.jsonl";

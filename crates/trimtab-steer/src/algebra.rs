@@ -15,6 +15,7 @@
 //! # Ok::<(), algebra::AlgebraError>(())
 //! ```
 
+use serde::Serialize;
 use trimtab_model::tensor_file::HostTensor;
 
 /// Why vectors cannot be combined.
@@ -222,6 +223,72 @@ impl PairwiseCosines {
     }
 }
 
+/// How far the subspaces that two sets of vectors span are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct SubspaceOverlap {
+    /// Mean squared cosine of the principal angles: 0 if all directions are orthogonal, 1 if one
+    /// subspace holds the other.
+    pub share: f64,
+    /// The mean share of random subspaces of these dimensions.
+    pub chance: f64,
+}
+
+/// Compares the subspaces that the vectors of all layers span, whatever the layer of each.
+///
+/// With orthonormal bases `A` and `B` of `a` and `b` directions in width `d`, the share is
+/// `|A B^T|^2 / min(a, b)` with the Frobenius norm, the mean of the squared cosines of the principal
+/// angles ([Björck and Golub 1973](https://doi.org/10.2307/2005662)). For random subspaces its mean
+/// is `max(a, b) / d`. `None` if all vectors of a set are zero.
+///
+/// # Errors
+///
+/// The shapes differ.
+pub fn subspace_overlap(
+    left: &HostTensor,
+    right: &HostTensor,
+) -> Result<Option<SubspaceOverlap>, AlgebraError> {
+    check_shapes(left, right)?;
+    let (left_basis, right_basis) = (orthonormal_basis(left), orthonormal_basis(right));
+    let (few, many) = match (left_basis.len(), right_basis.len()) {
+        (left, right) if left <= right => (left, right),
+        (left, right) => (right, left),
+    };
+    let product = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
+    let pairs = left_basis
+        .iter()
+        .flat_map(|x| right_basis.iter().map(move |y| product(x, y).powi(2)));
+    let sum: f64 = pairs.sum();
+    Ok((few > 0).then(|| SubspaceOverlap {
+        share: sum / few as f64,
+        chance: many as f64 / left.shape[1] as f64,
+    }))
+}
+
+/// An orthonormal basis of the span of all vectors, by Gram and Schmidt. A vector of which less
+/// than 1e-6 is new adds no direction, since that is the rounding of f32.
+fn orthonormal_basis(vectors: &HostTensor) -> Vec<Vec<f64>> {
+    let mut basis: Vec<Vec<f64>> = vec![];
+    for row in rows(vectors) {
+        let mut rest: Vec<f64> = row.iter().map(|&x| x.into()).collect();
+        let norm = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
+        let whole = norm(&rest);
+        for direction in basis.iter().chain(&basis) {
+            let along: f64 = rest.iter().zip(direction).map(|(x, y)| x * y).sum();
+            for (x, y) in rest.iter_mut().zip(direction) {
+                *x -= along * y;
+            }
+        }
+        let new = norm(&rest);
+        if new > 1e-6 * whole {
+            for x in &mut rest {
+                *x /= new;
+            }
+            basis.push(rest);
+        }
+    }
+    basis
+}
+
 fn check_shapes(left: &HostTensor, right: &HostTensor) -> Result<(), AlgebraError> {
     if left.shape == right.shape && left.shape.len() == 2 {
         Ok(())
@@ -353,5 +420,28 @@ mod tests {
         };
         assert_eq!(add(&ones, &matrix(5, 3, 1.0)), Err(refused));
         assert!(match_norms(&ones, &[1.0]).is_err());
+    }
+    /// By `scipy.linalg.subspace_angles` 1.17.1, for the first two rows of either; the third adds
+    /// nothing.
+    #[test]
+    fn subspaces_overlap_as_in_scipy() {
+        let set = |rows: [[f32; 4]; 3]| HostTensor {
+            shape: vec![3, 4],
+            data: rows.concat(),
+        };
+        let left = set([
+            [1.0, 2.0, 0.0, 0.0],
+            [0.0, 1.0, 1.0, 0.0],
+            [2.0, 5.0, 1.0, 0.0],
+        ]);
+        let right = set([[1.0, 0.0, 0.0, 1.0], [0.0, 1.0, 0.0, 2.0], [0.0; 4]]);
+        let overlap = |left, right| subspace_overlap(left, right).expect("one shape");
+        let found = overlap(&left, &right).expect("vectors");
+        assert!((found.share - 1.0 / 6.0).abs() < 1e-9, "{found:?}");
+        assert!((found.chance - 0.5).abs() < 1e-12);
+        let line = select_layers(&left, &[2]).expect("a layer");
+        let found = overlap(&line, &left).expect("vectors");
+        assert!((found.share - 1.0).abs() < 1e-9, "{found:?}");
+        assert_eq!(overlap(&left, &scale(&left, 0.0)), None);
     }
 }

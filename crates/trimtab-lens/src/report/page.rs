@@ -1,17 +1,19 @@
 //! Renders the page from its template.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 use serde::Serialize;
 use trimtab_model::tokenizer::visible_token;
+use trimtab_steer::algebra::SubspaceOverlap;
 
-use super::LensReport;
+use super::{ComparisonReport, LensReport};
 use crate::attribution::{Component, Contribution};
 use crate::logit_lens::LensPoint;
 use crate::significance::stars;
+use crate::trajectory::TrajectoryPoint;
 use crate::vector_lens::{LayerReading, Reading};
 
 pub(super) fn render(report: &LensReport) -> String {
@@ -42,6 +44,8 @@ pub(super) fn render(report: &LensReport) -> String {
                 |it| Parts::of(&it.attribution.contributions)
             ))),
             persistence => Value::from(Serde(persistence)),
+            trajectory => Value::from(Serde(Trajectory::of(&report.trajectory))),
+            comparison => Value::from(Serde(report.comparison.as_ref().map(Alike::of))),
             patches => Value::from(Serde(patches)),
         })
         .expect("the template fits its values")
@@ -104,6 +108,70 @@ fn rows_by_layer<T>(items: &[T], layer: impl Fn(&T) -> usize) -> Vec<(usize, Vec
         rows.entry(layer(item)).or_default().push(item);
     }
     rows.into_iter().rev().collect()
+}
+
+/// The steps of a training run that fit on a page.
+#[derive(Serialize)]
+struct Trajectory<'a> {
+    steps: Vec<u64>,
+    /// The last layer first, each with the steps in order.
+    layers: Vec<(usize, Vec<&'a TrajectoryPoint>)>,
+}
+
+impl<'a> Trajectory<'a> {
+    /// `None` if there are no steps.
+    fn of(points: &'a [TrajectoryPoint]) -> Option<Self> {
+        const COLUMNS: usize = 12;
+        let steps: BTreeSet<u64> = points.iter().map(|point| point.step).collect();
+        let steps: Vec<u64> = steps.into_iter().collect();
+        let last = steps.len().checked_sub(1)?;
+        let columns = last.min(COLUMNS - 1);
+        let shown = (0..=columns).map(|column| steps[column * last / columns.max(1)]);
+        let steps: Vec<u64> = shown.collect();
+        let points = points.iter().filter(|it| steps.contains(&it.step));
+        let mut layers: BTreeMap<usize, Vec<&TrajectoryPoint>> = BTreeMap::new();
+        for point in points {
+            layers.entry(point.tokens.layer).or_default().push(point);
+        }
+        let layers = layers.into_iter().rev().collect();
+        Some(Self { steps, layers })
+    }
+}
+
+/// Sets of vectors, pair by pair.
+#[derive(Serialize)]
+struct Alike<'a> {
+    names: &'a [String],
+    overlap: &'a [Vec<Option<SubspaceOverlap>>],
+    /// The base, then the sets.
+    kl: &'a [Vec<f64>],
+    /// Numbers of the two sets of each pair, from 1.
+    pairs: Vec<(usize, usize)>,
+    /// The last layer first, with cosine and p-value of each pair.
+    layers: Vec<(usize, Vec<CosineAndP>)>,
+}
+
+type CosineAndP = Option<(f64, f64)>;
+
+impl<'a> Alike<'a> {
+    fn of(report: &'a ComparisonReport) -> Self {
+        let count = report.names.len();
+        let pairs = (0..count).flat_map(|i| (i + 1..count).map(move |j| (i, j)));
+        let pairs: Vec<(usize, usize)> = pairs.collect();
+        let layers = report.comparison.layers.iter().rev().map(|layer| {
+            let cells = pairs
+                .iter()
+                .map(|&(i, j)| layer.cosines[i][j].zip(layer.p_values[i][j]));
+            (layer.layer, cells.collect())
+        });
+        Self {
+            names: &report.names,
+            overlap: &report.comparison.overlap,
+            kl: &report.comparison.kl,
+            layers: layers.collect(),
+            pairs: pairs.into_iter().map(|(i, j)| (i + 1, j + 1)).collect(),
+        }
+    }
 }
 
 /// Means over the positions of a text, by layer.
@@ -256,12 +324,14 @@ fn p_value(p: f64) -> String {
 mod tests {
     use super::*;
     use crate::attribution::Attribution;
+    use crate::comparison::{Comparison, LayerCosines};
     use crate::logit_lens::{RankedToken, TokenProbability};
     use crate::patching::{Patch, Patching};
     use crate::persistence::Persistence;
     use crate::projection::Projection;
     use crate::report::{AttributionReport, PatchingReport, TextReport};
     use crate::vector_lens::{GroupEffect, TokenEffect, TokenList};
+    use crate::vector_tokens::{LayerTokens, TokenLogit};
     use trimtab_model::Site;
 
     const HOSTILE: &str = "<script>alert(1)</script>\u{202e}";
@@ -337,9 +407,37 @@ mod tests {
                 growth: 1.5,
                 relative_norm: 0.5,
             }],
+            trajectory: (0..30)
+                .map(|step| TrajectoryPoint {
+                    step,
+                    norm: 0.25,
+                    cosine: (step > 0).then_some(0.5),
+                    tokens: LayerTokens {
+                        layer: 2,
+                        promoted: vec![TokenLogit {
+                            token: HOSTILE.to_owned(),
+                            logit: 1.0,
+                        }],
+                        suppressed: vec![],
+                    },
+                })
+                .collect(),
+            comparison: Some(ComparisonReport {
+                names: vec![NAME.to_owned(), NAME.to_owned()],
+                comparison: Comparison {
+                    layers: vec![LayerCosines {
+                        layer: 2,
+                        cosines: vec![vec![Some(1.0), Some(-0.5)], vec![Some(-0.5), Some(1.0)]],
+                        p_values: vec![vec![Some(0.0), Some(0.004)], vec![Some(0.004), Some(0.0)]],
+                    }],
+                    overlap: vec![vec![None; 2]; 2],
+                    kl: vec![vec![0.0, 0.125, 0.25]; 3],
+                },
+            }),
             text: Some(TextReport {
                 tokens: vec![HOSTILE.to_owned()],
                 steered: true,
+                tuned: true,
                 points: vec![point(0), point(1)],
                 projections: vec![Projection {
                     layer: 1,
@@ -390,6 +488,10 @@ mod tests {
             "strongest heads",
             "How the text lies along the vectors",
             "What becomes of each vector",
+            "How the vectors came to be",
+            "How alike the vectors are",
+            "−0.50**",
+            "through a tuned lens",
             "1.50 times its length, 50.00 %",
             "What carries the difference",
             "−1.25***",
@@ -408,6 +510,17 @@ mod tests {
         let text = report.text.as_mut().expect("a text");
         (text.projections, text.attribution) = (vec![], None);
         (report.patching, report.readings, report.persistence) = (None, vec![], vec![]);
+        (report.trajectory, report.comparison) = (vec![], None);
         assert_eq!(render(&report).matches("<section>").count(), 1);
+    }
+    #[test]
+    fn a_long_run_is_shown_from_its_first_step_to_its_last() {
+        let report = whole();
+        let shown = Trajectory::of(&report.trajectory).expect("steps").steps;
+        assert_eq!((shown.len(), shown[0], shown[11]), (12, 0, 29));
+        let few = Trajectory::of(&report.trajectory[..3]).expect("steps");
+        assert_eq!(few.steps, [0, 1, 2]);
+        let one = Trajectory::of(&report.trajectory[4..5]).expect("a step");
+        assert_eq!((one.steps, one.layers.len()), (vec![4], 1));
     }
 }
