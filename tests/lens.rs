@@ -13,7 +13,7 @@ use trimtab_model::tensor_file::HostTensor;
 use trimtab_model::{Device, Model, Precision, Pretrained, Site};
 use trimtab_steer::effect::measure_effect;
 use trimtab_steer::{SteeringVectors, algebra};
-use trimtab_tests::{bundled_model, fixture, fixture_model};
+use trimtab_tests::{bundled_model, fixture, fixture_model, random_vectors};
 
 const MODELS: [&str; 3] = ["nano", "gemma2", "granite"];
 
@@ -725,19 +725,6 @@ fn a_text_lies_along_what_was_added_to_it() {
 fn some_texts(model: &Model) -> Vocabulary {
     let texts = (0..model.config.vocab_size).map(|token| format!("t{token}"));
     Vocabulary::new(texts.collect())
-}
-
-fn random_vectors(model: &Model, seed: u64) -> HostTensor {
-    let shape = [model.config.num_hidden_layers, model.config.hidden_size];
-    let ones = HostTensor {
-        shape: shape.to_vec(),
-        data: vec![0.05; shape[0] * shape[1]],
-    };
-    let random = SteeringVectors::from_host(&ones, &model.device()).random_directions(seed);
-    HostTensor {
-        shape: shape.to_vec(),
-        data: random.vectors.val().try_into_vec_as().expect("f32"),
-    }
 }
 
 fn unembedding_rows(base: &Pretrained) -> Vec<Vec<f32>> {

@@ -145,9 +145,16 @@ impl Cell {
     fn signed(value: f64, largest: f64, decimals: usize) -> Self {
         Self {
             share: (value / largest).clamp(-1.0, 1.0),
-            text: format!("{value:.decimals$}").replace('-', "\u{2212}"),
+            text: signed(value, decimals),
         }
     }
+}
+
+/// A number with a proper minus, and none for a zero.
+fn signed(value: f64, decimals: usize) -> String {
+    let text = format!("{value:.decimals$}");
+    let is_zero = text.chars().all(|it| matches!(it, '-' | '0' | '.'));
+    text.replace('-', if is_zero { "" } else { "\u{2212}" })
 }
 
 /// Cells by layer and column. The last layer is on top.
@@ -224,25 +231,32 @@ fn column(tokens: &[String], position: usize) -> String {
     format!("{}{POSITION}{position}", shortened(&tokens[position]))
 }
 
+/// As much of a token as fits. Letters beyond ASCII can be twice as wide.
 fn shortened(token: &str) -> String {
     let token = visible_token(token);
-    if token.chars().count() <= LETTERS {
-        return token;
+    let mut width = 0;
+    let is_within = |letter: &char| {
+        width += if letter.is_ascii() { 1 } else { 2 };
+        width <= LETTERS
+    };
+    let start: String = token.chars().take_while(is_within).collect();
+    if start.len() < token.len() {
+        return format!("{start}…");
     }
-    let start: String = token.chars().take(LETTERS - 1).collect();
-    format!("{start}…")
+    start
 }
 
 /// Bars from a middle line to both sides.
 fn bars(title: &str, parts: &[(String, f64)]) -> Result<String> {
-    const MIDDLE: i32 = 400;
-    const REACH: f64 = 200.0;
+    const WIDTH: i32 = 560;
+    const MIDDLE: i32 = 320;
+    const REACH: f64 = 170.0;
     const TOP: i32 = 40;
     let largest = parts
         .iter()
         .map(|(_, value)| value.abs())
         .fold(1e-9, f64::max);
-    svg((720, TOP + ROW * parts.len() as i32 + MARGIN), |area| {
+    svg((WIDTH, TOP + ROW * parts.len() as i32 + MARGIN), |area| {
         text(area, title, (MARGIN, 18), 14, HPos::Left)?;
         for (row, (name, value)) in (0..).zip(parts) {
             let y = TOP + ROW * row;
@@ -250,7 +264,7 @@ fn bars(title: &str, parts: &[(String, f64)]) -> Result<String> {
             let end = MIDDLE + (REACH * value / largest) as i32;
             bar(area, (MIDDLE, end), (y + 3, y + ROW - 3), *value)?;
             let value = format!("{value:+.2}").replace('-', "\u{2212}");
-            text(area, &value, (720 - MARGIN, y + ROW / 2), 12, HPos::Right)?;
+            text(area, &value, (WIDTH - MARGIN, y + ROW / 2), 12, HPos::Right)?;
         }
         Ok(())
     })

@@ -1,13 +1,13 @@
 //! The report as text.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io;
 
 use trimtab::lens::report::{ComparisonReport, LensReport, TextReport};
 use trimtab::lens::significance::stars;
 use trimtab::lens::{
     Component, LayerReading, LensPoint, Persistence, Reading, TokenEffect, TokenList,
-    TrajectoryPoint,
+    TrajectoryPoint, shown_steps,
 };
 use trimtab_examples::say;
 
@@ -15,6 +15,8 @@ use trimtab_examples::say;
 const PARTS: usize = 10;
 /// Tokens of each step of a run.
 const STEP_TOKENS: usize = 5;
+/// Steps of a run.
+const STEPS: usize = 10;
 
 pub(crate) fn report(report: &LensReport) -> io::Result<()> {
     for reading in Reading::ALL {
@@ -115,9 +117,14 @@ fn persistence(points: &[Persistence]) -> io::Result<()> {
 
 fn trajectory(points: &[TrajectoryPoint]) -> io::Result<()> {
     say!("step by step: length, cosine with the last vector, and what the vector raises:")?;
-    let layers: BTreeSet<usize> = points.iter().map(|point| point.tokens.layer).collect();
-    for layer in layers {
-        for point in points.iter().filter(|point| point.tokens.layer == layer) {
+    let steps = shown_steps(points, STEPS);
+    let points = points.iter().filter(|point| steps.contains(&point.step));
+    let mut layers: BTreeMap<usize, Vec<&TrajectoryPoint>> = BTreeMap::new();
+    for point in points {
+        layers.entry(point.tokens.layer).or_default().push(point);
+    }
+    for (layer, points) in layers {
+        for point in points {
             let tokens = point.tokens.promoted.iter().map(|it| &it.token);
             let tokens = tokens.take(STEP_TOKENS).map(|token| format!("{token:?}"));
             let tokens: Vec<String> = tokens.collect();

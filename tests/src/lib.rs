@@ -15,7 +15,7 @@ use trimtab_model::checkpoint_weights::{CheckpointWeights, FloatDType, WeightsEr
 use trimtab_model::tensor_file::HostTensor;
 use trimtab_model::{Hook, HookPoint, Model, ModelConfig, Precision, Pretrained, Rows, Site};
 use trimtab_rl::Policy;
-use trimtab_steer::{Adapter, Form, TokenFilter};
+use trimtab_steer::{Adapter, Form, SteeringVectors, TokenFilter};
 
 /// The elements of a tensor with one row per token.
 pub type Matrix = Vec<Vec<f32>>;
@@ -40,6 +40,20 @@ pub fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
         assert!(!pair[0].contains(&pair[1]), "said twice: {messages:?}");
     }
     messages.join(": ")
+}
+
+/// Vectors in random directions, `[num_hidden_layers, hidden_size]`.
+pub fn random_vectors(model: &Model, seed: u64) -> HostTensor {
+    let shape = [model.config.num_hidden_layers, model.config.hidden_size];
+    let ones = HostTensor {
+        shape: shape.to_vec(),
+        data: vec![0.05; shape[0] * shape[1]],
+    };
+    let random = SteeringVectors::from_host(&ones, &model.device()).random_directions(seed);
+    HostTensor {
+        shape: shape.to_vec(),
+        data: random.vectors.val().try_into_vec_as().expect("f32"),
+    }
 }
 
 /// The folder of the bundled model.

@@ -17,6 +17,7 @@ pages! {
     Extraction "/docs/extraction.md"
     Families "/docs/families.md"
     Files "/docs/files.md"
+    Gallery "/docs/gallery.md"
     Generation "/docs/generation.md"
     Gguf "/docs/gguf.md"
     Kernels "/docs/kernels.md"

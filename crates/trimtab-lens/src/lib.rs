@@ -39,7 +39,7 @@ pub use patching::{Patch, Patching, PatchingError, patch};
 pub use persistence::{Persistence, persistence};
 pub use projection::{Projection, project};
 pub use token_groups::{TokenGroup, TokenGroupError, Vocabulary};
-pub use trajectory::{TrajectoryPoint, trajectory};
+pub use trajectory::{TrajectoryPoint, shown_steps, trajectory};
 pub use tuned_lens::{TunedLens, TunedLensConfig, TunedLensError};
 pub use vector_lens::{
     GroupEffect, LayerReading, Reading, TokenEffect, TokenList, VectorLens, VectorLensOptions,

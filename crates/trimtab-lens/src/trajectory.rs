@@ -1,5 +1,7 @@
 //! How vectors came to be: their lengths, directions and words during training.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use trimtab_model::tensor_file::HostTensor;
 use trimtab_model::{Model, Tokenizer};
@@ -60,4 +62,16 @@ pub fn trajectory(
             .collect::<Vec<_>>()
     });
     points.collect()
+}
+
+/// At most `count` steps of `points`, evenly spaced, with the first and the last.
+pub fn shown_steps(points: &[TrajectoryPoint], count: usize) -> Vec<u64> {
+    let steps: BTreeSet<u64> = points.iter().map(|point| point.step).collect();
+    let steps: Vec<u64> = steps.into_iter().collect();
+    let Some(last) = steps.len().checked_sub(1) else {
+        return vec![];
+    };
+    let gaps = last.min(count.saturating_sub(1));
+    let shown = (0..=gaps).map(|index| steps[index * last / gaps.max(1)]);
+    shown.collect()
 }

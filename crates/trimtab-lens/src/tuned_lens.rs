@@ -46,8 +46,9 @@ struct AffineMap {
 }
 
 /// How maps are trained: stochastic gradient descent with Nesterov momentum 0.9, on gradients of
-/// length 1 at most, with a rate that falls linearly to 0. These are the settings of the paper's
-/// code.
+/// length 1 at most, with a rate that falls linearly to 0. These are the settings of [the paper's
+/// code](https://github.com/AlignmentResearch/tuned-lens/blob/8db471b933baca1bede537ca6156f14be6c7bed2/tuned_lens/scripts/ingredients.py),
+/// without its weight decay.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TunedLensConfig {
     /// Number of steps.
@@ -126,12 +127,15 @@ impl TunedLens {
             let (last, cache) = model.run_with_cache(&batch, &[Site::ResidPost], None);
             let rate =
                 config.learning_rate * (config.steps + 1 - step) as f64 / config.steps as f64;
-            let mut losses = vec![];
-            for (layer, (map, velocity)) in lens.maps.iter_mut().zip(&mut velocity).enumerate() {
+            let resids = (0..lens.maps.len()).map(|layer| {
                 let resid: &Tensor<2> = cache.get(Site::ResidPost, layer).expect("asked for");
-                let resid = resid.clone().cast(DType::F32);
-                let (loss, gradient) = map.gradient(&differentiable, &resid, &last);
-                losses.push(loss);
+                resid.clone().cast(DType::F32)
+            });
+            let resids: Vec<Tensor<2>> = resids.collect();
+            let gradients = gradients(&lens.maps, &differentiable, &resids, &last);
+            let losses: Vec<f64> = gradients.iter().map(|(loss, _)| *loss).collect();
+            let maps = lens.maps.iter_mut().zip(&mut velocity).zip(gradients);
+            for ((map, velocity), (loss, gradient)) in maps {
                 let norm = gradient.norm();
                 if !(loss.is_finite() && norm.is_finite()) {
                     return Err(TunedLensError::NonFinite { step });
@@ -241,35 +245,6 @@ impl AffineMap {
         resid + change + self.bias.clone()
     }
 
-    /// Mean `KL(model || lens)` over tokens and its gradient. `model` differentiates; the other
-    /// arguments are not on its side of the device.
-    fn gradient(&self, model: &Model, resid: &Tensor<2>, last: &Tensor<2>) -> (f64, Self) {
-        let [tokens, width] = resid.dims();
-        let (mut loss, mut sum) = (0.0, Self::zeros(width, &resid.device()));
-        let chunk = (LOGITS / model.config.vocab_size).max(1);
-        for first in (0..tokens).step_by(chunk) {
-            let count = chunk.min(tokens - first);
-            let part = |it: &Tensor<2>| it.clone().narrow(0, first, count).autodiff();
-            let leaf = |it: &Tensor<2>| it.clone().autodiff().require_grad();
-            let map = Self {
-                weight: leaf(&self.weight),
-                bias: leaf(&self.bias),
-            };
-            let logprobs = |resid| activation::log_softmax(model.logits(resid), 1);
-            let p = logprobs(part(last)).detach();
-            let q = logprobs(map.apply(part(resid)));
-            let kl = (p.clone().exp() * (p - q)).sum() / tokens as f64;
-            let grads = kl.backward();
-            loss += kl.into_scalar::<f64>();
-            let grad = |leaf: &Tensor<2>| leaf.grad(&grads).expect("both are used");
-            sum = sum.add(&Self {
-                weight: grad(&map.weight),
-                bias: grad(&map.bias),
-            });
-        }
-        (loss, sum)
-    }
-
     fn add(&self, other: &Self) -> Self {
         Self {
             weight: self.weight.clone() + other.weight.clone(),
@@ -288,6 +263,45 @@ impl AffineMap {
         let square = |it: &Tensor<2>| it.clone().powi_scalar(2).sum().into_scalar::<f64>();
         (square(&self.weight) + square(&self.bias)).sqrt()
     }
+}
+
+/// Mean `KL(model || lens)` over tokens and its gradient, for each map.
+///
+/// `model` differentiates. The residual streams are not on its side of the device.
+fn gradients(
+    maps: &[AffineMap],
+    model: &Model,
+    resids: &[Tensor<2>],
+    last: &Tensor<2>,
+) -> Vec<(f64, AffineMap)> {
+    let [tokens, width] = last.dims();
+    let zeros = || (0.0, AffineMap::zeros(width, &last.device()));
+    let mut sums: Vec<(f64, AffineMap)> = maps.iter().map(|_| zeros()).collect();
+    let chunk = (LOGITS / model.config.vocab_size).max(1);
+    for first in (0..tokens).step_by(chunk) {
+        let count = chunk.min(tokens - first);
+        let part = |it: &Tensor<2>| it.clone().narrow(0, first, count).autodiff();
+        let leaf = |it: &Tensor<2>| it.clone().autodiff().require_grad();
+        let logprobs = |resid| activation::log_softmax(model.logits(resid), 1);
+        let target = logprobs(part(last)).detach();
+        let probabilities = target.clone().exp();
+        for ((map, resid), (loss, sum)) in maps.iter().zip(resids).zip(&mut sums) {
+            let map = AffineMap {
+                weight: leaf(&map.weight),
+                bias: leaf(&map.bias),
+            };
+            let difference = target.clone() - logprobs(map.apply(part(resid)));
+            let kl = (probabilities.clone() * difference).sum() / tokens as f64;
+            let grads = kl.backward();
+            *loss += kl.into_scalar::<f64>();
+            let grad = |leaf: &Tensor<2>| leaf.grad(&grads).expect("both are used");
+            *sum = sum.add(&AffineMap {
+                weight: grad(&map.weight),
+                bias: grad(&map.bias),
+            });
+        }
+    }
+    sums
 }
 
 /// Random texts until there are enough tokens. A text may come twice.

@@ -83,7 +83,8 @@ pub enum CheckpointError {
     #[error("{folder} has no checkpoint of a run")]
     None { folder: PathBuf },
     #[error(
-        "{folder} is a run that trains `{form}`, which has no vectors at `resid_post` of every token"
+        "{folder} is a run that trains `{form}`, which has no vectors at `resid_post` of every \
+         token"
     )]
     NotVectors { folder: PathBuf, form: String },
     #[error("{path} does not hold what its recipe trains")]

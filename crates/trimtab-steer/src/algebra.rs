@@ -236,9 +236,9 @@ pub struct SubspaceOverlap {
 /// Compares the subspaces that the vectors of all layers span, whatever the layer of each.
 ///
 /// With orthonormal bases `A` and `B` of `a` and `b` directions in width `d`, the share is
-/// `|A B^T|^2 / min(a, b)` with the Frobenius norm, the mean of the squared cosines of the principal
-/// angles ([Björck and Golub 1973](https://doi.org/10.2307/2005662)). For random subspaces its mean
-/// is `max(a, b) / d`. `None` if all vectors of a set are zero.
+/// `|A B^T|^2 / min(a, b)` with the Frobenius norm, the mean of the squared cosines of the
+/// principal angles ([Björck and Golub 1973](https://doi.org/10.2307/2005662)). For random
+/// subspaces its mean is `max(a, b) / d`. `None` if all vectors of a set are zero.
 ///
 /// # Errors
 ///

@@ -1,6 +1,6 @@
 //! Renders the page from its template.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
@@ -13,7 +13,7 @@ use super::{ComparisonReport, LensReport};
 use crate::attribution::{Component, Contribution};
 use crate::logit_lens::LensPoint;
 use crate::significance::stars;
-use crate::trajectory::TrajectoryPoint;
+use crate::trajectory::{TrajectoryPoint, shown_steps};
 use crate::vector_lens::{LayerReading, Reading};
 
 pub(super) fn render(report: &LensReport) -> String {
@@ -122,12 +122,10 @@ impl<'a> Trajectory<'a> {
     /// `None` if there are no steps.
     fn of(points: &'a [TrajectoryPoint]) -> Option<Self> {
         const COLUMNS: usize = 12;
-        let steps: BTreeSet<u64> = points.iter().map(|point| point.step).collect();
-        let steps: Vec<u64> = steps.into_iter().collect();
-        let last = steps.len().checked_sub(1)?;
-        let columns = last.min(COLUMNS - 1);
-        let shown = (0..=columns).map(|column| steps[column * last / columns.max(1)]);
-        let steps: Vec<u64> = shown.collect();
+        let steps = shown_steps(points, COLUMNS);
+        if steps.is_empty() {
+            return None;
+        }
         let points = points.iter().filter(|it| steps.contains(&it.step));
         let mut layers: BTreeMap<usize, Vec<&TrajectoryPoint>> = BTreeMap::new();
         for point in points {
@@ -352,6 +350,38 @@ mod tests {
         }
     }
 
+    fn point_of_run(step: u64) -> TrajectoryPoint {
+        TrajectoryPoint {
+            step,
+            norm: 0.25,
+            cosine: (step > 0).then_some(0.5),
+            tokens: LayerTokens {
+                layer: 2,
+                promoted: vec![TokenLogit {
+                    token: HOSTILE.to_owned(),
+                    logit: 1.0,
+                }],
+                suppressed: vec![],
+            },
+        }
+    }
+
+    fn two_sets() -> ComparisonReport {
+        let matrix = |own, other| vec![vec![Some(own), Some(other)], vec![Some(other), Some(own)]];
+        ComparisonReport {
+            names: vec![NAME.to_owned(), NAME.to_owned()],
+            comparison: Comparison {
+                layers: vec![LayerCosines {
+                    layer: 2,
+                    cosines: matrix(1.0, -0.5),
+                    p_values: matrix(0.0, 0.004),
+                }],
+                overlap: vec![vec![None; 2]; 2],
+                kl: vec![vec![0.0, 0.125, 0.25]; 3],
+            },
+        }
+    }
+
     fn whole() -> LensReport {
         let reading = |reading| LayerReading {
             layer: 2,
@@ -407,33 +437,8 @@ mod tests {
                 growth: 1.5,
                 relative_norm: 0.5,
             }],
-            trajectory: (0..30)
-                .map(|step| TrajectoryPoint {
-                    step,
-                    norm: 0.25,
-                    cosine: (step > 0).then_some(0.5),
-                    tokens: LayerTokens {
-                        layer: 2,
-                        promoted: vec![TokenLogit {
-                            token: HOSTILE.to_owned(),
-                            logit: 1.0,
-                        }],
-                        suppressed: vec![],
-                    },
-                })
-                .collect(),
-            comparison: Some(ComparisonReport {
-                names: vec![NAME.to_owned(), NAME.to_owned()],
-                comparison: Comparison {
-                    layers: vec![LayerCosines {
-                        layer: 2,
-                        cosines: vec![vec![Some(1.0), Some(-0.5)], vec![Some(-0.5), Some(1.0)]],
-                        p_values: vec![vec![Some(0.0), Some(0.004)], vec![Some(0.004), Some(0.0)]],
-                    }],
-                    overlap: vec![vec![None; 2]; 2],
-                    kl: vec![vec![0.0, 0.125, 0.25]; 3],
-                },
-            }),
+            trajectory: (0..30).map(point_of_run).collect(),
+            comparison: Some(two_sets()),
             text: Some(TextReport {
                 tokens: vec![HOSTILE.to_owned()],
                 steered: true,
