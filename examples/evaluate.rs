@@ -1,5 +1,4 @@
-//! Measures a model on held-out problems, with or without steering vectors, or compares two
-//! results.
+//! Measures a model on held-out problems, with or without steering vectors, or compares results.
 //!
 //! ```text
 //! cargo run --release --example evaluate -- --out runs/base.json
@@ -12,6 +11,7 @@
 //! 95 % with the vectors of the quickstart. With `--out` the same command continues a run that was
 //! stopped. docs/evaluation.md defines the figures.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -21,13 +21,15 @@ use serde::Serialize;
 use trimtab::model::file::write_atomically;
 use trimtab::rl::evaluation::EvaluationPlan;
 use trimtab::steer::steered_model::AppliedSource;
-use trimtab::tasks::evaluation::{Arm, ArmVectors, Report, compare_evaluations, samples_path};
+use trimtab::tasks::evaluation::{
+    Arm, ArmVectors, Comparison, FixedOverlap, Report, compare_evaluations, samples_path,
+};
 use trimtab_examples::{
     EvaluationArgs, ModelArgs, Stop, VectorsArgs, exit_code, keep_inputs, measure_arm, parse_flags,
     say,
 };
 
-/// Measures a model on a task, or compares two results.
+/// Measures a model on a task, or compares results.
 #[derive(Parser)]
 struct Args {
     #[command(flatten)]
@@ -39,8 +41,9 @@ struct Args {
     /// Result file. The completions go to NAME.samples.jsonl beside it.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Compare two finished results of one protocol problem by problem. Runs no model.
-    #[arg(long, num_args = 2, value_names = ["BEFORE", "AFTER"], conflicts_with_all = [
+    /// Compare finished results of one protocol problem by problem, each with the first. With more
+    /// than two, also say whether they fix the same problems. Runs no model.
+    #[arg(long, num_args = 2.., value_names = ["BEFORE", "AFTER"], conflicts_with_all = [
         "model", "vectors", "force", "task", "template", "shots", "limit", "samples", "temperature",
         "max_new_tokens", "seed", "boxed_only", "no_fallback", "expected", "rounding", "no_units",
         "no_percent", "ordered", "language",
@@ -57,24 +60,94 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<()> {
-    if let Some([before, after]) = args.compare.as_deref() {
+    if let Some([before, others @ ..]) = args.compare.as_deref() {
         if let Some(out) = &args.out {
-            let inputs = [before, after].into_iter();
+            let inputs = args.compare.iter().flatten();
             let inputs = inputs.flat_map(|path| [path.clone(), samples_path(path)]);
             keep_inputs(out, inputs.map(|path| ("--compare", path)))?;
         }
-        let comparison = compare_evaluations(before, after)?;
-        if let Some(path) = &args.out {
-            let text = serde_json::to_string_pretty(&comparison)? + "\n";
-            write_atomically(path, text.as_bytes())
-                .with_context(|| format!("cannot write {}", path.display()))?;
-        }
-        return print(args, &comparison);
+        let comparisons = others
+            .iter()
+            .map(|after| compare_evaluations(before, after));
+        let comparisons = comparisons.collect::<Result<Vec<_>, _>>()?;
+        return match &comparisons[..] {
+            [comparison] => finish(args, comparison),
+            _ => finish(args, &Comparisons::of(others, comparisons)),
+        };
     }
     print(args, &measure(args)?)
 }
 
-fn print(args: &Args, result: &(impl Serialize + std::fmt::Display)) -> Result<()> {
+/// Writes a comparison to `--out` and prints it.
+fn finish(args: &Args, comparison: &(impl Serialize + fmt::Display)) -> Result<()> {
+    if let Some(path) = &args.out {
+        let text = serde_json::to_string_pretty(comparison)? + "\n";
+        write_atomically(path, text.as_bytes())
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    print(args, comparison)
+}
+
+/// Several results beside the first.
+#[derive(Serialize)]
+struct Comparisons {
+    comparisons: Vec<Compared>,
+    fixed_overlaps: Vec<Overlapping>,
+}
+
+#[derive(Serialize)]
+struct Compared {
+    after: PathBuf,
+    #[serde(flatten)]
+    comparison: Comparison,
+}
+
+#[derive(Serialize)]
+struct Overlapping {
+    files: [PathBuf; 2],
+    #[serde(flatten)]
+    overlap: FixedOverlap,
+}
+
+impl Comparisons {
+    fn of(files: &[PathBuf], comparisons: Vec<Comparison>) -> Self {
+        let count = files.len();
+        let pairs = (0..count).flat_map(|i| (i + 1..count).map(move |j| [i, j]));
+        let fixed_overlaps = pairs.map(|pair| Overlapping {
+            files: pair.map(|index| files[index].clone()),
+            overlap: FixedOverlap::of(&comparisons[pair[0]], &comparisons[pair[1]]),
+        });
+        let fixed_overlaps = fixed_overlaps.collect();
+        let compared = files.iter().cloned().zip(comparisons);
+        Self {
+            comparisons: compared
+                .map(|(after, comparison)| Compared { after, comparison })
+                .collect(),
+            fixed_overlaps,
+        }
+    }
+}
+
+impl fmt::Display for Comparisons {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Compared { after, comparison } in &self.comparisons {
+            writeln!(f, "{}\n{comparison}", after.display())?;
+        }
+        for Overlapping { files, overlap } in &self.fixed_overlaps {
+            let [one, other] = files.each_ref().map(|file| file.display());
+            let [of_one, of_other] = overlap.fixed;
+            writeln!(
+                f,
+                "{one} fixes {of_one} and {other} {of_other} of {} problems, {} of them the same; \
+                 by chance {:.1} (p = {:.3})",
+                overlap.unsolved, overlap.both, overlap.chance, overlap.p_value
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn print(args: &Args, result: &(impl Serialize + fmt::Display)) -> Result<()> {
     if args.json {
         say!("{}", serde_json::to_string(result)?)?;
     } else {

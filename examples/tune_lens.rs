@@ -16,7 +16,7 @@ use serde_json::json;
 use trimtab::lens::{TunedLens, TunedLensConfig};
 use trimtab::steer::extraction::read_paragraphs;
 use trimtab_examples::{
-    ModelArgs, VectorsArgs, exit_code, keep_inputs, parse_flags, progress, say,
+    ModelArgs, VectorsArgs, exit_code, keep_inputs, note, parse_flags, progress, say,
 };
 
 /// Trains a tuned lens: maps that make early layers of a model readable.
@@ -73,9 +73,13 @@ fn run(args: &Args) -> Result<()> {
     };
     let bar = progress("steps", args.steps as u64);
     let mut losses: Vec<Vec<f64>> = vec![];
-    let tuned = TunedLens::train(&base.model, &texts, &config, &mut |_, kl| {
+    let tuned = TunedLens::train(&base.model, &texts, &config, &mut |step, kl| {
         losses.push(kl.to_vec());
         bar.inc(1);
+        if bar.is_hidden() && step.is_multiple_of(10) {
+            let mean = kl.iter().sum::<f64>() / kl.len() as f64;
+            note!("step {step}: KL to the model {mean:.3} nats over all layers").ok();
+        }
     })?;
     bar.finish_and_clear();
     let written = tuned.write(&args.out, &base);

@@ -12,8 +12,8 @@ smollm=$TRIMTAB_MODELS/smollm2-135m.gguf
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 
-[[ -n ${GAL_BIN:-} ]] || cargo build --release --example lens --example tune_lens --example extract --example train
-bin=${GAL_BIN:-${CARGO_TARGET_DIR:-target}/release/examples}
+cargo build --release -p trimtab-examples --examples
+bin=${CARGO_TARGET_DIR:-target}/release/examples
 keep() { cp "$out/figures/$1.svg" "docs/gallery/$2.svg"; }
 
 # A fact: where the answer appears, what says it, and what carries it.
@@ -28,8 +28,8 @@ for page in docs/*.md; do
   cat "$page"
   echo
 done >"$out/texts.txt"
-"$bin/tune_lens" --model "$smollm" --dtype bf16 --texts "$out/texts.txt" --steps 60 \
-  --tokens-per-step 512 --learning-rate 0.5 --out "$out/tuned.safetensors"
+"$bin/tune_lens" --model "$smollm" --dtype bf16 --texts "$out/texts.txt" --steps 40 \
+  --tokens-per-step 256 --learning-rate 0.3 --out "$out/tuned.safetensors"
 text="The moon goes around the earth once a month, and the earth goes around the sun once a year."
 "$bin/lens" --model "$smollm" --prompt "$text" --figures "$out/figures"
 keep curves plain-curves

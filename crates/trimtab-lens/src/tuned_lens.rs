@@ -45,8 +45,8 @@ struct AffineMap {
     bias: Tensor<2>,
 }
 
-/// How maps are trained: stochastic gradient descent with Nesterov momentum 0.9, on gradients of
-/// length 1 at most, with a rate that falls linearly to 0. These are the settings of [the paper's
+/// How maps are trained: stochastic gradient descent with Nesterov momentum 0.9, on gradients whose
+/// length over all maps is 1 at most, with a rate that falls linearly to 0. These are the settings of [the paper's
 /// code](https://github.com/AlignmentResearch/tuned-lens/blob/8db471b933baca1bede537ca6156f14be6c7bed2/tuned_lens/scripts/ingredients.py),
 /// without its weight decay.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,8 +102,8 @@ impl TunedLens {
         }
     }
 
-    /// Trains the maps on `texts`: each step takes texts in a random order and lowers the mean of
-    /// `KL(model || lens)` over their tokens, for each layer alone.
+    /// Trains the maps on `texts`: each step takes random texts and lowers the mean of
+    /// `KL(model || lens)` over their tokens, summed over the layers.
     ///
     /// `progress` is called after each step with its number, from 1, and the mean KL of each map
     /// in nats before the step.
@@ -134,13 +134,15 @@ impl TunedLens {
             let resids: Vec<Tensor<2>> = resids.collect();
             let gradients = gradients(&lens.maps, &differentiable, &resids, &last);
             let losses: Vec<f64> = gradients.iter().map(|(loss, _)| *loss).collect();
+            let squares = gradients.iter().map(|(_, gradient)| gradient.square());
+            let norm = squares.sum::<f64>().sqrt();
+            if !(losses.iter().all(|loss| loss.is_finite()) && norm.is_finite()) {
+                return Err(TunedLensError::NonFinite { step });
+            }
+            let clip = (MAX_GRAD_NORM / (norm + 1e-6)).min(1.0);
             let maps = lens.maps.iter_mut().zip(&mut velocity).zip(gradients);
-            for ((map, velocity), (loss, gradient)) in maps {
-                let norm = gradient.norm();
-                if !(loss.is_finite() && norm.is_finite()) {
-                    return Err(TunedLensError::NonFinite { step });
-                }
-                let gradient = gradient.scale((MAX_GRAD_NORM / (norm + 1e-6)).min(1.0));
+            for ((map, velocity), (_, gradient)) in maps {
+                let gradient = gradient.scale(clip);
                 *velocity = velocity.scale(MOMENTUM).add(&gradient);
                 let change = velocity.scale(MOMENTUM).add(&gradient);
                 *map = map.add(&change.scale(-rate));
@@ -259,9 +261,10 @@ impl AffineMap {
         }
     }
 
-    fn norm(&self) -> f64 {
+    /// The sum of the squares of all numbers.
+    fn square(&self) -> f64 {
         let square = |it: &Tensor<2>| it.clone().powi_scalar(2).sum().into_scalar::<f64>();
-        (square(&self.weight) + square(&self.bias)).sqrt()
+        square(&self.weight) + square(&self.bias)
     }
 }
 

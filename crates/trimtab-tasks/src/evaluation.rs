@@ -1,6 +1,7 @@
 //! Evaluations: graded completions, their figures, and the files that hold both.
 
 mod comparison;
+mod fixed_overlap;
 mod item;
 mod outcome;
 mod report;
@@ -8,6 +9,7 @@ mod run;
 mod settings;
 
 pub use comparison::{Comparison, ComparisonError, Difference};
+pub use fixed_overlap::FixedOverlap;
 pub use item::{Item, Sample, Tags};
 pub use outcome::{Breakdown, Outcome, majority};
 pub use report::{Arm, ArmVectors, Decoding, Protocol, Report};
