@@ -73,7 +73,8 @@ pub(crate) fn report(report: &LensReport) -> io::Result<()> {
         let width = found.clean.len();
         for row in patching.patches.chunks(width).rev() {
             let shares = row.iter().map(|patch| match patch.recovered {
-                Some(share) => format!("{share:>6.2}"),
+                // Adding 0 takes the sign from a zero.
+                Some(share) => format!("{:>6.2}", (100.0 * share).round() / 100.0 + 0.0),
                 None => "     -".to_owned(),
             });
             say!("layer {:>3} {}", row[0].layer, shares.collect::<String>())?;
