@@ -15,7 +15,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use serde::Serialize;
 use trimtab::model::file::write_atomically;
@@ -65,6 +65,13 @@ fn run(args: &Args) -> Result<()> {
             let inputs = args.compare.iter().flatten();
             let inputs = inputs.flat_map(|path| [path.clone(), samples_path(path)]);
             keep_inputs(out, inputs.map(|path| ("--compare", path)))?;
+            let samples = samples_path(out);
+            ensure!(
+                !samples.exists(),
+                "{} is an evaluation: {} belongs to it; give another file with --out",
+                out.display(),
+                samples.display()
+            );
         }
         let comparisons = others
             .iter()
@@ -97,7 +104,7 @@ struct Comparisons {
 
 #[derive(Serialize)]
 struct Compared {
-    after: PathBuf,
+    file: PathBuf,
     #[serde(flatten)]
     comparison: Comparison,
 }
@@ -121,7 +128,7 @@ impl Comparisons {
         let compared = files.iter().cloned().zip(comparisons);
         Self {
             comparisons: compared
-                .map(|(after, comparison)| Compared { after, comparison })
+                .map(|(file, comparison)| Compared { file, comparison })
                 .collect(),
             fixed_overlaps,
         }
@@ -130,8 +137,8 @@ impl Comparisons {
 
 impl fmt::Display for Comparisons {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Compared { after, comparison } in &self.comparisons {
-            writeln!(f, "{}\n{comparison}", after.display())?;
+        for Compared { file, comparison } in &self.comparisons {
+            writeln!(f, "{}\n{comparison}", file.display())?;
         }
         for Overlapping { files, overlap } in &self.fixed_overlaps {
             let [one, other] = files.each_ref().map(|file| file.display());

@@ -7,8 +7,10 @@
 //!
 //! docs/lens.md says what the maps are.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
@@ -16,7 +18,8 @@ use serde_json::json;
 use trimtab::lens::{TunedLens, TunedLensConfig};
 use trimtab::steer::extraction::read_paragraphs;
 use trimtab_examples::{
-    ModelArgs, VectorsArgs, exit_code, keep_inputs, note, parse_flags, progress, say,
+    ModelArgs, Stop, VectorsArgs, create_folder_of, exit_code, keep_inputs, note, parse_flags,
+    progress, say,
 };
 
 /// Trains a tuned lens: maps that make early layers of a model readable.
@@ -47,6 +50,9 @@ struct Args {
     json: bool,
 }
 
+/// How long a run without a terminal says nothing.
+const SILENCE: Duration = Duration::from_secs(10);
+
 fn main() -> ExitCode {
     trimtab_hub::install();
     exit_code(run(&parse_flags()))
@@ -54,6 +60,10 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<()> {
     ensure!(args.steps > 0, "--steps is 0; give a number from 1");
+    ensure!(
+        args.tokens_per_step > 0,
+        "--tokens-per-step is 0; give a number from 1"
+    );
     ensure!(
         args.learning_rate.is_finite() && args.learning_rate > 0.0,
         "--learning-rate is {}; give a number above 0",
@@ -71,14 +81,22 @@ fn run(args: &Args) -> Result<()> {
         learning_rate: args.learning_rate,
         seed: args.seed,
     };
+    create_folder_of(&args.out)?;
+    let stop = Stop::on_ctrl_c()?;
     let bar = progress("steps", args.steps as u64);
+    let mut told = Instant::now();
     let mut losses: Vec<Vec<f64>> = vec![];
     let tuned = TunedLens::train(&base.model, &texts, &config, &mut |step, kl| {
         losses.push(kl.to_vec());
         bar.inc(1);
-        if bar.is_hidden() && step.is_multiple_of(10) {
-            let mean = kl.iter().sum::<f64>() / kl.len() as f64;
-            note!("step {step}: KL to the model {mean:.3} nats over all layers").ok();
+        if bar.is_hidden() && told.elapsed() > SILENCE {
+            told = Instant::now();
+            note!("step {step}: KL to the model {:.3} nats", mean(kl)).ok();
+        }
+        if stop.requested() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
         }
     })?;
     bar.finish_and_clear();
@@ -90,18 +108,22 @@ fn run(args: &Args) -> Result<()> {
     }
     // The first and the last tenth, since the texts of each step differ.
     let tenth = losses.len().div_ceil(10);
-    let mean = |steps: &[Vec<f64>], layer: usize| {
-        steps.iter().map(|kl| kl[layer]).sum::<f64>() / steps.len() as f64
-    };
+    let (first, last) = (&losses[..tenth], &losses[losses.len() - tenth..]);
     say!("KL to the model in nats, in the first and the last tenth of the steps:")?;
     for layer in 0..losses[0].len() {
-        let (first, last) = (&losses[..tenth], &losses[losses.len() - tenth..]);
-        say!(
-            "layer {layer:>3}: {:.3} {:.3}",
-            mean(first, layer),
-            mean(last, layer)
-        )?;
+        let of_layer = |steps: &[Vec<f64>]| steps.iter().map(|kl| kl[layer]).collect::<Vec<_>>();
+        let [before, after] = [first, last].map(|steps| mean(&of_layer(steps)));
+        say!("layer {layer:>3}: {before:.3} {after:.3}")?;
     }
     say!("maps: {}", args.out.display())?;
-    Ok(())
+    let all = |steps: &[Vec<f64>]| mean(&steps.concat());
+    if all(last) > all(first) {
+        note!("warning: the maps have become worse; give a smaller --learning-rate")?;
+    }
+    let done = losses.len();
+    Ok(stop.check(&format!("stopped after step {done} of {}", args.steps))?)
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
 }

@@ -132,6 +132,7 @@ fn report() -> LensReport {
         draws: 50,
         measured_draws: 10,
         persistence: persistence(model, &vectors, &[&text], &mut |_| ()).expect("a text"),
+        run: Some("runs/kept".to_owned()),
         trajectory: trajectory(
             model,
             &base.tokenizer,
@@ -140,7 +141,8 @@ fn report() -> LensReport {
         ),
         comparison: Some(ComparisonReport {
             names: vec!["one".to_owned(), "other".to_owned()],
-            comparison: compare(model, &[vectors.clone(), other], &[&text]).expect("one shape"),
+            comparison: compare(&[vectors.clone(), other]).expect("one shape"),
+            kl: vec![vec![0.0, 0.5, 0.25]; 3],
         }),
         text: Some(TextReport {
             tokens: texts(&text),

@@ -421,24 +421,25 @@ fn the_vectors_of_all_checkpoints_of_a_run_are_read() {
         ..nano().clone()
     };
     let refused = vectors_by_step(folder.path(), &other);
-    assert!(matches!(refused, Err(CheckpointError::OtherRun { .. })));
+    assert!(matches!(refused, Err(CheckpointError::OtherBase { .. })));
     let path = folder.path().join(checkpoint(1));
+    fs::copy(folder.path().join(checkpoint(2)), &path).expect("a writable folder");
+    let refused = vectors_by_step(folder.path(), nano());
+    assert!(matches!(refused, Err(CheckpointError::Foreign { .. })));
     fs::write(&path, "damaged").expect("a writable folder");
     let refused = vectors_by_step(folder.path(), nano());
     assert!(matches!(refused, Err(CheckpointError::File(_))));
     let config = folder.path().join("config.toml");
     for (recipe, expected) in [
+        ("[steer]\nform = \"lora\"", "a run that trains `lora`"),
+        ("[steer]\nform = \"full\"", "a run that trains `full`"),
         (
-            "[steer]\nform = \"low_rank\"\nrank = 2",
-            "does not hold what its recipe trains",
-        ),
-        (
-            "[steer]\nform = \"lora\"",
-            "does not hold what its recipe trains",
+            "[steer]\nsite = \"mlp_out\"",
+            "a run that trains at `mlp_out`",
         ),
         (
             "[steer]\nwhere = { only = { part = \"generated\" } }",
-            "every token",
+            "at some tokens",
         ),
         ("steps = \"many\"", "is not the recipe of a run"),
     ] {

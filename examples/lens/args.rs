@@ -1,7 +1,7 @@
 //! The flags of the program.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
@@ -107,6 +107,7 @@ impl Args {
         let groups = self.group.iter().filter_map(|text| text.split_once('='));
         let groups = groups.map(|(_, path)| ("--group", PathBuf::from(path)));
         let compare = self.compare.iter().map(|it| ("--compare", it.path.clone()));
+        let run = self.run.iter().map(|path| ("--run", path.clone()));
         let tuned = self.tuned.iter().map(|path| ("--tuned", path.clone()));
         let model = self.model.inputs(&self.vectors);
         model
@@ -114,6 +115,7 @@ impl Args {
             .chain(groups)
             .chain(compare)
             .chain(tuned)
+            .chain(run)
     }
 
     /// Refuses flags that ask for nothing.
@@ -126,6 +128,26 @@ impl Args {
         }
         for (flag, value) in [("--top", self.top), ("--draws", self.draws)] {
             ensure!(value > 0, "{flag} is 0; give a number from 1");
+        }
+        if let Some(folder) = &self.figures {
+            let folder_found = folder.canonicalize().ok();
+            let is_figure = |path: &Path| {
+                path.extension().is_some_and(|it| it == "svg")
+                    && path
+                        .canonicalize()
+                        .is_ok_and(|it| it.parent() == folder_found.as_deref())
+            };
+            ensure!(
+                !folder.is_file(),
+                "--figures {} is a file",
+                folder.display()
+            );
+            if let Some((flag, path)) = self.inputs().find(|(_, path)| is_figure(path)) {
+                bail!(
+                    "{flag} reads {}, which a figure could replace; give another --figures",
+                    path.display()
+                );
+            }
         }
         if self.answer.is_some() && self.answer == self.against {
             bail!("--answer and --against are the same token; give two");

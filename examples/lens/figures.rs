@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use plotters::chart::SeriesLabelPosition::{self, LowerRight, UpperLeft};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -70,10 +71,11 @@ fn figures(report: &LensReport) -> Result<Vec<(String, String)>> {
                 ))
             })
         });
-        add(
-            "comparison",
-            HeatMap::new("Cosine of two sets of vectors, by layer", cells).draw()?,
-        );
+        let names = (1..).zip(&found.names);
+        let notes = names.map(|(number, name)| format!("{number}: {name}"));
+        let mut map = HeatMap::new("Cosine of two sets of vectors, by layer", cells);
+        map.notes = notes.collect();
+        add("comparison", map.draw()?);
     }
     if let Some(text) = &report.text {
         of_text(text, &mut add)?;
@@ -162,6 +164,8 @@ struct HeatMap<'a> {
     title: &'a str,
     columns: Vec<String>,
     rows: BTreeMap<usize, Vec<(usize, Cell)>>,
+    /// Lines below the cells.
+    notes: Vec<String>,
 }
 
 impl<'a> HeatMap<'a> {
@@ -181,6 +185,7 @@ impl<'a> HeatMap<'a> {
             title,
             columns,
             rows,
+            notes: vec![],
         }
     }
 
@@ -190,9 +195,14 @@ impl<'a> HeatMap<'a> {
         const TOP: i32 = 56;
         let size = (
             (LEFT + WIDTH * self.columns.len() as i32 + MARGIN).max(480),
-            TOP + ROW * self.rows.len() as i32 + MARGIN,
+            TOP + ROW * (self.rows.len() + self.notes.len()) as i32 + MARGIN,
         );
         svg(size, |area| {
+            let below = TOP + ROW * self.rows.len() as i32;
+            for (line, note) in (0..).zip(&self.notes) {
+                let middle = below + ROW * line + ROW / 2 + 4;
+                text(area, note, (MARGIN, middle), 11, HPos::Left)?;
+            }
             text(area, self.title, (MARGIN, 18), 14, HPos::Left)?;
             for (column, name) in (0..).zip(&self.columns) {
                 // The number of the position, behind the last blank, tells equal tokens apart.
@@ -330,6 +340,9 @@ fn token_lists(layers: &[&LayerReading]) -> Result<String> {
 /// Lines of a panel, each with its name and points.
 type Lines = Vec<(String, Vec<(f64, f64)>)>;
 
+/// A title, where the curves leave room for names, and the lines.
+type Panel<'a> = (&'a str, SeriesLabelPosition, Lines);
+
 fn curves(text: &TextReport) -> Result<String> {
     let panel = |value: &dyn Fn(&trimtab::lens::LensPoint) -> Option<f64>| -> Lines {
         let mut layers: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
@@ -346,10 +359,19 @@ fn curves(text: &TextReport) -> Result<String> {
         vec![(String::new(), means.collect())]
     };
     let panels = [
-        ("Entropy, nats", panel(&|point| Some(point.entropy))),
-        ("KL to the model, nats", panel(&|point| Some(point.kl))),
+        (
+            "Entropy, nats",
+            UpperLeft,
+            panel(&|point| Some(point.entropy)),
+        ),
+        (
+            "KL to the model, nats",
+            UpperLeft,
+            panel(&|point| Some(point.kl)),
+        ),
         (
             "Cross-entropy of the text, nats",
+            UpperLeft,
             panel(&|point| point.cross_entropy),
         ),
     ];
@@ -369,17 +391,27 @@ fn training(points: &[TrajectoryPoint]) -> Result<String> {
             .collect()
     };
     let panels = [
-        ("Length of the vectors", panel(&|point| Some(point.norm))),
-        ("Cosine with the last vector", panel(&|point| point.cosine)),
+        (
+            "Length of the vectors",
+            UpperLeft,
+            panel(&|point| Some(point.norm)),
+        ),
+        (
+            "Cosine with the last vector",
+            LowerRight,
+            panel(&|point| point.cosine),
+        ),
     ];
     lines("step", &panels)
 }
 
 /// Panels side by side. A legend names the lines if there are several.
-fn lines(x_name: &str, panels: &[(&str, Lines)]) -> Result<String> {
+fn lines(x_name: &str, panels: &[Panel]) -> Result<String> {
     const SIZE: (i32, i32) = (330, 260);
     svg((SIZE.0 * panels.len() as i32, SIZE.1), |area| {
-        for (area, (title, lines)) in area.split_evenly((1, panels.len())).iter().zip(panels) {
+        for (area, (title, legend, lines)) in
+            area.split_evenly((1, panels.len())).iter().zip(panels)
+        {
             let points = lines.iter().flat_map(|(_, points)| points);
             let range = |axis: &dyn Fn(&(f64, f64)) -> f64| {
                 let values = points.clone().map(axis);
@@ -400,7 +432,8 @@ fn lines(x_name: &str, panels: &[(&str, Lines)]) -> Result<String> {
             chart
                 .configure_mesh()
                 .light_line_style(WHITE)
-                .x_labels(6)
+                // No more than there are whole numbers.
+                .x_labels(6.min((right - left) as usize + 1))
                 .y_labels(6)
                 .x_label_formatter(&|x| format!("{x:.0}"))
                 .x_desc(x_name)
@@ -421,7 +454,7 @@ fn lines(x_name: &str, panels: &[(&str, Lines)]) -> Result<String> {
                     .configure_series_labels()
                     .label_font(("sans-serif", 10))
                     .background_style(WHITE.mix(0.8))
-                    .position(SeriesLabelPosition::LowerRight)
+                    .position(legend.clone())
                     .draw()?;
             }
         }

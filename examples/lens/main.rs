@@ -23,10 +23,13 @@ use trimtab::lens::{
     direct_logit_attribution, logit_lens, patch, persistence, project, trajectory,
 };
 use trimtab::model::tensor_file::HostTensor;
-use trimtab::model::{Hook, Pretrained};
+use trimtab::model::{Hook, Intervention, Pretrained};
 use trimtab::rl::checkpoint::vectors_by_step;
-use trimtab::steer::{SteeringSource, algebra};
-use trimtab_examples::{VectorsArgs, exit_code, keep_inputs, note, parse_flags, progress, say};
+use trimtab::steer::effect::pairwise_kl;
+use trimtab::steer::{SteeringSource, SteeringVectors, algebra};
+use trimtab_examples::{
+    VectorsArgs, create_folder_of, exit_code, keep_inputs, note, parse_flags, progress, say,
+};
 
 use crate::args::{Args, token};
 
@@ -39,6 +42,7 @@ fn run(args: &Args) -> Result<()> {
     args.check()?;
     if let Some(out) = &args.out {
         keep_inputs(out, args.inputs())?;
+        create_folder_of(out)?;
     }
     let base = args.model.load(1)?;
     let vocabulary = Vocabulary::of(&base);
@@ -68,6 +72,13 @@ fn run(args: &Args) -> Result<()> {
     }
     if let Some(run) = &args.run {
         let steps = vectors_by_step(run, &base)?;
+        report.run = Some(run.display().to_string());
+        let (_, last) = steps.last().expect("a run with checkpoints");
+        ensure!(
+            steered_layers(last) > 0,
+            "the vectors of {} are still zero, so there is nothing to say",
+            run.display()
+        );
         report.trajectory = trajectory(&base.model, &base.tokenizer, &steps, args.top);
     }
     if let Some(prompt) = &args.prompt {
@@ -110,22 +121,43 @@ fn comparison(
     if args.compare.is_empty() {
         return Ok(None);
     }
+    let added = |set: &HostTensor| -> Box<dyn Intervention> {
+        Box::new(SteeringVectors::from_host(set, &base.model.device()).hook())
+    };
     let of_vectors: Vec<String> = args.vectors.vectors.iter().map(name).collect();
-    let (mut names, mut sets) = (vec![of_vectors.join(" + ")], vec![vectors.clone()]);
+    let mut names = vec![of_vectors.join(" + ")];
+    let (mut sets, mut runs) = (vec![vectors.clone()], vec![added(vectors)]);
     for source in &args.compare {
         names.push(name(source));
         let alone = VectorsArgs {
             vectors: vec![source.clone()],
             force: args.vectors.force,
         };
-        let other = alone.sum(base)?.vectors()?.clone();
-        sets.push(match &args.layers {
-            Some(layers) => algebra::select_layers(&other, layers)?,
-            None => other,
-        });
+        let file = alone.sum(base)?;
+        let read = || format!("cannot compare {}", source.path.display());
+        if let Some(layers) = &args.layers {
+            let set = file.resid_post_vectors().with_context(read)?;
+            let set = algebra::select_layers(set, layers)?;
+            runs.push(added(&set));
+            sets.push(set);
+        } else {
+            // Vectors at other sites have directions too, and act there.
+            sets.push(file.vectors().with_context(read)?.clone());
+            runs.push(Box::new(file.to_steering(&base.model)?));
+        }
     }
-    let comparison = compare(&base.model, &sets, prompts)?;
-    Ok(Some(ComparisonReport { names, comparison }))
+    let kl = if prompts.is_empty() {
+        vec![]
+    } else {
+        let steered = runs.iter().map(|run| Some(&**run));
+        let runs: Vec<Option<Hook>> = std::iter::once(None).chain(steered).collect();
+        pairwise_kl(&base.model, prompts, &runs)?
+    };
+    Ok(Some(ComparisonReport {
+        names,
+        comparison: compare(&sets)?,
+        kl,
+    }))
 }
 
 /// A file of vectors with its strength.
@@ -143,17 +175,26 @@ fn vectors(args: &Args, base: &Pretrained) -> Result<Option<HostTensor>> {
     if sources.is_empty() {
         return Ok(None);
     }
+    let acts_only = args.steered && args.compare.is_empty();
     if let Some(folder) = sources.iter().find(|source| source.path.is_dir()) {
         ensure!(
-            args.steered,
+            acts_only,
             "{} is a folder, and the lens reads files of vectors; with --prompt and --steered, it \
-             acts on the prompt",
+             acts on the prompt, without --compare",
             folder.path.display()
         );
         return Ok(None);
     }
     let file: SteeringFile = args.vectors.sum(base)?;
-    let mut vectors = file.vectors()?.clone();
+    let mut vectors = match file.resid_post_vectors() {
+        Ok(vectors) => vectors.clone(),
+        Err(_) if acts_only => return Ok(None),
+        Err(error) => {
+            let note = "the lens reads vectors at resid_post; with --prompt and --steered, others \
+                        act on the prompt";
+            return Err(error).context(note);
+        }
+    };
     if let Some(layers) = &args.layers {
         vectors = algebra::select_layers(&vectors, layers)?;
     }
@@ -260,6 +301,10 @@ fn patching(
     let corrupted = args
         .encode(corrupted, base)
         .context("cannot read --corrupted")?;
+    ensure!(
+        corrupted != clean,
+        "--corrupted has the tokens of the prompt; give one with another answer"
+    );
     let answers = [
         token(answer, "--answer", base)?,
         token(against, "--against", base)?,

@@ -9,6 +9,7 @@ use trimtab::lens::{
     Component, LayerReading, LensPoint, Persistence, Reading, TokenEffect, TokenList,
     TrajectoryPoint, shown_steps,
 };
+use trimtab::steer::algebra::SubspaceOverlap;
 use trimtab_examples::say;
 
 /// Parts of a logit that are listed.
@@ -146,19 +147,24 @@ fn comparison(report: &ComparisonReport) -> io::Result<()> {
     for (index, name) in report.names.iter().enumerate() {
         say!("{} is {name}", index + 1)?;
     }
-    let pairs =
-        (0..report.names.len()).flat_map(|i| (i + 1..report.names.len()).map(move |j| (i, j)));
+    let count = report.names.len();
+    let pairs = (0..count).flat_map(|i| (i + 1..count).map(move |j| (i, j)));
     for (i, j) in pairs {
-        if let Some(overlap) = found.overlap[i][j] {
-            say!(
-                "{} and {}: overlap of subspaces {:.3}, by chance {:.3}",
-                i + 1,
-                j + 1,
-                overlap.share,
-                overlap.chance
-            )?;
+        let cosines = found.layers.iter().filter_map(|layer| {
+            let cosine = layer.cosines[i][j]?;
+            let marks = layer.p_values[i][j].map_or("", stars);
+            Some(format!("{} {cosine:+.2}{marks}", layer.layer))
+        });
+        let cosines: Vec<String> = cosines.collect();
+        let cosines = match cosines.len() {
+            0 => "no layer in which both have a vector".to_owned(),
+            _ => format!("cosines by layer {}", cosines.join(", ")),
+        };
+        say!("{} and {}: {cosines}", i + 1, j + 1)?;
+        if let Some(SubspaceOverlap { share, chance }) = found.overlap[i][j] {
+            say!("    overlap of subspaces {share:.3}, by chance {chance:.3}")?;
         }
-        if let [_, rows @ ..] = &found.kl[..] {
+        if let [_, rows @ ..] = &report.kl[..] {
             say!(
                 "    KL({0} || {1}) {2:.4} nats a token; KL({0} || base) {3:.4}, KL({1} || base) \
                  {4:.4}",
@@ -169,13 +175,6 @@ fn comparison(report: &ComparisonReport) -> io::Result<()> {
                 rows[j][0]
             )?;
         }
-        let cosines = found.layers.iter().filter_map(|layer| {
-            let cosine = layer.cosines[i][j]?;
-            let marks = layer.p_values[i][j].map_or("", stars);
-            Some(format!("{} {cosine:+.2}{marks}", layer.layer))
-        });
-        let cosines: Vec<String> = cosines.collect();
-        say!("    cosines by layer: {}", cosines.join(", "))?;
     }
     say!("")
 }

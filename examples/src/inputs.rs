@@ -1,12 +1,14 @@
 //! A program does not write over what it reads.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use same_file::Handle;
 
-/// Refuses an output that is a file that the program reads. Files are compared, not names: a link
-/// to an input is refused too. Each input has the flag that names it.
+/// Refuses an output that is a file that the program reads, or a file in a folder that it reads.
+/// Files are compared, not names: a link to an input is refused too. Each input has the flag that
+/// names it. Pages may be replaced, since programs write them beside what they show.
 ///
 /// # Errors
 ///
@@ -18,7 +20,13 @@ pub fn keep_inputs<'a>(
     let Some(written) = file(out) else {
         return Ok(()); // nothing is there yet, or a pipe or device
     };
+    let is_page = out.extension().is_some_and(|it| it == "html");
     for (flag, input) in inputs {
+        ensure!(
+            is_page || !is_within(out, &input),
+            "{} would be overwritten, and {flag} reads its folder; give another file with --out",
+            out.display()
+        );
         ensure!(
             file(&input).as_ref() != Some(&written),
             "{} would be overwritten, and {flag} reads it; give another file with --out",
@@ -28,14 +36,39 @@ pub fn keep_inputs<'a>(
     Ok(())
 }
 
+/// Creates the folder of an output file, so that long work does not end at a folder that is not
+/// there.
+///
+/// # Errors
+///
+/// `out` is a folder, or the folder cannot be created.
+pub fn create_folder_of(out: &Path) -> Result<()> {
+    ensure!(
+        !out.is_dir(),
+        "{} is a folder; give a file with --out",
+        out.display()
+    );
+    let folder = out.parent().unwrap_or(Path::new(""));
+    if folder.as_os_str().is_empty() {
+        return Ok(());
+    }
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))
+}
+
+fn is_within(file: &Path, folder: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    match (real(file), real(folder)) {
+        (Some(file), Some(folder)) => folder.is_dir() && file.starts_with(&folder),
+        _ => false,
+    }
+}
+
 fn file(path: &Path) -> Option<Handle> {
     path.is_file().then(|| Handle::from_path(path).ok())?
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     #[test]

@@ -2,10 +2,7 @@
 
 use serde::Serialize;
 use trimtab_model::tensor_file::HostTensor;
-use trimtab_model::{Hook, Model};
-use trimtab_steer::algebra::{self, SubspaceOverlap};
-use trimtab_steer::effect::{EffectError, pairwise_kl};
-use trimtab_steer::{SteeringVectors, algebra::AlgebraError};
+use trimtab_steer::algebra::{self, AlgebraError, SubspaceOverlap};
 
 use crate::significance::cosine_p_value;
 
@@ -16,9 +13,6 @@ pub struct Comparison {
     pub layers: Vec<LayerCosines>,
     /// The subspaces that the vectors of all layers span. `None` for sets of zeros.
     pub overlap: Vec<Vec<Option<SubspaceOverlap>>>,
-    /// Mean `KL(row || column)` of the next token in nats, over the tokens of texts. The first row
-    /// and column are the base. Empty if there are no texts.
-    pub kl: Vec<Vec<f64>>,
 }
 
 /// Cosines between the vectors that several sets have in one layer.
@@ -32,11 +26,10 @@ pub struct LayerCosines {
     pub p_values: Vec<Vec<Option<f64>>>,
 }
 
-/// Compares sets of vectors by their directions, by the subspaces that they span, and, on `texts`,
-/// by what they do.
+/// Compares sets of vectors by their directions and by the subspaces that they span.
 ///
-/// Two runs can find different directions with the same effect: then cosines are near 0, and
-/// `KL(one || other)` is small beside the KL of either and the base.
+/// Two runs can find different directions with the same effect. Compare what they do with
+/// [`pairwise_kl`](trimtab_steer::effect::pairwise_kl).
 ///
 /// # Shapes
 ///
@@ -44,14 +37,10 @@ pub struct LayerCosines {
 ///
 /// # Errors
 ///
-/// The shapes differ, or the model cannot run a text.
-pub fn compare(
-    model: &Model,
-    sets: &[HostTensor],
-    texts: &[&[u32]],
-) -> Result<Comparison, ComparisonError> {
+/// The shapes differ.
+pub fn compare(sets: &[HostTensor]) -> Result<Comparison, AlgebraError> {
     let pairs = algebra::pairwise_cosines(sets)?;
-    let width = model.config.hidden_size;
+    let width = sets.first().map_or(0, |set| set.shape[1]);
     let matrix = |layer: usize| -> Vec<Vec<Option<f64>>> {
         let cosine = |i, j| pairs.between(i, j)[layer].map(f64::from);
         let row = |i| (0..sets.len()).map(|j| cosine(i, j)).collect();
@@ -84,32 +73,5 @@ pub fn compare(
         row.collect::<Result<_, _>>()
     });
     let overlap = overlap.collect::<Result<_, AlgebraError>>()?;
-    let kl = if texts.is_empty() {
-        vec![]
-    } else {
-        let steering: Vec<SteeringVectors> = sets
-            .iter()
-            .map(|set| SteeringVectors::from_host(set, &model.device()))
-            .collect();
-        let hooks: Vec<_> = steering.iter().map(SteeringVectors::hook).collect();
-        let hooks = hooks.iter().map(|hook| Some(hook as Hook));
-        let runs: Vec<Option<Hook>> = std::iter::once(None).chain(hooks).collect();
-        pairwise_kl(model, texts, &runs)?
-    };
-    Ok(Comparison {
-        layers,
-        overlap,
-        kl,
-    })
-}
-
-/// Why sets of vectors cannot be compared.
-#[expect(missing_docs, reason = "the messages document the variants")]
-#[non_exhaustive]
-#[derive(Debug, thiserror::Error)]
-pub enum ComparisonError {
-    #[error(transparent)]
-    Vectors(#[from] AlgebraError),
-    #[error(transparent)]
-    Texts(#[from] EffectError),
+    Ok(Comparison { layers, overlap })
 }

@@ -33,7 +33,7 @@ mod vector_tokens;
 
 pub use ablation::Ablation;
 pub use attribution::{Attribution, Component, Contribution, Target, direct_logit_attribution};
-pub use comparison::{Comparison, ComparisonError, LayerCosines, compare};
+pub use comparison::{Comparison, LayerCosines, compare};
 pub use logit_lens::{LensPoint, LogitLensOptions, RankedToken, TokenProbability, logit_lens};
 pub use patching::{Patch, Patching, PatchingError, patch};
 pub use persistence::{Persistence, persistence};

@@ -34,7 +34,9 @@ pub struct LensReport {
     pub measured_draws: usize,
     /// What becomes of the vectors in later layers.
     pub persistence: Vec<Persistence>,
-    /// How the vectors came to be.
+    /// The training run whose vectors are followed.
+    pub run: Option<String>,
+    /// How they came to be.
     pub trajectory: Vec<TrajectoryPoint>,
     /// How alike several sets of vectors are.
     pub comparison: Option<ComparisonReport>,
@@ -49,8 +51,11 @@ pub struct LensReport {
 pub struct ComparisonReport {
     /// What each set was read from.
     pub names: Vec<String>,
-    /// The comparison.
+    /// How alike the vectors are.
     pub comparison: Comparison,
+    /// Mean `KL(row || column)` of the next token in nats. The first row and column are the base.
+    /// Empty if it was not measured.
+    pub kl: Vec<Vec<f64>>,
 }
 
 /// What was read along a text.

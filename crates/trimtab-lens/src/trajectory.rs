@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use burn::tensor::{Tensor, TensorData};
 use serde::Serialize;
 use trimtab_model::tensor_file::HostTensor;
 use trimtab_model::{Model, Tokenizer};
-use trimtab_steer::{SteeringVectors, algebra};
+use trimtab_steer::algebra;
 
-use crate::vector_tokens::{LayerTokens, vector_tokens};
+use crate::ranking::{largest, smallest};
+use crate::readout::centre;
+use crate::vector_tokens::{LayerTokens, TokenLogit};
 
 /// The vector of one layer at one step of its training.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -18,13 +21,14 @@ pub struct TrajectoryPoint {
     pub norm: f64,
     /// Cosine with the vector of the last step. `None` while the vector is zero.
     pub cosine: Option<f64>,
-    /// The layer, and what its vector raises and lowers through the unembedding.
+    /// The layer, and what its vector raises and lowers through the unembedding, `W_U s` minus its
+    /// mean over the vocabulary.
     #[serde(flatten)]
     pub tokens: LayerTokens,
 }
 
 /// Follows the vector of each layer over `steps`, which are ordered: norm, cosine with the last
-/// one, and the `top_k` tokens at either end of [`vector_tokens`].
+/// one, and the `top_k` tokens at either end of [`Reading::Unembedding`](crate::Reading).
 ///
 /// Points come step by step, and layer by layer within a step. Layers whose last vector is zero are
 /// left out.
@@ -47,9 +51,8 @@ pub fn trajectory(
     };
     let last_norms = algebra::norms(last);
     let points = steps.iter().flat_map(|(step, vectors)| {
-        let on_device = SteeringVectors::from_host(vectors, &model.device());
         let cosines = algebra::cosines(vectors, last).expect("vectors of one model");
-        let layers = vector_tokens(model, tokenizer, &on_device, top_k).into_iter();
+        let layers = unembedded(model, tokenizer, vectors, top_k).into_iter();
         let layers = layers.zip(algebra::norms(vectors)).zip(cosines);
         let points = layers.map(|((tokens, norm), cosine)| TrajectoryPoint {
             step: *step,
@@ -62,6 +65,34 @@ pub fn trajectory(
             .collect::<Vec<_>>()
     });
     points.collect()
+}
+
+fn unembedded(
+    model: &Model,
+    tokenizer: &Tokenizer,
+    vectors: &HostTensor,
+    top_k: usize,
+) -> Vec<LayerTokens> {
+    let data = TensorData::new(vectors.data.clone(), vectors.shape.clone());
+    let logits = model.unembed(Tensor::from_data(data, &model.device()));
+    let mut logits: Vec<f32> = logits.try_into_vec_as().expect("logits are f32");
+    let rows = logits.chunks_exact_mut(model.config.vocab_size).enumerate();
+    let layers = rows.map(|(layer, logits)| {
+        centre(logits);
+        let shown = |tokens: Vec<usize>| {
+            let tokens = tokens.into_iter().map(|token| TokenLogit {
+                token: tokenizer.token_text(token as u32),
+                logit: logits[token],
+            });
+            tokens.collect()
+        };
+        LayerTokens {
+            layer,
+            promoted: shown(largest(logits, top_k)),
+            suppressed: shown(smallest(logits, top_k)),
+        }
+    });
+    layers.collect()
 }
 
 /// At most `count` steps of `points`, evenly spaced, with the first and the last.

@@ -1,5 +1,6 @@
 //! The tuned lens: an affine map for each layer that makes its residual stream readable.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{DType, Device, Tensor, TensorData, activation};
@@ -22,12 +23,16 @@ const LOGITS: usize = 1 << 22;
 /// 2023](https://arxiv.org/abs/2303.08112)).
 ///
 /// ```no_run
+/// use std::ops::ControlFlow;
 /// use trimtab_lens::{LogitLensOptions, TunedLens, TunedLensConfig, Vocabulary, logit_lens};
 /// # use trimtab_model::{Device, Precision, Pretrained};
 /// # let base = Pretrained::load("checkpoint".as_ref(), Precision::F32, &Device::flex())?;
 /// # let texts: Vec<Vec<u32>> = vec![];
 /// let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
-/// let tuned = TunedLens::train(&base.model, &texts, &TunedLensConfig::default(), &mut |_, _| ())?;
+/// let tuned = TunedLens::train(&base.model, &texts, &TunedLensConfig::default(), &mut |step, kl| {
+///     println!("step {step}: {kl:?}");
+///     ControlFlow::Continue(())
+/// })?;
 /// tuned.write("tuned.safetensors".as_ref(), &base)?;
 /// let options = LogitLensOptions { top_k: 3, tuned: Some(&tuned), ..LogitLensOptions::default() };
 /// let points = logit_lens(&base.model, &Vocabulary::of(&base), texts[0], None, &options)?;
@@ -46,8 +51,8 @@ struct AffineMap {
 }
 
 /// How maps are trained: stochastic gradient descent with Nesterov momentum 0.9, on gradients whose
-/// length over all maps is 1 at most, with a rate that falls linearly to 0. These are the settings of [the paper's
-/// code](https://github.com/AlignmentResearch/tuned-lens/blob/8db471b933baca1bede537ca6156f14be6c7bed2/tuned_lens/scripts/ingredients.py),
+/// length over all maps is 1 at most, with a rate that falls linearly to 0. These are the settings
+/// of [the paper's code](https://github.com/AlignmentResearch/tuned-lens/blob/8db471b933baca1bede537ca6156f14be6c7bed2/tuned_lens/scripts/ingredients.py),
 /// without its weight decay.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TunedLensConfig {
@@ -106,7 +111,7 @@ impl TunedLens {
     /// `KL(model || lens)` over their tokens, summed over the layers.
     ///
     /// `progress` is called after each step with its number, from 1, and the mean KL of each map
-    /// in nats before the step.
+    /// in nats before the step. If it breaks, the maps are those so far.
     ///
     /// # Errors
     ///
@@ -115,7 +120,7 @@ impl TunedLens {
         model: &Model,
         texts: &[&[u32]],
         config: &TunedLensConfig,
-        progress: &mut dyn FnMut(usize, &[f64]),
+        progress: &mut dyn FnMut(usize, &[f64]) -> ControlFlow<()>,
     ) -> Result<Self, TunedLensError> {
         check_texts(model, texts)?;
         let mut lens = Self::identity(model);
@@ -147,7 +152,9 @@ impl TunedLens {
                 let change = velocity.scale(MOMENTUM).add(&gradient);
                 *map = map.add(&change.scale(-rate));
             }
-            progress(step, &losses);
+            if progress(step, &losses).is_break() {
+                break;
+            }
         }
         Ok(lens)
     }

@@ -82,11 +82,15 @@ pub enum CheckpointError {
     Recipe { path: PathBuf, source: RecipeError },
     #[error("{folder} has no checkpoint of a run")]
     None { folder: PathBuf },
+    #[error("{folder} is a run of another base model; load the one that it was trained on")]
+    OtherBase { folder: PathBuf },
+    #[error("{path} belongs to another run, or another step of it, than its name and place say")]
+    Foreign { path: PathBuf },
     #[error(
-        "{folder} is a run that trains `{form}`, which has no vectors at `resid_post` of every \
-         token"
+        "{folder} is a run that trains {what}; only runs of plain vectors at `resid_post` of every \
+         token can be followed"
     )]
-    NotVectors { folder: PathBuf, form: String },
+    NotVectors { folder: PathBuf, what: String },
     #[error("{path} does not hold what its recipe trains")]
     Parameters { path: PathBuf, source: FormError },
 }
@@ -115,41 +119,65 @@ pub fn vectors_by_step(
     let text = fs::read_to_string(&path).map_err(disk(&path))?;
     let recipe = Recipe::resolve(&text, &[]);
     let recipe = recipe.map_err(|source| CheckpointError::Recipe { path, source })?;
-    let form = &recipe.steer.form;
-    let start = Adapter::init(form.clone(), &base.model.config);
-    let start = start.map_err(|source| parameters_error(folder, source))?;
-    let not_vectors = || CheckpointError::NotVectors {
-        folder: folder.into(),
-        form: form.name().to_owned(),
-    };
-    if recipe.steer.token_filter != TokenFilter::default() {
-        return Err(not_vectors());
-    }
     let mut found = checkpoints(folder).map_err(disk(folder))?;
     found.reverse();
     if found.is_empty() {
         let folder = folder.into();
         return Err(CheckpointError::None { folder });
     }
+    let text = |file: &TensorFile, key| {
+        let value = file.metadata.get(key).and_then(serde_json::Value::as_str);
+        value.map(str::to_owned)
+    };
+    let run = TensorFile::read(&found[0].1)?;
+    if text(&run, BASE).as_ref() != Some(&base.sha256) {
+        let folder = folder.into();
+        return Err(CheckpointError::OtherBase { folder });
+    }
+    let start = plain_vectors(&recipe, folder, base)?;
     let vectors = found.into_iter().map(|(step, path)| {
         let mut file = TensorFile::read(&path)?;
-        let of_base = file.metadata.get(BASE).and_then(serde_json::Value::as_str);
-        if of_base != Some(&base.sha256) {
-            let what = "base model".to_owned();
-            return Err(CheckpointError::OtherRun { path, what });
+        let of_step = file
+            .metadata
+            .get("progress")
+            .and_then(|it| it["step"].as_u64());
+        let of_run = [RECIPE, BASE].map(|key| text(&file, key) == text(&run, key));
+        if of_run != [true; 2] || of_step != Some(step) {
+            return Err(CheckpointError::Foreign { path });
         }
         // A checkpoint also has moments and a value head.
         let names = start.parameters().iter().map(|(name, _)| name);
         let parameters = names.filter_map(|name| file.tensors.remove_entry(name));
-        let parameters = parameters.collect();
-        let adapter = Adapter::from_parameters(form.clone(), &base.model.config, parameters);
+        let (form, parameters) = (start.form().clone(), parameters.collect());
+        let adapter = Adapter::from_parameters(form, &base.model.config, parameters);
         let adapter = adapter.map_err(|source| parameters_error(&path, source))?;
-        match adapter.plain_vectors() {
-            Some((Site::ResidPost, vectors)) => Ok((step, vectors)),
-            _ => Err(not_vectors()),
-        }
+        let (_, vectors) = adapter.plain_vectors().expect("its form has them");
+        Ok((step, vectors))
     });
     vectors.collect()
+}
+
+/// What the recipe trains, if it is plain vectors at `resid_post` of every token.
+fn plain_vectors(
+    recipe: &Recipe,
+    folder: &Path,
+    base: &Pretrained,
+) -> Result<Adapter, CheckpointError> {
+    let refuse = |what: String| {
+        let folder = folder.into();
+        Err(CheckpointError::NotVectors { folder, what })
+    };
+    let form = &recipe.steer.form;
+    if recipe.steer.token_filter != TokenFilter::default() {
+        return refuse("at some tokens (`where`)".to_owned());
+    }
+    let start = Adapter::init(form.clone(), &base.model.config).ok();
+    let vectors = start.as_ref().and_then(Adapter::plain_vectors);
+    match (start, vectors) {
+        (Some(start), Some((Site::ResidPost, _))) => Ok(start),
+        (_, Some((site, _))) => refuse(format!("at `{}`", site.name())),
+        _ => refuse(format!("`{}`", form.name())),
+    }
 }
 
 fn parameters_error(path: &Path, source: FormError) -> CheckpointError {

@@ -311,8 +311,13 @@ impl SteeringFile {
         })
     }
 
-    /// The vectors, if they act at `resid_post` of every token.
-    pub(crate) fn resid_post_vectors(&self) -> Result<&HostTensor, SteeringFileError> {
+    /// The vectors in main memory, `[num_hidden_layers, hidden_size]`, if they act at `resid_post`
+    /// of every token.
+    ///
+    /// # Errors
+    ///
+    /// The form is not plain vectors, or they act elsewhere.
+    pub fn resid_post_vectors(&self) -> Result<&HostTensor, SteeringFileError> {
         let vectors = self.vectors()?;
         let filter = self.metadata.token_filter.as_ref();
         let filtered = filter.is_some_and(|filter| *filter != TokenFilter::default());

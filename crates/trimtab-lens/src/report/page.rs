@@ -165,7 +165,7 @@ impl<'a> Alike<'a> {
         Self {
             names: &report.names,
             overlap: &report.comparison.overlap,
-            kl: &report.comparison.kl,
+            kl: &report.kl,
             layers: layers.collect(),
             pairs: pairs.into_iter().map(|(i, j)| (i + 1, j + 1)).collect(),
         }
@@ -314,6 +314,7 @@ fn p_value(p: f64) -> String {
     match p {
         p if p < 1e-4 => format!("{p:.0e}"),
         p if p < 0.01 => format!("{p:.4}"),
+        p if p < 0.1 => format!("{p:.3}"),
         p => format!("{p:.2}"),
     }
 }
@@ -377,8 +378,8 @@ mod tests {
                     p_values: matrix(0.0, 0.004),
                 }],
                 overlap: vec![vec![None; 2]; 2],
-                kl: vec![vec![0.0, 0.125, 0.25]; 3],
             },
+            kl: vec![vec![0.0, 0.125, 0.25]; 3],
         }
     }
 
@@ -437,6 +438,7 @@ mod tests {
                 growth: 1.5,
                 relative_norm: 0.5,
             }],
+            run: Some(NAME.to_owned()),
             trajectory: (0..30).map(point_of_run).collect(),
             comparison: Some(two_sets()),
             text: Some(TextReport {
