@@ -5,7 +5,6 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use plotters::chart::SeriesLabelPosition::{self, LowerRight, UpperLeft};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -340,9 +339,6 @@ fn token_lists(layers: &[&LayerReading]) -> Result<String> {
 /// Lines of a panel, each with its name and points.
 type Lines = Vec<(String, Vec<(f64, f64)>)>;
 
-/// A title, where the curves leave room for names, and the lines.
-type Panel<'a> = (&'a str, SeriesLabelPosition, Lines);
-
 fn curves(text: &TextReport) -> Result<String> {
     let panel = |value: &dyn Fn(&trimtab::lens::LensPoint) -> Option<f64>| -> Lines {
         let mut layers: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
@@ -359,19 +355,10 @@ fn curves(text: &TextReport) -> Result<String> {
         vec![(String::new(), means.collect())]
     };
     let panels = [
-        (
-            "Entropy, nats",
-            UpperLeft,
-            panel(&|point| Some(point.entropy)),
-        ),
-        (
-            "KL to the model, nats",
-            UpperLeft,
-            panel(&|point| Some(point.kl)),
-        ),
+        ("Entropy, nats", panel(&|point| Some(point.entropy))),
+        ("KL to the model, nats", panel(&|point| Some(point.kl))),
         (
             "Cross-entropy of the text, nats",
-            UpperLeft,
             panel(&|point| point.cross_entropy),
         ),
     ];
@@ -391,27 +378,24 @@ fn training(points: &[TrajectoryPoint]) -> Result<String> {
             .collect()
     };
     let panels = [
-        (
-            "Length of the vectors",
-            UpperLeft,
-            panel(&|point| Some(point.norm)),
-        ),
-        (
-            "Cosine with the last vector",
-            LowerRight,
-            panel(&|point| point.cosine),
-        ),
+        ("Length of the vectors", panel(&|point| Some(point.norm))),
+        ("Cosine with the last vector", panel(&|point| point.cosine)),
     ];
     lines("step", &panels)
 }
 
-/// Panels side by side. A legend names the lines if there are several.
-fn lines(x_name: &str, panels: &[Panel]) -> Result<String> {
+/// Panels side by side, with the same lines. A legend names them if there are several.
+fn lines(x_name: &str, panels: &[(&str, Lines)]) -> Result<String> {
     const SIZE: (i32, i32) = (330, 260);
-    svg((SIZE.0 * panels.len() as i32, SIZE.1), |area| {
-        for (area, (title, legend, lines)) in
-            area.split_evenly((1, panels.len())).iter().zip(panels)
-        {
+    let names = panels.first().map_or(&[][..], |(_, lines)| lines);
+    let names: Vec<&String> = names.iter().map(|(name, _)| name).collect();
+    let names = if names.len() > 1 { names } else { vec![] };
+    let legend = if names.is_empty() { 0 } else { 90 };
+    let height = SIZE.1.max(30 + ROW * names.len() as i32);
+    svg((SIZE.0 * panels.len() as i32 + legend, height), |area| {
+        let (charts, _) = area.split_horizontally(SIZE.0 * panels.len() as i32);
+        let charts = charts.split_evenly((1, panels.len()));
+        for (area, (title, lines)) in charts.iter().zip(panels) {
             let points = lines.iter().flat_map(|(_, points)| points);
             let range = |axis: &dyn Fn(&(f64, f64)) -> f64| {
                 let values = points.clone().map(axis);
@@ -438,32 +422,24 @@ fn lines(x_name: &str, panels: &[Panel]) -> Result<String> {
                 .x_label_formatter(&|x| format!("{x:.0}"))
                 .x_desc(x_name)
                 .draw()?;
-            for (index, (name, points)) in lines.iter().enumerate() {
-                let share = index as f64 / (lines.len().max(2) - 1) as f64;
-                let color = between(share);
-                let style = color.stroke_width(2);
-                let drawn = chart.draw_series(LineSeries::new(points.iter().copied(), style))?;
-                if lines.len() > 1 {
-                    drawn.label(name.clone()).legend(move |(x, y)| {
-                        PathElement::new(vec![(x, y), (x + 10, y)], color.stroke_width(2))
-                    });
-                }
+            for (index, (_, points)) in lines.iter().enumerate() {
+                let style = color(index, lines.len()).stroke_width(2);
+                chart.draw_series(LineSeries::new(points.iter().copied(), style))?;
             }
-            if lines.len() > 1 {
-                chart
-                    .configure_series_labels()
-                    .label_font(("sans-serif", 10))
-                    .background_style(WHITE.mix(0.8))
-                    .position(legend.clone())
-                    .draw()?;
-            }
+        }
+        for (row, (index, name)) in (0..).zip(names.iter().enumerate()) {
+            let (x, y) = (SIZE.0 * panels.len() as i32, 30 + ROW * row);
+            let color = color(index, names.len());
+            area.draw(&Rectangle::new([(x, y - 2), (x + 12, y)], color.filled()))?;
+            text(area, name, (x + 18, y - 1), 11, HPos::Left)?;
         }
         Ok(())
     })
 }
 
-/// A color from that of the first line, 0, to that of the last, 1.
-fn between(share: f64) -> RGBColor {
+/// The color of a line, from that of the first to that of the last.
+fn color(index: usize, lines: usize) -> RGBColor {
+    let share = index as f64 / (lines.max(2) - 1) as f64;
     let part = |from: u8, to: u8| (f64::from(from) * (1.0 - share) + f64::from(to) * share) as u8;
     RGBColor(part(UP.0, DOWN.0), part(UP.1, DOWN.1), part(UP.2, DOWN.2))
 }
