@@ -13,7 +13,7 @@ out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 
 cargo build --release -p trimtab-examples --examples
-bin=${CARGO_TARGET_DIR:-target}/release/examples
+bin=$(realpath "${CARGO_TARGET_DIR:-target}")/release/examples
 keep() { cp "$out/figures/$1.svg" "docs/gallery/$2.svg"; }
 
 # A fact: where the answer appears, what says it, and what carries it.
@@ -49,9 +49,11 @@ keep vectors-last_layer mood-last-layer
 for seed in 0 1 2; do
   "$bin/train" --seed "$seed" --set keep_checkpoints=1000 --out "$out/seed-$seed"
 done
-"$bin/lens" --vectors "$out/seed-0/steering.safetensors" --run "$out/seed-0" --top 8 \
-  --compare "$out/seed-1/steering.safetensors" --compare "$out/seed-2/steering.safetensors" \
-  --prompts docs/gallery/problems.txt --figures "$out/figures" | tee "$out/seeds.txt"
+problems=$PWD/docs/gallery/problems.txt
+# In the folder, so that the figure names the seeds.
+(cd "$out" && "$bin/lens" --vectors seed-0/steering.safetensors --run seed-0 --top 8 \
+  --compare seed-1/steering.safetensors --compare seed-2/steering.safetensors \
+  --prompts "$problems" --figures figures)
 keep trajectory seeds-trajectory
 keep comparison seeds-comparison
 keep persistence seeds-persistence
