@@ -93,4 +93,30 @@ mod tests {
         }
         keep_inputs(&path("new.jsonl"), [("--cases", input)]).expect("a new file");
     }
+    #[test]
+    fn files_of_a_folder_that_is_read_stay() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let weights = folder.path().join("model.safetensors");
+        fs::write(&weights, "1").expect("a writable folder");
+        let read = || [("--model", folder.path().to_owned())];
+        let error = keep_inputs(&weights, read()).expect_err("a file of the input");
+        assert!(
+            error.to_string().contains("--model reads its folder"),
+            "{error}"
+        );
+        let page = folder.path().join("lens.html");
+        fs::write(&page, "1").expect("a writable folder");
+        keep_inputs(&page, read()).expect("a page");
+        keep_inputs(&folder.path().join("new.safetensors"), read()).expect("nothing is replaced");
+    }
+
+    #[test]
+    fn the_folder_of_an_output_is_created() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let out = folder.path().join("a/b/out.json");
+        create_folder_of(&out).expect("a writable folder");
+        fs::write(&out, "1").expect("the folder is there");
+        assert!(create_folder_of(folder.path()).is_err());
+        create_folder_of(Path::new("out.json")).expect("the present folder");
+    }
 }
