@@ -42,7 +42,7 @@ struct Args {
     /// Learning rate of the first step. It falls to 0.
     #[arg(long, value_name = "RATE", default_value_t = TunedLensConfig::default().learning_rate)]
     learning_rate: f64,
-    /// Seed of the order of the texts.
+    /// Seed of the choice of texts.
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Print one JSON object on standard output.

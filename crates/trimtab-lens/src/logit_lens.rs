@@ -90,6 +90,10 @@ pub struct RankedToken {
 /// # Errors
 ///
 /// The model cannot run the text, or has no such chosen token.
+///
+/// # Panics
+///
+/// The tuned lens has another shape than the model.
 pub fn logit_lens(
     model: &Model,
     vocabulary: &Vocabulary,

@@ -62,7 +62,7 @@ pub struct TunedLensConfig {
     pub tokens_per_step: usize,
     /// Rate of the first step.
     pub learning_rate: f64,
-    /// Seed of the order of the texts.
+    /// Seed of the choice of texts.
     pub seed: u64,
 }
 
