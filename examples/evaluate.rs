@@ -143,11 +143,15 @@ impl fmt::Display for Comparisons {
         for Overlapping { files, overlap } in &self.fixed_overlaps {
             let [one, other] = files.each_ref().map(|file| file.display());
             let [of_one, of_other] = overlap.fixed;
+            let p = match overlap.p_value {
+                p if p < 0.001 => "< 0.001".to_owned(),
+                p => format!("= {p:.3}"),
+            };
             writeln!(
                 f,
                 "{one} fixes {of_one} and {other} {of_other} of {} problems, {} of them the same; \
-                 by chance {:.1} (p = {:.3})",
-                overlap.unsolved, overlap.both, overlap.chance, overlap.p_value
+                 by chance {:.1} (p {p})",
+                overlap.unsolved, overlap.both, overlap.chance
             )?;
         }
         Ok(())
