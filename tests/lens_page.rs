@@ -70,6 +70,7 @@ fn run(browser: &str, folder: &Path, page: &Path, flags: &[&str]) -> Output {
             "--headless",
             "--no-sandbox",
             "--disable-gpu",
+            "--disable-dev-shm-usage",
             "--enable-logging=stderr",
         ])
         .arg(format!(
