@@ -13,7 +13,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use trimtab::model::Site;
 use trimtab::model::tensor_file::{HostTensor, TensorFile};
 use trimtab_examples::{
-    ModelArgs, VectorsArgs, exit_code, keep_inputs, parse_flags, prompt_text, say,
+    ModelArgs, VectorsArgs, exit_code, parse_flags, prepare_output, prompt_text, say,
 };
 
 /// Writes logits and residual streams of one sequence to a file.
@@ -59,7 +59,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<()> {
-    keep_inputs(&args.out, args.model.inputs(&args.vectors))?;
+    prepare_output(&args.out, args.model.inputs(&args.vectors))?;
     let steered = args.model.load_steered(&args.vectors, 1)?;
     let base = &steered.base;
     let tokens = match (&args.tokens, &args.prompt) {

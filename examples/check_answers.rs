@@ -20,7 +20,7 @@ use clap::Parser;
 use rayon::prelude::*;
 use trimtab::grader::{Grade, explain};
 use trimtab::tasks::answer_cases::{AnswerCase, CaseSummary};
-use trimtab_examples::{RulesArgs, exit_code, keep_inputs, parse_flags};
+use trimtab_examples::{RulesArgs, exit_code, parse_flags, prepare_output};
 
 /// Grades answers and prints one JSON object a line, or with --explain how each came about.
 #[derive(Parser)]
@@ -51,7 +51,7 @@ fn run(args: &Args) -> Result<()> {
     if let Some(out) = &args.out {
         let is_stdin = args.cases == Path::new("-");
         let cases = is_stdin.then_some(Path::new("/dev/stdin")); // its name on Unix
-        keep_inputs(out, [("--cases", cases.unwrap_or(&args.cases).into())])?;
+        prepare_output(out, [("--cases", cases.unwrap_or(&args.cases).into())])?;
     }
     let rules = args.rules.rules();
     let cases = AnswerCase::read_jsonl(&args.cases)?;

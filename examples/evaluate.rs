@@ -25,8 +25,8 @@ use trimtab::tasks::evaluation::{
     Arm, ArmVectors, Comparison, FixedOverlap, Report, compare_evaluations, samples_path,
 };
 use trimtab_examples::{
-    EvaluationArgs, ModelArgs, Stop, VectorsArgs, exit_code, keep_inputs, measure_arm, parse_flags,
-    say,
+    EvaluationArgs, ModelArgs, Stop, VectorsArgs, exit_code, measure_arm, parse_flags,
+    prepare_output, say,
 };
 
 /// Measures a model on a task, or compares results.
@@ -64,7 +64,7 @@ fn run(args: &Args) -> Result<()> {
         if let Some(out) = &args.out {
             let inputs = args.compare.iter().flatten();
             let inputs = inputs.flat_map(|path| [path.clone(), samples_path(path)]);
-            keep_inputs(out, inputs.map(|path| ("--compare", path)))?;
+            prepare_output(out, inputs.map(|path| ("--compare", path)))?;
             let samples = samples_path(out);
             ensure!(
                 !samples.exists(),
@@ -142,17 +142,7 @@ impl fmt::Display for Comparisons {
         }
         for Overlapping { files, overlap } in &self.fixed_overlaps {
             let [one, other] = files.each_ref().map(|file| file.display());
-            let [of_one, of_other] = overlap.fixed;
-            let p = match overlap.p_value {
-                p if p < 0.001 => "< 0.001".to_owned(),
-                p => format!("= {p:.3}"),
-            };
-            writeln!(
-                f,
-                "{one} fixes {of_one} and {other} {of_other} of {} problems, {} of them the same; \
-                 by chance {:.1} (p {p})",
-                overlap.unsolved, overlap.both, overlap.chance
-            )?;
+            writeln!(f, "{one} and {other}: {overlap}")?;
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ use trimtab::SteeringFile;
 use trimtab::steer::algebra;
 use trimtab::steer::extraction::{ContrastivePrompts, Method, Pooling, extract};
 use trimtab_examples::{
-    ModelArgs, StrengthArgs, exit_code, keep_inputs, parse_flags, progress, say,
+    ModelArgs, StrengthArgs, exit_code, parse_flags, prepare_output, progress, say,
 };
 
 /// Makes steering vectors from prompts of two kinds.
@@ -67,7 +67,7 @@ fn run(args: &Args) -> Result<()> {
         ("--neutral", args.strength.neutral.clone()),
     ];
     let inputs = inputs.into_iter();
-    keep_inputs(
+    prepare_output(
         &args.out,
         inputs.filter_map(|(flag, path)| Some((flag, path?))),
     )?;

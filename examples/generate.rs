@@ -20,7 +20,7 @@ use trimtab::model::generation::{Generation, stop_on_text};
 use trimtab::model::tokenizer::TextStream;
 use trimtab::model::{ChatMessage, GenerateOptions, Pretrained};
 use trimtab_examples::{
-    ModelArgs, SamplingArgs, Stop, VectorsArgs, exit_code, keep_inputs, note, parse_flags,
+    ModelArgs, SamplingArgs, Stop, VectorsArgs, exit_code, note, parse_flags, prepare_output,
     prompt_text, say,
 };
 
@@ -63,7 +63,7 @@ fn run(args: &Args) -> Result<()> {
         bail!("{} is a folder; name a file with --out", folder.display());
     }
     if let Some(out) = &args.out {
-        keep_inputs(out, args.model.inputs(&args.vectors))?;
+        prepare_output(out, args.model.inputs(&args.vectors))?;
     }
     let stop = Stop::on_ctrl_c()?;
     let steered = args.model.load_steered(&args.vectors, 1)?;

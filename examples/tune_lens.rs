@@ -18,8 +18,7 @@ use serde_json::json;
 use trimtab::lens::{TunedLens, TunedLensConfig};
 use trimtab::steer::extraction::read_paragraphs;
 use trimtab_examples::{
-    ModelArgs, Stop, VectorsArgs, create_folder_of, exit_code, keep_inputs, note, parse_flags,
-    progress, say,
+    ModelArgs, Stop, VectorsArgs, exit_code, note, parse_flags, prepare_output, progress, say,
 };
 
 /// Trains a tuned lens: maps that make early layers of a model readable.
@@ -71,7 +70,7 @@ fn run(args: &Args) -> Result<()> {
     );
     let no_vectors = VectorsArgs::default();
     let inputs = args.model.inputs(&no_vectors);
-    keep_inputs(&args.out, inputs.chain([("--texts", args.texts.clone())]))?;
+    prepare_output(&args.out, inputs.chain([("--texts", args.texts.clone())]))?;
     let base = args.model.load(1)?;
     let texts = read_paragraphs(&args.texts, &base)?;
     let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
@@ -81,7 +80,6 @@ fn run(args: &Args) -> Result<()> {
         learning_rate: args.learning_rate,
         seed: args.seed,
     };
-    create_folder_of(&args.out)?;
     let stop = Stop::on_ctrl_c()?;
     let bar = progress("steps", args.steps as u64);
     let mut told = Instant::now();

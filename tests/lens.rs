@@ -5,14 +5,13 @@ use std::ops::ControlFlow;
 
 use serde_json::Value;
 use trimtab_lens::{
-    Comparison, Component, LayerReading, LensPoint, LogitLensOptions, Patching, Reading, Target,
-    TunedLens, TunedLensConfig, TunedLensError, VectorLens, VectorLensOptions, Vocabulary, compare,
-    direct_logit_attribution, logit_lens, patch, persistence, project, trajectory,
+    Component, LayerReading, LensPoint, LogitLensOptions, Patching, Reading, Target, TunedLens,
+    TunedLensConfig, TunedLensError, VectorLens, VectorLensOptions, Vocabulary,
+    direct_logit_attribution, logit_lens, patch, persistence, project,
 };
 use trimtab_model::tensor_file::HostTensor;
 use trimtab_model::{Device, Model, Precision, Pretrained, Site};
-use trimtab_steer::algebra::AlgebraError;
-use trimtab_steer::{SteeringVectors, algebra};
+use trimtab_steer::SteeringVectors;
 use trimtab_tests::{bundled_model, fixture, fixture_model, random_vectors};
 
 const MODELS: [&str; 3] = ["nano", "gemma2", "granite"];
@@ -385,81 +384,6 @@ fn a_tuned_lens_is_kept_in_a_file_for_its_model() {
     assert_eq!(steps, 1);
     let empty = TunedLens::train(&base.model, &[&[]], &config, &mut go_on);
     assert!(matches!(empty, Err(TunedLensError::Texts(_))));
-}
-
-#[test]
-fn vectors_are_followed_through_their_training() {
-    let base = nano();
-    let last = algebra::select_layers(&random_vectors(&base.model, 1), &[1, 3]).expect("layers");
-    let half = algebra::scale(&last, 0.5);
-    let zero = algebra::scale(&last, 0.0);
-    let across = algebra::project_out(&random_vectors(&base.model, 2), &last).expect("one shape");
-    let steps = [(0, zero), (2, across), (5, half), (7, last.clone())];
-    let points = trajectory(&base.model, &base.tokenizer, &steps, 3);
-    let at: Vec<(u64, usize)> = points.iter().map(|it| (it.step, it.tokens.layer)).collect();
-    assert_eq!(
-        at,
-        [
-            (0, 1),
-            (0, 3),
-            (2, 1),
-            (2, 3),
-            (5, 1),
-            (5, 3),
-            (7, 1),
-            (7, 3)
-        ]
-    );
-    assert_eq!((points[0].norm, points[0].cosine), (0.0, None));
-    let norms = algebra::norms(&last);
-    for (point, norm) in points[4..6].iter().zip([norms[1], norms[3]]) {
-        close(point.norm, f64::from(norm) / 2.0, "half");
-        close(point.cosine.expect("a vector"), 1.0, "half");
-    }
-    close(points[2].cosine.expect("a vector"), 0.0, "across");
-    let options = VectorLensOptions {
-        top_k: 3,
-        draws: 1,
-        ..VectorLensOptions::default()
-    };
-    let lens = VectorLens::new(&base.model, Vocabulary::of(&base), options);
-    let known = &lens.unembedding(&last, &mut |_| ())[1];
-    let known = known.promoted.tokens.iter().chain(&known.suppressed.tokens);
-    let found = &points[7].tokens;
-    for (known, found) in known.zip(found.promoted.iter().chain(&found.suppressed)) {
-        assert_eq!(known.token, found.token);
-        close(known.logit.into(), found.logit.into(), &found.token);
-    }
-    assert_eq!(trajectory(&base.model, &base.tokenizer, &[], 3), []);
-}
-
-#[test]
-fn sets_of_vectors_are_compared_by_direction_and_subspace() {
-    let base = nano();
-    let one = random_vectors(&base.model, 1);
-    let only = algebra::select_layers(&one, &[2]).expect("a layer");
-    let opposite = algebra::scale(&only, -1.0);
-    let found = compare(&[one, only, opposite]).expect("vectors of one model");
-    assert_eq!(found.layers.len(), 1, "the others have one vector");
-    let layer = &found.layers[0];
-    assert_eq!(layer.layer, 2);
-    close(layer.cosines[0][1].expect("two vectors"), 1.0, "the same");
-    close(
-        layer.cosines[1][2].expect("two vectors"),
-        -1.0,
-        "the opposite",
-    );
-    assert!(layer.p_values[0][2].expect("two vectors") < 1e-6);
-    let share = |i: usize, j: usize| found.overlap[i][j].expect("vectors").share;
-    close(share(0, 1), 1.0, "a subspace of the other");
-    close(share(1, 2), 1.0, "the same line");
-    let small = HostTensor {
-        shape: vec![1, 2],
-        data: vec![1.0, 0.0],
-    };
-    let refused = compare(&[random_vectors(&base.model, 1), small]);
-    assert!(matches!(refused, Err(AlgebraError::Shape { .. })));
-    assert_eq!(compare(&[]).expect("nothing"), Comparison::default());
 }
 
 #[test]

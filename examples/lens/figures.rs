@@ -1,6 +1,6 @@
 //! The figures of the report as SVG files, for papers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -47,32 +47,37 @@ fn figures(report: &LensReport) -> Result<Vec<(String, String)>> {
     }
     let mut add = |name: &str, svg| figures.push((name.to_owned(), svg));
     if !report.persistence.is_empty() {
+        let vectors = report.persistence.iter().map(|point| point.vector_layer);
+        let vectors: Vec<usize> = vectors.collect::<BTreeSet<_>>().into_iter().collect();
         let cells = report.persistence.iter().map(|point| {
-            let at = (point.layer, point.vector_layer.to_string());
-            (at, Cell::signed(point.cosine, 1.0, 2))
+            let column = vectors.partition_point(|&layer| layer < point.vector_layer);
+            ((point.layer, column), Cell::signed(point.cosine, 1.0, 2))
         });
+        let columns = vectors.iter().map(usize::to_string).collect();
         let title = "Cosine of the vector of a layer (column) with the change after a layer (row)";
-        add("persistence", HeatMap::new(title, cells).draw()?);
+        add("persistence", HeatMap::new(title, columns, cells).draw()?);
     }
     if !report.trajectory.is_empty() {
         add("trajectory", training(&report.trajectory)?);
     }
     if let Some(found) = &report.comparison {
-        let layers = found.comparison.layers.iter();
-        let cells = layers.flat_map(|layer| {
-            let count = layer.cosines.len();
-            let pairs = (1..=count).flat_map(move |i| (i + 1..=count).map(move |j| (i, j)));
-            pairs.filter_map(|(i, j)| {
-                let cosine = layer.cosines[i - 1][j - 1]?;
-                Some((
-                    (layer.layer, format!("{i} and {j}")),
-                    Cell::signed(cosine, 1.0, 2),
-                ))
+        let count = found.names.len();
+        let pairs = (0..count).flat_map(|i| (i + 1..count).map(move |j| (i, j)));
+        let pairs: Vec<(usize, usize)> = pairs.collect();
+        let cells = found.comparison.layers.iter().flat_map(|layer| {
+            let pairs = pairs.iter().enumerate();
+            pairs.filter_map(|(column, &(i, j))| {
+                let cosine = layer.cosines[i][j]?;
+                Some(((layer.layer, column), Cell::signed(cosine, 1.0, 2)))
             })
         });
+        let columns = pairs
+            .iter()
+            .map(|(i, j)| format!("{} and {}", i + 1, j + 1));
+        let columns = columns.collect();
         let names = (1..).zip(&found.names);
         let notes = names.map(|(number, name)| format!("{number}: {name}"));
-        let mut map = HeatMap::new("Cosine of two sets of vectors, by layer", cells);
+        let mut map = HeatMap::new("Cosine of two sets of vectors, by layer", columns, cells);
         map.notes = notes.collect();
         add("comparison", map.draw()?);
     }
@@ -81,12 +86,15 @@ fn figures(report: &LensReport) -> Result<Vec<(String, String)>> {
     }
     if let Some(found) = &report.patching {
         let cells = found.patching.patches.iter().map(|patch| {
-            let column = column(&found.clean, patch.position);
             let recovered = patch.recovered.unwrap_or_default();
-            ((patch.layer, column), Cell::signed(recovered, 1.0, 2))
+            (
+                (patch.layer, patch.position),
+                Cell::signed(recovered, 1.0, 2),
+            )
         });
         let title = "Share of the difference that one patch brings back";
-        add("patching", HeatMap::new(title, cells).draw()?);
+        let columns = tokens(&found.clean);
+        add("patching", HeatMap::new(title, columns, cells).draw()?);
     }
     Ok(figures)
 }
@@ -99,24 +107,27 @@ fn of_text(text: &TextReport, add: &mut impl FnMut(&str, String)) -> Result<()> 
                 share: top.map_or(0.0, |top| top.probability),
                 text: top.map_or(String::new(), |top| shortened(&top.token)),
             };
-            ((point.layer, column(&text.tokens, point.position)), cell)
+            ((point.layer, point.position), cell)
         });
         let title = "Likeliest next token after each layer; the color is its probability";
-        add("logit-lens", HeatMap::new(title, cells).draw()?);
+        add(
+            "logit-lens",
+            HeatMap::new(title, tokens(&text.tokens), cells).draw()?,
+        );
         add("curves", curves(text)?);
     }
     if !text.projections.is_empty() {
         let cosines = text.projections.iter().map(|point| point.cosine.abs());
         let largest = cosines.fold(1e-9, f64::max);
         let cells = text.projections.iter().map(|point| {
-            let column = column(&text.tokens, point.position);
-            (
-                (point.layer, column),
-                Cell::signed(point.cosine, largest, 2),
-            )
+            let cell = Cell::signed(point.cosine, largest, 2);
+            ((point.layer, point.position), cell)
         });
         let title = "Cosine of the residual stream with the vector of the layer";
-        add("projection", HeatMap::new(title, cells).draw()?);
+        add(
+            "projection",
+            HeatMap::new(title, tokens(&text.tokens), cells).draw()?,
+        );
     }
     if let Some(found) = &text.attribution {
         let parts = found.attribution.contributions.iter();
@@ -162,23 +173,22 @@ fn signed(value: f64, decimals: usize) -> String {
 struct HeatMap<'a> {
     title: &'a str,
     columns: Vec<String>,
+    /// Cells with their columns, by layer.
     rows: BTreeMap<usize, Vec<(usize, Cell)>>,
     /// Lines below the cells.
     notes: Vec<String>,
 }
 
 impl<'a> HeatMap<'a> {
-    /// Columns stand in the order in which they first come.
-    fn new(title: &'a str, cells: impl Iterator<Item = ((usize, String), Cell)>) -> Self {
-        let mut columns: Vec<String> = vec![];
+    /// Cells come with layer and column.
+    fn new(
+        title: &'a str,
+        columns: Vec<String>,
+        cells: impl Iterator<Item = ((usize, usize), Cell)>,
+    ) -> Self {
         let mut rows: BTreeMap<usize, Vec<(usize, Cell)>> = BTreeMap::new();
-        for ((row, name), cell) in cells {
-            let known = columns.iter().position(|it| *it == name);
-            let column = known.unwrap_or_else(|| {
-                columns.push(name);
-                columns.len() - 1
-            });
-            rows.entry(row).or_default().push((column, cell));
+        for ((layer, column), cell) in cells {
+            rows.entry(layer).or_default().push((column, cell));
         }
         Self {
             title,
@@ -204,8 +214,6 @@ impl<'a> HeatMap<'a> {
             }
             text(area, self.title, (MARGIN, 18), 14, HPos::Left)?;
             for (column, name) in (0..).zip(&self.columns) {
-                // The number of the position, behind the last blank, tells equal tokens apart.
-                let name = name.rsplit_once(POSITION).map_or(&**name, |(name, _)| name);
                 let x = LEFT + WIDTH * column + WIDTH / 2;
                 text(area, name, (x, TOP - 11), 11, HPos::Center)?;
             }
@@ -233,11 +241,9 @@ impl<'a> HeatMap<'a> {
     }
 }
 
-/// Between a token and its position in the name of a column.
-const POSITION: char = '\u{0}';
-
-fn column(tokens: &[String], position: usize) -> String {
-    format!("{}{POSITION}{position}", shortened(&tokens[position]))
+/// The names of columns of tokens.
+fn tokens(tokens: &[String]) -> Vec<String> {
+    tokens.iter().map(|token| shortened(token)).collect()
 }
 
 /// As much of a token as fits. Letters beyond ASCII can be twice as wide.

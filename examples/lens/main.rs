@@ -27,9 +27,7 @@ use trimtab::model::{Hook, Intervention, Pretrained};
 use trimtab::rl::checkpoint::vectors_by_step;
 use trimtab::steer::effect::pairwise_kl;
 use trimtab::steer::{SteeringSource, SteeringVectors, algebra};
-use trimtab_examples::{
-    VectorsArgs, create_folder_of, exit_code, keep_inputs, note, parse_flags, progress, say,
-};
+use trimtab_examples::{VectorsArgs, exit_code, note, parse_flags, prepare_output, progress, say};
 
 use crate::args::{Args, token};
 
@@ -41,8 +39,7 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<()> {
     args.check()?;
     if let Some(out) = &args.out {
-        keep_inputs(out, args.inputs())?;
-        create_folder_of(out)?;
+        prepare_output(out, args.inputs())?;
     }
     let base = args.model.load(1)?;
     let vocabulary = Vocabulary::of(&base);

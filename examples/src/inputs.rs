@@ -36,13 +36,17 @@ pub fn keep_inputs<'a>(
     Ok(())
 }
 
-/// Creates the folder of an output file, so that long work does not end at a folder that is not
-/// there.
+/// Makes sure that an output file can be written at the end of long work: refuses what
+/// [`keep_inputs`] refuses and folders, and creates the folder of the file.
 ///
 /// # Errors
 ///
-/// `out` is a folder, or the folder cannot be created.
-pub fn create_folder_of(out: &Path) -> Result<()> {
+/// `out` is an input or a folder, or its folder cannot be created.
+pub fn prepare_output<'a>(
+    out: &Path,
+    inputs: impl IntoIterator<Item = (&'a str, PathBuf)>,
+) -> Result<()> {
+    keep_inputs(out, inputs)?;
     ensure!(
         !out.is_dir(),
         "{} is a folder; give a file with --out",
@@ -114,9 +118,9 @@ mod tests {
     fn the_folder_of_an_output_is_created() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let out = folder.path().join("a/b/out.json");
-        create_folder_of(&out).expect("a writable folder");
+        prepare_output(&out, []).expect("a writable folder");
         fs::write(&out, "1").expect("the folder is there");
-        assert!(create_folder_of(folder.path()).is_err());
-        create_folder_of(Path::new("out.json")).expect("the present folder");
+        assert!(prepare_output(folder.path(), []).is_err());
+        prepare_output(Path::new("out.json"), []).expect("the present folder");
     }
 }

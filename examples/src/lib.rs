@@ -11,7 +11,7 @@ mod strength_args;
 mod vectors_args;
 
 pub use evaluation_args::EvaluationArgs;
-pub use inputs::{create_folder_of, keep_inputs};
+pub use inputs::{keep_inputs, prepare_output};
 pub use measure_arm::measure_arm;
 pub use model_args::ModelArgs;
 pub use prompt_text::prompt_text;

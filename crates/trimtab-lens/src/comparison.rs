@@ -75,3 +75,47 @@ pub fn compare(sets: &[HostTensor]) -> Result<Comparison, AlgebraError> {
     let overlap = overlap.collect::<Result<_, AlgebraError>>()?;
     Ok(Comparison { layers, overlap })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::significance::random_directions;
+
+    #[test]
+    fn sets_of_vectors_are_compared_by_direction_and_subspace() {
+        let vectors = |seed| HostTensor {
+            shape: vec![4, 128],
+            data: random_directions(4, 128, seed),
+        };
+        let close = |found: f64, expected: f64, what: &str| {
+            assert!(
+                (found - expected).abs() < 1e-6,
+                "{what}: {found}, not {expected}"
+            );
+        };
+        let one = vectors(1);
+        let only = algebra::select_layers(&one, &[2]).expect("a layer");
+        let opposite = algebra::scale(&only, -1.0);
+        let found = compare(&[one, only, opposite]).expect("vectors of one model");
+        assert_eq!(found.layers.len(), 1, "the others have one vector");
+        let layer = &found.layers[0];
+        assert_eq!(layer.layer, 2);
+        close(layer.cosines[0][1].expect("two vectors"), 1.0, "the same");
+        close(
+            layer.cosines[1][2].expect("two vectors"),
+            -1.0,
+            "the opposite",
+        );
+        assert!(layer.p_values[0][2].expect("two vectors") < 1e-6);
+        let share = |i: usize, j: usize| found.overlap[i][j].expect("vectors").share;
+        close(share(0, 1), 1.0, "a subspace of the other");
+        close(share(1, 2), 1.0, "the same line");
+        let small = HostTensor {
+            shape: vec![1, 2],
+            data: vec![1.0, 0.0],
+        };
+        let refused = compare(&[vectors(1), small]);
+        assert!(matches!(refused, Err(AlgebraError::Shape { .. })));
+        assert_eq!(compare(&[]).expect("nothing"), Comparison::default());
+    }
+}

@@ -8,9 +8,8 @@ use trimtab_model::tensor_file::HostTensor;
 use trimtab_model::{Model, Tokenizer};
 use trimtab_steer::algebra;
 
-use crate::ranking::{largest, smallest};
 use crate::readout::centre;
-use crate::vector_tokens::{LayerTokens, TokenLogit};
+use crate::vector_tokens::LayerTokens;
 
 /// The vector of one layer at one step of its training.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -79,18 +78,7 @@ fn unembedded(
     let rows = logits.chunks_exact_mut(model.config.vocab_size).enumerate();
     let layers = rows.map(|(layer, logits)| {
         centre(logits);
-        let shown = |tokens: Vec<usize>| {
-            let tokens = tokens.into_iter().map(|token| TokenLogit {
-                token: tokenizer.token_text(token as u32),
-                logit: logits[token],
-            });
-            tokens.collect()
-        };
-        LayerTokens {
-            layer,
-            promoted: shown(largest(logits, top_k)),
-            suppressed: shown(smallest(logits, top_k)),
-        }
+        LayerTokens::of(layer, logits, tokenizer, top_k)
     });
     layers.collect()
 }
@@ -105,4 +93,76 @@ pub fn shown_steps(points: &[TrajectoryPoint], count: usize) -> Vec<u64> {
     let gaps = last.min(count.saturating_sub(1));
     let shown = (0..=gaps).map(|index| steps[index * last / gaps.max(1)]);
     shown.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use trimtab_model::{Device, Precision, Pretrained};
+
+    use super::*;
+    use crate::significance::random_directions;
+    use crate::{VectorLens, VectorLensOptions, Vocabulary};
+
+    #[test]
+    fn vectors_are_followed_through_their_training() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/assets/nano");
+        let base = Pretrained::load(&folder, Precision::F32, &Device::flex()).expect("bundled");
+        let (layers, width) = (
+            base.model.config.num_hidden_layers,
+            base.model.config.hidden_size,
+        );
+        let vectors = |seed| HostTensor {
+            shape: vec![layers, width],
+            data: random_directions(layers, width, seed),
+        };
+        let close = |found: f64, expected: f64, what: &str| {
+            assert!(
+                (found - expected).abs() < 1e-4,
+                "{what}: {found}, not {expected}"
+            );
+        };
+        let last = algebra::select_layers(&vectors(1), &[1, 3]).expect("layers");
+        let half = algebra::scale(&last, 0.5);
+        let zero = algebra::scale(&last, 0.0);
+        let across = algebra::project_out(&vectors(2), &last).expect("one shape");
+        let steps = [(0, zero), (2, across), (5, half), (7, last.clone())];
+        let points = trajectory(&base.model, &base.tokenizer, &steps, 3);
+        let at: Vec<(u64, usize)> = points.iter().map(|it| (it.step, it.tokens.layer)).collect();
+        assert_eq!(
+            at,
+            [
+                (0, 1),
+                (0, 3),
+                (2, 1),
+                (2, 3),
+                (5, 1),
+                (5, 3),
+                (7, 1),
+                (7, 3)
+            ]
+        );
+        assert_eq!((points[0].norm, points[0].cosine), (0.0, None));
+        let norms = algebra::norms(&last);
+        for (point, norm) in points[4..6].iter().zip([norms[1], norms[3]]) {
+            close(point.norm, f64::from(norm) / 2.0, "half");
+            close(point.cosine.expect("a vector"), 1.0, "half");
+        }
+        close(points[2].cosine.expect("a vector"), 0.0, "across");
+        let options = VectorLensOptions {
+            top_k: 3,
+            draws: 1,
+            ..VectorLensOptions::default()
+        };
+        let lens = VectorLens::new(&base.model, Vocabulary::of(&base), options);
+        let known = &lens.unembedding(&last, &mut |_| ())[1];
+        let known = known.promoted.tokens.iter().chain(&known.suppressed.tokens);
+        let found = &points[7].tokens;
+        for (known, found) in known.zip(found.promoted.iter().chain(&found.suppressed)) {
+            assert_eq!(known.token, found.token);
+            close(known.logit.into(), found.logit.into(), &found.token);
+        }
+        assert_eq!(trajectory(&base.model, &base.tokenizer, &[], 3), []);
+    }
 }

@@ -52,8 +52,8 @@ struct AffineMap {
 
 /// How maps are trained: stochastic gradient descent with Nesterov momentum 0.9, on gradients whose
 /// length over all maps is 1 at most, with a rate that falls linearly to 0. These are the settings
-/// of [the paper's code](https://github.com/AlignmentResearch/tuned-lens/blob/8db471b933baca1bede537ca6156f14be6c7bed2/tuned_lens/scripts/ingredients.py),
-/// without its weight decay.
+/// of the paper's code, without its weight decay:
+/// <https://github.com/AlignmentResearch/tuned-lens/blob/8db471b/tuned_lens/scripts/ingredients.py>.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TunedLensConfig {
     /// Number of steps.

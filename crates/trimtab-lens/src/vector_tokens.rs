@@ -72,21 +72,26 @@ pub fn vector_tokens(
     logits
         .chunks_exact(vocab_size)
         .enumerate()
-        .map(|(layer, logits)| {
-            let shown = |tokens: Vec<usize>| {
-                let tokens = tokens.into_iter().map(|token| TokenLogit {
-                    token: tokenizer.token_text(token as u32),
-                    logit: logits[token],
-                });
-                tokens.collect()
-            };
-            LayerTokens {
-                layer,
-                promoted: shown(largest(logits, top_k)),
-                suppressed: shown(smallest(logits, top_k)),
-            }
-        })
+        .map(|(layer, logits)| LayerTokens::of(layer, logits, tokenizer, top_k))
         .collect()
+}
+
+impl LayerTokens {
+    /// The `top_k` tokens at either end.
+    pub(crate) fn of(layer: usize, logits: &[f32], tokenizer: &Tokenizer, top_k: usize) -> Self {
+        let shown = |tokens: Vec<usize>| {
+            let tokens = tokens.into_iter().map(|token| TokenLogit {
+                token: tokenizer.token_text(token as u32),
+                logit: logits[token],
+            });
+            tokens.collect()
+        };
+        Self {
+            layer,
+            promoted: shown(largest(logits, top_k)),
+            suppressed: shown(smallest(logits, top_k)),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -141,11 +141,7 @@ impl fmt::Display for Comparison {
                 write_row(f, &format!("{tag} {value}"), difference)?;
             }
         }
-        let p = if *mcnemar_p < 0.001 {
-            "< 0.001".to_owned()
-        } else {
-            format!("= {mcnemar_p:.3}")
-        };
+        let p = p_text(*mcnemar_p);
         writeln!(
             f,
             "\nsolved in more than half of the completions: {both} in both runs, {neither} in \
@@ -153,6 +149,13 @@ impl fmt::Display for Comparison {
             fixed.len(),
             broken.len(),
         )
+    }
+}
+
+pub(super) fn p_text(p: f64) -> String {
+    match p {
+        p if p < 0.001 => "< 0.001".to_owned(),
+        p => format!("= {p:.3}"),
     }
 }
 

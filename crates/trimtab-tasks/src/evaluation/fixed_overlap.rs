@@ -1,11 +1,12 @@
 //! Whether two runs fix the same problems.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{DiscreteCDF, Hypergeometric};
 
-use super::Comparison;
+use super::comparison::{Comparison, p_text};
 
 /// The problems that two runs solve and that one base does not.
 ///
@@ -51,6 +52,25 @@ impl FixedOverlap {
                 both => random.sf(both as u64 - 1),
             },
         }
+    }
+}
+
+/// A line for the terminal.
+impl fmt::Display for FixedOverlap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            unsolved,
+            fixed: [one, other],
+            both,
+            chance,
+            p_value,
+        } = self;
+        write!(
+            f,
+            "of {unsolved} problems, {one} and {other} are fixed, {both} of them the same; by \
+             chance {chance:.1} (p {})",
+            p_text(*p_value)
+        )
     }
 }
 
