@@ -232,7 +232,7 @@ fn effects_and_perplexities_are_what_the_logits_say() {
         (nothing.mean_kl, nothing.max_kl, nothing.argmax_changed),
         (0.0, 0.0, 0.0)
     );
-    let table = pairwise_kl(&model, &texts, &[None, Some(&hook)]).expect("good texts");
+    let table = pairwise_kl(&texts, &[(&model, None), (&model, Some(&hook))]).expect("good texts");
     assert_eq!(
         (table[0][0], table[1][1], table[1][0]),
         (0.0, 0.0, found.mean_kl)

@@ -6,12 +6,13 @@ use std::ops::ControlFlow;
 use serde_json::Value;
 use trimtab_lens::{
     Component, LayerReading, LensPoint, LogitLensOptions, Patching, Reading, Target, TunedLens,
-    TunedLensConfig, TunedLensError, VectorLens, VectorLensOptions, Vocabulary,
+    TunedLensConfig, TunedLensError, VectorLens, VectorLensOptions, Vocabulary, changes,
     direct_logit_attribution, logit_lens, patch, persistence, project,
 };
 use trimtab_model::tensor_file::HostTensor;
-use trimtab_model::{Device, Model, Precision, Pretrained, Site};
-use trimtab_steer::SteeringVectors;
+use trimtab_model::{Device, Hook, Model, Precision, Pretrained, Site};
+use trimtab_steer::effect::pairwise_kl;
+use trimtab_steer::{SteeringVectors, algebra};
 use trimtab_tests::{bundled_model, fixture, fixture_model, random_vectors};
 
 const MODELS: [&str; 3] = ["nano", "gemma2", "granite"];
@@ -274,6 +275,68 @@ fn a_vector_becomes_in_later_layers_what_it_becomes_in_torch() {
         close(points[0].growth, 1.0, "the vector itself");
         assert!(points[points.len() - 1].cosine < 0.99, "nothing follows");
     }
+}
+
+#[test]
+fn changes_of_runs_are_as_alike_as_in_torch() {
+    let expected = expected();
+    let text = tokens(&expected["tokens"]);
+    for name in MODELS {
+        let model = model(name);
+        let known = &expected["models"][name];
+        let vectors = known_vector(&model, known);
+        let width = model.config.hidden_size;
+        let mut rolled = numbers(&known["vector"]);
+        rolled.rotate_right(1);
+        let mut first = HostTensor {
+            shape: vectors.shape.clone(),
+            data: vec![0.0; vectors.data.len()],
+        };
+        for (x, rolled) in first.data[..width].iter_mut().zip(rolled) {
+            *x = rolled as f32;
+        }
+        let half = algebra::scale(&vectors, -0.5);
+        let sets = [&vectors, &half, &first];
+        let sets = sets.map(|set| SteeringVectors::from_host(set, &model.device()).hook());
+        let runs = sets.each_ref().map(|hook| (&model, Some(hook as Hook)));
+        // Norms and cosines over all tokens do not change when a prompt is there twice.
+        let found = changes(&model, &runs, &[&text, &text]).expect("a good text");
+        let known = known["changes"].as_array().expect("a layer each");
+        assert_eq!(found.len(), known.len());
+        for (layer, known) in found.iter().zip(known) {
+            let what = format!("{name}, layer {}", layer.layer);
+            let norms = numbers(&known["relative_norms"]);
+            for (found, known) in layer.relative_norms.iter().zip(&norms) {
+                close(*found, *known, &what);
+            }
+            let rows = known["cosines"].as_array().expect("a row a run");
+            for (i, (row, known)) in layer.cosines.iter().zip(rows).enumerate() {
+                for (j, (cosine, known)) in row.iter().zip(numbers(known)).enumerate() {
+                    assert_eq!(cosine.is_some(), norms[i] * norms[j] > 0.0, "{what}");
+                    close(cosine.unwrap_or(0.0), known, &what);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn other_weights_change_the_residual_stream_too() {
+    let base = nano().model;
+    let rounded = Pretrained::load(&bundled_model(), Precision::Bf16, &Device::flex());
+    let rounded = rounded.expect("the bundled model").model;
+    let text: &[u32] = &[5, 17, 3, 38, 8];
+    let found = changes(&base, &[(&rounded, None), (&base, None)], &[text]).expect("a good text");
+    for layer in found {
+        let [rounded, same] = layer.relative_norms[..] else {
+            panic!("two runs");
+        };
+        assert!((1e-5..2e-2).contains(&rounded), "{rounded}");
+        assert_eq!((same, layer.cosines[0][1]), (0.0, None));
+    }
+    let runs = [(&base, None), (&rounded, None)];
+    let kl = pairwise_kl(&[text], &runs).expect("a good text");
+    assert!(kl[0][1] > 0.0 && kl[1][0] > 0.0, "{kl:?}");
 }
 
 #[test]

@@ -8,11 +8,11 @@ use trimtab_lens::report::{
     AttributionReport, ComparisonReport, LensReport, PatchingReport, TextReport,
 };
 use trimtab_lens::{
-    LogitLensOptions, Target, VectorLens, VectorLensOptions, Vocabulary, compare,
+    LogitLensOptions, Target, VectorLens, VectorLensOptions, Vocabulary, changes, compare,
     direct_logit_attribution, logit_lens, patch, persistence, project, trajectory,
 };
-use trimtab_model::{Device, Precision, Pretrained, Site};
-use trimtab_steer::algebra;
+use trimtab_model::{Device, Hook, Precision, Pretrained, Site};
+use trimtab_steer::{SteeringVectors, algebra};
 use trimtab_tests::{bundled_model, random_vectors};
 
 const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
@@ -126,6 +126,8 @@ fn report() -> LensReport {
             .expect("a text"),
     );
     let half = algebra::scale(&vectors, 0.5);
+    let hooks = [&vectors, &other].map(|it| SteeringVectors::from_host(it, &model.device()).hook());
+    let runs = hooks.each_ref().map(|hook| (model, Some(hook as Hook)));
     LensReport {
         model: base.name.clone(),
         vectors: vec!["random".to_owned()],
@@ -142,7 +144,8 @@ fn report() -> LensReport {
         ),
         comparison: Some(ComparisonReport {
             names: vec!["one".to_owned(), "other".to_owned()],
-            comparison: compare(&[vectors.clone(), other]).expect("one shape"),
+            changes: changes(model, &runs, &[&text]).expect("a text"),
+            comparison: compare(&[Some(vectors.clone()), Some(other)]),
             kl: vec![vec![0.0, 0.5, 0.25]; 3],
         }),
         text: Some(TextReport {

@@ -26,8 +26,9 @@ pub(crate) struct Args {
     /// over them for each layer and random direction.
     #[arg(long, value_name = "FILE", requires = "vectors")]
     pub(crate) prompts: Option<PathBuf>,
-    /// Compare the vectors with these; may be given several times.
-    #[arg(long, value_name = "FILE[@STRENGTH]", requires = "vectors")]
+    /// Compare the vectors with these, with a LoRA folder or with a tuned checkpoint; may be given
+    /// several times.
+    #[arg(long, value_name = "FILE|DIR[@STRENGTH]", requires = "vectors")]
     pub(crate) compare: Vec<SteeringSource>,
     /// Follow the vectors of a training run through its checkpoints.
     #[arg(long, value_name = "DIR")]

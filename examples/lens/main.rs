@@ -8,6 +8,7 @@
 //! Takes a second on the bundled model. docs/lens.md says what the figures mean.
 
 mod args;
+mod comparison;
 mod figures;
 mod print;
 
@@ -15,19 +16,16 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use trimtab::SteeringFile;
-use trimtab::lens::report::{
-    AttributionReport, ComparisonReport, LensReport, PatchingReport, TextReport,
-};
+use trimtab::lens::report::{AttributionReport, LensReport, PatchingReport, TextReport};
 use trimtab::lens::{
-    LayerReading, LogitLensOptions, Target, TunedLens, VectorLens, Vocabulary, compare,
+    LayerReading, LogitLensOptions, Target, TunedLens, VectorLens, Vocabulary,
     direct_logit_attribution, logit_lens, patch, persistence, project, trajectory,
 };
 use trimtab::model::tensor_file::HostTensor;
-use trimtab::model::{Hook, Intervention, Pretrained};
+use trimtab::model::{Hook, Pretrained};
 use trimtab::rl::checkpoint::vectors_by_step;
-use trimtab::steer::effect::pairwise_kl;
-use trimtab::steer::{SteeringSource, SteeringVectors, algebra};
-use trimtab_examples::{VectorsArgs, exit_code, note, parse_flags, prepare_output, progress, say};
+use trimtab::steer::algebra;
+use trimtab_examples::{exit_code, note, parse_flags, prepare_output, progress, say};
 
 use crate::args::{Args, token};
 
@@ -52,7 +50,7 @@ fn run(args: &Args) -> Result<()> {
     let vectors = vectors(args, &base)?;
     if !args.vectors.vectors.is_empty() {
         let sources = args.vectors.vectors.iter();
-        report.vectors = sources.map(name).collect();
+        report.vectors = sources.map(comparison::name).collect();
     }
     if let Some(vectors) = &vectors {
         let prompts = args.read_prompts(&base)?;
@@ -65,7 +63,9 @@ fn run(args: &Args) -> Result<()> {
             report.persistence = persistence(&base.model, vectors, &prompts, &mut done)?;
             bar.finish_and_clear();
         }
-        report.comparison = comparison(args, &base, (vectors, &prompts))?;
+    }
+    if !args.compare.is_empty() {
+        report.comparison = Some(comparison::report(args, &base)?);
     }
     if let Some(run) = &args.run {
         let steps = vectors_by_step(run, &base)?;
@@ -109,62 +109,6 @@ fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// The vectors beside those of `--compare`.
-fn comparison(
-    args: &Args,
-    base: &Pretrained,
-    (vectors, prompts): (&HostTensor, &[&[u32]]),
-) -> Result<Option<ComparisonReport>> {
-    if args.compare.is_empty() {
-        return Ok(None);
-    }
-    let added = |set: &HostTensor| -> Box<dyn Intervention> {
-        Box::new(SteeringVectors::from_host(set, &base.model.device()).hook())
-    };
-    let of_vectors: Vec<String> = args.vectors.vectors.iter().map(name).collect();
-    let mut names = vec![of_vectors.join(" + ")];
-    let (mut sets, mut runs) = (vec![vectors.clone()], vec![added(vectors)]);
-    for source in &args.compare {
-        names.push(name(source));
-        let alone = VectorsArgs {
-            vectors: vec![source.clone()],
-            force: args.vectors.force,
-        };
-        let file = alone.sum(base)?;
-        let read = || format!("cannot compare {}", source.path.display());
-        if let Some(layers) = &args.layers {
-            let set = file.resid_post_vectors().with_context(read)?;
-            let set = algebra::select_layers(set, layers)?;
-            runs.push(added(&set));
-            sets.push(set);
-        } else {
-            // Vectors at other sites have directions too, and act there.
-            sets.push(file.vectors().with_context(read)?.clone());
-            runs.push(Box::new(file.to_steering(&base.model)?));
-        }
-    }
-    let kl = if prompts.is_empty() {
-        vec![]
-    } else {
-        let steered = runs.iter().map(|run| Some(&**run));
-        let runs: Vec<Option<Hook>> = std::iter::once(None).chain(steered).collect();
-        pairwise_kl(&base.model, prompts, &runs)?
-    };
-    Ok(Some(ComparisonReport {
-        names,
-        comparison: compare(&sets)?,
-        kl,
-    }))
-}
-
-/// A file of vectors with its strength.
-fn name(source: &SteeringSource) -> String {
-    match source.strength {
-        1.0 => source.path.display().to_string(),
-        strength => format!("{}@{strength}", source.path.display()),
-    }
-}
-
 /// The sum of the vectors, of the layers that are asked for. `None` if there are none to read: no
 /// source, or one that only acts on prompts.
 fn vectors(args: &Args, base: &Pretrained) -> Result<Option<HostTensor>> {
@@ -172,12 +116,12 @@ fn vectors(args: &Args, base: &Pretrained) -> Result<Option<HostTensor>> {
     if sources.is_empty() {
         return Ok(None);
     }
-    let acts_only = args.steered && args.compare.is_empty();
+    let acts_only = args.steered || !args.compare.is_empty();
     if let Some(folder) = sources.iter().find(|source| source.path.is_dir()) {
         ensure!(
             acts_only,
             "{} is a folder, and the lens reads files of vectors; with --prompt and --steered, it \
-             acts on the prompt, without --compare",
+             acts on the prompt, and with --compare and --prompts, it is compared",
             folder.path.display()
         );
         return Ok(None);
@@ -188,7 +132,7 @@ fn vectors(args: &Args, base: &Pretrained) -> Result<Option<HostTensor>> {
         Err(_) if acts_only => return Ok(None),
         Err(error) => {
             let note = "the lens reads vectors at resid_post; with --prompt and --steered, others \
-                        act on the prompt";
+                        act on the prompt, and with --compare, they are compared";
             return Err(error).context(note);
         }
     };

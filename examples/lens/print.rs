@@ -164,6 +164,20 @@ fn comparison(report: &ComparisonReport) -> io::Result<()> {
         if let Some(SubspaceOverlap { share, chance }) = found.overlap[i][j] {
             say!("    overlap of subspaces {share:.3}, by chance {chance:.3}")?;
         }
+        if !report.changes.is_empty() {
+            let cosines = report
+                .changes
+                .iter()
+                .map(|layer| match layer.cosines[i][j] {
+                    Some(cosine) => format!("{} {cosine:+.2}", layer.layer),
+                    None => format!("{} -", layer.layer),
+                });
+            let cosines: Vec<String> = cosines.collect();
+            say!(
+                "    cosines of what they change by layer {}",
+                cosines.join(", ")
+            )?;
+        }
         if let [_, rows @ ..] = &report.kl[..] {
             say!(
                 "    KL({0} || {1}) {2:.4} nats a token; KL({0} || base) {3:.4}, KL({1} || base) \

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use trimtab_model::tensor_file::HostTensor;
-use trimtab_steer::algebra::{self, AlgebraError, SubspaceOverlap};
+use trimtab_steer::algebra::{self, SubspaceOverlap};
 
 use crate::significance::cosine_p_value;
 
@@ -28,52 +28,58 @@ pub struct LayerCosines {
 
 /// Compares sets of vectors by their directions and by the subspaces that they span.
 ///
+/// Sets of other shapes, such as those of another site, have no cosine. `None` stands for a run
+/// without vectors.
+///
 /// Two runs can find different directions with the same effect. Compare what they do with
-/// [`pairwise_kl`](trimtab_steer::effect::pairwise_kl).
+/// [`pairwise_kl`](trimtab_steer::effect::pairwise_kl) and [`changes`](crate::changes).
 ///
 /// # Shapes
 ///
-/// - each of `sets`: `[num_hidden_layers, hidden_size]`
-///
-/// # Errors
-///
-/// The shapes differ.
-pub fn compare(sets: &[HostTensor]) -> Result<Comparison, AlgebraError> {
-    let pairs = algebra::pairwise_cosines(sets)?;
-    let width = sets.first().map_or(0, |set| set.shape[1]);
-    let matrix = |layer: usize| -> Vec<Vec<Option<f64>>> {
-        let cosine = |i, j| pairs.between(i, j)[layer].map(f64::from);
-        let row = |i| (0..sets.len()).map(|j| cosine(i, j)).collect();
-        (0..sets.len()).map(row).collect()
+/// - each of `sets`: `[num_hidden_layers, width of the site]`
+pub fn compare(sets: &[Option<HostTensor>]) -> Comparison {
+    let pair = |i: usize, j: usize| {
+        let (left, right) = (sets[i].as_ref()?, sets[j].as_ref()?);
+        (left.shape == right.shape).then_some((left, right))
     };
-    let mut layers = vec![];
-    for layer in 0..sets.first().map_or(0, |set| set.shape[0]) {
-        let cosines = matrix(layer);
-        let others = cosines
-            .iter()
-            .enumerate()
-            .map(|(i, row)| row[i + 1..].iter().flatten().count());
-        if others.sum::<usize>() == 0 {
-            continue;
-        }
-        let p_value = |cosine: &Option<f64>| cosine.map(|it| cosine_p_value(it, width));
-        layers.push(LayerCosines {
-            layer,
-            p_values: cosines
-                .iter()
-                .map(|row| row.iter().map(p_value).collect())
-                .collect(),
-            cosines,
-        });
-    }
-    let overlap = sets.iter().map(|left| {
-        let row = sets
-            .iter()
-            .map(|right| algebra::subspace_overlap(left, right));
-        row.collect::<Result<_, _>>()
+    let cosines = |i, j| -> Option<Vec<Option<f32>>> {
+        let (left, right) = pair(i, j)?;
+        Some(algebra::cosines(left, right).expect("one shape"))
+    };
+    let overlap = |i, j| {
+        let (left, right) = pair(i, j)?;
+        algebra::subspace_overlap(left, right).expect("one shape")
+    };
+    let count = sets.len();
+    let cosines = matrix(count, cosines);
+    let num_layers = sets.iter().flatten().map(|set| set.shape[0]).max();
+    let layers = (0..num_layers.unwrap_or(0)).filter_map(|layer| {
+        let cosine = |i: usize, j: usize| {
+            let cosine = *cosines[i][j].as_ref()?.get(layer)?;
+            cosine.map(f64::from)
+        };
+        let p_value = |i: usize, j: usize| {
+            let width = sets[i].as_ref()?.shape[1];
+            Some(cosine_p_value(cosine(i, j)?, width))
+        };
+        let mut pairs = (0..count).flat_map(|i| (i + 1..count).map(move |j| (i, j)));
+        pairs
+            .any(|(i, j)| cosine(i, j).is_some())
+            .then(|| LayerCosines {
+                layer,
+                cosines: matrix(count, cosine),
+                p_values: matrix(count, p_value),
+            })
     });
-    let overlap = overlap.collect::<Result<_, AlgebraError>>()?;
-    Ok(Comparison { layers, overlap })
+    Comparison {
+        layers: layers.collect(),
+        overlap: matrix(count, overlap),
+    }
+}
+
+fn matrix<T>(count: usize, cell: impl Fn(usize, usize) -> T) -> Vec<Vec<T>> {
+    let row = |i| (0..count).map(|j| cell(i, j)).collect();
+    (0..count).map(row).collect()
 }
 
 #[cfg(test)]
@@ -96,7 +102,7 @@ mod tests {
         let one = vectors(1);
         let only = algebra::select_layers(&one, &[2]).expect("a layer");
         let opposite = algebra::scale(&only, -1.0);
-        let found = compare(&[one, only, opposite]).expect("vectors of one model");
+        let found = compare(&[one, only, opposite].map(Some));
         assert_eq!(found.layers.len(), 1, "the others have one vector");
         let layer = &found.layers[0];
         assert_eq!(layer.layer, 2);
@@ -114,8 +120,14 @@ mod tests {
             shape: vec![1, 2],
             data: vec![1.0, 0.0],
         };
-        let refused = compare(&[vectors(1), small]);
-        assert!(matches!(refused, Err(AlgebraError::Shape { .. })));
-        assert_eq!(compare(&[]).expect("nothing"), Comparison::default());
+        let found = compare(&[Some(vectors(1)), Some(small), None]);
+        let overlap = found.overlap.iter().enumerate();
+        let others = overlap.map(|(i, row)| row.iter().enumerate().filter(move |(j, _)| *j != i));
+        assert!(
+            others.flatten().all(|(_, cell)| cell.is_none()),
+            "no pair has one shape"
+        );
+        assert_eq!(found.layers, []);
+        assert_eq!(compare(&[]), Comparison::default());
     }
 }

@@ -9,13 +9,15 @@
 //! - [`patch`] finds what carries the difference between two prompts.
 //! - [`persistence`] follows what a vector adds through the later layers.
 //! - [`trajectory`] follows vectors through their training, and [`compare`] says how alike the
-//!   vectors of several runs are.
+//!   vectors of several runs are. [`changes`] says how alike what they do is, whether by vectors,
+//!   LoRA or other weights.
 //! - [`Ablation`] changes vectors, so that an evaluation says what causes their effect.
 //!
 //! [`report`] shows all of it on one page.
 
 mod ablation;
 mod attribution;
+mod changes;
 mod comparison;
 mod logit_lens;
 mod patching;
@@ -33,6 +35,7 @@ mod vector_tokens;
 
 pub use ablation::Ablation;
 pub use attribution::{Attribution, Component, Contribution, Target, direct_logit_attribution};
+pub use changes::{LayerChanges, changes};
 pub use comparison::{Comparison, LayerCosines, compare};
 pub use logit_lens::{LensPoint, LogitLensOptions, RankedToken, TokenProbability, logit_lens};
 pub use patching::{Patch, Patching, PatchingError, patch};

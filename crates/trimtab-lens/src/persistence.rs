@@ -113,7 +113,8 @@ fn compare(change: &[f32], vector: &[f32], resid: &[f32]) -> [f64; 3] {
     [cosine, changed / added, changed / norm(resid)]
 }
 
-fn rows(cache: &ActivationCache, layer: usize) -> Vec<f32> {
+/// `resid_post` of all tokens after a layer.
+pub(crate) fn rows(cache: &ActivationCache, layer: usize) -> Vec<f32> {
     let resid: &Tensor<2> = cache.get(Site::ResidPost, layer).expect("it was asked for");
     resid
         .clone()

@@ -9,6 +9,7 @@ use serde::Serialize;
 use trimtab_model::file::write_atomically;
 
 use crate::attribution::Attribution;
+use crate::changes::LayerChanges;
 use crate::comparison::Comparison;
 use crate::logit_lens::LensPoint;
 use crate::patching::Patching;
@@ -46,13 +47,15 @@ pub struct LensReport {
     pub patching: Option<PatchingReport>,
 }
 
-/// How alike several sets of vectors are.
+/// How alike several runs are.
 #[derive(Clone, Debug, Serialize)]
 pub struct ComparisonReport {
-    /// What each set was read from.
+    /// What each was read from.
     pub names: Vec<String>,
     /// How alike the vectors are.
     pub comparison: Comparison,
+    /// How alike their changes of the residual stream are. Empty if it was not measured.
+    pub changes: Vec<LayerChanges>,
     /// Mean `KL(row || column)` of the next token in nats. The first row and column are the base.
     /// Empty if it was not measured.
     pub kl: Vec<Vec<f64>>,

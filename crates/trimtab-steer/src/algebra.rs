@@ -183,46 +183,6 @@ pub fn cosines(left: &HostTensor, right: &HostTensor) -> Result<Vec<Option<f32>>
         .collect())
 }
 
-/// Cosines between all pairs of sets of vectors, such as the results of several runs.
-///
-/// # Errors
-///
-/// The shapes differ.
-pub fn pairwise_cosines(sets: &[HostTensor]) -> Result<PairwiseCosines, AlgebraError> {
-    let mut pairs = vec![];
-    for left in sets {
-        for right in sets {
-            pairs.push(cosines(left, right)?);
-        }
-    }
-    Ok(PairwiseCosines {
-        len: sets.len(),
-        pairs,
-    })
-}
-
-/// Cosines between all pairs of sets of vectors, layer by layer. See [`pairwise_cosines`].
-#[derive(Clone, Debug, PartialEq)]
-pub struct PairwiseCosines {
-    /// How many sets were compared.
-    len: usize,
-    /// The cosines of sets `i` and `j` at `len * i + j`, by layer.
-    pairs: Vec<Vec<Option<f32>>>,
-}
-
-impl PairwiseCosines {
-    /// The cosine of each layer between sets `i` and `j`; `None` where a vector is zero.
-    ///
-    /// # Panics
-    ///
-    /// There is no set `i` or `j`.
-    pub fn between(&self, i: usize, j: usize) -> &[Option<f32>] {
-        let len = self.len;
-        assert!(i < len && j < len, "sets 0 to {} were compared", len - 1);
-        &self.pairs[len * i + j]
-    }
-}
-
 /// How far the subspaces that two sets of vectors span are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct SubspaceOverlap {
@@ -373,10 +333,10 @@ mod tests {
             prop_assert!(taken.into_iter().flatten().all(|cosine| cosine.abs() > 0.999));
             let sets = orthogonalise(&[a.clone(), b, c]).expect("one shape");
             prop_assert_eq!(&sets[0], &a);
-            let pairwise = pairwise_cosines(&sets).expect("one shape");
             for (i, j) in (0..3).flat_map(|i| (0..3).map(move |j| (i, j))) {
-                prop_assert_eq!(pairwise.between(i, j).len(), 3);
-                for cosine in pairwise.between(i, j) {
+                let found = cosines(&sets[i], &sets[j]).expect("one shape");
+                prop_assert_eq!(found.len(), 3);
+                for cosine in found {
                     let expected = if i == j { 1.0 } else { 0.0 };
                     prop_assert!(cosine.is_none_or(|cosine| (cosine - expected).abs() < 1e-3));
                 }

@@ -107,16 +107,25 @@ pub fn measure_effect(
     p: Option<Hook>,
     q: Option<Hook>,
 ) -> Result<Effect, EffectError> {
-    check_texts(model, texts)?;
+    kl(texts, (model, p), (model, q))
+}
+
+/// A model and what acts on it.
+pub type Run<'a> = (&'a Model, Option<Hook<'a>>);
+
+fn kl(texts: &[&[u32]], p: Run, q: Run) -> Result<Effect, EffectError> {
+    check_texts(p.0, texts)?;
     let (mut sum, mut max_kl, mut argmax_changed, mut tokens) = (0.0, 0.0_f64, 0, 0);
     for batch in batches(texts) {
-        let (p, _) = model.prefill(batch, p);
-        let (q, _) = model.prefill(batch, q);
-        let [count, _] = p.dims();
+        let (p_resid, _) = p.0.prefill(batch, p.1);
+        let (q_resid, _) = q.0.prefill(batch, q.1);
+        let [count, _] = p_resid.dims();
         for start in (0..count).step_by(CHUNK) {
             let len = CHUNK.min(count - start);
-            let logits = |resid: &Tensor<2>| model.logits(resid.clone().narrow(0, start, len));
-            let (p, q) = (logits(&p), logits(&q));
+            let logits = |(model, _): Run, resid: &Tensor<2>| {
+                model.logits(resid.clone().narrow(0, start, len))
+            };
+            let (p, q) = (logits(p, &p_resid), logits(q, &q_resid));
             let differs = p.clone().argmax(1).not_equal(q.clone().argmax(1));
             argmax_changed += differs
                 .into_data()
@@ -144,18 +153,15 @@ pub fn measure_effect(
     })
 }
 
-/// Mean `KL(i || j)` between all pairs of runs, in nats per token, as `[i][j]`.
+/// Mean `KL(i || j)` between all pairs of runs, in nats per token, as `[i][j]`. Models may differ in
+/// their weights, but not in their tokens.
 ///
 /// # Errors
 ///
 /// As [`measure_effect`].
-pub fn pairwise_kl(
-    model: &Model,
-    texts: &[&[u32]],
-    runs: &[Option<Hook>],
-) -> Result<Vec<Vec<f64>>, EffectError> {
-    let row = |p: &Option<Hook>| {
-        let cell = |q: &Option<Hook>| Ok(measure_effect(model, texts, *p, *q)?.mean_kl);
+pub fn pairwise_kl(texts: &[&[u32]], runs: &[Run]) -> Result<Vec<Vec<f64>>, EffectError> {
+    let row = |&p: &Run| {
+        let cell = |&q: &Run| Ok(kl(texts, p, q)?.mean_kl);
         runs.iter().map(cell).collect()
     };
     runs.iter().map(row).collect()

@@ -147,6 +147,8 @@ struct Alike<'a> {
     pairs: Vec<(usize, usize)>,
     /// The last layer first, with cosine and p-value of each pair.
     layers: Vec<(usize, Vec<CosineAndP>)>,
+    /// The last layer first, with the cosine of each pair's changes.
+    changes: Vec<(usize, Vec<Option<f64>>)>,
 }
 
 type CosineAndP = Option<(f64, f64)>;
@@ -162,8 +164,13 @@ impl<'a> Alike<'a> {
                 .map(|&(i, j)| layer.cosines[i][j].zip(layer.p_values[i][j]));
             (layer.layer, cells.collect())
         });
+        let changes = report.changes.iter().rev().map(|layer| {
+            let cells = pairs.iter().map(|&(i, j)| layer.cosines[i][j]);
+            (layer.layer, cells.collect())
+        });
         Self {
             names: &report.names,
+            changes: changes.collect(),
             overlap: &report.comparison.overlap,
             kl: &report.kl,
             layers: layers.collect(),
@@ -323,6 +330,7 @@ fn p_value(p: f64) -> String {
 mod tests {
     use super::*;
     use crate::attribution::Attribution;
+    use crate::changes::LayerChanges;
     use crate::comparison::{Comparison, LayerCosines};
     use crate::logit_lens::{RankedToken, TokenProbability};
     use crate::patching::{Patch, Patching};
@@ -379,6 +387,11 @@ mod tests {
                 }],
                 overlap: vec![vec![None; 2]; 2],
             },
+            changes: vec![LayerChanges {
+                layer: 2,
+                relative_norms: vec![0.25; 2],
+                cosines: matrix(1.0, 0.375),
+            }],
             kl: vec![vec![0.0, 0.125, 0.25]; 3],
         }
     }
@@ -496,7 +509,7 @@ mod tests {
             "How the text lies along the vectors",
             "What becomes of each vector",
             "How the vectors came to be",
-            "How alike the vectors are",
+            "How alike the runs are",
             "−0.50**",
             "through a tuned lens",
             "1.50 times its length, 50.00 %",
