@@ -34,7 +34,7 @@ fn a_browser_shows_every_figure_without_a_complaint() {
     // Four readings, persistence, trajectory, comparison, lens, attribution, projection, patching.
     assert_eq!(count("<section>"), 11, "{dom}");
     assert_eq!(count("<svg class=\"curve\""), 3);
-    assert_eq!(count("<table class=\"heat\">"), 7);
+    assert_eq!(count("<table class=\"heat\">"), 8);
 
     let picture = folder.path().join("page.png");
     let to_picture = format!("--screenshot={}", picture.display());

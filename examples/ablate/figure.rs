@@ -9,6 +9,8 @@ use crate::Measured;
 const WIDTH: u32 = 720;
 const ROW: u32 = 22;
 const MARGIN: u32 = 60;
+/// Characters of a name.
+const NAME: usize = 34;
 
 /// A forest plot as SVG: the difference of each arm to the base in points, with its 95 % interval.
 /// Dashes mark the vectors as they are.
@@ -22,6 +24,14 @@ pub(crate) fn forest_plot(measured: &[Measured]) -> Result<String> {
             .context("cannot draw the figure")?;
     }
     Ok(svg)
+}
+
+/// A name that fits beside the figure.
+fn shortened(name: &str) -> String {
+    match name.char_indices().nth(NAME) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
+    }
 }
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
@@ -68,7 +78,7 @@ fn draw(area: &Area, measured: &[Measured]) -> Result<(), Box<dyn std::error::Er
         chart.draw_series([Circle::new((middle, y), 4, BLUE.filled())])?;
         let (_, pixel) = chart.backend_coord(&(0.0, y));
         let style = ("sans-serif", 13).into_text_style(area);
-        area.draw_text(&measured[row].name, &style, (12, pixel - 7))?;
+        area.draw_text(&shortened(&measured[row].name), &style, (12, pixel - 7))?;
     }
     area.present()?;
     Ok(())

@@ -19,6 +19,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, value_parser};
 use serde::Serialize;
+use trimtab::SteeringFile;
 use trimtab::lens::Ablation;
 use trimtab::model::file::{sha256_hex, write_atomically};
 use trimtab::model::tensor_file::HostTensor;
@@ -44,7 +45,12 @@ struct Args {
     #[command(flatten)]
     vectors: VectorsArgs,
     /// Factors on all vectors, separated by commas, besides 0 (the base) and 1.
-    #[arg(long, value_delimiter = ',', default_value = "-1,-0.5,0.5,1.5,2")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "-1,-0.5,0.5,1.5,2",
+        value_parser = |text: &str| text.trim().parse::<f32>()
+    )]
     strengths: Vec<f32>,
     /// Sets of random directions with the lengths of the vectors.
     #[arg(
@@ -106,6 +112,10 @@ fn run(args: &Args) -> Result<()> {
     let base = args.model.load(usize::MAX)?;
     let file = args.vectors.sum(&base)?;
     file.to_vectors(&base.model.device())?; // refuses what is not added to every token
+    for &strength in &args.strengths {
+        SteeringFile::check_size(&file.parameters, strength, &args.vectors.vectors[0].path)
+            .context("cannot take this value of --strengths")?;
+    }
     let vectors = file.vectors()?;
     ensure!(
         algebra::norms(vectors).iter().any(|&norm| norm > 0.0),

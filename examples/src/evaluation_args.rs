@@ -52,8 +52,8 @@ impl EvaluationArgs {
     /// A number is zero, or the problems of `--shots` cannot be loaded.
     pub fn settings(&self) -> Result<EvaluationSettings> {
         ensure!(
-            self.limit >= 1 && self.samples != Some(0),
-            "--limit and --samples must be at least 1"
+            self.limit >= 1 && self.samples != Some(0) && self.max_new_tokens != Some(0),
+            "--limit, --samples and --max-new-tokens must be at least 1"
         );
         let shots = self.shots.as_ref();
         let shots = shots.map(|task| task.few_shot(SHOTS, self.seed));

@@ -153,8 +153,8 @@ fn kl(texts: &[&[u32]], p: Run, q: Run) -> Result<Effect, EffectError> {
     })
 }
 
-/// Mean `KL(i || j)` between all pairs of runs, in nats per token, as `[i][j]`. Models may differ in
-/// their weights, but not in their tokens.
+/// Mean `KL(i || j)` between all pairs of runs, in nats per token, as `[i][j]`. Models may differ
+/// in their weights, but not in their tokens.
 ///
 /// # Errors
 ///

@@ -410,7 +410,11 @@ impl SteeringFile {
     }
 
     /// Refuses parameters that are absurdly large at a strength.
-    pub(crate) fn check_size(
+    ///
+    /// # Errors
+    ///
+    /// One is above 10^9, or not a number. `path` is named in the message.
+    pub fn check_size(
         parameters: &[(String, HostTensor)],
         strength: f32,
         path: &Path,
