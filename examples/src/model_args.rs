@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use indicatif::ProgressBar;
-use trimtab::Pretrained;
+use trimtab::model::Outline;
 use trimtab::steer::SteeredModel;
-use trimtab_hub::{Download, Hub};
+use trimtab::{Precision, Pretrained};
+use trimtab_hub::{Download, Hub, HubError};
 
 use crate::{DeviceArgs, VectorsArgs, bundled_model, progress};
 
@@ -35,7 +36,7 @@ impl ModelArgs {
     ///
     /// The device is not in this build, or the checkpoint cannot be used.
     pub fn load(&self, sequences: usize) -> Result<Pretrained> {
-        let path = self.path()?;
+        let path = self.path(Hub::snapshot)?;
         let base = self.device.load(&path, &self.allow_config_key, sequences);
         let mut base = base.with_context(|| self.failure())?;
         if let Some((id, None)) = self.hub_name() {
@@ -44,6 +45,19 @@ impl ModelArgs {
             base.name = name.to_owned();
         }
         Ok(base)
+    }
+
+    /// Opens the model without its weights, and says how they would be kept for so many sequences
+    /// at a time. Of the hub, the weights are not fetched.
+    ///
+    /// # Errors
+    ///
+    /// The device is not in this build, or the checkpoint cannot be used.
+    pub fn outline(&self, sequences: usize) -> Result<(Outline, Precision)> {
+        let path = self.path(Hub::outline)?;
+        let precision = self.device.precision(&path, sequences)?;
+        let outline = Outline::open(&path, &self.allow_config_key);
+        Ok((outline.with_context(|| self.failure())?, precision))
     }
 
     /// The files and folders that the model and `vectors` are read from, each with its flag.
@@ -58,8 +72,8 @@ impl ModelArgs {
     }
 
     /// The folder or file of the checkpoint, which comes from the hub if nothing of that name
-    /// exists here.
-    fn path(&self) -> Result<PathBuf> {
+    /// exists here. `whole` brings a repository of which no file is named.
+    fn path(&self, whole: FetchFn) -> Result<PathBuf> {
         let Some((id, file)) = self.hub_name() else {
             let path = self
                 .model
@@ -82,7 +96,7 @@ impl ModelArgs {
             "{}: there is no such file or folder",
             self.failure()
         );
-        fetch(id, file).with_context(|| {
+        fetch(id, file, whole).with_context(|| {
             format!(
                 "{}; there is no such folder or file, so it is looked up on the hub",
                 self.failure()
@@ -123,6 +137,9 @@ impl ModelArgs {
     }
 }
 
+/// How what is needed of a repository is fetched.
+type FetchFn = fn(&Hub, &str, &mut dyn FnMut(&Download)) -> Result<PathBuf, HubError>;
+
 /// Whether a path is a file beside the others of a checkpoint folder.
 fn is_part_of_folder(path: &Path) -> bool {
     let is_part = |end: &OsStr| end == "safetensors" || end == "json" || end == "bin";
@@ -137,7 +154,7 @@ fn looks_like_path(id: &str, file: Option<&str>) -> bool {
 }
 
 /// The folder of a model of the hub, or its GGUF file, with a bar for each file that has to come.
-fn fetch(name: &str, gguf: Option<&str>) -> Result<PathBuf> {
+fn fetch(name: &str, gguf: Option<&str>, whole: FetchFn) -> Result<PathBuf> {
     let mut bar = ProgressBar::hidden();
     let mut file = String::new();
     let hub = Hub::from_env();
@@ -150,7 +167,7 @@ fn fetch(name: &str, gguf: Option<&str>) -> Result<PathBuf> {
     };
     let path = match gguf {
         Some(file) => hub.gguf(name, file, &mut show)?,
-        None => hub.snapshot(name, &mut show)?,
+        None => whole(&hub, name, &mut show)?,
     };
     bar.finish();
     Ok(path)

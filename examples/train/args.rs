@@ -24,6 +24,17 @@ pub(crate) struct Args {
     /// Run folder.
     #[arg(long, value_name = "DIR", default_value = "runs/train")]
     pub(crate) out: PathBuf,
+    /// Instead of training, say what the run would take: prompts, tokens, time and memory. Reads no
+    /// weights, so a folder without them will do, and of the hub none are fetched.
+    #[arg(long, conflicts_with_all = ["layer_energy", "replay", "show"])]
+    pub(crate) dry_run: bool,
+    /// Speed of sampling and training together that times of the plan are computed with, as `train`
+    /// prints it for each step.
+    #[arg(long, value_name = "N", requires = "dry_run", value_parser = positive)]
+    pub(crate) tokens_per_second: Option<f64>,
+    /// Memory of the machine that is planned for, in GiB [default: what is free on this one].
+    #[arg(long, value_name = "GIB", requires = "dry_run", value_parser = positive)]
+    pub(crate) memory: Option<f64>,
     /// Instead of training, print the squared gradient norm of each layer over so many problems.
     /// It tells which layers are worth training.
     #[arg(long, value_name = "PROBLEMS", num_args = 0..=1, default_missing_value = "16")]
@@ -54,6 +65,13 @@ impl Args {
             }
         };
         recipe.context("the recipe cannot be used; its keys are described in docs/recipe.md")
+    }
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number > 0.0 && number.is_finite() => Ok(number),
+        _ => Err("write a number above 0".to_owned()),
     }
 }
 

@@ -8,6 +8,7 @@
 //! to about 90 %. The same command continues a run that was stopped. docs/recipe.md lists the keys.
 
 mod args;
+mod dry_run;
 
 use std::io;
 use std::path::Path;
@@ -21,6 +22,7 @@ use trimtab::{Pretrained, Recipe, Run, Trainer};
 use trimtab_examples::{Stop, exit_code, note, parse_flags, progress, say, write_report};
 
 use crate::args::Args;
+use crate::dry_run::dry_run;
 
 /// Steps between two reports.
 const REPORT_EVERY: u64 = 10;
@@ -33,6 +35,9 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<()> {
     let stop = Stop::on_ctrl_c()?;
     let recipe = args.recipe()?;
+    if args.dry_run {
+        return dry_run(args, &recipe);
+    }
     let base = args
         .model
         .load(recipe.prompts_per_step * recipe.group_size)?;

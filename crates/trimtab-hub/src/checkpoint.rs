@@ -157,7 +157,21 @@ impl Hub {
         name: &str,
         progress: &mut dyn FnMut(&Download),
     ) -> Result<PathBuf, HubError> {
-        self.fetch(name, None, progress)
+        self.fetch(name, &Part::All, progress)
+    }
+
+    /// Fetches everything but the weights, as [`Self::snapshot`] does, for
+    /// [`Outline`](https://docs.rs/trimtab-model/latest/trimtab_model/struct.Outline.html).
+    ///
+    /// # Errors
+    ///
+    /// See [`HubError`].
+    pub fn outline(
+        &self,
+        name: &str,
+        progress: &mut dyn FnMut(&Download),
+    ) -> Result<PathBuf, HubError> {
+        self.fetch(name, &Part::Outline, progress)
     }
 
     /// Fetches the GGUF file `file` of a repository, with all parts if it is one of several, and
@@ -181,20 +195,23 @@ impl Hub {
                 gguf: vec![],
             });
         }
-        Ok(self.fetch(name, Some(file), progress)?.join(file))
+        Ok(self.fetch(name, &Part::Gguf(file), progress)?.join(file))
     }
 
-    /// Fetches a checkpoint, or only the model in the file `gguf`.
+    /// Fetches a part of a repository.
     fn fetch(
         &self,
         name: &str,
-        gguf: Option<&str>,
+        part: &Part,
         progress: &mut dyn FnMut(&Download),
     ) -> Result<PathBuf, HubError> {
         let (id, revision) = parse(name).ok_or_else(|| HubError::Name {
             name: name.to_owned(),
         })?;
-        let files = gguf.map_or(vec!["config.json".to_owned()], gguf_parts);
+        let files = match part {
+            Part::Gguf(file) => gguf_parts(file),
+            Part::All | Part::Outline => vec!["config.json".to_owned()],
+        };
         if self.offline {
             return self
                 .cached(id, revision, &files)
@@ -239,12 +256,15 @@ impl Hub {
         };
         let siblings = info.siblings.iter();
         let there = siblings.map(|file| file.rfilename.as_str()).collect();
-        match gguf {
-            Some(file) => fetch.gguf(file, &files, &there)?,
-            None => fetch.all(&there)?,
+        match part {
+            Part::All => fetch.all(&there)?,
+            Part::Outline => fetch.outline(&there)?,
+            Part::Gguf(file) => fetch.gguf(file, &files, &there)?,
         }
         let dir = fetch.folder.join("snapshots").join(&info.sha);
-        self.record_revision(id, revision, &info.sha)?;
+        if !matches!(part, Part::Outline) {
+            self.record_revision(id, revision, &info.sha)?; // without weights it is not whole
+        }
         Ok(dir)
     }
 
@@ -301,6 +321,14 @@ impl Hub {
     }
 }
 
+/// What is fetched of a repository.
+enum Part<'a> {
+    All,
+    Outline,
+    /// The model in a file.
+    Gguf(&'a str),
+}
+
 /// The download of one commit.
 struct Fetch<'a> {
     hub: &'a Hub,
@@ -315,9 +343,7 @@ struct Fetch<'a> {
 impl Fetch<'_> {
     /// Downloads those of the files `there` that a model needs.
     fn all(&mut self, there: &BTreeSet<&str>) -> Result<(), HubError> {
-        for file in FILES.into_iter().filter(|file| there.contains(file)) {
-            self.file(file)?;
-        }
+        self.outline(there)?;
         if there.contains("model.safetensors") {
             self.file("model.safetensors")?;
         } else if there.contains("model.safetensors.index.json") {
@@ -334,6 +360,14 @@ impl Fetch<'_> {
                 name: self.name.to_owned(),
                 gguf: gguf_models(there),
             });
+        }
+        Ok(())
+    }
+
+    /// Downloads those of the files `there` that have no weights.
+    fn outline(&mut self, there: &BTreeSet<&str>) -> Result<(), HubError> {
+        for file in FILES.into_iter().filter(|file| there.contains(file)) {
+            self.file(file)?;
         }
         Ok(())
     }

@@ -65,6 +65,25 @@ pub(crate) enum Storage {
     Quantised(Quantised),
 }
 
+impl Format {
+    /// Bytes of a packed matrix.
+    ///
+    /// ```
+    /// use trimtab_kernels::Format;
+    ///
+    /// assert_eq!(Format::Bf16.packed_bytes([64, 32]), 2 * 64 * 32);
+    /// ```
+    pub fn packed_bytes(self, [inputs, outputs]: [usize; 2]) -> usize {
+        let rows = match self {
+            Self::F32 => inputs,
+            Self::Bf16 => inputs.div_ceil(2),
+            Self::Blocks(format) => inputs.div_ceil(BLOCK) * format.rows(),
+        };
+        // Each row of a panel is a word for each output.
+        4 * rows * outputs.next_multiple_of(PANEL_WIDTH)
+    }
+}
+
 /// A number type that a [`Matrix`] can be packed from.
 pub trait Element: Copy + Sync {
     /// The exact value as f32.

@@ -356,10 +356,7 @@ impl CheckpointWeights {
                 });
             }
         }
-        let format = format.unwrap_or(match location.dtype {
-            Dtype::BF16 => Format::Bf16,
-            _ => Format::F32,
-        });
+        let format = format.unwrap_or(location.unblocked_format());
         let largest = match format {
             Format::Bf16 => LARGEST_BF16,
             _ => f32::MAX,
@@ -373,6 +370,17 @@ impl CheckpointWeights {
             let number = numbers.iter().copied().find(|number| !number.is_finite());
             Err(self.not_held(name, location, number.unwrap_or(f32::MAX), "bf16"))
         })
+    }
+
+    /// The format of the matrix that [`Self::matrix`] makes of a tensor without one. `None` if
+    /// there is no such tensor.
+    pub fn format(&self, name: &str) -> Option<Format> {
+        let location = self.tensors.get(name)?;
+        let blocks = match location.encoding {
+            Encoding::Blocks(blocks) => blocks.format(),
+            _ => None,
+        };
+        Some(blocks.map_or_else(|| location.unblocked_format(), Format::Blocks))
     }
 
     /// Whether there is a tensor `name`.

@@ -18,6 +18,7 @@ use crate::hook::Hook;
 use crate::sampling::{Sampling, SamplingError};
 use memory::CacheSize;
 
+pub use memory::{MAX_CACHE_BYTES, MAX_ROWS};
 pub use running::{Generation, SampledToken};
 pub use stop::stop_on_text;
 

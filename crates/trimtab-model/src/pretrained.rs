@@ -167,16 +167,16 @@ impl Pretrained {
 const ADAPTER_CONFIG: &str = "adapter_config.json";
 
 /// What a checkpoint holds, before its weights are read.
-struct Files {
-    config: ModelConfig,
-    tokenizer: Tokenizer,
-    chat_template: Option<ChatTemplate>,
-    weights: CheckpointWeights,
+pub(crate) struct Files {
+    pub(crate) config: ModelConfig,
+    pub(crate) tokenizer: Tokenizer,
+    pub(crate) chat_template: Option<ChatTemplate>,
+    pub(crate) weights: CheckpointWeights,
     warnings: Vec<String>,
 }
 
 impl Files {
-    fn open(path: &Path, allow_config_keys: &[String]) -> Result<Self, LoadError> {
+    pub(crate) fn open(path: &Path, allow_config_keys: &[String]) -> Result<Self, LoadError> {
         if path.is_file() {
             return Self::from_gguf(GgufFile::open(path)?, allow_config_keys);
         }

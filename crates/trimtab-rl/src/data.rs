@@ -15,6 +15,7 @@ use crate::rollout::{RolloutError, prompt_item};
 #[derive(Clone, Debug)]
 pub(crate) struct Data {
     pub(crate) stream: ProblemStream,
+    train_len: Option<u64>,
     validation: ProblemSource,
 }
 
@@ -80,9 +81,15 @@ impl Data {
             }
         };
         Ok(Self {
+            train_len: train.len(),
             stream: ProblemStream::new(recipe.seed, vec![(train, 1)])?,
             validation,
         })
+    }
+
+    /// Number of the training problems. `None` if there is no end of them.
+    pub(crate) fn len(&self) -> Option<u64> {
+        self.train_len
     }
 
     /// The next problems with their numbers in the stream.
@@ -110,7 +117,7 @@ impl Data {
         let template = recipe.template();
         let problems = self.validation.iter().take(recipe.validation.problems);
         problems
-            .map(|problem| prompt_item(base, &template, &problem))
+            .map(|problem| prompt_item(base.chat_template.as_ref(), &template, &problem))
             .collect()
     }
 }

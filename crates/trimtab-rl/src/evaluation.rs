@@ -83,7 +83,7 @@ fn sample(
     };
     let prompts = items
         .iter()
-        .map(|item| encode_item(base, item))
+        .map(|item| encode_item(&base.tokenizer, item))
         .collect::<Result<Vec<_>, _>>()?;
     let requests: Vec<Request> = prompts
         .iter()

@@ -10,7 +10,7 @@ use crate::checkpointed_forward::{ForwardTape, KvGrads};
 use crate::policy::Policy;
 
 /// Logits that are held at once, about: 40 MiB of them.
-const LOGITS_PER_CHUNK: usize = 10 << 20;
+pub(crate) const LOGITS_PER_CHUNK: usize = 10 << 20;
 
 /// What one group contributes to a step.
 #[derive(Clone, Debug, PartialEq)]

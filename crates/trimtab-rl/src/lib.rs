@@ -36,6 +36,7 @@ mod log;
 pub mod loss;
 mod metrics;
 pub mod optim;
+pub mod plan;
 mod policy;
 pub mod recipe;
 pub mod reporting;
@@ -49,6 +50,7 @@ pub mod value;
 
 pub use evaluation::evaluate;
 pub use metrics::{Skipped, StepMetrics};
+pub use plan::Plan;
 pub use policy::Policy;
 pub use recipe::{Preset, Recipe, RecipeConfig};
 pub use reward::Rewards;

@@ -9,7 +9,8 @@ use trimtab_model::chat::ChatError;
 use trimtab_model::generation::{GenerateError, stop_on_text};
 use trimtab_model::tokenizer::TokenizerError;
 use trimtab_model::{
-    ChatMessage, Completion, GenerateOptions, Hook, Pretrained, Request, Sampling, generate,
+    ChatMessage, ChatTemplate, Completion, GenerateOptions, Hook, Pretrained, Request, Sampling,
+    Tokenizer, generate,
 };
 use trimtab_tasks::{Item, Problem, Prompt, Template};
 
@@ -111,7 +112,10 @@ pub fn rollouts(
 ) -> Result<Vec<Group>, RolloutError> {
     let prompts = problems
         .iter()
-        .map(|(_, problem)| encode_prompt(base, template, problem))
+        .map(|(_, problem)| {
+            let chat = base.chat_template.as_ref();
+            encode_prompt(&base.tokenizer, chat, template, problem)
+        })
         .collect::<Result<Vec<_>, _>>()?;
     let requests: Vec<Request> = prompts
         .iter()
@@ -154,7 +158,7 @@ pub fn rollouts(
 ///
 /// The template is a chat and the model has no chat template, or the chat template refuses.
 pub fn prompt_item(
-    base: &Pretrained,
+    chat: Option<&ChatTemplate>,
     template: &Template,
     problem: &Problem,
 ) -> Result<Item, RolloutError> {
@@ -162,7 +166,6 @@ pub fn prompt_item(
         Prompt::Text(text) => return Ok(Item::new(problem, text)),
         Prompt::Chat(messages) => messages,
     };
-    let chat = base.chat_template.as_ref();
     let chat = chat.ok_or(RolloutError::NoChatTemplate)?;
     let messages: Vec<ChatMessage> = messages
         .into_iter()
@@ -184,22 +187,23 @@ pub(crate) fn stop_texts(template: &Template) -> Vec<String> {
 }
 
 /// The tokens of an item's prompt.
-pub(crate) fn encode_item(base: &Pretrained, item: &Item) -> Result<Vec<u32>, TokenizerError> {
+pub(crate) fn encode_item(tokenizer: &Tokenizer, item: &Item) -> Result<Vec<u32>, TokenizerError> {
     if item.chat {
-        base.tokenizer.encode_rendered(&item.prompt)
+        tokenizer.encode_rendered(&item.prompt)
     } else {
-        base.tokenizer.encode(&item.prompt)
+        tokenizer.encode(&item.prompt)
     }
 }
 
 /// Text and tokens that the model completes.
-fn encode_prompt(
-    base: &Pretrained,
+pub(crate) fn encode_prompt(
+    tokenizer: &Tokenizer,
+    chat: Option<&ChatTemplate>,
     template: &Template,
     problem: &Problem,
 ) -> Result<(String, Vec<u32>), RolloutError> {
-    let item = prompt_item(base, template, problem)?;
-    let tokens = encode_item(base, &item)?;
+    let item = prompt_item(chat, template, problem)?;
+    let tokens = encode_item(tokenizer, &item)?;
     Ok((item.prompt, tokens))
 }
 

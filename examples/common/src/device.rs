@@ -39,10 +39,7 @@ impl DeviceArgs {
         keep_freed_memory();
         let device = device(&self.device)?;
         let options = LoadOptions {
-            precision: match self.dtype {
-                Some(dtype) => dtype,
-                None => Precision::fastest_for(dir, &device, sequences),
-            },
+            precision: self.precision(dir, sequences)?,
             allow_config_keys: allow_config_keys.to_vec(),
         };
         let base = Pretrained::load(dir, options, &device)?;
@@ -50,6 +47,18 @@ impl DeviceArgs {
             eprintln!("warning: {warning}");
         }
         Ok(base)
+    }
+
+    /// How the weights of the checkpoint in the folder `dir` are kept, for so many sequences at a
+    /// time.
+    ///
+    /// # Errors
+    ///
+    /// The device is not in this build.
+    pub fn precision(&self, dir: &Path, sequences: usize) -> Result<Precision> {
+        let device = device(&self.device)?;
+        let fastest = || Precision::fastest_for(dir, &device, sequences);
+        Ok(self.dtype.unwrap_or_else(fastest))
     }
 }
 

@@ -16,7 +16,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 pub use device::{DeviceArgs, bundled_model};
 pub use error::exit_code;
 pub use flags::parse_flags;
-pub use memory::{keep_freed_memory, peak_memory_bytes};
+pub use memory::{available_memory_bytes, keep_freed_memory, peak_memory_bytes};
 pub use print::write_line;
 pub use report::{token_table, write_report};
 pub use stop::Stop;

@@ -35,6 +35,23 @@ pub fn peak_memory_bytes() -> Option<u64> {
     )
 }
 
+/// Bytes of memory that this process can still take, where the system tells.
+pub fn available_memory_bytes() -> Option<u64> {
+    let read = |path: &str| std::fs::read_to_string(path).ok();
+    let meminfo = read("/proc/meminfo")?;
+    let line = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kilobytes = line.trim().strip_suffix(" kB")?;
+    let system = kilobytes.trim().parse::<u64>().ok()? * 1024;
+    // The limit of a container, if it has one.
+    let number = |path: &str| read(path)?.trim().parse::<u64>().ok();
+    let limit = number("/sys/fs/cgroup/memory.max");
+    let used = number("/sys/fs/cgroup/memory.current").unwrap_or(0);
+    let container = limit.map(|limit| limit.saturating_sub(used));
+    Some(container.map_or(system, |container| container.min(system)))
+}
+
 #[cfg(test)]
 mod tests {
     use std::process::Command;

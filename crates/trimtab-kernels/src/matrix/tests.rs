@@ -303,6 +303,21 @@ proptest! {
 
 /// Matrices of several blocks of depth, in both directions.
 #[test]
+fn a_packed_matrix_takes_the_bytes_that_its_format_says() {
+    for (format, _) in formats() {
+        for shape @ [inputs, outputs] in [[1, 1], [31, 33], [70, 64], [96, 5]] {
+            let numbers = vec![0.5f32; inputs * outputs];
+            let bytes = match Matrix::pack(format, shape, &numbers, [outputs, 1]).storage {
+                Storage::F32(lines) => size_of_val::<[f32]>(&lines),
+                Storage::Bf16(lines) => size_of_val::<[u32]>(&lines),
+                Storage::Quantised(blocks) => size_of_val::<[u32]>(&blocks.data),
+            };
+            assert_eq!(bytes, format.packed_bytes(shape), "{format:?}, {shape:?}");
+        }
+    }
+}
+
+#[test]
 fn blocks_of_depth_are_summed() {
     let [rows, long, short] = [13, 4999, 70];
     let x = noise(1, rows * long);

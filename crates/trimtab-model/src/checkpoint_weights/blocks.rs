@@ -6,7 +6,7 @@ use std::io;
 use std::ops::Range;
 
 use safetensors::tensor::Dtype;
-use trimtab_kernels::{BLOCK, CodeBlock, Matrix};
+use trimtab_kernels::{BLOCK, BlockFormat, CodeBlock, Matrix};
 
 use super::header::{Encoding, Location};
 use crate::config::ModelConfig;
@@ -142,6 +142,11 @@ impl Blocks {
         Ok(())
     }
 
+    /// How blocks of codes keep the numbers exactly, if any do.
+    pub(super) fn format(&self) -> Option<BlockFormat> {
+        self.kind.block_format().filter(|_| self.shift == 0.0)
+    }
+
     /// The rows of the matrix at `location` as blocks of codes, if such blocks have its numbers
     /// exactly.
     pub(super) fn pack(
@@ -153,7 +158,7 @@ impl Blocks {
         let &[count, columns] = &location.shape[..] else {
             return None;
         };
-        let format = self.kind.block_format().filter(|_| self.shift == 0.0)?;
+        let format = self.format()?;
         let (block_len, block_bytes) = self.kind.block();
         let row_bytes = columns / block_len * block_bytes;
         let read = |row: usize, codes: &mut [CodeBlock]| {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use safetensors::tensor::{Dtype, Metadata};
 use serde::de::IgnoredAny;
+use trimtab_kernels::Format;
 
 use super::blocks::Blocks;
 use super::unique_keys::UniqueKeys;
@@ -42,6 +43,14 @@ pub(super) enum Encoding {
 }
 
 impl Location {
+    /// The format of a matrix that has the numbers as they are, without blocks.
+    pub(super) fn unblocked_format(&self) -> Format {
+        match self.dtype {
+            Dtype::BF16 => Format::Bf16,
+            _ => Format::F32,
+        }
+    }
+
     /// How many numbers the tensor has.
     pub(super) fn len(&self) -> usize {
         self.shape.iter().product()

@@ -271,6 +271,13 @@ pub(crate) const MAX_EXPERTS: usize = 1 << 17;
 const MAX_LEN: usize = 1 << 24;
 
 impl ModelConfig {
+    /// How many numbers the keys and values of a token are, in all layers.
+    pub fn kv_numbers(&self) -> usize {
+        let layers = self.architecture.layers.iter();
+        let with_attention = layers.filter(|layer| layer.linear_attention.is_none());
+        2 * with_attention.count() * self.num_key_value_heads * self.head_dim
+    }
+
     /// Longest text that the model can run, in tokens: `max_position_embeddings`, or the length
     /// that rotary scaling extends it to.
     pub fn max_len(&self) -> usize {

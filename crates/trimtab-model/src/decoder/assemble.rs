@@ -203,6 +203,31 @@ impl Model {
         });
         tensors
     }
+
+    /// Bytes that the weights of a model take on the CPU.
+    ///
+    /// `stored` is the format of a matrix in the checkpoint, for [`Precision::File`].
+    pub fn weight_bytes(
+        config: &ModelConfig,
+        precision: Precision,
+        stored: impl Fn(&str) -> Option<Format>,
+    ) -> usize {
+        let mut bytes = 0;
+        let Ok(_) = ModelWeights::assemble(config, &mut |spec: TensorSpec| {
+            let part = |all: usize| spec.rows.as_ref().map_or(all, ExactSizeIterator::len);
+            bytes += if let [rows, columns] = spec.shape[..] {
+                let exact = spec.exact.then_some(Format::F32);
+                let format = exact.or(precision.format());
+                let format = format.or_else(|| stored(&spec.name));
+                let format = format.unwrap_or(Format::F32);
+                format.packed_bytes([columns, part(rows)])
+            } else {
+                size_of::<f32>() * part(spec.shape.iter().product())
+            };
+            Ok::<_, Infallible>(())
+        });
+        bytes
+    }
 }
 
 fn assert_shape(spec: &TensorSpec, [rows, columns]: [usize; 2]) {

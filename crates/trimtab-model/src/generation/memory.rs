@@ -10,10 +10,10 @@ use crate::sampling::Sampling;
 
 /// Bytes that the keys and values of one call may take, prompts included, whatever runs in
 /// parallel. A single completion that needs more runs alone.
-pub(super) const MAX_CACHE_BYTES: usize = 1 << 30;
+pub const MAX_CACHE_BYTES: usize = 1 << 30;
 
 /// Most rows that decode together.
-pub(super) const MAX_ROWS: usize = 256;
+pub const MAX_ROWS: usize = 256;
 
 /// Most lanes that requests are split into.
 const MAX_LANES: usize = 64;
@@ -47,9 +47,7 @@ impl CacheSize {
         let config = &model.config;
         let layers = &config.architecture.layers;
         let linear = layers.iter().filter_map(|layer| layer.linear_attention);
-        let attention_layers = layers.len() - linear.clone().count();
-        let numbers = 2 * attention_layers * config.num_key_value_heads * config.head_dim;
-        let token = numbers * model.dtype().size();
+        let token = config.kv_numbers() * model.dtype().size();
         let is_packed = kernels::is_cpu(&model.device()) && model.dtype() == DType::F32;
         Self {
             states: linear

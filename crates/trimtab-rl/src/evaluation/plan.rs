@@ -46,7 +46,7 @@ impl EvaluationPlan {
         let items = problems
             .iter()
             .take(settings.limit)
-            .map(|problem| prompt_item(base, &template, &problem));
+            .map(|problem| prompt_item(base.chat_template.as_ref(), &template, &problem));
         let items = items.collect::<Result<Vec<Item>, _>>()?;
         let task = settings.task.to_string();
         if items.is_empty() {
