@@ -80,6 +80,21 @@ fn a_snapshot_is_fetched_once_and_then_taken_from_the_cache() {
 }
 
 #[test]
+fn an_outline_has_no_weights_and_leaves_them_to_a_snapshot() {
+    let server = Server::start();
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let hub = server.hub(&cache);
+    let dir = hub.outline("tiny/model", &mut |_| ()).expect("files");
+    assert!(dir.join("config.json").exists());
+    let are_there = || SHARDS.map(|shard| dir.join(shard).exists());
+    assert_eq!(are_there(), [false; 2]);
+    let refs = cache.path().join("models--tiny--model/refs/main");
+    assert!(!refs.exists(), "without weights the revision is not whole");
+    let whole = hub.snapshot("tiny/model", &mut |_| ()).expect("the rest");
+    assert_eq!((whole, are_there()), (dir.clone(), [true; 2]));
+}
+
+#[test]
 fn a_gguf_model_is_fetched_with_its_parts_and_nothing_else() {
     let server = Server::start();
     let cache = tempfile::tempdir().expect("a temporary folder");

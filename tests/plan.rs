@@ -1,6 +1,7 @@
 //! What a run will take, compared with what it takes.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use trimtab_model::{Device, Outline, Precision, Pretrained};
 use trimtab_rl::{Plan, Recipe, Trainer};
@@ -124,4 +125,26 @@ fn settings_that_are_named_make_the_run_fit() {
         plan.savings(&outline, &recipe, 1).is_empty(),
         "nothing makes it fit a byte"
     );
+}
+
+#[test]
+fn every_recipe_of_the_repository_is_one() {
+    let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("../recipes");
+    let files = |folder: &Path| -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder).expect("a folder of recipes");
+        let paths = entries.map(|entry| entry.expect("an entry").path());
+        paths.filter(|path| path.is_file()).collect()
+    };
+    let all = [files(&recipes), files(&recipes.join("paper"))].concat();
+    assert!(all.len() > 12, "{all:?}");
+    for path in all {
+        let text = fs::read_to_string(&path).expect("text");
+        let recipe = Recipe::resolve(&text, &[]);
+        let recipe = recipe.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert!(
+            recipe.template.is_some() || text.contains("real-small"),
+            "{}",
+            path.display()
+        );
+    }
 }

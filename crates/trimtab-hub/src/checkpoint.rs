@@ -356,16 +356,23 @@ impl Fetch<'_> {
                 self.file(&shard)?;
             }
         } else {
-            return Err(HubError::NoWeights {
-                name: self.name.to_owned(),
-                gguf: gguf_models(there),
-            });
+            return Err(self.no_weights(there));
         }
         Ok(())
     }
 
+    fn no_weights(&self, there: &BTreeSet<&str>) -> HubError {
+        HubError::NoWeights {
+            name: self.name.to_owned(),
+            gguf: gguf_models(there),
+        }
+    }
+
     /// Downloads those of the files `there` that have no weights.
     fn outline(&mut self, there: &BTreeSet<&str>) -> Result<(), HubError> {
+        if !there.contains("config.json") {
+            return Err(self.no_weights(there));
+        }
         for file in FILES.into_iter().filter(|file| there.contains(file)) {
             self.file(file)?;
         }
