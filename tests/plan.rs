@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use trimtab_model::{Device, Outline, Precision, Pretrained};
 use trimtab_rl::{Plan, Recipe, Trainer};
-use trimtab_tests::bundled_model;
+use trimtab_tests::{bundled_model, fixture};
 
 const BF16: Precision = Precision::Bf16;
 
@@ -79,7 +79,7 @@ fn prompts_and_numbers_are_those_of_the_run() {
     }
     let prompts = plan.prompts;
     assert!(prompts.min < prompts.median && prompts.median < prompts.p95);
-    assert_eq!((prompts.too_long, prompts.cramped), (0, 0));
+    assert_eq!(prompts.too_long, 0);
 }
 
 #[test]
@@ -92,12 +92,44 @@ fn prompts_without_room_are_counted() {
         plan.prompts
     };
     let prompts = all(1);
-    let cramped = all(max_len - prompts.median);
-    assert!((prompts.count / 4..prompts.count * 3 / 4).contains(&cramped.cramped));
-    assert_eq!(all(max_len).cramped, prompts.count);
+    assert_eq!(prompts.too_long, 0);
+    let some = all(max_len - prompts.median).too_long;
+    assert!((prompts.count / 4..prompts.count * 3 / 4).contains(&some));
+    assert_eq!(all(max_len).too_long, prompts.count);
 }
 
 const LONG: [&str; 2] = ["max_new_tokens=256", "group_size=64"];
+
+#[test]
+fn rounds_and_measurements_are_counted() {
+    let plan = |settings: &[&str]| {
+        let recipe = recipe(settings);
+        Plan::new(&outline(), BF16, &recipe).expect("it fits the model")
+    };
+    let once = plan(&[]);
+    let resampled = plan(&["zero_variance=resample", "resample_rounds=3"]);
+    assert_eq!(resampled.tokens, 3 * once.tokens);
+    let every = ["steps=10", "validation.every=5", "validation.problems=7"];
+    let measured = plan(&[&every[..], &["max_new_tokens=20"]].concat());
+    assert_eq!(
+        measured.validation_tokens,
+        3 * 7 * 20,
+        "the base, and after steps 5 and 10"
+    );
+    let (step, all) = measured.seconds(10.0);
+    let steps = 10.0 * measured.tokens as f64 / 10.0;
+    assert!((step - steps / 10.0).abs() < 1e-9 && (all - steps - 42.0).abs() < 1e-9);
+    let of = |form: &str| plan(&[&format!("steer.form={form}")]).memory;
+    assert!(of("per_layer").activations < of("lora").activations);
+    assert!(of("lora").activations < of("full").activations);
+}
+
+#[test]
+fn what_a_run_refuses_is_refused() {
+    let gguf = Outline::open(&fixture("gguf").join("llama.gguf"), &[]).expect("a model");
+    let error = Plan::new(&gguf, BF16, &recipe(&["steer.form=full"])).expect_err("no folder");
+    assert!(error.to_string().contains("config.json"), "{error}");
+}
 
 /// Every saving that is named is one: with it, the same recipe is within the limit.
 #[test]

@@ -36,7 +36,14 @@ use trimtab_examples::{
 
 /// Measures a model with its vectors changed one way at a time, on the same problems.
 #[derive(Parser)]
-#[command(mut_arg("vectors", |vectors| vectors.required(true)))]
+#[command(mut_arg("vectors", |vectors| {
+    vectors
+        .required(true)
+        .value_name("FILE[@STRENGTH]")
+        .help("Vectors that are changed: a native file, a GGUF control vector or an npy matrix. May be \
+               given several times; they are summed")
+        .long_help(None)
+}))]
 struct Args {
     #[command(flatten)]
     model: ModelArgs,
@@ -108,6 +115,17 @@ fn run(args: &Args) -> Result<()> {
         !args.prefix.iter().any(String::is_empty),
         "--prefix is empty; give a text, or leave it out"
     );
+    if let Some(folder) = args.vectors.vectors.iter().find(|it| it.path.is_dir()) {
+        bail!(
+            "{} is a folder; ablate changes vectors, which are files",
+            folder.path.display()
+        );
+    }
+    ensure!(
+        !args.out.join("config.toml").exists(),
+        "{} is the folder of a training run; give another --out",
+        args.out.display()
+    );
     let stop = Stop::on_ctrl_c()?;
     let base = args.model.load(usize::MAX)?;
     let file = args.vectors.sum(&base)?;
@@ -124,6 +142,9 @@ fn run(args: &Args) -> Result<()> {
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("cannot make the folder {}", args.out.display()))?;
     let plan = EvaluationPlan::new(&base, base.precision, &args.evaluation.settings()?)?;
+    for prefix in &args.prefix {
+        check_room(&base, &with_prefix(&plan, &prompt_text(prefix)), prefix)?;
+    }
     let measured = measure(args, &base, vectors, &plan, &stop)?;
     write(
         args,
@@ -226,6 +247,24 @@ fn with_prefix(plan: &EvaluationPlan, text: &str) -> EvaluationPlan {
         &protocol.dtype,
     );
     EvaluationPlan { items, protocol }
+}
+
+/// Refuses a prefix that leaves no room for completions, before the hours that come first.
+fn check_room(base: &Pretrained, plan: &EvaluationPlan, prefix: &str) -> Result<()> {
+    let (new, most) = (
+        plan.protocol.decoding.max_new_tokens,
+        base.model.config.max_len(),
+    );
+    for item in &plan.items {
+        let len = base.tokenizer.encode_rendered(&item.prompt)?.len();
+        ensure!(
+            len + new <= most,
+            "--prefix `{}` makes a prompt of {len} tokens, and with --max-new-tokens {new} the \
+             model's {most} are too few; shorten one of them",
+            prefix.chars().take(40).collect::<String>()
+        );
+    }
+    Ok(())
 }
 
 /// The hash is that of the changed vectors, in little-endian f32.

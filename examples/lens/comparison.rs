@@ -74,22 +74,30 @@ pub(crate) fn report(args: &Args, base: &Pretrained) -> Result<ComparisonReport>
 type Parts = (Model, Option<Box<dyn Intervention>>, Option<HostTensor>);
 
 fn side(args: &Args, base: &Pretrained, vectors: &VectorsArgs, on_prompts: bool) -> Result<Parts> {
-    if vectors.vectors.iter().any(|source| source.path.is_dir()) {
+    let by_effect = || -> Result<Parts> {
         ensure!(
             args.layers.is_none(),
-            "a folder has no layers to choose; leave out --layers"
+            "it has no vectors at resid_post to choose by layer; leave out --layers"
         );
         ensure!(
             on_prompts,
-            "a folder is compared by what it does; give --prompts FILE"
+            "it is compared by what it does; give --prompts FILE"
         );
         let steered = vectors.steer(base.clone())?;
         let steering = steered
             .steering
             .map(|it| Box::new(it) as Box<dyn Intervention>);
-        return Ok((steered.base.model, steering, None));
+        Ok((steered.base.model, steering, None))
+    };
+    if vectors.vectors.iter().any(|source| source.path.is_dir()) {
+        return by_effect();
     }
-    let file = vectors.sum(base)?;
+    let file = match vectors.sum(base) {
+        Ok(file) => file,
+        // Only vectors at resid_post can be scaled and summed.
+        Err(_) if on_prompts => return by_effect(),
+        Err(error) => return Err(error),
+    };
     if let Some(layers) = &args.layers {
         let vectors = algebra::select_layers(file.resid_post_vectors()?, layers)?;
         let steering = SteeringVectors::from_host(&vectors, &base.model.device()).hook();

@@ -126,7 +126,10 @@ fn vectors(args: &Args, base: &Pretrained) -> Result<Option<HostTensor>> {
         );
         return Ok(None);
     }
-    let file: SteeringFile = args.vectors.sum(base)?;
+    let file: SteeringFile = match args.vectors.sum(base) {
+        Err(_) if acts_only => return Ok(None), // what acts says what is wrong, if anything is
+        file => file?,
+    };
     let mut vectors = match file.resid_post_vectors() {
         Ok(vectors) => vectors.clone(),
         Err(_) if acts_only => return Ok(None),

@@ -148,8 +148,16 @@ fn comparison(report: &ComparisonReport) -> io::Result<()> {
         say!("{} is {name}", index + 1)?;
     }
     let count = report.names.len();
+    let moves = |side: usize| {
+        let mut layers = report.changes.iter();
+        layers.any(|layer| layer.relative_norms[side] > 0.0)
+    };
+    for side in (0..count).filter(|&side| !report.changes.is_empty() && !moves(side)) {
+        say!("{} changes nothing on these prompts", side + 1)?;
+    }
     let pairs = (0..count).flat_map(|i| (i + 1..count).map(move |j| (i, j)));
     for (i, j) in pairs {
+        let has_vectors = |side: usize| found.overlap[side][side].is_some();
         let cosines = found.layers.iter().filter_map(|layer| {
             let cosine = layer.cosines[i][j]?;
             let marks = layer.p_values[i][j].map_or("", stars);
@@ -157,14 +165,15 @@ fn comparison(report: &ComparisonReport) -> io::Result<()> {
         });
         let cosines: Vec<String> = cosines.collect();
         let cosines = match cosines.len() {
-            0 => "no layer in which both have a vector".to_owned(),
+            0 if has_vectors(i) && has_vectors(j) => "no layer in which both have a vector".into(),
+            0 => "without vectors to compare".into(),
             _ => format!("cosines by layer {}", cosines.join(", ")),
         };
         say!("{} and {}: {cosines}", i + 1, j + 1)?;
         if let Some(SubspaceOverlap { share, chance }) = found.overlap[i][j] {
             say!("    overlap of subspaces {share:.3}, by chance {chance:.3}")?;
         }
-        if !report.changes.is_empty() {
+        if moves(i) && moves(j) {
             let cosines = report
                 .changes
                 .iter()

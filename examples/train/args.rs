@@ -32,7 +32,8 @@ pub(crate) struct Args {
     /// prints it for each step.
     #[arg(long, value_name = "N", requires = "dry_run", value_parser = positive)]
     pub(crate) tokens_per_second: Option<f64>,
-    /// Memory of the machine that is planned for, in GiB [default: what is free on this one].
+    /// Memory of the machine that is planned for, in GiB [default: what is free on this one]. Each
+    /// thread takes some; RAYON_NUM_THREADS sets those of another machine.
     #[arg(long, value_name = "GIB", requires = "dry_run", value_parser = positive)]
     pub(crate) memory: Option<f64>,
     /// Instead of training, print the squared gradient norm of each layer over so many problems.

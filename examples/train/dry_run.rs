@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use indicatif::{BinaryBytes, HumanCount, HumanDuration};
 use serde_json::json;
 use trimtab::Recipe;
 use trimtab::rl::Plan;
 use trimtab::rl::plan::MemoryPlan;
+use trimtab::rl::recipe::ZeroVariance;
 use trimtab_examples::{available_memory_bytes, say};
 
 use crate::args::Args;
+
+const A_THOUSAND_YEARS: Duration = Duration::from_hours(1000 * 365 * 24);
 
 /// Prints the plan of a run, and fails if it needs more memory than there is.
 pub(crate) fn dry_run(args: &Args, recipe: &Recipe) -> Result<()> {
@@ -21,38 +24,49 @@ pub(crate) fn dry_run(args: &Args, recipe: &Recipe) -> Result<()> {
         Some(gibibytes) => Some((gibibytes * f64::from(1 << 30)) as u64),
         None => available_memory_bytes(),
     };
+    let limit = available.map_or(usize::MAX, |bytes| bytes as usize);
+    let savings = if plan.memory.peak() <= limit {
+        vec![]
+    } else {
+        plan.savings(&outline, recipe, limit)
+    };
     if args.json {
-        say!(
-            "{}",
-            json!({ "plan": plan, "peak": plan.memory.peak(), "available": available })
-        )?;
+        let seconds = args.tokens_per_second.map(|rate| plan.seconds(rate));
+        let plan = json!({
+            "plan": plan, "peak": plan.memory.peak(), "available": available, "savings": savings,
+            "seconds_per_step": seconds.map(|(step, _)| step),
+            "seconds": seconds.map(|(_, all)| all),
+        });
+        say!("{plan}")?;
     } else {
         print(args, recipe, &plan, available)?;
     }
-    if plan.prompts.too_long > 0 {
+    let prompts = &plan.prompts;
+    if prompts.too_long > 0 {
+        let room = match prompts.max_len.checked_sub(prompts.max) {
+            Some(room) if room > 0 => format!("set max_new_tokens={room}, or "),
+            _ => String::new(),
+        };
         bail!(
-            "{} of {} prompts leave no room for a completion: the longest has {} tokens, and the \
-             model reads {}; take shorter problems",
-            plan.prompts.too_long,
-            plan.prompts.count,
-            plan.prompts.max,
-            plan.prompts.max_len
+            "{} of {} prompts leave no room for {} tokens: the longest has {}, and the model reads \
+             {}; {room}take shorter problems, as `filter.question_chars` does of a data set",
+            prompts.too_long,
+            prompts.count,
+            recipe.max_new_tokens,
+            prompts.max,
+            prompts.max_len
         );
     }
-    let limit = available.map_or(usize::MAX, |bytes| bytes as usize);
     if plan.memory.peak() <= limit {
         return Ok(());
     }
-    let savings = plan.savings(&outline, recipe, limit);
-    let settings: Vec<String> = savings.iter().map(|settings| settings.join(" ")).collect();
+    let settings: Vec<String> = savings.iter().map(|it| it.join(" ")).collect();
     let advice = match &savings[..] {
-        [] => "no two settings make it fit; take a smaller model or another machine".to_owned(),
-        [settings] if settings.len() > 1 => {
-            format!(
-                "these settings together make it fit: {}",
-                settings.join(" ")
-            )
-        }
+        [] => "no two of format, length, parts and checkpointing make it fit; take a smaller model or \
+               another machine"
+            .to_owned(),
+        [one] if one.len() > 1 => format!("these two settings make it fit: {}", settings[0]),
+        [_] => format!("this setting makes it fit: {}", settings[0]),
         _ => format!(
             "each of these settings makes it fit: {}",
             settings.join(", ")
@@ -75,7 +89,7 @@ fn print(args: &Args, recipe: &Recipe, plan: &Plan, available: Option<u64>) -> R
     )?;
     say!("trains   {} numbers", count(plan.trained))?;
     say!(
-        "prompts  {} of {}: {} to {} tokens, half of them up to {}, 95 % up to {}",
+        "prompts  {} of {}: {} to {} tokens, half up to {}, 95 % up to {}",
         count(prompts.count),
         recipe.task,
         prompts.min,
@@ -83,28 +97,42 @@ fn print(args: &Args, recipe: &Recipe, plan: &Plan, available: Option<u64>) -> R
         prompts.median,
         prompts.p95
     )?;
+    let room = match prompts.too_long {
+        0 => "every prompt leaves".to_owned(),
+        few => format!("all but {} leave", count(few)),
+    };
     say!(
-        "         the model reads {} tokens; {} prompts leave less than the {} of a completion",
+        "         the model reads {} tokens; {room} room for {} more",
         count(prompts.max_len),
-        count(prompts.cramped + prompts.too_long),
-        recipe.max_new_tokens
+        count(recipe.max_new_tokens)
     )?;
+    let rounds = match recipe.zero_variance {
+        ZeroVariance::Resample => format!(" in {} rounds at most", recipe.resample_rounds),
+        _ => String::new(),
+    };
     say!(
-        "step     {} prompts x {} completions of at most {} tokens: {} tokens to sample and train on",
-        recipe.prompts_per_step,
-        recipe.group_size,
-        recipe.max_new_tokens,
+        "step     {} prompts x {} completions of at most {} tokens: {} tokens to sample{rounds}",
+        count(recipe.prompts_per_step),
+        count(recipe.group_size),
+        count(recipe.max_new_tokens),
         count(plan.tokens)
     )?;
+    if plan.validation_tokens > 0 {
+        say!(
+            "         and at most {} to measure the validation problems, all in all",
+            count(plan.validation_tokens)
+        )?;
+    }
     match args.tokens_per_second {
         Some(rate) => {
-            let step = plan.tokens as f64 / rate;
-            let all = Duration::try_from_secs_f64(step * recipe.steps as f64);
-            let all = all.context("--tokens-per-second is too small for a time")?;
+            let (step, all) = plan.seconds(rate);
+            let all = match Duration::try_from_secs_f64(all) {
+                Ok(all) if all < A_THOUSAND_YEARS => HumanDuration(all).to_string(),
+                _ => "more than a thousand years".to_owned(),
+            };
             say!(
-                "time     at most {step:.1} s a step, {} for {} steps, at {rate} tokens/s",
-                HumanDuration(all),
-                recipe.steps
+                "time     at most {step:.1} s a step, {all} for {} steps",
+                HumanCount(recipe.steps)
             )?;
         }
         None => {
@@ -115,8 +143,10 @@ fn print(args: &Args, recipe: &Recipe, plan: &Plan, available: Option<u64>) -> R
         BinaryBytes(bytes).to_string()
     });
     say!(
-        "memory   at most {}, of {available} available",
-        BinaryBytes(plan.memory.peak() as u64)
+        "memory   at most {}, of {available} available; {} groups at a time on {} threads",
+        BinaryBytes(plan.memory.peak() as u64),
+        plan.memory.groups_at_once,
+        rayon::current_num_threads()
     )?;
     for (name, bytes) in parts(&plan.memory) {
         say!(

@@ -1,6 +1,6 @@
 //! What is known of a checkpoint before its weights are read.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::chat::ChatTemplate;
 use crate::checkpoint_weights::CheckpointWeights;
@@ -27,6 +27,8 @@ pub struct Outline {
     pub tokenizer: Tokenizer,
     /// The chat template, if the checkpoint has one.
     pub chat_template: Option<ChatTemplate>,
+    /// The folder or the GGUF file.
+    pub path: PathBuf,
     /// Where the weights are, if they are there.
     weights: Option<CheckpointWeights>,
 }
@@ -47,6 +49,7 @@ impl Outline {
                 tokenizer: files.tokenizer,
                 chat_template: files.chat_template,
                 weights: Some(files.weights),
+                path,
             });
         }
         let config = ModelConfig::from_dir_allowing(&path, allow_config_keys)?;
@@ -54,6 +57,7 @@ impl Outline {
             tokenizer: Tokenizer::from_dir(&path, config.vocab_size)?,
             chat_template: ChatTemplate::from_dir(&path)?,
             weights: None,
+            path,
             config,
         })
     }

@@ -73,12 +73,11 @@ pub enum ResultError {
 ///
 /// Vectors and LoRA always can. A checkpoint is written in the layout of the one that it is tuned
 /// from.
-pub(crate) fn check(base: &Pretrained, recipe: &Recipe) -> Result<(), ResultError> {
-    let config = base.path.join("config.json");
+pub(crate) fn check(base: &Path, recipe: &Recipe) -> Result<(), ResultError> {
     match recipe.steer.form {
-        Form::Full(_) if !config.is_file() => Err(ResultError::NoCheckpoint {
-            base: base.path.clone(),
-        }),
+        Form::Full(_) if !base.join("config.json").is_file() => {
+            Err(ResultError::NoCheckpoint { base: base.into() })
+        }
         _ => Ok(()),
     }
 }

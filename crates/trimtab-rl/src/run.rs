@@ -118,7 +118,7 @@ impl<'a> Run<'a> {
             base_sha256: base.sha256.clone(),
             precision: base.precision.name().to_owned(),
         };
-        check(base, recipe)?;
+        check(&base.path, recipe)?;
         let config = allowed_keys(base) + &recipe.to_toml();
         let is_replaced = keep_other_files(folder, recipe, &config)?;
         let mut trainer = Trainer::new(base, recipe)?;
