@@ -40,8 +40,8 @@ use trimtab_examples::{
     vectors
         .required(true)
         .value_name("FILE[@STRENGTH]")
-        .help("Vectors that are changed: a native file, a GGUF control vector or an npy matrix. May be \
-               given several times; they are summed")
+        .help("Vectors that are changed: a native file, a GGUF control vector or an npy matrix. \
+               May be given several times; they are summed")
         .long_help(None)
 }))]
 struct Args {

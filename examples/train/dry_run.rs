@@ -62,8 +62,8 @@ pub(crate) fn dry_run(args: &Args, recipe: &Recipe) -> Result<()> {
     }
     let settings: Vec<String> = savings.iter().map(|it| it.join(" ")).collect();
     let advice = match &savings[..] {
-        [] => "no two of format, length, parts and checkpointing make it fit; take a smaller model or \
-               another machine"
+        [] => "no two of format, length, parts and checkpointing make it fit; take a smaller \
+               model or another machine"
             .to_owned(),
         [one] if one.len() > 1 => format!("these two settings make it fit: {}", settings[0]),
         [_] => format!("this setting makes it fit: {}", settings[0]),
