@@ -176,9 +176,9 @@ fn logs_without_a_checkpoint_are_discarded() {
 /// ends leaves the same bytes as an uninterrupted one.
 #[test]
 fn killed_processes_end_in_the_same_bytes() {
-    const KILLS: usize = 50;
+    const KILLS: u32 = 50;
     let (mut killed, mut runs) = (0, 0);
-    let mut usual = None;
+    let mut usual: Option<Duration> = None;
     while killed < KILLS {
         let folder = copy(&started());
         let recipe = folder.path().join("recipe.toml");
@@ -188,7 +188,7 @@ fn killed_processes_end_in_the_same_bytes() {
             let mut child = spawn(&recipe, &folder, &[]);
             if let Some(usual) = usual {
                 // Fractional parts of multiples of the golden ratio, which spread evenly.
-                let share = (killed as f64 * 0.618_033_988_749_895).fract();
+                let share = (f64::from(killed + runs) * 0.618_033_988_749_895).fract();
                 sleep(Duration::mul_f64(usual, share));
                 child.kill().expect("a child of mine");
             }
@@ -200,7 +200,8 @@ fn killed_processes_end_in_the_same_bytes() {
             killed += 1;
             assert!(killed < 10 * KILLS, "no run comes to its end");
         }
-        usual.get_or_insert(begun.elapsed());
+        // The shortest, or a busy moment at the first would put every kill after the end.
+        usual = Some(usual.map_or(begun.elapsed(), |usual| usual.min(begun.elapsed())));
         runs += 1;
         assert_same(&folder, &format!("killed {killed} times so far"));
     }
