@@ -117,8 +117,8 @@ mod tests {
         close(share(0, 1), 1.0, "a subspace of the other");
         close(share(1, 2), 1.0, "the same line");
         let small = HostTensor {
-            shape: vec![1, 2],
-            data: vec![1.0, 0.0],
+            shape: vec![4, 2],
+            data: vec![1.0; 8],
         };
         let found = compare(&[Some(vectors(1)), Some(small), None]);
         let overlap = found.overlap.iter().enumerate();
