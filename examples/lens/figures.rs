@@ -93,8 +93,10 @@ fn figures(report: &LensReport) -> Result<Vec<(String, String)>> {
             )
         });
         let title = "Share of the difference that one patch brings back";
-        let columns = tokens(&found.clean);
-        add("patching", HeatMap::new(title, columns, cells).draw()?);
+        add(
+            "patching",
+            HeatMap::of_tokens(title, &found.clean, cells).draw()?,
+        );
     }
     Ok(figures)
 }
@@ -112,7 +114,7 @@ fn of_text(text: &TextReport, add: &mut impl FnMut(&str, String)) -> Result<()> 
         let title = "Likeliest next token after each layer; the color is its probability";
         add(
             "logit-lens",
-            HeatMap::new(title, tokens(&text.tokens), cells).draw()?,
+            HeatMap::of_tokens(title, &text.tokens, cells).draw()?,
         );
         add("curves", curves(text)?);
     }
@@ -126,7 +128,7 @@ fn of_text(text: &TextReport, add: &mut impl FnMut(&str, String)) -> Result<()> 
         let title = "Cosine of the residual stream with the vector of the layer";
         add(
             "projection",
-            HeatMap::new(title, tokens(&text.tokens), cells).draw()?,
+            HeatMap::of_tokens(title, &text.tokens, cells).draw()?,
         );
     }
     if let Some(found) = &text.attribution {
@@ -145,6 +147,9 @@ fn of_text(text: &TextReport, add: &mut impl FnMut(&str, String)) -> Result<()> 
     }
     Ok(())
 }
+
+/// Most tokens of a figure, which is some 3,000 pixels wide then.
+const TOKENS: usize = 48;
 
 /// A cell of a heat map.
 struct Cell {
@@ -198,6 +203,25 @@ impl<'a> HeatMap<'a> {
         }
     }
 
+    /// A column for each token of a text, or for the last ones of a long text.
+    fn of_tokens(
+        title: &'a str,
+        tokens: &[String],
+        cells: impl Iterator<Item = ((usize, usize), Cell)>,
+    ) -> Self {
+        let first = tokens.len().saturating_sub(TOKENS);
+        let columns = tokens[first..].iter().map(|it| shortened(it)).collect();
+        let cells = cells.filter_map(|((layer, position), cell)| {
+            Some(((layer, position.checked_sub(first)?), cell))
+        });
+        let mut map = Self::new(title, columns, cells);
+        if first > 0 {
+            let note = format!("the last {TOKENS} of {} tokens", tokens.len());
+            map.notes.push(note);
+        }
+        map
+    }
+
     fn draw(&self) -> Result<String> {
         const WIDTH: i32 = 66;
         const LEFT: i32 = 64;
@@ -242,10 +266,6 @@ impl<'a> HeatMap<'a> {
 }
 
 /// The names of columns of tokens.
-fn tokens(tokens: &[String]) -> Vec<String> {
-    tokens.iter().map(|token| shortened(token)).collect()
-}
-
 /// As much of a token as fits. Letters beyond ASCII can be twice as wide.
 fn shortened(token: &str) -> String {
     let token = visible_token(token);
