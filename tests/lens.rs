@@ -241,11 +241,15 @@ fn every_reading_of_a_vector_is_what_torch_computes() {
 /// Zero but in the layer of the known vector.
 fn known_vector(model: &Model, known: &Value) -> HostTensor {
     let layer = known["layer"].as_u64().expect("a layer") as usize;
+    vector_in(model, layer, &numbers(&known["vector"]))
+}
+
+/// A vector in one layer, and zeros in the others.
+fn vector_in(model: &Model, layer: usize, vector: &[f64]) -> HostTensor {
     let shape = vec![model.config.num_hidden_layers, model.config.hidden_size];
     let mut data = vec![0.0; shape[0] * shape[1]];
-    let vector = numbers(&known["vector"]);
     for (x, known) in data[layer * shape[1]..].iter_mut().zip(vector) {
-        *x = known as f32;
+        *x = *known as f32;
     }
     HostTensor { shape, data }
 }
@@ -285,16 +289,9 @@ fn changes_of_runs_are_as_alike_as_in_torch() {
         let model = model(name);
         let known = &expected["models"][name];
         let vectors = known_vector(&model, known);
-        let width = model.config.hidden_size;
         let mut rolled = numbers(&known["vector"]);
         rolled.rotate_right(1);
-        let mut first = HostTensor {
-            shape: vectors.shape.clone(),
-            data: vec![0.0; vectors.data.len()],
-        };
-        for (x, rolled) in first.data[..width].iter_mut().zip(rolled) {
-            *x = rolled as f32;
-        }
+        let first = vector_in(&model, 0, &rolled);
         let half = algebra::scale(&vectors, -0.5);
         let sets = [&vectors, &half, &first];
         let sets = sets.map(|set| SteeringVectors::from_host(set, &model.device()).hook());

@@ -145,7 +145,7 @@ fn report() -> LensReport {
         comparison: Some(ComparisonReport {
             names: vec!["one".to_owned(), "other".to_owned()],
             changes: changes(model, &runs, &[&text]).expect("a text"),
-            comparison: compare(&[Some(vectors.clone()), Some(other)]),
+            comparison: compare(&[Some(&vectors), Some(&other)]),
             kl: vec![vec![0.0, 0.5, 0.25]; 3],
         }),
         text: Some(TextReport {

@@ -52,10 +52,10 @@ fn run(args: &Args) -> Result<()> {
         let sources = args.vectors.vectors.iter();
         report.vectors = sources.map(comparison::name).collect();
     }
+    let prompts = args.read_prompts(&base)?;
+    let prompts = prompts.iter().flatten().map(Vec::as_slice);
+    let prompts: Vec<&[u32]> = prompts.collect();
     if let Some(vectors) = &vectors {
-        let prompts = args.read_prompts(&base)?;
-        let prompts = prompts.iter().flatten().map(Vec::as_slice);
-        let prompts: Vec<&[u32]> = prompts.collect();
         report.readings = readings(args, &base, &vocabulary, (vectors, &prompts))?;
         if !prompts.is_empty() {
             let bar = progress("layers followed", steered_layers(vectors));
@@ -65,7 +65,7 @@ fn run(args: &Args) -> Result<()> {
         }
     }
     if !args.compare.is_empty() {
-        report.comparison = Some(comparison::report(args, &base)?);
+        report.comparison = Some(comparison::report(args, &base, &prompts)?);
     }
     if let Some(run) = &args.run {
         let steps = vectors_by_step(run, &base)?;

@@ -9,7 +9,7 @@ use trimtab::{Pretrained, SteeringFile};
 use crate::note;
 
 /// Flags that say what steers a model.
-#[derive(Args, Debug, Default)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct VectorsArgs {
     /// What steers the model, and how strongly: vectors (a native file, a GGUF control vector or an
     /// npy matrix), a LoRA folder of PEFT, or the folder of a tuned checkpoint. May be given

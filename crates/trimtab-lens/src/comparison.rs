@@ -37,9 +37,9 @@ pub struct LayerCosines {
 /// # Shapes
 ///
 /// - each of `sets`: `[num_hidden_layers, width of the site]`
-pub fn compare(sets: &[Option<HostTensor>]) -> Comparison {
+pub fn compare(sets: &[Option<&HostTensor>]) -> Comparison {
     let pair = |i: usize, j: usize| {
-        let (left, right) = (sets[i].as_ref()?, sets[j].as_ref()?);
+        let (left, right) = (sets[i]?, sets[j]?);
         (left.shape == right.shape).then_some((left, right))
     };
     let cosines = |i, j| -> Option<Vec<Option<f32>>> {
@@ -59,7 +59,7 @@ pub fn compare(sets: &[Option<HostTensor>]) -> Comparison {
             cosine.map(f64::from)
         };
         let p_value = |i: usize, j: usize| {
-            let width = sets[i].as_ref()?.shape[1];
+            let width = sets[i]?.shape[1];
             Some(cosine_p_value(cosine(i, j)?, width))
         };
         let mut pairs = (0..count).flat_map(|i| (i + 1..count).map(move |j| (i, j)));
@@ -102,7 +102,7 @@ mod tests {
         let one = vectors(1);
         let only = algebra::select_layers(&one, &[2]).expect("a layer");
         let opposite = algebra::scale(&only, -1.0);
-        let found = compare(&[one, only, opposite].map(Some));
+        let found = compare(&[&one, &only, &opposite].map(Some));
         assert_eq!(found.layers.len(), 1, "the others have one vector");
         let layer = &found.layers[0];
         assert_eq!(layer.layer, 2);
@@ -120,7 +120,7 @@ mod tests {
             shape: vec![4, 2],
             data: vec![1.0; 8],
         };
-        let found = compare(&[Some(vectors(1)), Some(small), None]);
+        let found = compare(&[Some(&vectors(1)), Some(&small), None]);
         let overlap = found.overlap.iter().enumerate();
         let others = overlap.map(|(i, row)| row.iter().enumerate().filter(move |(j, _)| *j != i));
         assert!(

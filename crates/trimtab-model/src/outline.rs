@@ -64,10 +64,7 @@ impl Outline {
 
     /// Number of parameters.
     pub fn num_parameters(&self) -> usize {
-        let shapes = Model::tensor_shapes(&self.config).into_iter();
-        shapes
-            .map(|(_, shape)| shape.iter().product::<usize>())
-            .sum()
+        Model::num_parameters(&self.config)
     }
 
     /// Bytes of the weights in memory, on the CPU. Without the checkpoint's weights,

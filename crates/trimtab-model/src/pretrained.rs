@@ -119,6 +119,7 @@ impl Pretrained {
             warnings,
         } = Files::open(&path, &allow_config_keys)?;
         let needed = Model::tensor_shapes(&config);
+        let num_parameters = Model::num_parameters(&config);
         let names = config.architecture.names;
         let mut tolerated = [&[SAVED_FREQUENCIES], names.unused].concat();
         let lm_head = format!("{}.weight", names.lm_head);
@@ -153,10 +154,7 @@ impl Pretrained {
             precision,
             name: name.into_owned(),
             path,
-            num_parameters: needed
-                .iter()
-                .map(|(_, shape)| shape.iter().product::<usize>())
-                .sum(),
+            num_parameters,
             warnings,
             allowed_config_keys: allow_config_keys,
         })

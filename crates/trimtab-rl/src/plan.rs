@@ -4,7 +4,7 @@ mod memory;
 
 use rayon::prelude::*;
 use serde::Serialize;
-use trimtab_model::{ModelConfig, Outline, Precision};
+use trimtab_model::{Model, ModelConfig, Outline, Precision};
 use trimtab_steer::{Adapter, Form};
 
 use crate::data::Data;
@@ -125,10 +125,7 @@ impl Plan {
 /// How many numbers the recipe trains.
 fn trained(config: &ModelConfig, recipe: &Recipe) -> Result<usize, TrainError> {
     if matches!(recipe.steer.form, Form::Full(_)) {
-        let shapes = trimtab_model::Model::tensor_shapes(config).into_iter();
-        return Ok(shapes
-            .map(|(_, shape)| shape.iter().product::<usize>())
-            .sum());
+        return Ok(Model::num_parameters(config));
     }
     let adapter = Adapter::init(recipe.steer.form.clone(), config)?;
     let parameters = adapter.parameters().iter();

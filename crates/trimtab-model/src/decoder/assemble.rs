@@ -160,11 +160,7 @@ impl Model {
                 dtype = weight.dtype();
                 return Ok(Weight::Tensor(weight));
             }
-            let format = if spec.exact {
-                Some(Format::F32)
-            } else {
-                precision.format()
-            };
+            let format = spec.format(precision);
             let matrix = read(needed, Wanted::Matrix(format))?.matrix(format);
             Ok(Weight::Matrix(matrix.into()))
         };
@@ -204,6 +200,13 @@ impl Model {
         tensors
     }
 
+    /// Number of parameters of a model.
+    pub fn num_parameters(config: &ModelConfig) -> usize {
+        let shapes = Self::tensor_shapes(config).into_iter();
+        let counts = shapes.map(|(_, shape)| shape.iter().product::<usize>());
+        counts.sum()
+    }
+
     /// Bytes that the weights of a model take on the CPU.
     ///
     /// `stored` is the format of a matrix in the checkpoint, for [`Precision::File`].
@@ -216,9 +219,7 @@ impl Model {
         let Ok(_) = ModelWeights::assemble(config, &mut |spec: TensorSpec| {
             let part = |all: usize| spec.rows.as_ref().map_or(all, ExactSizeIterator::len);
             bytes += if let [rows, columns] = spec.shape[..] {
-                let exact = spec.exact.then_some(Format::F32);
-                let format = exact.or(precision.format());
-                let format = format.or_else(|| stored(&spec.name));
+                let format = spec.format(precision).or_else(|| stored(&spec.name));
                 let format = format.unwrap_or(Format::F32);
                 format.packed_bytes([columns, part(rows)])
             } else {
@@ -227,6 +228,17 @@ impl Model {
             Ok::<_, Infallible>(())
         });
         bytes
+    }
+}
+
+impl TensorSpec {
+    /// The format of a matrix on the CPU, unless it is that of the checkpoint.
+    fn format(&self, precision: Precision) -> Option<Format> {
+        if self.exact {
+            Some(Format::F32)
+        } else {
+            precision.format()
+        }
     }
 }
 
